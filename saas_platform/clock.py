@@ -1,0 +1,92 @@
+"""Calendar months, and the one clock: everything asks it for `as_of`, nothing reads the time itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Literal
+
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, order=True)
+class Month:
+    """A UTC calendar month.
+
+    >>> Month.parse("2024-12").next()
+    Month(year=2025, number=1)
+    >>> str(Month.of(datetime(2024, 2, 29)))
+    '2024-02'
+    """
+
+    year: int
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> Month:
+        """From `YYYY-MM`. Raises ValueError, saying so, for anything else."""
+        match = _MONTH.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is not a month: write it as YYYY-MM, such as 2024-03")
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def of(cls, day: date) -> Month:
+        return cls(day.year, day.month)
+
+    @classmethod
+    def from_index(cls, index: int) -> Month:
+        return cls(index // 12, index % 12 + 1)
+
+    @property
+    def index(self) -> int:
+        """Months since year 0: the difference of two is the months between them."""
+        return self.year * 12 + self.number - 1
+
+    @property
+    def start(self) -> datetime:
+        """First moment of the month (UTC, naive)."""
+        return datetime(self.year, self.number, 1)
+
+    @property
+    def end(self) -> datetime:
+        """First moment after the month (UTC, naive)."""
+        return self.next().start
+
+    def next(self) -> Month:
+        return self.plus(1)
+
+    def plus(self, months: int) -> Month:
+        return Month.from_index(self.index + months)
+
+    def until(self, last: Month) -> Iterator[Month]:
+        """This month and those after it, `last` included."""
+        return (Month.from_index(index) for index in range(self.index, last.index + 1))
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.number:02d}"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The company's clock: a fixed day, or the calendar's.
+
+    `as_of` is a UTC midnight, exclusive: what happened before it has happened. With `now` it is the
+    last midnight, so that runs of one day see the same company.
+    """
+
+    setting: date | Literal["now"]
+
+    @property
+    def as_of(self) -> datetime:
+        day = self.setting if isinstance(self.setting, date) else datetime.now(UTC).date()
+        return datetime(day.year, day.month, day.day)
+
+    @property
+    def last_month(self) -> Month:
+        """The month that holds the last moment before `as_of`."""
+        as_of = self.as_of
+        month = Month.of(as_of)
+        return month.plus(-1) if as_of == month.start else month

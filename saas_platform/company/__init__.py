@@ -1,0 +1,1 @@
+"""The synthetic company: pure, seeded; no database, no Dagster."""

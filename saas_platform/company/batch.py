@@ -1,0 +1,33 @@
+"""One month of the company: what it hands to whoever writes it down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from saas_platform.clock import Month
+
+#: Users erased on request, by the moment of the erasure.
+ERASURES_SCHEMA = pa.schema(
+    [
+        pa.field("user_id", pa.int64(), nullable=False),
+        pa.field("erased_at", pa.timestamp("us"), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Everything that happened in a month before `as_of`.
+
+    `rows` has one Arrow table per source table, of schema `arrow_schema(table)`: the rows that came to
+    be or changed in the month, each once, in its state at the end of the month or at `as_of`,
+    whichever is first. `erasures` (ERASURES_SCHEMA) names the users that were erased.
+    """
+
+    month: Month
+    as_of: datetime
+    rows: dict[str, pa.Table]
+    erasures: pa.Table

@@ -1,0 +1,11 @@
+"""The source schema, declared once; every other description of a table is derived from it.
+
+Holds: the SQLAlchemy tables, their slices, and what is derived from them (Arrow schemas, DDL).
+Does not hold: anything that talks to a database.
+"""
+
+from saas_platform.schema.arrow import arrow_schema
+from saas_platform.schema.slices import Slice, slice_of
+from saas_platform.schema.tables import TABLES, metadata
+
+__all__ = ["TABLES", "Slice", "arrow_schema", "metadata", "slice_of"]

@@ -1,0 +1,36 @@
+"""Arrow types of the tables: the form in which rows travel between company, source and warehouse."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+
+def arrow_type(column: sa.Column) -> pa.DataType:
+    """The Arrow type of a column's values.
+
+    Raises TypeError for a type that no table of ours uses yet.
+    """
+    match column.type:
+        case sa.Boolean():
+            return pa.bool_()
+        case sa.BigInteger():
+            return pa.int64()
+        case sa.Integer():
+            return pa.int32()
+        case sa.DateTime():
+            return pa.timestamp("us")
+        case sa.String():
+            return pa.string()
+    raise TypeError(f"{column.table.name}.{column.name}: no Arrow type for {column.type!r}")
+
+
+def business_columns(table: sa.Table) -> list[sa.Column]:
+    """The columns a writer fills: all but the row version, which the database stamps."""
+    return [column for column in table.columns if not column.info.get("row_version")]
+
+
+def arrow_schema(table: sa.Table, *, with_row_version: bool = False) -> pa.Schema:
+    """The Arrow schema of a table's rows, in column order."""
+    columns = list(table.columns) if with_row_version else business_columns(table)
+    return pa.schema([pa.field(c.name, arrow_type(c), nullable=bool(c.nullable)) for c in columns])

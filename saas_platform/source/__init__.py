@@ -1,0 +1,1 @@
+"""The OLTP end: one contract, an engine for each database."""
