@@ -5,6 +5,7 @@ A slice column never changes its value in a row, so a row never moves between sl
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -51,3 +52,17 @@ class Slice:
 def slice_of(table: sa.Table) -> Slice | None:
     """The slice of a table, or None where the table is one slice (`WHOLE`)."""
     return table.info.get("slice")
+
+
+def ranges(cut: Slice, slices: Collection[str]) -> list[tuple[datetime, datetime]]:
+    """The slices as half-open time ranges, neighbours merged.
+
+    >>> ranges(Slice("at", "day"), ["2024-01-02", "2024-01-01", "2024-01-04"])[0]
+    (datetime.datetime(2024, 1, 1, 0, 0), datetime.datetime(2024, 1, 3, 0, 0))
+    """
+    merged: list[tuple[datetime, datetime]] = []
+    for first, after in sorted(cut.bounds(slice_id) for slice_id in slices):
+        if merged and merged[-1][1] == first:
+            first = merged.pop()[0]
+        merged.append((first, after))
+    return merged

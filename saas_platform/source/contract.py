@@ -1,19 +1,21 @@
 """What every source database must offer; sync, proof and assets know nothing more of it.
 
 Reading goes through a snapshot: one consistent view, so that rows, deletes and counts
-belong together.
-Writing is one call: a month's batch in one transaction.
+belong together. Writing is one call: a month's batch in one transaction.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
+
+from saas_platform.clock import Month
 
 
 class SourceError(Exception):
@@ -63,10 +65,84 @@ class SourceSnapshot(ABC):
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         """Rows in each slice that has any."""
 
+    @abstractmethod
+    def highest_version(self, table: sa.Table) -> int:
+        """The highest row version in the table, deletes included where recorded; 0: empty."""
+
+
+@dataclass(frozen=True)
+class MonthBatch:
+    """A month to be applied: rows per table, erased users, and what they were generated from.
+
+    `company` names the company in words that differ for any other; `first_month` is where it begins.
+    """
+
+    company: str
+    first_month: Month
+    month: Month
+    as_of: datetime
+    fingerprint: str
+    rows: Mapping[str, pa.Table]
+    erasures: pa.Table
+
+
+@dataclass(frozen=True)
+class AppliedMonth:
+    """The source's own record of a month that it holds."""
+
+    month: Month
+    as_of: datetime
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """What applying a month did to one table; rows that were the same already are not counted."""
+
+    offered: int
+    written: int
+    deleted: int
+
 
 class Source(ABC):
     """A source database."""
 
+    #: Such as `sqlite`; for messages and metadata.
+    engine: str
+
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[SourceSnapshot]:
         """A consistent view of everything committed until now."""
+
+
+class WritableSource(Source):
+    """A source that the platform owns: the synthetic company lives in it."""
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether the schema has been created."""
+
+    @abstractmethod
+    def create_schema(self) -> None:
+        """Create whatever is missing; nothing that is there is touched."""
+
+    @abstractmethod
+    def company(self) -> str | None:
+        """The company that lives here, as its batches named it; None: none yet."""
+
+    @abstractmethod
+    def applied_months(self) -> dict[Month, AppliedMonth]:
+        """The months that were applied."""
+
+    @abstractmethod
+    def apply(self, batch: MonthBatch) -> dict[str, TableChange]:
+        """Apply a month in one transaction, all tables in foreign-key order.
+
+        Rows older than what is there (`updated_at`) change nothing, erased users stay erased.
+        Raises SourceError, and nothing is written, where the month's predecessor is missing,
+        another company lives here, or a row breaks a key, a check or a foreign key.
+        """
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Drop what the platform made, and nothing else."""

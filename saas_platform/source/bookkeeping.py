@@ -1,0 +1,55 @@
+"""Tables the platform keeps in a source that it writes itself, next to the company's.
+
+They are never mirrored. A source of the user's own (SAAS_SYNTHETIC=false) has none of them.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+#: One row: which database this is, and which company lives in it.
+source_identity = sa.Table(
+    "_source",
+    metadata,
+    sa.Column("identity", sa.String(36), primary_key=True),
+    sa.Column("company", sa.Unicode(400), nullable=True),
+)
+
+#: One row: the last row version given out. SQL Server counts by itself.
+row_version_counter = sa.Table(
+    "_row_version",
+    metadata,
+    sa.Column("value", sa.BigInteger, primary_key=True, autoincrement=False),
+)
+
+#: Deletes, by the row version at which they happened.
+tombstones = sa.Table(
+    "_tombstones",
+    metadata,
+    sa.Column("row_version", sa.BigInteger, nullable=False),
+    sa.Column("table_name", sa.String(64), nullable=False),
+    sa.Column("key_value", sa.BigInteger, nullable=False),
+    sa.Column("slice", sa.String(10), nullable=False),
+    sa.Index("ix__tombstones_table_name_row_version", "table_name", "row_version"),
+)
+
+#: Users erased on request: keys only. Replays of older months respect it.
+erasures = sa.Table(
+    "_erasures",
+    metadata,
+    sa.Column("user_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("erased_at", sa.DateTime, nullable=False),
+)
+
+#: The months applied, each with the fingerprint of what it was generated from.
+batches = sa.Table(
+    "_batches",
+    metadata,
+    sa.Column("month", sa.String(7), primary_key=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("as_of", sa.DateTime, nullable=False),
+    sa.Column("applied_at", sa.DateTime, nullable=False),
+    sa.Column("row_count", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,42 @@
+"""Which month may be applied to a source, the same for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from saas_platform.clock import Month
+from saas_platform.source.contract import AppliedMonth, MonthBatch, SourceError
+
+
+def check_company(present: str | None, wanted: str) -> None:
+    """Raises SourceError where another company lives in the source."""
+    if present is not None and present != wanted:
+        raise SourceError(
+            f"The source holds another company ({present}; the settings say {wanted}):"
+            " run `saas-platform reset --yes`, or use another SAAS_HOME."
+        )
+
+
+def check_order(
+    present: str | None, applied: Mapping[Month, AppliedMonth], batch: MonthBatch
+) -> None:
+    """Raises SourceError for another company, a missing predecessor, or a clock that went back.
+
+    Months come in order once, or foreign keys could not hold; after that in any order.
+    """
+    check_company(present, batch.company)
+    before = batch.month.plus(-1)
+    if batch.month < batch.first_month:
+        raise SourceError(
+            f"Month {batch.month} lies before {batch.first_month}, where the company begins."
+        )
+    if batch.month > batch.first_month and before not in applied:
+        raise SourceError(
+            f"Month {batch.month} can't be applied, as {before} has not been: apply it first."
+        )
+    record = applied.get(batch.month)
+    if record is not None and batch.as_of < record.as_of:
+        raise SourceError(
+            f"SAAS_AS_OF {batch.as_of.date()} lies before {record.as_of.date()}, up to which month"
+            f" {batch.month} is in the source: use a later one, or run `saas-platform reset --yes`."
+        )

@@ -1,0 +1,5 @@
+"""SQLite as the source database: the default that needs no server."""
+
+from saas_platform.source.sqlite.source import SqliteSource
+
+__all__ = ["SqliteSource"]

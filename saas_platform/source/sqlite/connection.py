@@ -1,0 +1,69 @@
+"""Connections to a SQLite file through ADBC, and its errors in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_sqlite.dbapi as adbc
+
+from saas_platform.source.contract import SourceError
+
+#: How long a writer waits for another one before it gives up.
+BUSY_MILLISECONDS = 30_000
+
+_REMEDIES = {
+    "database is locked": "is locked by another program: close it, then run again",
+    "file is not a database": "is not a SQLite database: restore it, or `saas-platform reset --yes`",
+    "malformed": "is corrupt: restore it, or `saas-platform reset --yes`",
+    "disk is full": "can't grow, the disk is full: free some space, then run again",
+    "readonly database": "can't be written: give your user write permission on it",
+    "failed to open": "can't be opened: check that its folder exists and that you may write to it",
+}
+
+
+def in_words(path: Path, error: Exception) -> SourceError:
+    """The sentence for an error of the driver."""
+    text = str(error)
+    for sign, remedy in _REMEDIES.items():
+        if sign in text:
+            return SourceError(f"The source {path} {remedy}.")
+    return SourceError(f"The source {path} answered: {text.splitlines()[0]}.")
+
+
+@contextmanager
+def connect(path: Path, *, read_only: bool = False) -> Iterator[Any]:
+    """A cursor on the file, in autocommit mode; raises SourceError for every driver error."""
+    try:
+        with adbc.connect(str(path), autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+            cursor.execute("PRAGMA foreign_keys = ON")
+            if read_only:
+                cursor.execute("PRAGMA query_only = ON")
+            else:
+                # Readers and the writer do not block each other.
+                cursor.execute("PRAGMA journal_mode = WAL")
+            yield cursor
+    except adbc.Error as error:
+        raise in_words(path, error) from error
+
+
+@contextmanager
+def transaction(cursor: Any, kind: str) -> Iterator[None]:
+    """`BEGIN kind`, then commit, or roll back on any way out that is not the end of the block."""
+    cursor.execute(f"BEGIN {kind}")
+    try:
+        yield
+    except BaseException:
+        cursor.execute("ROLLBACK")
+        raise
+    cursor.execute("COMMIT")
+
+
+def scalar(cursor: Any, sql: str) -> Any:
+    """The first column of the first row; None where there is no row."""
+    cursor.execute(sql)
+    row = cursor.fetchone()
+    return None if row is None else row[0]

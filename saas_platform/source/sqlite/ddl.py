@@ -1,0 +1,71 @@
+"""Tables and triggers of a SQLite source.
+
+The triggers give SQLite what SQL Server has built in: a row version at every write, by whomever, and
+a record of deletes. Bulk statements stamp the counter's value themselves, which costs nothing; a
+trigger acts only on rows that a statement did not stamp.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from saas_platform.schema import TABLES, slice_of
+from saas_platform.schema.ddl import statements
+from saas_platform.schema.slices import WHOLE
+from saas_platform.source import bookkeeping
+
+_COUNTER = bookkeeping.row_version_counter.name
+CURRENT_VERSION = f'(SELECT value FROM "{_COUNTER}")'
+NEXT_VERSION = f'UPDATE "{_COUNTER}" SET value = value + 1'
+
+
+def quoted(name: str) -> str:
+    """An identifier, quoted for SQLite."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def key_column(table: sa.Table) -> str:
+    """The one key column. Raises ValueError for a compound key, which a tombstone could not hold."""
+    (column,) = table.primary_key.columns
+    return column.name
+
+
+def slice_expression(table: sa.Table, qualifier: str = "") -> str:
+    """SQL for the slice id of a row; times are ISO texts in SQLite."""
+    cut = slice_of(table)
+    if cut is None:
+        return f"'{WHOLE}'"
+    return f"substr({qualifier}{quoted(cut.column)}, 1, {cut.id_length})"
+
+
+def _triggers(table: sa.Table) -> list[str]:
+    name, key = quoted(table.name), key_column(table)
+    stamp = (
+        f"BEGIN {NEXT_VERSION};"
+        f" UPDATE {name} SET row_version = {CURRENT_VERSION} WHERE {quoted(key)} = NEW.{quoted(key)};"
+        " END"
+    )
+    return [
+        f"CREATE TRIGGER {quoted('stamp_insert_' + table.name)} AFTER INSERT ON {name}"
+        f" WHEN NEW.row_version IS NOT {CURRENT_VERSION} {stamp}",
+        f"CREATE TRIGGER {quoted('stamp_update_' + table.name)} AFTER UPDATE ON {name}"
+        f" WHEN NEW.row_version IS NOT {CURRENT_VERSION} OR NEW.row_version IS OLD.row_version"
+        f" {stamp}",
+        f"CREATE TRIGGER {quoted('bury_' + table.name)} AFTER DELETE ON {name}"
+        f" BEGIN {NEXT_VERSION};"
+        f' INSERT INTO "{bookkeeping.tombstones.name}" (row_version, table_name, key_value, slice)'
+        f" VALUES ({CURRENT_VERSION}, '{table.name}', OLD.{quoted(key)},"
+        f" {slice_expression(table, 'OLD.')}); END",
+    ]
+
+
+def create_statements() -> list[str]:
+    """Everything that makes an empty file a source, but for the identity's row."""
+    dialect = sqlite.dialect()
+    return [
+        *statements(bookkeeping.metadata.tables.values(), dialect),
+        f'INSERT INTO "{_COUNTER}" (value) VALUES (0)',
+        *statements(TABLES.values(), dialect),
+        *(trigger for table in TABLES.values() for trigger in _triggers(table)),
+    ]

@@ -1,0 +1,143 @@
+"""Reading a SQLite source: typed Arrow batches out of one read transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_sqlite.dbapi as adbc
+import pyarrow as pa
+import sqlalchemy as sa
+
+from saas_platform.schema import arrow_schema, slice_of
+from saas_platform.schema.slices import ranges
+from saas_platform.source import bookkeeping
+from saas_platform.source.contract import SourceColumn, SourceError, SourceSnapshot
+from saas_platform.source.sqlite.connection import in_words, scalar
+from saas_platform.source.sqlite.ddl import key_column, quoted, slice_expression
+
+_BATCH_ROWS = 65_536
+#: More ranges than this in one WHERE cost more than a scan.
+_MOST_RANGES = 50
+
+
+def _typed_zero(arrow_type: pa.DataType) -> str:
+    """A literal that makes the driver, which types a column by its first rows, choose this type."""
+    return "''" if pa.types.is_string(arrow_type) or pa.types.is_timestamp(arrow_type) else "0"
+
+
+def _cast(batch: pa.RecordBatch, table: sa.Table, schema: pa.Schema) -> pa.RecordBatch:
+    """Driver's values (integers and texts) to the table's types."""
+    columns = []
+    for field, values in zip(schema, batch.columns, strict=True):
+        try:
+            columns.append(values.cast(field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise SourceError(
+                f"{table.name}.{field.name} of the source holds a value that is no {field.type}"
+                f" ({error}): correct it, then run again."
+            ) from error
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+class SqliteSnapshot(SourceSnapshot):
+    """A read transaction; made by `SqliteSource.snapshot`."""
+
+    def __init__(self, cursor: Any, path: Path) -> None:
+        self._cursor = cursor
+        self._path = path
+        # The first read pins the view that all later ones see.
+        self.ceiling = scalar(cursor, f'SELECT value FROM "{bookkeeping.row_version_counter.name}"')
+        self.identity = scalar(cursor, f'SELECT identity FROM "{bookkeeping.source_identity.name}"')
+
+    def columns(self, table: sa.Table) -> list[SourceColumn]:
+        self._cursor.execute(
+            'SELECT name, type, "notnull" FROM pragma_table_info(?)', (table.name,)
+        )
+        return [
+            SourceColumn(name, kind, not required)
+            for name, kind, required in self._cursor.fetchall()
+        ]
+
+    def rows(
+        self,
+        table: sa.Table,
+        *,
+        above: int | None = None,
+        slices: Collection[str] | None = None,
+    ) -> pa.RecordBatchReader:
+        schema = arrow_schema(table, with_row_version=True)
+        typed = ", ".join(f"{_typed_zero(f.type)} AS {quoted(f.name)}" for f in schema)
+        listed = ", ".join(quoted(name) for name in schema.names)
+        where = [f"row_version > {int(above)}"] if above is not None else []
+        if slices is not None:
+            where.append(_in_slices(table, slices))
+        sql = f"SELECT {typed} UNION ALL SELECT {listed} FROM {quoted(table.name)}"
+        if where:
+            sql += " WHERE " + " AND ".join(f"({condition})" for condition in where)
+        return pa.RecordBatchReader.from_batches(schema, self._batches(table, schema, sql))
+
+    def _batches(self, table: sa.Table, schema: pa.Schema, sql: str) -> Iterator[pa.RecordBatch]:
+        self._cursor.adbc_statement.set_options(
+            **{"adbc.sqlite.query.batch_rows": str(_BATCH_ROWS)}
+        )
+        try:
+            self._cursor.execute(sql)
+            with self._cursor.fetch_record_batch() as reader:
+                skip = 1  # the typed row
+                for batch in reader:
+                    if batch.num_rows > skip:
+                        yield _cast(batch.slice(skip), table, schema)
+                    skip = 0
+        except (pa.ArrowInvalid, OSError) as error:
+            raise SourceError(
+                f"{table.name} of the source can't be read ({str(error).splitlines()[0]}):"
+                " correct the value, then run again."
+            ) from error
+        except adbc.Error as error:
+            raise in_words(self._path, error) from error
+
+    def tombstones(self, table: sa.Table, *, above: int) -> pa.Table:
+        self._cursor.execute(
+            f'SELECT key_value, slice FROM "{bookkeeping.tombstones.name}"'
+            " WHERE table_name = ? AND row_version > ?",
+            (table.name, above),
+        )
+        rows = self._cursor.fetchall()
+        key = arrow_schema(table).field(key_column(table))
+        return pa.table(
+            [[row[0] for row in rows], [row[1] for row in rows]],
+            schema=pa.schema([key, pa.field("slice", pa.string(), nullable=False)]),
+        )
+
+    def slice_counts(self, table: sa.Table) -> dict[str, int]:
+        self._cursor.execute(
+            f"SELECT {slice_expression(table)}, count(*) FROM {quoted(table.name)} GROUP BY 1"
+        )
+        return dict(self._cursor.fetchall())
+
+    def highest_version(self, table: sa.Table) -> int:
+        written = scalar(self._cursor, f"SELECT max(row_version) FROM {quoted(table.name)}") or 0
+        self._cursor.execute(
+            f'SELECT max(row_version) FROM "{bookkeeping.tombstones.name}" WHERE table_name = ?',
+            (table.name,),
+        )
+        return max(written, self._cursor.fetchone()[0] or 0)
+
+
+def _in_slices(table: sa.Table, slices: Collection[str]) -> str:
+    cut = slice_of(table)
+    if cut is None:
+        return "1" if slices else "0"
+    if not slices:
+        return "0"
+    spans = ranges(cut, slices)
+    if len(spans) > _MOST_RANGES:
+        listed = ", ".join(f"'{slice_id}'" for slice_id in sorted(slices))
+        return f"{slice_expression(table)} IN ({listed})"
+    column = quoted(cut.column)
+    # ISO texts compare like the times they name, and a day's text sorts before its midnight.
+    return " OR ".join(
+        f"({column} >= '{first.date()}' AND {column} < '{after.date()}')" for first, after in spans
+    )

@@ -1,0 +1,100 @@
+"""A SQLite file as a source."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from saas_platform.clock import Month
+from saas_platform.source import bookkeeping
+from saas_platform.source.contract import (
+    AppliedMonth,
+    MonthBatch,
+    SourceError,
+    TableChange,
+    WritableSource,
+)
+from saas_platform.source.rules import check_order
+from saas_platform.source.sqlite.apply import apply_batch
+from saas_platform.source.sqlite.connection import connect, scalar, transaction
+from saas_platform.source.sqlite.ddl import create_statements
+from saas_platform.source.sqlite.snapshot import SqliteSnapshot
+
+_IDENTITY = bookkeeping.source_identity.name
+
+
+def _company(cursor: Any) -> str | None:
+    company = scalar(cursor, f'SELECT company FROM "{_IDENTITY}"')
+    return None if company is None else str(company)
+
+
+def _applied_months(cursor: Any) -> dict[Month, AppliedMonth]:
+    cursor.execute(
+        f'SELECT month, as_of, fingerprint FROM "{bookkeeping.batches.name}" ORDER BY month'
+    )
+    applied = (
+        AppliedMonth(Month.parse(month), datetime.fromisoformat(as_of), fingerprint)
+        for month, as_of, fingerprint in cursor.fetchall()
+    )
+    return {record.month: record for record in applied}
+
+
+class SqliteSource(WritableSource):
+    """The source in one file; every call opens and closes its own connection."""
+
+    engine = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def exists(self) -> bool:
+        if not self.path.exists():
+            return False
+        with connect(self.path, read_only=True) as cursor:
+            return (
+                scalar(cursor, f"SELECT count(*) FROM sqlite_master WHERE name = '{_IDENTITY}'") > 0
+            )
+
+    def create_schema(self) -> None:
+        if self.exists():
+            return
+        with connect(self.path) as cursor, transaction(cursor, "IMMEDIATE"):
+            for statement in create_statements():
+                cursor.execute(statement)
+            cursor.execute(f'INSERT INTO "{_IDENTITY}" (identity) VALUES (?)', (str(uuid.uuid4()),))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqliteSnapshot]:
+        if not self.exists():
+            raise SourceError(
+                f"The source {self.path} holds no company yet: run `saas-platform run` first."
+            )
+        with connect(self.path, read_only=True) as cursor, transaction(cursor, "DEFERRED"):
+            yield SqliteSnapshot(cursor, self.path)
+
+    def company(self) -> str | None:
+        if not self.exists():
+            return None
+        with connect(self.path, read_only=True) as cursor:
+            return _company(cursor)
+
+    def applied_months(self) -> dict[Month, AppliedMonth]:
+        if not self.exists():
+            return {}
+        with connect(self.path, read_only=True) as cursor:
+            return _applied_months(cursor)
+
+    def apply(self, batch: MonthBatch) -> dict[str, TableChange]:
+        with connect(self.path) as cursor, transaction(cursor, "IMMEDIATE"):
+            check_order(_company(cursor), _applied_months(cursor), batch)
+            changes = apply_batch(cursor, batch)
+            cursor.execute(f'UPDATE "{_IDENTITY}" SET company = ?', (batch.company,))
+        return changes
+
+    def drop(self) -> None:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
