@@ -33,5 +33,5 @@ def statements(tables: Iterable[sa.Table], dialect: sa.Dialect) -> list[str]:
         )
         if dialect.supports_comments:
             made.append(SetTableComment(table))
-            made.extend(SetColumnComment(column) for column in table.columns)
+            made.extend(SetColumnComment(column) for column in table.columns if column.comment)
     return [str(element.compile(dialect=dialect)).strip() for element in made]

@@ -48,6 +48,15 @@ class Slice:
         midnight = datetime.min.time()
         return datetime.combine(first, midnight), datetime.combine(after, midnight)
 
+    def between(self, first: datetime, after: datetime) -> list[str]:
+        """The slices that begin in [first, after), in order."""
+        found = []
+        moment = first
+        while moment < after:
+            found.append(self.id_of(moment))
+            moment = self.bounds(found[-1])[1]
+        return found
+
 
 def slice_of(table: sa.Table) -> Slice | None:
     """The slice of a table, or None where the table is one slice (`WHOLE`)."""

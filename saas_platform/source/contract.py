@@ -16,9 +16,10 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
+from saas_platform.errors import PlatformError
 
 
-class SourceError(Exception):
+class SourceError(PlatformError):
     """The source can't do what was asked; the text names the thing and the remedy."""
 
 
@@ -102,6 +103,13 @@ class TableChange:
     offered: int
     written: int
     deleted: int
+
+    def __add__(self, other: TableChange) -> TableChange:
+        return TableChange(
+            self.offered + other.offered,
+            self.written + other.written,
+            self.deleted + other.deleted,
+        )
 
 
 class Source(ABC):

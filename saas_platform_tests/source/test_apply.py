@@ -1,0 +1,267 @@
+"""Months into a SQLite source: one transaction, in order once, then in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from saas_platform.clock import Month
+from saas_platform.company.batch import ERASURES_SCHEMA
+from saas_platform.schema import TABLES, arrow_schema
+from saas_platform.source.contract import MonthBatch, SourceError
+from saas_platform.source.sqlite import SqliteSource
+from saas_platform.source.sqlite.connection import connect, transaction
+from saas_platform_tests.rows import by_hand, row
+
+FIRST = Month(2024, 1)
+
+
+def batch(
+    month: Month,
+    rows: Mapping[str, list[dict[str, Any]]] | None = None,
+    *,
+    erased: list[int] | None = None,
+    company: str = "ours",
+    as_of: datetime | None = None,
+) -> MonthBatch:
+    tables = {
+        name: pa.Table.from_pylist((rows or {}).get(name, []), schema=arrow_schema(table))
+        for name, table in TABLES.items()
+    }
+    gone = erased or []
+    return MonthBatch(
+        company=company,
+        first_month=FIRST,
+        month=month,
+        as_of=as_of or month.end,
+        fingerprint=f"{company}/{month}",
+        rows=tables,
+        erasures=pa.table([gone, [month.start] * len(gone)], schema=ERASURES_SCHEMA),
+    )
+
+
+def every_table(count: int) -> dict[str, list[dict[str, Any]]]:
+    return {name: [row(t, n) for n in range(1, count + 1)] for name, t in TABLES.items()}
+
+
+def content(source: SqliteSource) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table, without its version."""
+    with source.snapshot() as snapshot:
+        found = {name: snapshot.rows(table).read_all() for name, table in TABLES.items()}
+    return {
+        name: sorted(
+            rows.drop_columns(["row_version"]).to_pylist(), key=lambda r: next(iter(r.values()))
+        )
+        for name, rows in found.items()
+    }
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> SqliteSource:
+    made = SqliteSource(tmp_path / "source.db")
+    made.create_schema()
+    return made
+
+
+def test_a_month_lands_in_every_table(source: SqliteSource) -> None:
+    rows = every_table(4)
+    changes = source.apply(batch(FIRST, rows))
+    assert {name: change.written for name, change in changes.items()} == dict.fromkeys(TABLES, 4)
+    assert content(source) == rows
+    assert source.company() == "ours"
+    assert list(source.applied_months()) == [FIRST]
+
+
+def test_the_same_again_writes_nothing(source: SqliteSource) -> None:
+    source.apply(batch(FIRST, every_table(4)))
+    with source.snapshot() as snapshot:
+        before = snapshot.rows(TABLES["plans"]).read_all()
+    changes = source.apply(batch(FIRST, every_table(4)))
+    assert sum(change.written for change in changes.values()) == 0
+    with source.snapshot() as snapshot:
+        assert snapshot.rows(TABLES["plans"]).read_all() == before
+
+
+def test_an_older_state_never_overwrites_a_newer_one(source: SqliteSource) -> None:
+    old = row(TABLES["plans"], 1, name="old")
+    new = {**old, "name": "new", "updated_at": old["updated_at"] + timedelta(days=31)}
+    source.apply(batch(FIRST, {"plans": [old]}))
+    source.apply(batch(FIRST.next(), {"plans": [new]}))
+    source.apply(batch(FIRST, {"plans": [old]}))
+    assert content(source)["plans"] == [new]
+
+
+def test_erased_users_stay_erased(source: SqliteSource) -> None:
+    rows = every_table(3)
+    rows["usage_events"] = [row(TABLES["usage_events"], n, user_id=n) for n in (1, 2, 3)]
+    rows["support_tickets"] = [row(TABLES["support_tickets"], n, user_id=n) for n in (1, 2, 3)]
+    source.apply(batch(FIRST, rows))
+    changes = source.apply(batch(FIRST.next(), erased=[2]))
+    assert changes["users"].deleted == 1
+    after = content(source)
+    assert [user["user_id"] for user in after["users"]] == [1, 3]
+    for table in ("usage_events", "support_tickets"):
+        assert [r["user_id"] for r in after[table]] == [1, None, 3]
+    source.apply(batch(FIRST, rows))
+    assert content(source) == after
+
+
+def test_an_erasure_stamps_the_rows_it_changes_and_leaves_a_tombstone(source: SqliteSource) -> None:
+    rows = every_table(2)
+    rows["usage_events"] = [row(TABLES["usage_events"], n, user_id=n) for n in (1, 2)]
+    source.apply(batch(FIRST, rows))
+    with source.snapshot() as snapshot:
+        before = snapshot.ceiling
+    source.apply(batch(FIRST.next(), erased=[2]))
+    with source.snapshot() as snapshot:
+        changed = snapshot.rows(TABLES["usage_events"], above=before).read_all()
+        assert changed["event_id"].to_pylist() == [2]
+        buried = snapshot.tombstones(TABLES["users"], above=before)
+        assert buried.to_pylist() == [{"user_id": 2, "slice": "2024-01"}]
+        assert snapshot.ceiling >= snapshot.highest_version(TABLES["users"]) > before
+
+
+def test_a_month_without_its_predecessor_is_refused(source: SqliteSource) -> None:
+    with pytest.raises(SourceError, match="2024-03 can't be applied, as 2024-02 has not been"):
+        source.apply(batch(Month(2024, 3), every_table(1)))
+    assert content(source) == {name: [] for name in TABLES}
+
+
+def test_a_month_before_the_company_is_refused(source: SqliteSource) -> None:
+    with pytest.raises(SourceError, match="lies before 2024-01, where the company begins"):
+        source.apply(batch(Month(2023, 12)))
+
+
+def test_another_company_is_refused(source: SqliteSource) -> None:
+    source.apply(batch(FIRST, every_table(1)))
+    with pytest.raises(SourceError, match=r"holds another company.*reset --yes"):
+        source.apply(batch(FIRST.next(), company="theirs"))
+    assert source.company() == "ours"
+
+
+def test_a_clock_that_went_back_is_refused(source: SqliteSource) -> None:
+    source.apply(batch(FIRST, every_table(1)))
+    with pytest.raises(SourceError, match="lies before 2024-02-01"):
+        source.apply(batch(FIRST, as_of=datetime(2024, 1, 15)))
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "says"),
+    [
+        ("users", {"account_id": 99}, "users 2 names account_id 99, which accounts does not have"),
+        ("usage_events", {"user_id": 77}, "usage_events 2 names user_id 77, which users"),
+        ("payments", {"invoice_id": 5}, "payments 2 names invoice_id 5, which invoices"),
+        ("plans", {"tier": "golden"}, "ck_plans_tier_known"),
+        ("invoices", {"total_cents": 5}, "ck_invoices_adds_up"),
+        ("users", {"email": "email 1"}, "UNIQUE constraint failed: users.email"),
+    ],
+)
+def test_a_row_that_breaks_a_rule_rejects_the_whole_month(
+    source: SqliteSource, table: str, values: dict[str, Any], says: str
+) -> None:
+    rows = every_table(2)
+    rows[table][1].update(values)
+    with pytest.raises(SourceError) as raised:
+        source.apply(batch(FIRST, rows))
+    assert f"breaks a rule of {table}" in str(raised.value)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert content(source) == {name: [] for name in TABLES}
+    assert source.applied_months() == {}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_writes_by_hand_are_stamped(source: SqliteSource, table: str) -> None:
+    source.apply(batch(FIRST, every_table(3)))
+    key = next(iter(TABLES[table].primary_key.columns)).name
+    column = next(
+        c.name for c in TABLES[table].columns if c.nullable or c.name in ("name", "quantity")
+    ) if table not in ("invoice_items", "subscription_changes") else "created_at"  # fmt: skip
+    with source.snapshot() as snapshot:
+        before = snapshot.ceiling
+    with by_hand(source.path, checked=False) as connection:
+        connection.execute(f"UPDATE {table} SET {column} = {column} WHERE {key} = 2")
+        connection.execute(f"DELETE FROM {table} WHERE {key} = 3")
+    with source.snapshot() as snapshot:
+        changed = snapshot.rows(TABLES[table], above=before).read_all()
+        assert changed[key].to_pylist() == [2]
+        assert snapshot.tombstones(TABLES[table], above=before)[key].to_pylist() == [3]
+        assert sum(snapshot.slice_counts(TABLES[table]).values()) == 2
+
+
+def test_a_row_put_back_with_its_old_version_is_stamped_anew(source: SqliteSource) -> None:
+    source.apply(batch(FIRST, every_table(2)))
+    with by_hand(source.path) as connection:
+        connection.execute("UPDATE plans SET name = 'x' WHERE plan_id = 2")
+    with source.snapshot() as snapshot:
+        before = snapshot.ceiling
+    with by_hand(source.path, checked=False) as connection:
+        connection.execute("CREATE TEMP TABLE kept AS SELECT * FROM plans WHERE plan_id = 1")
+        connection.execute("DELETE FROM plans WHERE plan_id = 1")
+        connection.execute("INSERT INTO plans SELECT * FROM kept")
+    with source.snapshot() as snapshot:
+        assert snapshot.rows(TABLES["plans"], above=before).read_all()["plan_id"].to_pylist() == [1]
+
+
+def test_a_snapshot_does_not_move(source: SqliteSource) -> None:
+    source.apply(batch(FIRST, every_table(2)))
+    with source.snapshot() as snapshot:
+        # Not by_hand: two SQLite libraries in one process do not see each other's locks.
+        with connect(source.path) as cursor:
+            cursor.execute("DELETE FROM usage_events")
+        assert snapshot.rows(TABLES["usage_events"]).read_all().num_rows == 2
+        assert sum(snapshot.slice_counts(TABLES["usage_events"]).values()) == 2
+    with source.snapshot() as snapshot:
+        assert snapshot.slice_counts(TABLES["usage_events"]) == {}
+
+
+def test_a_value_of_another_type_is_named(source: SqliteSource) -> None:
+    source.apply(batch(FIRST, every_table(2)))
+    with by_hand(source.path, checked=False) as connection:
+        connection.execute("UPDATE accounts SET signed_up_at = 'soon' WHERE account_id = 2")
+    with source.snapshot() as snapshot, pytest.raises(SourceError, match=r"accounts.signed_up_at"):
+        snapshot.rows(TABLES["accounts"]).read_all()
+
+
+def test_columns_with_many_nulls_first_keep_their_type(source: SqliteSource) -> None:
+    rows = {"plans": [], "accounts": [row(TABLES["accounts"], 1)]}
+    count = 5_000
+    rows["users"] = [row(TABLES["users"], n, account_id=1) for n in range(1, count + 1)]
+    rows["users"][-1]["deactivated_at"] = datetime(2024, 1, 31, 1, 2, 3, 456_789)
+    source.apply(batch(FIRST, rows))
+    with source.snapshot() as snapshot:
+        found = snapshot.rows(TABLES["users"]).read_all()
+    assert found["deactivated_at"].to_pylist()[-1] == datetime(2024, 1, 31, 1, 2, 3, 456_789)
+
+
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "broken.db"
+    path.write_bytes(b"not a database, whatever its name says" * 200)
+    with pytest.raises(SourceError, match=r"broken.db is not a SQLite database.*reset --yes"):
+        SqliteSource(path).create_schema()
+    assert path.read_bytes().startswith(b"not a database")
+
+
+def test_an_empty_source_says_what_to_do(tmp_path: Path) -> None:
+    with (
+        pytest.raises(SourceError, match="holds no company yet: run `saas-platform run`"),
+        SqliteSource(tmp_path / "none.db").snapshot(),
+    ):
+        pass
+
+
+def test_a_locked_source_is_one_sentence(
+    source: SqliteSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saas_platform.source.sqlite.connection.BUSY_MILLISECONDS", 50)
+    with (
+        connect(source.path) as cursor,
+        transaction(cursor, "IMMEDIATE"),
+        pytest.raises(SourceError, match="is locked by another program"),
+    ):
+        source.apply(batch(FIRST))

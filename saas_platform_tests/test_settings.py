@@ -1,0 +1,83 @@
+"""Settings: each wrong one is one sentence that names it and says what would be right."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from saas_platform.clock import Month
+from saas_platform.settings import Settings, SettingsError, load_settings
+
+_REPOSITORY = Path(__file__).parent.parent
+
+
+def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SAAS_HOME")
+    settings = load_settings()
+    assert settings.home == tmp_path / ".saas"
+    assert (settings.seed, settings.accounts, settings.start) == (7, 5000, Month(2024, 1))
+    assert settings.as_of == date(2026, 1, 1)
+    assert settings.last_month == Month(2025, 12)
+    assert settings.source.database == str(tmp_path / ".saas" / "source.db")
+    assert settings.warehouse.drivername == "duckdb"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("SAAS_ACOUNTS", "3", "SAAS_ACOUNTS is not a setting: did you mean SAAS_ACCOUNTS?"),
+        ("SAAS_XYZZY", "3", "SAAS_XYZZY is not a setting: the settings are SAAS_HOME"),
+        ("SAAS_ACCOUNTS", "many", "SAAS_ACCOUNTS is 'many': Input should be a valid integer"),
+        ("SAAS_ACCOUNTS", "0", "greater than or equal to 1"),
+        ("SAAS_START", "2024", "write it as YYYY-MM"),
+        ("SAAS_AS_OF", "tomorrow", "SAAS_AS_OF is 'tomorrow': write it as YYYY-MM-DD, or now"),
+        ("SAAS_AS_OF", "2023-12-31", "leaves no month after SAAS_START 2024-01"),
+        ("SAAS_SOURCE_URL", "secret-password", "SAAS_SOURCE_URL is not a URL"),
+    ],
+)
+def test_wrong_settings(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert "secret-password" not in str(raised.value)
+
+
+def test_dotenv_is_read_and_its_unknown_names_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SAAS_SEED=11\n")
+    assert load_settings().seed == 11
+    (tmp_path / ".env").write_text("SAAS_SEEED=11\n")
+    with pytest.raises(SettingsError, match="did you mean SAAS_SEED"):
+        load_settings()
+
+
+def test_clock_now_is_the_last_midnight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAAS_AS_OF", "now")
+    as_of = load_settings().clock.as_of
+    assert as_of.time() == datetime.min.time()
+    assert as_of <= datetime.now()
+
+
+def test_months_outside_the_window_are_refused() -> None:
+    settings = load_settings()
+    assert settings.check_month(Month(2024, 1)) == Month(2024, 1)
+    for month in (Month(2023, 12), Month(2026, 1)):
+        with pytest.raises(SettingsError, match="outside the company's window, 2024-01 to 2025-12"):
+            settings.check_month(month)
+
+
+def test_env_example_documents_every_setting_with_its_default() -> None:
+    text = (_REPOSITORY / ".env.example").read_text()
+    documented = dict(re.findall(r"^(SAAS_\w+)=(.*)$", text, flags=re.MULTILINE))
+    assert set(documented) == {f"SAAS_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_env_example_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SAAS_HOME")
+    plain = load_settings()
+    (tmp_path / ".env").write_text((_REPOSITORY / ".env.example").read_text())
+    assert load_settings() == plain

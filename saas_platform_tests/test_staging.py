@@ -1,0 +1,37 @@
+"""Staged Parquet: whole or not at all, and told when it is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from saas_platform.staging import Staging, StagingError
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    staging = Staging((tmp_path / "staging").as_uri())
+    table = pa.table({"a": [1, None], "b": ["x", ""]})
+    assert staging.write("group/table/2024-01", table) > 0
+    assert staging.read("group/table/2024-01") == table
+    assert staging.has("group/table/2024-01")
+
+
+def test_a_second_write_replaces_the_first(tmp_path: Path) -> None:
+    staging = Staging(tmp_path.as_uri())
+    staging.write("t", pa.table({"a": [1, 2, 3]}))
+    staging.write("t", pa.table({"a": [4]}))
+    assert staging.read("t")["a"].to_pylist() == [4]
+    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StagingError, match=r"never.parquet is missing: materialise"):
+        Staging(tmp_path.as_uri()).read("never")
+
+
+def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "blocked").write_text("")
+    with pytest.raises(StagingError, match="can't be written"):
+        Staging(tmp_path.as_uri()).write("blocked/t", pa.table({"a": [1]}))
