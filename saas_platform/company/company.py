@@ -1,0 +1,137 @@
+"""The company: months of rows, and the truth behind them, from a seed.
+
+Holds: the public class. Does not hold: any rule of the simulation.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from saas_platform.clock import Month
+from saas_platform.company import billing, people, promotions, subscription_rows, support, truth
+from saas_platform.company.batch import ERASURES_SCHEMA, Batch
+from saas_platform.company.catalogue import Catalogue
+from saas_platform.company.moments import seconds
+from saas_platform.company.randomness import Dice
+from saas_platform.company.rendering import Versions, arrow_column, render
+from saas_platform.company.skeleton import MonthRecord, Skeleton
+from saas_platform.company.state import Invoices, Tickets
+from saas_platform.company.usage import usage_table
+from saas_platform.schema import TABLES, arrow_schema
+
+#: Raised whenever the same config gives other rows.
+COMPANY_VERSION = 1
+
+#: Months whose invoices may still change: dunning and refunds end within 45 days of the invoice.
+_OPEN_MONTHS = 3
+
+
+@dataclass(frozen=True)
+class CompanyConfig:
+    """What decides every row: a seed, the accounts of the first 24 months, and the first month."""
+
+    seed: int
+    accounts: int
+    start: Month
+
+
+class Company:
+    """A synthetic company. Months may be asked for in any order; in order is fastest.
+
+    The skeleton is kept at the month last asked for, so that months in order cost one pass; an
+    earlier month starts it again.
+    """
+
+    def __init__(self, config: CompanyConfig) -> None:
+        self._config = config
+        self._dice = Dice(config.seed)
+        self._catalogue = Catalogue(config.start)
+        self._calendar = promotions.Calendar(self._dice, config.start)
+        self._skeleton = self._fresh()
+        self._records: deque[MonthRecord] = deque(maxlen=_OPEN_MONTHS)
+
+    def _fresh(self) -> Skeleton:
+        return Skeleton(self._config.seed, self._config.accounts, self._config.start)
+
+    def _recent(self, month: Month) -> list[MonthRecord]:
+        """Records of a month and those before it whose invoices may still be open; it is the last."""
+        if not self._records or self._records[-1].span.month > month:
+            self._skeleton = self._fresh()
+            self._records.clear()
+        while self._skeleton.month <= month:
+            self._records.append(self._skeleton.advance())
+        return list(self._records)
+
+    def batch(self, month: Month, as_of: datetime) -> Batch:
+        """The rows created or changed in [month.start, min(month.end, as_of)), as they stood then.
+
+        Empty for a month that begins at or after `as_of`, or before the company.
+        """
+        if month < self._config.start or month.start >= as_of:
+            empty = {name: arrow_schema(table).empty_table() for name, table in TABLES.items()}
+            return Batch(month, as_of, empty, ERASURES_SCHEMA.empty_table())
+        recent = self._recent(month)
+        record = recent[-1]
+        cutoff = min(record.span.end, seconds(as_of))
+        return Batch(month, as_of, self._rows(recent, cutoff), _erasures(record, cutoff))
+
+    def _rows(self, recent: list[MonthRecord], cutoff: int) -> dict[str, pa.Table]:
+        record, dice = recent[-1], self._dice
+        accounts, start = record.accounts, record.span.start
+        new = accounts.take(accounts.signup_month == record.span.index)
+        invoices = Invoices.concat([r.invoices for r in recent])
+        tickets = Tickets.concat([r.tickets for r in recent[-2:]])
+        versions: dict[str, Versions] = {
+            "plans": self._catalogue.plan_rows(),
+            "promo_codes": self._calendar.rows(record.span.end),
+            "accounts": people.account_rows(dice, new),
+            "users": people.user_rows(dice, record.people.changed, accounts),
+            "subscriptions": subscription_rows.subscription_rows(record.changes, accounts),
+            "subscription_changes": subscription_rows.change_rows(record.changes),
+            "invoices": billing.invoice_rows(invoices, accounts),
+            "invoice_items": billing.item_rows(invoices),
+            "payments": billing.payment_rows(dice, invoices, accounts),
+            "promo_redemptions": promotions.redemption_rows(record.redemptions),
+            "features": self._catalogue.feature_rows(),
+            "support_tickets": support.ticket_rows(dice, tickets),
+        }
+        rows = {name: render(name, shown, start, cutoff) for name, shown in versions.items()}
+        rows["usage_events"] = usage_table(
+            dice,
+            record.span,
+            cutoff,
+            self._catalogue,
+            accounts,
+            record.people.present,
+            record.presence,
+        )
+        return {name: rows[name] for name in TABLES}
+
+    def truth(self, as_of: datetime) -> dict[str, pa.Table]:
+        """The truth of all months that began before `as_of` (see truth.py).
+
+        `account_months`: one row per month and account that pays at its start. `campaigns`: one row
+        per campaign that started.
+        """
+        skeleton = self._fresh()
+        months = [truth.ACCOUNT_MONTHS_SCHEMA.empty_table()]
+        while skeleton.month.start < as_of:
+            months.append(truth.account_months(skeleton.advance()))
+        return {
+            "account_months": pa.concat_tables(months),
+            "campaigns": truth.campaigns(list(self._calendar.codes(seconds(as_of)))),
+        }
+
+
+def _erasures(record: MonthRecord, cutoff: int) -> pa.Table:
+    erased = record.people.erased
+    erased = erased.take(erased.erased_at < cutoff)
+    fields = list(ERASURES_SCHEMA)
+    return pa.table(
+        [arrow_column(erased.user_id, fields[0]), arrow_column(erased.erased_at, fields[1])],
+        schema=ERASURES_SCHEMA,
+    )

@@ -1,0 +1,47 @@
+"""The end of failed payments: recovered by a retry, or given up.
+
+Holds: this step of a month. Does not hold: the failing itself (renewals.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from saas_platform.company.book import Book
+from saas_platform.company.hazards import retry_seconds
+from saas_platform.company.moments import DAY, NEVER
+from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.state import CANCELLATION, REASON, STATUS, Subscriptions
+
+
+def settle_failures(book: Book, subs: Subscriptions) -> None:
+    """Ends the open dunning cases whose end lies in the month."""
+    waits = np.concatenate([[0], retry_seconds(), [PARAMETERS.dunning.end_days * DAY]])
+    ends_at = subs.failed_at + waits[subs.retries]
+    ending = (subs.failed_at > 0) & book.span.holds(ends_at)
+    lost = ending & (subs.retries > len(PARAMETERS.dunning.retry_days))
+    recovered = np.flatnonzero(ending & ~lost)
+    book.record(
+        subs,
+        recovered,
+        ends_at[recovered],
+        "payment_recovered",
+        status=STATUS["active"],
+        failed_at=NEVER,
+        retries=0,
+    )
+    gone = np.flatnonzero(lost)
+    account = subs.account[gone]
+    book.record(
+        subs,
+        gone,
+        ends_at[gone],
+        "canceled",
+        status=STATUS["canceled"],
+        ended_at=ends_at[gone],
+        cancellation=CANCELLATION["involuntary"],
+        reason=REASON["payment_failed"],
+        failed_at=NEVER,
+    )
+    book.end_access(account, ends_at[gone])
+    book.latent.churned_month[account] = book.span.index

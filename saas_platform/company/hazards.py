@@ -1,0 +1,154 @@
+"""The odds of a month, as they stand at its start: what the simulator draws from, and the truth.
+
+Holds: the probabilities of voluntary end, pause, failed payment and failed dunning, and how they
+combine. Does not hold: the draws (fates.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from saas_platform.company.catalogue import is_yearly
+from saas_platform.company.columns import Array
+from saas_platform.company.moments import DAY, Span, billing_moments
+from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.state import STATUS, Accounts, Latent, Subscriptions
+
+#: Seconds between an invoice and its first charge.
+CHARGE_DELAY = 1_800
+
+
+def retry_seconds() -> Array:
+    """Seconds from the first charge of an invoice to each retry."""
+    return np.array(PARAMETERS.dunning.retry_days, np.int64) * DAY
+
+
+def recovered_by() -> Array:
+    """Probability that a failed invoice is collected by each retry or an earlier one."""
+    return np.round(np.cumsum(PARAMETERS.dunning.recovered), 9)
+
+
+def mrr_cents(subs: Subscriptions) -> Array:
+    """MRR of each subscription in cents, rounded half up (METRICS.md)."""
+    months = np.where(is_yearly(subs.plan), 12, 1)
+    paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
+    hundredths = subs.seats * subs.unit_price * (100 - subs.discount)
+    return np.where(paying, (2 * hundredths + 100 * months) // (200 * months), 0)
+
+
+def renewals(subs: Subscriptions, span: Span) -> tuple[Array, Array]:
+    """Whether each subscription comes to the end of a period in the month, and when it would."""
+    since = span.index - subs.anchor_month
+    due = (since > 0) & (~is_yearly(subs.plan) | (since % 12 == 0))
+    return due, billing_moments(span.index, subs.anchor_day, subs.anchor_second)
+
+
+def _logit(probability: Array) -> Array:
+    return np.log(probability / (1.0 - probability))
+
+
+def _voluntary(subs: Subscriptions, accounts: Accounts, latent: Latent, span: Span) -> Array:
+    """Probability that a subscription is canceled at a renewal; arrays stand beside `subs`."""
+    churn = PARAMETERS.churn
+    yearly = is_yearly(subs.plan)
+    segment = accounts.segment[subs.account]
+    base = np.where(yearly, np.array(churn.yearly)[segment], np.array(churn.monthly)[segment])
+    tenure = span.index - subs.first_month
+    early = churn.early * np.exp(-(tenure - 1) / churn.early_months)
+    score = (
+        _logit(base)
+        - churn.health * latent.health[subs.account]
+        - churn.size * np.log(subs.seats / np.array(PARAMETERS.mix.seats_median)[segment])
+        + np.where(yearly, 0.0, early)
+        + churn.price_sensitivity * accounts.price_sensitivity[subs.account]
+        + np.log(churn.complaint_odds) * latent.complaints[subs.account]
+    )
+    chance = subs.hazard_ratio / (1.0 + np.exp(-score))
+    return np.round(np.minimum(chance, churn.highest), 9)
+
+
+@dataclass
+class Odds:
+    """Probabilities for each subscription, as of the month's start; 0 where it cannot happen."""
+
+    renews: Array
+    renewal_at: Array
+    #: The dunning that is open at the start fails within the month.
+    dunning_fails: Array
+    #: At the renewal, given that no dunning failed before it.
+    voluntary: Array
+    pause: Array
+    failure: Array
+    #: Of the whole month: the true hazards.
+    voluntary_hazard: Array
+    involuntary_hazard: Array
+
+
+def odds_of(
+    subs: Subscriptions, accounts: Accounts, latent: Latent, has_second: Array, span: Span
+) -> Odds:
+    """The odds of the subscriptions; `has_second` says so of each one's account."""
+    dunning, churn = PARAMETERS.dunning, PARAMETERS.churn
+    paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
+    due, renewal_at = renewals(subs, span)
+    renews = due & paying
+    yearly = is_yearly(subs.plan)
+    recovery = recovered_by()
+
+    open_case = subs.failed_at > 0
+    retried = (subs.failed_at[:, None] + retry_seconds() < span.start).sum(axis=1)
+    already = np.concatenate([[0.0], recovery])[retried]
+    dunning_fails = np.where(open_case, (1.0 - recovery[-1]) / (1.0 - already), 0.0)
+
+    voluntary = np.where(renews, _voluntary(subs, accounts, latent, span), 0.0)
+    pause = np.where(renews & ~yearly & ~has_second, churn.pause, 0.0)
+    free = np.where(span.index >= subs.discount_until, 0, subs.discount) == 100
+    failure = (
+        np.array(dunning.failure)[subs.method]
+        * np.where(yearly, dunning.yearly_factor, 1.0)
+        * np.array(dunning.by_segment)[accounts.segment[subs.account]]
+        * accounts.payment_risk[subs.account]
+    )
+    failure = np.where(renews & ~free & ~subs.second, np.minimum(failure, 0.5), 0.0)
+
+    # What ends within the month: an open case, or one that opens and is given up before its end.
+    given_up_at = renewal_at + CHARGE_DELAY + dunning.end_days * DAY
+    opens_and_fails = np.where(given_up_at < span.end, failure * (1.0 - recovery[-1]), 0.0)
+    survives = 1.0 - dunning_fails
+    involuntary = dunning_fails + survives * (1.0 - voluntary) * (1.0 - pause) * opens_and_fails
+    return Odds(
+        renews=renews,
+        renewal_at=renewal_at,
+        dunning_fails=np.round(dunning_fails, 9),
+        voluntary=voluntary,
+        pause=pause,
+        failure=np.round(failure, 9),
+        voluntary_hazard=np.round(survives * voluntary, 9),
+        involuntary_hazard=np.round(involuntary, 9),
+    )
+
+
+def remaining_cents(subs: Subscriptions, odds: Odds, accounts: Accounts, latent: Latent) -> Array:
+    """Expected revenue of the next 36 months, in cents.
+
+    MRR x (1 - (1 - h)**36) / h, where h is the monthly hazard of the account at its present latent
+    health as a settled customer: the voluntary one (a yearly one spread over 12 months), plus the
+    failures that dunning does not collect. Frozen at the present health, so an approximation.
+    """
+    churn, dunning = PARAMETERS.churn, PARAMETERS.dunning
+    yearly = is_yearly(subs.plan)
+    segment = accounts.segment[subs.account]
+    base = np.where(yearly, np.array(churn.yearly)[segment], np.array(churn.monthly)[segment])
+    # Health falls back to the fit: half way, as its persistence is lost within months.
+    health = 0.5 * (latent.health[subs.account] + accounts.fit[subs.account])
+    settled = subs.hazard_ratio / (1.0 + np.exp(-(_logit(base) - churn.health * health)))
+    settled = np.where(yearly, 1.0 - (1.0 - np.minimum(settled, 0.9)) ** (1.0 / 12.0), settled)
+    failing = np.array(dunning.failure)[subs.method] * (1.0 - recovered_by()[-1])
+    failing = failing * np.where(yearly, dunning.yearly_factor / 12.0, 1.0)
+    failing = failing * np.array(dunning.by_segment)[segment]
+    hazard = np.clip(settled + failing * accounts.payment_risk[subs.account], 0.001, 0.9)
+    pending = 1.0 - odds.dunning_fails
+    months = (1.0 - (1.0 - hazard) ** 36) / hazard
+    return np.floor(mrr_cents(subs) * np.round(pending * months, 6) + 0.5).astype(np.int64)

@@ -1,0 +1,79 @@
+"""Time inside the simulator: int64 seconds since 1970 (UTC), and months counted from year 0.
+
+Holds: the arithmetic of months and billing days on arrays. Does not hold: the clock itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from saas_platform.clock import Month
+from saas_platform.company.columns import Array
+
+HOUR = 3_600
+DAY = 24 * HOUR
+#: A moment that has not come, or never will.
+NEVER = -1
+
+
+def seconds(moment: datetime) -> int:
+    """Whole seconds since 1970 of a naive UTC time, rounded up, so that `< cutoff` stays right."""
+    passed = moment - datetime(1970, 1, 1)
+    return passed.days * DAY + passed.seconds + (passed.microseconds > 0)
+
+
+def month_starts(months: Array) -> Array:
+    """First second of each month index."""
+    return (
+        (np.asarray(months) - 1970 * 12)
+        .astype("datetime64[M]")
+        .astype("datetime64[s]")
+        .astype(np.int64)
+    )
+
+
+def months_of(moments: Array) -> Array:
+    """Month index of each moment."""
+    return (
+        np.asarray(moments).astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
+        + 1970 * 12
+    )
+
+
+def days_of_month(moments: Array) -> Array:
+    """Day of the month, 1 to 31."""
+    return (moments - month_starts(months_of(moments))) // DAY + 1
+
+
+def billing_moments(months: Array | int, day: Array, second_of_day: Array) -> Array:
+    """When a subscription anchored on a day is billed in a month; a short month's last day stands in."""
+    starts = month_starts(np.asarray(months))
+    lengths = (month_starts(np.asarray(months) + 1) - starts) // DAY
+    return starts + (np.minimum(day, lengths) - 1) * DAY + second_of_day
+
+
+@dataclass(frozen=True)
+class Span:
+    """One month as the simulator steps through it: [start, end) in seconds."""
+
+    month: Month
+    start: int
+    end: int
+
+    @classmethod
+    def of(cls, month: Month) -> Span:
+        return cls(month, seconds(month.start), seconds(month.end))
+
+    @property
+    def index(self) -> int:
+        return self.month.index
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start) // DAY
+
+    def holds(self, moments: Array) -> Array:
+        return (moments >= self.start) & (moments < self.end)

@@ -1,0 +1,182 @@
+"""The people of the accounts: who gets a login, who loses it, who is erased.
+
+Holds: this step of a month and the rows of `users` and `accounts`. Does not hold: the vocabularies
+(names.py) nor what users do (usage.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from saas_platform.company.book import Book
+from saas_platform.company.columns import Array
+from saas_platform.company.moments import DAY, NEVER
+from saas_platform.company.names import company_names, person_names
+from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.randomness import Dice, choose
+from saas_platform.company.rendering import Versions, choices
+from saas_platform.company.state import STATUS, Accounts, Subscriptions, Users
+from saas_platform.schema import vocabulary as v
+
+#: Largest ordinal of a user within an account: the key has three digits for it.
+_LAST_ORDINAL = 999
+#: Days within which bought seats get their users.
+_ROLLOUT_DAYS = 15
+_ROLE_WEIGHTS = np.array((0.0, 0.12, 0.70, 0.18))
+_DEVICE_WEIGHTS = np.array((0.78, 0.17, 0.05))
+
+
+@dataclass
+class People:
+    """Users of a month: all that had a login in it, and those created or changed in it."""
+
+    present: Users
+    changed: Users
+    erased: Users
+
+
+def _deactivate(book: Book, users: Users) -> Array:
+    """Takes seats away: from the youngest users after a cut of seats, and by turnover.
+
+    Returns the positions of the users deactivated. Owners stay.
+    """
+    staff, dice, month = PARAMETERS.staff, book.dice, book.span.index
+    live = np.flatnonzero(users.deactivated_at == NEVER)
+    account = users.account[live]
+    cut_at = book.seats_cut_at[account]
+    seats_left = book.seats_paid[account]
+    # Users stand in order of account and ordinal, so the rank is the distance to the first one.
+    rank = np.arange(len(live)) - np.searchsorted(account, account, side="left")
+    cut = (cut_at != NEVER) & (rank >= seats_left) & (users.created_at[live] < cut_at)
+    whole_month = (book.access_from == book.span.start) & (book.access_until == book.span.end)
+    leaves = whole_month[account] & dice.happens(
+        staff.turnover, "turnover", users.user_id[live], month
+    )
+    left_at = book.span.start + dice.index(
+        book.span.end - book.span.start, "left at", users.user_id[live], month
+    )
+    goes = (cut | leaves) & ~users.is_owner[live]
+    gone = live[goes]
+    users.deactivated_at[gone] = np.where(cut, cut_at, left_at)[goes]
+    least, most = staff.erasure_days
+    wait = least * DAY + dice.index((most - least) * DAY, "erasure wait", users.user_id[gone])
+    asks = dice.happens(staff.erasure, "erasure", users.user_id[gone])
+    users.erased_at[gone] = np.where(asks, users.deactivated_at[gone] + wait, NEVER)
+    return gone
+
+
+def _hire(book: Book, users: Users) -> Users:
+    """New logins: the owner at signup, then colleagues up to the wanted number."""
+    accounts, dice, span = book.accounts, book.dice, book.span
+    live = users.account[users.deactivated_at == NEVER]
+    have = np.bincount(live, minlength=len(accounts))
+    signed_up = accounts.signup_month == span.index
+    trial = np.where(book.is_trial, accounts.trial_users, 0)
+    paid = np.ceil(book.seats_paid * accounts.adoption).astype(np.int64)
+    open_now = (book.access_from != NEVER) & (book.access_until > book.access_from)
+    wanted = np.where(open_now, np.maximum(trial, paid), 0)
+    wanted = np.where(signed_up, np.maximum(wanted, 1), wanted)
+    missing = np.clip(wanted - have, 0, _LAST_ORDINAL - book.latent.users)
+    account = np.repeat(np.arange(len(accounts)), missing)
+    within = np.arange(len(account)) - np.repeat(np.cumsum(missing) - missing, missing)
+    user_id = accounts.account_id[account] * 1000 + book.latent.users[account] + within + 1
+    book.latent.users += missing
+    # A trial's colleagues come with it; those of bought seats once it is paid.
+    ready = np.maximum(book.access_from[account], book.seats_paid_from[account])
+    ready = np.where(within + have[account] < trial[account], book.access_from[account], ready)
+    until = np.minimum(book.access_until[account], ready + _ROLLOUT_DAYS * DAY)
+    joined = ready + dice.index(np.maximum(until - ready, 1), "joined", user_id)
+    is_owner = user_id % 1000 == 1
+    return Users.build(
+        len(user_id),
+        user_id=user_id,
+        account=account,
+        created_at=np.where(is_owner, accounts.signed_up_at[account], joined),
+        deactivated_at=NEVER,
+        erased_at=NEVER,
+    )
+
+
+def move_people(book: Book, users: Users) -> People:
+    """The month of the people. `users` is in order of key; so is `People.present`."""
+    gone = _deactivate(book, users)
+    changed = users.take(gone)
+    joined = _hire(book, users)
+    everybody = Users.concat([users, joined])
+    everybody = everybody.take(np.argsort(everybody.user_id, kind="stable"))
+    return People(
+        present=everybody,
+        changed=Users.concat([joined, changed]),
+        erased=everybody.take(book.span.holds(everybody.erased_at)),
+    )
+
+
+def remaining(people: People, month_end: int) -> Users:
+    """Who is carried into the next month: live users, and those whose erasure is still to come."""
+    users = people.present
+    return users.take((users.deactivated_at == NEVER) | (users.erased_at >= month_end))
+
+
+def note_seats(book: Book, subs: Subscriptions) -> None:
+    """Notes the seats that each account pays for at the end of the month, and since when."""
+    paying = np.flatnonzero(
+        ~subs.second & ((subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"]))
+    )
+    book.seats_paid[subs.account[paying]] = subs.seats[paying]
+    book.seats_paid_from[subs.account[paying]] = subs.activated_at[paying]
+
+
+def user_rows(dice: Dice, users: Users, accounts: Accounts) -> Versions:
+    """Versions of `users`: as created, or (where `deactivated_at` is set) as deactivated."""
+    account, key = users.account, users.user_id
+    distinct, position = np.unique(account, return_inverse=True)
+    companies = company_names(
+        dice,
+        accounts.account_id[distinct],
+        accounts.country[distinct],
+        accounts.industry[distinct],
+    )
+    names = person_names(
+        dice, key, accounts.country[account], companies.domains.take(pa.array(position))
+    )
+    role = choose(dice.uniform("role", key), _ROLE_WEIGHTS)
+    device = choose(dice.uniform("device", key), _DEVICE_WEIGHTS)
+    return Versions(
+        key=key,
+        updated_at=np.maximum(users.created_at, users.deactivated_at),
+        values={
+            "user_id": key,
+            "account_id": accounts.account_id[account],
+            "email": names.emails,
+            "full_name": names.names,
+            "role": choices(v.ROLES, np.where(users.is_owner, 0, role)),
+            "device": choices(v.DEVICES, device),
+            "deactivated_at": users.deactivated_at,
+            "created_at": users.created_at,
+        },
+    )
+
+
+def account_rows(dice: Dice, accounts: Accounts) -> Versions:
+    """Rows of `accounts`, created at signup."""
+    companies = company_names(dice, accounts.account_id, accounts.country, accounts.industry)
+    return Versions(
+        key=accounts.account_id,
+        updated_at=accounts.signed_up_at,
+        values={
+            "account_id": accounts.account_id,
+            "name": companies.names,
+            "domain": companies.domains,
+            "industry": choices(v.INDUSTRIES, accounts.industry),
+            "segment": choices(v.SEGMENTS, accounts.segment),
+            "employee_count": accounts.employees,
+            "country": choices(v.COUNTRIES, accounts.country),
+            "language": choices(v.LANGUAGES, accounts.language),
+            "acquisition_channel": choices(v.CHANNELS, accounts.channel),
+            "signed_up_at": accounts.signed_up_at,
+            "created_at": accounts.signed_up_at,
+        },
+    )

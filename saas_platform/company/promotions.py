@@ -1,0 +1,188 @@
+"""Campaigns: their calendar, who is offered a code and who is held out.
+
+Holds: the promo codes with their dates, the assignment of accounts to arms, the rows of
+`promo_codes` and `promo_redemptions`. Does not hold: what a code does to a subscription.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from saas_platform.clock import Month
+from saas_platform.company.columns import Array
+from saas_platform.company.moments import DAY, HOUR, NEVER, Span, seconds
+from saas_platform.company.parameters import PARAMETERS, Campaign
+from saas_platform.company.randomness import Dice
+from saas_platform.company.rendering import Versions, choices
+from saas_platform.company.state import NONE, STATUS, Redemptions, Subscriptions
+from saas_platform.schema import vocabulary as v
+
+
+@dataclass(frozen=True)
+class PromoCode:
+    """A campaign in a year; `ends_at` is its planned end, `over_at` the end that came."""
+
+    promo_code_id: int
+    code: str
+    terms: Campaign
+    starts_at: int
+    ends_at: int
+    over_at: int
+
+
+class Calendar:
+    """The promo codes of a company, in order of their keys (1 to 99)."""
+
+    def __init__(self, dice: Dice, start: Month) -> None:
+        self._dice = dice
+        self._start = start
+
+    def codes(self, before: int) -> Iterator[PromoCode]:
+        """Codes whose campaign starts in the company's time and before a moment."""
+        campaigns = PARAMETERS.promotions.campaigns
+        for key in range(1, 100):
+            years, position = divmod(key - 1, len(campaigns))
+            terms, year = campaigns[position], self._start.year + years
+            begin = date(year, terms.month, terms.day)
+            starts_at = seconds(Month(year, terms.month).start) + (terms.day - 1) * DAY
+            if starts_at >= before:
+                return
+            if Month.of(begin) < self._start:
+                continue
+            ends_at = starts_at + terms.length_days * DAY
+            left = 0.4 + 0.4 * float(self._dice.uniform("runs out", key))
+            over_at = starts_at + int(terms.length_days * left) * DAY + 15 * HOUR
+            yield PromoCode(
+                promo_code_id=key,
+                code=f"{terms.name.upper().replace(' ', '')}{year % 100:02d}",
+                terms=terms,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                over_at=over_at if terms.runs_out else ends_at,
+            )
+
+    def open_in(self, span: Span, kind: str) -> list[PromoCode]:
+        """Codes of a kind whose campaign runs at some time of a month."""
+        return [
+            code
+            for code in self.codes(span.end)
+            if code.terms.kind == kind and code.over_at > span.start
+        ]
+
+    def code(self, promo_code_id: int) -> PromoCode:
+        """The code of a key."""
+        return next(c for c in self.codes(2**62) if c.promo_code_id == promo_code_id)
+
+    def rows(self, before: int) -> Versions:
+        """Every version of every promo code: as planned, and again where it ran out early."""
+        known = list(self.codes(before))
+        pairs = [(c, c.starts_at, c.ends_at) for c in known]
+        pairs += [(c, c.over_at, c.over_at) for c in known if c.over_at != c.ends_at]
+        terms = [c.terms for c, _, _ in pairs]
+
+        def whole(values: list[int]) -> Array:
+            return np.array(values, np.int64)
+
+        return Versions(
+            key=whole([c.promo_code_id for c, _, _ in pairs]),
+            updated_at=whole([changed for _, changed, _ in pairs]),
+            values={
+                "promo_code_id": whole([c.promo_code_id for c, _, _ in pairs]),
+                "code": pa.array([c.code for c, _, _ in pairs], pa.string()),
+                "campaign": pa.array([t.name for t in terms], pa.string()),
+                "kind": pa.array([t.kind for t in terms], pa.string()),
+                "discount_percent": whole([t.discount_percent for t in terms]),
+                "duration_months": whole([t.duration_months or NONE for t in terms]),
+                "holdout_percent": whole([t.holdout_percent for t in terms]),
+                "starts_at": whole([c.starts_at for c, _, _ in pairs]),
+                "ends_at": whole([end for _, _, end in pairs]),
+                "created_at": whole([c.starts_at for c, _, _ in pairs]),
+            },
+        )
+
+
+def _assignments(
+    dice: Dice, code: PromoCode, account_ids: Array, assigned_at: Array
+) -> Redemptions:
+    held_out = dice.happens(
+        code.terms.holdout_percent / 100, "holdout", account_ids, code.promo_code_id
+    )
+    return Redemptions.build(
+        len(account_ids),
+        account_id=account_ids,
+        promo=code.promo_code_id,
+        treated=~held_out,
+        assigned_at=assigned_at,
+        redeemed_at=NEVER,
+        subscription_id=NONE,
+        updated_at=assigned_at,
+    )
+
+
+def offer_to_trials(
+    dice: Dice, span: Span, code: PromoCode, subs: Subscriptions, account_ids: Array
+) -> Redemptions:
+    """Puts the month's eligible trials into an arm, and notes the offer on them.
+
+    Eligible: in trial while the campaign runs, with `least_trial_days` of it still to come.
+    `account_ids` stands beside `subs`.
+    """
+    jitter = HOUR + dice.index(6 * HOUR, "offer", subs.subscription_id, code.promo_code_id)
+    assigned_at = np.maximum(subs.trial_started_at, code.starts_at) + jitter
+    last = subs.trial_ends_at - PARAMETERS.promotions.least_trial_days * DAY
+    eligible = np.flatnonzero(
+        (subs.status == STATUS["trialing"])
+        & span.holds(assigned_at)
+        & (assigned_at < np.minimum(last, code.over_at))
+    )
+    offered = _assignments(dice, code, account_ids[eligible], assigned_at[eligible])
+    subs.offer[eligible] = code.promo_code_id
+    subs.offered_at[eligible] = offered.assigned_at
+    subs.treated[eligible] = offered.treated
+    return offered
+
+
+def offer_to_customers(dice: Dice, span: Span, code: PromoCode, account_ids: Array) -> Redemptions:
+    """Puts paying accounts into an arm of a loyalty campaign that starts in this month."""
+    jitter = HOUR + dice.index(6 * HOUR, "offer", account_ids, code.promo_code_id)
+    return _assignments(dice, code, account_ids, np.full(len(jitter), span.start) + jitter)
+
+
+def redeemed(
+    promo_code_id: int, account_ids: Array, assigned_at: Array, at: Array, subscription_ids: Array
+) -> Redemptions:
+    """The state of treated accounts once they have used the code at `at`."""
+    return Redemptions.build(
+        len(account_ids),
+        account_id=account_ids,
+        promo=promo_code_id,
+        treated=True,
+        assigned_at=assigned_at,
+        redeemed_at=at,
+        subscription_id=subscription_ids,
+        updated_at=at,
+    )
+
+
+def redemption_rows(redemptions: Redemptions) -> Versions:
+    """The versions of `promo_redemptions`."""
+    key = redemptions.account_id * 100 + redemptions.promo
+    return Versions(
+        key=key,
+        updated_at=redemptions.updated_at,
+        values={
+            "promo_redemption_id": key,
+            "promo_code_id": redemptions.promo,
+            "account_id": redemptions.account_id,
+            "arm": choices(v.PROMO_ARMS, np.where(redemptions.treated, 0, 1)),
+            "assigned_at": redemptions.assigned_at,
+            "redeemed_at": redemptions.redeemed_at,
+            "subscription_id": redemptions.subscription_id,
+            "created_at": redemptions.assigned_at,
+        },
+    )

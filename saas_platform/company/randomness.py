@@ -1,0 +1,87 @@
+"""Random numbers that depend on what they are for, and on nothing else.
+
+Holds: the counter-based generator; every number is a hash of (seed, stream name, identity ...).
+Does not hold: any state. Order, process and number of draws never matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+import numpy as np
+
+from saas_platform.company.columns import Array
+
+#: Decimals kept of what a transcendental function gives: the last bits differ between processors.
+DECIMALS = 9
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND = np.uint64(0x94D049BB133111EB)
+_MASK = (1 << 64) - 1
+
+
+@lru_cache(maxsize=256)
+def _stream_key(seed: int, stream: str) -> int:
+    digest = hashlib.blake2b(f"{seed}/{stream}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") & _MASK
+
+
+def _mixed(bits: Array) -> Array:
+    """The finalizer of splitmix64."""
+    bits = (bits ^ (bits >> np.uint64(30))) * _FIRST
+    bits = (bits ^ (bits >> np.uint64(27))) * _SECOND
+    return bits ^ (bits >> np.uint64(31))
+
+
+class Dice:
+    """Draws for one seed. An identity is integers or integer arrays that broadcast together."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def bits(self, stream: str, *identity: Array | int) -> Array:
+        """64 random bits (uint64) for each identity."""
+        with np.errstate(over="ignore"):
+            state: Array = np.uint64(_stream_key(self._seed, stream))  # type: ignore[assignment]
+            for part in identity:
+                state = _mixed(state ^ (np.asarray(part).astype(np.uint64) + _STEP) * _STEP)
+        return state
+
+    def uniform(self, stream: str, *identity: Array | int) -> Array:
+        """Float64 in [0, 1), exact multiples of 2**-53."""
+        return (self.bits(stream, *identity) >> np.uint64(11)) * 2.0**-53
+
+    def normal(self, stream: str, *identity: Array | int) -> Array:
+        """Standard normal (Box-Muller), rounded."""
+        radius = np.sqrt(-2.0 * np.log1p(-self.uniform(f"{stream}/radius", *identity)))
+        angle = 2.0 * np.pi * self.uniform(f"{stream}/angle", *identity)
+        return np.round(radius * np.cos(angle), DECIMALS)
+
+    def poisson(self, mean: Array, stream: str, *identity: Array | int) -> Array:
+        """Poisson counts (int64) of small means, by inversion; capped at 12."""
+        drawn = self.uniform(stream, *identity)
+        term = np.exp(-mean)
+        below = term.copy()
+        count = np.zeros(np.shape(drawn), np.int64)
+        for k in range(1, 13):
+            count += drawn >= np.round(below, DECIMALS)
+            term = term * mean / k
+            below += term
+        return count
+
+    def index(self, bound: Array | int, stream: str, *identity: Array | int) -> Array:
+        """Whole numbers (int64) in [0, bound)."""
+        return np.asarray(self.uniform(stream, *identity) * bound).astype(np.int64)
+
+    def happens(self, probability: Array | float, stream: str, *identity: Array | int) -> Array:
+        """True with the given probability."""
+        return self.uniform(stream, *identity) < np.round(probability, DECIMALS)
+
+
+def choose(drawn: Array, weights: Array) -> Array:
+    """Index (int64) into the last axis of `weights` (k, or one row of k for each draw)."""
+    table = np.atleast_2d(np.asarray(weights, np.float64))
+    cumulative = np.round(np.cumsum(table, axis=1) / table.sum(axis=1, keepdims=True), DECIMALS)
+    return (drawn[:, None] >= cumulative[:, :-1]).sum(axis=1).astype(np.int64)

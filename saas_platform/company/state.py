@@ -1,0 +1,214 @@
+"""The records that the simulator carries from month to month and hands to the renderers.
+
+Holds: their columns. Does not hold: how they change (skeleton and the step modules) nor how they
+become rows (billing, people, support, usage, promotions). Choices are positions in the lists of
+schema/vocabulary.py; moments are seconds; -1 is "none".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from saas_platform.company.columns import Array, Columns, Flags, Integers, Reals
+from saas_platform.schema import vocabulary as v
+
+
+def codes(values: Sequence[str]) -> dict[str, int]:
+    """Position of each choice in its list."""
+    return {value: position for position, value in enumerate(values)}
+
+
+STATUS = codes(v.SUBSCRIPTION_STATUSES)
+CHANGE = codes(v.CHANGE_KINDS)
+METHOD = codes(v.PAYMENT_METHODS)
+CANCELLATION = codes(v.CANCELLATION_KINDS)
+REASON = codes(v.CANCELLATION_REASONS)
+ITEM = codes(v.ITEM_KINDS)
+TICKET = codes(v.TICKET_CATEGORIES)
+#: How an account comes in.
+ENTRY = codes(("trial", "card_trial", "direct"))
+NONE = -1
+
+
+@dataclass(eq=False)
+class Accounts(Columns):
+    """What never changes about an account, one row each in order of (signup month, ordinal)."""
+
+    account_id: Integers
+    signup_month: Integers
+    signed_up_at: Integers
+    segment: Integers
+    industry: Integers
+    country: Integers
+    language: Integers
+    channel: Integers
+    employees: Integers
+    seats: Integers
+    tier: Integers
+    annual: Flags
+    entry: Integers
+    method: Integers
+    negotiated_percent: Integers
+    grandfathered: Flags
+    price_sensitivity: Reals
+    payment_risk: Reals
+    adoption: Reals
+    trial_users: Integers
+    fit: Reals
+
+
+@dataclass(eq=False)
+class Latent(Columns):
+    """What changes about an account, row by row beside Accounts."""
+
+    health: Reals
+    complaints: Reals
+    subscriptions: Integers
+    users: Integers
+    churned_month: Integers
+    has_access: Flags
+
+
+@dataclass(eq=False)
+class Subscriptions(Columns):
+    """A subscription and the state behind it; also its snapshot after a change (`change`).
+
+    `account` is the row in Accounts. `second` marks the further subscription of an account.
+    """
+
+    subscription_id: Integers
+    account: Integers
+    second: Flags
+    plan: Integers
+    promo: Integers
+    status: Integers
+    seats: Integers
+    unit_price: Integers
+    discount: Integers
+    method: Integers
+    trial_started_at: Integers
+    trial_ends_at: Integers
+    with_card: Flags
+    activated_at: Integers
+    period_start: Integers
+    period_end: Integers
+    cancel_requested_at: Integers
+    ended_at: Integers
+    cancellation: Integers
+    reason: Integers
+    created_at: Integers
+    updated_at: Integers
+    change_no: Integers
+    change: Integers
+    invoices: Integers
+    anchor_day: Integers
+    anchor_second: Integers
+    anchor_month: Integers
+    first_month: Integers
+    discount_until: Integers
+    price_list: Integers
+    hazard_ratio: Reals
+    failed_at: Integers
+    retries: Integers
+    paused_at: Integers
+    offer: Integers
+    offered_at: Integers
+    treated: Flags
+
+
+@dataclass(eq=False)
+class Users(Columns):
+    """A person with a login; `account` is the row in Accounts."""
+
+    user_id: Integers
+    account: Integers
+    created_at: Integers
+    deactivated_at: Integers
+    erased_at: Integers
+
+    @property
+    def is_owner(self) -> Array:
+        return self.user_id % 1000 == 1
+
+
+@dataclass(eq=False)
+class Invoices(Columns):
+    """An invoice and its whole fate, planned when it is issued.
+
+    A `credit_*` line stands before the charged one where `credit_unit` is not 0. `failures` counts
+    the charges that failed before `paid_at` (or before it was given up at `given_up_at`).
+    """
+
+    invoice_id: Integers
+    subscription_id: Integers
+    account: Integers
+    issued_at: Integers
+    due_at: Integers
+    period_start: Integers
+    period_end: Integers
+    item: Integers
+    plan: Integers
+    quantity: Integers
+    unit: Integers
+    credit_plan: Integers
+    credit_unit: Integers
+    discount: Integers
+    method: Integers
+    first_charge_at: Integers
+    failures: Integers
+    paid_at: Integers
+    given_up_at: Integers
+    refund_at: Integers
+
+
+@dataclass(eq=False)
+class Redemptions(Columns):
+    """State of an account's part in a campaign after a change."""
+
+    account_id: Integers
+    promo: Integers
+    treated: Flags
+    assigned_at: Integers
+    redeemed_at: Integers
+    subscription_id: Integers
+    updated_at: Integers
+
+
+@dataclass(eq=False)
+class Tickets(Columns):
+    """A ticket with all its moments, planned when it is opened."""
+
+    ticket_id: Integers
+    account_id: Integers
+    user_id: Integers
+    category: Integers
+    opened_at: Integers
+    responded_at: Integers
+    resolved_at: Integers
+
+
+@dataclass(eq=False)
+class Presence(Columns):
+    """What usage follows in a month, row by row beside Accounts: access in [from, until)."""
+
+    access_from: Integers
+    access_until: Integers
+    leaving_from: Integers
+    is_trial: Flags
+    health_before: Reals
+    health_after: Reals
+
+
+@dataclass(eq=False)
+class Hazards(Columns):
+    """The truth of a month: one row per account that pays at its start (see truth.py)."""
+
+    account: Integers
+    account_id: Integers
+    voluntary: Reals
+    involuntary: Reals
+    health: Reals
+    mrr_cents: Integers
+    segment: Integers
+    remaining_cents: Integers

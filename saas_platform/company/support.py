@@ -1,0 +1,132 @@
+"""Support tickets: how many there are, and their rows.
+
+Holds: the month's tickets with all their moments, and the rows of `support_tickets`. Does not hold:
+what complaints do to the odds of churn (hazards.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from saas_platform.company.book import Book
+from saas_platform.company.columns import Array
+from saas_platform.company.moments import DAY, HOUR, NEVER
+from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.randomness import Dice, choose
+from saas_platform.company.rendering import Versions, choices
+from saas_platform.company.state import NONE, TICKET, Tickets, Users
+from saas_platform.schema import vocabulary as v
+
+_OTHER_CATEGORIES = np.array([TICKET[c] for c in ("question", "bug", "billing", "feature_request")])
+#: Weights of v.TICKET_PRIORITIES by category of v.TICKET_CATEGORIES.
+_PRIORITIES = np.array(
+    (
+        (0.35, 0.55, 0.09, 0.01),
+        (0.10, 0.45, 0.33, 0.12),
+        (0.03, 0.32, 0.45, 0.20),
+        (0.15, 0.60, 0.20, 0.05),
+        (0.60, 0.36, 0.04, 0.00),
+    )
+)
+#: Weights of the marks 1 to 5: for a complaint, and for the rest.
+_MARKS = np.array(((0.06, 0.08, 0.18, 0.34, 0.34), (0.34, 0.26, 0.20, 0.13, 0.07)))
+_SUBJECTS = (
+    ("How do I invite colleagues?", "Where do I find the export?", "Can I change the start of the week?"),
+    ("Search finds nothing", "Export stops half way", "Page stays blank after login"),
+    ("Too slow since last week", "Promised feature still missing", "Data was lost again"),
+    ("Question about the last invoice", "Please change the billing address", "Charged twice?"),
+    ("Please add a calendar view", "Wish: dark mode", "Wish: more roles"),
+)  # fmt: skip
+
+
+def draw_counts(book: Book) -> tuple[Array, Array]:
+    """Number of other tickets and of complaints of each account in the month."""
+    support, dice, accounts = PARAMETERS.support, book.dice, book.accounts
+    length = np.maximum(book.access_until - book.access_from, 0)
+    share = np.where(book.access_from == NEVER, 0.0, length / (book.span.end - book.span.start))
+    # Nobody writes in a window of hours.
+    share = np.where(length > 2 * DAY, share, 0.0)
+    sick = np.exp(-support.health * book.latent.health)
+    size = np.where(book.seats_paid > 0, book.seats_paid, accounts.trial_users)
+    ids, month = accounts.account_id, book.span.index
+    usual = share * sick * (support.base + support.by_root_seats * np.sqrt(size))
+    return (
+        dice.poisson(usual, "tickets", ids, month),
+        dice.poisson(share * sick * support.complaints, "complaints", ids, month),
+    )
+
+
+def open_tickets(book: Book, users: Users, others: Array, complaints: Array) -> Tickets:
+    """The month's tickets. `users` is in order of key; a ticket names one who has a login then."""
+    dice, span, accounts = book.dice, book.span, book.accounts
+    total = others + complaints
+    account = np.repeat(np.arange(len(total)), total)
+    number = np.arange(len(account)) - np.repeat(np.cumsum(total) - total, total)
+    ids = accounts.account_id[account]
+    begin, end = book.access_from[account], book.access_until[account]
+    opened = begin + HOUR + dice.index(end - begin - HOUR, "opened", ids, span.index, number)
+    other = _OTHER_CATEGORIES[
+        choose(
+            dice.uniform("category", ids, span.index, number),
+            np.array(PARAMETERS.support.category),
+        )
+    ]
+    category = np.where(number < complaints[account], TICKET["complaint"], other)
+
+    order = np.lexsort((number, opened, account))
+    account, opened, category, ids = account[order], opened[order], category[order], ids[order]
+    key = (ids * 1000 + span.index - accounts.signup_month[account]) * 1000 + number + 1
+
+    first = np.searchsorted(users.account, account, side="left")
+    after = np.searchsorted(users.account, account, side="right")
+    asked = first + dice.index(after - first, "asks", key)
+    there = (users.created_at[asked] <= opened) & (
+        (users.deactivated_at[asked] == NEVER) | (users.deactivated_at[asked] > opened)
+    )
+    responded = opened + 300 + dice.index(20 * HOUR, "responded", key)
+    longest = (PARAMETERS.support.longest_days - 1) * DAY - HOUR
+    slow = np.round(dice.uniform("resolved", key) ** 3, 9)
+    return Tickets.build(
+        len(key),
+        ticket_id=key,
+        account_id=ids,
+        user_id=np.where(there, users.user_id[asked], ids * 1000 + 1),
+        category=category,
+        opened_at=opened,
+        responded_at=responded,
+        resolved_at=responded + HOUR + np.floor(slow * longest).astype(np.int64),
+    )
+
+
+def ticket_rows(dice: Dice, tickets: Tickets) -> Versions:
+    """Versions of `support_tickets`: opened, answered, resolved."""
+    size = len(tickets)
+    row = np.tile(np.arange(size), 3)
+    stage = np.repeat(np.arange(3), size)
+    key, category = tickets.ticket_id[row], tickets.category[row]
+    is_complaint = (category == TICKET["complaint"]).astype(np.int64)
+    mark = 1 + choose(dice.uniform("mark", key), _MARKS[is_complaint])
+    marked = (stage == 2) & dice.happens(PARAMETERS.support.satisfaction_given, "marked", key)
+    subject = category * 3 + dice.index(3, "subject", key)
+    moments = np.stack([tickets.opened_at, tickets.responded_at, tickets.resolved_at])
+    return Versions(
+        key=key,
+        updated_at=moments.ravel(),
+        values={
+            "ticket_id": key,
+            "account_id": tickets.account_id[row],
+            "user_id": tickets.user_id[row],
+            "category": choices(v.TICKET_CATEGORIES, category),
+            "priority": choices(
+                v.TICKET_PRIORITIES, choose(dice.uniform("priority", key), _PRIORITIES[category])
+            ),
+            "status": choices(v.TICKET_STATUSES, stage),
+            "subject": pa.array([s for group in _SUBJECTS for s in group]).take(pa.array(subject)),
+            "opened_at": tickets.opened_at[row],
+            "first_response_at": np.where(stage >= 1, tickets.responded_at[row], NEVER),
+            "resolved_at": np.where(stage == 2, tickets.resolved_at[row], NEVER),
+            "satisfaction": np.where(marked, mark, NONE),
+            "created_at": tickets.opened_at[row],
+        },
+    )

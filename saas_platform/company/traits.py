@@ -1,0 +1,110 @@
+"""Who signs up in a month, and with which traits.
+
+Holds: the number of signups and the traits drawn once per account. Does not hold: names (people.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from saas_platform.clock import Month
+from saas_platform.company.columns import Array
+from saas_platform.company.moments import DAY, HOUR, Span
+from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.randomness import Dice, choose
+from saas_platform.company.state import ENTRY, METHOD, Accounts
+from saas_platform.schema import vocabulary as v
+
+#: Language of each country, beside it in v.COUNTRIES.
+_HOME_LANGUAGE = ("en", "en", "de", "fr", "nl", "es", "sv", "en", "en", "pt", "en", "ja")
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _weight(start: Month, month: Month) -> float:
+    growth = PARAMETERS.growth
+    rise = (1.0 + growth.monthly) ** (month.index - start.index)
+    return rise * growth.season[month.number - 1]
+
+
+def signups(accounts: int, start: Month, month: Month) -> int:
+    """Accounts that sign up in a month; never fewer for more `accounts`.
+
+    Within the window, account j falls into the month that the j-th point of the golden-ratio
+    sequence hits, so that the months sum to `accounts` and one account more only adds one.
+    """
+    window = [start.plus(k) for k in range(PARAMETERS.growth.window_months)]
+    weights = np.array([_weight(start, m) for m in window])
+    offset = month.index - start.index
+    if offset < 0:
+        return 0
+    if offset >= len(window):
+        return int(accounts * round(_weight(start, month) / weights.sum(), 9) + 0.5)
+    bounds = np.append(np.round(np.cumsum(weights / weights.sum())[:-1], 9), 1.0)
+    points = (np.arange(1, accounts + 1, dtype=np.uint64) * _GOLDEN >> np.uint64(11)) * 2.0**-53
+    lower = bounds[offset - 1] if offset else 0.0
+    return int(np.count_nonzero((points >= lower) & (points < bounds[offset])))
+
+
+def opening_moments(dice: Dice, ids: Array, span: Span) -> Array:
+    """When accounts of a month open or come back: fewer on weekends, within the opening hours."""
+    growth = PARAMETERS.growth
+    first_weekday = (span.start // DAY + 3) % 7
+    weekday = (first_weekday + np.arange(span.days)) % 7
+    day = choose(
+        dice.uniform("opening day", ids, span.index), np.where(weekday >= 5, growth.weekend, 1.0)
+    )
+    open_seconds = (growth.close_hour - growth.open_hour) * HOUR
+    second = growth.open_hour * HOUR + dice.index(open_seconds, "opening second", ids, span.index)
+    return span.start + day * DAY + second
+
+
+def _log_normal(dice: Dice, ids: Array, stream: str, median: Array, sigma: Array) -> Array:
+    return np.round(median * np.exp(sigma * dice.normal(stream, ids)), 6)
+
+
+def accounts_of(dice: Dice, span: Span, count: int) -> Accounts:
+    """The accounts that sign up in a month, each drawn from its identity alone."""
+    mix, staff = PARAMETERS.mix, PARAMETERS.staff
+    month = span.month
+    ids = (month.year % 100 * 100 + month.number) * 1_000_000 + np.arange(1, count + 1)
+    segment = choose(dice.uniform("segment", ids), np.array(mix.segment))
+    country = choose(dice.uniform("country", ids), np.array(mix.country))
+    home = np.array([v.LANGUAGES.index(language) for language in _HOME_LANGUAGE])[country]
+    english = dice.happens(mix.english_anyway, "english", ids)
+    bought = _log_normal(
+        dice, ids, "seats", np.array(mix.seats_median)[segment], np.array(mix.seats_sigma)[segment]
+    )
+    seats = np.clip(np.floor(bought + 0.5), 1, mix.seats_cap).astype(np.int64)
+    # Employees bound the segments: below 50, below 500, above.
+    wanted = seats * (1.0 + np.round(3.0 * dice.uniform("employees", ids), 6))
+    wanted = wanted * np.array([1.5, 4.0, 20.0])[segment]
+    least, most = np.array([1, 50, 500])[segment], np.array([49, 499, 20_000])[segment]
+    entry = choose(dice.uniform("entry", ids), np.array(mix.entry))
+    method = choose(dice.uniform("method", ids), np.array(mix.method)[segment])
+    return Accounts.build(
+        count,
+        account_id=ids,
+        signup_month=month.index,
+        signed_up_at=opening_moments(dice, ids, span),
+        segment=segment,
+        industry=choose(dice.uniform("industry", ids), np.array(mix.industry)),
+        country=country,
+        language=np.where(english, v.LANGUAGES.index("en"), home),
+        channel=choose(dice.uniform("channel", ids), np.array(mix.channel)[segment]),
+        employees=np.clip(np.floor(wanted).astype(np.int64), least, most),
+        seats=seats,
+        tier=choose(dice.uniform("tier", ids), np.array(mix.tier)[segment]),
+        annual=dice.happens(np.array(mix.annual)[segment], "annual", ids),
+        entry=entry,
+        method=np.where(entry == ENTRY["card_trial"], METHOD["card"], method),
+        negotiated_percent=dice.index(
+            np.array(mix.negotiated_percent)[segment] + 1, "negotiated", ids
+        ),
+        grandfathered=dice.happens(PARAMETERS.prices.grandfathered, "grandfathered", ids),
+        price_sensitivity=dice.normal("price sensitivity", ids),
+        payment_risk=np.round(np.exp(0.5 * dice.normal("payment risk", ids) - 0.125), 6),
+        adoption=staff.adoption[0]
+        + (staff.adoption[1] - staff.adoption[0]) * dice.uniform("adoption", ids),
+        trial_users=np.minimum(1 + dice.index(staff.trial_users, "trial users", ids), seats),
+        fit=np.round(PARAMETERS.health.fit_sigma * dice.normal("fit", ids), 6),
+    )

@@ -1,0 +1,131 @@
+"""Usage events: what the users of a month do day by day.
+
+Holds: sessions (a login, then features) and the rows of `usage_events`. Does not hold: health or
+access, which it follows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from saas_platform.company.catalogue import FEATURES, Catalogue
+from saas_platform.company.columns import Array
+from saas_platform.company.moments import DAY, HOUR, NEVER, Span
+from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.randomness import Dice
+from saas_platform.company.rendering import choices, table_of
+from saas_platform.company.state import NONE, Accounts, Presence, Users
+from saas_platform.schema import vocabulary as v
+
+#: Mean seconds between two actions of a session.
+_PACE = 240
+#: Users worked on at a time: bounds memory at about 100 MB whatever the size of the company.
+_CHUNK = 50_000
+
+
+def _active_days(dice: Dice, span: Span, users: Users, presence: Presence) -> tuple[Array, Array]:
+    """Positions of users and days of the month (from 0) on which they are active."""
+    usage, account = PARAMETERS.usage, users.account
+    day = np.arange(span.days)
+    weekday = (span.start // DAY + 3 + day) % 7
+    season = PARAMETERS.health.season[span.month.number - 1]
+    taste = np.exp(usage.user_sigma * dice.normal("taste", users.user_id))
+    own = usage.daily * taste * np.where(presence.is_trial[account], usage.trial, 1.0)
+    before, after = presence.health_before[account], presence.health_after[account]
+    health = before[:, None] + (after - before)[:, None] * (day / span.days)
+    level = np.exp(usage.health * health + season) * own[:, None]
+    level *= np.where(weekday >= 5, usage.weekend, 1.0)
+    leaving = presence.leaving_from[account][:, None]
+    level *= np.where((leaving != NEVER) & (span.start + day * DAY >= leaving), usage.leaving, 1.0)
+    chance = np.round(np.minimum(level, usage.highest), 6)
+    drawn = dice.uniform("active", users.user_id[:, None], span.start // DAY + day)
+    position, active_day = np.nonzero(drawn < chance)
+    return position, active_day
+
+
+def _sessions(
+    dice: Dice, span: Span, users: Users, presence: Presence, accounts: Accounts
+) -> tuple[Array, Array, Array]:
+    """All actions before access is checked: positions of users, moments, ordinals in the session."""
+    usage = PARAMETERS.usage
+    position, day = _active_days(dice, span, users, presence)
+    user_id, date = users.user_id[position], span.start // DAY + day
+    early, late = usage.hours
+    local = early * HOUR + dice.index(int((late - early) * HOUR), "hour", user_id, date)
+    offset = np.array(usage.utc_offset)[accounts.country[users.account[position]]]
+    start = span.start + day * DAY + (local - offset * HOUR).astype(np.int64) % DAY
+    actions = 2 + dice.poisson(np.full(len(start), usage.features), "actions", user_id, date)
+    row = np.repeat(np.arange(len(start)), actions)
+    ordinal = np.arange(len(row)) - np.repeat(np.cumsum(actions) - actions, actions)
+    pause = dice.index(_PACE, "pause", user_id[row], date[row], ordinal)
+    moment = start[row] + ordinal * _PACE + np.where(ordinal > 0, pause, 0)
+    return position[row], moment, ordinal
+
+
+def usage_table(
+    dice: Dice,
+    span: Span,
+    cutoff: int,
+    catalogue: Catalogue,
+    accounts: Accounts,
+    users: Users,
+    presence: Presence,
+) -> pa.Table:
+    """The events of [month start, cutoff), in order of account and time.
+
+    Numbered over the whole month before the cutoff applies, so that a later one only appends.
+    """
+    who_parts, moment_parts, ordinal_parts = [], [], []
+    has_access = presence.access_from[users.account] != NEVER
+    gone = (users.deactivated_at != NEVER) & (users.deactivated_at <= span.start)
+    relevant = np.flatnonzero(has_access & ~gone)
+    for begin in range(0, len(relevant), _CHUNK):
+        chunk = relevant[begin : begin + _CHUNK]
+        position, moment, ordinal = _sessions(dice, span, users.take(chunk), presence, accounts)
+        who = chunk[position]
+        account = users.account[who]
+        last = np.where(users.deactivated_at[who] == NEVER, span.end, users.deactivated_at[who])
+        allowed = (
+            (moment >= presence.access_from[account])
+            & (moment >= users.created_at[who])
+            & (moment < np.minimum(presence.access_until[account], last))
+        )
+        who_parts.append(who[allowed])
+        moment_parts.append(moment[allowed])
+        ordinal_parts.append(ordinal[allowed])
+    if not who_parts:
+        who_parts = moment_parts = ordinal_parts = [np.empty(0, np.int64)]
+    who, moment = np.concatenate(who_parts), np.concatenate(moment_parts)
+    ordinal = np.concatenate(ordinal_parts)
+
+    account = users.account[who]
+    order = np.lexsort((who, moment, account))
+    who, moment, ordinal, account = who[order], moment[order], ordinal[order], account[order]
+    sequence = np.arange(len(who)) - np.searchsorted(account, account, side="left") + 1
+    life = span.index - accounts.signup_month[account]
+    account_id = accounts.account_id[account]
+    event_id = (account_id * 1000 + life) * 1_000_000 + sequence
+
+    feature = _features(dice, catalogue, users.user_id[who], moment)
+    is_login = ordinal == 0
+    shown = moment < cutoff
+    return table_of(
+        "usage_events",
+        {
+            "event_id": event_id[shown],
+            "occurred_at": moment[shown],
+            "account_id": account_id[shown],
+            "user_id": users.user_id[who[shown]],
+            "event_type": choices(v.EVENT_TYPES, np.where(is_login, 0, 1)[shown]),
+            "feature_id": np.where(is_login, NONE, feature)[shown],
+        },
+    )
+
+
+def _features(dice: Dice, catalogue: Catalogue, user_id: Array, moment: Array) -> Array:
+    """Feature of each action, by weight; one not yet released gives way to the first."""
+    weights = np.array([feature.weight for feature in FEATURES])
+    bounds = np.round(np.cumsum(weights) / weights.sum(), 9)[:-1]
+    drawn = np.searchsorted(bounds, dice.uniform("feature", user_id, moment), side="right")
+    return np.where(catalogue.released_at[drawn] <= moment, drawn, 0) + 1

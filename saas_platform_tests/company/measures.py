@@ -1,0 +1,239 @@
+"""What REALISM.md asks of a company, measured on its rows (and, where named, its truth).
+
+Holds: the measures, each a plain number. Does not hold: the targets (test_realism.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from saas_platform.clock import Month
+
+Frames = dict[str, pd.DataFrame]
+_PAYING = ("active", "past_due")
+
+
+@dataclass(frozen=True)
+class World:
+    """The end state of all tables, and the months that it covers."""
+
+    tables: Frames
+    truth: pd.DataFrame
+    months: list[Month]
+
+    @cached_property
+    def changes(self) -> pd.DataFrame:
+        """Changes with account, plan, MRR in cents and the moment of the next change."""
+        changes = self.tables["subscription_changes"].merge(
+            self.tables["subscriptions"][["subscription_id", "account_id", "cancellation_kind"]],
+            on="subscription_id",
+        )
+        changes = changes.merge(self.tables["plans"][["plan_id", "billing_interval", "tier"]])
+        changes = changes.sort_values(["subscription_id", "change_no"]).reset_index(drop=True)
+        length = np.where(changes["billing_interval"] == "year", 12, 1)
+        amount = (
+            changes["seats"] * changes["unit_price_cents"] * (100 - changes["discount_percent"])
+        )
+        paying = changes["status"].isin(_PAYING)
+        changes["paying"] = paying
+        changes["is_yearly"] = changes["billing_interval"] == "year"
+        changes["mrr"] = np.where(paying, amount / 100 / length, 0.0)
+        changes["next_at"] = changes.groupby("subscription_id")["effective_at"].shift(-1)
+        return changes
+
+    def standing(self, moment: pd.Timestamp) -> pd.DataFrame:
+        """The change in force of each subscription just before a moment."""
+        changes = self.changes
+        return changes[
+            (changes["effective_at"] < moment)
+            & (changes["next_at"].isna() | (changes["next_at"] >= moment))
+        ]
+
+    @cached_property
+    def account_months(self) -> pd.DataFrame:
+        """Accounts that pay at the start of a month: MRR at start and end, churn and its kind."""
+        frames = []
+        ends = self.changes[self.changes["kind"] == "canceled"]
+        for month in self.months:
+            start, end = pd.Timestamp(month.start), pd.Timestamp(month.end)
+            before = self.standing(start)
+            before = before[before["paying"]]
+            opening = before.groupby("account_id").agg(
+                mrr=("mrr", "sum"),
+                yearly=("is_yearly", "max"),
+                subscriptions=("subscription_id", "count"),
+            )
+            gone = ends[ends["subscription_id"].isin(before["subscription_id"])]
+            gone = gone[(gone["effective_at"] >= start) & (gone["effective_at"] < end)]
+            ended = gone.groupby("account_id").agg(
+                ended=("subscription_id", "count"),
+                kind=("cancellation_kind", "last"),
+                at=("effective_at", "max"),
+            )
+            opening = opening.join(ended)
+            opening["churned"] = opening["ended"].fillna(0) == opening["subscriptions"]
+            closing = self.standing(end).groupby("account_id")["mrr"].sum()
+            opening["closing"] = closing.reindex(opening.index).fillna(0.0)
+            opening["month"] = month.index
+            frames.append(opening.reset_index())
+        rows = pd.concat(frames, ignore_index=True)
+        rows = rows.merge(self.tables["accounts"][["account_id", "segment"]])
+        first = self.changes[self.changes["kind"] == "activated"]
+        first_month = first.groupby("account_id")["effective_at"].min()
+        year, number = first_month.dt.year, first_month.dt.month
+        rows["tenure"] = rows["month"] - rows["account_id"].map(year * 12 + number - 1)
+        return rows
+
+    def churn_by_segment(self) -> dict[str, float]:
+        """Monthly logo churn: churned / paying at the start of the month."""
+        means = self.account_months.groupby("segment")["churned"].mean()
+        return {str(segment): float(mean) for segment, mean in means.items()}
+
+    def early_to_late_hazard(self) -> float:
+        """Hazard of months 1-3 over that of months 12 and later, monthly plans."""
+        rows = self.account_months[~self.account_months["yearly"]]
+        early = rows[rows["tenure"] <= 3]["churned"].mean()
+        return float(early / rows[rows["tenure"] >= 12]["churned"].mean())
+
+    def survival(self) -> np.ndarray:
+        """Kaplan-Meier survival of accounts that began on monthly plans, months 0 to 12."""
+        rows = self.account_months[~self.account_months["yearly"]]
+        hazard = rows.groupby("tenure")["churned"].mean().reindex(range(1, 13))
+        return np.concatenate([[1.0], np.cumprod(1.0 - hazard.to_numpy())])
+
+    def beta_geometric_r2(self) -> float:
+        """R2 of the best shifted-beta-geometric curve through the survival curve."""
+        seen = self.survival()
+        best = -np.inf
+        for alpha in np.geomspace(0.2, 20, 120):
+            for beta in np.geomspace(0.5, 200, 160):
+                step = (beta + np.arange(12)) / (alpha + beta + np.arange(12))
+                fitted = np.concatenate([[1.0], np.cumprod(step)])
+                error = ((seen - fitted) ** 2).sum() / ((seen - seen.mean()) ** 2).sum()
+                best = max(best, 1.0 - error)
+        return float(best)
+
+    def involuntary_share(self) -> float:
+        churned = self.account_months[self.account_months["churned"]]
+        return float((churned["kind"] == "involuntary").mean())
+
+    def conversion(self) -> dict[bool, float]:
+        """Trials bought / trials that ended, by whether they asked for a card."""
+        subs = self.tables["subscriptions"]
+        done = subs[subs["trial_started_at"].notna() & (subs["status"] != "trialing")]
+        bought = done["activated_at"].notna()
+        return {
+            asked: float(bought[done["trial_with_card"] == asked].mean()) for asked in (False, True)
+        }
+
+    def decline_rate(self) -> float:
+        charges = self.tables["payments"]
+        charges = charges[(charges["kind"] == "charge") & (charges["method"] == "card")]
+        return float((charges["status"] == "failed").mean())
+
+    def recovery_rate(self) -> float:
+        """Paid within 30 days of the first failure / first failures that are settled."""
+        payments = self.tables["payments"]
+        failed = payments[(payments["status"] == "failed") & (payments["attempt_no"] == 1)]
+        invoices = self.tables["invoices"].set_index("invoice_id").loc[failed["invoice_id"]]
+        settled = invoices[invoices["status"] != "open"]
+        return float((settled["status"] == "paid").mean())
+
+    def recovered_early(self) -> float:
+        """Part of the recoveries on days 2 to 12."""
+        payments = self.tables["payments"]
+        first = payments[(payments["status"] == "failed") & (payments["attempt_no"] == 1)]
+        paid = payments[(payments["status"] == "succeeded") & (payments["attempt_no"] > 1)]
+        both = first.merge(paid[paid["kind"] == "charge"], on="invoice_id")
+        days = (both["attempted_at_y"] - both["attempted_at_x"]).dt.days
+        return float(((days >= 2) & (days <= 12)).mean())
+
+    def yearly_share(self) -> float:
+        last = self.account_months[self.account_months["month"] == self.months[-1].index]
+        return float(last["yearly"].mean())
+
+    def retention(self) -> tuple[float, float]:
+        """NRR and GRR of the last twelve months, of the accounts that pay at their start.
+
+        What came back after a churn within them is reactivation, and not in NRR (METRICS.md).
+        """
+        begin, end = pd.Timestamp(self.months[-12].start), pd.Timestamp(self.months[-1].end)
+        opening = self.standing(begin).groupby("account_id")["mrr"].sum()
+        opening = opening[opening > 0]
+        closing = self.standing(end).groupby("account_id")["mrr"].sum()
+        closing = closing.reindex(opening.index).fillna(0.0)
+        kept = np.minimum(opening, closing).sum()
+        back = self.changes[self.changes["kind"] == "reactivated"]
+        back = back[(back["effective_at"] >= begin) & (back["effective_at"] < end)]
+        net = closing[~closing.index.isin(back["account_id"])].sum()
+        return float(net / opening.sum()), float(kept / opening.sum())
+
+    def gained_from(self) -> dict[str, float]:
+        """Parts of the MRR gained in the last twelve months: new, expansion, reactivation."""
+        gained = {"new": 0.0, "expansion": 0.0, "reactivation": 0.0}
+        seen: set[int] = set()
+        before = pd.Series(dtype=float)
+        for position, month in enumerate(self.months):
+            after = self.standing(pd.Timestamp(month.end)).groupby("account_id")["mrr"].sum()
+            both = pd.DataFrame({"before": before, "after": after}).fillna(0.0)
+            rise = (both["after"] - both["before"]).clip(lower=0.0)
+            was_zero = both["before"] == 0
+            known = both.index.isin(seen)
+            if position >= len(self.months) - 12:
+                gained["new"] += rise[was_zero & ~known].sum()
+                gained["reactivation"] += rise[was_zero & known].sum()
+                gained["expansion"] += rise[~was_zero].sum()
+            seen |= set(after[after > 0].index)
+            before = after
+        total = sum(gained.values())
+        return {name: value / total for name, value in gained.items()}
+
+    def top_tenth_of_mrr(self) -> float:
+        """Part of the MRR at the end that the largest tenth of the paying accounts has."""
+        worth = self.standing(pd.Timestamp(self.months[-1].end)).groupby("account_id")["mrr"].sum()
+        worth = worth[worth > 0].sort_values(ascending=False)
+        return float(worth.iloc[: max(1, len(worth) // 10)].sum() / worth.sum())
+
+    def usage_fall(self) -> float:
+        """Fall of events in the 60 days before a voluntary churn, against the 60 days before them."""
+        churned = self.account_months
+        churned = churned[churned["churned"] & (churned["kind"] == "voluntary")]
+        churned = churned[churned["tenure"] >= 5][["account_id", "at"]]
+        events = self.tables["usage_events"][["account_id", "occurred_at"]].merge(churned)
+        age = (events["at"] - events["occurred_at"]).dt.days
+        near, far = ((age >= 0) & (age < 60)).sum(), ((age >= 60) & (age < 120)).sum()
+        return float(1.0 - near / far)
+
+    def stickiness(self) -> float:
+        """Mean over the last twelve months of mean DAU / MAU (calendar month)."""
+        events = self.tables["usage_events"].dropna(subset=["user_id"])
+        day = events["occurred_at"].dt.floor("D")
+        month = events["occurred_at"].dt.to_period("M")
+        daily = events.groupby(day)["user_id"].nunique()
+        mean_dau = daily.groupby(pd.DatetimeIndex(daily.index).to_period("M")).mean()
+        mau = events.groupby(month)["user_id"].nunique()
+        return float((mean_dau / mau).iloc[-12:].mean())
+
+    def weekend_fall(self) -> float:
+        """1 - events per weekend day / events per working day."""
+        day = self.tables["usage_events"]["occurred_at"].dt.floor("D").value_counts()
+        weekend = pd.DatetimeIndex(day.index).dayofweek >= 5
+        return float(1.0 - day[weekend].mean() / day[~weekend].mean())
+
+    def season(self) -> tuple[float, float]:
+        """Signups per month: first half-year over second, and July/August over the year's mean."""
+        when = self.tables["accounts"]["signed_up_at"].dt
+        monthly = when.to_period("M").value_counts().sort_index()
+        trend = np.exp(
+            np.polyval(np.polyfit(range(len(monthly)), np.log(monthly), 1), range(len(monthly)))
+        )
+        level = monthly / trend
+        number = level.index.month
+        return (
+            float(level[number <= 6].mean() / level[number > 6].mean()),
+            float(level[(number == 7) | (number == 8)].mean() / level.mean()),
+        )
