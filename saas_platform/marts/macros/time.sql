@@ -1,0 +1,37 @@
+{# Times are UTC timestamps, months the DATE of their first day. dbt's dateadd changes the type on
+   BigQuery, hence the casts. #}
+
+{% macro as_of() -%}
+    cast('{{ var("as_of") }}' as {{ dbt.type_timestamp() }})
+{%- endmacro %}
+
+
+{% macro month_of(moment) -%}
+    cast({{ dbt.date_trunc('month', moment) }} as date)
+{%- endmacro %}
+
+
+{% macro add_to_date(part, number, day) -%}
+    cast({{ dbt.dateadd(part, number, day) }} as date)
+{%- endmacro %}
+
+
+{% macro add_to_moment(part, number, moment) -%}
+    cast({{ dbt.dateadd(part, number, moment) }} as {{ dbt.type_timestamp() }})
+{%- endmacro %}
+
+
+{# One row for each day from `first` to `last`, both columns of `relation`, as `date_day`. #}
+{% macro days_between(first, last, relation) -%}
+    {{ return(adapter.dispatch('days_between')(first, last, relation)) }}
+{%- endmacro %}
+
+{% macro duckdb__days_between(first, last, relation) -%}
+    select cast(unnest(generate_series({{ first }}, {{ last }}, interval 1 day)) as date) as date_day
+    from {{ relation }}
+{%- endmacro %}
+
+{% macro bigquery__days_between(first, last, relation) -%}
+    select date_day
+    from {{ relation }}, unnest(generate_date_array({{ first }}, {{ last }}, interval 1 day)) as date_day
+{%- endmacro %}

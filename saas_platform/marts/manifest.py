@@ -1,0 +1,39 @@
+"""dbt's manifest of the project, which Dagster makes its assets from; parsed again when models change."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from saas_platform.marts.project import PROJECT_DIR, options, run
+
+_PARSED = ("*.sql", "*.yml")
+
+
+def _digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(file for pattern in _PARSED for file in PROJECT_DIR.rglob(pattern)):
+        digest.update(str(path.relative_to(PROJECT_DIR)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def manifest(folder: Path) -> Path:
+    """The manifest of the project as it is now, kept in `folder`. Raises MartsError.
+
+    Parsing takes seconds; several Dagster processes may ask at the same time.
+    """
+    kept = folder / f"manifest-{_digest()}.json"
+    if kept.exists():
+        return kept
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        target = Path(scratch)
+        # Parsing opens no warehouse and depends on no clock.
+        run(target / "none.duckdb", ["parse", *options(datetime.min, target, target)])
+        for old in folder.glob("manifest-*.json"):
+            old.unlink(missing_ok=True)
+        (target / "manifest.json").replace(kept)
+    return kept

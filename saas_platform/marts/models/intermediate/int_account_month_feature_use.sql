@@ -1,0 +1,31 @@
+-- How many features an account used in the 28 days before each month's end.
+with events as (
+    select * from {{ ref('stg_usage_events') }}
+    where feature_id is not null
+),
+
+months as (
+    select * from {{ ref('int_months') }}
+),
+
+-- The last day of use in a calendar month decides for every window that ends in or after it.
+last_uses as (
+    select
+        account_id,
+        feature_id,
+        {{ month_of('occurred_at') }} as month,
+        max(cast(occurred_at as date)) as last_used_on
+    from events
+    group by account_id, feature_id, {{ month_of('occurred_at') }}
+)
+
+select
+    last_uses.account_id,
+    months.month,
+    count(distinct last_uses.feature_id) as features_used_28d
+from last_uses
+inner join months
+    on
+        last_uses.last_used_on < months.end_date
+        and last_uses.last_used_on >= {{ add_to_date('day', -28, 'months.end_date') }}
+group by last_uses.account_id, months.month

@@ -1,0 +1,13 @@
+with users as (
+    select * from {{ ref('stg_users') }}
+)
+
+select
+    user_id,
+    account_id,
+    role,
+    device,
+    created_at,
+    deactivated_at,
+    deactivated_at is null as is_active
+from users

@@ -1,0 +1,23 @@
+select
+    subscription_id,
+    account_id,
+    plan_id,
+    promo_code_id,
+    status,
+    seats,
+    {{ dollars('unit_price_cents') }} as unit_price,
+    discount_percent,
+    payment_method,
+    cast(trial_started_at as {{ dbt.type_timestamp() }}) as trial_started_at,
+    cast(trial_ends_at as {{ dbt.type_timestamp() }}) as trial_ends_at,
+    trial_with_card,
+    cast(activated_at as {{ dbt.type_timestamp() }}) as activated_at,
+    cast(current_period_start as {{ dbt.type_timestamp() }}) as current_period_start,
+    cast(current_period_end as {{ dbt.type_timestamp() }}) as current_period_end,
+    cast(cancel_requested_at as {{ dbt.type_timestamp() }}) as cancel_requested_at,
+    cast(ended_at as {{ dbt.type_timestamp() }}) as ended_at,
+    cancellation_kind,
+    cancellation_reason,
+    cast(created_at as {{ dbt.type_timestamp() }}) as created_at,
+    cast(updated_at as {{ dbt.type_timestamp() }}) as updated_at
+from {{ source('raw', 'subscriptions') }}

@@ -1,0 +1,90 @@
+"""Where the dbt project lies, and running it in this process on a DuckDB file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from saas_platform.errors import PlatformError
+
+#: The folder with dbt_project.yml and profiles.yml.
+PROJECT_DIR = Path(__file__).parent
+#: The environment variable from which profiles.yml takes the DuckDB file.
+PATH_VARIABLE = "SAAS_DBT_DUCKDB_PATH"
+
+
+class MartsError(PlatformError):
+    """A model failed to build, or a test on one did not hold."""
+
+
+def build(
+    warehouse_path: Path,
+    as_of: datetime,
+    target_path: Path,
+    log_path: Path,
+    select: Sequence[str] | None = None,
+) -> Any:
+    """Build and test the marts (`dbt build`), all of them or those that `select` names.
+
+    Returns dbt's result, one entry per model and test. Raises MartsError, naming what failed. The
+    DuckDB file is closed again in either case.
+    """
+    arguments = ["build", *options(as_of, target_path, log_path)]
+    if select:
+        # A test that needs a model besides the selected ones would read a table that is not there.
+        arguments += ["--select", *select, "--indirect-selection", "cautious"]
+    return run(warehouse_path, arguments)
+
+
+def options(as_of: datetime, target_path: Path, log_path: Path) -> list[str]:
+    """The options that every dbt command on the project takes."""
+    return [
+        *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
+        *("--target-path", str(target_path), "--log-path", str(log_path)),
+        *("--vars", json.dumps({"as_of": as_of.isoformat(" ")})),
+        "--quiet",
+    ]
+
+
+def run(warehouse_path: Path, arguments: Sequence[str]) -> Any:
+    """One dbt command in this process. Raises MartsError unless all of it succeeded."""
+    # dbt takes a second to import; only who runs it should wait.
+    from dbt.cli.main import dbtRunner
+
+    with _warehouse(warehouse_path):
+        outcome: Any = dbtRunner().invoke(list(arguments))
+    if outcome.exception is not None:
+        raise MartsError(f"dbt {arguments[0]} could not run: {outcome.exception}")
+    if not outcome.success:
+        failures = [
+            f"{result.node.name} ({result.message})"
+            for result in outcome.result
+            if result.status in ("error", "fail", "runtime error")
+        ]
+        raise MartsError(f"dbt {arguments[0]} failed: " + "; ".join(failures))
+    return outcome.result
+
+
+@contextmanager
+def _warehouse(path: Path) -> Iterator[None]:
+    """Name the DuckDB file to dbt, and close it afterwards: dbt-duckdb keeps it open in the process."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import cleanup_connections, reset_adapters
+
+    before = os.environ.get(PATH_VARIABLE)
+    os.environ[PATH_VARIABLE] = str(path)
+    try:
+        yield
+    finally:
+        cleanup_connections()
+        DuckDBConnectionManager.close_all_connections()
+        reset_adapters()
+        if before is None:
+            del os.environ[PATH_VARIABLE]
+        else:
+            os.environ[PATH_VARIABLE] = before

@@ -1,0 +1,93 @@
+"""Two warehouses, each built once for all tests: one written by hand, one of the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from saas_platform.clock import Month
+from saas_platform.company import Company, CompanyConfig
+from saas_platform.marts import build
+from saas_platform.schema import TABLES
+from saas_platform_tests.marts import story
+from saas_platform_tests.marts.raw import load
+
+AS_OF = datetime(2026, 1, 1)
+
+
+class Marts:
+    """A built warehouse: rows of a query, as dictionaries."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = duckdb.connect(str(path), read_only=True)
+        self._connection.execute("SET schema = 'marts'")
+
+    def rows(self, sql: str) -> list[dict]:
+        return self._connection.sql(sql).to_arrow_table().to_pylist()
+
+    def row(self, sql: str) -> dict:
+        (row,) = self.rows(sql)
+        return row
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture(scope="session")
+def dbt_paths(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Target and log folder, shared so that the project is parsed once."""
+    root = tmp_path_factory.mktemp("dbt")
+    return root / "target", root / "logs"
+
+
+@pytest.fixture(scope="session")
+def marts(
+    tmp_path_factory: pytest.TempPathFactory, dbt_paths: tuple[Path, Path]
+) -> Iterator[Marts]:
+    """The marts of the company in story.py; dbt's own tests have passed on them."""
+    path = tmp_path_factory.mktemp("story") / "warehouse.duckdb"
+    load(path, story.tell().tables())
+    build(path, AS_OF, *dbt_paths)
+    built = Marts(path)
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="session")
+def simulated(
+    tmp_path_factory: pytest.TempPathFactory, dbt_paths: tuple[Path, Path]
+) -> Iterator[Marts]:
+    """The marts of a small simulated company."""
+    path = tmp_path_factory.mktemp("simulated") / "warehouse.duckdb"
+    load(path, simulate(accounts=300))
+    build(path, AS_OF, *dbt_paths)
+    built = Marts(path)
+    yield built
+    built.close()
+
+
+def simulate(accounts: int) -> dict[str, pa.Table]:
+    """All months of a company as a mirror would hold them: the last state of each key, less erasures."""
+    company = Company(CompanyConfig(seed=7, accounts=accounts, start=Month(2024, 1)))
+    last = Month.of(AS_OF).plus(-1)
+    batches = [company.batch(month, AS_OF) for month in Month(2024, 1).until(last)]
+    erased = {user for batch in batches for user in batch.erasures["user_id"].to_pylist()}
+    tables = {}
+    for name, table in TABLES.items():
+        (key,) = table.primary_key.columns
+        rows = {row[key.name]: row for batch in batches for row in batch.rows[name].to_pylist()}
+        if name == "users":
+            rows = {user: row for user, row in rows.items() if user not in erased}
+        elif "user_id" in table.c:
+            for row in rows.values():
+                row["user_id"] = None if row["user_id"] in erased else row["user_id"]
+        tables[name] = pa.Table.from_pylist(
+            list(rows.values()), schema=batches[0].rows[name].schema
+        ).append_column("row_version", pa.array([1] * len(rows), pa.int64()))
+    return tables

@@ -1,0 +1,77 @@
+"""schema.yml is the marts' contract: it names every column, and says what its ratios are made of."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from saas_platform.marts import PROJECT_DIR
+from saas_platform_tests.marts.conftest import Marts
+
+MODELS = yaml.safe_load((PROJECT_DIR / "models/marts/schema.yml").read_text())["models"]
+NAMES = [model["name"] for model in MODELS]
+SQL = sorted((PROJECT_DIR / "models").rglob("*.sql")) + sorted(
+    (PROJECT_DIR / "tests").glob("*.sql")
+)
+
+
+def _types(marts: Marts, table: str) -> dict[str, str]:
+    return {
+        row["column_name"]: row["data_type"]
+        for row in marts.rows(
+            "SELECT column_name, data_type FROM duckdb_columns()"
+            f" WHERE schema_name = 'marts' AND table_name = '{table}' ORDER BY column_index"
+        )
+    }
+
+
+def test_every_mart_is_described() -> None:
+    assert sorted(NAMES) == sorted(p.stem for p in (PROJECT_DIR / "models/marts").glob("*.sql"))
+    assert all("one row per" in model["description"] for model in MODELS)
+
+
+def test_marts_are_tables_and_the_rest_of_the_schema_is_ours(marts: Marts) -> None:
+    found = marts.rows(
+        "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'marts'"
+    )
+    types = {row["table_name"]: row["table_type"] for row in found}
+    assert all(types[name] == "BASE TABLE" for name in NAMES)
+    assert set(types) - set(NAMES) == {n for n in types if n.startswith(("stg_", "int_"))}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_columns_are_those_of_the_table_in_its_order(marts: Marts, model: dict) -> None:
+    assert [column["name"] for column in model["columns"]] == list(_types(marts, model["name"]))
+    assert all(column["description"] for column in model["columns"])
+
+
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_types_fit_what_the_contract_says(marts: Marts, model: dict) -> None:
+    types = _types(marts, model["name"])
+    for column in model["columns"]:
+        name, meta = column["name"], column.get("config", {}).get("meta", {})
+        is_money = meta.get("unit") == "USD"
+        assert is_money == (types[name] == "DECIMAL(18,2)"), name
+        if types[name] == "DOUBLE":
+            assert {"numerator", "denominator", "unit"} <= set(meta), name
+        # 128-bit integers reach Arrow as floats.
+        assert types[name] != "HUGEINT", name
+
+
+@pytest.mark.parametrize("path", SQL, ids=lambda path: path.stem)
+def test_models_hold_no_syntax_of_one_engine(path) -> None:
+    text = re.sub(r"--.*", "", path.read_text())
+    for trap in (
+        r"::",
+        r"//",
+        r"\bfilter\s*\(",
+        r"\binterval\s+'?\d",
+        r"\bdate_trunc\s*\(\s*'",
+        r"\b(epoch|strftime|list_|struct_|exclude|unnest|generate_series|try_cast)\b",
+        r"\bgroup by all\b",
+        r"(?<!\.)\bdate_?diff\s*\(",
+    ):
+        code = text.replace("dbt.datediff", "").replace("dbt.date_trunc", "")
+        assert not re.search(trap, code), (path.name, trap)

@@ -1,0 +1,57 @@
+"""Running dbt in this process."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from saas_platform.marts import MartsError, build
+from saas_platform_tests.marts.raw import Story, load
+
+
+@pytest.mark.slow
+def test_an_empty_company_builds(tmp_path: Path, dbt_paths: tuple[Path, Path]) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    load(path, Story().tables())
+    build(path, datetime(2026, 1, 1), *dbt_paths)
+    with duckdb.connect(str(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM marts.mrr_monthly").fetchone() == (0,)
+
+
+def test_a_failed_test_is_named_and_the_file_is_closed(
+    tmp_path: Path, dbt_paths: tuple[Path, Path]
+) -> None:
+    story = Story()
+    story.account(1)
+    story.account(1)
+    path = tmp_path / "warehouse.duckdb"
+    load(path, story.tables())
+    with pytest.raises(MartsError, match="unique_combination_dim_account"):
+        build(path, datetime(2026, 1, 1), *dbt_paths, select=["+dim_account"])
+    duckdb.connect(str(path)).close()
+
+
+@pytest.mark.slow
+def test_a_missing_table_is_named(tmp_path: Path, dbt_paths: tuple[Path, Path]) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    duckdb.connect(str(path)).close()
+    with pytest.raises(MartsError, match="stg_plans"):
+        build(path, datetime(2026, 1, 1), *dbt_paths, select=["stg_plans"])
+
+
+def test_the_as_of_in_mid_month_ends_time_there(
+    tmp_path: Path, dbt_paths: tuple[Path, Path]
+) -> None:
+    story = Story()
+    story.account(1, "2025-01-02")
+    path = tmp_path / "warehouse.duckdb"
+    load(path, story.tables())
+    build(path, datetime(2025, 2, 15), *dbt_paths, select=["+mrr_monthly", "+user_growth_daily"])
+    with duckdb.connect(str(path)) as connection:
+        months = connection.execute("SELECT is_complete FROM marts.mrr_monthly ORDER BY month")
+        assert months.fetchall() == [(True,), (False,)]
+        last = connection.execute("SELECT max(date_day)::text FROM marts.user_growth_daily")
+        assert last.fetchone() == ("2025-02-14",)
