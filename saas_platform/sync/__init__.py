@@ -1,0 +1,40 @@
+"""Source to warehouse: changes, proof, diff, repair; the same for every pair of engines.
+
+Holds the decisions. Does not hold: SQL of any engine, Dagster, or settings.
+"""
+
+from saas_platform.sync.drift import SyncError
+from saas_platform.sync.probe import probe
+from saas_platform.sync.proof import prove, verify
+from saas_platform.sync.repair import repair
+from saas_platform.sync.report import (
+    ColumnDifference,
+    Difference,
+    Differences,
+    Progress,
+    ProofReport,
+    RepairReport,
+    SyncReport,
+    TableProbe,
+    sentences,
+)
+from saas_platform.sync.tables import sync, sync_table
+
+__all__ = [
+    "ColumnDifference",
+    "Difference",
+    "Differences",
+    "Progress",
+    "ProofReport",
+    "RepairReport",
+    "SyncError",
+    "SyncReport",
+    "TableProbe",
+    "probe",
+    "prove",
+    "repair",
+    "sentences",
+    "sync",
+    "sync_table",
+    "verify",
+]

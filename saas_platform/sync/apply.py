@@ -1,0 +1,119 @@
+"""Bringing a mirror up to a snapshot: everything anew, what the hints name, or what a proof names.
+
+Holds the three ways, each one transaction. Does not hold: choosing among them, or proof.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from saas_platform.source.contract import SourceSnapshot
+from saas_platform.sync.entries import new_entry
+from saas_platform.sync.reading import feed, grouped, slices_feed, telling
+from saas_platform.sync.report import OnProgress
+from saas_platform.warehouse.contract import Staging, Warehouse
+from saas_platform.warehouse.journal import SyncEntry
+
+
+def load_all(
+    snapshot: SourceSnapshot,
+    warehouse: Warehouse,
+    table: sa.Table,
+    sync_id: str,
+    last: SyncEntry | None,
+    on_progress: OnProgress | None = None,
+) -> SyncEntry:
+    """Make the mirror anew."""
+    rows = feed(snapshot, table, telling(on_progress, table, "read"))
+    return warehouse.load(table, rows, new_entry(snapshot, table, "full", sync_id, last))
+
+
+def apply_changes(
+    snapshot: SourceSnapshot,
+    warehouse: Warehouse,
+    table: sa.Table,
+    sync_id: str,
+    last: SyncEntry,
+    source_counts: Mapping[str, int],
+    on_progress: OnProgress | None = None,
+) -> SyncEntry | None:
+    """Apply what lies above the watermark; None: nothing does, and nothing was written.
+
+    Tombstones name most deletes. Where the slice counts still disagree (no tombstones are kept, or
+    INSERT OR REPLACE displaced a row without one), the rows of those slices decide.
+    """
+    # The ceiling counts the writes to all tables: at the watermark, none was written to.
+    written = snapshot.ceiling > last.watermark
+    if not written and source_counts == warehouse.slice_counts(table):
+        return None
+    entry = new_entry(snapshot, table, "incremental", sync_id, last)
+    with warehouse.stage(table) as staging:
+        hints = 0
+        if written:
+            rows = feed(snapshot, table, telling(on_progress, table, "read"), above=last.watermark)
+            staging.add_rows(rows)
+            entry = replace(entry, rows_read=rows.rows, bytes=rows.bytes)
+            deletes = snapshot.tombstones(table, above=last.watermark)
+            if deletes is not None and deletes.num_rows:
+                staging.add_deletes(deletes)
+            hints = rows.rows + (0 if deletes is None else deletes.num_rows)
+        counts = staging.counts_after() if hints else warehouse.slice_counts(table)
+        wrong = {
+            slice_id
+            for slice_id in {*source_counts, *counts}
+            if source_counts.get(slice_id, 0) != counts.get(slice_id, 0)
+        }
+        if not hints and not wrong:
+            return None
+        entry = _reconcile(
+            snapshot, staging, table, wrong, source_counts, counts, entry, on_progress
+        )
+        return staging.commit(entry)
+
+
+def copy_again(
+    snapshot: SourceSnapshot,
+    warehouse: Warehouse,
+    table: sa.Table,
+    slices: Collection[str],
+    sync_id: str,
+    last: SyncEntry | None,
+    on_progress: OnProgress | None = None,
+) -> SyncEntry | None:
+    """Copy the rows of the slices that differ, delete what is extra; None: nothing differed.
+
+    The caller has proven all other slices, or the watermark that this writes would be wrong.
+    """
+    entry = new_entry(snapshot, table, "repair", sync_id, last)
+    source_counts, counts = snapshot.slice_counts(table), warehouse.slice_counts(table)
+    with warehouse.stage(table) as staging:
+        entry = _reconcile(
+            snapshot, staging, table, slices, source_counts, counts, entry, on_progress
+        )
+        return staging.commit(entry) if staging.pending() else None
+
+
+def _reconcile(
+    snapshot: SourceSnapshot,
+    staging: Staging,
+    table: sa.Table,
+    slices: Collection[str],
+    source_counts: Mapping[str, int],
+    mirror_counts: Mapping[str, int],
+    entry: SyncEntry,
+    on_progress: OnProgress | None,
+) -> SyncEntry:
+    """Stage what makes the slices equal; the entry with what was read for it."""
+    for group in grouped(slices, Counter(source_counts) | Counter(mirror_counts)):
+        rows = slices_feed(
+            snapshot, table, group, source_counts, telling(on_progress, table, "compare")
+        )
+        staging.reconcile(group, rows)
+        entry = replace(
+            entry, rows_read=entry.rows_read + rows.rows, bytes=entry.bytes + rows.bytes
+        )
+    return entry

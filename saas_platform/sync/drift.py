@@ -1,0 +1,106 @@
+"""Whether source and mirror still have the declared columns.
+
+Holds sentences on structure. Does not hold: anything about rows.
+"""
+
+from __future__ import annotations
+
+import re
+
+import sqlalchemy as sa
+
+from saas_platform.errors import PlatformError
+from saas_platform.source.contract import SourceSnapshot
+from saas_platform.warehouse.contract import Warehouse
+
+
+class SyncError(PlatformError):
+    """A table can't be synced; the text names the thing and the remedy."""
+
+
+#: What catalogues call the types that hold a kind of value; sizes are left out.
+_KINDS: dict[str, frozenset[str]] = {
+    "a whole number": frozenset(
+        {"INT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT", "INT2", "INT4", "INT8"}
+    ),
+    "a text": frozenset(
+        {"CHAR", "VARCHAR", "NCHAR", "NVARCHAR", "TEXT", "NTEXT", "CHARACTER VARYING"}
+    ),
+    "a flag": frozenset({"BOOLEAN", "BOOL", "BIT"}),
+    "a time": frozenset({"DATETIME", "DATETIME2", "SMALLDATETIME", "TIMESTAMP"}),
+    # TIMESTAMP is the old name of SQL Server's ROWVERSION in its own catalogue.
+    "a row version": frozenset({"BIGINT", "INTEGER", "ROWVERSION", "TIMESTAMP", "BINARY"}),
+}
+
+
+def _kind(column: sa.Column) -> str:
+    if column.info.get("row_version"):
+        return "a row version"
+    match column.type:
+        case sa.Boolean():
+            return "a flag"
+        case sa.Integer():
+            return "a whole number"
+        case sa.DateTime():
+            return "a time"
+        case sa.String():
+            return "a text"
+    raise TypeError(f"{column.table.name}.{column.name}: {column.type!r} can't be mirrored yet")
+
+
+def check_source(snapshot: SourceSnapshot, table: sa.Table) -> tuple[str, ...]:
+    """Warnings on columns that are not mirrored.
+
+    Raises SyncError where the table or a declared column is missing or has another type.
+    """
+    found = {column.name: column for column in snapshot.columns(table)}
+    if not found:
+        raise SyncError(f"The source has no table {table.name}: create it, or restore it.")
+    for column in table.columns:
+        present = found.pop(column.name, None)
+        if present is None:
+            raise SyncError(
+                f"{table.name}.{column.name} is missing in the source: restore the column;"
+                " until then the table is not synced."
+            )
+        kind = _kind(column)
+        if re.sub(r"\(.*", "", present.type).strip().upper() not in _KINDS[kind]:
+            raise SyncError(
+                f"{table.name}.{column.name} is {present.type or 'untyped'} in the source, declared"
+                f" as {kind}: change it back; until then the table is not synced."
+            )
+    return tuple(
+        f"{table.name}.{name} of the source is not declared, so it is not mirrored: declare it in"
+        " saas_platform/schema/tables.py to have it."
+        for name in found
+    )
+
+
+def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:
+    """How the mirror's columns differ from the declared ones, in sentences."""
+    wanted, found = warehouse.declared_columns(table), warehouse.mirror_columns(table)
+    if not found:
+        return (f"raw.{table.name} is not in the warehouse: run `saas-platform sync`.",)
+    faults = [
+        f"raw.{table.name} lacks the column {name}: run `saas-platform sync`, which loads it anew."
+        for name in wanted
+        if name not in found
+    ]
+    faults += [
+        f"raw.{table.name} has a column {name} that is not declared: run `saas-platform sync`,"
+        " which loads it anew."
+        for name in found
+        if name not in wanted
+    ]
+    faults += [
+        f"raw.{table.name}.{name} is {found[name]}, declared as {kind}: run `saas-platform sync`,"
+        " which loads it anew."
+        for name, kind in wanted.items()
+        if name in found and found[name] != kind
+    ]
+    if not faults and list(found) != list(wanted):
+        faults = [
+            f"raw.{table.name} has its columns in another order: run `saas-platform sync`,"
+            " which loads it anew."
+        ]
+    return tuple(faults)

@@ -1,0 +1,67 @@
+"""What is stale, by facts of the source and the warehouse, never by an orchestrator's log.
+
+Holds the reasons. Does not hold: acting on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from saas_platform.source.contract import Source, SourceSnapshot
+from saas_platform.sync.drift import SyncError, check_source, mirror_faults
+from saas_platform.sync.report import TableProbe
+from saas_platform.warehouse.contract import Warehouse
+from saas_platform.warehouse.journal import SyncEntry
+
+NEVER_SYNCED = "never synced"
+MIRROR_CHANGED = "mirror is missing or has other columns"
+IDENTITY_CHANGED = "source identity changed"
+BEHIND_WATERMARK = "source is behind the watermark"
+ROWS_CHANGED = "rows changed"
+COUNTS_DIFFER = "row counts differ"
+
+
+def reason_for_full(
+    snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table, last: SyncEntry | None
+) -> str | None:
+    """Why the row versions above the watermark would not do; None: they do."""
+    if last is None:
+        return NEVER_SYNCED
+    if mirror_faults(warehouse, table):
+        return MIRROR_CHANGED
+    if last.source_identity != snapshot.identity:
+        return IDENTITY_CHANGED
+    if snapshot.ceiling < last.watermark:
+        return BEHIND_WATERMARK
+    return None
+
+
+def probe(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> list[TableProbe]:
+    """Whether each table's mirror is behind its source, and why; reads no rows.
+
+    A table whose source can't be synced is stale for that reason, so that its sync tells it.
+    """
+    with source.snapshot() as snapshot, warehouse.session():
+        return [_probe(snapshot, warehouse, table) for table in tables]
+
+
+def _probe(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> TableProbe:
+    last = warehouse.last_sync(table)
+    watermark = None if last is None else last.watermark
+    try:
+        check_source(snapshot, table)
+    except SyncError as error:
+        return TableProbe(table.name, str(error), watermark, None, None)
+    reason = reason_for_full(snapshot, warehouse, table, last)
+    if reason is not None or last is None:
+        return TableProbe(table.name, reason, watermark, None, None)
+    source_counts, mirror_counts = snapshot.slice_counts(table), warehouse.slice_counts(table)
+    if snapshot.ceiling > last.watermark and snapshot.highest_version(table) > last.watermark:
+        reason = ROWS_CHANGED
+    elif source_counts != mirror_counts:
+        reason = COUNTS_DIFFER
+    return TableProbe(
+        table.name, reason, watermark, sum(source_counts.values()), sum(mirror_counts.values())
+    )

@@ -1,0 +1,81 @@
+"""Reading whole slices of the source, so many at a time that memory stays bounded.
+
+Does not hold: what is done with the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+import sqlalchemy as sa
+
+from saas_platform.schema.slices import slice_of
+from saas_platform.source.contract import SourceSnapshot
+from saas_platform.sync.report import OnProgress, Progress, Step
+from saas_platform.warehouse.feed import Feed
+
+#: Rows compared at a time: both sides of them are held, some 200 MB for our widest table.
+GROUP_ROWS = 500_000
+
+
+def grouped(slices: Collection[str], counts: Mapping[str, int]) -> Iterator[list[str]]:
+    """The slices in order, in groups of at most GROUP_ROWS rows; a larger slice is one group."""
+    group: list[str] = []
+    rows = 0
+    for slice_id in sorted(slices):
+        if group and rows + counts.get(slice_id, 0) > GROUP_ROWS:
+            yield group
+            group, rows = [], 0
+        group.append(slice_id)
+        rows += counts.get(slice_id, 0)
+    if group:
+        yield group
+
+
+def feed(
+    snapshot: SourceSnapshot,
+    table: sa.Table,
+    on_rows: Callable[[int], None] | None = None,
+    *,
+    above: int | None = None,
+    slices: Collection[str] | None = None,
+) -> Feed:
+    return Feed(snapshot.rows(table, above=above, slices=slices), on_rows)
+
+
+def slices_feed(
+    snapshot: SourceSnapshot,
+    table: sa.Table,
+    slices: Collection[str],
+    counts: Mapping[str, int],
+    on_rows: Callable[[int], None] | None = None,
+) -> Feed:
+    """The rows of the slices, or more: of the whole table where it can't be asked for these alone.
+
+    `counts` are the source's: a slice that only the mirror has is not asked for, as its id may be
+    no date at all.
+    """
+    wanted = {slice_id for slice_id in slices if slice_id in counts}
+    if len(wanted) == len(counts) or not all(_askable(table, slice_id) for slice_id in wanted):
+        return feed(snapshot, table, on_rows)
+    return feed(snapshot, table, on_rows, slices=wanted)
+
+
+def _askable(table: sa.Table, slice_id: str) -> bool:
+    cut = slice_of(table)
+    if cut is None:
+        return True
+    try:
+        cut.bounds(slice_id)
+    except ValueError:  # the last slice of the year 9999 has no moment after it
+        return False
+    return True
+
+
+def telling(
+    on_progress: OnProgress | None, table: sa.Table, step: Step
+) -> Callable[[int], None] | None:
+    """Progress of one step, as a feed tells it."""
+    if on_progress is None:
+        return None
+    return lambda rows: on_progress(Progress(table.name, step, rows))

@@ -1,0 +1,194 @@
+"""What sync, proof, repair and probe report: frozen, JSON-ready with `dataclasses.asdict`.
+
+Does not hold: how any of it is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from saas_platform.warehouse.contract import Kind
+from saas_platform.warehouse.journal import Level, Mode, Scope, Verdict
+
+Step = Literal["read", "prove", "compare"]
+
+#: A value of a row as JSON has it; times are ISO texts.
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Rows that a step of one table has moved until now."""
+
+    table: str
+    step: Step
+    rows: int
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class ColumnDifference:
+    """A column with the values of both sides; personal data masked unless asked for."""
+
+    column: str
+    source: Value
+    mirror: Value
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key that differs; `columns` are filled where both sides have the row."""
+
+    kind: Kind
+    slice: str
+    key: dict[str, Value]
+    columns: tuple[ColumnDifference, ...]
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Exact totals, and the first few differing rows."""
+
+    missing: int
+    extra: int
+    different: int
+    #: How many of these rows each slice has.
+    slices: dict[str, int]
+    #: In how many rows each column has other values.
+    columns: dict[str, int]
+    samples: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class ProofReport:
+    """Whether the mirror of a table equals its source, and how far that was looked into."""
+
+    table: str
+    level: Level
+    #: `touched`: the slices a sync touched in full, all others by row count.
+    scope: Scope
+    verdict: Verdict
+    slices_checked: int
+    slices_total: int
+    slices_differing: tuple[str, ...]
+    rows_source: int
+    rows_mirror: int
+    #: Of the checked slices of the source; None at level `counts`.
+    digest: str | None
+    differences: Differences | None
+    #: What can't be said in rows: no mirror, another column, a value that can't be read.
+    problems: tuple[str, ...]
+    seconds: float
+    proof_id: str
+    sync_id: str | None
+    proven_at: datetime
+
+    @property
+    def proven(self) -> bool:
+        return self.verdict == "proven"
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What a sync did to one table; `mode` is None where there was nothing to do."""
+
+    table: str
+    sync_id: str | None
+    mode: Mode | None
+    #: Why everything was loaded; None otherwise.
+    reason: str | None
+    watermark: int | None
+    rows_read: int
+    rows_written: int
+    rows_deleted: int
+    slices: tuple[str, ...]
+    #: Slices that differed after the hints were followed, and were copied again.
+    healed: tuple[str, ...]
+    bytes: int
+    seconds: float
+    proof: ProofReport | None
+    warnings: tuple[str, ...]
+    error: str | None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.error is None and self.proof is not None and self.proof.proven
+
+
+@dataclass(frozen=True)
+class RepairReport:
+    """What a repair of one table wrote; nothing where nothing differed."""
+
+    table: str
+    sync_id: str | None
+    mode: Mode | None
+    rows_written: int
+    rows_deleted: int
+    slices: tuple[str, ...]
+    seconds: float
+    proof: ProofReport | None
+    error: str | None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.error is None and self.proof is not None and self.proof.proven
+
+
+@dataclass(frozen=True)
+class TableProbe:
+    """Cheap facts on one table; `reason` is None where the mirror is fresh."""
+
+    table: str
+    reason: str | None
+    watermark: int | None
+    rows_source: int | None
+    rows_mirror: int | None
+
+
+def sentences(report: ProofReport) -> list[str]:
+    """What a proof found, in words: the table, then its slices, rows and columns."""
+    if report.verdict == "proven":
+        return [
+            f"{report.table}: {report.rows_mirror:,} rows proven equal to the source"
+            f" ({report.slices_checked} of {report.slices_total} slices by {report.level})."
+        ]
+    said = list(report.problems)
+    if report.slices_differing:
+        said.append(
+            f"{report.table}: {len(report.slices_differing)} of {report.slices_total} slices differ"
+            f" ({_some(report.slices_differing)}); {report.rows_source:,} rows in the source,"
+            f" {report.rows_mirror:,} in the mirror."
+        )
+    found = report.differences
+    if found is None:
+        return said
+    columns = _some([f"{name} {count:,}x" for name, count in found.columns.items()])
+    said.append(
+        f"{report.table}: {found.missing:,} missing in the mirror, {found.extra:,} extra,"
+        f" {found.different:,} different{f' ({columns})' if columns else ''}."
+    )
+    said.extend(_row_sentence(report.table, sample) for sample in found.samples)
+    return said
+
+
+def _row_sentence(table: str, row: Difference) -> str:
+    key = ", ".join(f"{name} {value}" for name, value in row.key.items())
+    if row.kind == "different":
+        values = "; ".join(
+            f"{c.column} is {c.source!r} in the source, {c.mirror!r} in the mirror"
+            for c in row.columns
+        )
+        return f"{table} {key} in {row.slice}: {values}."
+    where = "missing in the mirror" if row.kind == "missing" else "only in the mirror"
+    return f"{table} {key} in {row.slice}: {where}."
+
+
+def _some(texts: Iterable[str], most: int = 5) -> str:
+    listed = list(texts)
+    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more

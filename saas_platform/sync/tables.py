@@ -1,0 +1,188 @@
+"""The sync of tables: choose the way, apply it, prove it, mend once what the proof found.
+
+Does not hold: how rows are applied, compared or proven.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from saas_platform.source.contract import Source, SourceError, SourceSnapshot
+from saas_platform.sync.apply import apply_changes, copy_again, load_all
+from saas_platform.sync.drift import SyncError, check_source
+from saas_platform.sync.entries import new_sync_id
+from saas_platform.sync.probe import reason_for_full
+from saas_platform.sync.proof import prove, record
+from saas_platform.sync.report import OnProgress, ProofReport, SyncReport
+from saas_platform.warehouse.contract import Warehouse
+from saas_platform.warehouse.journal import SyncEntry
+
+
+def sync(
+    source: Source,
+    warehouse: Warehouse,
+    tables: Iterable[sa.Table],
+    on_progress: OnProgress | None = None,
+) -> list[SyncReport]:
+    """Sync the tables as of one snapshot, under one sync id.
+
+    A table that can't be synced says why in its report, and the others go on; the caller raises.
+    """
+    sync_id = new_sync_id()
+    reports = []
+    with source.snapshot() as snapshot:
+        for table in tables:
+            try:
+                report = sync_table(
+                    snapshot, warehouse, table, sync_id=sync_id, on_progress=on_progress
+                )
+            except (SourceError, SyncError) as error:
+                report = _failed(table, str(error))
+            reports.append(report)
+    return reports
+
+
+def sync_table(
+    snapshot: SourceSnapshot,
+    warehouse: Warehouse,
+    table: sa.Table,
+    *,
+    sync_id: str | None = None,
+    also_prove: Collection[str] = (),
+    on_progress: OnProgress | None = None,
+) -> SyncReport:
+    """Bring the mirror of one table up to the snapshot, and prove it.
+
+    The slices of `also_prove` are proven by digest, and mended, whether touched or not.
+
+    Raises SyncError where the source has lost a declared column, SourceError where it can't be read.
+    """
+    started = time.monotonic()
+    sync_id = sync_id or new_sync_id()
+    with warehouse.session():
+        warnings = check_source(snapshot, table)
+        last = warehouse.last_sync(table)
+        reason = reason_for_full(snapshot, warehouse, table, last)
+        entry: SyncEntry | None
+        counts: Mapping[str, int] | None = None
+        if reason is not None or last is None:
+            entry = load_all(snapshot, warehouse, table, sync_id, last, on_progress)
+        else:
+            counts = snapshot.slice_counts(table)
+            entry = apply_changes(snapshot, warehouse, table, sync_id, last, counts, on_progress)
+        also = {slice_id for slice_id in also_prove if counts is None or slice_id in counts}
+        healed: SyncEntry | None = None
+        if entry is None and not also:
+            # Nothing above the watermark: the counts alone can tell of something; nothing is logged.
+            proof = prove(snapshot, warehouse, table, "counts", source_counts=counts)
+        else:
+            done = [] if entry is None else [entry]
+            proof = _prove(snapshot, warehouse, table, done, also, counts, on_progress)
+            if not proof.proven:
+                healed = copy_again(
+                    snapshot,
+                    warehouse,
+                    table,
+                    proof.slices_differing,
+                    sync_id,
+                    entry or last,
+                    on_progress,
+                )
+            if healed is not None:
+                done.append(healed)
+                proof = _prove(snapshot, warehouse, table, done, also, counts, on_progress)
+    return _report(table, reason, last, entry, healed, proof, warnings, time.monotonic() - started)
+
+
+def _prove(
+    snapshot: SourceSnapshot,
+    warehouse: Warehouse,
+    table: sa.Table,
+    entries: list[SyncEntry],
+    also: set[str],
+    counts: Mapping[str, int] | None,
+    on_progress: OnProgress | None,
+) -> ProofReport:
+    """Prove, and log, the slices that the sync touched, and `also`; all after a full load."""
+    touched = also | {slice_id for entry in entries for slice_id in entry.slices}
+    full = any(entry.mode == "full" for entry in entries)
+    report = prove(
+        snapshot,
+        warehouse,
+        table,
+        "digest",
+        slices=None if full else touched,
+        source_counts=counts,
+        sync_id=entries[0].sync_id if entries else None,
+        on_progress=on_progress,
+    )
+    record(warehouse, report)
+    return report
+
+
+def _report(
+    table: sa.Table,
+    reason: str | None,
+    last: SyncEntry | None,
+    entry: SyncEntry | None,
+    healed: SyncEntry | None,
+    proof: ProofReport,
+    warnings: tuple[str, ...],
+    seconds: float,
+) -> SyncReport:
+    report = SyncReport(
+        table=table.name,
+        sync_id=None,
+        mode=None,
+        reason=reason,
+        watermark=None if last is None else last.watermark,
+        rows_read=0,
+        rows_written=0,
+        rows_deleted=0,
+        slices=(),
+        healed=(),
+        bytes=0,
+        seconds=seconds,
+        proof=proof,
+        warnings=warnings,
+        error=None,
+    )
+    entries = [done for done in (entry, healed) if done is not None]
+    if not entries:
+        return report
+    return replace(
+        report,
+        sync_id=entries[0].sync_id,
+        mode=entries[0].mode,
+        watermark=entries[0].watermark,
+        rows_read=sum(e.rows_read for e in entries),
+        rows_written=sum(e.rows_written for e in entries),
+        rows_deleted=sum(e.rows_deleted for e in entries),
+        slices=tuple(sorted({slice_id for e in entries for slice_id in e.slices})),
+        healed=() if healed is None else healed.slices,
+        bytes=sum(e.bytes for e in entries),
+    )
+
+
+def _failed(table: sa.Table, error: str) -> SyncReport:
+    return SyncReport(
+        table=table.name,
+        sync_id=None,
+        mode=None,
+        reason=None,
+        watermark=None,
+        rows_read=0,
+        rows_written=0,
+        rows_deleted=0,
+        slices=(),
+        healed=(),
+        bytes=0,
+        seconds=0.0,
+        proof=None,
+        warnings=(),
+        error=error,
+    )

@@ -1,0 +1,1 @@
+"""The analytical end: one contract, an engine for each warehouse."""

@@ -1,0 +1,191 @@
+"""What every warehouse must offer; sync, proof, marts and models know nothing more of it.
+
+Holds the contract and the values that pass through it. Does not hold: SQL of any engine, or any
+decision on when to load, prove or repair (that is the sync's).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from saas_platform.errors import PlatformError
+from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.journal import ProofEntry, SyncEntry
+
+RAW, MARTS, MODELS = "raw", "marts", "models"
+SCHEMAS = (RAW, MARTS, MODELS)
+
+#: The mirror's one column of its own: the sync that brought the row. It is outside the digest.
+SYNC_ID = "_sync_id"
+
+#: missing: not in the mirror; extra: only in the mirror; different: in both, with other values.
+Kind = Literal["missing", "extra", "different"]
+
+
+class WarehouseError(PlatformError):
+    """The warehouse can't do what was asked; the text names the thing and the remedy."""
+
+
+@dataclass(frozen=True)
+class SliceDigest:
+    """Row count, and the sum of the rows' hashes: sensitive to duplicates, not to order."""
+
+    rows: int
+    total: int
+
+
+@dataclass(frozen=True)
+class RowDifference:
+    """One key that differs, with the whole rows of both sides as Python values, unmasked."""
+
+    kind: Kind
+    slice: str
+    key: Mapping[str, Any]
+    source: Mapping[str, Any] | None
+    mirror: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs in some slices: exact totals, and the first few rows by key."""
+
+    missing: int
+    extra: int
+    different: int
+    #: How many of these rows lie in each slice; the source's, where both have the row.
+    slices: Mapping[str, int]
+    #: For each column with other values: in how many rows.
+    columns: Mapping[str, int]
+    samples: tuple[RowDifference, ...]
+
+
+class Staging(ABC):
+    """Changes of one table, collected beside the mirror; one transaction applies them, or nothing.
+
+    Leaving its context forgets what was not committed.
+    """
+
+    @abstractmethod
+    def add_rows(self, feed: Feed) -> None:
+        """Rows that are new, or replace the mirror's of the same key."""
+
+    @abstractmethod
+    def add_deletes(self, keys: pa.Table) -> None:
+        """Keys that are gone, unless their rows are staged too."""
+
+    @abstractmethod
+    def reconcile(self, slices: Collection[str], feed: Feed) -> None:
+        """Stage what makes the mirror's slices equal to the feed, which has all of their rows.
+
+        A row that is the same already is not staged.
+        """
+
+    @abstractmethod
+    def counts_after(self) -> dict[str, int]:
+        """Rows the mirror will have in each slice once this is applied."""
+
+    @abstractmethod
+    def pending(self) -> int:
+        """Keys staged, to be written or deleted."""
+
+    @abstractmethod
+    def commit(self, entry: SyncEntry) -> SyncEntry:
+        """Apply everything and append the entry to the log, in one transaction.
+
+        Returns the entry as written: with `rows_written`, `rows_deleted` and `slices` filled in.
+        """
+
+
+class Warehouse(ABC):
+    """A warehouse. Mirror tables are `raw.<table>`, with the source's columns and `_sync_id`."""
+
+    #: Such as `duckdb`; for messages and metadata.
+    engine: str
+
+    @abstractmethod
+    def session(self) -> AbstractContextManager[None]:
+        """Keep the connection for several calls; may be nested. Calls outside open and close one."""
+
+    @abstractmethod
+    def ping(self) -> str:
+        """What answers, in a few words. Raises WarehouseError where nothing does."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Drop the schemas of the platform, and nothing else."""
+
+    # General access, for the later layers.
+
+    @abstractmethod
+    def query(self, sql: str) -> pa.Table:
+        """The result of one SELECT in the engine's own dialect."""
+
+    @abstractmethod
+    def table_exists(self, schema: str, name: str) -> bool:
+        """Whether there is such a table or view."""
+
+    @abstractmethod
+    def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
+        """Make the table hold exactly these rows, atomically."""
+
+    # The mirror and its log.
+
+    @abstractmethod
+    def declared_columns(self, table: sa.Table) -> dict[str, str]:
+        """The columns and engine types that the mirror should have, in order."""
+
+    @abstractmethod
+    def mirror_columns(self, table: sa.Table) -> dict[str, str]:
+        """The columns and engine types that it has, in order; empty: there is no mirror."""
+
+    @abstractmethod
+    def last_sync(self, table: sa.Table) -> SyncEntry | None:
+        """The newest entry of the table in the log."""
+
+    @abstractmethod
+    def slice_counts(self, table: sa.Table) -> dict[str, int]:
+        """Rows of the mirror in each slice that has any."""
+
+    @abstractmethod
+    def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
+        """Make the mirror anew from the feed and append to the log, in one transaction.
+
+        Returns the entry as written, as `Staging.commit` does.
+        """
+
+    @abstractmethod
+    def stage(self, table: sa.Table) -> AbstractContextManager[Staging]:
+        """Collect changes of one table beside its mirror."""
+
+    # Proof.
+
+    @abstractmethod
+    def digest_mirror(
+        self, table: sa.Table, slices: Collection[str] | None = None
+    ) -> dict[str, SliceDigest]:
+        """Digest of the mirror's rows in each slice that has any; all slices where None."""
+
+    @abstractmethod
+    def digest_feed(self, table: sa.Table, feed: Feed) -> dict[str, SliceDigest]:
+        """The same digest of rows that stream from elsewhere.
+
+        Comparable with `digest_mirror` of the same engine and version only. A source that can hash
+        as the warehouse does may give its digests itself; then this is not asked.
+        """
+
+    @abstractmethod
+    def compare(
+        self, table: sa.Table, slices: Collection[str], feed: Feed, *, samples: int
+    ) -> Comparison:
+        """Row by row: the mirror's slices against the feed, which has all of their rows."""
+
+    @abstractmethod
+    def record_proof(self, entry: ProofEntry) -> None:
+        """Append to the log of proofs."""

@@ -1,0 +1,214 @@
+"""DuckDB as the warehouse: one file, no server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from saas_platform.warehouse import duckdb_sql as q
+from saas_platform.warehouse.contract import (
+    RAW,
+    SCHEMAS,
+    Comparison,
+    SliceDigest,
+    Staging,
+    Warehouse,
+    WarehouseError,
+)
+from saas_platform.warehouse.duckdb_connection import Connection, connect
+from saas_platform.warehouse.duckdb_staging import (
+    DuckdbStaging,
+    append_to_log,
+    commit_entry,
+    compare,
+)
+from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.journal import LOGS, PROOF_LOG, SYNC_LOG, ProofEntry, SyncEntry
+
+
+class DuckdbWarehouse(Warehouse):
+    """The warehouse in one file, opened for each call or session, so that others get their turn."""
+
+    engine = "duckdb"
+
+    def __init__(self, path: Path, *, wait_seconds: float = 30.0) -> None:
+        if path.stem.casefold() in (*SCHEMAS, "temp", "system", "main"):
+            # DuckDB names the catalogue after the file, and could not tell it from the schema.
+            raise WarehouseError(
+                f"A DuckDB warehouse can't be named {path.name}, as {path.stem} is a schema in it:"
+                " give SAAS_WAREHOUSE_URL another file name."
+            )
+        self.path = path
+        self._wait_seconds = wait_seconds
+        # One thread of this process at a time, as with processes.
+        self._lock = threading.RLock()
+        self._open: Connection | None = None
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        with self._connected():
+            yield
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with self._lock:
+            if self._open is not None:
+                yield self._open
+                return
+            with connect(self.path, self._wait_seconds) as connection:
+                _prepare(connection)
+                self._open = connection
+                try:
+                    yield connection
+                finally:
+                    self._open = None
+
+    def ping(self) -> str:
+        if not self.path.exists():
+            return "empty: `saas-platform run` will fill it"
+        with self._connected() as connection:
+            ((version,),) = connection.run("SELECT version()")
+        return f"answers; version {version}"
+
+    def drop(self) -> None:
+        if not self.path.exists():
+            return
+        with self._connected() as connection, connection.transaction():
+            for schema in SCHEMAS:
+                connection.run(f"DROP SCHEMA {q.quote(schema)} CASCADE")
+
+    def query(self, sql: str) -> pa.Table:
+        with self._connected() as connection:
+            return connection.arrow(sql)
+
+    def table_exists(self, schema: str, name: str) -> bool:
+        with self._connected() as connection:
+            return bool(
+                connection.run(
+                    "SELECT 1 FROM information_schema.tables WHERE table_catalog = current_database()"
+                    " AND table_schema = ? AND table_name = ?",
+                    [schema, name],
+                )
+            )
+
+    def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
+        with (
+            self._connected() as connection,
+            connection.registered(rows) as stream,
+            connection.transaction(),
+        ):
+            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(schema)}")
+            connection.run(
+                f"CREATE OR REPLACE TABLE {q.qualified(schema, name)} AS SELECT * FROM {stream}"
+            )
+
+    def declared_columns(self, table: sa.Table) -> dict[str, str]:
+        return q.declared(table)
+
+    def mirror_columns(self, table: sa.Table) -> dict[str, str]:
+        with self._connected() as connection:
+            return connection.columns(q.mirror(table))
+
+    def last_sync(self, table: sa.Table) -> SyncEntry | None:
+        with self._connected() as connection:
+            rows = connection.run(
+                f"SELECT {q.listed(q.columns(SYNC_LOG))} FROM {q.qualified(RAW, SYNC_LOG.name)}"
+                " WHERE table_name = ? ORDER BY finished_at DESC LIMIT 1",
+                [table.name],
+            )
+        return SyncEntry.of(rows[0]) if rows else None
+
+    def slice_counts(self, table: sa.Table) -> dict[str, int]:
+        with self._connected() as connection:
+            return dict(
+                connection.run(
+                    f"SELECT {q.slice_id(table, 'b')}, n FROM (SELECT {q.bucket(table)} AS b,"
+                    f" count(*) AS n FROM {q.mirror(table)} GROUP BY 1)"
+                )
+            )
+
+    def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
+        with self._connected() as connection, connection.transaction():
+            connection.run(
+                f"CREATE OR REPLACE TABLE {q.mirror(table)}"
+                f" {q.definition(table, q.quote('_sync_id') + ' VARCHAR NOT NULL')}"
+            )
+            with connection.streaming(feed) as stream:
+                connection.run(
+                    f"INSERT INTO {q.mirror(table)}"
+                    f" SELECT {q.listed(q.columns(table))}, ? FROM {stream}",
+                    [entry.sync_id],
+                )
+            return commit_entry(
+                connection,
+                replace(
+                    entry,
+                    rows_read=feed.rows,
+                    rows_written=feed.rows,
+                    bytes=feed.bytes,
+                    slices=tuple(sorted(self.slice_counts(table))),
+                ),
+            )
+
+    @contextmanager
+    def stage(self, table: sa.Table) -> Iterator[Staging]:
+        with self._connected() as connection:
+            staging = DuckdbStaging(connection, table)
+            yield staging
+            staging.forget()
+
+    def digest_mirror(
+        self, table: sa.Table, slices: Collection[str] | None = None
+    ) -> dict[str, SliceDigest]:
+        with self._connected() as connection:
+            return _digests(connection, table, q.mirror(table), slices)
+
+    def digest_feed(self, table: sa.Table, feed: Feed) -> dict[str, SliceDigest]:
+        with self._connected() as connection, connection.streaming(feed) as stream:
+            return _digests(connection, table, stream, None)
+
+    def compare(
+        self, table: sa.Table, slices: Collection[str], feed: Feed, *, samples: int
+    ) -> Comparison:
+        with self._connected() as connection:
+            return compare(connection, table, slices, feed, samples)
+
+    def record_proof(self, entry: ProofEntry) -> None:
+        with self._connected() as connection:
+            append_to_log(connection, PROOF_LOG, entry.values())
+
+
+def _prepare(connection: Connection) -> None:
+    """What every session relies on; writes to the file only where something is missing."""
+    # Streams larger than memory need no order; the mirror has none.
+    connection.run("SET preserve_insertion_order = false")
+    present = {
+        name
+        for (name,) in connection.run(
+            "SELECT schema_name FROM information_schema.schemata"
+            " WHERE catalog_name = current_database()"
+        )
+    }
+    for schema in SCHEMAS:
+        if schema not in present:
+            connection.run(f"CREATE SCHEMA {q.quote(schema)}")
+    for log in LOGS:
+        connection.run(
+            f"CREATE TABLE IF NOT EXISTS {q.qualified(RAW, log.name)} {q.definition(log)}"
+        )
+
+
+def _digests(
+    connection: Connection, table: sa.Table, rows: str, slices: Collection[str] | None
+) -> dict[str, SliceDigest]:
+    found = connection.run(
+        f"SELECT {q.slice_id(table, 'b')}, n, total FROM (SELECT {q.bucket(table)} AS b,"
+        f" {q.digest(table)} FROM {rows} WHERE {q.within(table, slices)} GROUP BY 1) AS t(b, n, total)"
+    )
+    return {slice_id: SliceDigest(n, int(total)) for slice_id, n, total in found}

@@ -1,0 +1,127 @@
+"""Connections to a DuckDB file: opened briefly, with waiting for another process and errors in words.
+
+Does not hold: any table of ours.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from saas_platform.warehouse.contract import WarehouseError
+from saas_platform.warehouse.feed import Feed
+
+_PAUSE_SECONDS = 0.1
+_LOCKED = "Could not set lock"
+_CORRUPT = ("not a valid DuckDB database", "Corrupt database", "checksum", "Failed to deserialize")
+_ANOTHER_VERSION = "read a database file with version"
+
+
+def in_words(path: Path, error: duckdb.Error) -> WarehouseError:
+    """The sentence for an error of the engine."""
+    said = str(error)
+    if _LOCKED in said:
+        holder = re.search(r"PID (\d+)", said)
+        who = f"process {holder[1]}" if holder else "another process"
+        return WarehouseError(
+            f"The warehouse {path} is in use by {who}: wait until it ends, or stop it."
+        )
+    if any(sign in said for sign in _CORRUPT):
+        return WarehouseError(
+            f"The warehouse {path} is damaged or no DuckDB file: delete it and run"
+            " `saas-platform run`, which fills it again from the source."
+        )
+    if _ANOTHER_VERSION in said:
+        return WarehouseError(
+            f"The warehouse {path} was written by another version of DuckDB: install that version,"
+            " or delete the file and run `saas-platform run`, which fills it again."
+        )
+    first = said.strip().splitlines()[0].rstrip(".")
+    return WarehouseError(f"The warehouse {path} answered: {first}.")
+
+
+class Connection:
+    """One open connection: statements, streams in, transactions."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._streams = 0
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Columns of a table or view and their types, in order; empty where there is none."""
+        try:
+            # The catalogue's views tell it too, but take 30 ms in each new connection.
+            rows = self.run(f"DESCRIBE {table}")
+        except duckdb.CatalogException:
+            return {}
+        return {row[0]: row[1] for row in rows}
+
+    def arrow(self, sql: str) -> pa.Table:
+        """The result of a SELECT; an empty table for a statement that has none."""
+        result = self._connection.sql(sql)
+        return pa.table({}) if result is None else result.to_arrow_table()
+
+    @contextmanager
+    def registered(self, rows: pa.Table | pa.RecordBatchReader) -> Iterator[str]:
+        """The rows under a name that a statement may select from; a reader once only."""
+        self._streams += 1
+        name = f"_stream_{self._streams}"
+        self._connection.register(name, rows)
+        try:
+            yield name
+        finally:
+            self._connection.unregister(name)
+
+    @contextmanager
+    def streaming(self, feed: Feed) -> Iterator[str]:
+        with feed.faithful(), self.registered(feed.reader()) as name:
+            yield name
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit at the end of the block; on any other way out roll back."""
+        self.run("BEGIN")
+        try:
+            yield
+            self.run("COMMIT")
+        except BaseException:
+            # A failed statement may have ended the transaction already; the first error is the one.
+            with suppress(duckdb.TransactionException):
+                self._connection.rollback()
+            raise
+
+
+@contextmanager
+def connect(path: Path, wait_seconds: float) -> Iterator[Connection]:
+    """An open connection. Raises WarehouseError for every error of the engine."""
+    try:
+        connection = _open(path, wait_seconds)
+        try:
+            yield Connection(connection)
+        finally:
+            connection.close()
+    except duckdb.Error as error:
+        raise in_words(path, error) from error
+
+
+def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+    """DuckDB lets one process in: wait for another to finish, but not for ever."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return duckdb.connect(str(path))
+        except duckdb.IOException as error:
+            if _LOCKED not in str(error) or time.monotonic() >= deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)

@@ -1,0 +1,147 @@
+"""Pieces of DuckDB SQL, derived from the declared tables.
+
+Holds pure functions from tables and slices to text. Does not hold: connections or statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from saas_platform.schema.slices import WHOLE, Slice, ranges, slice_of
+from saas_platform.warehouse.contract import RAW, SYNC_ID
+
+
+def quote(name: str) -> str:
+    """An identifier, whatever characters it has."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def qualified(schema: str, name: str) -> str:
+    return f"{quote(schema)}.{quote(name)}"
+
+
+def mirror(table: sa.Table) -> str:
+    return qualified(RAW, table.name)
+
+
+def text(value: str) -> str:
+    """A text literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def listed(names: Iterable[str], alias: str = "") -> str:
+    """Columns, separated by commas."""
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(prefix + quote(name) for name in names)
+
+
+def columns(table: sa.Table) -> list[str]:
+    return [column.name for column in table.columns]
+
+
+def keys(table: sa.Table) -> list[str]:
+    return [column.name for column in table.primary_key.columns]
+
+
+def same_key(table: sa.Table, left: str, right: str) -> str:
+    return " AND ".join(f"{left}.{quote(k)} = {right}.{quote(k)}" for k in keys(table))
+
+
+def differs(names: Iterable[str], left: str, right: str) -> str:
+    """Whether any of the columns has another value; NULL is a value here."""
+    return " OR ".join(f"{left}.{quote(n)} IS DISTINCT FROM {right}.{quote(n)}" for n in names)
+
+
+def type_of(column: sa.Column) -> str:
+    """Raises TypeError for a type that no table of ours uses yet."""
+    match column.type:
+        case sa.Boolean():
+            return "BOOLEAN"
+        case sa.BigInteger():
+            return "BIGINT"
+        case sa.Integer():
+            return "INTEGER"
+        case sa.Float():
+            return "DOUBLE"
+        case sa.DateTime():
+            return "TIMESTAMP"
+        case sa.String():
+            return "VARCHAR"
+    raise TypeError(f"{column.table.name}.{column.name}: no DuckDB type for {column.type!r}")
+
+
+def declared(table: sa.Table) -> dict[str, str]:
+    """The columns of the mirror and their types, in order."""
+    return {**{c.name: type_of(c) for c in table.columns}, SYNC_ID: "VARCHAR"}
+
+
+def definition(table: sa.Table, *extra: str) -> str:
+    """The column list of a CREATE TABLE."""
+    parts = [
+        f"{quote(c.name)} {type_of(c)}{'' if c.nullable else ' NOT NULL'}" for c in table.columns
+    ]
+    return f"({', '.join([*parts, *extra])})"
+
+
+def digest(table: sa.Table) -> str:
+    """Row count and sum of row hashes, of a group of rows.
+
+    `hash` of several columns tells NULL from '' and one column's end from the next one's start. The
+    hash of that hash, because it ends in an XOR: two rows that swap their last values would keep
+    their sum once in 10^8 cases otherwise.
+    """
+    return f"count(*), sum(hash(hash({listed(columns(table))})))"
+
+
+def bucket(table: sa.Table, alias: str = "") -> str:
+    """A value that is the same for all rows of a slice; cheaper to group by than the id's text."""
+    cut = slice_of(table)
+    if cut is None:
+        return text(WHOLE)
+    column = listed([cut.column], alias)
+    return f"CAST({column} AS DATE)" if cut.grain == "day" else f"date_trunc('month', {column})"
+
+
+def slice_id(table: sa.Table, bucket_: str) -> str:
+    """The id of the slice, as `Slice.id_of` makes it, from its bucket."""
+    cut = slice_of(table)
+    if cut is None:
+        return bucket_
+    return f"strftime({bucket_}, '{'%Y-%m-%d' if cut.grain == 'day' else '%Y-%m'}')"
+
+
+def within(table: sa.Table, slices: Collection[str] | None, alias: str = "") -> str:
+    """Whether a row lies in the slices, by literal bounds, which prune; None: everywhere."""
+    cut = slice_of(table)
+    if slices is None or (cut is None and slices):
+        return "TRUE"
+    if cut is None or not slices:
+        return "FALSE"
+    column = listed([cut.column], alias)
+    dated = [i for i in slices if _has_bounds(cut, i)]
+    parts = [
+        f"({column} >= {_moment(first)} AND {column} < {_moment(after)})"
+        for first, after in ranges(cut, dated)
+    ]
+    # Such as 'infinity', set by hand: no calendar has it, and the mirror must still be mended.
+    undated = sorted(set(slices) - set(dated))
+    if undated:
+        parts.append(
+            f"{slice_id(table, bucket(table, alias))} IN ({', '.join(map(text, undated))})"
+        )
+    return f"({' OR '.join(parts)})"
+
+
+def _has_bounds(cut: Slice, slice_id_: str) -> bool:
+    try:
+        cut.bounds(slice_id_)
+    except ValueError:
+        return False
+    return True
+
+
+def _moment(moment: datetime) -> str:
+    return f"TIMESTAMP '{moment.isoformat(' ')}'"

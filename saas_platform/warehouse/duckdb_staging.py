@@ -1,0 +1,252 @@
+"""Changes of one table beside its mirror in DuckDB: collected in temporary tables, applied at once.
+
+Holds staging, row comparison and the commit. Does not hold: connections, digests, full loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from saas_platform.schema.arrow import arrow_schema
+from saas_platform.warehouse import duckdb_sql as q
+from saas_platform.warehouse.contract import (
+    RAW,
+    Comparison,
+    Kind,
+    RowDifference,
+    Staging,
+)
+from saas_platform.warehouse.duckdb_connection import Connection
+from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.journal import SYNC_LOG, SyncEntry
+
+_STAGED, _GONE, _THEIRS, _DIFFERENT = (
+    f"temp.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
+)
+
+
+def append_to_log(connection: Connection, log: sa.Table, values: list[Any]) -> None:
+    marks = ", ".join("?" for _ in values)
+    connection.run(f"INSERT INTO {q.qualified(RAW, log.name)} VALUES ({marks})", values)
+
+
+def finished(entry: SyncEntry) -> SyncEntry:
+    """With its end and its seconds; never before its start, should the machine's clock go back."""
+    now = max(datetime.now(UTC).replace(tzinfo=None), entry.started_at)
+    return replace(entry, finished_at=now, seconds=(now - entry.started_at).total_seconds())
+
+
+def commit_entry(connection: Connection, entry: SyncEntry) -> SyncEntry:
+    """Append to the log; the caller holds the transaction."""
+    entry = finished(entry)
+    append_to_log(connection, SYNC_LOG, entry.values())
+    return entry
+
+
+@contextmanager
+def differences(
+    connection: Connection, table: sa.Table, slices: Collection[str], feed: Feed
+) -> Iterator[None]:
+    """Within it, `_theirs` holds the feed's rows and `_different` one row for each that differs.
+
+    `_different` has both sides as structs `s` and `m`, NULL where a side has no such row. A key that
+    the mirror holds twice matches once; its other rows are extra.
+    """
+    columns = q.columns(table)
+    where = q.within(table, slices)
+    connection.run(f"CREATE OR REPLACE TEMP TABLE _theirs {q.definition(table)}")
+    with connection.streaming(feed) as stream:
+        connection.run(
+            f"INSERT INTO {_THEIRS} SELECT {q.listed(columns)} FROM {stream} WHERE {where}"
+        )
+    mine = f"SELECT {q.listed(columns)}, 1 AS _copy FROM {q.mirror(table)} WHERE {where}"
+    if _has_copies(connection, table, where):
+        equal_first = f"({q.differs(columns, 'r', 't')}) NULLS LAST"
+        mine = (
+            f"SELECT {q.listed(columns, 'r')}, row_number() OVER"
+            f" (PARTITION BY {q.listed(q.keys(table), 'r')} ORDER BY {equal_first}) AS _copy"
+            f" FROM {q.mirror(table)} r LEFT JOIN {_THEIRS} t ON {q.same_key(table, 'r', 't')}"
+            f" WHERE {q.within(table, slices, 'r')}"
+        )
+    fields = {side: _struct(columns, side) for side in ("s", "m")}
+    first_key = q.quote(q.keys(table)[0])
+    connection.run(
+        "CREATE OR REPLACE TEMP TABLE _different AS"
+        f" SELECT CASE WHEN s.{first_key} IS NOT NULL THEN {fields['s']} END AS s,"
+        f" CASE WHEN m.{first_key} IS NOT NULL THEN {fields['m']} END AS m"
+        f" FROM {_THEIRS} s FULL JOIN ({mine}) m ON {q.same_key(table, 's', 'm')} AND m._copy = 1"
+        f" WHERE s.{first_key} IS NULL OR m.{first_key} IS NULL OR {q.differs(columns, 's', 'm')}"
+    )
+    yield
+    connection.run(f"DROP TABLE {_THEIRS}")
+    connection.run(f"DROP TABLE {_DIFFERENT}")
+
+
+def _struct(columns: list[str], side: str) -> str:
+    return "{" + ", ".join(f"{q.text(c)}: {side}.{q.quote(c)}" for c in columns) + "}"
+
+
+def _has_copies(connection: Connection, table: sa.Table, where: str) -> bool:
+    return bool(
+        connection.run(
+            f"SELECT 1 FROM {q.mirror(table)} WHERE {where}"
+            f" GROUP BY {q.listed(q.keys(table))} HAVING count(*) > 1 LIMIT 1"
+        )
+    )
+
+
+def compare(
+    connection: Connection, table: sa.Table, slices: Collection[str], feed: Feed, samples: int
+) -> Comparison:
+    """Rows of the slices that differ: totals, and the first by key."""
+    columns, keys = q.columns(table), q.keys(table)
+    kind = "CASE WHEN m IS NULL THEN 'missing' WHEN s IS NULL THEN 'extra' ELSE 'different' END"
+    either = "coalesce(s, m)"
+    slice_id = q.slice_id(table, q.bucket(table, f"({either})"))
+    key_values = ", ".join(f"struct_extract({either}, {q.text(k)})" for k in keys)
+    changed = ", ".join(
+        f"count(*) FILTER (WHERE s.{q.quote(c)} IS DISTINCT FROM m.{q.quote(c)})" for c in columns
+    )
+    with differences(connection, table, slices, feed):
+        totals = dict(connection.run(f"SELECT {kind}, count(*) FROM {_DIFFERENT} GROUP BY 1"))
+        by_slice = dict(connection.run(f"SELECT {slice_id}, count(*) FROM {_DIFFERENT} GROUP BY 1"))
+        (by_column,) = connection.run(
+            f"SELECT {changed} FROM {_DIFFERENT} WHERE s IS NOT NULL AND m IS NOT NULL"
+        )
+        found = connection.run(
+            f"SELECT {kind}, {slice_id}, s, m"
+            f" FROM {_DIFFERENT} ORDER BY {key_values}, 1 LIMIT {int(samples)}"
+        )
+    counts = {name: totals.get(name, 0) for name in get_args(Kind)}
+    return Comparison(
+        **counts,
+        slices=by_slice,
+        columns={c: n for c, n in zip(columns, by_column, strict=True) if n},
+        samples=tuple(
+            RowDifference(
+                kind=row_kind,
+                slice=row_slice,
+                key={k: (source or mirror)[k] for k in keys},
+                source=source,
+                mirror=mirror,
+            )
+            for row_kind, row_slice, source, mirror in found
+        ),
+    )
+
+
+class DuckdbStaging(Staging):
+    def __init__(self, connection: Connection, table: sa.Table) -> None:
+        self._connection = connection
+        self._table = table
+        keys = ", ".join(f"{q.quote(c.name)} {q.type_of(c)}" for c in table.primary_key.columns)
+        connection.run(f"CREATE OR REPLACE TEMP TABLE _staged {q.definition(table)}")
+        connection.run(f"CREATE OR REPLACE TEMP TABLE _gone ({keys})")
+
+    def add_rows(self, feed: Feed) -> None:
+        with self._connection.streaming(feed) as stream:
+            self._connection.run(
+                f"INSERT INTO {_STAGED} SELECT {q.listed(q.columns(self._table))} FROM {stream}"
+            )
+
+    def add_deletes(self, keys: pa.Table) -> None:
+        names = q.keys(self._table)
+        typed = keys.select(names).cast(
+            pa.schema([arrow_schema(self._table).field(name) for name in names])
+        )
+        with self._connection.registered(typed) as stream:
+            self._connection.run(f"INSERT INTO {_GONE} SELECT * FROM {stream}")
+
+    def reconcile(self, slices: Collection[str], feed: Feed) -> None:
+        table = self._table
+        keys = q.listed(q.keys(table))
+        with differences(self._connection, table, slices, feed):
+            either = ", ".join(
+                f"coalesce(s.{q.quote(k)}, m.{q.quote(k)}) AS {q.quote(k)}" for k in q.keys(table)
+            )
+            self._connection.run(
+                f"INSERT INTO {_STAGED} SELECT * FROM {_THEIRS} t"
+                f" WHERE EXISTS (SELECT 1 FROM (SELECT {either} FROM {_DIFFERENT}) d"
+                f" WHERE {q.same_key(table, 't', 'd')})"
+                f" AND NOT EXISTS (SELECT 1 FROM {_STAGED} o WHERE {q.same_key(table, 't', 'o')})"
+            )
+            self._connection.run(
+                f"INSERT INTO {_GONE} SELECT {keys} FROM (SELECT {either} FROM {_DIFFERENT}) d"
+                f" WHERE NOT EXISTS (SELECT 1 FROM {_THEIRS} t WHERE {q.same_key(table, 't', 'd')})"
+            )
+
+    def counts_after(self) -> dict[str, int]:
+        table = self._table
+        return dict(
+            self._connection.run(
+                f"SELECT {q.slice_id(table, 'b')}, count(*) FROM ("
+                f" SELECT {q.bucket(table, 'r')} AS b FROM {q.mirror(table)} r"
+                f" WHERE NOT {self._touched('r')}"
+                f" UNION ALL SELECT {q.bucket(table)} FROM {_STAGED}) GROUP BY b"
+            )
+        )
+
+    def pending(self) -> int:
+        keys = q.listed(q.keys(self._table))
+        ((count,),) = self._connection.run(
+            f"SELECT count(*) FROM (SELECT {keys} FROM {_STAGED} UNION SELECT {keys} FROM {_GONE})"
+        )
+        return int(count)
+
+    def commit(self, entry: SyncEntry) -> SyncEntry:
+        table = self._table
+        columns = q.listed(q.columns(table))
+        with self._connection.transaction():
+            held = (
+                f"(SELECT {q.bucket(table, 'r')} AS b, ({q.listed(q.keys(table), 'r')}) AS k,"
+                f" EXISTS (SELECT 1 FROM {_STAGED} o WHERE {q.same_key(table, 'r', 'o')}) AS stays"
+                f" FROM {q.mirror(table)} r WHERE {self._touched('r')})"
+            )
+            present = self._slices(held)
+            new = self._slices(f"(SELECT {q.bucket(table)} AS b FROM {_STAGED})")
+            ((removed, replaced, written),) = self._connection.run(
+                "SELECT count(*), count(DISTINCT k) FILTER (WHERE stays),"
+                f" (SELECT count(*) FROM {_STAGED}) FROM {held}"
+            )
+            if removed:
+                self._connection.run(
+                    f"DELETE FROM {q.mirror(table)} AS r"
+                    f" WHERE {q.within(table, present, 'r')} AND {self._touched('r')}"
+                )
+            self._connection.run(
+                f"INSERT INTO {q.mirror(table)} SELECT {columns}, ? FROM {_STAGED}",
+                [entry.sync_id],
+            )
+            return commit_entry(
+                self._connection,
+                replace(
+                    entry,
+                    rows_written=written,
+                    rows_deleted=removed - replaced,
+                    slices=tuple(sorted(present | new)),
+                ),
+            )
+
+    def _slices(self, buckets: str) -> set[str]:
+        rows = self._connection.run(
+            f"SELECT {q.slice_id(self._table, 'b')} FROM (SELECT DISTINCT b FROM {buckets})"
+        )
+        return {slice_id for (slice_id,) in rows}
+
+    def _touched(self, alias: str) -> str:
+        table = self._table
+        return (
+            f"(EXISTS (SELECT 1 FROM {_STAGED} w WHERE {q.same_key(table, alias, 'w')})"
+            f" OR EXISTS (SELECT 1 FROM {_GONE} g WHERE {q.same_key(table, alias, 'g')}))"
+        )
+
+    def forget(self) -> None:
+        self._connection.run(f"DROP TABLE {_STAGED}")
+        self._connection.run(f"DROP TABLE {_GONE}")

@@ -1,0 +1,164 @@
+"""The digest: blind to order, and to nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from saas_platform.schema.arrow import arrow_schema
+from saas_platform.schema.slices import Slice
+from saas_platform.warehouse.contract import SliceDigest
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.journal import SyncEntry
+
+TABLE = sa.Table(
+    'hostile "names"',
+    sa.MetaData(),
+    sa.Column("the key", sa.BigInteger, primary_key=True),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("left", sa.String, nullable=True),
+    sa.Column("right", sa.String, nullable=True),
+    sa.Column("flag", sa.Boolean, nullable=True),
+    sa.Column('a "b"', sa.Integer, nullable=True),
+    sa.Column("row_version", sa.BigInteger, nullable=False, info={"row_version": True}),
+    info={"slice": Slice("at", "month")},
+)
+Row = tuple[Any, ...]
+
+texts = (
+    st.none()
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
+    | st.sampled_from(["", " ", "null", "a", "ab", "|", "\\", "e\u0301", "\u00e9"])
+)
+moments = st.datetimes(datetime(1000, 1, 1)) | st.sampled_from(
+    [datetime(2024, 1, 31, 23, 59, 59, 999_999), datetime(2024, 2, 1)]
+)
+big = st.integers(-(2**63), 2**63 - 1)
+rows = st.tuples(
+    big,
+    moments,
+    texts,
+    texts,
+    st.none() | st.booleans(),
+    st.none() | st.integers(-(2**31), 2**31 - 1),
+    big,
+)
+quick = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckdbWarehouse]:
+    made = DuckdbWarehouse(Path(tmp_path_factory.mktemp("digest")) / "warehouse.duckdb")
+    with made.session():
+        yield made
+
+
+def feed(found: list[Row], *, batch: int = 2) -> Feed:
+    schema = arrow_schema(TABLE, with_row_version=True)
+    batches = [
+        pa.record_batch(
+            [list(values) for values in zip(*found[start : start + batch], strict=True)],
+            schema=schema,
+        )
+        for start in range(0, len(found), batch)
+    ]
+    return Feed(pa.RecordBatchReader.from_batches(schema, batches))
+
+
+def digest(warehouse: DuckdbWarehouse, found: list[Row]) -> dict[str, SliceDigest]:
+    return warehouse.digest_feed(TABLE, feed(found))
+
+
+@quick
+@given(found=st.lists(rows, max_size=6), data=st.data())
+def test_order_does_not_matter(
+    warehouse: DuckdbWarehouse, found: list[Row], data: st.DataObject
+) -> None:
+    shuffled = data.draw(st.permutations(found))
+    assert digest(warehouse, found) == digest(warehouse, shuffled)
+
+
+@quick
+@given(found=st.lists(rows, min_size=1, max_size=6))
+def test_duplicates_matter(warehouse: DuckdbWarehouse, found: list[Row]) -> None:
+    assert digest(warehouse, found) != digest(warehouse, [*found, found[0]])
+    # Neither do two pairs cancel out, as they would under XOR.
+    assert digest(warehouse, [found[0]] * 2) != digest(warehouse, [found[-1]] * 4)
+
+
+@quick
+@given(found=st.lists(rows, min_size=1, max_size=6), other=rows, column=st.integers(0, 6))
+def test_any_other_value_matters(
+    warehouse: DuckdbWarehouse, found: list[Row], other: Row, column: int
+) -> None:
+    assume(found[0][column] != other[column])
+    altered = (*found[0][:column], other[column], *found[0][column + 1 :])
+    assert digest(warehouse, found) != digest(warehouse, [altered, *found[1:]])
+
+
+@quick
+@given(one=rows, two=rows, column=st.integers(0, 6))
+def test_values_swapped_between_rows_matter(
+    warehouse: DuckdbWarehouse, one: Row, two: Row, column: int
+) -> None:
+    assume(one[column] != two[column])
+    assume(any(one[c] != two[c] for c in range(7) if c != column))
+    swapped = [
+        (*one[:column], two[column], *one[column + 1 :]),
+        (*two[:column], one[column], *two[column + 1 :]),
+    ]
+    assert digest(warehouse, [one, two]) != digest(warehouse, swapped)
+
+
+@quick
+@given(found=st.lists(rows, max_size=6))
+def test_the_mirror_has_the_digest_of_its_stream(
+    warehouse: DuckdbWarehouse, found: list[Row]
+) -> None:
+    entry = SyncEntry(
+        "id", TABLE.name, "full", "source", 1, datetime(2024, 1, 1), datetime(2024, 1, 1)
+    )
+    written = warehouse.load(TABLE, feed(found), entry)
+    digests = digest(warehouse, found)
+    assert warehouse.digest_mirror(TABLE) == digests
+    assert warehouse.slice_counts(TABLE) == {s: d.rows for s, d in digests.items()}
+    assert written.slices == tuple(sorted(digests))
+    assert set(digests) == {f"{row[1]:%Y-%m}" for row in found}
+    for slice_id, wanted in digests.items():
+        assert warehouse.digest_mirror(TABLE, [slice_id]) == {slice_id: wanted}
+
+
+@settings(quick, max_examples=25)
+@given(mine=st.lists(rows, max_size=5), theirs=st.lists(rows, max_size=5), data=st.data())
+def test_reconcile_makes_any_mirror_equal(
+    warehouse: DuckdbWarehouse, mine: list[Row], theirs: list[Row], data: st.DataObject
+) -> None:
+    """Whatever the mirror holds, duplicate keys included; the source has each key once."""
+    common = data.draw(st.lists(st.sampled_from(theirs), max_size=5)) if theirs else []
+    theirs = list({row[0]: row for row in theirs}.values())
+    moment = datetime(2024, 1, 1)
+    warehouse.load(
+        TABLE,
+        feed([*mine, *common]),
+        SyncEntry("one", TABLE.name, "full", "source", 1, moment, moment),
+    )
+    slices = {*warehouse.slice_counts(TABLE), *digest(warehouse, theirs)}
+    with warehouse.stage(TABLE) as staging:
+        staging.reconcile(slices, feed(theirs))
+        after = staging.counts_after()
+        staging.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, moment, moment))
+    assert warehouse.digest_mirror(TABLE) == digest(warehouse, theirs)
+    assert warehouse.slice_counts(TABLE) == after
+    found = warehouse.compare(TABLE, slices, feed(theirs), samples=5)
+    assert (found.missing, found.extra, found.different) == (0, 0, 0)

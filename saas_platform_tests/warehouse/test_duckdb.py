@@ -1,0 +1,154 @@
+"""The DuckDB file: who may open it, what it answers, and the later layers' access to it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from saas_platform.schema import TABLES
+from saas_platform.warehouse import duckdb_sql
+from saas_platform.warehouse.contract import WarehouseError
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+
+_HOLDER = """
+import sys, time, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("open", flush=True)
+time.sleep(float(sys.argv[2]))
+connection.close()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "warehouse.duckdb"
+
+
+def held(path: Path, seconds: float) -> subprocess.Popen[str]:
+    """Another process that has the file open."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(path), str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "open\n"
+    return process
+
+
+def test_a_held_file_is_told_in_one_sentence(path: Path) -> None:
+    with held(path, 60) as process:
+        with pytest.raises(WarehouseError) as caught:
+            DuckdbWarehouse(path, wait_seconds=0.3).query("SELECT 1")
+        process.kill()
+    assert str(caught.value) == (
+        f"The warehouse {path} is in use by process {process.pid}: wait until it ends, or stop it."
+    )
+
+
+def test_a_file_held_briefly_is_waited_for(path: Path) -> None:
+    with held(path, 0.5):
+        assert DuckdbWarehouse(path, wait_seconds=20).query("SELECT 1 AS a").to_pylist() == [
+            {"a": 1}
+        ]
+
+
+def test_the_file_is_free_between_calls(path: Path) -> None:
+    warehouse = DuckdbWarehouse(path)
+    warehouse.query("SELECT 1")
+    with held(path, 0.1) as process:
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize("offset", [0, 4096, 12_288], ids=["magic", "header", "block"])
+def test_a_damaged_file_is_told_in_one_sentence(path: Path, offset: int) -> None:
+    DuckdbWarehouse(path).replace_table("models", "scores", pa.table({"a": [1, 2]}))
+    content = bytearray(path.read_bytes())
+    content[offset : offset + 300] = b"z" * 300
+    path.write_bytes(content)
+    with pytest.raises(WarehouseError, match="is damaged or no DuckDB file: delete it and run"):
+        DuckdbWarehouse(path).query("SELECT * FROM models.scores")
+
+
+def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
+    with pytest.raises(WarehouseError, match="directory"):
+        DuckdbWarehouse(tmp_path).query("SELECT 1")
+
+
+def test_a_wrong_statement_is_told(path: Path) -> None:
+    with pytest.raises(WarehouseError, match="Table with name nothing"):
+        DuckdbWarehouse(path).query("SELECT * FROM raw.nothing")
+
+
+@pytest.mark.parametrize("name", ["raw.duckdb", "Marts.duckdb", "temp.db"])
+def test_a_file_named_like_a_schema_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WarehouseError, match="another file name"):
+        DuckdbWarehouse(tmp_path / name)
+
+
+def test_schemas_are_there(path: Path) -> None:
+    found = DuckdbWarehouse(path).query(
+        "SELECT schema_name FROM information_schema.schemata"
+        " WHERE catalog_name = current_database()"
+    )
+    assert set(found["schema_name"].to_pylist()) >= {"raw", "marts", "models"}
+
+
+def test_replace_table_replaces_all_or_nothing(path: Path) -> None:
+    warehouse = DuckdbWarehouse(path)
+    name = 'a "strange" name'
+    assert not warehouse.table_exists("models", name)
+    warehouse.replace_table("models", name, pa.table({"a b": [1, 2]}))
+    warehouse.replace_table("models", name, pa.table({"c": ["x"]}))
+    assert warehouse.table_exists("models", name)
+    quoted = duckdb_sql.qualified("models", name)
+    assert warehouse.query(f"SELECT * FROM {quoted}").to_pylist() == [{"c": "x"}]
+
+
+def test_a_failed_transaction_leaves_nothing(path: Path) -> None:
+    warehouse = DuckdbWarehouse(path)
+
+    def fail_halfway() -> None:
+        with warehouse._connected() as connection, connection.transaction():
+            connection.run("CREATE TABLE marts.half (a INTEGER)")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
+    assert not warehouse.table_exists("marts", "half")
+
+
+def test_drop_leaves_what_is_not_ours(path: Path) -> None:
+    warehouse = DuckdbWarehouse(path)
+    warehouse.drop()
+    assert not path.exists()
+    assert warehouse.ping() == "empty: `saas-platform run` will fill it"
+    warehouse.replace_table("mine", "kept", pa.table({"a": [1]}))
+    warehouse.replace_table("marts", "gone", pa.table({"a": [1]}))
+    warehouse.drop()
+    assert warehouse.table_exists("mine", "kept")
+    assert not warehouse.table_exists("marts", "gone")
+    assert warehouse.ping().startswith("answers; version v")
+
+
+def test_sessions_may_be_nested(path: Path) -> None:
+    warehouse = DuckdbWarehouse(path)
+    with warehouse.session(), warehouse.session():
+        warehouse.query("SELECT 1")
+    with duckdb.connect(str(path)) as connection:
+        assert connection.execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_slice_bounds_are_literal_and_merged() -> None:
+    events = TABLES["usage_events"]
+    assert duckdb_sql.within(events, ["2024-02-29", "2024-03-01", "infinity"]) == (
+        "((\"occurred_at\" >= TIMESTAMP '2024-02-29 00:00:00'"
+        " AND \"occurred_at\" < TIMESTAMP '2024-03-02 00:00:00')"
+        " OR strftime(CAST(\"occurred_at\" AS DATE), '%Y-%m-%d') IN ('infinity'))"
+    )
+    assert duckdb_sql.within(events, []) == "FALSE"
+    assert duckdb_sql.within(events, None) == "TRUE"
+    assert duckdb_sql.within(TABLES["plans"], ["all"]) == "TRUE"
