@@ -1,0 +1,52 @@
+# Two commands are enough: `make run`, `make test`. `make help` lists the others.
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help run test test-all lint ui dashboard clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.installed ## install, then bring everything up to date: company, source, raw, marts, models, page
+	@$(BIN)/saas-platform run
+
+test: $(VENV)/.installed-dev ## install, then run the fast tests
+	@$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: $(VENV)/.installed-dev ## all tests, the slow ones too
+	@$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.installed-dev ## style, types, and that Dagster can load the definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/dagster definitions validate -w workspace.yaml
+
+ui: $(VENV)/.installed ## the Dagster UI on your SAAS_HOME, at http://127.0.0.1:3000
+	@DAGSTER_HOME="$$($(BIN)/python -m saas_platform.defs.instance)" && export DAGSTER_HOME \
+		&& PATH="$(abspath $(BIN)):$$PATH" $(BIN)/dagster dev -w workspace.yaml
+
+dashboard: $(VENV)/.installed ## serve the built page and open it
+	@$(BIN)/saas-platform dashboard --open
+
+clean: ## remove the environment; the data in SAAS_HOME stays (`saas-platform reset` drops it)
+	rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or name it: make run PYTHON=/path/to/python3"; exit 1; }
+	@echo "Creating the environment $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing (a minute or two, once) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing what the tests need ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,5 @@
+"""`python -m saas_platform` is `saas-platform`."""
+
+from saas_platform.cli import main
+
+main()

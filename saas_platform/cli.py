@@ -1,0 +1,335 @@
+"""The command line, thin: each command reads its words, calls what does the work, and tells it.
+
+Results go to standard output (with --json, as one JSON document), progress and errors to standard
+error. The exit code is 0 only for success.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, ParamSpec
+
+import sqlalchemy as sa
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from saas_platform.clock import Month
+from saas_platform.errors import PlatformError
+from saas_platform.platform import Platform
+from saas_platform.schema import TABLES
+from saas_platform.settings import SettingsError
+
+app = typer.Typer(
+    help="A SaaS company's data platform: company, source, proven mirror, marts, models, page.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+output = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+P = ParamSpec("P")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+Tables = Annotated[
+    list[str] | None, typer.Argument(help="Tables of the source; all where none is named.")
+]
+
+
+class Level(StrEnum):
+    """How closely `verify` looks."""
+
+    counts = "counts"
+    digest = "digest"
+    rows = "rows"
+
+
+def _command(function: Callable[P, bool]) -> Callable[P, None]:
+    """A function that returns whether it succeeded, as a command with its exit code."""
+
+    @functools.wraps(function)
+    def command(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            succeeded = function(*args, **kwargs)
+        except PlatformError as error:
+            errors.print(f"[red]error:[/] {_escaped(str(error))}", soft_wrap=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            errors.print("Stopped; what was committed stays, run again to go on.")
+            raise typer.Exit(130) from None
+        if not succeeded:
+            raise typer.Exit(1)
+
+    return command
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _print_json(value: Any) -> None:
+    def plain(thing: Any) -> Any:
+        if isinstance(thing, datetime | Month):
+            return thing.isoformat() if isinstance(thing, datetime) else str(thing)
+        raise TypeError(f"{type(thing).__name__} has no JSON form")
+
+    sys.stdout.write(json.dumps(value, indent=2, default=plain) + "\n")
+
+
+def _tables(names: Sequence[str] | None) -> list[sa.Table]:
+    unknown = [name for name in names or () if name not in TABLES]
+    if unknown:
+        raise SettingsError(
+            f"{', '.join(unknown)} is no table of the source: the tables are {', '.join(TABLES)}."
+        )
+    return [TABLES[name] for name in names or TABLES]
+
+
+@app.command()
+@_command
+def run(
+    through: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM", help="Last month to bring in.")
+    ] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Only this group or asset (raw, marts/mrr_monthly, ...)."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> bool:
+    """Materialise what is missing or stale, in order: company, source, raw, marts, models, page."""
+    from saas_platform.staleness import staleness
+
+    platform = Platform.load()
+    last = platform.settings.check_month(_month(through) or platform.settings.last_month)
+    with platform.home.exclusive():
+        stale = staleness(platform, last)
+        if not stale.groups and not select:
+            errors.print("Everything is up to date: nothing to do.")
+            return _tell_run(platform, (), None, as_json=as_json)
+        # Loading Dagster and dbt takes seconds; only who needs them should wait.
+        from saas_platform.defs.launch import launch
+
+        reasons, outcome = launch(platform, stale, last, select or (), _say)
+        return _tell_run(platform, reasons, outcome, as_json=as_json)
+
+
+def _say(line: str) -> None:
+    errors.print(f"  {_escaped(line)}", soft_wrap=True)
+
+
+def _month(text: str | None) -> Month | None:
+    try:
+        return None if text is None else Month.parse(text)
+    except ValueError as error:
+        raise SettingsError(f"--through {error}.") from None
+
+
+def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_json: bool) -> bool:
+    from saas_platform.summary import summarise
+
+    tables = summarise(platform)
+    page = platform.home.dashboard / "index.html"
+    if as_json:
+        _print_json(
+            {
+                "run_id": outcome.run_id if outcome else None,
+                "did": list(reasons),
+                "seconds": round(outcome.seconds, 3) if outcome else 0.0,
+                "dagster_seconds": round(outcome.dagster_seconds, 3) if outcome else 0.0,
+                "work_seconds": outcome.work_seconds if outcome else {},
+                "tables": [asdict(table) for table in tables],
+                "dashboard": str(page) if page.exists() else None,
+            }
+        )
+        return True
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    shown.add_column("table", no_wrap=True)
+    for heading in ("source rows", "raw rows"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    shown.add_column("proof", no_wrap=True)
+    shown.add_column("slices proven", justify="right", no_wrap=True)
+    shown.add_column("seconds", justify="right", no_wrap=True)
+    for table in tables:
+        shown.add_row(
+            table.table,
+            _number(table.rows_source),
+            _number(table.rows_raw),
+            table.verdict or "-",
+            f"{_number(table.slices_checked)} of {_number(table.slices_total)}",
+            "-" if table.seconds is None else f"{table.seconds:.2f}",
+        )
+    output.print(shown)
+    if outcome is not None:
+        work = ", ".join(f"{name} {seconds:.1f}" for name, seconds in outcome.work_seconds.items())
+        output.print(
+            f"{outcome.seconds:.1f} s, of which Dagster {outcome.dagster_seconds:.1f} s"
+            f" and the work itself: {work}."
+        )
+    if page.exists():
+        output.print(f"Dashboard: {page} (or `saas-platform dashboard --open`)", soft_wrap=True)
+    output.print("Dagster UI: `make ui`, then http://127.0.0.1:3000")
+    return True
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+@app.command()
+@_command
+def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
+    """Bring raw up to the source: rows that changed, rows that went, and their proof."""
+    from saas_platform.sync import sentences
+    from saas_platform.sync import sync as sync_all
+
+    wanted = _tables(tables)
+    platform = Platform.load()
+    with platform.home.exclusive():
+        reports = sync_all(platform.source, platform.warehouse, wanted)
+    if as_json:
+        _print_json([asdict(report) for report in reports])
+    else:
+        for report in reports:
+            for warning in report.warnings:
+                errors.print(f"[yellow]warning:[/] {_escaped(warning)}", soft_wrap=True)
+            if report.error is not None:
+                errors.print(f"[red]error:[/] {_escaped(report.error)}", soft_wrap=True)
+                continue
+            output.print(
+                f"{report.table}: {report.mode or 'no change'},"
+                f" {report.rows_written:,} written, {report.rows_deleted:,} deleted"
+            )
+            for sentence in sentences(report.proof) if report.proof else ():
+                output.print(f"  {_escaped(sentence)}", soft_wrap=True)
+    return all(report.succeeded for report in reports)
+
+
+@app.command()
+@_command
+def verify(
+    tables: Tables = None,
+    level: Annotated[Level, typer.Option(help="counts, digests, or every row.")] = Level.digest,
+    show_pii: Annotated[
+        bool, typer.Option("--show-pii", help="Print personal data instead of masking it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> bool:
+    """Prove that raw equals the source; exit 1, and say what differs, where it does not."""
+    from saas_platform.sync import sentences
+    from saas_platform.sync import verify as verify_all
+
+    wanted = _tables(tables)
+    platform = Platform.load()
+    reports = verify_all(
+        platform.source, platform.warehouse, wanted, level=level.value, show_pii=show_pii
+    )
+    if as_json:
+        _print_json([asdict(report) for report in reports])
+    else:
+        for report in reports:
+            style = None if report.proven else "red"
+            for sentence in sentences(report):
+                output.print(_escaped(sentence), style=style, soft_wrap=True)
+    return all(report.proven for report in reports)
+
+
+@app.command()
+@_command
+def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
+    """Copy again just what differs between the source and raw, then prove it."""
+    from saas_platform.sync import repair as repair_all
+    from saas_platform.sync import sentences
+
+    wanted = _tables(tables)
+    platform = Platform.load()
+    with platform.home.exclusive():
+        reports = repair_all(platform.source, platform.warehouse, wanted)
+    if as_json:
+        _print_json([asdict(report) for report in reports])
+    else:
+        for report in reports:
+            if report.error is not None:
+                errors.print(f"[red]error:[/] {_escaped(report.error)}", soft_wrap=True)
+                continue
+            output.print(
+                f"{report.table}: {report.rows_written:,} rows copied again,"
+                f" {report.rows_deleted:,} removed"
+            )
+            for sentence in sentences(report.proof) if report.proof else ():
+                output.print(f"  {_escaped(sentence)}", soft_wrap=True)
+    return all(report.succeeded for report in reports)
+
+
+@app.command()
+@_command
+def doctor(as_json: AsJson = False) -> bool:
+    """Check settings, packages, home, disk, source and warehouse; a remedy for what is wrong."""
+    from saas_platform.doctor import examine
+
+    findings = list(examine(Platform.load()))
+    if as_json:
+        _print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
+            remedy = f": {finding.remedy}" if finding.remedy else ""
+            output.print(
+                f"{mark} {finding.name:<10} {_escaped(finding.detail + remedy)}", soft_wrap=True
+            )
+    return all(finding.ok for finding in findings)
+
+
+@app.command()
+@_command
+def dashboard(
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8765,
+) -> bool:
+    """Serve the built page on this machine until Ctrl-C."""
+    from saas_platform.dashboard.serve import serve
+
+    serve(Platform.load().home.dashboard, port, open_browser=open_browser)
+    return True
+
+
+@app.command()
+@_command
+def reset(
+    yes: Annotated[bool, typer.Option("--yes", help="Really do it.")] = False,
+    as_json: AsJson = False,
+) -> bool:
+    """Drop what this project made, and nothing else."""
+    from saas_platform.reset import reset as drop
+
+    platform = Platform.load()
+    if not yes:
+        raise SettingsError(
+            f"This drops the company, raw, marts, models and the files in {platform.home.root}:"
+            " add --yes to do it."
+        )
+    with platform.home.exclusive():
+        dropped = drop(platform)
+    if as_json:
+        _print_json({"dropped": dropped})
+    else:
+        for line in dropped or ["nothing: there was nothing of ours"]:
+            output.print(f"dropped {line}", soft_wrap=True)
+    return True
+
+
+def main() -> None:
+    """Entry point of `saas-platform`."""
+    app()

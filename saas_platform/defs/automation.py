@@ -1,0 +1,96 @@
+"""Schedules and the sensor: they decide when, the jobs do the work."""
+
+import json
+from collections.abc import Iterator
+
+import dagster as dg
+
+from saas_platform.defs.jobs import COMPANY_MONTH, FULL_PROOF, REFRESH
+from saas_platform.defs.partitions import key_of, range_tags
+from saas_platform.errors import PlatformError
+from saas_platform.generation import stale_months
+from saas_platform.platform import Platform
+from saas_platform.schema import TABLES
+from saas_platform.sync import probe
+
+#: Before anyone is at work; the company's day ends at midnight UTC.
+COMPANY_AT = "15 0 * * *"
+PROOF_AT = "0 2 * * *"
+
+
+def schedules(*, from_synthetic: bool) -> list[dg.ScheduleDefinition]:
+    """The company's day, and the full proof of the night."""
+    made = [
+        dg.ScheduleDefinition(
+            name="nightly_full_proof",
+            job_name=FULL_PROOF,
+            cron_schedule=PROOF_AT,
+            description="Proves every slice of every table; syncs prove only what they touched.",
+        )
+    ]
+    if from_synthetic:
+        made.append(_daily_company())
+    return made
+
+
+def _daily_company() -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name="daily_company",
+        job_name=COMPANY_MONTH,
+        cron_schedule=COMPANY_AT,
+        description="Brings the current month up to the clock; with the first day of a month, also"
+        " the month that just ended.",
+    )
+    def daily_company(
+        platform: dg.ResourceParam[Platform],
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        stale = stale_months(platform)
+        if not stale:
+            yield dg.SkipReason(
+                f"The source holds everything before SAAS_AS_OF {platform.as_of.date()}."
+            )
+            return
+        yield dg.RunRequest(
+            run_key=f"{platform.company_name}/{platform.as_of.date()}/{stale[0]}..{stale[-1]}",
+            tags=range_tags(stale[0], stale[-1]),
+        )
+
+    return daily_company
+
+
+def source_sensor() -> dg.SensorDefinition:
+    @dg.sensor(
+        name="source_changed",
+        job_name=REFRESH,
+        minimum_interval_seconds=60,
+        description="Asks the source itself whether any table has changed since its last sync,"
+        " whoever wrote to it, and then refreshes what depends on it.",
+    )
+    def source_changed(
+        context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.SensorResult:
+        try:
+            found = probe(platform.source, platform.warehouse, list(TABLES.values()))
+        except PlatformError as error:
+            return dg.SensorResult(skip_reason=str(error))
+        stale = {each.table: each for each in found if each.reason is not None}
+        if not stale:
+            return dg.SensorResult(skip_reason="Every table of raw is as its source.")
+        state = json.dumps(
+            {name: [each.watermark, each.rows_source] for name, each in sorted(stale.items())}
+        )
+        if state == context.cursor:
+            return dg.SensorResult(
+                skip_reason="A refresh for this state was requested already; if it failed, rerun it."
+            )
+        reasons = ", ".join(f"{name} ({each.reason})" for name, each in sorted(stale.items()))
+        context.log.info(f"Stale: {reasons}")
+        month = platform.settings.last_month
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(partition_key=key_of(month), tags={"reason": reasons[:200]})
+            ],
+            cursor=state,
+        )
+
+    return source_changed

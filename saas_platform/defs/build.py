@@ -1,0 +1,55 @@
+"""Wires assets, checks, jobs, schedules and sensors to what the settings name."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from saas_platform.defs.automation import schedules, source_sensor
+from saas_platform.defs.dashboards import dashboard_assets
+from saas_platform.defs.io import ArtefactIO, FrameIO
+from saas_platform.defs.jobs import jobs
+from saas_platform.defs.marts import dbt_resource, marts_assets
+from saas_platform.defs.models import model_assets
+from saas_platform.defs.mssql import source_assets
+from saas_platform.defs.partitions import monthly
+from saas_platform.defs.progress import progress_logger
+from saas_platform.defs.proofs import full_proof
+from saas_platform.defs.raw import raw_assets
+from saas_platform.defs.synthetic import synthetic_assets
+from saas_platform.defs.work import WorkClock
+from saas_platform.platform import Platform
+
+
+def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.Definitions:
+    """Everything Dagster knows of this platform; opens no database.
+
+    `work` is told how long the work itself takes, for whoever wants to know.
+    """
+    partitions = monthly(platform)
+    from_synthetic = platform.settings.synthetic
+    source_engine = platform.settings.source.get_backend_name()
+    warehouse_engine = platform.settings.warehouse.get_backend_name()
+    assets: list[dg.AssetsDefinition] = []
+    if from_synthetic:
+        assets += [*synthetic_assets(partitions), source_assets(partitions, source_engine)]
+    assets += raw_assets(partitions, warehouse_engine, from_synthetic=from_synthetic)
+    marts = marts_assets(platform)
+    assets.append(marts)
+    assets += model_assets(from_synthetic=from_synthetic)
+    assets.append(dashboard_assets(marts, from_synthetic=from_synthetic))
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=[full_proof()],
+        jobs=jobs(from_synthetic=from_synthetic),
+        schedules=schedules(from_synthetic=from_synthetic),
+        sensors=[source_sensor()],
+        resources={
+            "platform": platform,
+            "work": work or WorkClock(),
+            "dbt": dbt_resource(),
+            "frames": FrameIO(platform.staging),
+            "artefacts": ArtefactIO(platform.artefacts),
+        },
+        loggers={"console": progress_logger},
+        executor=dg.in_process_executor,
+    )

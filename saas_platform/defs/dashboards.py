@@ -1,0 +1,44 @@
+"""Assets of group `dashboards`: the page."""
+
+import dagster as dg
+
+from saas_platform.dashboard import build_page
+from saas_platform.defs.failures import told
+from saas_platform.defs.models import GROUP as MODELS
+from saas_platform.defs.work import WorkClock
+from saas_platform.layers import fingerprints, record
+from saas_platform.platform import Platform
+
+GROUP = "dashboards"
+
+
+def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.AssetsDefinition:
+    """The page; it shows the marts, and the model where it can be judged."""
+    shown = [key for key in marts.keys if not key.path[-1].startswith(("stg_", "int_"))]
+    judged = [dg.AssetKey([MODELS, "churn_evaluation"])] if from_synthetic else []
+
+    @dg.asset(
+        key=[GROUP, "page"],
+        deps=[*shown, *judged],
+        group_name=GROUP,
+        kinds={"html"},
+        description="One self-contained page with the company's metrics; it asks the network for"
+        " nothing.",
+    )
+    def page(
+        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
+    ) -> dg.MaterializeResult:
+        with work.measure(GROUP), told():
+            wanted = fingerprints(platform)["dashboards"]
+            report = build_page(platform.warehouse, platform.home.dashboard, platform.as_of)
+            record(platform, "dashboards", wanted)
+        return dg.MaterializeResult(
+            metadata={
+                "path": dg.MetadataValue.path(str(platform.home.dashboard / "index.html")),
+                "bytes": report.bytes,
+                "charts": report.charts,
+                "dagster/row_count": report.rows,
+            }
+        )
+
+    return page

@@ -1,0 +1,97 @@
+"""Dagster types of the frames that cross an asset boundary, checked where they are handed over.
+
+The types of the source tables are derived from the schema; the models' frames are declared here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import dagster as dg
+import dagster_pandas as dp
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+from dagster_pandas.constraints import (
+    ColumnDTypeFnConstraint,
+    Constraint,
+    NonNullableColumnConstraint,
+    StrictColumnsConstraint,
+)
+
+#: Integers and flags that may be missing stay what they are instead of becoming floats.
+_NULLABLE = {
+    pa.int64(): pd.Int64Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+}
+
+
+def moment_column(name: str, *, required: bool) -> dp.PandasColumn:
+    """A UTC time of any resolution; dagster-pandas' own knows nanoseconds alone."""
+    constraints: list[Constraint] = [ColumnDTypeFnConstraint(pd.api.types.is_datetime64_any_dtype)]
+    if required:
+        constraints.append(NonNullableColumnConstraint())
+    return dp.PandasColumn(name, constraints=constraints)
+
+
+def _column(column: sa.Column) -> dp.PandasColumn:
+    required = not column.nullable
+    unique = bool(column.primary_key)
+    if "values" in column.info:
+        return dp.PandasColumn.categorical_column(
+            column.name,
+            categories=set(column.info["values"]),
+            non_nullable=required,
+            ignore_missing_vals=not required,
+        )
+    match column.type:
+        case sa.Boolean():
+            return dp.PandasColumn.boolean_column(column.name, non_nullable=required)
+        case sa.Integer():
+            return dp.PandasColumn.integer_column(
+                column.name, non_nullable=required, unique=unique, ignore_missing_vals=not required
+            )
+        case sa.DateTime():
+            return moment_column(column.name, required=required)
+        case _:
+            return dp.PandasColumn.string_column(
+                column.name, non_nullable=required, ignore_missing_vals=not required
+            )
+
+
+def frame_type(name: str, description: str, columns: list[dp.PandasColumn]) -> dg.DagsterType:
+    """A frame that has exactly these columns, each as said."""
+    return dp.create_dagster_pandas_dataframe_type(
+        name=name,
+        description=description,
+        columns=columns,
+        dataframe_constraints=[StrictColumnsConstraint([column.name for column in columns])],
+    )
+
+
+@cache
+def table_frame_type(table: sa.Table) -> dg.DagsterType:
+    """The frame of a source table's rows, as the schema declares them."""
+    return frame_type(
+        f"{table.name}_frame",
+        table.comment or "",
+        [_column(c) for c in table.columns if not c.info.get("row_version")],
+    )
+
+
+def _to_frame(table: sa.Table, rows: pa.Table) -> pd.DataFrame:
+    coded = [name for name in rows.column_names if "values" in table.columns[name].info]
+    return rows.to_pandas(types_mapper=_NULLABLE.get, categories=coded)
+
+
+def check_frame(table: sa.Table, rows: pa.Table) -> None:
+    """Raises Failure, naming table, column and rows, where the rows are not as the schema says."""
+    unknown = [name for name in rows.column_names if name not in table.columns]
+    if unknown:
+        raise dg.Failure(f"The frame of {table.name} has columns that are not its own: {unknown}.")
+    checked = table_frame_type(table).type_check(None, _to_frame(table, rows))  # type: ignore[arg-type]
+    if not checked.success:
+        # What follows would print whole rows, personal data included.
+        reason = (checked.description or "").split("The offending")[0]
+        raise dg.Failure(f"The frame of {table.name} is not as the schema says: {reason}")

@@ -1,0 +1,45 @@
+"""IO managers: how a frame or a fitted model goes from one asset to the next, under a URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+
+from saas_platform.artefacts import Artefacts
+from saas_platform.staging import Staging
+
+
+def _name(context: dg.InputContext | dg.OutputContext) -> str:
+    return "/".join(context.asset_key.path)
+
+
+class FrameIO(dg.IOManager):
+    """Frames as Parquet."""
+
+    def __init__(self, staging: Staging) -> None:
+        self._staging = staging
+
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
+        table = pa.Table.from_pandas(obj, preserve_index=False)
+        size = self._staging.write(_name(context), table)
+        context.add_output_metadata({"dagster/row_count": len(obj), "bytes": size})
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        return self._staging.read(_name(context)).to_pandas()
+
+
+class ArtefactIO(dg.IOManager):
+    """Fitted models as joblib files."""
+
+    def __init__(self, artefacts: Artefacts) -> None:
+        self._artefacts = artefacts
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        size = self._artefacts.write(_name(context), obj)
+        context.add_output_metadata({"bytes": size, "dagster/uri": self._artefacts.url})
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        return self._artefacts.read(_name(context))

@@ -1,0 +1,67 @@
+"""The jobs. The command line, the schedules and the sensors run these, and nothing else.
+
+Replaying months is a job of its own, so that replaying 24 of them does not train 24 times.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,
+)
+
+from saas_platform.defs.mssql import GROUP as MSSQL
+from saas_platform.defs.proofs import EVERY_SLICE
+from saas_platform.defs.raw import GROUP as RAW
+from saas_platform.defs.synthetic import GROUP as SYNTHETIC
+from saas_platform.defs.synthetic import TRUTH
+from saas_platform.schema import TABLES
+
+#: All groups in order, for `saas-platform run`.
+EVERYTHING = "everything"
+#: A month of the company into the source.
+COMPANY_MONTH = "company_month"
+#: Source to raw, and all that follows from it.
+REFRESH = "refresh"
+#: Every slice of every table against the source.
+FULL_PROOF = "full_proof"
+
+
+def jobs(*, from_synthetic: bool) -> list[UnresolvedAssetJobDefinition]:
+    """The jobs; those with assets that have months have months themselves."""
+    proofs = dg.AssetSelection.checks(
+        *(dg.AssetCheckKey(dg.AssetKey([RAW, name]), EVERY_SLICE) for name in TABLES)
+    )
+    company = dg.AssetSelection.groups(SYNTHETIC, MSSQL) - dg.AssetSelection.assets(TRUTH)
+    truth = dg.AssetSelection.assets(TRUTH)
+    everything = dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks()
+    made = [
+        dg.define_asset_job(
+            EVERYTHING,
+            everything - proofs,
+            description="The whole chain: company, source, proven mirror, marts, models, page.",
+            executor_def=dg.in_process_executor,
+        ),
+        dg.define_asset_job(
+            REFRESH,
+            everything - proofs - company - truth if from_synthetic else everything - proofs,
+            description="What has changed in the source to raw, proven; then marts, models, page.",
+            executor_def=dg.in_process_executor,
+        ),
+        dg.define_asset_job(
+            FULL_PROOF,
+            proofs,
+            description="Every slice of every table of raw against the source.",
+            executor_def=dg.in_process_executor,
+        ),
+    ]
+    if from_synthetic:
+        made.append(
+            dg.define_asset_job(
+                COMPANY_MONTH,
+                company,
+                description="A month of the synthetic company, generated and written to the source.",
+                executor_def=dg.in_process_executor,
+            )
+        )
+    return made

@@ -1,0 +1,110 @@
+"""Running the `everything` job in this process, for the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from saas_platform.clock import Month
+from saas_platform.defs.build import build_definitions
+from saas_platform.defs.instance import open_instance, prepare
+from saas_platform.defs.jobs import EVERYTHING
+from saas_platform.defs.partitions import range_tags
+from saas_platform.defs.plan import Plan, selected_plan, stale_plan
+from saas_platform.defs.work import WorkClock
+from saas_platform.errors import PlatformError
+from saas_platform.platform import Platform
+from saas_platform.staleness import Staleness
+
+
+class RunError(PlatformError):
+    """The job failed; the text has the sentences of the steps that did."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run went: wall seconds, and the seconds of the work itself by group."""
+
+    run_id: str
+    seconds: float
+    work_seconds: dict[str, float]
+
+    @property
+    def dagster_seconds(self) -> float:
+        """What is not work: planning, events, type checks, storage."""
+        return max(0.0, self.seconds - sum(self.work_seconds.values()))
+
+
+def launch(
+    platform: Platform,
+    stale: Staleness,
+    through: Month,
+    select: Sequence[str],
+    say: Callable[[str], None],
+) -> tuple[tuple[str, ...], RunOutcome]:
+    """Materialise what is selected, or else what is stale; `say` gets a line for each reason.
+
+    Returns the reasons and how it went. Raises RunError where a step or a check fails.
+    """
+    prepare(platform.home)
+    work = WorkClock()
+    definitions = build_definitions(platform, work)
+    specs = definitions.resolve_all_asset_specs()
+    if select:
+        plan = selected_plan(platform, specs, through, select)
+    else:
+        plan = stale_plan(specs, stale, through)
+    for reason in plan.reasons:
+        say(reason)
+    return plan.reasons, execute(platform, definitions, work, plan)
+
+
+def execute(
+    platform: Platform, definitions: dg.Definitions, work: WorkClock, plan: Plan
+) -> RunOutcome:
+    """Materialise the plan's assets in one run. Raises RunError where a step or a check fails."""
+    work.seconds.clear()
+    began = time.perf_counter()
+    job = definitions.resolve_job_def(EVERYTHING)
+    log = platform.home.root / "run.log"
+    # dbt's lines would hide the progress, and spoil standard output for machines.
+    with (
+        open_instance(platform.home) as instance,
+        log.open("w") as lines,
+        contextlib.redirect_stdout(lines),
+    ):
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=list(plan.assets),
+            tags=range_tags(*plan.months),
+            run_config={"loggers": {"console": {}}},
+            raise_on_error=False,
+        )
+    if not result.success:
+        raise RunError(_reason(result))
+    return RunOutcome(result.run_id, time.perf_counter() - began, work.seconds)
+
+
+def _reason(result: dg.ExecuteInProcessResult) -> str:
+    """The sentences of the failed steps and blocking checks, each once."""
+    said: dict[str, None] = {}
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.blocking:
+                said[
+                    f"{check.asset_key.to_user_string()} failed its check {check.check_name}:"
+                    f" {check.description or 'see the UI'}"
+                ] = None
+        elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            data = event.step_failure_data
+            failure = data.user_failure_data
+            if failure is not None:
+                said[failure.description or "a step failed without a word"] = None
+            elif data.error is not None and not said:
+                said[f"{event.step_key} failed: {data.error_display_string.strip()}"] = None
+    return " ".join(said) or "The run failed before any step: see its log in the UI."

@@ -1,0 +1,120 @@
+"""Assets of group `marts`: dbt's models as assets, its tests as asset checks."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+
+from saas_platform.defs.failures import told
+from saas_platform.defs.raw import GROUP as RAW
+from saas_platform.defs.work import WorkClock
+from saas_platform.layers import fingerprints, record
+from saas_platform.marts.manifest import manifest
+from saas_platform.marts.project import PATH_VARIABLE, PROJECT_DIR
+from saas_platform.platform import Platform
+
+GROUP = "marts"
+
+
+class _Translator(DagsterDbtTranslator):
+    """Names dbt's nodes as the platform does: `marts/<model>`, `raw/<table>`."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        name = dbt_resource_props["name"]
+        return dg.AssetKey(
+            [RAW if dbt_resource_props["resource_type"] == "source" else GROUP, name]
+        )
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:  # noqa: ARG002
+        return GROUP
+
+
+def dbt_resource() -> DbtCliResource:
+    """The dbt of this environment, whatever PATH says."""
+    return DbtCliResource(
+        project_dir=str(PROJECT_DIR),
+        profiles_dir=str(PROJECT_DIR),
+        dbt_executable=str(Path(sys.executable).with_name("dbt")),
+    )
+
+
+def marts_assets(platform: Platform) -> dg.AssetsDefinition:
+    """Every model of the dbt project."""
+
+    @dbt_assets(
+        name=GROUP,
+        manifest=manifest(platform.home.dbt),
+        dagster_dbt_translator=_Translator(),
+        backfill_policy=None,
+    )
+    def marts(
+        context: dg.AssetExecutionContext,
+        dbt: DbtCliResource,
+        platform: dg.ResourceParam[Platform],
+        work: dg.ResourceParam[WorkClock],
+    ) -> Iterator[Any]:
+        with work.measure(GROUP), told():
+            wanted = fingerprints(platform)["marts"]
+            os.environ[PATH_VARIABLE] = str(platform.settings.warehouse.database)
+            variables = json.dumps({"as_of": platform.as_of.isoformat(" ")})
+            invocation = dbt.cli(
+                ["build", "--vars", variables, "--log-path", str(platform.home.dbt / "logs")],
+                context=context,
+                target_path=platform.home.dbt / "target",
+                raise_on_error=False,
+            )
+            # Told only afterwards: while dbt runs, no other process may open a DuckDB file.
+            events = list(invocation.stream())
+            succeeded = invocation.is_successful()
+            if succeeded:
+                record(platform, "marts", wanted)
+            rows = _row_counts(platform, events)
+        for event in events:
+            yield _with_rows(event, rows)
+        if not succeeded:
+            raise dg.Failure(
+                f"dbt build failed: {_errors(invocation.get_artifact('run_results.json'))}"
+            )
+
+    return marts
+
+
+def _model(event: Any) -> str | None:
+    """The model that an event of dbt says was built; None for a test, or a view."""
+    if not isinstance(event, dg.Output):
+        return None
+    name = str(event.metadata["unique_id"].value).rpartition(".")[2]
+    return None if name.startswith("stg_") else name
+
+
+def _row_counts(platform: Platform, events: list[Any]) -> dict[str, int]:
+    """Rows of each table that was built, in one query; counting a view would compute it again."""
+    built = [name for name in map(_model, events) if name is not None]
+    if not built:
+        return {}
+    counts = " UNION ALL ".join(
+        f"SELECT '{name}' AS name, count(*) AS counted FROM {GROUP}.{name}" for name in built
+    )
+    return {row["name"]: row["counted"] for row in platform.warehouse.query(counts).to_pylist()}
+
+
+def _with_rows(event: Any, rows: Mapping[str, int]) -> Any:
+    name = _model(event)
+    if name is None or name not in rows:
+        return event
+    return event.with_metadata({**event.metadata, "dagster/row_count": rows[name]})
+
+
+def _errors(results: Mapping[str, Any]) -> str:
+    """What failed, from dbt's own record of the run."""
+    failed = [
+        f"{result['unique_id'].split('.')[2]} ({result['message']})"
+        for result in results["results"]
+        if result["status"] in ("error", "fail")
+    ]
+    return "; ".join(failed) or "see its log"

@@ -1,0 +1,245 @@
+"""Assets of group `models`: the churn model from features to its distance from the truth."""
+
+import dagster as dg
+import dagster_pandas as dp
+import pandas as pd
+import pyarrow as pa
+
+from saas_platform.defs.failures import told
+from saas_platform.defs.frames import frame_type, moment_column
+from saas_platform.defs.marts import GROUP as MARTS
+from saas_platform.defs.synthetic import TRUTH
+from saas_platform.defs.work import WorkClock
+from saas_platform.layers import fingerprints, record
+from saas_platform.models import churn
+from saas_platform.models.evaluation import evaluate
+from saas_platform.platform import Platform
+
+GROUP = "models"
+_FEATURES = "account_month_features"
+BEATS_BASE_RATE = "beats_base_rate"
+WELL_CALIBRATED = "well_calibrated"
+#: Means of thousands of probabilities; farther apart, the model is wrong and not unlucky.
+_WIDEST_RATIO = 1.5
+
+FEATURES_FRAME = frame_type(
+    "churn_features_frame",
+    "One row per account and month in which it pays at the end: features, and the label.",
+    [
+        dp.PandasColumn.integer_column("account_id", non_nullable=True),
+        moment_column("month", required=True),
+        *(dp.PandasColumn.string_column(name, non_nullable=True) for name in churn.CATEGORIES),
+        *(
+            dp.PandasColumn.numeric_column(name, min_value=0, ignore_missing_vals=True)
+            for name in churn.COUNTS
+        ),
+        *(dp.PandasColumn.exists(name, non_nullable=True) for name in churn.NUMBERS),
+        dp.PandasColumn.exists(churn.LABEL),
+    ],
+)
+
+SCORES_FRAME = frame_type(
+    "churn_scores_frame",
+    "One row per account and month: the probability of churn in the next month.",
+    [
+        dp.PandasColumn.integer_column("account_id", non_nullable=True),
+        moment_column("month", required=True),
+        dp.PandasColumn.float_column(
+            "probability", min_value=0.0, max_value=1.0, non_nullable=True
+        ),
+        dp.PandasColumn.boolean_column("is_holdout", non_nullable=True),
+        dp.PandasColumn.exists("churned_next_month"),
+    ],
+)
+
+
+def model_assets(*, from_synthetic: bool) -> list[dg.AssetsDefinition]:
+    """Features, model and scores; the evaluation against the truth, where there is one."""
+    assets = [churn_features, churn_model, churn_scores]
+    return [*assets, churn_evaluation] if from_synthetic else assets
+
+
+def _features_frame(rows: pa.Table) -> pd.DataFrame:
+    """Decimals as floats (features, not money), flags that may be missing as nullable ones."""
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_decimal(field.type):
+            rows = rows.set_column(index, field.name, rows[index].cast(pa.float64()))
+    frame = rows.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    return frame.assign(
+        month=pd.to_datetime(frame["month"]),
+        is_past_due=frame["is_past_due"].astype(bool),
+        days_since_last_login=frame["days_since_last_login"].astype("float64"),
+    )
+
+
+@dg.asset(
+    key=[GROUP, "churn_features"],
+    deps=[[MARTS, _FEATURES]],
+    group_name=GROUP,
+    kinds={"python", "pandas"},
+    dagster_type=FEATURES_FRAME,
+    io_manager_key="frames",
+    description="Features of the churn model as of each month's end, and whether the account churned"
+    " in the month after.",
+)
+def churn_features(
+    platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
+) -> pd.DataFrame:
+    with work.measure(GROUP), told():
+        columns = ", ".join(churn.COLUMNS)
+        rows = platform.warehouse.query(
+            f"SELECT {columns} FROM {MARTS}.{_FEATURES} ORDER BY account_id, month"
+        )
+        return _features_frame(rows)
+
+
+@dg.asset(
+    key=[GROUP, "churn_model"],
+    ins={"features": dg.AssetIn(key=[GROUP, "churn_features"], dagster_type=FEATURES_FRAME)},
+    group_name=GROUP,
+    kinds={"python", "scikitlearn"},
+    io_manager_key="artefacts",
+    description="The fitted churn model; the newest labelled months are kept out of its training.",
+)
+def churn_model(
+    context: dg.AssetExecutionContext,
+    features: pd.DataFrame,
+    work: dg.ResourceParam[WorkClock],
+) -> churn.ChurnModel:
+    with work.measure(GROUP):
+        model = churn.train(features)
+    kind = "base rate" if model.pipeline is None else "logistic regression"
+    if model.pipeline is None:
+        context.log.warning("History is too short for a model: the base rate stands in.")
+    context.add_output_metadata(
+        {
+            "kind": kind,
+            "base_rate": model.base_rate,
+            "trained_rows": model.trained_rows,
+            "trained_churns": model.trained_churns,
+            "holdout_from": "none"
+            if pd.isna(model.holdout_from)
+            else f"{model.holdout_from:%Y-%m}",
+        }
+    )
+    return model
+
+
+@dg.asset(
+    key=[GROUP, "churn_scores"],
+    ins={
+        "model": dg.AssetIn(key=[GROUP, "churn_model"]),
+        "features": dg.AssetIn(key=[GROUP, "churn_features"], dagster_type=FEATURES_FRAME),
+    },
+    group_name=GROUP,
+    kinds={"python", "table"},
+    dagster_type=SCORES_FRAME,
+    io_manager_key="frames",
+    metadata={"dagster/table_name": "models.churn_scores"},
+    description="Probability that an account which pays at the month's end churns in the next.",
+)
+def churn_scores(
+    model: churn.ChurnModel,
+    features: pd.DataFrame,
+    platform: dg.ResourceParam[Platform],
+    work: dg.ResourceParam[WorkClock],
+) -> pd.DataFrame:
+    with work.measure(GROUP), told():
+        wanted = fingerprints(platform)["models"]
+        scores = churn.score(model, features)
+        _write(platform, "churn_scores", scores)
+        if not platform.settings.synthetic:
+            record(platform, "models", wanted)
+        return scores
+
+
+@dg.asset(
+    key=[GROUP, "churn_evaluation"],
+    ins={
+        "model": dg.AssetIn(key=[GROUP, "churn_model"]),
+        "scores": dg.AssetIn(key=[GROUP, "churn_scores"], dagster_type=SCORES_FRAME),
+    },
+    deps=[TRUTH],
+    group_name=GROUP,
+    kinds={"python", "table"},
+    metadata={"dagster/table_name": "models.churn_evaluation"},
+    description="The held-out scores against what happened and against the true hazards that it was"
+    " drawn from: log-loss skill, AUC, calibration.",
+    check_specs=[
+        dg.AssetCheckSpec(
+            BEATS_BASE_RATE,
+            asset=[GROUP, "churn_evaluation"],
+            description="On the held-out months the model's log-loss is below the base rate's.",
+        ),
+        dg.AssetCheckSpec(
+            WELL_CALIBRATED,
+            asset=[GROUP, "churn_evaluation"],
+            description="The mean prediction is within a factor 1.5 of the mean true hazard.",
+        ),
+    ],
+)
+def churn_evaluation(
+    model: churn.ChurnModel,
+    scores: pd.DataFrame,
+    platform: dg.ResourceParam[Platform],
+    work: dg.ResourceParam[WorkClock],
+) -> dg.MaterializeResult:
+    with work.measure(GROUP), told():
+        wanted = fingerprints(platform)["models"]
+        truth = platform.truth.read("account_months").to_pandas()
+        found = evaluate(scores, truth, model.base_rate)
+        metrics = pd.DataFrame(
+            {"metric": list(found.metrics), "value": list(found.metrics.values())}
+        ).astype({"metric": "string", "value": "float64"})
+        _write(platform, "churn_evaluation", metrics)
+        _write(platform, "churn_calibration", found.calibration)
+        record(platform, "models", wanted)
+    return dg.MaterializeResult(
+        metadata={name: round(value, 6) for name, value in found.metrics.items()}
+        | {"calibration": dg.MetadataValue.md(_markdown(found.calibration))},
+        check_results=_checks(model, found.metrics),
+    )
+
+
+def _write(platform: Platform, name: str, frame: pd.DataFrame) -> None:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    platform.warehouse.replace_table(GROUP, name, table.replace_schema_metadata(None))
+
+
+def _checks(model: churn.ChurnModel, metrics: dict[str, float]) -> list[dg.AssetCheckResult]:
+    if model.pipeline is None or not metrics:
+        return [
+            dg.AssetCheckResult(
+                check_name=name,
+                passed=True,
+                severity=dg.AssetCheckSeverity.WARN,
+                description="History is too short for a model, so there is nothing to judge yet.",
+            )
+            for name in (BEATS_BASE_RATE, WELL_CALIBRATED)
+        ]
+    ratio = metrics["mean_predicted"] / metrics["mean_true_hazard"]
+    return [
+        dg.AssetCheckResult(
+            check_name=BEATS_BASE_RATE,
+            passed=metrics["log_loss_model"] < metrics["log_loss_base"],
+            description=f"Skill {metrics['skill']:.2f}: 0 is the base rate, 1 the true hazards.",
+            metadata={"skill": metrics["skill"]},
+        ),
+        dg.AssetCheckResult(
+            check_name=WELL_CALIBRATED,
+            passed=1 / _WIDEST_RATIO < ratio < _WIDEST_RATIO,
+            description=f"Mean prediction {metrics['mean_predicted']:.4f}, mean true hazard"
+            f" {metrics['mean_true_hazard']:.4f}.",
+            metadata={"ratio": ratio},
+        ),
+    ]
+
+
+def _markdown(calibration: pd.DataFrame) -> str:
+    lines = ["| tenth | predicted | observed | true hazard | accounts |", "|--|--|--|--|--|"]
+    lines += [
+        f"| {row.bin} | {row.predicted:.4f} | {row.observed:.4f} | {row.true_hazard:.4f}"
+        f" | {row.accounts} |"
+        for row in calibration.itertuples()
+    ]
+    return "\n".join(lines)

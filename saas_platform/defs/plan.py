@@ -1,0 +1,65 @@
+"""Which assets a run materialises, and for which months."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from saas_platform.clock import Month
+from saas_platform.defs.mssql import GROUP as MSSQL
+from saas_platform.defs.synthetic import GROUP as SYNTHETIC
+from saas_platform.defs.synthetic import TRUTH
+from saas_platform.generation import stale_months
+from saas_platform.platform import Platform
+from saas_platform.settings import SettingsError
+from saas_platform.staleness import GROUPS, Staleness
+
+#: Groups that are one multi-asset: selecting one of their tables runs them whole.
+_WHOLE = (SYNTHETIC, MSSQL)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The assets to materialise, the months for those that have months, and a line per reason."""
+
+    assets: tuple[dg.AssetKey, ...]
+    months: tuple[Month, Month]
+    reasons: tuple[str, ...]
+
+
+def stale_plan(specs: Sequence[dg.AssetSpec], stale: Staleness, through: Month) -> Plan:
+    """All assets of the stale groups."""
+    months = stale.months or (through,)
+    return Plan(_in_groups(specs, stale.groups), (months[0], months[-1]), stale.reasons)
+
+
+def selected_plan(
+    platform: Platform, specs: Sequence[dg.AssetSpec], through: Month, names: Sequence[str]
+) -> Plan:
+    """The groups and assets named, stale or not. Raises SettingsError for an unknown name."""
+    wanted: set[dg.AssetKey] = set()
+    reasons: list[str] = []
+    keys = {spec.key.to_user_string(): spec.key for spec in specs}
+    for name in names:
+        if name in GROUPS:
+            wanted.update(_in_groups(specs, {name}))
+        elif name not in keys:
+            raise SettingsError(
+                f"--select {name} is no group and no asset: the groups are {', '.join(GROUPS)};"
+                " an asset is written as group/table, such as raw/accounts."
+            )
+        elif keys[name].path[0] in _WHOLE and keys[name] != TRUTH:
+            group = keys[name].path[0]
+            reasons.append(f"{name} is made together with its group: all of {group} runs")
+            wanted.update(_in_groups(specs, {group}))
+        else:
+            wanted.add(keys[name])
+    stale = stale_months(platform) if platform.settings.synthetic else []
+    months = [month for month in stale if month <= through] or [through]
+    return Plan(tuple(sorted(wanted)), (months[0], months[-1]), tuple(reasons))
+
+
+def _in_groups(specs: Sequence[dg.AssetSpec], groups: Collection[str]) -> tuple[dg.AssetKey, ...]:
+    return tuple(sorted(spec.key for spec in specs if spec.group_name in groups))

@@ -1,0 +1,56 @@
+"""Live progress on the terminal: a Dagster logger that tells each asset in one line."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import dagster as dg
+from rich.console import Console
+
+#: Progress goes to standard error; standard output is for results.
+console = Console(stderr=True, highlight=False)
+
+
+class _Handler(logging.Handler):
+    """Turns Dagster's records into lines: step begun, step's own messages, assets made, checks."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self._began: dict[str, float] = {}
+        self._rows: dict[str, int] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        meta = getattr(record, "dagster_meta", {})
+        event: dg.DagsterEvent | None = meta.get("dagster_event")
+        step = meta.get("step_key") or ""
+        if event is None:
+            # dbt tells of every command it is given; its lines are in run.log.
+            least = logging.WARNING if step == "marts" else logging.INFO
+            if step and record.levelno >= least:
+                style = "yellow" if record.levelno >= logging.WARNING else "dim"
+                console.print(f"    {meta.get('orig_message', record.msg)}", style=style)
+            return
+        kind = event.event_type
+        if kind == dg.DagsterEventType.STEP_START:
+            self._began[step] = time.perf_counter()
+            self._rows[step] = 0
+        elif kind == dg.DagsterEventType.STEP_SUCCESS:
+            seconds = time.perf_counter() - self._began.pop(step, time.perf_counter())
+            console.print(f"  [green]✓[/] {step.replace('__', '/'):<34} {seconds:6.1f} s")
+        elif kind == dg.DagsterEventType.STEP_FAILURE:
+            console.print(f"  [red]✗ {step.replace('__', '/')}[/]")
+        elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed:
+                console.print(
+                    f"    [red]✗ {check.asset_key.to_user_string()}: {check.check_name}[/]"
+                    f" {check.description or ''}"
+                )
+
+
+@dg.logger({}, description="One line for each asset, as it happens.")
+def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
+    logger = logging.Logger("saas_platform.progress", level=logging.DEBUG)
+    logger.addHandler(_Handler())
+    return logger

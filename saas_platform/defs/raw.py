@@ -1,0 +1,133 @@
+"""Assets of group `raw`: the source's tables mirrored in the warehouse, each with its proof."""
+
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from saas_platform.clock import Month
+from saas_platform.defs.failures import told
+from saas_platform.defs.metadata import definition_metadata
+from saas_platform.defs.mssql import GROUP as MSSQL
+from saas_platform.defs.partitions import ONE_RUN, months_of
+from saas_platform.defs.work import WorkClock
+from saas_platform.platform import Platform
+from saas_platform.schema import TABLES, slice_of
+from saas_platform.sync import sync_table
+from saas_platform.sync.report import SyncReport, sentences
+
+GROUP = "raw"
+#: The check that the mirror of a table equals its source.
+EQUALS_SOURCE = "equals_source"
+#: The one table cut into months: one of them can be backfilled and proven alone.
+PARTITIONED = "usage_events"
+
+
+def raw_assets(
+    partitions: dg.PartitionsDefinition, engine: str, *, from_synthetic: bool
+) -> list[dg.AssetsDefinition]:
+    """One asset per table; they depend on the source's assets where those are ours."""
+    return [
+        _raw_asset(
+            table,
+            engine,
+            partitions if table.name == PARTITIONED else None,
+            [dg.AssetKey([MSSQL, table.name])] if from_synthetic else [],
+        )
+        for table in TABLES.values()
+    ]
+
+
+def _raw_asset(
+    table: sa.Table,
+    engine: str,
+    partitions: dg.PartitionsDefinition | None,
+    deps: list[dg.AssetKey],
+) -> dg.AssetsDefinition:
+    key = dg.AssetKey([GROUP, table.name])
+
+    @dg.asset(
+        key=key,
+        deps=deps,
+        group_name=GROUP,
+        description=f"{table.comment}. An exact mirror of the source's table.",
+        kinds={engine, "table"},
+        metadata={
+            **definition_metadata(table),
+            "dagster/table_name": f"{GROUP}.{table.name}",
+        },
+        partitions_def=partitions,
+        backfill_policy=ONE_RUN,
+        check_specs=[
+            dg.AssetCheckSpec(
+                EQUALS_SOURCE,
+                asset=key,
+                blocking=True,
+                description="The mirror equals the source: digests of the slices that the sync"
+                " touched, row counts of all.",
+            )
+        ],
+        pool="source",
+    )
+    def mirror(
+        context: dg.AssetExecutionContext,
+        platform: dg.ResourceParam[Platform],
+        work: dg.ResourceParam[WorkClock],
+    ) -> dg.MaterializeResult:
+        months = months_of(context) if partitions else []
+        with work.measure(GROUP), told(), platform.source.snapshot() as snapshot:
+            report = sync_table(
+                snapshot, platform.warehouse, table, also_prove=_slices_of(table, months)
+            )
+        for warning in report.warnings:
+            context.log.warning(warning)
+        return dg.MaterializeResult(metadata=_metadata(report), check_results=[_check(report)])
+
+    return mirror
+
+
+def _slices_of(table: sa.Table, months: list[Month]) -> set[str]:
+    """The slices of the months asked for, which are proven whether or not the sync touches them."""
+    cut = slice_of(table)
+    return {s for month in months for s in cut.between(month.start, month.end)} if cut else set()
+
+
+def _metadata(report: SyncReport) -> dict[str, Any]:
+    proof = report.proof
+    return {
+        "dagster/row_count": proof.rows_mirror if proof else 0,
+        "mode": report.mode or "nothing to do",
+        "reason": report.reason or "rows changed" if report.mode else "no row changed",
+        "rows_read": report.rows_read,
+        "rows_written": report.rows_written,
+        "rows_deleted": report.rows_deleted,
+        "bytes": report.bytes,
+        "slices_touched": len(report.slices),
+        "slices_healed": list(report.healed),
+        "slices_proven": f"{proof.slices_checked} of {proof.slices_total}" if proof else "none",
+        "digest": (proof.digest if proof else None) or "counts only",
+        "seconds": round(report.seconds + (proof.seconds if proof else 0.0), 3),
+        "watermark": report.watermark or 0,
+    }
+
+
+def _check(report: SyncReport) -> dg.AssetCheckResult:
+    proof = report.proof
+    if proof is None:
+        return dg.AssetCheckResult(
+            check_name=EQUALS_SOURCE, passed=False, description="There was no proof."
+        )
+    return dg.AssetCheckResult(
+        check_name=EQUALS_SOURCE,
+        passed=proof.proven,
+        description=" ".join(sentences(proof)),
+        metadata={
+            "rows_source": proof.rows_source,
+            "rows_mirror": proof.rows_mirror,
+            "slices_checked": proof.slices_checked,
+            "slices_total": proof.slices_total,
+            "slices_differing": list(proof.slices_differing),
+            "digest": proof.digest or "counts only",
+            "seconds": round(proof.seconds, 3),
+        },
+    )

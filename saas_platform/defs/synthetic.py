@@ -1,0 +1,89 @@
+"""Assets of group `synthetic`: what happened in the company that month, staged as Parquet."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import dagster as dg
+
+from saas_platform.defs.metadata import definition_metadata
+from saas_platform.defs.partitions import ONE_RUN, months_of
+from saas_platform.defs.work import WorkClock
+from saas_platform.generation import stage_month
+from saas_platform.platform import Platform
+from saas_platform.schema import TABLES
+
+GROUP = "synthetic"
+#: The simulator's truth: true hazards and lifts, which only evaluation may read.
+TRUTH = dg.AssetKey([GROUP, "truth"])
+
+
+def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """One asset per table, generated together: a month is one piece of history."""
+
+    @dg.multi_asset(
+        name=GROUP,
+        specs=[
+            dg.AssetSpec(
+                [GROUP, name],
+                group_name=GROUP,
+                description=f"{table.comment}. The rows that came to be or changed in the month.",
+                kinds={"python", "parquet"},
+                metadata=definition_metadata(table),
+                partitions_def=partitions,
+            )
+            for name, table in TABLES.items()
+        ],
+        backfill_policy=ONE_RUN,
+        partitions_def=partitions,
+    )
+    def synthetic(
+        context: dg.AssetExecutionContext,
+        platform: dg.ResourceParam[Platform],
+        work: dg.ResourceParam[WorkClock],
+    ) -> Iterator[dg.MaterializeResult]:
+        rows: Counter[str] = Counter()
+        size: Counter[str] = Counter()
+        with work.measure(GROUP):
+            for month in months_of(context):
+                staged = stage_month(platform, month)
+                for name, (count, written) in staged.items():
+                    rows[name] += count
+                    size[name] += written
+                context.log.info(f"{month}: {sum(n for n, _ in staged.values()):,} rows")
+        for name in TABLES:
+            yield dg.MaterializeResult(
+                asset_key=[GROUP, name],
+                metadata={
+                    "dagster/row_count": rows[name],
+                    "bytes": size[name],
+                    "seconds": round(work.seconds[GROUP], 3),
+                    "dagster/uri": f"{platform.staging.url}/{GROUP}/{name}",
+                },
+            )
+
+    @dg.asset(
+        key=TRUTH,
+        group_name=GROUP,
+        kinds={"python", "parquet"},
+        description="The simulator's truth: true churn hazards, health and remaining value per"
+        " account and month, and each campaign's true lift. Apart from source and warehouse: no"
+        " mart, feature or model reads it, only evaluation.",
+        deps=[[GROUP, "subscriptions"]],
+        backfill_policy=ONE_RUN,
+    )
+    def truth(
+        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
+    ) -> dg.MaterializeResult:
+        with work.measure(GROUP):
+            tables = platform.company.truth(platform.as_of)
+            for name, table in tables.items():
+                platform.truth.write(name, table)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(table.num_rows for table in tables.values()),
+                "tables": list(tables),
+                "dagster/uri": platform.truth.url,
+            }
+        )
+
+    return [synthetic, truth]

@@ -1,0 +1,101 @@
+"""What `doctor` looks at: settings, home, drivers, connections, versions; each with its remedy."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+
+from saas_platform.errors import PlatformError
+from saas_platform.platform import Platform
+from saas_platform.source.contract import WritableSource
+from saas_platform.source.rules import check_company
+
+#: Below this a run of the default company may fill the disk.
+_FREE_BYTES = 1 << 30
+#: They are released together, and must be installed together.
+_DAGSTER = ("dagster", "dagster-webserver")
+_DAGSTER_LIBRARIES = ("dagster-dbt", "dagster-gcp", "dagster-pandas")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor; `remedy` is empty where all is well."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def examine(platform: Platform) -> Iterator[Finding]:
+    """Every finding, in the order in which a run would meet them."""
+    yield _python()
+    yield _versions()
+    yield _attempt("home", lambda: _home(platform))
+    yield _disk(platform)
+    yield _attempt("source", lambda: _source(platform))
+    yield _attempt("warehouse", lambda: _warehouse(platform))
+
+
+def _attempt(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, True, look())
+    except PlatformError as error:
+        problem, _, remedy = str(error).partition(": ")
+        return Finding(name, False, problem, remedy)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", True, version)
+
+
+def _versions() -> Finding:
+    for names in (_DAGSTER, _DAGSTER_LIBRARIES):
+        found = {name: metadata.version(name) for name in names}
+        if len(set(found.values())) > 1:
+            listed = ", ".join(f"{name} {version}" for name, version in found.items())
+            return Finding(
+                "packages",
+                False,
+                f"{listed} do not belong together",
+                "install with `pip install -c constraints.txt -e .`",
+            )
+    return Finding("packages", True, f"dagster {metadata.version('dagster')}")
+
+
+def _home(platform: Platform) -> str:
+    platform.home.create()
+    return f"{platform.home.root} can be written"
+
+
+def _disk(platform: Platform) -> Finding:
+    root = platform.home.root
+    while not root.exists():
+        root = root.parent
+    free = shutil.disk_usage(root).free
+    if free < _FREE_BYTES:
+        return Finding(
+            "disk",
+            False,
+            f"{free / 1e9:.1f} GB free at {root}",
+            "free some space, or set SAAS_HOME to a folder on a larger disk",
+        )
+    return Finding("disk", True, f"{free / 1e9:.0f} GB free")
+
+
+def _source(platform: Platform) -> str:
+    source = platform.source
+    if platform.settings.synthetic and isinstance(source, WritableSource):
+        if not source.exists():
+            return f"{source.engine}, empty: `saas-platform run` will fill it"
+        check_company(source.company(), platform.company_name)
+    with source.snapshot() as snapshot:
+        return f"{source.engine}, answers; identity {snapshot.identity}, version {snapshot.ceiling}"
+
+
+def _warehouse(platform: Platform) -> str:
+    return f"{platform.warehouse.engine}, {platform.warehouse.ping()}"

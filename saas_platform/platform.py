@@ -1,0 +1,165 @@
+"""From settings to things: opens the source, the warehouse and the company that the settings name.
+
+The one place that knows which engine a URL means, and where things live in SAAS_HOME.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from saas_platform.artefacts import Artefacts
+from saas_platform.errors import PlatformError
+from saas_platform.settings import Settings, SettingsError, load_settings
+from saas_platform.source.contract import Source, WritableSource
+from saas_platform.source.sqlite import SqliteSource
+from saas_platform.staging import Staging
+from saas_platform.warehouse.contract import Warehouse
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+
+if TYPE_CHECKING:
+    from saas_platform.company import Company
+
+
+class HomeError(PlatformError):
+    """SAAS_HOME can't be used."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The layout of SAAS_HOME."""
+
+    root: Path
+
+    @property
+    def dagster(self) -> Path:
+        return self.root / "dagster"
+
+    @property
+    def dbt(self) -> Path:
+        return self.root / "dbt"
+
+    @property
+    def dashboard(self) -> Path:
+        return self.root / "dashboard"
+
+    @property
+    def staging(self) -> Path:
+        return self.root / "staging"
+
+    def create(self) -> None:
+        """Make the folder. Raises HomeError where that, or writing in it, is not possible."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise HomeError(
+                f"SAAS_HOME {self.root} can't be written ({error.strerror}): give your user write"
+                " permission on it, or set SAAS_HOME to another folder."
+            ) from None
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the home for one writing command. Raises HomeError where another one runs."""
+        self.create()
+        lock = FileLock(self.root / "run.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise HomeError(
+                f"Another saas-platform command is running on SAAS_HOME {self.root}:"
+                " wait for it to end, or use another SAAS_HOME."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the settings describe; opens nothing until it is asked."""
+
+    settings: Settings
+
+    @classmethod
+    def load(cls) -> Platform:
+        """From the environment. Raises SettingsError."""
+        return cls(load_settings())
+
+    @property
+    def home(self) -> Home:
+        return Home(self.settings.home)
+
+    @property
+    def as_of(self) -> datetime:
+        return self.settings.clock.as_of
+
+    @cached_property
+    def source(self) -> Source:
+        url = self.settings.source
+        if url.get_backend_name() == "sqlite" and url.database:
+            return SqliteSource(Path(url.database).absolute())
+        raise SettingsError(
+            f"SAAS_SOURCE_URL names {url.get_backend_name()}, which this version can't read:"
+            " use sqlite:///FILE."
+        )
+
+    @property
+    def owned_source(self) -> WritableSource:
+        """The source, where the platform may write to it. Raises SettingsError otherwise."""
+        if not self.settings.synthetic or not isinstance(self.source, WritableSource):
+            raise SettingsError(
+                "SAAS_SYNTHETIC is false, so that nothing is ever written to the source:"
+                " set it to true to fill a source with the synthetic company."
+            )
+        return self.source
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        url = self.settings.warehouse
+        if url.get_backend_name() == "duckdb" and url.database:
+            return DuckdbWarehouse(Path(url.database).absolute())
+        raise SettingsError(
+            f"SAAS_WAREHOUSE_URL names {url.get_backend_name()}, which this version can't load:"
+            " use duckdb:///FILE."
+        )
+
+    @property
+    def staging(self) -> Staging:
+        """What the assets hand to one another."""
+        return Staging(self.home.staging.as_uri())
+
+    @property
+    def artefacts(self) -> Artefacts:
+        """Fitted models."""
+        return Artefacts((self.home.root / "artefacts").as_uri())
+
+    @property
+    def truth(self) -> Staging:
+        """The simulator's truth, apart from source and warehouse; only evaluation reads it."""
+        return Staging((self.home.root / "truth").as_uri())
+
+    @cached_property
+    def company(self) -> Company:
+        from saas_platform.company import Company, CompanyConfig
+
+        s = self.settings
+        return Company(CompanyConfig(seed=s.seed, accounts=s.accounts, start=s.start))
+
+    @property
+    def company_name(self) -> str:
+        """Names the company in words that differ for any other one."""
+        from saas_platform.company import COMPANY_VERSION
+
+        s = self.settings
+        return f"seed {s.seed}, {s.accounts} accounts from {s.start}, version {COMPANY_VERSION}"

@@ -1,0 +1,42 @@
+"""Dropping what the platform made, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from saas_platform.platform import Platform
+
+
+def reset(platform: Platform) -> list[str]:
+    """Drop the company from the source, our schemas from the warehouse, and our files from the home.
+
+    A database in its default place in SAAS_HOME is ours as a whole, and goes even where it is
+    corrupt; in one that the settings name, only what the platform made is dropped. A source of the
+    user's own (SAAS_SYNTHETIC=false) is never touched. Gives a line for each thing dropped.
+    """
+    said = []
+    root = platform.home.root
+    if platform.settings.synthetic and platform.settings.source_url:
+        platform.owned_source.drop()
+        said.append("the company's tables in the source")
+    if platform.settings.warehouse_url:
+        platform.warehouse.drop()
+        said.append("schemas raw, marts and models in the warehouse")
+    ours = [
+        *(root / f"source.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")),
+        *(root / f"warehouse.duckdb{suffix}" for suffix in ("", ".wal")),
+        root / "run.log",
+        *(root / name for name in ("staging", "truth", "artefacts", "dbt", "dashboard", "dagster")),
+    ]
+    return said + [str(path) for path in ours if _remove(path)]
+
+
+def _remove(path: Path) -> bool:
+    if path.is_dir():
+        shutil.rmtree(path)
+        return True
+    if path.exists():
+        path.unlink()
+        return True
+    return False

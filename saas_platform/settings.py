@@ -1,0 +1,169 @@
+"""Every setting, validated once at the edge; inside, they are trusted.
+
+Settings come from the environment, then from `.env` in the working folder. `.env.example` documents
+them; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import sqlalchemy as sa
+from pydantic import BeforeValidator, Field, InstanceOf, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from saas_platform.clock import Clock, Month
+from saas_platform.errors import PlatformError
+
+_PREFIX = "SAAS_"
+#: For the tests and for dbt's profile; no settings of the platform.
+_FOREIGN_PREFIXES = ("SAAS_TEST_", "SAAS_DBT_")
+
+
+class SettingsError(PlatformError):
+    """A setting is wrong; the text names it and says what would be right."""
+
+
+def _start_month(value: Any) -> Any:
+    """A month from `YYYY-MM` or from a first day, `YYYY-MM-01`."""
+    if not isinstance(value, str):
+        return value
+    return Month.parse(value.removesuffix("-01") if value.count("-") == 2 else value)
+
+
+def _day(value: Any) -> Any:
+    """A day from `YYYY-MM-DD`, or `now`."""
+    if not isinstance(value, str) or value == "now":
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("write it as YYYY-MM-DD, or now") from None
+
+
+class Settings(BaseSettings):
+    """The settings; `load_settings` makes them, with every error told in one sentence."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_file=".env",
+        extra="forbid",
+        frozen=True,
+        arbitrary_types_allowed=True,
+    )
+
+    home: Path = Field(
+        Path(".saas"), description="Folder of the databases, artefacts and Dagster's own home"
+    )
+    source_url: str = Field("", description="SQLAlchemy URL of the source database")
+    warehouse_url: str = Field("", description="URL of the warehouse")
+    seed: int = Field(7, ge=0, lt=2**63, description="Which synthetic company")
+    accounts: int = Field(
+        5000, ge=1, le=10_000_000, description="Accounts that sign up in the first 24 months"
+    )
+    start: Annotated[InstanceOf[Month], NoDecode, BeforeValidator(_start_month)] = Field(
+        Month(2024, 1), description="First month of the company"
+    )
+    as_of: Annotated[date | Literal["now"], BeforeValidator(_day)] = Field(
+        date(2026, 1, 1), description="The company's clock: a day, exclusive, or `now`"
+    )
+    synthetic: bool = Field(
+        True, description="Whether the source is ours to fill with the synthetic company"
+    )
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.as_of)
+
+    @property
+    def last_month(self) -> Month:
+        return self.clock.last_month
+
+    @property
+    def source(self) -> sa.URL:
+        return sa.make_url(self.source_url or f"sqlite:///{self.home / 'source.db'}")
+
+    @property
+    def warehouse(self) -> sa.URL:
+        return sa.make_url(self.warehouse_url or f"duckdb:///{self.home / 'warehouse.duckdb'}")
+
+    def check_month(self, month: Month) -> Month:
+        """The month, if the company's window has it. Raises SettingsError otherwise."""
+        if not self.start <= month <= self.last_month:
+            raise SettingsError(
+                f"Month {month} is outside the company's window, {self.start} to"
+                f" {self.last_month}: choose one inside, or move SAAS_START or SAAS_AS_OF."
+            )
+        return month
+
+
+def _check_names() -> None:
+    known = [_PREFIX + name.upper() for name in Settings.model_fields]
+    for name in os.environ:
+        if (
+            name.startswith(_PREFIX)
+            and name not in known
+            and not name.startswith(_FOREIGN_PREFIXES)
+        ):
+            raise SettingsError(_unknown(name, known))
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    remedy = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}."
+    return f"{name} is not a setting: {remedy}"
+
+
+def _sentence(error: ValidationError) -> str:
+    known = [_PREFIX + name.upper() for name in Settings.model_fields]
+    problems = []
+    for detail in error.errors():
+        name = str(detail["loc"][0]).upper()
+        name = name if name.startswith(_PREFIX) else _PREFIX + name
+        if detail["type"] == "extra_forbidden":
+            problems.append(_unknown(name, known))
+        else:
+            message = detail["msg"].removeprefix("Value error, ")
+            problems.append(f"{name} is {detail['input']!r}: {message}.")
+    return " ".join(dict.fromkeys(problems))
+
+
+def load_settings() -> Settings:
+    """The settings of this environment and folder.
+
+    Raises SettingsError for an unknown name, a wrong value, or a window without a month.
+    """
+    _check_names()
+    try:
+        settings = Settings()
+        for name, url in (("SOURCE", settings.source_url), ("WAREHOUSE", settings.warehouse_url)):
+            _check_url(f"{_PREFIX}{name}_URL", url)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+    if settings.last_month < settings.start:
+        raise SettingsError(
+            f"SAAS_AS_OF {settings.as_of} leaves no month after SAAS_START {settings.start}:"
+            " choose a later SAAS_AS_OF or an earlier SAAS_START."
+        )
+    return settings
+
+
+def _check_url(name: str, url: str) -> None:
+    """Raises SettingsError for text that is no URL; it is not repeated, as it may hold a password."""
+    if not url:
+        return
+    try:
+        sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise SettingsError(
+            f"{name} is not a URL: write it as dialect://..., such as sqlite:///source.db."
+        ) from None

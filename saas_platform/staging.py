@@ -1,0 +1,57 @@
+"""Parquet files under a URL: a local folder or a bucket (`gs://`, `s3://`).
+
+What one step hands to another goes through here, so that they may run on different machines.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import pyarrow as pa
+import pyarrow.fs as fs
+import pyarrow.parquet as pq
+
+from saas_platform.errors import PlatformError
+
+
+class StagingError(PlatformError):
+    """Staged data is missing or can't be written."""
+
+
+class Staging:
+    """Named Arrow tables, each one Parquet file; a name may hold slashes."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._files, self._root = fs.FileSystem.from_uri(self.url)
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}.parquet"
+
+    def write(self, name: str, table: pa.Table) -> int:
+        """Replace the file of that name, whole or not at all; gives its bytes."""
+        path = self._path(name)
+        folder, _, last = path.rpartition("/")
+        unfinished = f"{folder}/.{last}.{uuid.uuid4().hex}"
+        try:
+            self._files.create_dir(folder, recursive=True)
+            pq.write_table(table, unfinished, filesystem=self._files, compression="zstd")
+            self._files.move(unfinished, path)
+        except OSError as error:
+            raise StagingError(
+                f"{self.url}/{name}.parquet can't be written ({error}): free some space or give"
+                " your user write permission on it."
+            ) from error
+        return int(self._files.get_file_info(path).size)
+
+    def read(self, name: str) -> pa.Table:
+        """The table of that name. Raises StagingError where it was never written."""
+        try:
+            return pq.read_table(self._path(name), filesystem=self._files)
+        except FileNotFoundError:
+            raise StagingError(
+                f"{self.url}/{name}.parquet is missing: materialise the asset that writes it first."
+            ) from None
+
+    def has(self, name: str) -> bool:
+        return self._files.get_file_info(self._path(name)).type == fs.FileType.File

@@ -1,0 +1,65 @@
+"""The table at the end of a run: what the source holds, what raw holds, and what was proven."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from saas_platform.platform import Platform
+from saas_platform.schema import TABLES
+from saas_platform.sync import probe
+from saas_platform.warehouse.contract import RAW
+from saas_platform.warehouse.journal import PROOF_LOG, SYNC_LOG
+
+
+@dataclass(frozen=True)
+class TableSummary:
+    """One table; None where there is nothing yet. `seconds` are those of its last sync and proof."""
+
+    table: str
+    rows_source: int | None
+    rows_raw: int | None
+    verdict: str | None
+    slices_checked: int | None
+    slices_total: int | None
+    seconds: float | None
+
+
+def _newest(log: str, moment: str) -> str:
+    return (
+        f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY table_name ORDER BY {moment} DESC)"
+        f" AS newest FROM {RAW}.{log}) AS entries WHERE newest = 1"
+    )
+
+
+def summarise(platform: Platform) -> list[TableSummary]:
+    """One line per table, from the source, the mirror and the warehouse's two logs."""
+    probes = {
+        each.table: each for each in probe(platform.source, platform.warehouse, TABLES.values())
+    }
+    with platform.warehouse.session():
+        proofs = _rows(platform, PROOF_LOG.name, "proven_at")
+        syncs = _rows(platform, SYNC_LOG.name, "finished_at")
+    found = []
+    for name in TABLES:
+        proof, sync = proofs.get(name, {}), syncs.get(name, {})
+        seconds = [entry["seconds"] for entry in (proof, sync) if entry]
+        found.append(
+            TableSummary(
+                table=name,
+                rows_source=probes[name].rows_source,
+                rows_raw=probes[name].rows_mirror,
+                verdict=proof.get("verdict"),
+                slices_checked=proof.get("slices_checked"),
+                slices_total=proof.get("slices_total"),
+                seconds=round(sum(seconds), 3) if seconds else None,
+            )
+        )
+    return found
+
+
+def _rows(platform: Platform, log: str, moment: str) -> dict[str, dict[str, Any]]:
+    if not platform.warehouse.table_exists(RAW, log):
+        return {}
+    rows = platform.warehouse.query(_newest(log, moment)).to_pylist()
+    return {row["table_name"]: row for row in rows}

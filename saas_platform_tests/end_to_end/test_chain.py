@@ -1,0 +1,131 @@
+"""The whole chain on one command, and again, and after things went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from saas_platform.defs.instance import open_instance
+from saas_platform.platform import Home
+from saas_platform.schema import TABLES
+from saas_platform_tests.end_to_end.conftest import Said, command
+from saas_platform_tests.rows import by_hand
+
+
+def test_the_first_run_fills_and_proves_everything(first_run: tuple[Path, Said]) -> None:
+    home, said = first_run
+    told = said.json
+    tables = {table["table"]: table for table in told["tables"]}
+    assert list(tables) == list(TABLES)
+    for table in tables.values():
+        assert table["verdict"] == "proven"
+        assert table["rows_source"] == table["rows_raw"]
+        assert table["slices_checked"] == table["slices_total"]
+    assert tables["usage_events"]["rows_raw"] > 1_000
+    assert told["did"] == ["source: 7 months to generate and write (2024-01 to 2024-07)"]
+    assert set(told["work_seconds"]) == {
+        "synthetic", "mssql", "raw", "marts", "models", "dashboards",
+    }  # fmt: skip
+    assert told["seconds"] >= told["dagster_seconds"] > 0
+    assert Path(told["dashboard"]) == home / "dashboard" / "index.html"
+
+
+def test_the_ui_sees_the_finished_run_with_its_checks(
+    home: Path, first_run: tuple[Path, Said]
+) -> None:
+    with open_instance(Home(home)) as instance:
+        (run,) = instance.get_runs()
+        assert run.run_id == first_run[1].json["run_id"]
+        assert run.status == dg.DagsterRunStatus.SUCCESS
+        months = instance.get_materialized_partitions(dg.AssetKey(["mssql", "accounts"]))
+        assert months == {f"2024-{month:02d}-01" for month in range(1, 8)}
+        checks = (
+            [
+                event.asset_check_evaluation
+                for event in (
+                    record.event_log_entry.dagster_event
+                    for record in instance.all_logs_records(run.run_id)
+                )
+                if event and event.asset_check_evaluation
+            ]
+            if hasattr(instance, "all_logs_records")
+            else []
+        )
+        event = instance.get_latest_materialization_event(dg.AssetKey(["raw", "accounts"]))
+        assert event is not None
+        metadata = event.asset_materialization.metadata
+        assert metadata["dagster/row_count"].value > 0
+        assert metadata["digest"].value
+        assert all(check.passed for check in checks)
+
+
+def test_a_second_run_has_nothing_to_do_and_says_so(home: Path) -> None:
+    said = command("run")
+    assert said.code == 0
+    assert "nothing to do" in said.err
+    assert "proven" in said.out
+
+
+def test_a_row_changed_by_hand_reaches_raw_and_the_page(home: Path) -> None:
+    with by_hand(home / "source.db") as connection:
+        connection.execute("UPDATE accounts SET industry = 'public' WHERE account_id = 2401000001")
+    said = command("run", "--json")
+    assert said.code == 0
+    assert said.json["did"] == ["raw: 1 tables to sync: accounts (rows changed)"]
+    assert set(said.json["work_seconds"]) == {"raw", "marts", "models", "dashboards"}
+    assert command("verify").code == 0
+
+
+def test_a_deleted_warehouse_is_noticed_and_made_again(home: Path) -> None:
+    (home / "warehouse.duckdb").unlink()
+    said = command("run", "--json")
+    assert said.code == 0
+    assert "never synced" in said.json["did"][0]
+    assert {table["verdict"] for table in said.json["tables"]} == {"proven"}
+
+
+def test_a_later_clock_continues_the_company(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {
+        table["table"]: table["rows_raw"] for table in command("run", "--json").json["tables"]
+    }
+    monkeypatch.setenv("SAAS_AS_OF", "2024-08-02")
+    said = command("run", "--json")
+    assert said.code == 0, said.err
+    assert said.json["did"] == ["source: 2 months to generate and write (2024-07 to 2024-08)"]
+    after = {table["table"]: table["rows_raw"] for table in said.json["tables"]}
+    assert after["usage_events"] > before["usage_events"]
+    assert command("verify").code == 0
+
+
+def test_only_the_months_through_one_are_brought_in(
+    tmp_path: Path, settings_of: Callable[[Path], None]
+) -> None:
+    settings_of(tmp_path / "fresh")
+    said = command(
+        "run", "--through", "2024-02", "--select", "mssql", "--select", "synthetic", "--json"
+    )
+    assert said.code == 0, said.err
+    said = command("run", "--through", "2024-02", "--select", "raw", "--json")
+    assert said.code == 0, said.err
+    tables = {table["table"]: table for table in said.json["tables"]}
+    assert tables["accounts"]["rows_raw"] == tables["accounts"]["rows_source"] > 0
+
+
+def test_selecting_one_table_of_a_group_made_together_says_so(home: Path) -> None:
+    said = command("run", "--select", "mssql/accounts")
+    assert said.code == 0
+    assert "mssql/accounts is made together with its group: all of mssql runs" in said.words
+
+
+def test_sync_follows_the_source_alone(home: Path) -> None:
+    with by_hand(home / "source.db") as connection:
+        connection.execute("DELETE FROM support_tickets")
+    said = command("sync", "--json")
+    assert said.code == 0
+    reports = {report["table"]: report for report in said.json}
+    assert reports["support_tickets"]["rows_deleted"] > 0
+    assert reports["support_tickets"]["proof"]["rows_mirror"] == 0
+    assert command("verify", "support_tickets").code == 0
