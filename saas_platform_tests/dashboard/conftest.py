@@ -65,14 +65,19 @@ def changed(marts_file: Path, tmp_path: Path) -> Changed:
 
 
 @pytest.fixture(scope="session")
-def page_path(marts_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the marts and the models."""
-    folder = tmp_path_factory.mktemp("page")
-    path = Path(shutil.copy(marts_file, folder / "complete.duckdb"))
+def complete_file(marts_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The marts and the models."""
+    path = Path(shutil.copy(marts_file, tmp_path_factory.mktemp("complete") / "complete.duckdb"))
     with duckdb.connect(str(path)) as connection:
         for statement in MODELS:
             connection.execute(statement)
-    return build_page(DuckdbWarehouse(path), folder, AS_OF).path
+    return path
+
+
+@pytest.fixture(scope="session")
+def page_path(complete_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the marts and the models."""
+    return build_page(DuckdbWarehouse(complete_file), tmp_path_factory.mktemp("page"), AS_OF).path
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from saas_platform.schema import TABLES, arrow_schema
 from saas_platform.source.contract import MonthBatch, SourceError
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.source.sqlite.connection import connect, transaction
-from saas_platform_tests.rows import by_hand, row
+from saas_platform_tests.rows import by_hand, insert, row
 
 FIRST = Month(2024, 1)
 
@@ -192,6 +192,15 @@ def test_writes_by_hand_are_stamped(source: SqliteSource, table: str) -> None:
         assert changed[key].to_pylist() == [2]
         assert snapshot.tombstones(TABLES[table], above=before)[key].to_pylist() == [3]
         assert sum(snapshot.slice_counts(TABLES[table]).values()) == 2
+
+
+def test_a_row_by_hand_is_stamped_even_before_the_first_month(source: SqliteSource) -> None:
+    with source.snapshot() as snapshot:
+        before = snapshot.ceiling
+    with by_hand(source.path) as connection:
+        insert(connection, TABLES["plans"], [row(TABLES["plans"], 1)])
+    with source.snapshot() as snapshot:
+        assert snapshot.rows(TABLES["plans"], above=before).read_all().num_rows == 1
 
 
 def test_a_row_put_back_with_its_old_version_is_stamped_anew(source: SqliteSource) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
-from saas_platform_tests.rows import by_hand, populate
+from saas_platform_tests.rows import populate
 
 ROWS = 8
 
@@ -19,9 +19,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty source; copied, because creating one takes longer than most tests."""
     path = tmp_path_factory.mktemp("template") / "source.db"
     SqliteSource(path).create_schema()
-    with by_hand(path) as connection:
-        # As after the first batch: at version 0 a row inserted by hand is not stamped.
-        connection.execute("UPDATE _row_version SET value = 1")
     return path
 
 

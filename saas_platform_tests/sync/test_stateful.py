@@ -43,8 +43,6 @@ class Mirror(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.source = SqliteSource(self.folder / "source.db")
         self.source.create_schema()
-        with by_hand(self.source.path) as connection:
-            connection.execute("UPDATE _row_version SET value = 1")
         self.warehouse = DuckdbWarehouse(self.folder / "warehouse.duckdb")
 
     def write(self, sql: str, *parameters: object) -> None:

@@ -256,10 +256,10 @@
         }),
       };
       if (right) {
+        const top = Math.max(...right.values);
+        const isWhole = right.unit === 'percent' && top > 0.8 && top <= 1;
         option.yAxis.push(valueAxis(right.unit, {
-          min: 0,
-          max: (range) => (right.unit === 'percent' && range.max > 0.8 && range.max <= 1 ? 1 : null),
-          splitLine: { show: false },
+          min: 0, splitLine: { show: false }, ...(isWhole && { max: 1, interval: 0.25 }),
         }));
       }
       option.tooltip.formatter = (points) => tip(
@@ -749,17 +749,15 @@
     timer = setTimeout(redraw, 120);
   });
 
-  // The first screen at once; the rest while the browser is idle, a chart at a time.
+  // The first screen at once; the rest while the browser is idle.
   const later = window.requestIdleCallback || ((work) => setTimeout(work, 0));
   const waiting = [...payload.charts];
-  function next() {
-    const chart = waiting.shift();
-    if (!chart) {
-      root.dataset.drawn = String(payload.charts.length);
-      return;
-    }
-    draw(chart);
-    later(next);
+  function next(deadline) {
+    do {
+      if (waiting.length) draw(waiting.shift());
+    } while (waiting.length && deadline && deadline.timeRemaining() > 20);
+    if (waiting.length) later(next);
+    else root.dataset.drawn = String(payload.charts.length);
   }
   waiting.splice(0, 4).forEach(draw);
   later(next);

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'cohort_retention'}}}) }}
+
 -- Month 0 of the cohorts holds every account that ever paid and whose first month is over, no cohort
 -- grows with k, and none is larger than its size.
 with cohorts as (

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'stg_invoices'}}}) }}
+
 -- Items = subtotal, and subtotal - discount + tax = total.
 with invoices as (
     select * from {{ ref('stg_invoices') }}

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'account_months'}}}) }}
+
 -- Customers at the start + new + reactivated - churned = customers at the end, for each month.
 with customers as (
     select

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_mrr_movements'}}}) }}
+
 -- Opening MRR + movements = closing MRR, for each account and month, to the cent; and the sum of the
 -- ledger is the closing MRR.
 with account_months as (

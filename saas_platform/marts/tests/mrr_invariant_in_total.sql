@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'mrr_monthly'}}}) }}
+
 -- Opening MRR + movements = closing MRR = opening MRR of the next month, over the whole company; the last
 -- closing MRR is the sum of the subscriptions' own.
 with mrr_monthly as (

@@ -65,7 +65,8 @@ def create_statements() -> list[str]:
     dialect = sqlite.dialect()
     return [
         *statements(bookkeeping.metadata.tables.values(), dialect),
-        f'INSERT INTO "{_COUNTER}" (value) VALUES (0)',
+        # Not 0: that is the version of a row inserted by hand, before its trigger stamps it.
+        f'INSERT INTO "{_COUNTER}" (value) VALUES (1)',
         *statements(TABLES.values(), dialect),
         *(trigger for table in TABLES.values() for trigger in _triggers(table)),
     ]
