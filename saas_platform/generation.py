@@ -16,7 +16,7 @@ from saas_platform.clock import Month
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES, arrow_schema
 from saas_platform.source.contract import MonthBatch
-from saas_platform.source.rules import check_company
+from saas_platform.source.rules import check_clock, check_company
 from saas_platform.staging import StagingError
 
 _ERASURES = "erasures"
@@ -46,11 +46,13 @@ def fingerprint(platform: Platform, month: Month) -> str:
 def stale_months(platform: Platform) -> list[Month]:
     """Months that the source lacks, or holds from other inputs.
 
-    Raises SourceError where another company lives in the source.
+    Raises SourceError where another company lives in the source, or this one at a later time.
     """
     source = platform.owned_source
     check_company(source.company(), platform.company_name)
     applied = source.applied_months()
+    if applied:
+        check_clock(max(record.as_of for record in applied.values()), platform.as_of)
     return [
         month
         for month in months(platform)

@@ -23,8 +23,9 @@ def reset(platform: Platform) -> list[str]:
     if platform.settings.warehouse_url:
         platform.warehouse.drop()
         said.append("schemas raw, marts and models in the warehouse")
+    source = [root / f"source.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
     ours = [
-        *(root / f"source.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")),
+        *(source if platform.settings.synthetic else ()),
         *(root / f"warehouse.duckdb{suffix}" for suffix in ("", ".wal")),
         root / "run.log",
         *(root / name for name in ("staging", "truth", "artefacts", "dbt", "dashboard", "dagster")),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from saas_platform.defs.failures import told
 from saas_platform.defs.frames import check_frame
 from saas_platform.defs.metadata import definition_metadata
 from saas_platform.defs.partitions import ONE_RUN, months_of
@@ -45,7 +46,7 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
     ) -> Iterator[dg.MaterializeResult]:
         source = platform.owned_source
         total = dict.fromkeys(TABLES, TableChange(0, 0, 0))
-        with work.measure(GROUP):
+        with work.measure(GROUP), told():
             source.create_schema()
             for month in months_of(context):
                 batch = staged_month(platform, month)

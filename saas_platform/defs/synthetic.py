@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from saas_platform.defs.failures import told
 from saas_platform.defs.metadata import definition_metadata
 from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.work import WorkClock
@@ -43,7 +44,7 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
     ) -> Iterator[dg.MaterializeResult]:
         rows: Counter[str] = Counter()
         size: Counter[str] = Counter()
-        with work.measure(GROUP):
+        with work.measure(GROUP), told():
             for month in months_of(context):
                 staged = stage_month(platform, month)
                 for name, (count, written) in staged.items():
@@ -74,7 +75,7 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
     def truth(
         platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
     ) -> dg.MaterializeResult:
-        with work.measure(GROUP):
+        with work.measure(GROUP), told():
             tables = platform.company.truth(platform.as_of)
             for name, table in tables.items():
                 platform.truth.write(name, table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from saas_platform.clock import Month
 from saas_platform.source.contract import AppliedMonth, MonthBatch, SourceError
@@ -14,6 +15,15 @@ def check_company(present: str | None, wanted: str) -> None:
         raise SourceError(
             f"The source holds another company ({present}; the settings say {wanted}):"
             " run `saas-platform reset --yes`, or use another SAAS_HOME."
+        )
+
+
+def check_clock(known_until: datetime, as_of: datetime) -> None:
+    """Raises SourceError where the source already knows what happens after `as_of`."""
+    if as_of < known_until:
+        raise SourceError(
+            f"SAAS_AS_OF {as_of.date()} lies before {known_until.date()}, up to which the company is"
+            " in the source: use a later one, or run `saas-platform reset --yes`."
         )
 
 
@@ -35,8 +45,5 @@ def check_order(
             f"Month {batch.month} can't be applied, as {before} has not been: apply it first."
         )
     record = applied.get(batch.month)
-    if record is not None and batch.as_of < record.as_of:
-        raise SourceError(
-            f"SAAS_AS_OF {batch.as_of.date()} lies before {record.as_of.date()}, up to which month"
-            f" {batch.month} is in the source: use a later one, or run `saas-platform reset --yes`."
-        )
+    if record is not None:
+        check_clock(record.as_of, batch.as_of)

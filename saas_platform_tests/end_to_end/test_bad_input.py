@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from saas_platform.platform import Home
-from saas_platform_tests.end_to_end.conftest import Said, command
+from saas_platform_tests.end_to_end.conftest import SMALL, Said, command
 
 
 def one_sentence(said: Said) -> str:
@@ -29,7 +29,10 @@ def test_a_home_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 @pytest.mark.parametrize(
     ("name", "remedy"),
-    [("source.db", "is not a SQLite database"), ("warehouse.duckdb", "reset --yes")],
+    [
+        ("source.db", "is not a SQLite database"),
+        ("warehouse.duckdb", "is damaged or no DuckDB file"),
+    ],
 )
 def test_a_corrupt_database_file(home: Path, name: str, remedy: str) -> None:
     path = home / name
@@ -70,11 +73,11 @@ def test_another_company_in_the_same_home(home: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_clock_that_goes_back(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SAAS_AS_OF", "2024-07-01")
-    assert command("run").code == 0
-    monkeypatch.setenv("SAAS_AS_OF", "2024-06-20")
-    assert "lies before 2024-07-01" in one_sentence(command("run"))
-    monkeypatch.delenv("SAAS_AS_OF")
+    for day in ("2024-07-14", "2024-06-01"):
+        monkeypatch.setenv("SAAS_AS_OF", day)
+        assert f"{day} lies before 2024-07-15" in one_sentence(command("run"))
+    monkeypatch.setenv("SAAS_AS_OF", SMALL["SAAS_AS_OF"])
+    assert "nothing to do" in command("run").err
 
 
 def test_a_second_run_at_the_same_time(home: Path) -> None:
@@ -93,7 +96,7 @@ def test_a_second_run_at_the_same_time(home: Path) -> None:
 def test_nothing_is_there_yet() -> None:
     for words in (["verify"], ["sync"], ["repair"]):
         assert "run `saas-platform run`" in one_sentence(command(*words))
-    assert "not built" in one_sentence(command("dashboard"))
+    assert "There is no dashboard" in one_sentence(command("dashboard"))
 
 
 def test_reset_wants_to_be_sure_and_drops_nothing_else(home: Path) -> None:

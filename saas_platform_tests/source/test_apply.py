@@ -274,3 +274,18 @@ def test_a_locked_source_is_one_sentence(
         pytest.raises(SourceError, match="is locked by another program"),
     ):
         source.apply(batch(FIRST))
+
+
+def test_drop_leaves_what_is_not_ours(source: SqliteSource) -> None:
+    source.apply(batch(FIRST, every_table(2)))
+    with by_hand(source.path) as connection:
+        connection.execute("CREATE TABLE theirs (a)")
+    source.drop()
+    assert not source.exists()
+    with by_hand(source.path) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master").fetchall()
+        assert names == [("theirs",)]
+        connection.execute("DROP TABLE theirs")
+    source.create_schema()
+    source.drop()
+    assert not source.path.exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from saas_platform.clock import Month
+from saas_platform.schema import TABLES
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import (
     AppliedMonth,
@@ -21,7 +22,7 @@ from saas_platform.source.contract import (
 from saas_platform.source.rules import check_order
 from saas_platform.source.sqlite.apply import apply_batch
 from saas_platform.source.sqlite.connection import connect, scalar, transaction
-from saas_platform.source.sqlite.ddl import create_statements
+from saas_platform.source.sqlite.ddl import create_statements, quoted
 from saas_platform.source.sqlite.snapshot import SqliteSnapshot
 
 _IDENTITY = bookkeeping.source_identity.name
@@ -96,5 +97,15 @@ class SqliteSource(WritableSource):
         return changes
 
     def drop(self) -> None:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        """Drop our tables; the file too, where nothing else is in it."""
+        if not self.exists():
+            return
+        ours = [*reversed(TABLES), *bookkeeping.metadata.tables]
+        with connect(self.path) as cursor:
+            with transaction(cursor, "IMMEDIATE"):
+                for name in ours:
+                    cursor.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
+            left = scalar(cursor, "SELECT count(*) FROM sqlite_master")
+        if not left:
+            for suffix in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)

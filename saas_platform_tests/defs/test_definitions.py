@@ -1,0 +1,223 @@
+"""What Dagster knows of the platform, seen in review when it changes.
+
+After a wanted change: `SAAS_TEST_UPDATE_GOLDEN=1 pytest saas_platform_tests/defs`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+import saas_platform
+from saas_platform.defs.build import build_definitions
+from saas_platform.defs.partitions import monthly
+from saas_platform.generation import months
+from saas_platform.platform import Platform
+from saas_platform.schema import TABLES
+
+_GOLDEN = Path(__file__).parent / "golden" / "definitions.json"
+_FROM_SCHEMA = ("synthetic", "mssql", "raw")
+
+PlatformOf = Callable[..., Platform]
+
+
+@pytest.fixture
+def default(parsed_platform_of: PlatformOf) -> dg.Definitions:
+    """The definitions of the default settings."""
+    return build_definitions(parsed_platform_of())
+
+
+@pytest.fixture
+def mirror_only(parsed_platform_of: PlatformOf) -> dg.Definitions:
+    """The definitions where the source is the user's own."""
+    return build_definitions(parsed_platform_of(synthetic=False))
+
+
+def _specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {s.key.to_user_string(): s for s in definitions.resolve_all_asset_specs()}
+
+
+def _span(partitions: dg.PartitionsDefinition | None) -> str | None:
+    if partitions is None:
+        return None
+    keys = partitions.get_partition_keys()
+    return f"{keys[0]} to {keys[-1]}, {len(keys)} of them"
+
+
+def _checks(definitions: dg.Definitions) -> dict[str, dict[str, str]]:
+    """`blocking` or `told` by asset and name of the check."""
+    graph = definitions.resolve_asset_graph()
+    found: dict[str, dict[str, str]] = {}
+    for key in sorted(graph.asset_check_keys):
+        blocking = graph.get_check_spec(key).blocking
+        found.setdefault(key.asset_key.to_user_string(), {})[key.name] = (
+            "blocking" if blocking else "told"
+        )
+    return found
+
+
+def _job(definitions: dg.Definitions, name: str) -> dict[str, Any]:
+    job = definitions.resolve_job_def(name)
+    return {
+        "assets": len(job.asset_layer.selected_asset_keys),
+        "checks": len(job.asset_layer.asset_graph.asset_check_keys),
+        "partitions": _span(job.partitions_def),
+    }
+
+
+def _snapshot(definitions: dg.Definitions) -> dict[str, Any]:
+    checks = _checks(definitions)
+    return {
+        "assets": {
+            key: {
+                "group": spec.group_name,
+                "kinds": sorted(spec.kinds),
+                "partitions": _span(spec.partitions_def),
+                "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+                "checks": checks.get(key, {}),
+            }
+            for key, spec in sorted(_specs(definitions).items())
+        },
+        "jobs": {name: _job(definitions, name) for name in sorted(_jobs(definitions))},
+        "schedules": {
+            s.name: {"cron": s.cron_schedule, "job": s.job_name}
+            for s in sorted(definitions.schedules or [], key=lambda s: s.name)
+            if isinstance(s, dg.ScheduleDefinition)
+        },
+        "sensors": {
+            s.name: {"job": s.job_name, "seconds": s.minimum_interval_seconds}
+            for s in sorted(definitions.sensors or [], key=lambda s: s.name)
+        },
+    }
+
+
+def _jobs(definitions: dg.Definitions) -> list[str]:
+    return [job.name for job in definitions.jobs or []]
+
+
+def _text(made: dict[str, Any]) -> str:
+    """One asset, dep or check a line, so that a change is a line in review."""
+    return json.dumps(made, indent=1, sort_keys=True) + "\n"
+
+
+def test_definitions_are_as_reviewed(default: dg.Definitions) -> None:
+    made = _text(_snapshot(default))
+    if os.environ.get("SAAS_TEST_UPDATE_GOLDEN"):
+        _GOLDEN.parent.mkdir(exist_ok=True)
+        _GOLDEN.write_text(made)
+    assert made == _GOLDEN.read_text()
+
+
+@pytest.mark.parametrize("synthetic", [True, False], ids=["synthetic", "mirror only"])
+def test_dagster_can_load_them(parsed_platform_of: PlatformOf, synthetic: bool) -> None:
+    """What `dagster dev` and the daemon do first; resolving one job does not notice a name taken twice."""
+    dg.Definitions.validate_loadable(build_definitions(parsed_platform_of(synthetic=synthetic)))
+
+
+def test_every_asset_has_group_kinds_and_description(default: dg.Definitions) -> None:
+    for key, spec in _specs(default).items():
+        assert spec.group_name == spec.key.path[0], key
+        assert spec.kinds, key
+        assert spec.description, key
+
+
+def test_every_check_is_described(default: dg.Definitions) -> None:
+    graph = default.resolve_asset_graph()
+    ours = [key for key in graph.asset_check_keys if key.asset_key.path[0] != "marts"]
+    assert ours
+    assert all(graph.get_check_spec(key).description for key in ours)
+
+
+@pytest.mark.parametrize("group", _FROM_SCHEMA)
+def test_columns_are_those_of_the_schema(default: dg.Definitions, group: str) -> None:
+    specs = _specs(default)
+    found = {key.path[1] for key in (s.key for s in specs.values()) if key.path[0] == group}
+    assert found - {"truth"} == set(TABLES)
+    for name, table in TABLES.items():
+        schema = specs[f"{group}/{name}"].metadata["dagster/column_schema"]
+        assert isinstance(schema, dg.TableSchema)
+        assert [column.name for column in schema.columns] == [c.name for c in table.columns]
+        assert all(column.description for column in schema.columns), name
+
+
+def test_personal_data_is_marked(default: dg.Definitions) -> None:
+    schema = _specs(default)["raw/users"].metadata["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    marked = {column.name: column.tags for column in schema.columns if column.tags}
+    assert marked == {"email": {"pii": "email"}, "full_name": {"pii": "name"}}
+
+
+def test_every_dep_is_an_asset(default: dg.Definitions) -> None:
+    specs = _specs(default)
+    named = {dep.asset_key.to_user_string() for s in specs.values() for dep in s.deps}
+    assert named <= set(specs)
+
+
+def test_only_the_evaluation_depends_on_the_truth(default: dg.Definitions) -> None:
+    truth = dg.AssetKey(["synthetic", "truth"])
+    readers = [k for k, s in _specs(default).items() if truth in {d.asset_key for d in s.deps}]
+    assert readers == ["models/churn_evaluation"]
+
+
+def test_without_the_company_nothing_of_it_is_there(mirror_only: dg.Definitions) -> None:
+    groups = {spec.group_name for spec in _specs(mirror_only).values()}
+    assert groups == {"raw", "marts", "models", "dashboards"}
+    assert "models/churn_evaluation" not in _specs(mirror_only)
+    assert sorted(_jobs(mirror_only)) == ["everything", "full_proof", "refresh"]
+    assert [s.name for s in mirror_only.schedules or []] == ["nightly_full_proof"]
+    assert all(
+        dep.asset_key.path[0] not in ("synthetic", "mssql")
+        for spec in _specs(mirror_only).values()
+        for dep in spec.deps
+    )
+    assert _job(mirror_only, "refresh") == _job(mirror_only, "everything")
+
+
+def test_months_run_from_start_to_the_clock(platform_of: PlatformOf) -> None:
+    platform = platform_of(start="2024-03", as_of=date(2024, 7, 15))
+    keys = monthly(platform).get_partition_keys()
+    assert keys == [f"2024-{month:02d}-01" for month in range(3, 8)]
+    assert keys == [f"{month}-01" for month in months(platform)]
+
+
+def test_a_clock_at_midnight_of_a_first_day_ends_the_month_before(platform_of: PlatformOf) -> None:
+    platform = platform_of(start="2024-03", as_of=date(2024, 7, 1))
+    assert monthly(platform).get_partition_keys()[-1] == "2024-06-01"
+
+
+def test_with_a_clock_that_runs_the_current_month_is_one(platform_of: PlatformOf) -> None:
+    platform = platform_of(start="2024-03", as_of="now")
+    partitions = monthly(platform)
+    for now, last in (
+        (datetime(2031, 5, 1, tzinfo=UTC), "2031-05-01"),
+        (datetime(2031, 5, 31, 23, 59, tzinfo=UTC), "2031-05-01"),
+        (datetime(2031, 6, 1, tzinfo=UTC), "2031-06-01"),
+    ):
+        with dg.partition_loading_context(now):
+            keys = partitions.get_partition_keys()
+        assert (keys[0], keys[-1]) == ("2024-03-01", last)
+    assert f"{platform.settings.last_month}-01" in partitions.get_partition_keys()
+
+
+def test_building_them_warns_of_nothing_of_ours(parsed_platform_of: PlatformOf) -> None:
+    ours = str(Path(saas_platform.__file__).parent)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        definitions = build_definitions(parsed_platform_of())
+        for name in _jobs(definitions):
+            definitions.resolve_job_def(name)
+    assert [str(w.message) for w in caught if w.filename.startswith(ours)] == []
+
+
+def test_building_them_opens_no_database(parsed_platform_of: PlatformOf) -> None:
+    platform = parsed_platform_of()
+    build_definitions(platform)
+    assert [path.name for path in platform.home.root.iterdir()] == ["dbt"]
