@@ -27,11 +27,16 @@ REFRESH = "refresh"
 FULL_PROOF = "full_proof"
 
 
-def jobs(*, from_synthetic: bool) -> list[UnresolvedAssetJobDefinition]:
-    """The jobs; those with assets that have months have months themselves."""
-    proofs = dg.AssetSelection.checks(
+def full_proofs() -> dg.AssetSelection:
+    """The checks that read whole tables; no job runs them but their own."""
+    return dg.AssetSelection.checks(
         *(dg.AssetCheckKey(dg.AssetKey([RAW, name]), EVERY_SLICE) for name in TABLES)
     )
+
+
+def jobs(*, from_synthetic: bool) -> list[UnresolvedAssetJobDefinition]:
+    """The jobs; those with assets that have months have months themselves."""
+    proofs = full_proofs()
     company = dg.AssetSelection.groups(SYNTHETIC, MSSQL) - dg.AssetSelection.assets(TRUTH)
     truth = dg.AssetSelection.assets(TRUTH)
     everything = dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks()

@@ -14,7 +14,7 @@ from saas_platform.defs.failures import told
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.work import WorkClock
 from saas_platform.layers import fingerprints, record
-from saas_platform.marts.manifest import manifest
+from saas_platform.marts.manifest import manifest, target_of
 from saas_platform.marts.project import PATH_VARIABLE, PROJECT_DIR
 from saas_platform.platform import Platform
 
@@ -43,12 +43,17 @@ def dbt_resource() -> DbtCliResource:
     )
 
 
+def _database(platform: Platform) -> Path:
+    """The DuckDB file that dbt's profile opens."""
+    return Path(str(platform.settings.warehouse.database)).absolute()
+
+
 def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     """Every model of the dbt project."""
 
     @dbt_assets(
         name=GROUP,
-        manifest=manifest(platform.home.dbt),
+        manifest=manifest(platform.home.dbt, _database(platform), platform.as_of),
         dagster_dbt_translator=_Translator(),
         backfill_policy=None,
     )
@@ -60,12 +65,12 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     ) -> Iterator[Any]:
         with work.measure(GROUP), told():
             wanted = fingerprints(platform)["marts"]
-            os.environ[PATH_VARIABLE] = str(platform.settings.warehouse.database)
+            os.environ[PATH_VARIABLE] = str(_database(platform))
             variables = json.dumps({"as_of": platform.as_of.isoformat(" ")})
             invocation = dbt.cli(
                 ["build", "--vars", variables, "--log-path", str(platform.home.dbt / "logs")],
                 context=context,
-                target_path=platform.home.dbt / "target",
+                target_path=target_of(platform.home.dbt),
                 raise_on_error=False,
             )
             # Told only afterwards: while dbt runs, no other process may open a DuckDB file.

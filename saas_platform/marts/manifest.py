@@ -20,10 +20,16 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def manifest(folder: Path) -> Path:
+def target_of(folder: Path) -> Path:
+    """dbt's target folder inside `folder`."""
+    return folder / "target"
+
+
+def manifest(folder: Path, warehouse_path: Path, as_of: datetime) -> Path:
     """The manifest of the project as it is now, kept in `folder`. Raises MartsError.
 
-    Parsing takes seconds; several Dagster processes may ask at the same time.
+    Parsing takes seconds, and several Dagster processes may ask at the same time. What dbt remembers
+    of the parse is left in `folder/target`, where a build with the same warehouse and clock uses it.
     """
     kept = folder / f"manifest-{_digest()}.json"
     if kept.exists():
@@ -31,9 +37,10 @@ def manifest(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         target = Path(scratch)
-        # Parsing opens no warehouse and depends on no clock.
-        run(target / "none.duckdb", ["parse", *options(datetime.min, target, target)])
+        run(warehouse_path, ["parse", *options(as_of, target, target)])
         for old in folder.glob("manifest-*.json"):
             old.unlink(missing_ok=True)
+        target_of(folder).mkdir(exist_ok=True)
+        (target / "partial_parse.msgpack").replace(target_of(folder) / "partial_parse.msgpack")
         (target / "manifest.json").replace(kept)
     return kept

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from saas_platform.marts.manifest import manifest
+from saas_platform.defs.build import build_definitions
 from saas_platform.platform import Platform
 from saas_platform.settings import Settings
 
 
 @pytest.fixture(scope="session")
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """dbt's manifest; parsing it takes longer than most tests."""
-    return manifest(tmp_path_factory.mktemp("dbt"))
+    """The folder of dbt in a home whose definitions were built; parsing takes longer than most tests."""
+    platform = Platform(Settings(_env_file=None, home=tmp_path_factory.mktemp("parsed")))
+    build_definitions(platform)
+    return platform.home.dbt
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def platform_of(tmp_path: Path) -> Callable[..., Platform]:
     """A platform of these settings; its home is the test's own."""
 
     def made(**values: Any) -> Platform:
-        return Platform(Settings(_env_file=None, home=tmp_path / "home", **values))  # type: ignore[call-arg]
+        return Platform(Settings(_env_file=None, home=tmp_path / "home", **values))
 
     return made
 
@@ -38,8 +40,7 @@ def parsed_platform_of(
 
     def made(**values: Any) -> Platform:
         platform = platform_of(**values)
-        platform.home.dbt.mkdir(parents=True, exist_ok=True)
-        shutil.copy(parsed, platform.home.dbt)
+        shutil.copytree(parsed, platform.home.dbt)
         return platform
 
     return made

@@ -1,0 +1,268 @@
+"""The architecture, as a test: who may import whom, and who may know the truth."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import saas_platform
+
+ROOT = Path(saas_platform.__file__).parent
+#: Used by everyone, and knowing nobody but each other.
+BASE = {"clock", "errors"}
+
+#: What each package or module of the top may import, besides itself.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "clock": set(),
+    "schema": set(),
+    "settings": BASE,
+    "staging": {"errors"},
+    "artefacts": set(),
+    "company": {"clock", "schema"},
+    "source": {*BASE, "schema"},
+    "warehouse": {"errors", "schema"},
+    "sync": {"errors", "schema", "source", "warehouse"},
+    "marts": {"errors"},
+    "models": set(),
+    "dashboard": {"errors", "warehouse"},
+    # From settings to things.
+    "platform": {"artefacts", "company", "errors", "settings", "source", "staging", "warehouse"},
+    # What is stale, made and summed up.
+    "generation": {"clock", "platform", "schema", "source", "staging"},
+    "layers": {"platform", "schema", "warehouse"},
+    "staleness": {"clock", "generation", "layers", "platform", "schema", "sync"},
+    "summary": {"platform", "schema", "sync", "warehouse"},
+    "doctor": {"errors", "platform", "source"},
+    "reset": {"errors", "platform", "settings", "source", "warehouse"},
+}
+#: The edges, which may know everything below them.
+EDGES = {"defs", "definitions", "cli", "__main__"}
+
+#: The words of the truth, and the files that may name it.
+TRUTH = re.compile(r"true_hazard|voluntary_hazard|platform\.truth|/truth")
+KNOW_THE_TRUTH = {"models/evaluation.py", "defs/models.py", "defs/synthetic.py", "platform.py"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import of a module: what, where, and whether it runs only when a function is called."""
+
+    target: str
+    line: int
+    lazy: bool
+
+    @property
+    def top(self) -> str:
+        """`sync` of `saas_platform.sync.proof`; the first name of any other one."""
+        parts = self.target.split(".")
+        return parts[1] if parts[0] == "saas_platform" and len(parts) > 1 else parts[0]
+
+    @property
+    def ours(self) -> bool:
+        return self.target.startswith("saas_platform.")
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def unit_of(path: Path) -> str:
+    """The package or module of the top that a file belongs to."""
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), filename=str(path))
+
+
+@cache
+def imports_of(path: Path) -> tuple[Import, ...]:
+    return tuple(_imports(tree_of(path), lazy=False))
+
+
+def _imports(node: ast.AST, *, lazy: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            for alias in child.names:
+                yield Import(alias.name, child.lineno, lazy)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, f"line {child.lineno}: imports are written in full"
+            for alias in child.names:
+                yield Import(f"{child.module}.{alias.name}", child.lineno, lazy)
+        else:
+            inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _imports(child, lazy=lazy or inside)
+
+
+def test_every_package_and_module_of_the_top_has_its_place() -> None:
+    found = {unit_of(path) for path in modules()} - {"__init__"}
+    assert found == set(MAY_IMPORT) | EDGES
+
+
+@pytest.mark.parametrize("unit", MAY_IMPORT)
+def test_imports_run_one_way(unit: str) -> None:
+    wrong = [
+        f"{name_of(path)}:{each.line} imports {each.target}"
+        for path in modules()
+        if unit_of(path) == unit
+        for each in imports_of(path)
+        if each.ours and each.top not in {unit, *MAY_IMPORT[unit]}
+    ]
+    assert wrong == []
+
+
+def test_the_places_leave_no_way_round() -> None:
+    """In the order of a build: each may import only what comes before it."""
+    list(graphlib.TopologicalSorter(MAY_IMPORT).static_order())
+
+
+def test_no_two_packages_import_each_other() -> None:
+    """As they are, the edges and what is imported late included."""
+    graph: dict[str, set[str]] = {}
+    for path in modules():
+        unit = unit_of(path)
+        graph.setdefault(unit, set()).update(
+            each.top for each in imports_of(path) if each.ours and each.top != unit
+        )
+    try:
+        list(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_only_the_dagster_layer_knows_dagster() -> None:
+    wrong = [
+        f"{name_of(path)}:{each.line} imports {each.target}"
+        for path in modules()
+        if unit_of(path) not in ("defs", "definitions")
+        for each in imports_of(path)
+        if each.top.startswith("dagster")
+    ]
+    assert wrong == []
+
+
+def test_only_the_command_line_imports_the_dagster_layer_and_late() -> None:
+    """Dagster takes seconds to import; `verify` and `doctor` need none of it."""
+    wrong = [
+        f"{name_of(path)}:{each.line} imports {each.target}"
+        for path in modules()
+        if unit_of(path) not in ("defs", "definitions")
+        for each in imports_of(path)
+        if each.ours
+        and each.top in ("defs", "definitions")
+        and not (each.lazy and unit_of(path) == "cli")
+    ]
+    assert wrong == []
+
+
+def test_engines_are_known_in_one_place() -> None:
+    """Which engine a URL means is decided in platform.py: everyone else sees the contracts."""
+    engines = re.compile(r"saas_platform\.(source\.(sqlite|mssql)|warehouse\.(duckdb|bigquery))")
+    wrong = [
+        f"{name_of(path)}:{each.line} imports {each.target}"
+        for path in modules()
+        if unit_of(path) not in ("source", "warehouse", "platform")
+        for each in imports_of(path)
+        if engines.match(each.target)
+    ]
+    assert wrong == []
+
+
+def test_the_models_are_pure() -> None:
+    """Frames in, frames out: what they need can be installed in a notebook."""
+    known = {"__future__", "dataclasses", "typing", "collections", "math"}
+    found = {
+        each.top
+        for path in modules()
+        if unit_of(path) == "models"
+        for each in imports_of(path)
+        if not each.target.startswith("saas_platform.models")
+    }
+    assert found - known <= {"numpy", "pandas", "sklearn"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_every_module_says_what_it_holds(path: Path) -> None:
+    if path.read_text().strip():
+        assert ast.get_docstring(tree_of(path)), f"{name_of(path)} has no docstring"
+
+
+def test_only_those_who_make_or_judge_by_the_truth_name_it() -> None:
+    files = [*modules(), *ROOT.rglob("*.sql"), *ROOT.rglob("*.yml"), *ROOT.rglob("*.j2")]
+    wrong = [
+        f"{name_of(path)}:{number}: {line.strip()}"
+        for path in files
+        if unit_of(path) not in ("company", "dashboard") and name_of(path) not in KNOW_THE_TRUTH
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if TRUTH.search(line)
+    ]
+    assert wrong == []
+
+
+def test_nobody_else_reaches_for_it() -> None:
+    """`platform.truth` and `company.truth(...)`, by whatever name the two are held."""
+    found = {
+        name_of(path)
+        for path in modules()
+        if unit_of(path) != "company"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute) and node.attr == "truth"
+    }
+    assert found == {"defs/models.py", "defs/synthetic.py"}
+
+
+def test_the_marts_do_not_know_the_word() -> None:
+    for path in (ROOT / "marts").rglob("*"):
+        if path.suffix in (".sql", ".yml", ".py"):
+            assert not re.search(r"\btruth\b|hazard", path.read_text()), name_of(path)
+
+
+def test_features_and_training_do_not_know_the_word() -> None:
+    assert "hazards" in (ROOT / "models" / "evaluation.py").read_text()
+    code = ast.unparse(_without_docstrings(tree_of(ROOT / "models" / "churn.py")))
+    assert not re.search(r"truth|hazard|evaluat", code)
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    """A copy; the docstring of `train` tells how far it is from the truth."""
+    copied = ast.parse(ast.unparse(tree))
+    for node in ast.walk(copied):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node, clean=False
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    return copied
+
+
+def test_the_page_shows_the_truth_only_as_it_was_evaluated() -> None:
+    """The mean hazard of each tenth, from the evaluation's own table."""
+    naming = 0
+    for path in modules():
+        if unit_of(path) != "dashboard":
+            continue
+        for node in ast.walk(tree_of(path)):
+            text = ast.unparse(node) if isinstance(node, ast.JoinedStr | ast.Constant) else ""
+            if not TRUTH.search(text):
+                continue
+            naming += 1
+            assert set(TRUTH.findall(text)) == {"true_hazard"}, text
+            if "SELECT" in text:
+                assert re.findall(r"(?:FROM|JOIN)\s+([\w.{}]+)", text.replace("\\n", " ")) == [
+                    "models.churn_calibration"
+                ]
+    assert naming > 0
+    script = (ROOT / "dashboard" / "static" / "dashboard.js").read_text()
+    assert set(TRUTH.findall(script)) == {"true_hazard"}
