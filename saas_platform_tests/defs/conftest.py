@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from saas_platform.defs.build import build_definitions
@@ -15,11 +16,25 @@ from saas_platform.settings import Settings
 
 
 @pytest.fixture(scope="session")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of dbt in a home whose definitions were built; parsing takes longer than most tests."""
-    platform = Platform(Settings(_env_file=None, home=tmp_path_factory.mktemp("parsed")))
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """The default settings, in a home with dbt's manifest; parsing takes longer than most tests."""
+    home = tmp_path_factory.mktemp("parsed")
+    platform = Platform(Settings(_env_file=None, home=home, synthetic=True))
     build_definitions(platform)
-    return platform.home.dbt
+    return platform
+
+
+@pytest.fixture(scope="session")
+def default(parsed: Platform) -> dg.Definitions:
+    """The definitions of the default settings."""
+    return build_definitions(parsed)
+
+
+@pytest.fixture(scope="session")
+def mirror_only(parsed: Platform) -> dg.Definitions:
+    """The definitions where the source is the user's own."""
+    own = parsed.settings.model_copy(update={"synthetic": False})
+    return build_definitions(Platform(own))
 
 
 @pytest.fixture
@@ -34,13 +49,13 @@ def platform_of(tmp_path: Path) -> Callable[..., Platform]:
 
 @pytest.fixture
 def parsed_platform_of(
-    parsed: Path, platform_of: Callable[..., Platform]
+    parsed: Platform, platform_of: Callable[..., Platform]
 ) -> Callable[..., Platform]:
     """As `platform_of`, with dbt's manifest in the home already."""
 
     def made(**values: Any) -> Platform:
         platform = platform_of(**values)
-        shutil.copytree(parsed, platform.home.dbt)
+        shutil.copytree(parsed.home.dbt, platform.home.dbt)
         return platform
 
     return made

@@ -29,18 +29,6 @@ _FROM_SCHEMA = ("synthetic", "mssql", "raw")
 PlatformOf = Callable[..., Platform]
 
 
-@pytest.fixture
-def default(parsed_platform_of: PlatformOf) -> dg.Definitions:
-    """The definitions of the default settings."""
-    return build_definitions(parsed_platform_of())
-
-
-@pytest.fixture
-def mirror_only(parsed_platform_of: PlatformOf) -> dg.Definitions:
-    """The definitions where the source is the user's own."""
-    return build_definitions(parsed_platform_of(synthetic=False))
-
-
 def _specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
     return {s.key.to_user_string(): s for s in definitions.resolve_all_asset_specs()}
 
@@ -116,10 +104,10 @@ def test_definitions_are_as_reviewed(default: dg.Definitions) -> None:
     assert made == _GOLDEN.read_text()
 
 
-@pytest.mark.parametrize("synthetic", [True, False], ids=["synthetic", "mirror only"])
-def test_dagster_can_load_them(parsed_platform_of: PlatformOf, synthetic: bool) -> None:
+@pytest.mark.parametrize("which", ["default", "mirror_only"])
+def test_dagster_can_load_them(request: pytest.FixtureRequest, which: str) -> None:
     """What `dagster dev` and the daemon do first; resolving one job does not notice a name taken twice."""
-    dg.Definitions.validate_loadable(build_definitions(parsed_platform_of(synthetic=synthetic)))
+    dg.Definitions.validate_loadable(request.getfixturevalue(which))
 
 
 def test_every_asset_has_group_kinds_and_description(default: dg.Definitions) -> None:

@@ -151,7 +151,7 @@ def test_replays_in_any_order_leave_the_same_state(replay: Replay, order: list[i
         assert list(source.applied_months()) == MONTHS
 
 
-@quick
+@settings(quick, max_examples=4)
 @given(order=st.lists(st.sampled_from(range(len(MONTHS))), max_size=6))
 @example(order=[])
 @example(order=[6, 0])
@@ -288,9 +288,7 @@ if stop == "after commit":
 """
 
 
-@pytest.mark.parametrize(
-    "stop", ["accounts", "invoices", "usage_events", "before commit", "after commit"]
-)
+@pytest.mark.parametrize("stop", ["accounts", "usage_events", "before commit", "after commit"])
 def test_a_killed_month_is_as_before_or_done(replay: Replay, tmp_path: Path, stop: str) -> None:
     """The seventh month, in which users are erased, with a signal that no handler sees."""
     source = SqliteSource(tmp_path / "source.db")

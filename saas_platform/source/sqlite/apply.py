@@ -58,7 +58,7 @@ def _upsert(table: sa.Table) -> str:
     )
     insert = (
         f"INSERT INTO {name} ({', '.join(map(quoted, columns))}, row_version)"
-        f" SELECT {', '.join(values)}, {CURRENT_VERSION} FROM {_STAGED} WHERE {erased}"
+        f" SELECT {', '.join(values)}, {CURRENT_VERSION} FROM {_STAGED} WHERE {erased} ORDER BY {quoted(key)}"
         f" ON CONFLICT ({quoted(key)})"
     )
     if "updated_at" not in columns:

@@ -11,6 +11,8 @@ import adbc_driver_sqlite.dbapi as adbc
 
 from saas_platform.source.contract import SourceError
 
+#: A month's events land all over the table, in key order: its pages should stay in memory.
+CACHE_KIBIBYTES = 262_144
 #: How long a writer waits for another one before it gives up.
 BUSY_MILLISECONDS = 30_000
 
@@ -45,6 +47,7 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[Any]:
             else:
                 # Readers and the writer do not block each other.
                 cursor.execute("PRAGMA journal_mode = WAL")
+                cursor.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
             yield cursor
     except adbc.Error as error:
         raise in_words(path, error) from error
