@@ -75,9 +75,13 @@ def source_sensor() -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason=str(error))
         stale = {each.table: each for each in found if each.reason is not None}
         if not stale:
-            return dg.SensorResult(skip_reason="Every table of raw is as its source.")
+            # Not empty, which would keep the old one: should an old state come back, it is new again.
+            return dg.SensorResult(skip_reason="Every table of raw is as its source.", cursor="{}")
         state = json.dumps(
-            {name: [each.watermark, each.rows_source] for name, each in sorted(stale.items())}
+            {
+                name: [each.watermark, each.version, each.rows_source]
+                for name, each in sorted(stale.items())
+            }
         )
         if state == context.cursor:
             return dg.SensorResult(

@@ -19,6 +19,8 @@ from dagster_pandas.constraints import (
     StrictColumnsConstraint,
 )
 
+from saas_platform.schema import arrow_schema
+
 #: Integers and flags that may be missing stay what they are instead of becoming floats.
 _NULLABLE = {
     pa.int64(): pd.Int64Dtype(),
@@ -86,10 +88,19 @@ def _to_frame(table: sa.Table, rows: pa.Table) -> pd.DataFrame:
 
 
 def check_frame(table: sa.Table, rows: pa.Table) -> None:
-    """Raises Failure, naming table, column and rows, where the rows are not as the schema says."""
-    unknown = [name for name in rows.column_names if name not in table.columns]
-    if unknown:
-        raise dg.Failure(f"The frame of {table.name} has columns that are not its own: {unknown}.")
+    """Raises Failure, naming table and column, where the rows are not as the schema says."""
+    wanted = arrow_schema(table).names
+    missing = [name for name in wanted if name not in rows.column_names]
+    unknown = [name for name in rows.column_names if name not in wanted]
+    if missing or unknown:
+        problems = [
+            f"{what}: {', '.join(names)}"
+            for what, names in (("it lacks", missing), ("not its own are", unknown))
+            if names
+        ]
+        raise dg.Failure(
+            f"The frame of {table.name} has other columns than the schema says ({'; '.join(problems)})."
+        )
     checked = table_frame_type(table).type_check(None, _to_frame(table, rows))  # type: ignore[arg-type]
     if not checked.success:
         # What follows would print whole rows, personal data included.

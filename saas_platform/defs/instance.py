@@ -16,6 +16,8 @@ from saas_platform.platform import Home, Platform
 
 _DAGSTER_YAML = """\
 # Written by saas-platform; edit it as you like, it is written only where it is missing.
+nux:
+  enabled: false
 telemetry:
   enabled: false
 concurrency:

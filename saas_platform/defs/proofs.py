@@ -17,7 +17,7 @@ def full_proof() -> dg.AssetChecksDefinition:
     """One check per table; together they are one read of the source as of one snapshot."""
 
     @dg.multi_asset_check(
-        name="full_proof",
+        name=EVERY_SLICE,
         specs=[
             dg.AssetCheckSpec(
                 EVERY_SLICE,

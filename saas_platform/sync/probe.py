@@ -53,15 +53,21 @@ def _probe(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> T
     try:
         check_source(snapshot, table)
     except SyncError as error:
-        return TableProbe(table.name, str(error), watermark, None, None)
+        return TableProbe(table.name, str(error), watermark, None, None, None)
     reason = reason_for_full(snapshot, warehouse, table, last)
+    version = snapshot.highest_version(table)
     if reason is not None or last is None:
-        return TableProbe(table.name, reason, watermark, None, None)
+        return TableProbe(table.name, reason, watermark, version, None, None)
     source_counts, mirror_counts = snapshot.slice_counts(table), warehouse.slice_counts(table)
-    if snapshot.ceiling > last.watermark and snapshot.highest_version(table) > last.watermark:
+    if version > last.watermark:
         reason = ROWS_CHANGED
     elif source_counts != mirror_counts:
         reason = COUNTS_DIFFER
     return TableProbe(
-        table.name, reason, watermark, sum(source_counts.values()), sum(mirror_counts.values())
+        table.name,
+        reason,
+        watermark,
+        version,
+        sum(source_counts.values()),
+        sum(mirror_counts.values()),
     )

@@ -146,6 +146,8 @@ class TableProbe:
     table: str
     reason: str | None
     watermark: int | None
+    #: The highest row version in the source's table; with the rest, it tells one state from another.
+    version: int | None
     rows_source: int | None
     rows_mirror: int | None
 
