@@ -20,6 +20,9 @@ from saas_platform.schema import vocabulary as v
 
 #: Mean seconds between two actions of a session.
 _PACE = 240
+#: Account ids are below this, and events of an account in a month, so that keys never meet.
+_ACCOUNT_IDS = 10**10
+_EVENTS_IN_ACCOUNT_MONTH = 10**5
 #: Users worked on at a time: bounds memory at about 100 MB whatever the size of the company.
 _CHUNK = 50_000
 
@@ -103,9 +106,14 @@ def usage_table(
     order = np.lexsort((who, moment, account))
     who, moment, ordinal, account = who[order], moment[order], ordinal[order], account[order]
     sequence = np.arange(len(who)) - np.searchsorted(account, account, side="left") + 1
-    life = span.index - accounts.signup_month[account]
+    if len(sequence) and sequence.max() >= _EVENTS_IN_ACCOUNT_MONTH:
+        raise ValueError(
+            f"an account has more than {_EVENTS_IN_ACCOUNT_MONTH - 1:,} events in {span.month}"
+        )
     account_id = accounts.account_id[account]
-    event_id = (account_id * 1000 + life) * 1_000_000 + sequence
+    # Month first: a database that keeps rows in key order then appends instead of going all over.
+    yymm = span.month.year % 100 * 100 + span.month.number
+    event_id = (yymm * _ACCOUNT_IDS + account_id) * _EVENTS_IN_ACCOUNT_MONTH + sequence
 
     feature = _features(dice, catalogue, users.user_id[who], moment)
     is_login = ordinal == 0

@@ -307,7 +307,7 @@ promo_redemptions = sa.Table(
 usage_events = sa.Table(
     "usage_events",
     metadata,
-    key("event_id", "Surrogate key: account, month of its life, ordinal within it"),
+    key("event_id", "Surrogate key: calendar month, account, ordinal within both"),
     moment("occurred_at", "When it happened (UTC)"),
     reference("account_id", "accounts.account_id", "Account the user belonged to"),
     reference(

@@ -102,7 +102,7 @@ def test_later_months_leave_earlier_ones(small: list[Batch]) -> None:
 
 
 def _of_accounts(batch: Batch, ids: pa.Array) -> dict[str, pa.Table]:
-    """The rows that belong to the accounts, by the account's part of the key."""
+    """The rows that belong to the accounts, by the account's part of the key, or the account."""
     factor = {
         "accounts": 1,
         "users": 10**3,
@@ -112,14 +112,13 @@ def _of_accounts(batch: Batch, ids: pa.Array) -> dict[str, pa.Table]:
         "invoice_items": 10**7,
         "payments": 10**7,
         "promo_redemptions": 10**2,
-        "usage_events": 10**9,
         "support_tickets": 10**6,
     }
-    return {
-        name: rows.filter(pc.is_in(pc.divide(rows[key_of(name)], factor[name]), ids))
-        for name, rows in batch.rows.items()
-        if name in factor
+    of_account = {
+        name: pc.divide(batch.rows[name][key_of(name)], divisor) for name, divisor in factor.items()
     }
+    of_account["usage_events"] = batch.rows["usage_events"]["account_id"]
+    return {name: batch.rows[name].filter(pc.is_in(a, ids)) for name, a in of_account.items()}
 
 
 def test_more_accounts_leave_the_rows_of_the_others(small: list[Batch]) -> None:

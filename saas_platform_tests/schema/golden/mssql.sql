@@ -604,7 +604,7 @@ CREATE INDEX ix_usage_events_user_id ON usage_events (user_id);
 
 execute sp_addextendedproperty 'MS_Description', N'Product events: logins and feature use, append-only but for erasures', 'schema', dbo, 'table', usage_events;
 
-execute sp_addextendedproperty 'MS_Description', N'Surrogate key: account, month of its life, ordinal within it', 'schema', dbo, 'table', usage_events, 'column', event_id;
+execute sp_addextendedproperty 'MS_Description', N'Surrogate key: calendar month, account, ordinal within both', 'schema', dbo, 'table', usage_events, 'column', event_id;
 
 execute sp_addextendedproperty 'MS_Description', N'When it happened (UTC)', 'schema', dbo, 'table', usage_events, 'column', occurred_at;
 
