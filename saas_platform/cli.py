@@ -17,7 +17,6 @@ from typing import Annotated, Any, ParamSpec
 
 import sqlalchemy as sa
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -155,9 +154,9 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
             }
         )
         return True
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     shown.add_column("table", no_wrap=True)
-    for heading in ("source rows", "raw rows"):
+    for heading in ("source", "raw"):
         shown.add_column(heading, justify="right", no_wrap=True)
     shown.add_column("proof", no_wrap=True)
     shown.add_column("slices proven", justify="right", no_wrap=True)
@@ -171,7 +170,9 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
             f"{_number(table.slices_checked)} of {_number(table.slices_total)}",
             "-" if table.seconds is None else f"{table.seconds:.2f}",
         )
+    output.print("\nRows in source and raw, and whether they were proven equal:")
     output.print(shown)
+    output.print()
     if outcome is not None:
         work = ", ".join(f"{name} {seconds:.1f}" for name, seconds in outcome.work_seconds.items())
         output.print(
