@@ -17,7 +17,7 @@ from saas_platform.platform import Platform
 from saas_platform.schema import TABLES, arrow_schema
 from saas_platform.source.contract import MonthBatch
 from saas_platform.source.rules import check_clock, check_company
-from saas_platform.staging import StagingError
+from saas_platform.staging import StagingError, Written
 
 _ERASURES = "erasures"
 _FINGERPRINT = b"fingerprint"
@@ -60,8 +60,8 @@ def stale_months(platform: Platform) -> list[Month]:
     ]
 
 
-def stage_month(platform: Platform, month: Month) -> dict[str, tuple[int, int]]:
-    """Generate a month and stage it; gives rows and bytes of each table."""
+def stage_month(platform: Platform, month: Month) -> dict[str, tuple[int, Written]]:
+    """Generate a month and stage it; gives each table's rows and file."""
     batch = platform.company.batch(month, platform.as_of)
     mark = {_FINGERPRINT: fingerprint(platform, month).encode()}
     tables = {**batch.rows, _ERASURES: batch.erasures}
@@ -72,6 +72,11 @@ def stage_month(platform: Platform, month: Month) -> dict[str, tuple[int, int]]:
         )
         for name, rows in tables.items()
     }
+
+
+def staged_digest(platform: Platform, table: str, month: Month) -> str:
+    """Digest of the file in which a table's part of a month is staged."""
+    return platform.staging.written(_name(table, month)).digest
 
 
 def staged_month(platform: Platform, month: Month) -> MonthBatch:

@@ -5,7 +5,9 @@ What one step hands to another goes through here, so that they may run on differ
 
 from __future__ import annotations
 
+import hashlib
 import uuid
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.fs as fs
@@ -18,6 +20,14 @@ class StagingError(PlatformError):
     """Staged data is missing or can't be written."""
 
 
+@dataclass(frozen=True)
+class Written:
+    """A staged file: its size, and the SHA-256 of its bytes."""
+
+    bytes: int
+    digest: str
+
+
 class Staging:
     """Named Arrow tables, each one Parquet file; a name may hold slashes."""
 
@@ -28,8 +38,8 @@ class Staging:
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}.parquet"
 
-    def write(self, name: str, table: pa.Table) -> int:
-        """Replace the file of that name, whole or not at all; gives its bytes."""
+    def write(self, name: str, table: pa.Table) -> Written:
+        """Replace the file of that name, whole or not at all."""
         path = self._path(name)
         folder, _, last = path.rpartition("/")
         unfinished = f"{folder}/.{last}.{uuid.uuid4().hex}"
@@ -42,7 +52,13 @@ class Staging:
                 f"{self.url}/{name}.parquet can't be written ({error}): free some space or give"
                 " your user write permission on it."
             ) from error
-        return int(self._files.get_file_info(path).size)
+        return self.written(name)
+
+    def written(self, name: str) -> Written:
+        """What the file of that name holds now."""
+        with self._files.open_input_stream(self._path(name)) as stream:
+            content = stream.read()
+        return Written(len(content), hashlib.sha256(content).hexdigest())
 
     def read(self, name: str) -> pa.Table:
         """The table of that name. Raises StagingError where it was never written."""

@@ -13,7 +13,9 @@ from saas_platform.staging import Staging, StagingError
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     staging = Staging((tmp_path / "staging").as_uri())
     table = pa.table({"a": [1, None], "b": ["x", ""]})
-    assert staging.write("group/table/2024-01", table) > 0
+    written = staging.write("group/table/2024-01", table)
+    assert written.bytes > 0
+    assert written == staging.written("group/table/2024-01")
     assert staging.read("group/table/2024-01") == table
     assert staging.has("group/table/2024-01")
 

@@ -1,5 +1,7 @@
 """Assets of group `dashboards`: the page."""
 
+import hashlib
+
 import dagster as dg
 
 from saas_platform.dashboard import build_page
@@ -28,7 +30,7 @@ def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.
     def page(
         platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
     ) -> dg.MaterializeResult:
-        with work.measure(GROUP), told():
+        with work.measure(GROUP) as lap, told():
             wanted = fingerprints(platform)["dashboards"]
             report = build_page(platform.warehouse, platform.home.dashboard, platform.as_of)
             record(platform, "dashboards", wanted)
@@ -36,6 +38,8 @@ def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.
             metadata={
                 "path": dg.MetadataValue.path(str(platform.home.dashboard / "index.html")),
                 "bytes": report.bytes,
+                "digest": hashlib.sha256(report.path.read_bytes()).hexdigest(),
+                "seconds": lap.seconds,
                 "charts": report.charts,
                 "dagster/row_count": report.rows,
             }

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from saas_platform.artefacts import Artefacts
+from saas_platform.defs.metadata import frame_schema
 from saas_platform.staging import Staging
 
 
@@ -24,8 +25,15 @@ class FrameIO(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         table = pa.Table.from_pandas(obj, preserve_index=False)
-        size = self._staging.write(_name(context), table)
-        context.add_output_metadata({"dagster/row_count": len(obj), "bytes": size})
+        written = self._staging.write(_name(context), table)
+        context.add_output_metadata(
+            {
+                "dagster/row_count": len(obj),
+                "dagster/column_schema": frame_schema(table.schema),
+                "bytes": written.bytes,
+                "digest": written.digest,
+            }
+        )
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         return self._staging.read(_name(context)).to_pandas()
@@ -38,8 +46,10 @@ class ArtefactIO(dg.IOManager):
         self._artefacts = artefacts
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        size = self._artefacts.write(_name(context), obj)
-        context.add_output_metadata({"bytes": size, "dagster/uri": self._artefacts.url})
+        size, content = self._artefacts.write(_name(context), obj)
+        context.add_output_metadata(
+            {"bytes": size, "digest": content, "dagster/uri": self._artefacts.url}
+        )
 
     def load_input(self, context: dg.InputContext) -> Any:
         return self._artefacts.read(_name(context))

@@ -17,6 +17,7 @@ from saas_platform.layers import fingerprints, record
 from saas_platform.marts.manifest import manifest, target_of
 from saas_platform.marts.project import PATH_VARIABLE, PROJECT_DIR
 from saas_platform.platform import Platform
+from saas_platform.warehouse.contract import SliceDigest
 
 GROUP = "marts"
 
@@ -78,9 +79,9 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             succeeded = invocation.is_successful()
             if succeeded:
                 record(platform, "marts", wanted)
-            rows = _row_counts(platform, events)
+            digests = _digests(platform, events) if succeeded else {}
         for event in events:
-            yield _with_rows(event, rows)
+            yield _with_digest(event, digests)
         if not succeeded:
             raise dg.Failure(
                 f"dbt build failed: {_errors(invocation.get_artifact('run_results.json'))}"
@@ -90,29 +91,29 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
 
 
 def _model(event: Any) -> str | None:
-    """The model that an event of dbt says was built; None for a test, or a view."""
+    """The model that an event of dbt says was built; None for a test."""
     if not isinstance(event, dg.Output):
         return None
-    name = str(event.metadata["unique_id"].value).rpartition(".")[2]
-    return None if name.startswith("stg_") else name
+    return str(event.metadata["unique_id"].value).rpartition(".")[2]
 
 
-def _row_counts(platform: Platform, events: list[Any]) -> dict[str, int]:
-    """Rows of each table that was built, in one query; counting a view would compute it again."""
+def _digests(platform: Platform, events: list[Any]) -> dict[str, SliceDigest]:
+    """Rows and digest of each table and view that was built."""
     built = [name for name in map(_model, events) if name is not None]
-    if not built:
-        return {}
-    counts = " UNION ALL ".join(
-        f"SELECT '{name}' AS name, count(*) AS counted FROM {GROUP}.{name}" for name in built
-    )
-    return {row["name"]: row["counted"] for row in platform.warehouse.query(counts).to_pylist()}
+    return platform.warehouse.digest_tables(GROUP, built)
 
 
-def _with_rows(event: Any, rows: Mapping[str, int]) -> Any:
+def _with_digest(event: Any, digests: Mapping[str, SliceDigest]) -> Any:
     name = _model(event)
-    if name is None or name not in rows:
+    if name is None or name not in digests:
         return event
-    return event.with_metadata({**event.metadata, "dagster/row_count": rows[name]})
+    found = digests[name]
+    more = {
+        "dagster/row_count": found.rows,
+        "digest": f"{found.total:x}",
+        "seconds": event.metadata.get("Execution Duration", 0.0),
+    }
+    return event.with_metadata({**event.metadata, **more})
 
 
 def _errors(results: Mapping[str, Any]) -> str:

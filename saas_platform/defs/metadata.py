@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 
@@ -14,6 +15,13 @@ from saas_platform.schema import slice_of
 def column_schema(table: sa.Table) -> dg.TableSchema:
     """The table's columns for the Dagster UI: types, comments, constraints, what is personal data."""
     return dg.TableSchema(columns=[_column(table, column) for column in table.columns])
+
+
+def frame_schema(schema: pa.Schema) -> dg.TableSchema:
+    """The columns of Arrow rows that no source table declares."""
+    return dg.TableSchema(
+        columns=[dg.TableColumn(name=field.name, type=str(field.type)) for field in schema]
+    )
 
 
 def _column(table: sa.Table, column: sa.Column) -> dg.TableColumn:

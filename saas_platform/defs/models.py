@@ -8,6 +8,7 @@ import pyarrow as pa
 from saas_platform.defs.failures import told
 from saas_platform.defs.frames import frame_type, moment_column
 from saas_platform.defs.marts import GROUP as MARTS
+from saas_platform.defs.metadata import frame_schema
 from saas_platform.defs.synthetic import TRUTH
 from saas_platform.defs.work import WorkClock
 from saas_platform.layers import fingerprints, record
@@ -83,14 +84,18 @@ def _features_frame(rows: pa.Table) -> pd.DataFrame:
     " in the month after.",
 )
 def churn_features(
-    platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
+    context: dg.AssetExecutionContext,
+    platform: dg.ResourceParam[Platform],
+    work: dg.ResourceParam[WorkClock],
 ) -> pd.DataFrame:
-    with work.measure(GROUP), told():
+    with work.measure(GROUP) as lap, told():
         columns = ", ".join(churn.COLUMNS)
         rows = platform.warehouse.query(
             f"SELECT {columns} FROM {MARTS}.{_FEATURES} ORDER BY account_id, month"
         )
-        return _features_frame(rows)
+        frame = _features_frame(rows)
+    context.add_output_metadata({"seconds": lap.seconds})
+    return frame
 
 
 @dg.asset(
@@ -106,7 +111,7 @@ def churn_model(
     features: pd.DataFrame,
     work: dg.ResourceParam[WorkClock],
 ) -> churn.ChurnModel:
-    with work.measure(GROUP):
+    with work.measure(GROUP) as lap:
         model = churn.train(features)
     kind = "base rate" if model.pipeline is None else "logistic regression"
     if model.pipeline is None:
@@ -114,6 +119,7 @@ def churn_model(
     context.add_output_metadata(
         {
             "kind": kind,
+            "seconds": lap.seconds,
             "base_rate": model.base_rate,
             "trained_rows": model.trained_rows,
             "trained_churns": model.trained_churns,
@@ -139,18 +145,20 @@ def churn_model(
     description="Probability that an account which pays at the month's end churns in the next.",
 )
 def churn_scores(
+    context: dg.AssetExecutionContext,
     model: churn.ChurnModel,
     features: pd.DataFrame,
     platform: dg.ResourceParam[Platform],
     work: dg.ResourceParam[WorkClock],
 ) -> pd.DataFrame:
-    with work.measure(GROUP), told():
+    with work.measure(GROUP) as lap, told():
         wanted = fingerprints(platform)["models"]
         scores = churn.score(model, features)
         _write(platform, "churn_scores", scores)
         if not platform.settings.synthetic:
             record(platform, "models", wanted)
-        return scores
+    context.add_output_metadata({"seconds": lap.seconds})
+    return scores
 
 
 @dg.asset(
@@ -184,26 +192,34 @@ def churn_evaluation(
     platform: dg.ResourceParam[Platform],
     work: dg.ResourceParam[WorkClock],
 ) -> dg.MaterializeResult:
-    with work.measure(GROUP), told():
+    with work.measure(GROUP) as lap, told():
         wanted = fingerprints(platform)["models"]
         truth = platform.truth.read("account_months").to_pandas()
         found = evaluate(scores, truth, model.base_rate)
         metrics = pd.DataFrame(
             {"metric": list(found.metrics), "value": list(found.metrics.values())}
         ).astype({"metric": "string", "value": "float64"})
-        _write(platform, "churn_evaluation", metrics)
+        name = "churn_evaluation"
+        written = _write(platform, name, metrics)
         _write(platform, "churn_calibration", found.calibration)
         record(platform, "models", wanted)
     return dg.MaterializeResult(
-        metadata={name: round(value, 6) for name, value in found.metrics.items()}
-        | {"calibration": dg.MetadataValue.md(_markdown(found.calibration))},
+        metadata={
+            **{metric: round(value, 6) for metric, value in found.metrics.items()},
+            "calibration": dg.MetadataValue.md(_markdown(found.calibration)),
+            "dagster/row_count": written.num_rows,
+            "dagster/column_schema": frame_schema(written.schema),
+            "digest": f"{platform.warehouse.digest_tables(GROUP, [name])[name].total:x}",
+            "seconds": lap.seconds,
+        },
         check_results=_checks(model, found.metrics),
     )
 
 
-def _write(platform: Platform, name: str, frame: pd.DataFrame) -> None:
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    platform.warehouse.replace_table(GROUP, name, table.replace_schema_metadata(None))
+def _write(platform: Platform, name: str, frame: pd.DataFrame) -> pa.Table:
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    platform.warehouse.replace_table(GROUP, name, table)
+    return table
 
 
 def _checks(model: churn.ChurnModel, metrics: dict[str, float]) -> list[dg.AssetCheckResult]:

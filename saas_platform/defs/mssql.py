@@ -1,6 +1,9 @@
 """Assets of group `mssql`: a month's rows applied to the source database, in one transaction."""
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -10,7 +13,7 @@ from saas_platform.defs.metadata import definition_metadata
 from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.work import WorkClock
-from saas_platform.generation import staged_month
+from saas_platform.generation import staged_digest, staged_month
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.source.contract import TableChange
@@ -46,13 +49,15 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
     ) -> Iterator[dg.MaterializeResult]:
         source = platform.owned_source
         total = dict.fromkeys(TABLES, TableChange(0, 0, 0))
-        with work.measure(GROUP), told():
+        content: defaultdict[str, Any] = defaultdict(hashlib.sha256)
+        with work.measure(GROUP) as lap, told():
             source.create_schema()
             for month in months_of(context):
                 batch = staged_month(platform, month)
                 for name, rows in batch.rows.items():
                     if rows.num_rows:
                         check_frame(TABLES[name], rows)
+                    content[name].update(staged_digest(platform, name, month).encode())
                 changes = source.apply(batch)
                 for name, change in changes.items():
                     total[name] += change
@@ -63,9 +68,10 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
                 asset_key=[GROUP, name],
                 metadata={
                     "dagster/row_count": change.offered,
+                    "digest": content[name].hexdigest(),
                     "rows_written": change.written,
                     "rows_deleted": change.deleted,
-                    "seconds": round(work.seconds[GROUP], 3),
+                    "seconds": lap.seconds,
                 },
             )
 

@@ -1,12 +1,14 @@
 """Assets of group `synthetic`: what happened in the company that month, staged as Parquet."""
 
-from collections import Counter
+import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
 from saas_platform.defs.failures import told
-from saas_platform.defs.metadata import definition_metadata
+from saas_platform.defs.metadata import definition_metadata, frame_schema
 from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.work import WorkClock
 from saas_platform.generation import stage_month
@@ -44,12 +46,14 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
     ) -> Iterator[dg.MaterializeResult]:
         rows: Counter[str] = Counter()
         size: Counter[str] = Counter()
-        with work.measure(GROUP), told():
+        content: defaultdict[str, Any] = defaultdict(hashlib.sha256)
+        with work.measure(GROUP) as lap, told():
             for month in months_of(context):
                 staged = stage_month(platform, month)
                 for name, (count, written) in staged.items():
                     rows[name] += count
-                    size[name] += written
+                    size[name] += written.bytes
+                    content[name].update(written.digest.encode())
                 context.log.info(f"{month}: {sum(n for n, _ in staged.values()):,} rows")
         for name in TABLES:
             yield dg.MaterializeResult(
@@ -57,7 +61,8 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
                 metadata={
                     "dagster/row_count": rows[name],
                     "bytes": size[name],
-                    "seconds": round(work.seconds[GROUP], 3),
+                    "digest": content[name].hexdigest(),
+                    "seconds": lap.seconds,
                     "dagster/uri": f"{platform.staging.url}/{GROUP}/{name}",
                 },
             )
@@ -75,13 +80,15 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
     def truth(
         platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
     ) -> dg.MaterializeResult:
-        with work.measure(GROUP), told():
+        with work.measure(GROUP) as lap, told():
             tables = platform.company.truth(platform.as_of)
-            for name, table in tables.items():
-                platform.truth.write(name, table)
+            written = {name: platform.truth.write(name, table) for name, table in tables.items()}
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(table.num_rows for table in tables.values()),
+                "dagster/column_schema": frame_schema(tables["account_months"].schema),
+                "digest": {name: file.digest for name, file in written.items()},
+                "seconds": lap.seconds,
                 "tables": list(tables),
                 "dagster/uri": platform.truth.url,
             }

@@ -5,6 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass
+class Lap:
+    """The seconds of one block of work."""
+
+    seconds: float = 0.0
 
 
 class WorkClock:
@@ -14,9 +22,12 @@ class WorkClock:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def measure(self, group: str) -> Iterator[None]:
+    def measure(self, group: str) -> Iterator[Lap]:
+        """Time the block; the lap has its seconds once it is left."""
+        lap = Lap()
         began = time.perf_counter()
         try:
-            yield
+            yield lap
         finally:
-            self.seconds[group] = self.seconds.get(group, 0.0) + time.perf_counter() - began
+            lap.seconds = round(time.perf_counter() - began, 3)
+            self.seconds[group] = self.seconds.get(group, 0.0) + lap.seconds

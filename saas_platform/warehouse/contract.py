@@ -135,6 +135,10 @@ class Warehouse(ABC):
     def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
         """Make the table hold exactly these rows, atomically."""
 
+    @abstractmethod
+    def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:
+        """Row count and digest of whole tables, in one query; comparable within one engine."""
+
     # The mirror and its log.
 
     @abstractmethod

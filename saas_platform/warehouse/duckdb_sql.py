@@ -96,6 +96,11 @@ def digest(table: sa.Table) -> str:
     return f"count(*), sum(hash(hash({listed(columns(table))})))"
 
 
+def whole_digest(alias: str) -> str:
+    """The same of all columns of a row, whatever they are."""
+    return f"count(*), sum(hash(hash({alias})))"
+
+
 def bucket(table: sa.Table, alias: str = "") -> str:
     """A value that is the same for all rows of a slice; cheaper to group by than the id's text."""
     cut = slice_of(table)

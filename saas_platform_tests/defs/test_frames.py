@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -232,7 +233,10 @@ def test_a_frame_comes_out_as_it_went_in(frames: FrameIO, tmp_path: Path) -> Non
     pd.testing.assert_frame_equal(found, scores())
     assert SCORES_FRAME.type_check(None, found).success  # type: ignore[arg-type]
     path = tmp_path / "staging" / "models" / "churn_scores.parquet"
-    assert told == {"dagster/row_count": 2, "bytes": path.stat().st_size}
+    assert told["dagster/row_count"] == 2
+    assert told["bytes"] == path.stat().st_size
+    assert told["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [column.name for column in told["dagster/column_schema"].columns] == list(found)
 
 
 def test_an_empty_frame_keeps_its_types(frames: FrameIO) -> None:

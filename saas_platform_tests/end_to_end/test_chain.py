@@ -33,33 +33,67 @@ def test_the_first_run_fills_and_proves_everything(first_run: tuple[Path, Said])
     assert Path(told["dashboard"]) == home / "dashboard" / "index.html"
 
 
-def test_the_ui_sees_the_finished_run_with_its_checks(
-    home: Path, first_run: tuple[Path, Said]
-) -> None:
+def test_the_ui_sees_the_finished_run(home: Path, first_run: tuple[Path, Said]) -> None:
     with open_instance(Home(home)) as instance:
         (run,) = instance.get_runs()
         assert run.run_id == first_run[1].json["run_id"]
         assert run.status == dg.DagsterRunStatus.SUCCESS
         months = instance.get_materialized_partitions(dg.AssetKey(["mssql", "accounts"]))
         assert months == {f"2024-{month:02d}-01" for month in range(1, 8)}
-        checks = (
-            [
-                event.asset_check_evaluation
-                for event in (
-                    record.event_log_entry.dagster_event
-                    for record in instance.all_logs_records(run.run_id)
-                )
-                if event and event.asset_check_evaluation
-            ]
-            if hasattr(instance, "all_logs_records")
-            else []
+
+
+def test_the_ui_sees_every_check_passed(home: Path) -> None:
+    with open_instance(Home(home)) as instance:
+        (run,) = instance.get_runs()
+        records = instance.get_records_for_run(
+            run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        ).records
+    checks = {
+        (check.asset_key.to_user_string(), check.check_name): check.passed
+        for check in (
+            record.event_log_entry.get_dagster_event().asset_check_evaluation_data
+            for record in records
         )
-        event = instance.get_latest_materialization_event(dg.AssetKey(["raw", "accounts"]))
+    }
+    assert all(checks.values())
+    assert {(f"raw/{name}", "equals_source") for name in TABLES} <= set(checks)
+    assert ("models/churn_evaluation", "beats_base_rate") in checks
+    assert ("marts/fct_mrr_movements", "mrr_invariant_by_account_month") in checks
+    assert sum(asset.startswith("marts/") for asset, _ in checks) > 50
+    assert not any(check == "every_slice_equals_source" for _, check in checks)
+
+
+def test_every_asset_tells_rows_seconds_and_a_digest(home: Path) -> None:
+    with open_instance(Home(home)) as instance:
+        assets = {
+            key.to_user_string(): instance.get_latest_materialization_event(key)
+            for key in instance.get_asset_keys()
+        }
+    assert {name.split("/")[0] for name in assets} == {
+        "synthetic", "mssql", "raw", "marts", "models", "dashboards",
+    }  # fmt: skip
+    for name, event in assets.items():
         assert event is not None
-        metadata = event.asset_materialization.metadata
-        assert metadata["dagster/row_count"].value > 0
-        assert metadata["digest"].value
-        assert all(check.passed for check in checks)
+        assert event.asset_materialization is not None
+        told = event.asset_materialization.metadata
+        assert told["digest"].value, name
+        assert "seconds" in told, name
+        assert "dagster/row_count" in told or name == "models/churn_model", name
+
+
+def test_what_is_staged_is_what_the_source_was_given(home: Path) -> None:
+    with open_instance(Home(home)) as instance:
+        for name in TABLES:
+            staged, given = (
+                instance.get_latest_materialization_event(dg.AssetKey([group, name]))
+                for group in ("synthetic", "mssql")
+            )
+            assert staged is not None
+            assert given is not None
+            assert (
+                staged.asset_materialization.metadata["digest"]
+                == given.asset_materialization.metadata["digest"]
+            )
 
 
 def test_a_second_run_has_nothing_to_do_and_says_so(home: Path) -> None:

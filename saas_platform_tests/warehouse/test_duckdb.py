@@ -152,3 +152,15 @@ def test_slice_bounds_are_literal_and_merged() -> None:
     assert duckdb_sql.within(events, []) == "FALSE"
     assert duckdb_sql.within(events, None) == "TRUE"
     assert duckdb_sql.within(TABLES["plans"], ["all"]) == "TRUE"
+
+
+def test_tables_are_digested_whole_whatever_their_order(tmp_path: Path) -> None:
+    warehouse = DuckdbWarehouse(tmp_path / "warehouse.duckdb")
+    rows = pa.table({"a": [1, 2, 2], "b": ["x", None, ""]})
+    for name, held in (("one", rows), ("two", rows.take([2, 0, 1])), ("three", rows.slice(1))):
+        warehouse.replace_table("marts", name, held)
+    found = warehouse.digest_tables("marts", ["one", "two", "three"])
+    assert found["one"] == found["two"]
+    assert found["one"].rows == 3
+    assert found["three"].total != found["one"].total
+    assert warehouse.digest_tables("marts", []) == {}
