@@ -108,7 +108,11 @@ def run(
     ] = None,
     as_json: AsJson = False,
 ) -> bool:
-    """Materialise what is missing or stale, in order: company, source, raw, marts, models, page."""
+    """Bring what is missing or stale up to date.
+
+    In order: company, source, raw, marts, models, page. What is stale is decided by facts of the
+    source, the warehouse and the code. Ends with what was proven.
+    """
     from saas_platform.staleness import staleness
 
     platform = Platform.load()
@@ -192,7 +196,11 @@ def _number(value: int | None) -> str:
 @app.command()
 @_command
 def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
-    """Bring raw up to the source: rows that changed, rows that went, and their proof."""
+    """Bring raw up to the source, and prove it.
+
+    Rows that changed and rows that went, by row version; then digests of what was touched and row
+    counts of all. Marts, models and page stay as they are: `run` brings them along.
+    """
     from saas_platform.sync import sentences
     from saas_platform.sync import sync as sync_all
 
@@ -228,7 +236,10 @@ def verify(
     ] = False,
     as_json: AsJson = False,
 ) -> bool:
-    """Prove that raw equals the source; exit 1, and say what differs, where it does not."""
+    """Prove that raw equals the source.
+
+    Exit code 1 where it does not, with the tables, slices, keys and columns that differ.
+    """
     from saas_platform.sync import sentences
     from saas_platform.sync import verify as verify_all
 
@@ -250,7 +261,10 @@ def verify(
 @app.command()
 @_command
 def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
-    """Copy again just what differs between the source and raw, then prove it."""
+    """Copy again just what differs.
+
+    Compares every row of raw with the source, mends what differs in one transaction, proves it.
+    """
     from saas_platform.sync import repair as repair_all
     from saas_platform.sync import sentences
 
@@ -277,7 +291,10 @@ def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
 @app.command()
 @_command
 def doctor(as_json: AsJson = False) -> bool:
-    """Check settings, packages, home, disk, source and warehouse; a remedy for what is wrong."""
+    """Check what a run needs, with remedies.
+
+    Settings, packages, home, disk, source and warehouse; exit code 1 where something is wrong.
+    """
     from saas_platform.doctor import examine
 
     findings = list(examine(Platform.load()))
@@ -299,7 +316,7 @@ def dashboard(
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8765,
 ) -> bool:
-    """Serve the built page on this machine until Ctrl-C."""
+    """Serve the built page until Ctrl-C."""
     from saas_platform.dashboard.serve import serve
 
     serve(Platform.load().home.dashboard, port, open_browser=open_browser)
@@ -312,7 +329,11 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Really do it.")] = False,
     as_json: AsJson = False,
 ) -> bool:
-    """Drop what this project made, and nothing else."""
+    """Drop what this project made.
+
+    And nothing else: other files in SAAS_HOME, other tables in the databases and a source of your own
+    stay.
+    """
     from saas_platform.reset import reset as drop
 
     platform = Platform.load()
