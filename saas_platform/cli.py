@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 import typer
@@ -25,6 +25,7 @@ from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.settings import SettingsError
+from saas_platform.sync.report import RepairReport, SyncReport, sentences
 
 app = typer.Typer(
     help="A SaaS company's data platform: company, source, proven mirror, marts, models, page.",
@@ -38,6 +39,7 @@ output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 P = ParamSpec("P")
+R = TypeVar("R", SyncReport, RepairReport)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Tables = Annotated[
@@ -201,28 +203,36 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
     Rows that changed and rows that went, by row version; then digests of what was touched and row
     counts of all. Marts, models and page stay as they are: `run` brings them along.
     """
-    from saas_platform.sync import sentences
     from saas_platform.sync import sync as sync_all
 
     wanted = _tables(tables)
     platform = Platform.load()
     with platform.home.exclusive():
         reports = sync_all(platform.source, platform.warehouse, wanted)
+    for report in reports:
+        for warning in report.warnings:
+            errors.print(f"[yellow]warning:[/] {_escaped(warning)}", soft_wrap=True)
+    return _tell_changes(
+        reports,
+        lambda r: (
+            f"{r.mode or 'no change'}, {r.rows_written:,} written, {r.rows_deleted:,} deleted"
+        ),
+        as_json=as_json,
+    )
+
+
+def _tell_changes(reports: Sequence[R], line: Callable[[R], str], *, as_json: bool) -> bool:
+    """What was written to each table, or why not, and its proof; whether all went well."""
     if as_json:
         _print_json([asdict(report) for report in reports])
-    else:
-        for report in reports:
-            for warning in report.warnings:
-                errors.print(f"[yellow]warning:[/] {_escaped(warning)}", soft_wrap=True)
-            if report.error is not None:
-                errors.print(f"[red]error:[/] {_escaped(report.error)}", soft_wrap=True)
-                continue
-            output.print(
-                f"{report.table}: {report.mode or 'no change'},"
-                f" {report.rows_written:,} written, {report.rows_deleted:,} deleted"
-            )
-            for sentence in sentences(report.proof) if report.proof else ():
-                output.print(f"  {_escaped(sentence)}", soft_wrap=True)
+        return all(report.succeeded for report in reports)
+    for report in reports:
+        if report.error is not None:
+            errors.print(f"[red]error:[/] {_escaped(report.error)}", soft_wrap=True)
+            continue
+        output.print(f"{report.table}: {line(report)}")
+        for sentence in sentences(report.proof) if report.proof else ():
+            output.print(f"  {_escaped(sentence)}", soft_wrap=True)
     return all(report.succeeded for report in reports)
 
 
@@ -240,7 +250,6 @@ def verify(
 
     Exit code 1 where it does not, with the tables, slices, keys and columns that differ.
     """
-    from saas_platform.sync import sentences
     from saas_platform.sync import verify as verify_all
 
     wanted = _tables(tables)
@@ -266,26 +275,16 @@ def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
     Compares every row of raw with the source, mends what differs in one transaction, proves it.
     """
     from saas_platform.sync import repair as repair_all
-    from saas_platform.sync import sentences
 
     wanted = _tables(tables)
     platform = Platform.load()
     with platform.home.exclusive():
         reports = repair_all(platform.source, platform.warehouse, wanted)
-    if as_json:
-        _print_json([asdict(report) for report in reports])
-    else:
-        for report in reports:
-            if report.error is not None:
-                errors.print(f"[red]error:[/] {_escaped(report.error)}", soft_wrap=True)
-                continue
-            output.print(
-                f"{report.table}: {report.rows_written:,} rows copied again,"
-                f" {report.rows_deleted:,} removed"
-            )
-            for sentence in sentences(report.proof) if report.proof else ():
-                output.print(f"  {_escaped(sentence)}", soft_wrap=True)
-    return all(report.succeeded for report in reports)
+    return _tell_changes(
+        reports,
+        lambda r: f"{r.rows_written:,} rows copied again, {r.rows_deleted:,} removed",
+        as_json=as_json,
+    )
 
 
 @app.command()
