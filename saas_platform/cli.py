@@ -146,6 +146,14 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
     from saas_platform.summary import summarise
 
     tables = summarise(platform)
+    differing = [table.table for table in tables if table.verdict == "differs"]
+    if differing:
+        # A run syncs what has changed; what differed before it is for `repair` to compare and mend.
+        errors.print(
+            f"[red]error:[/] By its last proof raw differs from the source in"
+            f" {', '.join(differing)}: run `saas-platform repair {' '.join(differing)}`.",
+            soft_wrap=True,
+        )
     page = platform.home.dashboard / "index.html"
     if as_json:
         _print_json(
@@ -159,7 +167,7 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
                 "dashboard": str(page) if page.exists() else None,
             }
         )
-        return True
+        return not differing
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     shown.add_column("table", no_wrap=True)
     for heading in ("source", "raw"):
@@ -188,7 +196,7 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
     if page.exists():
         output.print(f"Dashboard: {page} (or `saas-platform dashboard --open`)", soft_wrap=True)
     output.print("Dagster UI: `make ui`, then http://127.0.0.1:3000")
-    return True
+    return not differing
 
 
 def _number(value: int | None) -> str:
@@ -272,7 +280,7 @@ def verify(
 def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
     """Copy again just what differs.
 
-    Compares every row of raw with the source, mends what differs in one transaction, proves it.
+    Proves every slice by digest, copies the rows that differ in one transaction, proves it again.
     """
     from saas_platform.sync import repair as repair_all
 

@@ -6,6 +6,7 @@ Does not hold: building the page.
 from __future__ import annotations
 
 import errno
+import sys
 import webbrowser
 from functools import partial
 from http import HTTPStatus
@@ -41,6 +42,13 @@ class _Handler(SimpleHTTPRequestHandler):
         """Nothing: each request of a browser would be a line on the terminal."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away in the middle is nothing to tell."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def serve(folder: Path, port: int, *, open_browser: bool) -> None:
     """Serve the page until Ctrl-C. Raises DashboardError where there is none, or the port is taken."""
     if not (folder / PAGE_NAME).is_file():
@@ -48,7 +56,7 @@ def serve(folder: Path, port: int, *, open_browser: bool) -> None:
             f"There is no dashboard in {folder} yet: run `saas-platform run`, which builds it."
         )
     try:
-        server = ThreadingHTTPServer((_ADDRESS, port), partial(_Handler, directory=str(folder)))
+        server = _Server((_ADDRESS, port), partial(_Handler, directory=str(folder)))
     except OSError as error:
         raise DashboardError(_in_words(port, error)) from None
     with server:

@@ -83,3 +83,13 @@ def test_personal_data_is_masked_unless_asked(home: Path) -> None:
     in_raw(home, "UPDATE raw.users SET full_name = 'Someone Else' WHERE user_id = 2401000001001")
     assert "Someone Else" not in command("verify", "users").out
     assert "Someone Else" in " ".join(command("verify", "users", "--show-pii").out.split())
+
+
+def test_a_run_is_no_success_while_a_proof_says_that_raw_differs(home: Path) -> None:
+    in_raw(home, "UPDATE raw.users SET role = 'viewer' WHERE user_id = 2401000001001")
+    assert command("verify", "users").code == 1
+    said = command("run")
+    assert said.code == 1
+    assert "raw differs from the source in users: run `saas-platform repair users`" in said.words
+    assert command("repair", "users").code == 0
+    assert command("run").code == 0
