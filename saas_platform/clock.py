@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
@@ -67,6 +67,15 @@ class Month:
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.number:02d}"
+
+
+def start_month(value: Any) -> Any:
+    """A month from `YYYY-MM` or from a first day, `YYYY-MM-01`; what is no text passes as it is."""
+    if isinstance(value, date):
+        value = value.isoformat()
+    if not isinstance(value, str):
+        return value
+    return Month.parse(value.removesuffix("-01") if value.count("-") == 2 else value)
 
 
 @dataclass(frozen=True)

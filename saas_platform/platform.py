@@ -151,15 +151,11 @@ class Platform:
 
     @cached_property
     def company(self) -> Company:
-        from saas_platform.company import Company, CompanyConfig
+        from saas_platform.company import Company
 
-        s = self.settings
-        return Company(CompanyConfig(seed=s.seed, accounts=s.accounts, start=s.start))
+        return Company(self.settings.config)
 
     @property
     def company_name(self) -> str:
         """Names the company in words that differ for any other one."""
-        from saas_platform.company import COMPANY_VERSION
-
-        s = self.settings
-        return f"seed {s.seed}, {s.accounts} accounts from {s.start}, version {COMPANY_VERSION}"
+        return self.settings.config.name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,23 +17,21 @@ import sqlalchemy as sa
 from pydantic import BeforeValidator, Field, InstanceOf, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from saas_platform.clock import Clock, Month
+from saas_platform.clock import Clock, Month, start_month
+from saas_platform.company.config import CompanyConfig, read_config
 from saas_platform.errors import PlatformError
 
 _PREFIX = "SAAS_"
+#: Where the company's knobs are looked for when SAAS_COMPANY names no file.
+_COMPANY_FILE = Path("company.yaml")
+#: What the company's file and the environment can both say.
+_SHARED = ("seed", "accounts", "start")
 #: For the tests and for dbt's profile; no settings of the platform.
 _FOREIGN_PREFIXES = ("SAAS_TEST_", "SAAS_DBT_")
 
 
 class SettingsError(PlatformError):
     """A setting is wrong; the text names it and says what would be right."""
-
-
-def _start_month(value: Any) -> Any:
-    """A month from `YYYY-MM` or from a first day, `YYYY-MM-01`."""
-    if not isinstance(value, str):
-        return value
-    return Month.parse(value.removesuffix("-01") if value.count("-") == 2 else value)
 
 
 def _day(value: Any) -> Any:
@@ -61,11 +60,15 @@ class Settings(BaseSettings):
     )
     source_url: str = Field("", description="SQLAlchemy URL of the source database")
     warehouse_url: str = Field("", description="URL of the warehouse")
+    company: Path | None = Field(
+        None,
+        description="YAML file with the company's knobs; none: `company.yaml` here, where there is one",
+    )
     seed: int = Field(7, ge=0, lt=2**63, description="Which synthetic company")
     accounts: int = Field(
         5000, ge=1, le=10_000_000, description="Accounts that sign up in the first 24 months"
     )
-    start: Annotated[InstanceOf[Month], NoDecode, BeforeValidator(_start_month)] = Field(
+    start: Annotated[InstanceOf[Month], NoDecode, BeforeValidator(start_month)] = Field(
         Month(2024, 1), description="First month of the company"
     )
     as_of: Annotated[date | Literal["now"], BeforeValidator(_day)] = Field(
@@ -75,10 +78,20 @@ class Settings(BaseSettings):
         True, description="Whether the source is ours to fill with the synthetic company"
     )
 
-    @field_validator("home")
+    @field_validator("company", mode="before")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _named(cls, value: Any) -> Any:
+        return value or None
+
+    @field_validator("home", "company")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @cached_property
+    def config(self) -> CompanyConfig:
+        """The company that these settings and its file describe. Raises CompanyError."""
+        return read_config(self.company, **{name: getattr(self, name) for name in _SHARED})
 
     @property
     def clock(self) -> Clock:
@@ -140,7 +153,8 @@ def _sentence(error: ValidationError) -> str:
 def load_settings() -> Settings:
     """The settings of this environment and folder.
 
-    Raises SettingsError for an unknown name, a wrong value, or a window without a month.
+    Raises SettingsError for an unknown name, a wrong value, or a window without a month, CompanyError
+    for what is wrong in the company's file.
     """
     _check_names()
     try:
@@ -149,12 +163,34 @@ def load_settings() -> Settings:
             _check_url(f"{_PREFIX}{name}_URL", url)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
+    settings = _with_company(settings)
     if settings.last_month < settings.start:
         raise SettingsError(
             f"SAAS_AS_OF {settings.as_of} leaves no month after SAAS_START {settings.start}:"
             " choose a later SAAS_AS_OF or an earlier SAAS_START."
         )
     return settings
+
+
+def _with_company(settings: Settings) -> Settings:
+    """The settings, with what the company's file says of them."""
+    path = settings.company
+    if path is None and _COMPANY_FILE.exists():
+        path = _COMPANY_FILE.absolute()
+    told = read_config(path)
+    for name in settings.model_fields_set & told.model_fields_set & set(_SHARED):
+        ours, theirs = getattr(settings, name), getattr(told, name)
+        if ours != theirs:
+            raise SettingsError(
+                f"{_PREFIX}{name.upper()} is {ours} and {path} says {name}: {theirs}:"
+                " leave one of them out."
+            )
+    shared = {
+        name: getattr(told if name in told.model_fields_set else settings, name) for name in _SHARED
+    }
+    known = settings.model_copy(update={"company": path, **shared})
+    _ = known.config
+    return known
 
 
 def _check_url(name: str, url: str) -> None:

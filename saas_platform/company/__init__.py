@@ -1,6 +1,20 @@
 """The synthetic company: pure, seeded; no database, no Dagster."""
 
 from saas_platform.company.batch import ERASURES_SCHEMA, Batch
-from saas_platform.company.company import COMPANY_VERSION, Company, CompanyConfig
+from saas_platform.company.company import Company
+from saas_platform.company.config import (
+    COMPANY_VERSION,
+    CompanyConfig,
+    CompanyError,
+    read_config,
+)
 
-__all__ = ["COMPANY_VERSION", "ERASURES_SCHEMA", "Batch", "Company", "CompanyConfig"]
+__all__ = [
+    "COMPANY_VERSION",
+    "ERASURES_SCHEMA",
+    "Batch",
+    "Company",
+    "CompanyConfig",
+    "CompanyError",
+    "read_config",
+]

@@ -12,7 +12,7 @@ from saas_platform.company.columns import Array
 from saas_platform.company.hazards import CHARGE_DELAY, retry_seconds
 from saas_platform.company.moments import DAY, NEVER
 from saas_platform.company.names import base36
-from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.parameters import Dunning
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import ITEM, METHOD, NONE, Accounts, Invoices, Subscriptions
@@ -41,6 +41,7 @@ def total_cents(invoices: Invoices, tax_percent: Array) -> tuple[Array, Array, A
 
 def plan_invoices(
     dice: Dice,
+    dunning: Dunning,
     subs: Subscriptions,
     index: Array,
     *,
@@ -57,7 +58,6 @@ def plan_invoices(
     `retries` is the retry that collects a failed charge: 0 where the first one succeeds, one more
     than there are where none does.
     """
-    dunning = PARAMETERS.dunning
     subs.invoices[index] += 1
     key = subs.subscription_id[index] * 1000 + subs.invoices[index]
     method = subs.method[index]
@@ -67,7 +67,7 @@ def plan_invoices(
     first = issued_at + np.where(by_transfer, wait, CHARGE_DELAY)
     retries = np.broadcast_to(retries, len(index))
     collected = retries <= len(dunning.retry_days)
-    after = np.concatenate([[0], retry_seconds(), [dunning.end_days * DAY]])[retries]
+    after = np.concatenate([[0], retry_seconds(dunning), [dunning.end_days * DAY]])[retries]
     nothing_due = (quantity * (unit + credit_unit) == 0) | (subs.discount[index] == 100)
     paid_at = np.where(collected, np.where(nothing_due, issued_at, first + after), NEVER)
     refunded = dice.happens(dunning.refund, "refund", key) & collected & ~nothing_due & ~by_transfer
@@ -164,11 +164,11 @@ def item_rows(invoices: Invoices) -> Versions:
     )
 
 
-def payment_rows(dice: Dice, invoices: Invoices, accounts: Accounts) -> Versions:
+def payment_rows(dice: Dice, dunning: Dunning, invoices: Invoices, accounts: Accounts) -> Versions:
     """Rows of `payments`: every failed charge, the one that succeeds, and a refund after it."""
     charged = np.flatnonzero(invoices.first_charge_at > 0)
     # The first charge, then the retries, until one succeeds or there are no more.
-    tries = np.minimum(invoices.failures[charged] + 1, 1 + len(PARAMETERS.dunning.retry_days))
+    tries = np.minimum(invoices.failures[charged] + 1, 1 + len(dunning.retry_days))
     refunded = np.flatnonzero(invoices.refund_at > 0)
     row = np.concatenate([np.repeat(charged, tries), refunded])
     attempt = np.concatenate(
@@ -179,7 +179,7 @@ def payment_rows(dice: Dice, invoices: Invoices, accounts: Accounts) -> Versions
     )
     is_refund = np.arange(len(row)) >= tries.sum()
     failed = ~is_refund & (attempt <= invoices.failures[row])
-    waits = np.concatenate([[0], retry_seconds(), [0, 0]])
+    waits = np.concatenate([[0], retry_seconds(dunning), [0, 0]])
     moment = np.where(
         is_refund, invoices.refund_at[row], invoices.first_charge_at[row] + waits[attempt - 1]
     )

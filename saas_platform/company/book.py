@@ -14,6 +14,7 @@ from saas_platform.company.billing import plan_invoices
 from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.columns import Array
 from saas_platform.company.moments import NEVER, Span
+from saas_platform.company.parameters import Parameters
 from saas_platform.company.randomness import Dice
 from saas_platform.company.state import (
     CHANGE,
@@ -30,9 +31,16 @@ class Book:
     """State of the step and its records; `accounts` and `latent` include the month's signups."""
 
     def __init__(
-        self, dice: Dice, span: Span, catalogue: Catalogue, accounts: Accounts, latent: Latent
+        self,
+        dice: Dice,
+        parameters: Parameters,
+        span: Span,
+        catalogue: Catalogue,
+        accounts: Accounts,
+        latent: Latent,
     ) -> None:
         self.dice = dice
+        self.parameters = parameters
         self.span = span
         self.catalogue = catalogue
         self.accounts = accounts
@@ -66,7 +74,7 @@ class Book:
 
     def bill(self, subs: Subscriptions, index: Array, **plan: Any) -> None:
         """Issues invoices (see `plan_invoices`)."""
-        self.invoices.append(plan_invoices(self.dice, subs, index, **plan))
+        self.invoices.append(plan_invoices(self.dice, self.parameters.dunning, subs, index, **plan))
 
     def agreed_price(self, account: Array, plan: Array, at: Array) -> Array:
         """Price of a seat for one interval that an account gets now, in cents."""

@@ -6,13 +6,14 @@ Holds: the price list and the rows of `plans` and `features`. Does not hold: pro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, time
 
 import numpy as np
 
 from saas_platform.clock import Month
 from saas_platform.company.columns import Array
 from saas_platform.company.moments import seconds
-from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.parameters import PriceList
 from saas_platform.company.rendering import Versions
 from saas_platform.schema import vocabulary as v
 
@@ -64,14 +65,15 @@ FEATURES = (
 class Catalogue:
     """The price list and the features of a company that starts in a month."""
 
-    def __init__(self, start: Month) -> None:
-        prices = PARAMETERS.prices
+    def __init__(self, prices: PriceList, start: Month) -> None:
+        self._prices = prices
         self._dates = [seconds(start.start)]
-        self._dates += [seconds(start.plus(after).start) for after, _ in prices.rises]
         monthly = [np.array(prices.monthly, np.int64)]
-        for _, percent in prices.rises:
-            raised = monthly[-1] * (100 + percent) // 100
-            monthly.append((raised + 50) // 100 * 100)
+        for change in prices.changes:
+            self._dates.append(seconds(datetime.combine(change.on, time())))
+            changed = monthly[-1] * (100 + change.percent) // 100
+            # Whole units of money; below ten of them, whole cents.
+            monthly.append(np.where(changed >= 1000, (changed + 50) // 100 * 100, changed))
         self._monthly = np.array(monthly)
         self.released_at = np.array([seconds(start.plus(f.release).start) for f in FEATURES])
 
@@ -82,7 +84,7 @@ class Catalogue:
     def seat_price(self, plan: Array, price_list: Array) -> Array:
         """List price of a seat for one interval, in cents."""
         monthly = self._monthly[price_list, tier_of(plan)]
-        return np.where(is_yearly(plan), monthly * 10, monthly)
+        return np.where(is_yearly(plan), monthly * self._prices.year, monthly)
 
     def plan_rows(self) -> Versions:
         """Every version of every plan."""
@@ -106,14 +108,14 @@ class Catalogue:
                 ),
                 "name": np.array(
                     [
-                        f"{v.TIERS[t].title()}, {('monthly', 'yearly')[y]}"
+                        f"{self._prices.names[t]}, {('monthly', 'yearly')[y]}"
                         for t, y in zip(tiers, yearly, strict=True)
                     ]
                 ),
                 "tier": np.array(v.TIERS)[tiers],
                 "billing_interval": np.array(v.BILLING_INTERVALS)[yearly],
                 "seat_price_cents": self.seat_price(plan, lists),
-                "trial_days": np.full(len(plan), PARAMETERS.prices.trial_days),
+                "trial_days": np.full(len(plan), self._prices.trial_days),
                 "created_at": np.full(len(plan), self._dates[0]),
             },
         )

@@ -6,7 +6,6 @@ Holds: the public class. Does not hold: any rule of the simulation.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from saas_platform.clock import Month
 from saas_platform.company import billing, people, promotions, subscription_rows, support, truth
 from saas_platform.company.batch import ERASURES_SCHEMA, Batch
 from saas_platform.company.catalogue import Catalogue
+from saas_platform.company.config import CompanyConfig
 from saas_platform.company.moments import seconds
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import Versions, arrow_column, render
@@ -23,20 +23,8 @@ from saas_platform.company.state import Invoices, Tickets
 from saas_platform.company.usage import usage_table
 from saas_platform.schema import TABLES, arrow_schema
 
-#: Raised whenever the same config gives other rows.
-COMPANY_VERSION = 1
-
 #: Months whose invoices may still change: dunning and refunds end within 45 days of the invoice.
 _OPEN_MONTHS = 3
-
-
-@dataclass(frozen=True)
-class CompanyConfig:
-    """What decides every row: a seed, the accounts of the first 24 months, and the first month."""
-
-    seed: int
-    accounts: int
-    start: Month
 
 
 class Company:
@@ -49,13 +37,15 @@ class Company:
     def __init__(self, config: CompanyConfig) -> None:
         self._config = config
         self._dice = Dice(config.seed)
-        self._catalogue = Catalogue(config.start)
-        self._calendar = promotions.Calendar(self._dice, config.start)
+        self._parameters = config.parameters
+        self._catalogue = Catalogue(self._parameters.prices, config.start)
+        self._calendar = promotions.Calendar(self._dice, self._parameters.promotions, config.start)
         self._skeleton = self._fresh()
         self._records: deque[MonthRecord] = deque(maxlen=_OPEN_MONTHS)
 
     def _fresh(self) -> Skeleton:
-        return Skeleton(self._config.seed, self._config.accounts, self._config.start)
+        config = self._config
+        return Skeleton(config.seed, config.accounts, config.start, self._parameters)
 
     def _recent(self, month: Month) -> list[MonthRecord]:
         """Records of a month and those before it whose invoices may still be open; it is the last."""
@@ -80,7 +70,7 @@ class Company:
         return Batch(month, as_of, self._rows(recent, cutoff), _erasures(record, cutoff))
 
     def _rows(self, recent: list[MonthRecord], cutoff: int) -> dict[str, pa.Table]:
-        record, dice = recent[-1], self._dice
+        record, dice, parameters = recent[-1], self._dice, self._parameters
         accounts, start = record.accounts, record.span.start
         new = accounts.take(accounts.signup_month == record.span.index)
         invoices = Invoices.concat([r.invoices for r in recent])
@@ -94,14 +84,15 @@ class Company:
             "subscription_changes": subscription_rows.change_rows(record.changes),
             "invoices": billing.invoice_rows(invoices, accounts),
             "invoice_items": billing.item_rows(invoices),
-            "payments": billing.payment_rows(dice, invoices, accounts),
+            "payments": billing.payment_rows(dice, parameters.dunning, invoices, accounts),
             "promo_redemptions": promotions.redemption_rows(record.redemptions),
             "features": self._catalogue.feature_rows(),
-            "support_tickets": support.ticket_rows(dice, tickets),
+            "support_tickets": support.ticket_rows(dice, parameters, tickets),
         }
         rows = {name: render(name, shown, start, cutoff) for name, shown in versions.items()}
         rows["usage_events"] = usage_table(
             dice,
+            parameters,
             record.span,
             cutoff,
             self._catalogue,
@@ -123,7 +114,7 @@ class Company:
             months.append(truth.account_months(skeleton.advance()))
         return {
             "account_months": pa.concat_tables(months),
-            "campaigns": truth.campaigns(list(self._calendar.codes(seconds(as_of)))),
+            "campaigns": truth.campaigns(self._calendar.codes(seconds(as_of))),
         }
 
 

@@ -10,16 +10,17 @@ import numpy as np
 from saas_platform.company.book import Book
 from saas_platform.company.hazards import retry_seconds
 from saas_platform.company.moments import DAY, NEVER
-from saas_platform.company.parameters import PARAMETERS
 from saas_platform.company.state import CANCELLATION, REASON, STATUS, Subscriptions
 
 
 def settle_failures(book: Book, subs: Subscriptions) -> None:
     """Ends the open dunning cases whose end lies in the month."""
-    waits = np.concatenate([[0], retry_seconds(), [PARAMETERS.dunning.end_days * DAY]])
+    waits = np.concatenate(
+        [[0], retry_seconds(book.parameters.dunning), [book.parameters.dunning.end_days * DAY]]
+    )
     ends_at = subs.failed_at + waits[subs.retries]
     ending = (subs.failed_at > 0) & book.span.holds(ends_at)
-    lost = ending & (subs.retries > len(PARAMETERS.dunning.retry_days))
+    lost = ending & (subs.retries > len(book.parameters.dunning.retry_days))
     recovered = np.flatnonzero(ending & ~lost)
     book.record(
         subs,

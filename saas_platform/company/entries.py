@@ -19,7 +19,6 @@ from saas_platform.company.moments import (
     days_of_month,
     months_of,
 )
-from saas_platform.company.parameters import PARAMETERS
 from saas_platform.company.promotions import Calendar, redeemed
 from saas_platform.company.state import ENTRY, METHOD, NONE, STATUS, Subscriptions
 from saas_platform.company.traits import opening_moments
@@ -123,7 +122,7 @@ def sign_up(book: Book, account: Array) -> Subscriptions:
     at = accounts.signed_up_at
     direct = accounts.entry == ENTRY["direct"]
     with_card = accounts.entry == ENTRY["card_trial"]
-    trial_end = at + PARAMETERS.prices.trial_days * DAY
+    trial_end = at + book.parameters.prices.trial_days * DAY
     subs = new_subscriptions(
         book,
         account,
@@ -148,7 +147,7 @@ def end_trials(book: Book, subs: Subscriptions, calendar: Calendar) -> None:
 
     A trial without a card is decided up to a day before its end.
     """
-    conversion, promotions = PARAMETERS.conversion, PARAMETERS.promotions
+    conversion, promotions = book.parameters.conversion, book.parameters.promotions
     dice, latent = book.dice, book.latent
     key = subs.subscription_id
     # A purchase keeps the trial's hour of the day, so that bills stay within the opening hours.
@@ -204,7 +203,7 @@ def end_trials(book: Book, subs: Subscriptions, calendar: Calendar) -> None:
 
 def come_back(book: Book) -> Subscriptions:
     """Reactivations: a new subscription of an account that churned some months ago."""
-    expansion, latent = PARAMETERS.expansion, book.latent
+    expansion, latent = book.parameters.expansion, book.latent
     gone = book.span.index - latent.churned_month
     ids = book.accounts.account_id
     returns = (
@@ -214,12 +213,12 @@ def come_back(book: Book) -> Subscriptions:
         & book.dice.happens(expansion.reactivation, "reactivation", ids, book.span.index)
     )
     account = np.flatnonzero(returns)
-    at = opening_moments(book.dice, ids[account], book.span)
+    at = opening_moments(book.dice, book.parameters.growth, ids[account], book.span)
     seats = np.maximum(1, (book.accounts.seats[account] * 4 + 2) // 5)
     plan = plan_id(book.accounts.tier[account], 0)
     subs = new_subscriptions(book, account, at, plan=plan, seats=seats)
     activate(book, subs, np.arange(len(account)), at, "reactivated")
     book.grant_access(account, at)
     latent.churned_month[account] = NONE
-    latent.health[account] = np.maximum(latent.health[account], PARAMETERS.health.reactivated)
+    latent.health[account] = np.maximum(latent.health[account], book.parameters.health.reactivated)
     return subs

@@ -14,7 +14,6 @@ from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.fates import Fates
 from saas_platform.company.moments import DAY
-from saas_platform.company.parameters import PARAMETERS
 from saas_platform.company.state import NONE, STATUS, Subscriptions
 from saas_platform.schema import vocabulary as v
 
@@ -35,7 +34,7 @@ def draw_wishes(book: Book, subs: Subscriptions, fates: Fates) -> Wishes:
     """Draws who buys more, at the start of the month: subscriptions that pay without trouble all through
     it, and at a moment at least a day away from a renewal.
     """
-    expansion, dice, span = PARAMETERS.expansion, book.dice, book.span
+    expansion, dice, span = book.parameters.expansion, book.dice, book.span
     key = subs.subscription_id
     at = span.start + dice.index(span.end - span.start, "more at", key, span.index)
     calm = (
@@ -55,7 +54,7 @@ def draw_wishes(book: Book, subs: Subscriptions, fates: Fates) -> Wishes:
     drawn = dice.uniform("more", key, span.index)
     upgrades = calm & (drawn < higher) & (tier_of(subs.plan) < len(v.TIERS) - 1)
     grows = calm & (drawn >= higher) & (drawn < higher + more)
-    grows &= subs.seats < PARAMETERS.mix.seats_cap
+    grows &= subs.seats < book.parameters.mix.seats_cap
     return Wishes(upgrades, grows, at)
 
 
@@ -66,7 +65,7 @@ def _prorated(cents: Array, left: Array, whole: Array) -> Array:
 
 def expand(book: Book, subs: Subscriptions, wishes: Wishes) -> None:
     """Fulfils the wishes, each with a prorated invoice."""
-    expansion, dice, month = PARAMETERS.expansion, book.dice, book.span.index
+    expansion, dice, month = book.parameters.expansion, book.dice, book.span.index
     left = subs.period_end - wishes.at
     whole = subs.period_end - subs.period_start
 
@@ -76,7 +75,7 @@ def expand(book: Book, subs: Subscriptions, wishes: Wishes) -> None:
     wanted = subs.seats[index] + np.maximum(1, np.floor(subs.seats[index] * part + 0.5)).astype(
         np.int64
     )
-    seats = np.minimum(wanted, PARAMETERS.mix.seats_cap)
+    seats = np.minimum(wanted, book.parameters.mix.seats_cap)
     added = seats - subs.seats[index]
     book.record(subs, index, wishes.at[index], "seats_changed", seats=seats)
     book.bill(

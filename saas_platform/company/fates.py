@@ -13,6 +13,7 @@ import numpy as np
 from saas_platform.company.columns import Array
 from saas_platform.company.hazards import Odds, recovered_by
 from saas_platform.company.moments import Span
+from saas_platform.company.parameters import Dunning
 from saas_platform.company.randomness import Dice
 from saas_platform.company.state import Subscriptions
 
@@ -29,7 +30,7 @@ class Fates:
     retries: Array
 
 
-def draw_fates(dice: Dice, span: Span, subs: Subscriptions, odds: Odds) -> Fates:
+def draw_fates(dice: Dice, dunning: Dunning, span: Span, subs: Subscriptions, odds: Odds) -> Fates:
     """Draws cancellation, pause and payment of the month's renewals.
 
     The end of a dunning that is open at the start is not drawn here: it was drawn, with the same
@@ -37,7 +38,8 @@ def draw_fates(dice: Dice, span: Span, subs: Subscriptions, odds: Odds) -> Fates
     """
     key, month = subs.subscription_id, span.index
     primary = ~subs.second
-    collected = np.searchsorted(recovered_by(), dice.uniform("recovery", key, month), side="right")
+    drawn = dice.uniform("recovery", key, month)
+    collected = np.searchsorted(recovered_by(dunning), drawn, side="right")
     fails = dice.happens(odds.failure, "failure", key, month)
     return Fates(
         renews=odds.renews & primary,

@@ -10,24 +10,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saas_platform.company.catalogue import is_yearly
+from saas_platform.company.catalogue import Catalogue, is_yearly
 from saas_platform.company.columns import Array
 from saas_platform.company.moments import DAY, Span, billing_moments
-from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.parameters import Dunning, Parameters
 from saas_platform.company.state import STATUS, Accounts, Latent, Subscriptions
 
 #: Seconds between an invoice and its first charge.
 CHARGE_DELAY = 1_800
 
 
-def retry_seconds() -> Array:
+def retry_seconds(dunning: Dunning) -> Array:
     """Seconds from the first charge of an invoice to each retry."""
-    return np.array(PARAMETERS.dunning.retry_days, np.int64) * DAY
+    return np.array(dunning.retry_days, np.int64) * DAY
 
 
-def recovered_by() -> Array:
+def recovered_by(dunning: Dunning) -> Array:
     """Probability that a failed invoice is collected by each retry or an earlier one."""
-    return np.round(np.cumsum(PARAMETERS.dunning.recovered), 9)
+    return np.round(np.cumsum(dunning.recovered), 9)
 
 
 def mrr_cents(subs: Subscriptions) -> Array:
@@ -49,9 +49,30 @@ def _logit(probability: Array) -> Array:
     return np.log(probability / (1.0 - probability))
 
 
-def _voluntary(subs: Subscriptions, accounts: Accounts, latent: Latent, span: Span) -> Array:
+def _price_rise(
+    catalogue: Catalogue, subs: Subscriptions, accounts: Accounts, renewal_at: Array
+) -> Array:
+    """Part by which the list price has risen (below 0: fallen) since the one that each pays."""
+    now = catalogue.price_list(renewal_at)
+    old, new = (
+        catalogue.seat_price(subs.plan, subs.price_list),
+        catalogue.seat_price(subs.plan, now),
+    )
+    return np.where(
+        accounts.grandfathered[subs.account] | (old == 0), 0.0, new / np.maximum(old, 1) - 1
+    )
+
+
+def _voluntary(
+    parameters: Parameters,
+    subs: Subscriptions,
+    accounts: Accounts,
+    latent: Latent,
+    rise: Array,
+    span: Span,
+) -> Array:
     """Probability that a subscription is canceled at a renewal; arrays stand beside `subs`."""
-    churn = PARAMETERS.churn
+    churn = parameters.churn
     yearly = is_yearly(subs.plan)
     segment = accounts.segment[subs.account]
     base = np.where(yearly, np.array(churn.yearly)[segment], np.array(churn.monthly)[segment])
@@ -60,12 +81,14 @@ def _voluntary(subs: Subscriptions, accounts: Accounts, latent: Latent, span: Sp
     score = (
         _logit(base)
         - churn.health * latent.health[subs.account]
-        - churn.size * np.log(subs.seats / np.array(PARAMETERS.mix.seats_median)[segment])
+        - churn.size * np.log(subs.seats / np.array(parameters.mix.seats_median)[segment])
         + np.where(yearly, 0.0, early)
         + churn.price_sensitivity * accounts.price_sensitivity[subs.account]
+        + churn.price_rise * rise
         + np.log(churn.complaint_odds) * latent.complaints[subs.account]
     )
-    chance = subs.hazard_ratio / (1.0 + np.exp(-score))
+    level = np.array(churn.level)[segment] * subs.hazard_ratio
+    chance = level / (1.0 + np.exp(-score))
     return np.round(np.minimum(chance, churn.highest), 9)
 
 
@@ -87,22 +110,30 @@ class Odds:
 
 
 def odds_of(
-    subs: Subscriptions, accounts: Accounts, latent: Latent, has_second: Array, span: Span
+    parameters: Parameters,
+    catalogue: Catalogue,
+    subs: Subscriptions,
+    accounts: Accounts,
+    latent: Latent,
+    has_second: Array,
+    span: Span,
 ) -> Odds:
     """The odds of the subscriptions; `has_second` says so of each one's account."""
-    dunning, churn = PARAMETERS.dunning, PARAMETERS.churn
+    dunning, churn = parameters.dunning, parameters.churn
     paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
     due, renewal_at = renewals(subs, span)
     renews = due & paying
     yearly = is_yearly(subs.plan)
-    recovery = recovered_by()
+    recovery = recovered_by(dunning)
 
     open_case = subs.failed_at > 0
-    retried = (subs.failed_at[:, None] + retry_seconds() < span.start).sum(axis=1)
+    retried = (subs.failed_at[:, None] + retry_seconds(dunning) < span.start).sum(axis=1)
     already = np.concatenate([[0.0], recovery])[retried]
     dunning_fails = np.where(open_case, (1.0 - recovery[-1]) / (1.0 - already), 0.0)
 
-    voluntary = np.where(renews, _voluntary(subs, accounts, latent, span), 0.0)
+    rise = _price_rise(catalogue, subs, accounts, renewal_at)
+    chance = _voluntary(parameters, subs, accounts, latent, rise, span)
+    voluntary = np.where(renews, chance, 0.0)
     pause = np.where(renews & ~yearly & ~has_second, churn.pause, 0.0)
     free = np.where(span.index >= subs.discount_until, 0, subs.discount) == 100
     failure = (
@@ -130,22 +161,25 @@ def odds_of(
     )
 
 
-def remaining_cents(subs: Subscriptions, odds: Odds, accounts: Accounts, latent: Latent) -> Array:
+def remaining_cents(
+    parameters: Parameters, subs: Subscriptions, odds: Odds, accounts: Accounts, latent: Latent
+) -> Array:
     """Expected revenue of the next 36 months, in cents.
 
     MRR x (1 - (1 - h)**36) / h, where h is the monthly hazard of the account at its present latent
     health as a settled customer: the voluntary one (a yearly one spread over 12 months), plus the
     failures that dunning does not collect. Frozen at the present health, so an approximation.
     """
-    churn, dunning = PARAMETERS.churn, PARAMETERS.dunning
+    churn, dunning = parameters.churn, parameters.dunning
     yearly = is_yearly(subs.plan)
     segment = accounts.segment[subs.account]
     base = np.where(yearly, np.array(churn.yearly)[segment], np.array(churn.monthly)[segment])
     # Health falls back to the fit: half way, as its persistence is lost within months.
     health = 0.5 * (latent.health[subs.account] + accounts.fit[subs.account])
-    settled = subs.hazard_ratio / (1.0 + np.exp(-(_logit(base) - churn.health * health)))
+    level = np.array(churn.level)[segment] * subs.hazard_ratio
+    settled = level / (1.0 + np.exp(-(_logit(base) - churn.health * health)))
     settled = np.where(yearly, 1.0 - (1.0 - np.minimum(settled, 0.9)) ** (1.0 / 12.0), settled)
-    failing = np.array(dunning.failure)[subs.method] * (1.0 - recovered_by()[-1])
+    failing = np.array(dunning.failure)[subs.method] * (1.0 - recovered_by(dunning)[-1])
     failing = failing * np.where(yearly, dunning.yearly_factor / 12.0, 1.0)
     failing = failing * np.array(dunning.by_segment)[segment]
     hazard = np.clip(settled + failing * accounts.payment_risk[subs.account], 0.001, 0.9)

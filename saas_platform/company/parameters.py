@@ -1,20 +1,31 @@
-"""Every number that shapes the company, in one typed place, with its reason.
+"""Every number that shapes a company, in one typed place, with its reason.
 
-Holds: the parameters. Does not hold: code that uses them. Order of segments: smb, mid_market,
-enterprise; of tiers: starter, team, business, enterprise (see schema/vocabulary.py).
+Holds: the parameters. Does not hold: code that uses them, nor the knobs by which a user sets some of
+them (config.py). Order of segments: smb, mid_market, enterprise; of tiers: starter, team, business,
+enterprise (see schema/vocabulary.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
+
+from saas_platform.company.columns import Array
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Signups: a growth curve with a season; the first `window_months` sum to `accounts`."""
+    """Signups: a growth curve with a season.
+
+    The first `window_months` sum to the company's size at the usual growth; another `monthly` bends
+    the curve from the first month on, so that more growth only adds accounts.
+    """
 
     window_months: int = 24
+    usual: float = 0.004
     monthly: float = 0.004
+    #: Signups of each month from the start on, instead of size and curve; `monthly` goes on from there.
+    given: tuple[int, ...] = ()
     #: January to December: the first half-year is stronger, a summer dip (Buffer's decomposition).
     season: tuple[float, ...] = (
         1.14, 1.10, 1.12, 1.06, 1.04, 1.00, 0.88, 0.82, 0.98, 1.00, 0.96, 0.80,
@@ -79,10 +90,6 @@ class Health:
     noise_sigma: float = 0.40
     shock_probability: float = 0.035
     shock_depth: float = 2.2
-    #: January to December; enters usage only.
-    season: tuple[float, ...] = (
-        0.04, 0.06, 0.07, 0.05, 0.04, 0.00, -0.10, -0.14, 0.00, 0.03, 0.02, -0.08,
-    )  # fmt: skip
     #: Least health of an account that comes back.
     reactivated: float = 0.2
 
@@ -113,6 +120,11 @@ class Churn:
     early: float = 1.95
     early_months: float = 3.5
     price_sensitivity: float = 0.25
+    #: By segment: factor on the whole hazard, the knob of a user.
+    level: tuple[float, ...] = (1.0, 1.0, 1.0)
+    #: Weight of a list price that rose since, as a part of it (0.06 is 6 %), at the renewal that takes
+    #: it over.
+    price_rise: float = 4.0
     #: Odds ratio of each recent complaint (target x1.1-1.3).
     complaint_odds: float = 1.2
     highest: float = 0.75
@@ -167,13 +179,25 @@ class Expansion:
 
 
 @dataclass(frozen=True)
+class PriceChange:
+    """All list prices change by so many percent on a day."""
+
+    on: date
+    percent: int
+
+
+@dataclass(frozen=True)
 class PriceList:
     """Monthly seat prices in cents by tier; a year costs ten months."""
 
     monthly: tuple[int, ...] = (1200, 2200, 3900, 5900)
     trial_days: int = 14
-    #: (months after the start, percent): list price rises; a renewal after them takes them over.
-    rises: tuple[tuple[int, int], ...] = ((15, 6), (39, 6), (63, 6))
+    #: Months that a year costs.
+    year: int = 10
+    #: Names on the price page.
+    names: tuple[str, ...] = ("Starter", "Team", "Business", "Enterprise")
+    #: In order of time; a renewal after one takes it over.
+    changes: tuple[PriceChange, ...] = ()
     #: Part of the accounts that keep their old price.
     grandfathered: float = 0.35
 
@@ -201,6 +225,10 @@ class Usage:
     #: Part of a working day's activity on a weekend day: -60 to -80 %.
     weekend: float = 0.28
     trial: float = 1.4
+    #: January to December: a summer dip.
+    season: tuple[float, ...] = (
+        1.04, 1.06, 1.07, 1.05, 1.04, 1.00, 0.90, 0.87, 1.00, 1.03, 1.02, 0.92,
+    )  # fmt: skip
     #: Activity that is left after the customer has asked to cancel.
     leaving: float = 0.30
     highest: float = 0.92
@@ -227,8 +255,25 @@ class Support:
 
 
 @dataclass(frozen=True)
+class Outage:
+    """Days on which the product hardly works: little use, many complaints."""
+
+    start: date
+    days: int
+    #: Part of the usual activity that is left.
+    activity: float
+    #: Complaints of a day, as a multiple of the usual ones.
+    complaints: float
+
+    def covers(self, day: Array) -> Array:
+        """Which days (since 1970) lie in it."""
+        first = (self.start - date(1970, 1, 1)).days
+        return (day >= first) & (day < first + self.days)
+
+
+@dataclass(frozen=True)
 class Campaign:
-    """A yearly campaign: one promo code a year, from this day of the year on."""
+    """A campaign: one promo code a year from this day of the year on, or one in `year` alone."""
 
     name: str
     kind: str
@@ -242,6 +287,7 @@ class Campaign:
     hazard_ratio: float
     #: Whether the code runs out before its planned end.
     runs_out: bool = False
+    year: int | None = None
 
 
 #: More than 25 % off churned twice as often; every campaign keeps a random holdout. Acquisition
@@ -284,6 +330,4 @@ class Parameters:
     usage: Usage = field(default_factory=Usage)
     support: Support = field(default_factory=Support)
     promotions: Promotions = field(default_factory=Promotions)
-
-
-PARAMETERS = Parameters()
+    outages: tuple[Outage, ...] = ()

@@ -15,7 +15,6 @@ from saas_platform.company.book import Book
 from saas_platform.company.columns import Array
 from saas_platform.company.moments import DAY, NEVER
 from saas_platform.company.names import company_names, person_names
-from saas_platform.company.parameters import PARAMETERS
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import STATUS, Accounts, Subscriptions, Users
@@ -43,7 +42,7 @@ def _deactivate(book: Book, users: Users) -> Array:
 
     Returns the positions of the users deactivated. Owners stay.
     """
-    staff, dice, month = PARAMETERS.staff, book.dice, book.span.index
+    staff, dice, month = book.parameters.staff, book.dice, book.span.index
     live = np.flatnonzero(users.deactivated_at == NEVER)
     account = users.account[live]
     cut_at = book.seats_cut_at[account]

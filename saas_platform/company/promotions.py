@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from itertools import chain, islice
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow as pa
 from saas_platform.clock import Month
 from saas_platform.company.columns import Array
 from saas_platform.company.moments import DAY, HOUR, NEVER, Span, seconds
-from saas_platform.company.parameters import PARAMETERS, Campaign
+from saas_platform.company.parameters import Campaign, Promotions
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import NONE, STATUS, Redemptions, Subscriptions
@@ -35,36 +35,23 @@ class PromoCode:
     over_at: int
 
 
+#: Promo codes of a company at most: the key of a redemption has two digits for them.
+_KEYS = 99
+
+
 class Calendar:
-    """The promo codes of a company, in order of their keys (1 to 99)."""
+    """The promo codes of a company, in order of their keys."""
 
-    def __init__(self, dice: Dice, start: Month) -> None:
-        self._dice = dice
-        self._start = start
+    def __init__(self, dice: Dice, promotions: Promotions, start: Month) -> None:
+        self._codes = {
+            key: _code(dice, key, terms, year)
+            for key, (terms, year) in enumerate(_runs(promotions.campaigns, start), start=1)
+            if Month(year, terms.month) >= start
+        }
 
-    def codes(self, before: int) -> Iterator[PromoCode]:
+    def codes(self, before: int) -> list[PromoCode]:
         """Codes whose campaign starts in the company's time and before a moment."""
-        campaigns = PARAMETERS.promotions.campaigns
-        for key in range(1, 100):
-            years, position = divmod(key - 1, len(campaigns))
-            terms, year = campaigns[position], self._start.year + years
-            begin = date(year, terms.month, terms.day)
-            starts_at = seconds(Month(year, terms.month).start) + (terms.day - 1) * DAY
-            if starts_at >= before:
-                return
-            if Month.of(begin) < self._start:
-                continue
-            ends_at = starts_at + terms.length_days * DAY
-            left = 0.4 + 0.4 * float(self._dice.uniform("runs out", key))
-            over_at = starts_at + int(terms.length_days * left) * DAY + 15 * HOUR
-            yield PromoCode(
-                promo_code_id=key,
-                code=f"{terms.name.upper().replace(' ', '')}{year % 100:02d}",
-                terms=terms,
-                starts_at=starts_at,
-                ends_at=ends_at,
-                over_at=over_at if terms.runs_out else ends_at,
-            )
+        return [code for code in self._codes.values() if code.starts_at < before]
 
     def open_in(self, span: Span, kind: str) -> list[PromoCode]:
         """Codes of a kind whose campaign runs at some time of a month."""
@@ -76,11 +63,11 @@ class Calendar:
 
     def code(self, promo_code_id: int) -> PromoCode:
         """The code of a key."""
-        return next(c for c in self.codes(2**62) if c.promo_code_id == promo_code_id)
+        return self._codes[promo_code_id]
 
     def rows(self, before: int) -> Versions:
         """Every version of every promo code: as planned, and again where it ran out early."""
-        known = list(self.codes(before))
+        known = self.codes(before)
         pairs = [(c, c.starts_at, c.ends_at) for c in known]
         pairs += [(c, c.over_at, c.over_at) for c in known if c.over_at != c.ends_at]
         terms = [c.terms for c, _, _ in pairs]
@@ -106,6 +93,34 @@ class Calendar:
         )
 
 
+def _runs(campaigns: tuple[Campaign, ...], start: Month) -> Iterator[tuple[Campaign, int]]:
+    """Each campaign's years, in order of the keys: those of one year first, then year by year."""
+    once = [(terms, terms.year) for terms in campaigns if terms.year is not None]
+    yearly = [terms for terms in campaigns if terms.year is None]
+    every = ((terms, start.year + years) for years in range(_KEYS) for terms in yearly)
+    return islice(chain(once, every), _KEYS)
+
+
+def _code(dice: Dice, key: int, terms: Campaign, year: int) -> PromoCode:
+    starts_at = seconds(Month(year, terms.month).start) + (terms.day - 1) * DAY
+    ends_at = starts_at + terms.length_days * DAY
+    left = 0.4 + 0.4 * float(dice.uniform("runs out", key))
+    over_at = starts_at + int(terms.length_days * left) * DAY + 15 * HOUR
+    return PromoCode(
+        promo_code_id=key,
+        code=code_text(terms.name, year),
+        terms=terms,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        over_at=over_at if terms.runs_out else ends_at,
+    )
+
+
+def code_text(name: str, year: int) -> str:
+    """What the customer types: the campaign's name and the year, such as `AUTUMNDEAL24`."""
+    return f"{name.upper().replace(' ', '')}{year % 100:02d}"
+
+
 def _assignments(
     dice: Dice, code: PromoCode, account_ids: Array, assigned_at: Array
 ) -> Redemptions:
@@ -125,18 +140,24 @@ def _assignments(
 
 
 def offer_to_trials(
-    dice: Dice, span: Span, code: PromoCode, subs: Subscriptions, account_ids: Array
+    dice: Dice,
+    promotions: Promotions,
+    span: Span,
+    code: PromoCode,
+    subs: Subscriptions,
+    account_ids: Array,
 ) -> Redemptions:
     """Puts the month's eligible trials into an arm, and notes the offer on them.
 
-    Eligible: in trial while the campaign runs, with `least_trial_days` of it still to come.
-    `account_ids` stands beside `subs`.
+    Eligible: in trial while the campaign runs, with `least_trial_days` of it still to come, and in no
+    other campaign already. `account_ids` stands beside `subs`.
     """
     jitter = HOUR + dice.index(6 * HOUR, "offer", subs.subscription_id, code.promo_code_id)
     assigned_at = np.maximum(subs.trial_started_at, code.starts_at) + jitter
-    last = subs.trial_ends_at - PARAMETERS.promotions.least_trial_days * DAY
+    last = subs.trial_ends_at - promotions.least_trial_days * DAY
     eligible = np.flatnonzero(
         (subs.status == STATUS["trialing"])
+        & (subs.offer == NONE)
         & span.holds(assigned_at)
         & (assigned_at < np.minimum(last, code.over_at))
     )

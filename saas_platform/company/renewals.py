@@ -16,7 +16,6 @@ from saas_platform.company.columns import Array
 from saas_platform.company.fates import Fates
 from saas_platform.company.hazards import CHARGE_DELAY
 from saas_platform.company.moments import DAY, HOUR, NEVER, billing_moments
-from saas_platform.company.parameters import PARAMETERS
 from saas_platform.company.promotions import PromoCode, offer_to_customers, redeemed
 from saas_platform.company.randomness import choose
 from saas_platform.company.state import (
@@ -68,7 +67,7 @@ def pause(book: Book, subs: Subscriptions, fates: Fates) -> None:
 
 def end_pauses(book: Book, subs: Subscriptions) -> None:
     """Pauses of earlier months: resumed at a billing day, or ended after 90 days."""
-    churn, span = PARAMETERS.churn, book.span
+    churn, span = book.parameters.churn, book.span
     paused = (subs.status == STATUS["paused"]) & (subs.paused_at < span.start)
     at = billing_moments(span.index, subs.anchor_day, subs.anchor_second)
     limit = subs.paused_at + churn.pause_days * DAY
@@ -103,13 +102,14 @@ class Loyalty:
 
 def offer_loyalty(
     book: Book, subs: Subscriptions, fates: Fates, codes: list[PromoCode]
-) -> Loyalty | None:
-    """Assigns the paying accounts that are eligible for the loyalty campaign of the month.
+) -> list[Loyalty]:
+    """Assigns the paying accounts that are eligible for the loyalty campaigns that start in the month.
 
     Eligible at the start of the month: paying for at least `loyalty_tenure_months`, without trouble,
     by the month, without discount.
     """
-    promotions = PARAMETERS.promotions
+    promotions = book.parameters.promotions
+    found = []
     for code in codes:
         if code.starts_at < book.span.start:
             continue
@@ -130,16 +130,16 @@ def offer_loyalty(
         accepts[eligible] = offers.treated & book.dice.happens(
             promotions.accepted, "accepts", offers.account_id, code.promo_code_id
         )
-        return Loyalty(code, offered_at, accepts)
-    return None
+        found.append(Loyalty(code, offered_at, accepts))
+    return found
 
 
-def renew(book: Book, subs: Subscriptions, fates: Fates, loyalty: Loyalty | None) -> None:
+def renew(book: Book, subs: Subscriptions, fates: Fates, loyalties: list[Loyalty]) -> None:
     """Renewals: all that changes at one, in order, then the new period with its invoice."""
     renewing = fates.renews & ~fates.cancels & ~fates.pauses & (subs.status == STATUS["active"])
     at = fates.renewal_at
     _end_discounts(book, subs, renewing, at)
-    if loyalty is not None:
+    for loyalty in loyalties:
         _start_loyalty(book, subs, renewing, at, loyalty)
     _change_plans(book, subs, renewing, at)
     _change_prices(book, subs, renewing, at)
@@ -160,7 +160,11 @@ def _start_loyalty(
 ) -> None:
     code = loyalty.code
     index = np.flatnonzero(
-        renewing & loyalty.accepts & (at > loyalty.offered_at) & (at < code.over_at)
+        renewing
+        & loyalty.accepts
+        & (subs.discount == 0)
+        & (at > loyalty.offered_at)
+        & (at < code.over_at)
     )
     book.record(
         subs,
@@ -185,7 +189,7 @@ def _start_loyalty(
 
 def _change_plans(book: Book, subs: Subscriptions, renewing: Array, at: Array) -> None:
     """A lower tier, or the other billing interval."""
-    expansion, month = PARAMETERS.expansion, book.span.index
+    expansion, month = book.parameters.expansion, book.span.index
     drawn = book.dice.uniform("plan at renewal", subs.subscription_id, month)
     yearly, tier = is_yearly(subs.plan), tier_of(subs.plan)
     sick = np.exp(-expansion.health * book.latent.health[subs.account])
@@ -220,7 +224,7 @@ def _change_prices(book: Book, subs: Subscriptions, renewing: Array, at: Array) 
 
 def _shrink(book: Book, subs: Subscriptions, renewing: Array, at: Array) -> None:
     """Fewer seats."""
-    expansion, month, key = PARAMETERS.expansion, book.span.index, subs.subscription_id
+    expansion, month, key = book.parameters.expansion, book.span.index, subs.subscription_id
     sick = np.exp(-expansion.health * book.latent.health[subs.account])
     chance = np.where(is_yearly(subs.plan), expansion.yearly_contraction, expansion.contraction)
     least, most = expansion.shrink

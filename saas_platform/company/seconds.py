@@ -15,7 +15,6 @@ from saas_platform.company.columns import Array
 from saas_platform.company.entries import activate, new_subscriptions
 from saas_platform.company.fates import Fates
 from saas_platform.company.moments import HOUR, NEVER, billing_moments
-from saas_platform.company.parameters import PARAMETERS
 from saas_platform.company.renewals import start_period
 from saas_platform.company.state import CANCELLATION, NONE, REASON, STATUS, Subscriptions
 
@@ -37,7 +36,7 @@ def carry_seconds(book: Book, subs: Subscriptions) -> None:
     with_first = ended[subs.account]
     reaches = live & ((with_first == NEVER) | (with_first > at))
     leaves = reaches & dice.happens(
-        PARAMETERS.expansion.second_end, "second ends", subs.subscription_id, span.index
+        book.parameters.expansion.second_end, "second ends", subs.subscription_id, span.index
     )
     index = np.flatnonzero(leaves)
     opened = np.maximum(span.start, subs.updated_at[index] + HOUR)
@@ -83,7 +82,7 @@ def begin_seconds(
     book: Book, subs: Subscriptions, fates: Fates, has_second: Array
 ) -> Subscriptions:
     """New second subscriptions, on the billing day of a first one that was paid without trouble."""
-    expansion, span = PARAMETERS.expansion, book.span
+    expansion, span = book.parameters.expansion, book.span
     chance = np.array(expansion.second)[book.accounts.segment[subs.account]]
     chance = chance * np.exp(expansion.health * book.latent.health[subs.account])
     at = billing_moments(span.index, subs.anchor_day, subs.anchor_second)

@@ -23,7 +23,7 @@ from saas_platform.company.dunning import settle_failures
 from saas_platform.company.fates import draw_fates
 from saas_platform.company.hazards import Odds, mrr_cents, odds_of, remaining_cents
 from saas_platform.company.moments import Span
-from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.parameters import Parameters
 from saas_platform.company.promotions import Calendar, offer_to_trials
 from saas_platform.company.randomness import Dice
 from saas_platform.company.state import (
@@ -66,13 +66,14 @@ class MonthRecord:
 class Skeleton:
     """State at the start of `month`; `advance` steps over that month."""
 
-    def __init__(self, seed: int, accounts: int, start: Month) -> None:
+    def __init__(self, seed: int, accounts: int, start: Month, parameters: Parameters) -> None:
         self.month = start
         self._start = start
         self._size = accounts
+        self._parameters = parameters
         self._dice = Dice(seed)
-        self._catalogue = Catalogue(start)
-        self._calendar = Calendar(self._dice, start)
+        self._catalogue = Catalogue(parameters.prices, start)
+        self._calendar = Calendar(self._dice, parameters.promotions, start)
         self._accounts = Accounts.empty()
         self._latent = Latent.empty()
         self._subs = Subscriptions.empty()
@@ -82,17 +83,26 @@ class Skeleton:
         """Steps over the month and returns its record."""
         span = Span.of(self.month)
         newcomers = self._sign_up(span)
-        book = Book(self._dice, span, self._catalogue, self._accounts, self._latent)
+        dice, parameters = self._dice, self._parameters
+        book = Book(dice, parameters, span, self._catalogue, self._accounts, self._latent)
         has_second = self._has_second()
         odds = odds_of(
-            self._subs, self._accounts, self._latent, has_second[self._subs.account], span
+            parameters,
+            self._catalogue,
+            self._subs,
+            self._accounts,
+            self._latent,
+            has_second[self._subs.account],
+            span,
         )
         hazards = self._hazards(odds)
-        fates = draw_fates(self._dice, span, self._subs, odds)
+        fates = draw_fates(dice, parameters.dunning, span, self._subs, odds)
 
         olds = self._subs
         wishes = expansion.draw_wishes(book, olds, fates)
-        loyalty = renewals.offer_loyalty(book, olds, fates, self._calendar.open_in(span, "loyalty"))
+        loyalties = renewals.offer_loyalty(
+            book, olds, fates, self._calendar.open_in(span, "loyalty")
+        )
         settle_failures(book, olds)
         news = entries.sign_up(book, newcomers)
         for subs in (olds, news):
@@ -100,7 +110,8 @@ class Skeleton:
             book.is_trial[trial] = True
             for code in self._calendar.open_in(span, "acquisition"):
                 ids = self._accounts.account_id[subs.account]
-                book.redemptions.append(offer_to_trials(self._dice, span, code, subs, ids))
+                offers = offer_to_trials(dice, parameters.promotions, span, code, subs, ids)
+                book.redemptions.append(offers)
             entries.end_trials(book, subs, self._calendar)
 
         before = fates.renews & (wishes.at < fates.renewal_at)
@@ -108,7 +119,7 @@ class Skeleton:
         renewals.end_pauses(book, olds)
         renewals.cancel_at_period_end(book, olds, fates)
         renewals.pause(book, olds, fates)
-        renewals.renew(book, olds, fates, loyalty)
+        renewals.renew(book, olds, fates, loyalties)
         expansion.expand(book, olds, wishes.among(~before))
         settle_failures(book, olds)
         seconds.carry_seconds(book, olds)
@@ -154,10 +165,11 @@ class Skeleton:
 
     def _sign_up(self, span: Span) -> Array:
         """Adds the month's new accounts; returns their rows."""
-        count = signups(self._size, self._start, span.month)
-        new = accounts_of(self._dice, span, count)
+        parameters = self._parameters
+        count = signups(parameters.growth, self._size, self._start, span.month)
+        new = accounts_of(self._dice, parameters, span, count)
         known = len(self._accounts)
-        spread = PARAMETERS.health.entry_sigma * self._dice.normal("entry health", new.account_id)
+        spread = parameters.health.entry_sigma * self._dice.normal("entry health", new.account_id)
         latent = Latent.build(
             count,
             health=np.round(new.fit + spread, 6),
@@ -185,7 +197,7 @@ class Skeleton:
         paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
         index = np.flatnonzero(paying & ~subs.second)
         account = subs.account[index]
-        remaining = remaining_cents(subs, odds, self._accounts, self._latent)
+        remaining = remaining_cents(self._parameters, subs, odds, self._accounts, self._latent)
         value = np.bincount(subs.account, remaining, minlength=len(self._accounts))
         return Hazards.build(
             len(index),
@@ -201,7 +213,7 @@ class Skeleton:
 
     def _next_health(self, span: Span) -> Array:
         """AR(1) around the account's fit, with rare shocks."""
-        health, dice, ids = PARAMETERS.health, self._dice, self._accounts.account_id
+        health, dice, ids = self._parameters.health, self._dice, self._accounts.account_id
         fit = self._accounts.fit
         kept = health.persistence * (self._latent.health - fit)
         noise = health.noise_sigma * dice.normal("health", ids, span.index)

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from saas_platform.company.book import Book
 from saas_platform.company.columns import Array
-from saas_platform.company.moments import DAY, HOUR, NEVER
-from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.moments import DAY, HOUR, NEVER, Span
+from saas_platform.company.parameters import Outage, Parameters
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import NONE, TICKET, Tickets, Users
@@ -40,9 +40,18 @@ _SUBJECTS = (
 )  # fmt: skip
 
 
+def _outcry(outages: tuple[Outage, ...], span: Span) -> float:
+    """Complaints of a month as a multiple of the usual ones, by the days that the product was down."""
+    day = span.start // DAY + np.arange(span.days)
+    level = np.ones(span.days)
+    for outage in outages:
+        level[outage.covers(day)] *= outage.complaints
+    return float(level.mean())
+
+
 def draw_counts(book: Book) -> tuple[Array, Array]:
     """Number of other tickets and of complaints of each account in the month."""
-    support, dice, accounts = PARAMETERS.support, book.dice, book.accounts
+    support, dice, accounts = book.parameters.support, book.dice, book.accounts
     length = np.maximum(book.access_until - book.access_from, 0)
     share = np.where(book.access_from == NEVER, 0.0, length / (book.span.end - book.span.start))
     # Nobody writes in a window of hours.
@@ -50,10 +59,11 @@ def draw_counts(book: Book) -> tuple[Array, Array]:
     sick = np.exp(-support.health * book.latent.health)
     size = np.where(book.seats_paid > 0, book.seats_paid, accounts.trial_users)
     ids, month = accounts.account_id, book.span.index
+    rate = support.complaints * _outcry(book.parameters.outages, book.span)
     usual = share * sick * (support.base + support.by_root_seats * np.sqrt(size))
     return (
         dice.poisson(usual, "tickets", ids, month),
-        dice.poisson(share * sick * support.complaints, "complaints", ids, month),
+        dice.poisson(share * sick * rate, "complaints", ids, month),
     )
 
 
@@ -69,7 +79,7 @@ def open_tickets(book: Book, users: Users, others: Array, complaints: Array) -> 
     other = _OTHER_CATEGORIES[
         choose(
             dice.uniform("category", ids, span.index, number),
-            np.array(PARAMETERS.support.category),
+            np.array(book.parameters.support.category),
         )
     ]
     category = np.where(number < complaints[account], TICKET["complaint"], other)
@@ -85,7 +95,7 @@ def open_tickets(book: Book, users: Users, others: Array, complaints: Array) -> 
         (users.deactivated_at[asked] == NEVER) | (users.deactivated_at[asked] > opened)
     )
     responded = opened + 300 + dice.index(20 * HOUR, "responded", key)
-    longest = (PARAMETERS.support.longest_days - 1) * DAY - HOUR
+    longest = (book.parameters.support.longest_days - 1) * DAY - HOUR
     slow = np.round(dice.uniform("resolved", key) ** 3, 9)
     return Tickets.build(
         len(key),
@@ -99,7 +109,7 @@ def open_tickets(book: Book, users: Users, others: Array, complaints: Array) -> 
     )
 
 
-def ticket_rows(dice: Dice, tickets: Tickets) -> Versions:
+def ticket_rows(dice: Dice, parameters: Parameters, tickets: Tickets) -> Versions:
     """Versions of `support_tickets`: opened, answered, resolved."""
     size = len(tickets)
     row = np.tile(np.arange(size), 3)
@@ -107,7 +117,7 @@ def ticket_rows(dice: Dice, tickets: Tickets) -> Versions:
     key, category = tickets.ticket_id[row], tickets.category[row]
     is_complaint = (category == TICKET["complaint"]).astype(np.int64)
     mark = 1 + choose(dice.uniform("mark", key), _MARKS[is_complaint])
-    marked = (stage == 2) & dice.happens(PARAMETERS.support.satisfaction_given, "marked", key)
+    marked = (stage == 2) & dice.happens(parameters.support.satisfaction_given, "marked", key)
     subject = category * 3 + dice.index(3, "subject", key)
     moments = np.stack([tickets.opened_at, tickets.responded_at, tickets.resolved_at])
     return Versions(

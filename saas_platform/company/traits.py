@@ -10,7 +10,7 @@ import numpy as np
 from saas_platform.clock import Month
 from saas_platform.company.columns import Array
 from saas_platform.company.moments import DAY, HOUR, Span
-from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.parameters import Growth, Parameters
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.state import ENTRY, METHOD, Accounts
 from saas_platform.schema import vocabulary as v
@@ -20,34 +20,46 @@ _HOME_LANGUAGE = ("en", "en", "de", "fr", "nl", "es", "sv", "en", "en", "pt", "e
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _weight(start: Month, month: Month) -> float:
-    growth = PARAMETERS.growth
-    rise = (1.0 + growth.monthly) ** (month.index - start.index)
+def _weight(growth: Growth, start: Month, month: Month) -> float:
+    rise = (1.0 + growth.usual) ** (month.index - start.index)
     return rise * growth.season[month.number - 1]
 
 
-def signups(accounts: int, start: Month, month: Month) -> int:
-    """Accounts that sign up in a month; never fewer for more `accounts`.
+def signups(growth: Growth, accounts: int, start: Month, month: Month) -> int:
+    """Accounts that sign up in a month; never fewer for more `accounts` or more growth."""
+    offset = month.index - start.index
+    if offset < 0:
+        return 0
+    if growth.given:
+        if offset < len(growth.given):
+            return growth.given[offset]
+        last = start.plus(len(growth.given) - 1)
+        season = growth.season[month.number - 1] / growth.season[last.number - 1]
+        rise = (1.0 + growth.monthly) ** (month.index - last.index)
+        return int(round(growth.given[-1] * rise * season, 9) + 0.5)
+    bend = ((1.0 + growth.monthly) / (1.0 + growth.usual)) ** offset
+    return int(round(_usual_signups(growth, accounts, start, month) * bend, 9) + 0.5)
+
+
+def _usual_signups(growth: Growth, accounts: int, start: Month, month: Month) -> int:
+    """Signups at the usual growth.
 
     Within the window, account j falls into the month that the j-th point of the golden-ratio
     sequence hits, so that the months sum to `accounts` and one account more only adds one.
     """
-    window = [start.plus(k) for k in range(PARAMETERS.growth.window_months)]
-    weights = np.array([_weight(start, m) for m in window])
+    window = [start.plus(k) for k in range(growth.window_months)]
+    weights = np.array([_weight(growth, start, m) for m in window])
     offset = month.index - start.index
-    if offset < 0:
-        return 0
     if offset >= len(window):
-        return int(accounts * round(_weight(start, month) / weights.sum(), 9) + 0.5)
+        return int(accounts * round(_weight(growth, start, month) / weights.sum(), 9) + 0.5)
     bounds = np.append(np.round(np.cumsum(weights / weights.sum())[:-1], 9), 1.0)
     points = (np.arange(1, accounts + 1, dtype=np.uint64) * _GOLDEN >> np.uint64(11)) * 2.0**-53
     lower = bounds[offset - 1] if offset else 0.0
     return int(np.count_nonzero((points >= lower) & (points < bounds[offset])))
 
 
-def opening_moments(dice: Dice, ids: Array, span: Span) -> Array:
+def opening_moments(dice: Dice, growth: Growth, ids: Array, span: Span) -> Array:
     """When accounts of a month open or come back: fewer on weekends, within the opening hours."""
-    growth = PARAMETERS.growth
     first_weekday = (span.start // DAY + 3) % 7
     weekday = (first_weekday + np.arange(span.days)) % 7
     day = choose(
@@ -62,9 +74,9 @@ def _log_normal(dice: Dice, ids: Array, stream: str, median: Array, sigma: Array
     return np.round(median * np.exp(sigma * dice.normal(stream, ids)), 6)
 
 
-def accounts_of(dice: Dice, span: Span, count: int) -> Accounts:
+def accounts_of(dice: Dice, parameters: Parameters, span: Span, count: int) -> Accounts:
     """The accounts that sign up in a month, each drawn from its identity alone."""
-    mix, staff = PARAMETERS.mix, PARAMETERS.staff
+    mix, staff = parameters.mix, parameters.staff
     month = span.month
     ids = (month.year % 100 * 100 + month.number) * 1_000_000 + np.arange(1, count + 1)
     segment = choose(dice.uniform("segment", ids), np.array(mix.segment))
@@ -85,7 +97,7 @@ def accounts_of(dice: Dice, span: Span, count: int) -> Accounts:
         count,
         account_id=ids,
         signup_month=month.index,
-        signed_up_at=opening_moments(dice, ids, span),
+        signed_up_at=opening_moments(dice, parameters.growth, ids, span),
         segment=segment,
         industry=choose(dice.uniform("industry", ids), np.array(mix.industry)),
         country=country,
@@ -100,11 +112,11 @@ def accounts_of(dice: Dice, span: Span, count: int) -> Accounts:
         negotiated_percent=dice.index(
             np.array(mix.negotiated_percent)[segment] + 1, "negotiated", ids
         ),
-        grandfathered=dice.happens(PARAMETERS.prices.grandfathered, "grandfathered", ids),
+        grandfathered=dice.happens(parameters.prices.grandfathered, "grandfathered", ids),
         price_sensitivity=dice.normal("price sensitivity", ids),
         payment_risk=np.round(np.exp(0.5 * dice.normal("payment risk", ids) - 0.125), 6),
         adoption=staff.adoption[0]
         + (staff.adoption[1] - staff.adoption[0]) * dice.uniform("adoption", ids),
         trial_users=np.minimum(1 + dice.index(staff.trial_users, "trial users", ids), seats),
-        fit=np.round(PARAMETERS.health.fit_sigma * dice.normal("fit", ids), 6),
+        fit=np.round(parameters.health.fit_sigma * dice.normal("fit", ids), 6),
     )

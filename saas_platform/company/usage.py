@@ -12,7 +12,7 @@ import pyarrow as pa
 from saas_platform.company.catalogue import FEATURES, Catalogue
 from saas_platform.company.columns import Array
 from saas_platform.company.moments import DAY, HOUR, NEVER, Span
-from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.parameters import Outage, Parameters
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import choices, table_of
 from saas_platform.company.state import NONE, Accounts, Presence, Users
@@ -27,18 +27,20 @@ _EVENTS_IN_ACCOUNT_MONTH = 10**5
 _CHUNK = 50_000
 
 
-def _active_days(dice: Dice, span: Span, users: Users, presence: Presence) -> tuple[Array, Array]:
+def _active_days(
+    dice: Dice, parameters: Parameters, span: Span, users: Users, presence: Presence
+) -> tuple[Array, Array]:
     """Positions of users and days of the month (from 0) on which they are active."""
-    usage, account = PARAMETERS.usage, users.account
+    usage, account = parameters.usage, users.account
     day = np.arange(span.days)
     weekday = (span.start // DAY + 3 + day) % 7
-    season = PARAMETERS.health.season[span.month.number - 1]
+    season = usage.season[span.month.number - 1]
     taste = np.exp(usage.user_sigma * dice.normal("taste", users.user_id))
     own = usage.daily * taste * np.where(presence.is_trial[account], usage.trial, 1.0)
     before, after = presence.health_before[account], presence.health_after[account]
     health = before[:, None] + (after - before)[:, None] * (day / span.days)
-    level = np.exp(usage.health * health + season) * own[:, None]
-    level *= np.where(weekday >= 5, usage.weekend, 1.0)
+    level = np.exp(usage.health * health) * (season * own)[:, None]
+    level *= np.where(weekday >= 5, usage.weekend, 1.0) * up_time(parameters.outages, span)
     leaving = presence.leaving_from[account][:, None]
     level *= np.where((leaving != NEVER) & (span.start + day * DAY >= leaving), usage.leaving, 1.0)
     chance = np.round(np.minimum(level, usage.highest), 6)
@@ -47,12 +49,26 @@ def _active_days(dice: Dice, span: Span, users: Users, presence: Presence) -> tu
     return position, active_day
 
 
+def up_time(outages: tuple[Outage, ...], span: Span) -> Array:
+    """Part of the usual activity that the product allows on each day of the month."""
+    day = span.start // DAY + np.arange(span.days)
+    level = np.ones(span.days)
+    for outage in outages:
+        level[outage.covers(day)] *= outage.activity
+    return level
+
+
 def _sessions(
-    dice: Dice, span: Span, users: Users, presence: Presence, accounts: Accounts
+    dice: Dice,
+    parameters: Parameters,
+    span: Span,
+    users: Users,
+    presence: Presence,
+    accounts: Accounts,
 ) -> tuple[Array, Array, Array]:
     """All actions before access is checked: positions of users, moments, ordinals in the session."""
-    usage = PARAMETERS.usage
-    position, day = _active_days(dice, span, users, presence)
+    usage = parameters.usage
+    position, day = _active_days(dice, parameters, span, users, presence)
     user_id, date = users.user_id[position], span.start // DAY + day
     early, late = usage.hours
     local = early * HOUR + dice.index(int((late - early) * HOUR), "hour", user_id, date)
@@ -68,6 +84,7 @@ def _sessions(
 
 def usage_table(
     dice: Dice,
+    parameters: Parameters,
     span: Span,
     cutoff: int,
     catalogue: Catalogue,
@@ -85,7 +102,9 @@ def usage_table(
     relevant = np.flatnonzero(has_access & ~gone)
     for begin in range(0, len(relevant), _CHUNK):
         chunk = relevant[begin : begin + _CHUNK]
-        position, moment, ordinal = _sessions(dice, span, users.take(chunk), presence, accounts)
+        position, moment, ordinal = _sessions(
+            dice, parameters, span, users.take(chunk), presence, accounts
+        )
         who = chunk[position]
         account = users.account[who]
         last = np.where(users.deactivated_at[who] == NEVER, span.end, users.deactivated_at[who])
@@ -115,7 +134,7 @@ def usage_table(
     yymm = span.month.year % 100 * 100 + span.month.number
     event_id = (yymm * _ACCOUNT_IDS + account_id) * _EVENTS_IN_ACCOUNT_MONTH + sequence
 
-    feature = _features(dice, catalogue, users.user_id[who], moment)
+    feature = _features(dice, catalogue, span, users.user_id[who], moment)
     is_login = ordinal == 0
     shown = moment < cutoff
     return table_of(
@@ -131,9 +150,9 @@ def usage_table(
     )
 
 
-def _features(dice: Dice, catalogue: Catalogue, user_id: Array, moment: Array) -> Array:
-    """Feature of each action, by weight; one not yet released gives way to the first."""
+def _features(dice: Dice, catalogue: Catalogue, span: Span, user_id: Array, moment: Array) -> Array:
+    """Feature of each action, by weight among those released; releases are at the start of a month."""
     weights = np.array([feature.weight for feature in FEATURES])
+    weights = np.where(catalogue.released_at <= span.start, weights, 0.0)
     bounds = np.round(np.cumsum(weights) / weights.sum(), 9)[:-1]
-    drawn = np.searchsorted(bounds, dice.uniform("feature", user_id, moment), side="right")
-    return np.where(catalogue.released_at[drawn] <= moment, drawn, 0) + 1
+    return np.searchsorted(bounds, dice.uniform("feature", user_id, moment), side="right") + 1

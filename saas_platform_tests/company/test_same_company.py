@@ -122,7 +122,7 @@ def _of_accounts(batch: Batch, ids: pa.Array) -> dict[str, pa.Table]:
 
 
 def test_more_accounts_leave_the_rows_of_the_others(small: list[Batch]) -> None:
-    larger = batches_of(CompanyConfig(SMALL.seed, 371, START), count=12)
+    larger = batches_of(CompanyConfig(seed=SMALL.seed, accounts=371, start=START), count=12)
     ids = pa.concat_tables([batch.rows["accounts"] for batch in small])["account_id"]
     for one, other in zip(small, larger, strict=False):
         kept = _of_accounts(other, ids)
@@ -132,7 +132,7 @@ def test_more_accounts_leave_the_rows_of_the_others(small: list[Batch]) -> None:
 
 
 def test_another_seed_makes_another_company(small: list[Batch]) -> None:
-    other = Company(CompanyConfig(8, SMALL.accounts, START)).batch(START, AS_OF)
+    other = Company(CompanyConfig(seed=8, accounts=SMALL.accounts, start=START)).batch(START, AS_OF)
     assert not other.rows["accounts"].equals(small[0].rows["accounts"])
 
 

@@ -52,7 +52,7 @@ def _apply(connection: sa.Connection, batch: Batch) -> None:
         SMALL,
         CompanyConfig(seed=11, accounts=150, start=Month(2022, 8)),
         CompanyConfig(seed=3, accounts=2, start=START),
-        CompanyConfig(seed=0, accounts=0, start=START),
+        CompanyConfig(seed=0, accounts=1, start=START),
     ],
     ids=str,
 )

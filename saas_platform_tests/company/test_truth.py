@@ -9,9 +9,9 @@ import pytest
 
 from saas_platform.clock import Month
 from saas_platform.company import Company
+from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.hazards import odds_of
 from saas_platform.company.moments import Span
-from saas_platform.company.parameters import PARAMETERS
 from saas_platform.company.skeleton import Skeleton
 from saas_platform.company.truth import ACCOUNT_MONTHS_SCHEMA, CAMPAIGNS_SCHEMA
 from saas_platform_tests.company.measures import World
@@ -79,29 +79,30 @@ def test_campaigns_have_their_true_effects() -> None:
 
 
 def test_a_complaint_raises_the_odds_of_churn_and_a_deep_code_the_hazard() -> None:
-    skeleton = Skeleton(SMALL.seed, 2000, START)
+    skeleton = Skeleton(SMALL.seed, 2000, START, SMALL.parameters)
     while skeleton.month < Month(2024, 9):
         skeleton.advance()
     subs, accounts, latent = skeleton._subs, skeleton._accounts, skeleton._latent
+    parameters, catalogue = SMALL.parameters, Catalogue(SMALL.parameters.prices, START)
     none = np.zeros(len(subs), np.bool_)
     span = Span.of(skeleton.month)
 
     def voluntary() -> np.ndarray:
-        return odds_of(subs, accounts, latent, none, span).voluntary
+        return odds_of(parameters, catalogue, subs, accounts, latent, none, span).voluntary
 
     latent.complaints[:] = 0.0
     before = voluntary()
     latent.complaints[:] = 1.0
     after = voluntary()
-    inside = (before > 0.01) & (after < PARAMETERS.churn.highest) & (subs.hazard_ratio == 1.0)
+    inside = (before > 0.01) & (after < parameters.churn.highest) & (subs.hazard_ratio == 1.0)
     assert inside.sum() > 20
     odds = (after / (1 - after))[inside] / (before / (1 - before))[inside]
-    assert np.allclose(odds, PARAMETERS.churn.complaint_odds, rtol=1e-4)
-    assert 1.1 <= PARAMETERS.churn.complaint_odds <= 1.3
+    assert np.allclose(odds, parameters.churn.complaint_odds, rtol=1e-4)
+    assert 1.1 <= parameters.churn.complaint_odds <= 1.3
 
     subs.hazard_ratio[:] = 1.0
     plain = voluntary()
     subs.hazard_ratio[:] = 1.75
     deep = voluntary()
-    inside = (plain > 0.001) & (deep < PARAMETERS.churn.highest)
+    inside = (plain > 0.001) & (deep < parameters.churn.highest)
     assert np.allclose(deep[inside] / plain[inside], 1.75, rtol=1e-4)
