@@ -42,6 +42,8 @@ from saas_platform.errors import PlatformError
 #: Raised whenever the same config gives other rows.
 COMPANY_VERSION = 2
 
+_USUAL = Parameters()
+_TIERS = tuple(zip(_USUAL.prices.names, _USUAL.prices.monthly, strict=True))
 #: (months after the start, percent): the list prices of a company that says nothing of its own.
 _USUAL_RISES = ((15, 6), (39, 6), (63, 6))
 _Part = Annotated[float, Field(ge=0, le=1)]
@@ -60,7 +62,10 @@ class GrowthKnobs(_Knobs):
     """Signups over time."""
 
     monthly: float = Field(
-        0.004, ge=-0.2, le=0.5, description="Growth of signups from month to month; 0.01 is 1 %"
+        _USUAL.growth.usual,
+        ge=-0.2,
+        le=0.5,
+        description="Growth of signups from month to month; 0.01 is 1 %",
     )
     signups: tuple[Annotated[int, Field(ge=1, le=999_999)], ...] = Field(
         (),
@@ -69,7 +74,10 @@ class GrowthKnobs(_Knobs):
         " from the last",
     )
     weekend: float = Field(
-        0.35, ge=0.01, le=2, description="Signups of a weekend day, as a part of a working day's"
+        _USUAL.growth.weekend,
+        ge=0.01,
+        le=2,
+        description="Signups of a weekend day, as a part of a working day's",
     )
 
 
@@ -88,9 +96,9 @@ class BySegment(_Knobs):
 class SegmentShares(BySegment):
     """Parts of the signups; they are taken as weights."""
 
-    smb: float = Field(0.76, ge=0, le=1)
-    mid_market: float = Field(0.18, ge=0, le=1)
-    enterprise: float = Field(0.06, ge=0, le=1)
+    smb: float = Field(_USUAL.mix.segment[0], ge=0, le=1)
+    mid_market: float = Field(_USUAL.mix.segment[1], ge=0, le=1)
+    enterprise: float = Field(_USUAL.mix.segment[2], ge=0, le=1)
 
     @model_validator(mode="after")
     def _some(self) -> SegmentShares:
@@ -110,9 +118,9 @@ class ChurnLevel(BySegment):
 class AnnualShares(BySegment):
     """Part of the accounts that take an annual plan."""
 
-    smb: float = Field(0.29, ge=0, le=1)
-    mid_market: float = Field(0.40, ge=0, le=1)
-    enterprise: float = Field(0.52, ge=0, le=1)
+    smb: float = Field(_USUAL.mix.annual[0], ge=0, le=1)
+    mid_market: float = Field(_USUAL.mix.annual[1], ge=0, le=1)
+    enterprise: float = Field(_USUAL.mix.annual[2], ge=0, le=1)
 
 
 class PlanKnobs(_Knobs):
@@ -124,15 +132,22 @@ class PlanKnobs(_Knobs):
     )
 
 
+def _plan(tier: int) -> PlanKnobs:
+    name, price = _TIERS[tier]
+    return PlanKnobs(name=name, monthly_price_cents=price)
+
+
 class CatalogueKnobs(_Knobs):
     """What is sold."""
 
-    trial_days: int = Field(14, ge=3, le=60, description="Days of free trial")
-    year_costs_months: int = Field(10, ge=1, le=12, description="Months that a year costs")
-    starter: PlanKnobs = PlanKnobs(name="Starter", monthly_price_cents=1200)
-    team: PlanKnobs = PlanKnobs(name="Team", monthly_price_cents=2200)
-    business: PlanKnobs = PlanKnobs(name="Business", monthly_price_cents=3900)
-    enterprise: PlanKnobs = PlanKnobs(name="Enterprise", monthly_price_cents=5900)
+    trial_days: int = Field(_USUAL.prices.trial_days, ge=3, le=60, description="Days of free trial")
+    year_costs_months: int = Field(
+        _USUAL.prices.year, ge=1, le=12, description="Months that a year costs"
+    )
+    starter: PlanKnobs = _plan(0)
+    team: PlanKnobs = _plan(1)
+    business: PlanKnobs = _plan(2)
+    enterprise: PlanKnobs = _plan(3)
     annual: AnnualShares = AnnualShares()
 
     @property
@@ -150,13 +165,13 @@ class SeasonKnobs(_Knobs):
     """January to December, as multiples of an average month."""
 
     signups: tuple[_Weight, ...] = Field(
-        (1.14, 1.10, 1.12, 1.06, 1.04, 1.00, 0.88, 0.82, 0.98, 1.00, 0.96, 0.80),
+        _USUAL.growth.season,
         min_length=12,
         max_length=12,
         description="Signups",
     )
     usage: tuple[_Weight, ...] = Field(
-        (1.04, 1.06, 1.07, 1.05, 1.04, 1.00, 0.90, 0.87, 1.00, 1.03, 1.02, 0.92),
+        _USUAL.usage.season,
         min_length=12,
         max_length=12,
         description="Activity of the users",
@@ -170,7 +185,10 @@ class UsageKnobs(_Knobs):
         1.0, gt=0, le=5, description="Factor on the days on which users are active"
     )
     actions: float = Field(
-        1.8, ge=0, le=6, description="Features used in a session beyond the first, on average"
+        _USUAL.usage.features,
+        ge=0,
+        le=6,
+        description="Features used in a session beyond the first, on average",
     )
 
 
@@ -296,7 +314,7 @@ class CompanyConfig(_Knobs):
     @cached_property
     def parameters(self) -> Parameters:
         """All numbers that shape this company."""
-        usual = Parameters()
+        usual = _USUAL
         changes = self.price_changes
         if changes is None:
             prices = tuple(

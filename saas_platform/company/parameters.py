@@ -42,7 +42,7 @@ class Growth:
 class Mix:
     """What kinds of accounts sign up."""
 
-    segment: tuple[float, ...] = (0.76, 0.18, 0.06)
+    segment: tuple[float, ...] = (0.73, 0.18, 0.09)
     industry: tuple[float, ...] = (0.22, 0.10, 0.09, 0.12, 0.10, 0.07, 0.09, 0.07, 0.11, 0.03)
     country: tuple[float, ...] = (
         0.36, 0.12, 0.11, 0.08, 0.06, 0.05, 0.04, 0.06, 0.04, 0.03, 0.03, 0.02,
@@ -57,8 +57,8 @@ class Mix:
     )
     #: Seats first bought: median and sigma of a log-normal, by segment; the largest is capped so
     #: that the ordinals of an account's users stay below 1000.
-    seats_median: tuple[float, ...] = (3.7, 11.6, 30.0)
-    seats_sigma: tuple[float, ...] = (0.62, 0.60, 0.60)
+    seats_median: tuple[float, ...] = (3.6, 11.6, 27.0)
+    seats_sigma: tuple[float, ...] = (0.60, 0.54, 0.48)
     seats_cap: int = 260
     #: Tier by segment.
     tier: tuple[tuple[float, ...], ...] = (
@@ -88,7 +88,7 @@ class Health:
     entry_sigma: float = 0.50
     persistence: float = 0.70
     noise_sigma: float = 0.40
-    shock_probability: float = 0.035
+    shock_probability: float = 0.028
     shock_depth: float = 2.2
     #: Least health of an account that comes back.
     reactivated: float = 0.2
@@ -110,15 +110,15 @@ class Churn:
     """Voluntary hazard at a renewal: logistic in the causes, times the promo's ratio."""
 
     #: By segment: base probability at a monthly renewal of a settled account of health 0.
-    monthly: tuple[float, ...] = (0.0046, 0.0021, 0.0008)
+    monthly: tuple[float, ...] = (0.0035, 0.0017, 0.00044)
     #: By segment: at an annual renewal, which answers for a whole year.
-    yearly: tuple[float, ...] = (0.15, 0.06, 0.016)
+    yearly: tuple[float, ...] = (0.105, 0.042, 0.012)
     health: float = 1.65
     #: Weight of the log of seats over the segment's median: who has rolled it out, stays.
-    size: float = 0.30
+    size: float = 0.60
     #: A new account is still finding out whether the product fits: added on the first month, fading.
-    early: float = 1.95
-    early_months: float = 3.5
+    early: float = 2.6
+    early_months: float = 3.2
     price_sensitivity: float = 0.25
     #: By segment: factor on the whole hazard, the knob of a user.
     level: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -141,7 +141,7 @@ class Dunning:
     #: First charge of an invoice fails, by method; with retries 5-14 % of charges (Recurly).
     failure: tuple[float, ...] = (0.0300, 0.015, 0.0)
     #: Larger companies keep their payment data in order.
-    by_segment: tuple[float, ...] = (1.0, 0.75, 0.50)
+    by_segment: tuple[float, ...] = (1.0, 0.65, 0.35)
     #: Annual charges are larger and the card on file older.
     yearly_factor: float = 2.0
     #: Retries, in days after the first charge; three weeks in all, below the 30 days of METRICS.md.
@@ -159,22 +159,22 @@ class Dunning:
 class Expansion:
     """Monthly odds of buying more or less."""
 
-    seats: tuple[float, ...] = (0.021, 0.026, 0.026)
+    seats: tuple[float, ...] = (0.0150, 0.0155, 0.0155)
     #: Land and expand: a new account grows faster; added on the first month, fading.
-    early: float = 11.0
+    early: float = 18.0
     early_months: float = 4.0
     growth: tuple[float, float] = (0.08, 0.30)
     upgrade: float = 0.007
     health: float = 0.45
-    contraction: float = 0.0045
-    yearly_contraction: float = 0.035
+    contraction: float = 0.0028
+    yearly_contraction: float = 0.025
     shrink: tuple[float, float] = (0.10, 0.30)
-    downgrade: float = 0.003
+    downgrade: float = 0.002
     to_yearly: float = 0.006
     to_monthly: float = 0.06
     second: tuple[float, ...] = (0.001, 0.004, 0.008)
     second_end: float = 0.02
-    reactivation: float = 0.034
+    reactivation: float = 0.042
     reactivation_months: int = 12
 
 
@@ -230,7 +230,7 @@ class Usage:
         1.04, 1.06, 1.07, 1.05, 1.04, 1.00, 0.90, 0.87, 1.00, 1.03, 1.02, 0.92,
     )  # fmt: skip
     #: Activity that is left after the customer has asked to cancel.
-    leaving: float = 0.30
+    leaving: float = 0.22
     highest: float = 0.92
     #: Feature uses of a session: 1 plus a Poisson count of this mean.
     features: float = 1.8

@@ -5,15 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from saas_platform.company import Batch, Company
+from saas_platform.company import Batch
 from saas_platform_tests.company.measures import World
 from saas_platform_tests.company.world import (
-    AS_OF,
     DEFAULT,
     SMALL,
     batches_of,
     end_state,
-    months,
+    world_of,
 )
 
 
@@ -32,9 +31,7 @@ def default_batches() -> list[Batch]:
 @pytest.fixture(scope="session")
 def default_world(default_batches: list[Batch]) -> World:
     """End state and truth of the default company."""
-    truth = Company(DEFAULT).truth(AS_OF)["account_months"].to_pandas()
-    truth["month"] = [month.year * 12 + month.month - 1 for month in truth["month"]]
-    return World(end_state(default_batches), truth, months())
+    return world_of(DEFAULT, default_batches)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """What REALISM.md asks of a company, measured on its rows (and, where named, its truth).
 
-Holds: the measures, each a plain number. Does not hold: the targets (test_realism.py).
+Holds: the measures, each a plain number. Does not hold: the targets (realism.py).
 """
 
 from __future__ import annotations
@@ -15,6 +15,24 @@ from saas_platform.clock import Month
 
 Frames = dict[str, pd.DataFrame]
 _PAYING = ("active", "past_due")
+#: A discount above this is deep (REALISM.md).
+_DEEP_PERCENT = 25
+#: Child moment >= parent moment, over each foreign key: child, its moment, parent, its moment.
+CAUSES = (
+    ("users", "created_at", "accounts", "signed_up_at"),
+    ("subscriptions", "created_at", "accounts", "signed_up_at"),
+    ("subscription_changes", "effective_at", "subscriptions", "created_at"),
+    ("invoices", "issued_at", "subscriptions", "activated_at"),
+    ("invoice_items", "created_at", "invoices", "issued_at"),
+    ("payments", "attempted_at", "invoices", "issued_at"),
+    ("promo_redemptions", "assigned_at", "accounts", "signed_up_at"),
+    ("promo_redemptions", "assigned_at", "promo_codes", "starts_at"),
+    ("usage_events", "occurred_at", "accounts", "signed_up_at"),
+    ("usage_events", "occurred_at", "users", "created_at"),
+    ("usage_events", "occurred_at", "features", "released_at"),
+    ("support_tickets", "opened_at", "accounts", "signed_up_at"),
+    ("support_tickets", "opened_at", "users", "created_at"),
+)
 
 
 @dataclass(frozen=True)
@@ -152,9 +170,16 @@ class World:
         days = (both["attempted_at_y"] - both["attempted_at_x"]).dt.days
         return float(((days >= 2) & (days <= 12)).mean())
 
-    def yearly_share(self) -> float:
+    def yearly_share(self) -> dict[str, float]:
+        """Part of the paying accounts of the last month that has an annual plan, by segment."""
         last = self.account_months[self.account_months["month"] == self.months[-1].index]
-        return float(last["yearly"].mean())
+        means = last.groupby("segment")["yearly"].mean()
+        return {str(segment): float(mean) for segment, mean in means.items()}
+
+    def yearly_to_monthly_churn(self) -> float:
+        """Monthly churn of accounts on annual plans over that of those on monthly ones."""
+        churned = self.account_months.groupby("yearly")["churned"].mean()
+        return float(churned[True] / churned[False])
 
     def retention(self) -> tuple[float, float]:
         """NRR and GRR of the last twelve months, of the accounts that pay at their start.
@@ -209,20 +234,152 @@ class World:
         return float(1.0 - near / far)
 
     def stickiness(self) -> float:
-        """Mean over the last twelve months of mean DAU / MAU (calendar month)."""
+        """Mean over the last twelve months of mean DAU / MAU of the trailing 28 days (METRICS.md)."""
         events = self.tables["usage_events"].dropna(subset=["user_id"])
-        day = events["occurred_at"].dt.floor("D")
-        month = events["occurred_at"].dt.to_period("M")
-        daily = events.groupby(day)["user_id"].nunique()
-        mean_dau = daily.groupby(pd.DatetimeIndex(daily.index).to_period("M")).mean()
-        mau = events.groupby(month)["user_id"].nunique()
-        return float((mean_dau / mau).iloc[-12:].mean())
+        events = events.assign(day=events["occurred_at"].dt.floor("D"))
+        daily = events.groupby("day")["user_id"].nunique()
+        parts = []
+        for month in self.months[-12:]:
+            start, end = pd.Timestamp(month.start), pd.Timestamp(month.end)
+            trailing = (events["day"] >= end - pd.Timedelta(days=28)) & (events["day"] < end)
+            within = (daily.index >= start) & (daily.index < end)
+            parts.append(daily[within].mean() / events["user_id"][trailing].nunique())
+        return float(np.mean(parts))
 
     def weekend_fall(self) -> float:
         """1 - events per weekend day / events per working day."""
         day = self.tables["usage_events"]["occurred_at"].dt.floor("D").value_counts()
         weekend = pd.DatetimeIndex(day.index).dayofweek >= 5
         return float(1.0 - day[weekend].mean() / day[~weekend].mean())
+
+    def early_rows(self) -> int:
+        """Rows that precede their cause: no login before signup, no invoice before its subscription."""
+        return sum(before_cause(self.tables, *cause) for cause in CAUSES)
+
+    def summer_dip_of_usage(self) -> float:
+        """1 - events per paying account and day in July and August / those of May, June, September."""
+        when = self.tables["usage_events"]["occurred_at"].dt
+        events = when.to_period("M").value_counts().sort_index()
+        paying = self.account_months.groupby("month").size()
+        paying.index = pd.PeriodIndex(
+            [f"{m // 12}-{m % 12 + 1:02d}" for m in paying.index], freq="M"
+        )
+        level = (events / events.index.days_in_month / paying).dropna().iloc[-12:]
+        number = level.index.month
+        beside = level[(number == 5) | (number == 6) | (number == 9)].mean()
+        return float(1.0 - level[(number == 7) | (number == 8)].mean() / beside)
+
+    def log_skewness(self, what: str) -> float:
+        """Skewness of the log of `seats`, `mrr` or `usage` of the accounts that pay at the end.
+
+        0 for a log-normal. Usage is the number of events in the last month of those that had any.
+        """
+        end = pd.Timestamp(self.months[-1].end)
+        standing = self.standing(end)
+        standing = standing[standing["mrr"] > 0]
+        if what == "usage":
+            events = self.tables["usage_events"]
+            recent = events[events["occurred_at"] >= pd.Timestamp(self.months[-1].start)]
+            recent = recent[recent["account_id"].isin(standing["account_id"])]
+            values = recent["account_id"].value_counts()
+        else:
+            values = standing.groupby("account_id")[what].sum()
+        return float(np.log(values.astype(float)).skew())
+
+    def holdouts_off(self) -> int:
+        """Campaigns whose held-out part is further than 4 standard errors from the planned one."""
+        arms = self.tables["promo_redemptions"]
+        held = (arms["arm"] == "holdout").groupby(arms["promo_code_id"]).agg(["mean", "size"])
+        planned = self.tables["promo_codes"].set_index("promo_code_id")["holdout_percent"]
+        share = planned.reindex(held.index) / 100
+        error = (share * (1 - share) / held["size"]) ** 0.5
+        return int(((held["mean"] - share).abs() > 4 * error).sum())
+
+    @cached_property
+    def renewals(self) -> pd.DataFrame:
+        """Account-months with a monthly renewal, with true hazard and health, and what drives them.
+
+        Columns complaints and earlier_complaints (of the month before, and of the one before that),
+        deep and loyal (a code of that kind in force or used), log_seats, log_hazard, log_odds.
+        """
+        rows = self.account_months.merge(
+            self.truth[["account_id", "month", "voluntary_hazard", "health"]],
+            on=["account_id", "month"],
+        )
+        rows = rows[(rows["voluntary_hazard"] > 0) & ~rows["yearly"] & (rows["subscriptions"] == 1)]
+        tickets = self.tables["support_tickets"]
+        complaints = tickets[tickets["category"] == "complaint"]
+        when = complaints["opened_at"].dt
+        counts = complaints.groupby(
+            [complaints["account_id"], (when.year * 12 + when.month - 1).rename("month")]
+        ).size()
+        for name, lag in (("complaints", 1), ("earlier_complaints", 2)):
+            shifted = counts.rename(name).reset_index()
+            shifted["month"] += lag
+            rows = rows.merge(shifted, how="left", on=["account_id", "month"])
+            rows[name] = rows[name].fillna(0.0)
+        redeemed = self.tables["promo_redemptions"].dropna(subset=["redeemed_at"])
+        redeemed = redeemed.merge(
+            self.tables["promo_codes"][
+                ["promo_code_id", "kind", "discount_percent", "duration_months"]
+            ],
+            on="promo_code_id",
+        )
+        at = redeemed["redeemed_at"].dt
+        redeemed["since"] = at.year * 12 + at.month - 1
+        redeemed = redeemed[["account_id", "kind", "discount_percent", "duration_months", "since"]]
+        used = rows[["account_id", "month"]].merge(redeemed, on="account_id")
+        used = used[used["month"] > used["since"]]
+        deep = used[(used["kind"] == "acquisition") & (used["discount_percent"] > _DEEP_PERCENT)]
+        over = used["since"] + used["duration_months"]
+        loyal = used[(used["kind"] == "loyalty") & (used["month"] <= over)]
+        plain = used[(used["kind"] == "acquisition") & (used["discount_percent"] <= _DEEP_PERCENT)]
+        key = pd.MultiIndex.from_frame(rows[["account_id", "month"]])
+        for name, part in (("deep", deep), ("loyal", loyal), ("plain", plain)):
+            found = pd.MultiIndex.from_frame(part[["account_id", "month"]])
+            rows[name] = key.isin(found).astype(float)
+        standing = [
+            self.standing(pd.Timestamp(month.start)).assign(month=month.index)
+            for month in self.months
+        ]
+        seats = pd.concat(standing).groupby(["account_id", "month"])["seats"].max()
+        rows["log_seats"] = np.log(seats.reindex(key).to_numpy().astype(float))
+        rows["log_hazard"] = np.log(rows["voluntary_hazard"])
+        rows["log_odds"] = np.log(rows["voluntary_hazard"] / (1.0 - rows["voluntary_hazard"]))
+        return rows
+
+    def _effect(self, outcome: str, cause: str) -> float:
+        """exp of the coefficient of a cause in a regression on everything that is seen beside it."""
+        rows = self.renewals
+        rows = rows[rows["voluntary_hazard"] < 0.5]
+        usual = [
+            "complaints",
+            "earlier_complaints",
+            "deep",
+            "loyal",
+            "plain",
+            "health",
+            "log_seats",
+        ]
+        design = [rows[name].to_numpy(float) for name in usual]
+        for column in ("segment", "tenure"):
+            shown = rows[column].clip(upper=12) if column == "tenure" else rows[column]
+            design += list(pd.get_dummies(shown).to_numpy(float).T[1:])
+        matrix = np.column_stack([np.ones(len(rows)), *design])
+        fitted = np.linalg.lstsq(matrix, rows[outcome].to_numpy(), rcond=None)[0]
+        return float(np.exp(fitted[1 + usual.index(cause)]))
+
+    def complaint_odds(self) -> float:
+        """Odds ratio of churn for each complaint of the month before, all else seen being equal."""
+        return self._effect("log_odds", "complaints")
+
+    def deep_code_ratio(self) -> float:
+        """True hazard of who came by a deep code over that of who did not, all else being equal."""
+        return self._effect("log_hazard", "deep")
+
+    def loyalty_ratio(self) -> float:
+        """True hazard while a loyalty code holds over that without, all else being equal."""
+        return self._effect("log_hazard", "loyal")
 
     def season(self) -> tuple[float, float]:
         """Signups per month: first half-year over second, and July/August over the year's mean."""
@@ -237,3 +394,11 @@ class World:
             float(level[number <= 6].mean() / level[number > 6].mean()),
             float(level[(number == 7) | (number == 8)].mean() / level.mean()),
         )
+
+
+def before_cause(tables: Frames, child: str, at: str, parent: str, since: str) -> int:
+    """Rows of a table whose moment lies before that of the parent they name."""
+    key = f"{parent.removesuffix('s')}_id"
+    both = tables[child][[key, at]].dropna()
+    cause = both[key].map(tables[parent].set_index(key)[since])
+    return int((~(both[at] >= cause)).sum())

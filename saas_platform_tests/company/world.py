@@ -14,11 +14,14 @@ import pyarrow as pa
 from saas_platform.clock import Month
 from saas_platform.company import Batch, Company, CompanyConfig
 from saas_platform.schema import TABLES
+from saas_platform_tests.company.measures import World
 
 START = Month(2024, 1)
 AS_OF = datetime(2026, 1, 1)
 SMALL = CompanyConfig(seed=7, accounts=300, start=START)
 DEFAULT = CompanyConfig(seed=7, accounts=5000, start=START)
+#: Beside the default one, the companies that must be as real.
+OTHER_SEEDS = (1, 2)
 
 
 def months(count: int = 24) -> list[Month]:
@@ -48,3 +51,16 @@ def end_state(batches: Iterable[Batch], *, erase: bool = True) -> dict[str, pd.D
             column = state[name]["user_id"]
             state[name]["user_id"] = column.mask(column.isin(erased))
     return state
+
+
+def world_of(config: CompanyConfig, batches: Iterable[Batch]) -> World:
+    """End state and truth of a company."""
+    truth = Company(config).truth(AS_OF)["account_months"].to_pandas()
+    truth["month"] = [month.year * 12 + month.month - 1 for month in truth["month"]]
+    return World(end_state(batches), truth, months())
+
+
+def world_of_seed(seed: int) -> World:
+    """The default company with another seed."""
+    config = DEFAULT.model_copy(update={"seed": seed})
+    return world_of(config, batches_of(config))
