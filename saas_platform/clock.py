@@ -69,13 +69,12 @@ class Month:
         return f"{self.year:04d}-{self.number:02d}"
 
 
-def start_month(value: Any) -> Any:
-    """A month from `YYYY-MM` or from a first day, `YYYY-MM-01`; what is no text passes as it is."""
-    if isinstance(value, date):
-        value = value.isoformat()
-    if not isinstance(value, str):
+def start_month(value: Any) -> Month:
+    """A month from `YYYY-MM` or from a first day, `YYYY-MM-01`. Raises ValueError, saying so."""
+    if isinstance(value, Month):
         return value
-    return Month.parse(value.removesuffix("-01") if value.count("-") == 2 else value)
+    text = str(value)
+    return Month.parse(text.removesuffix("-01") if text.count("-") == 2 else text)
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,14 @@ class Company:
         )
         return {name: rows[name] for name in TABLES}
 
+    def erasures(self, as_of: datetime) -> pa.Table:
+        """All users erased before `as_of` (ERASURES_SCHEMA)."""
+        skeleton = self._fresh()
+        parts = [ERASURES_SCHEMA.empty_table()]
+        while skeleton.month.start < as_of:
+            parts.append(_erasures(skeleton.advance(), seconds(as_of)))
+        return pa.concat_tables(parts)
+
     def truth(self, as_of: datetime) -> dict[str, pa.Table]:
         """The truth of all months that began before `as_of` (see truth.py).
 

@@ -195,7 +195,7 @@ class UsageKnobs(_Knobs):
 class PriceChangeKnobs(_Knobs):
     """All list prices change on a day; customers take it over at their next renewal."""
 
-    on: date = Field(description="Day of the change")
+    start: date = Field(description="Day from which it holds")
     percent: int = Field(ge=-90, le=300, description="By how much; below 0: a cut")
 
 
@@ -289,15 +289,15 @@ class CompanyConfig(_Knobs):
     def _in_order(
         cls, changes: tuple[PriceChangeKnobs, ...] | None
     ) -> tuple[PriceChangeKnobs, ...] | None:
-        days = [change.on for change in changes or ()]
+        days = [change.start for change in changes or ()]
         if len(set(days)) < len(days):
             raise ValueError("two price changes fall on one day")
-        return None if changes is None else tuple(sorted(changes, key=lambda c: c.on))
+        return None if changes is None else tuple(sorted(changes, key=lambda c: c.start))
 
     @model_validator(mode="after")
     def _within(self) -> CompanyConfig:
         first = self.start.start.date()
-        told = [("price_changes", c.on) for c in self.price_changes or ()]
+        told = [("price_changes", c.start) for c in self.price_changes or ()]
         told += [("campaigns", c.start) for c in self.campaigns]
         for name, day in told:
             if day <= first:
@@ -322,7 +322,7 @@ class CompanyConfig(_Knobs):
                 for after, percent in _USUAL_RISES
             )
         else:
-            prices = tuple(PriceChange(c.on, c.percent) for c in changes)
+            prices = tuple(PriceChange(c.start, c.percent) for c in changes)
         yearly = CAMPAIGNS if self.yearly_campaigns else ()
         return replace(
             usual,
@@ -354,6 +354,10 @@ class CompanyConfig(_Knobs):
             ),
             outages=tuple(Outage(o.start, o.days, o.activity, o.complaints) for o in self.outages),
         )
+
+    def to_yaml(self) -> str:
+        """All knobs, those left as they are too, as a `company.yaml`."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
     @property
     def name(self) -> str:

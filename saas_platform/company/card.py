@@ -1,0 +1,52 @@
+"""The data card: what a written company is, how to make it again, and its true parameters.
+
+Holds: what the card says of a company. Does not hold: its wording (templates/data_card.md.j2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import jinja2
+import yaml
+
+from saas_platform.company.config import COMPANY_VERSION, CompanyConfig
+from saas_platform.company.truth import ACCOUNT_MONTHS_SCHEMA, CAMPAIGNS_SCHEMA
+from saas_platform.schema import TABLES
+
+_TRUTH = {"account_months": ACCOUNT_MONTHS_SCHEMA, "campaigns": CAMPAIGNS_SCHEMA}
+
+
+def data_card(config: CompanyConfig, as_of: datetime, rows: Mapping[str, int], form: str) -> str:
+    """The card as Markdown. `rows` counts those of each table, those of the truth as `truth/NAME`."""
+    template = jinja2.Environment(
+        loader=jinja2.PackageLoader("saas_platform.company"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    ).get_template("data_card.md.j2")
+    return template.render(
+        config=config,
+        knobs=config.to_yaml(),
+        as_of=as_of.date(),
+        version=COMPANY_VERSION,
+        form=form,
+        rows=rows,
+        tables=list(TABLES.values()),
+        truth={name: schema for name, schema in _TRUTH.items() if f"truth/{name}" in rows},
+        parameters=yaml.safe_dump(
+            _plain(asdict(config.parameters)), sort_keys=False, default_flow_style=None
+        ),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as the lists that YAML has."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
