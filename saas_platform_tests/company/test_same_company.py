@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -15,8 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saas_platform.clock import Month
-from saas_platform.company import Batch, Company, CompanyConfig
+from saas_platform.company import COMPANY_VERSION, Batch, Company, CompanyConfig
 from saas_platform_tests.company.world import AS_OF, SMALL, START, batches_of, key_of, months
+
+_REPOSITORY = Path(__file__).parents[2]
+_GOLDEN = Path(__file__).parent / "golden" / "digests.json"
 
 
 def assert_same(one: Batch, other: Batch) -> None:
@@ -60,7 +65,7 @@ def test_another_process_makes_the_same_rows(small: list[Batch]) -> None:
         capture_output=True,
         text=True,
         check=False,
-        cwd=Path(__file__).parents[2],
+        cwd=_REPOSITORY,
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == digest_of(small[7])
@@ -142,3 +147,116 @@ def test_nothing_before_the_start_nor_after_as_of() -> None:
         batch = company.batch(month, as_of)
         assert all(rows.num_rows == 0 for rows in batch.rows.values())
         assert batch.erasures.num_rows == 0
+
+
+@st.composite
+def _configs(draw: st.DrawFn) -> CompanyConfig:
+    """Any company: size, start, and the knobs that move rows between months."""
+    start = Month(2024, draw(st.integers(1, 12)))
+    outage = {"start": start.plus(2).start.date(), "days": draw(st.integers(1, 40))}
+    rise = {"start": start.plus(3).start.date(), "percent": draw(st.integers(-30, 60))}
+    return CompanyConfig.model_validate(
+        {
+            "seed": draw(st.integers(0, 2**63 - 1)),
+            "accounts": draw(st.integers(1, 400)),
+            "start": start,
+            "growth": {"monthly": draw(st.floats(-0.05, 0.1))},
+            "usage": {"actions": draw(st.floats(0, 4))},
+            "plans": {"trial_days": draw(st.integers(3, 60))},
+            "outages": draw(st.sampled_from([[], [outage]])),
+            "price_changes": draw(st.sampled_from([None, [], [rise]])),
+        }
+    )
+
+
+@settings(max_examples=12, deadline=None)
+@given(config=_configs(), positions=st.lists(st.integers(0, 9), min_size=1, max_size=3))
+def test_any_company_is_the_same_in_any_order(config: CompanyConfig, positions: list[int]) -> None:
+    as_of = config.start.plus(10).start
+    whole = Company(config)
+    batches = [whole.batch(config.start.plus(k), as_of) for k in range(10)]
+    company = Company(config)
+    for position in positions:
+        assert_same(company.batch(config.start.plus(position), as_of), batches[position])
+
+
+@settings(max_examples=6, deadline=None)
+@given(config=_configs(), more=st.floats(0.001, 0.1))
+def test_more_growth_leaves_the_rows_of_the_others(config: CompanyConfig, more: float) -> None:
+    growth = config.growth.model_copy(update={"monthly": config.growth.monthly + more})
+    faster = config.model_copy(update={"growth": growth})
+    as_of = config.start.plus(8).start
+    one, other = Company(config), Company(faster)
+    for position in range(8):
+        month = config.start.plus(position)
+        before, after = one.batch(month, as_of), other.batch(month, as_of)
+        ids = before.rows["accounts"]["account_id"]
+        assert set(ids.to_pylist()) <= set(after.rows["accounts"]["account_id"].to_pylist())
+        kept = _of_accounts(after, ids)
+        for name, rows in _of_accounts(before, ids).items():
+            assert rows.equals(kept[name]), name
+
+
+def test_the_rows_are_those_that_the_version_promises() -> None:
+    """Fails when the same config gives other rows: then raise COMPANY_VERSION, and renew the golden
+    with SAAS_TEST_UPDATE_GOLDEN=1.
+    """
+    company = Company(SMALL)
+    found = {
+        "version": COMPANY_VERSION,
+        "months": {
+            str(months()[position]): digest_of(company.batch(months()[position], AS_OF))
+            for position in (0, 7, 23)
+        },
+    }
+    if os.environ.get("SAAS_TEST_UPDATE_GOLDEN"):
+        _GOLDEN.write_text(json.dumps(found, indent=2) + "\n")
+    assert found == json.loads(_GOLDEN.read_text())
+
+
+def _other_pythons() -> list[Path]:
+    """The interpreters of this machine that the platform supports, this one's version left out."""
+    this = sys.version_info[:2]
+    places = [Path(folder) for folder in os.environ["PATH"].split(os.pathsep)]
+    places += sorted(Path.home().glob(".pyenv/versions/*/bin"))
+    found: dict[str, Path] = {}
+    for minor in range(11, 20):
+        name = f"python3.{minor}"
+        here = [place / name for place in places if (place / name).exists()]
+        # A shim of a version manager may have nothing behind it.
+        works = [
+            p for p in here if subprocess.run([p, "-c", ""], capture_output=True).returncode == 0
+        ]
+        if works and (3, minor) != this:
+            found[name] = works[0]
+    return list(found.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("python", _other_pythons(), ids=lambda python: python.name)
+def test_every_python_makes_the_same_rows(python: Path, tmp_path: Path) -> None:
+    """With the versions of constraints.txt, in an environment that has what the company imports."""
+    venv = tmp_path / "venv"
+    subprocess.run([python, "-m", "venv", venv], check=True, capture_output=True)
+    wanted = ["faker", "jinja2", "numpy", "pyarrow", "pydantic", "pyyaml", "sqlalchemy", "pandas"]
+    wanted += ["pytest", "hypothesis"]
+    install = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "-c", "constraints.txt"]
+    subprocess.run([*install, *wanted], check=True, capture_output=True, cwd=_REPOSITORY)
+    code = (
+        "import sys\n"
+        "from saas_platform.company import Company\n"
+        "from saas_platform_tests.company.test_same_company import digest_of\n"
+        "from saas_platform_tests.company.world import AS_OF, SMALL, months\n"
+        "print(digest_of(Company(SMALL).batch(months()[7], AS_OF)), sys.version_info[1])"
+    )
+    run = subprocess.run(
+        [venv / "bin" / "python", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=_REPOSITORY,
+    )
+    assert run.returncode == 0, run.stderr
+    digest, minor = run.stdout.split()
+    assert python.name == f"python3.{minor}"
+    assert digest == json.loads(_GOLDEN.read_text())["months"][str(months()[7])]
