@@ -94,7 +94,7 @@ def _source(platform: Platform) -> str:
             return f"{source.engine}, empty: `saas-platform run` will fill it"
         check_company(source.company(), platform.company_name)
     with source.snapshot() as snapshot:
-        return f"{source.engine}, answers; identity {snapshot.identity}, version {snapshot.ceiling}"
+        return f"{source.engine}, answers; identity {snapshot.identity}"
 
 
 def _warehouse(platform: Platform) -> str:

@@ -6,9 +6,7 @@ it. Does not hold: the numbers that no knob reaches (parameters.py).
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
@@ -23,7 +21,6 @@ from pydantic import (
     Field,
     InstanceOf,
     PlainSerializer,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -38,6 +35,7 @@ from saas_platform.company.parameters import (
 )
 from saas_platform.company.promotions import code_text
 from saas_platform.errors import PlatformError
+from saas_platform.yaml_model import read_model
 
 #: Raised whenever the same config gives other rows.
 COMPANY_VERSION = 2
@@ -374,62 +372,4 @@ def read_config(path: Path | None, **wins: Any) -> CompanyConfig:
 
     Raises CompanyError for a file that can't be read, an unknown knob or a wrong value.
     """
-    told = {} if path is None else _mapping(path)
-    try:
-        return CompanyConfig(**{**told, **wins})
-    except ValidationError as error:
-        name = "The company" if path is None else path.name
-        raise CompanyError(f"{name}: {_sentence(error)}") from None
-
-
-def _mapping(path: Path) -> Mapping[str, Any]:
-    try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise CompanyError(f"{path} can't be read ({reason}): name a YAML file.") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise CompanyError(f"{path}{where} is not YAML: write knobs as `name: value`.") from None
-    if told is None:
-        return {}
-    if not isinstance(told, Mapping):
-        raise CompanyError(f"{path} holds no knobs: write them as `name: value`.")
-    return {str(name): value for name, value in told.items()}
-
-
-def _sentence(error: ValidationError) -> str:
-    """Every problem in words: the knob, its value, what would be right."""
-    problems = []
-    for detail in error.errors():
-        place = ".".join(str(part) for part in detail["loc"])
-        if detail["type"] == "extra_forbidden":
-            problems.append(f"{place} is not a knob{_nearest(detail['loc'])}.")
-        elif detail["type"] == "missing":
-            problems.append(f"{place} is missing.")
-        else:
-            reason = detail["msg"].removeprefix("Value error, ")
-            value = f"{place} is {detail['input']!r}: " if place else ""
-            problems.append(f"{value}{reason}.")
-    return " ".join(dict.fromkeys(problems))
-
-
-def _nearest(place: tuple[int | str, ...]) -> str:
-    """A hint at the knob that may have been meant."""
-    model: Any = CompanyConfig
-    for part in place[:-1]:
-        if isinstance(part, str):
-            model = _inner(model.model_fields[part].annotation)
-    known = list(model.model_fields)
-    near = difflib.get_close_matches(str(place[-1]), known, n=1)
-    return f": did you mean {near[0]}?" if near else f" (the knobs here: {', '.join(known)})"
-
-
-def _inner(annotation: Any) -> Any:
-    """The model inside an annotation such as `tuple[Model, ...] | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(
-        (found for part in getattr(annotation, "__args__", ()) if (found := _inner(part))), None
-    )
+    return read_model(CompanyConfig, path, CompanyError, **wins)

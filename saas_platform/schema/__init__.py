@@ -4,8 +4,8 @@ Holds: the SQLAlchemy tables, their slices, and what is derived from them (Arrow
 Does not hold: anything that talks to a database.
 """
 
-from saas_platform.schema.arrow import arrow_schema
+from saas_platform.schema.arrow import arrow_schema, version_of
 from saas_platform.schema.slices import Slice, slice_of
 from saas_platform.schema.tables import TABLES, metadata
 
-__all__ = ["TABLES", "Slice", "arrow_schema", "metadata", "slice_of"]
+__all__ = ["TABLES", "Slice", "arrow_schema", "metadata", "slice_of", "version_of"]

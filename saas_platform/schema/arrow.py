@@ -9,7 +9,7 @@ import sqlalchemy as sa
 def arrow_type(column: sa.Column) -> pa.DataType:
     """The Arrow type of a column's values.
 
-    Raises TypeError for a type that no table of ours uses yet.
+    Raises TypeError for a type that can't be mirrored.
     """
     match column.type:
         case sa.Boolean():
@@ -18,16 +18,29 @@ def arrow_type(column: sa.Column) -> pa.DataType:
             return pa.int64()
         case sa.Integer():
             return pa.int32()
+        case sa.Float():
+            return pa.float64()
+        case sa.Numeric(precision=int(precision), scale=int(scale)):
+            return pa.decimal128(precision, scale)
         case sa.DateTime():
             return pa.timestamp("us")
+        case sa.Date():
+            return pa.date32()
         case sa.String():
             return pa.string()
+        case sa.LargeBinary():
+            return pa.binary()
     raise TypeError(f"{column.table.name}.{column.name}: no Arrow type for {column.type!r}")
+
+
+def version_of(table: sa.Table) -> str | None:
+    """The column that grows with every write to a row; None: the table has none."""
+    return next((c.name for c in table.columns if c.info.get("row_version")), None)
 
 
 def business_columns(table: sa.Table) -> list[sa.Column]:
     """The columns a writer fills: all but the row version, which the database stamps."""
-    return [column for column in table.columns if not column.info.get("row_version")]
+    return [column for column in table.columns if column.name != version_of(table)]
 
 
 def arrow_schema(table: sa.Table, *, with_row_version: bool = False) -> pa.Schema:

@@ -37,8 +37,12 @@ class SourceSnapshot(ABC):
 
     #: Tells this database from any other, a recreated or restored one included.
     identity: str
-    #: Every row version up to this one is committed; none at or below it will appear later.
-    ceiling: int
+
+    @abstractmethod
+    def ceiling(self, table: sa.Table) -> int:
+        """Every row version of the table up to this one is committed; none at or below it will appear
+        later. 0 for a table without a version.
+        """
 
     @abstractmethod
     def columns(self, table: sa.Table) -> list[SourceColumn]:
@@ -54,7 +58,7 @@ class SourceSnapshot(ABC):
     ) -> pa.RecordBatchReader:
         """Rows with a version above `above`, in those `slices`: all where None.
 
-        The reader has the schema `arrow_schema(table, with_row_version=True)` and streams; one
+        `above` is for a table that has a version. The reader has the schema `arrow_schema(table, with_row_version=True)` and streams; one
         reader at a time. Raises SourceError for a value that does not fit its column's type.
         """
 
@@ -117,6 +121,13 @@ class Source(ABC):
 
     #: Such as `sqlite`; for messages and metadata.
     engine: str
+
+    @abstractmethod
+    def discover(self) -> list[sa.Table]:
+        """The tables that the catalogue has, with what is proposed for each; ours left out.
+
+        Raises SourceError where the database can't be read.
+        """
 
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[SourceSnapshot]:

@@ -46,8 +46,8 @@ def apply_changes(
     Tombstones name most deletes. Where the slice counts still disagree (no tombstones are kept, or
     INSERT OR REPLACE displaced a row without one), the rows of those slices decide.
     """
-    # The ceiling counts the writes to all tables: at the watermark, none was written to.
-    written = snapshot.ceiling > last.watermark
+    # At the watermark nothing was written: in our own source not even to another table.
+    written = snapshot.ceiling(table) > last.watermark
     if not written and source_counts == warehouse.slice_counts(table):
         return None
     entry = new_entry(snapshot, table, "incremental", sync_id, last)
@@ -86,8 +86,11 @@ def copy_again(
 ) -> SyncEntry | None:
     """Copy the rows of the slices that differ, delete what is extra; None: nothing differed.
 
-    The caller has proven all other slices, or the watermark that this writes would be wrong.
+    A table without a key is made anew. The caller has proven all other slices, or the watermark that
+    this writes would be wrong.
     """
+    if not table.primary_key.columns:
+        return load_all(snapshot, warehouse, table, sync_id, last, on_progress)
     entry = new_entry(snapshot, table, "repair", sync_id, last)
     source_counts, counts = snapshot.slice_counts(table), warehouse.slice_counts(table)
     with warehouse.stage(table) as staging:

@@ -66,11 +66,19 @@ def _difference(table: sa.Table, row: RowDifference, show_pii: bool) -> Differen
     return Difference(
         kind=row.kind,
         slice=row.slice,
-        key={name: _value(value) for name, value in row.key.items()},
+        key=_key(table, row, show_pii),
         columns=tuple(_columns(table, row.source, row.mirror, show_pii))
         if row.source is not None and row.mirror is not None
         else (),
     )
+
+
+def _key(table: sa.Table, row: RowDifference, show_pii: bool) -> dict[str, Value]:
+    """The key; of a table without one, the whole row."""
+    if row.key:
+        return {name: _value(value) for name, value in row.key.items()}
+    whole = row.source or row.mirror or {}
+    return {name: _shown(table.columns[name], value, show_pii) for name, value in whole.items()}
 
 
 def _columns(

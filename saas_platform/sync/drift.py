@@ -28,6 +28,10 @@ _KINDS: dict[str, frozenset[str]] = {
     ),
     "a flag": frozenset({"BOOLEAN", "BOOL", "BIT"}),
     "a time": frozenset({"DATETIME", "DATETIME2", "SMALLDATETIME", "TIMESTAMP"}),
+    "a decimal": frozenset({"DECIMAL", "NUMERIC", "MONEY", "SMALLMONEY"}),
+    "a float": frozenset({"REAL", "FLOAT", "DOUBLE", "DOUBLE PRECISION"}),
+    "a date": frozenset({"DATE"}),
+    "bytes": frozenset({"BLOB", "BINARY", "VARBINARY", "IMAGE"}),
     # TIMESTAMP is the old name of SQL Server's ROWVERSION in its own catalogue.
     "a row version": frozenset({"BIGINT", "INTEGER", "ROWVERSION", "TIMESTAMP", "BINARY"}),
 }
@@ -41,10 +45,18 @@ def _kind(column: sa.Column) -> str:
             return "a flag"
         case sa.Integer():
             return "a whole number"
+        case sa.Float():
+            return "a float"
+        case sa.Numeric():
+            return "a decimal"
         case sa.DateTime():
             return "a time"
+        case sa.Date():
+            return "a date"
         case sa.String():
             return "a text"
+        case sa.LargeBinary():
+            return "bytes"
     raise TypeError(f"{column.table.name}.{column.name}: {column.type!r} can't be mirrored yet")
 
 
@@ -63,17 +75,26 @@ def check_source(snapshot: SourceSnapshot, table: sa.Table) -> tuple[str, ...]:
                 f"{table.name}.{column.name} is missing in the source: restore the column;"
                 " until then the table is not synced."
             )
-        kind = _kind(column)
-        if re.sub(r"\(.*", "", present.type).strip().upper() not in _KINDS[kind]:
+        wanted = _other_type(column, present.type)
+        if wanted is not None:
             raise SyncError(
                 f"{table.name}.{column.name} is {present.type or 'untyped'} in the source, declared"
-                f" as {kind}: change it back; until then the table is not synced."
+                f" as {wanted}: change it back; until then the table is not synced."
             )
     return tuple(
         f"{table.name}.{name} of the source is not declared, so it is not mirrored: declare it in"
         " saas_platform/schema/tables.py to have it."
         for name in found
     )
+
+
+def _other_type(column: sa.Column, present: str) -> str | None:
+    """What the column should be, where the source's catalogue says something else."""
+    noted = column.info.get("declared")
+    if noted is not None:
+        return None if present.casefold() == noted.casefold() else noted or "untyped"
+    kind = _kind(column)
+    return None if re.sub(r"\(.*", "", present).strip().upper() in _KINDS[kind] else kind
 
 
 def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:

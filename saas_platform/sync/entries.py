@@ -32,7 +32,7 @@ def new_entry(
         table_name=table.name,
         mode=mode,
         source_identity=snapshot.identity,
-        watermark=snapshot.ceiling,
+        watermark=snapshot.ceiling(table),
         started_at=started,
         finished_at=started,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
+from saas_platform.schema import version_of
 from saas_platform.source.contract import Source, SourceSnapshot
 from saas_platform.sync.drift import SyncError, check_source, mirror_faults
 from saas_platform.sync.report import TableProbe
@@ -21,6 +22,8 @@ IDENTITY_CHANGED = "source identity changed"
 BEHIND_WATERMARK = "source is behind the watermark"
 ROWS_CHANGED = "rows changed"
 COUNTS_DIFFER = "row counts differ"
+#: Not a reason for a sensor to run: it would all the time.
+ONLY_A_DIGEST_TELLS = "no row version, so that only a digest tells"
 
 
 def reason_for_full(
@@ -31,9 +34,11 @@ def reason_for_full(
         return NEVER_SYNCED
     if mirror_faults(warehouse, table):
         return MIRROR_CHANGED
+    if version_of(table) is None:
+        return None
     if last.source_identity != snapshot.identity:
         return IDENTITY_CHANGED
-    if snapshot.ceiling < last.watermark:
+    if snapshot.ceiling(table) < last.watermark:
         return BEHIND_WATERMARK
     return None
 
@@ -59,10 +64,12 @@ def _probe(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> T
     if reason is not None or last is None:
         return TableProbe(table.name, reason, watermark, version, None, None)
     source_counts, mirror_counts = snapshot.slice_counts(table), warehouse.slice_counts(table)
-    if version > last.watermark:
+    if version_of(table) is not None and version > last.watermark:
         reason = ROWS_CHANGED
     elif source_counts != mirror_counts:
         reason = COUNTS_DIFFER
+    elif version_of(table) is None:
+        reason = ONLY_A_DIGEST_TELLS
     return TableProbe(
         table.name,
         reason,

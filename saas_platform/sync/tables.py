@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
+from saas_platform.schema import version_of
 from saas_platform.source.contract import Source, SourceError, SourceSnapshot
 from saas_platform.sync.apply import apply_changes, copy_again, load_all
 from saas_platform.sync.drift import SyncError, check_source
@@ -67,35 +68,76 @@ def sync_table(
         warnings = check_source(snapshot, table)
         last = warehouse.last_sync(table)
         reason = reason_for_full(snapshot, warehouse, table, last)
-        entry: SyncEntry | None
-        counts: Mapping[str, int] | None = None
-        if reason is not None or last is None:
-            entry = load_all(snapshot, warehouse, table, sync_id, last, on_progress)
-        else:
-            counts = snapshot.slice_counts(table)
-            entry = apply_changes(snapshot, warehouse, table, sync_id, last, counts, on_progress)
-        also = {slice_id for slice_id in also_prove if counts is None or slice_id in counts}
-        healed: SyncEntry | None = None
-        if entry is None and not also:
-            # Nothing above the watermark: the counts alone can tell of something; nothing is logged.
-            proof = prove(snapshot, warehouse, table, "counts", source_counts=counts)
-        else:
-            done = [] if entry is None else [entry]
-            proof = _prove(snapshot, warehouse, table, done, also, counts, on_progress)
-            if not proof.proven:
-                healed = copy_again(
-                    snapshot,
-                    warehouse,
-                    table,
-                    proof.slices_differing,
-                    sync_id,
-                    entry or last,
-                    on_progress,
-                )
-            if healed is not None:
-                done.append(healed)
-                proof = _prove(snapshot, warehouse, table, done, also, counts, on_progress)
+        by_digest = last is not None and reason is None and version_of(table) is None
+        way = _by_digest if by_digest else _by_hints
+        entry, healed, proof = way(
+            snapshot, warehouse, table, sync_id, reason, last, also_prove, on_progress
+        )
     return _report(table, reason, last, entry, healed, proof, warnings, time.monotonic() - started)
+
+
+#: What was done first, what the proof made necessary, and the last proof.
+_Outcome = tuple[SyncEntry | None, SyncEntry | None, ProofReport]
+
+
+def _by_hints(
+    snapshot: SourceSnapshot,
+    warehouse: Warehouse,
+    table: sa.Table,
+    sync_id: str,
+    reason: str | None,
+    last: SyncEntry | None,
+    also_prove: Collection[str],
+    on_progress: OnProgress | None,
+) -> _Outcome:
+    """Everything anew where there is a reason, else what versions and tombstones name."""
+    counts: Mapping[str, int] | None = None
+    entry: SyncEntry | None
+    if reason is not None or last is None:
+        entry = load_all(snapshot, warehouse, table, sync_id, last, on_progress)
+    else:
+        counts = snapshot.slice_counts(table)
+        entry = apply_changes(snapshot, warehouse, table, sync_id, last, counts, on_progress)
+    also = {slice_id for slice_id in also_prove if counts is None or slice_id in counts}
+    if entry is None and not also:
+        # Nothing above the watermark: the counts alone can tell of something; nothing is logged.
+        proof = prove(snapshot, warehouse, table, "counts", source_counts=counts)
+        return None, None, proof
+    done = [] if entry is None else [entry]
+    proof = _prove(snapshot, warehouse, table, done, also, counts, on_progress)
+    healed: SyncEntry | None = None
+    if not proof.proven:
+        differing = proof.slices_differing
+        healed = copy_again(
+            snapshot, warehouse, table, differing, sync_id, entry or last, on_progress
+        )
+    if healed is not None:
+        done.append(healed)
+        proof = _prove(snapshot, warehouse, table, done, also, counts, on_progress)
+    return entry, healed, proof
+
+
+def _by_digest(
+    snapshot: SourceSnapshot,
+    warehouse: Warehouse,
+    table: sa.Table,
+    sync_id: str,
+    _reason: str | None,
+    last: SyncEntry | None,
+    _also_prove: Collection[str],
+    on_progress: OnProgress | None,
+) -> _Outcome:
+    """A table without a version: no hint tells what changed, the digest of every slice does."""
+    proof = prove(snapshot, warehouse, table, "digest", explain=False, on_progress=on_progress)
+    entry: SyncEntry | None = None
+    if not proof.proven:
+        differing = proof.slices_differing
+        entry = copy_again(snapshot, warehouse, table, differing, sync_id, last, on_progress)
+    if entry is None:
+        record(warehouse, proof)
+    else:
+        proof = _prove(snapshot, warehouse, table, [entry], set(), None, on_progress)
+    return entry, None, proof
 
 
 def _prove(

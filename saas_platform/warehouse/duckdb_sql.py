@@ -56,7 +56,7 @@ def differs(names: Iterable[str], left: str, right: str) -> str:
 
 
 def type_of(column: sa.Column) -> str:
-    """Raises TypeError for a type that no table of ours uses yet."""
+    """Raises TypeError for a type that can't be mirrored."""
     match column.type:
         case sa.Boolean():
             return "BOOLEAN"
@@ -66,10 +66,16 @@ def type_of(column: sa.Column) -> str:
             return "INTEGER"
         case sa.Float():
             return "DOUBLE"
+        case sa.Numeric(precision=int(precision), scale=int(scale)):
+            return f"DECIMAL({precision},{scale})"
         case sa.DateTime():
             return "TIMESTAMP"
+        case sa.Date():
+            return "DATE"
         case sa.String():
             return "VARCHAR"
+        case sa.LargeBinary():
+            return "BLOB"
     raise TypeError(f"{column.table.name}.{column.name}: no DuckDB type for {column.type!r}")
 
 

@@ -106,6 +106,8 @@ def compare(
     connection: Connection, table: sa.Table, slices: Collection[str], feed: Feed, samples: int
 ) -> Comparison:
     """Rows of the slices that differ: totals, and the first by key."""
+    if not q.keys(table):
+        return _compare_as_multisets(connection, table, slices, feed, samples)
     columns, keys = q.columns(table), q.keys(table)
     kind = "CASE WHEN m IS NULL THEN 'missing' WHEN s IS NULL THEN 'extra' ELSE 'different' END"
     either = "coalesce(s, m)"
@@ -138,6 +140,47 @@ def compare(
                 mirror=mirror,
             )
             for row_kind, row_slice, source, mirror in found
+        ),
+    )
+
+
+def _compare_as_multisets(
+    connection: Connection, table: sa.Table, slices: Collection[str], feed: Feed, samples: int
+) -> Comparison:
+    """Without a key a row is missing or extra, as often as one side has it more than the other."""
+    columns, where = q.listed(q.columns(table)), q.within(table, slices)
+    connection.run(f"CREATE OR REPLACE TEMP TABLE _theirs {q.definition(table)}")
+    with connection.streaming(feed) as stream:
+        connection.run(f"INSERT INTO {_THEIRS} SELECT {columns} FROM {stream} WHERE {where}")
+    mine = f"SELECT {columns} FROM {q.mirror(table)} WHERE {where}"
+    theirs = f"SELECT {columns} FROM {_THEIRS}"
+    connection.run(
+        "CREATE OR REPLACE TEMP TABLE _different AS"
+        f" SELECT 'missing' AS _kind, * FROM ({theirs} EXCEPT ALL {mine})"
+        f" UNION ALL SELECT 'extra', * FROM ({mine} EXCEPT ALL {theirs})"
+    )
+    slice_id = q.slice_id(table, q.bucket(table))
+    totals = dict(connection.run(f"SELECT _kind, count(*) FROM {_DIFFERENT} GROUP BY 1"))
+    by_slice = dict(connection.run(f"SELECT {slice_id}, count(*) FROM {_DIFFERENT} GROUP BY 1"))
+    found = connection.run(
+        f"SELECT _kind, {slice_id}, {_struct(q.columns(table), 'd')} FROM {_DIFFERENT} d"
+        f" ORDER BY ALL LIMIT {int(samples)}"
+    )
+    connection.run(f"DROP TABLE {_THEIRS}")
+    connection.run(f"DROP TABLE {_DIFFERENT}")
+    return Comparison(
+        **{name: totals.get(name, 0) for name in get_args(Kind)},
+        slices=by_slice,
+        columns={},
+        samples=tuple(
+            RowDifference(
+                kind=kind,
+                slice=row_slice,
+                key={},
+                source=row if kind == "missing" else None,
+                mirror=row if kind == "extra" else None,
+            )
+            for kind, row_slice, row in found
         ),
     )
 

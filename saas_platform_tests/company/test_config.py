@@ -33,10 +33,10 @@ def usual() -> Frames:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("acounts: 3", "acounts is not a knob: did you mean accounts?"),
-        ("growth: {montly: 0.1}", "growth.montly is not a knob: did you mean monthly?"),
-        ("campaigns: [{nam: x}]", "campaigns.0.nam is not a knob: did you mean name?"),
-        ("plans: {team: {prize: 3}}", "plans.team.prize is not a knob (the knobs here: name"),
+        ("acounts: 3", "acounts is not a name known here: did you mean accounts?"),
+        ("growth: {montly: 0.1}", "growth.montly is not a name known here: did you mean monthly?"),
+        ("campaigns: [{nam: x}]", "campaigns.0.nam is not a name known here: did you mean name?"),
+        ("plans: {team: {prize: 3}}", "plans.team.prize is not a name known here (known are name"),
         ("accounts: many", "accounts is 'many': Input should be a valid integer"),
         ("accounts: 0", "accounts is 0: Input should be greater than or equal to 1"),
         ("seed: -1", "seed is -1: Input should be greater than or equal to 0"),
@@ -75,7 +75,7 @@ def usual() -> Frames:
             " duration_months: null}]",
             "a loyalty campaign needs duration_months",
         ),
-        ("- a\n- b", "holds no knobs"),
+        ("- a\n- b", "holds no names"),
         ("a: [", "line 2 is not YAML"),
     ],
 )

@@ -116,14 +116,16 @@ def test_an_erasure_stamps_the_rows_it_changes_and_leaves_a_tombstone(source: Sq
     rows["usage_events"] = [row(TABLES["usage_events"], n, user_id=n) for n in (1, 2)]
     source.apply(batch(FIRST, rows))
     with source.snapshot() as snapshot:
-        before = snapshot.ceiling
+        before = snapshot.ceiling(TABLES["users"])
     source.apply(batch(FIRST.next(), erased=[2]))
     with source.snapshot() as snapshot:
         changed = snapshot.rows(TABLES["usage_events"], above=before).read_all()
         assert changed["event_id"].to_pylist() == [2]
         buried = snapshot.tombstones(TABLES["users"], above=before)
         assert buried.to_pylist() == [{"user_id": 2, "slice": "2024-01"}]
-        assert snapshot.ceiling >= snapshot.highest_version(TABLES["users"]) > before
+        assert (
+            snapshot.ceiling(TABLES["users"]) >= snapshot.highest_version(TABLES["users"]) > before
+        )
 
 
 def test_a_month_without_its_predecessor_is_refused(source: SqliteSource) -> None:
@@ -183,7 +185,7 @@ def test_writes_by_hand_are_stamped(source: SqliteSource, table: str) -> None:
         c.name for c in TABLES[table].columns if c.nullable or c.name in ("name", "quantity")
     ) if table not in ("invoice_items", "subscription_changes") else "created_at"  # fmt: skip
     with source.snapshot() as snapshot:
-        before = snapshot.ceiling
+        before = snapshot.ceiling(TABLES["users"])
     with by_hand(source.path, checked=False) as connection:
         connection.execute(f"UPDATE {table} SET {column} = {column} WHERE {key} = 2")
         connection.execute(f"DELETE FROM {table} WHERE {key} = 3")
@@ -196,7 +198,7 @@ def test_writes_by_hand_are_stamped(source: SqliteSource, table: str) -> None:
 
 def test_a_row_by_hand_is_stamped_even_before_the_first_month(source: SqliteSource) -> None:
     with source.snapshot() as snapshot:
-        before = snapshot.ceiling
+        before = snapshot.ceiling(TABLES["users"])
     with by_hand(source.path) as connection:
         insert(connection, TABLES["plans"], [row(TABLES["plans"], 1)])
     with source.snapshot() as snapshot:
@@ -208,7 +210,7 @@ def test_a_row_put_back_with_its_old_version_is_stamped_anew(source: SqliteSourc
     with by_hand(source.path) as connection:
         connection.execute("UPDATE plans SET name = 'x' WHERE plan_id = 2")
     with source.snapshot() as snapshot:
-        before = snapshot.ceiling
+        before = snapshot.ceiling(TABLES["users"])
     with by_hand(source.path, checked=False) as connection:
         connection.execute("CREATE TEMP TABLE kept AS SELECT * FROM plans WHERE plan_id = 1")
         connection.execute("DELETE FROM plans WHERE plan_id = 1")

@@ -191,7 +191,7 @@ def test_a_source_without_tombstones(
     source: SqliteSource, warehouse: DuckdbWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "saas_platform.source.sqlite.snapshot.SqliteSnapshot.tombstones",
+        "saas_platform.source.sqlite.snapshot.CompanySnapshot.tombstones",
         lambda self, table, *, above: None,  # noqa: ARG005
     )
     sync(source, warehouse, EACH_KIND)

@@ -1,5 +1,5 @@
 """SQLite as the source database: the default that needs no server."""
 
-from saas_platform.source.sqlite.source import SqliteSource
+from saas_platform.source.sqlite.source import SqliteDatabase, SqliteSource
 
-__all__ = ["SqliteSource"]
+__all__ = ["SqliteDatabase", "SqliteSource"]

@@ -10,7 +10,7 @@ import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
-from saas_platform.schema import arrow_schema, slice_of
+from saas_platform.schema import arrow_schema, slice_of, version_of
 from saas_platform.schema.slices import ranges
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import SourceColumn, SourceError, SourceSnapshot
@@ -24,7 +24,11 @@ _MOST_RANGES = 50
 
 def _typed_zero(arrow_type: pa.DataType) -> str:
     """A literal that makes the driver, which types a column by its first rows, choose this type."""
-    return "''" if pa.types.is_string(arrow_type) or pa.types.is_timestamp(arrow_type) else "0"
+    if pa.types.is_binary(arrow_type):
+        return "x'00'"
+    if pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type):
+        return "0.0"
+    return "0" if pa.types.is_integer(arrow_type) or pa.types.is_boolean(arrow_type) else "''"
 
 
 def _cast(batch: pa.RecordBatch, table: sa.Table, schema: pa.Schema) -> pa.RecordBatch:
@@ -32,7 +36,7 @@ def _cast(batch: pa.RecordBatch, table: sa.Table, schema: pa.Schema) -> pa.Recor
     columns = []
     for field, values in zip(schema, batch.columns, strict=True):
         try:
-            columns.append(values.cast(field.type))
+            columns.append(_exactly(values, field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise SourceError(
                 f"{table.name}.{field.name} of the source holds a value that is no {field.type}"
@@ -41,15 +45,26 @@ def _cast(batch: pa.RecordBatch, table: sa.Table, schema: pa.Schema) -> pa.Recor
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
+def _exactly(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Raises ArrowInvalid for a decimal that has more places than its type."""
+    found = values.cast(wanted)
+    if pa.types.is_decimal(wanted) and not found.cast(values.type).equals(values):
+        raise pa.ArrowInvalid("it has more decimal places")
+    return found
+
+
 class SqliteSnapshot(SourceSnapshot):
-    """A read transaction; made by `SqliteSource.snapshot`."""
+    """A read transaction on any SQLite file: no record of deletes, versions where a column has them."""
 
     def __init__(self, cursor: Any, path: Path) -> None:
         self._cursor = cursor
         self._path = path
         # The first read pins the view that all later ones see.
-        self.ceiling = scalar(cursor, f'SELECT value FROM "{bookkeeping.row_version_counter.name}"')
-        self.identity = scalar(cursor, f'SELECT identity FROM "{bookkeeping.source_identity.name}"')
+        scalar(cursor, "SELECT count(*) FROM sqlite_master")
+        self.identity = f"{path.name}, file {path.stat().st_ino}"
+
+    def ceiling(self, table: sa.Table) -> int:
+        return self.highest_version(table)
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
         self._cursor.execute(
@@ -69,14 +84,24 @@ class SqliteSnapshot(SourceSnapshot):
     ) -> pa.RecordBatchReader:
         schema = arrow_schema(table, with_row_version=True)
         typed = ", ".join(f"{_typed_zero(f.type)} AS {quoted(f.name)}" for f in schema)
-        listed = ", ".join(quoted(name) for name in schema.names)
-        where = [f"row_version > {int(above)}"] if above is not None else []
+        listed = ", ".join(self._selected(field) for field in schema)
+        where = []
+        if above is not None:
+            where.append(f"{quoted(version_of(table) or '')} > {int(above)}")
         if slices is not None:
             where.append(_in_slices(table, slices))
         sql = f"SELECT {typed} UNION ALL SELECT {listed} FROM {quoted(table.name)}"
         if where:
             sql += " WHERE " + " AND ".join(f"({condition})" for condition in where)
         return pa.RecordBatchReader.from_batches(schema, self._batches(table, schema, sql))
+
+    def _selected(self, field: pa.Field) -> str:
+        """A column. SQLite binds no value to its column's type: where they are mixed, as one type."""
+        if pa.types.is_string(field.type):
+            return f"CAST({quoted(field.name)} AS TEXT)"
+        if pa.types.is_binary(field.type):
+            return f"CAST({quoted(field.name)} AS BLOB)"
+        return quoted(field.name)
 
     def _batches(self, table: sa.Table, schema: pa.Schema, sql: str) -> Iterator[pa.RecordBatch]:
         self._cursor.adbc_statement.set_options(
@@ -98,7 +123,41 @@ class SqliteSnapshot(SourceSnapshot):
         except adbc.Error as error:
             raise in_words(self._path, error) from error
 
-    def tombstones(self, table: sa.Table, *, above: int) -> pa.Table:
+    def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:  # noqa: ARG002
+        return None
+
+    def slice_counts(self, table: sa.Table) -> dict[str, int]:
+        self._cursor.execute(
+            f"SELECT {slice_expression(table)}, count(*) FROM {quoted(table.name)} GROUP BY 1"
+        )
+        return dict(self._cursor.fetchall())
+
+    def highest_version(self, table: sa.Table) -> int:
+        version = version_of(table)
+        if version is None:
+            return 0
+        return int(
+            scalar(self._cursor, f"SELECT max({quoted(version)}) FROM {quoted(table.name)}") or 0
+        )
+
+
+class CompanySnapshot(SqliteSnapshot):
+    """A read transaction on a source of ours, whose triggers keep versions and tombstones."""
+
+    def __init__(self, cursor: Any, path: Path) -> None:
+        super().__init__(cursor, path)
+        self._written = int(
+            scalar(cursor, f'SELECT value FROM "{bookkeeping.row_version_counter.name}"')
+        )
+        self.identity = scalar(cursor, f'SELECT identity FROM "{bookkeeping.source_identity.name}"')
+
+    def _selected(self, field: pa.Field) -> str:
+        return quoted(field.name)
+
+    def ceiling(self, table: sa.Table) -> int:  # noqa: ARG002 - one counter for all tables
+        return self._written
+
+    def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
         self._cursor.execute(
             f'SELECT key_value, slice FROM "{bookkeeping.tombstones.name}"'
             " WHERE table_name = ? AND row_version > ?",
@@ -111,19 +170,13 @@ class SqliteSnapshot(SourceSnapshot):
             schema=pa.schema([key, pa.field("slice", pa.string(), nullable=False)]),
         )
 
-    def slice_counts(self, table: sa.Table) -> dict[str, int]:
-        self._cursor.execute(
-            f"SELECT {slice_expression(table)}, count(*) FROM {quoted(table.name)} GROUP BY 1"
-        )
-        return dict(self._cursor.fetchall())
-
     def highest_version(self, table: sa.Table) -> int:
-        written = scalar(self._cursor, f"SELECT max(row_version) FROM {quoted(table.name)}") or 0
         self._cursor.execute(
             f'SELECT max(row_version) FROM "{bookkeeping.tombstones.name}" WHERE table_name = ?',
             (table.name,),
         )
-        return max(written, self._cursor.fetchone()[0] or 0)
+        (buried,) = self._cursor.fetchone()
+        return max(super().highest_version(table), buried or 0)
 
 
 def _in_slices(table: sa.Table, slices: Collection[str]) -> str:

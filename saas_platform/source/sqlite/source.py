@@ -9,12 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import (
     AppliedMonth,
     MonthBatch,
+    Source,
     SourceError,
     TableChange,
     WritableSource,
@@ -23,7 +26,8 @@ from saas_platform.source.rules import check_order
 from saas_platform.source.sqlite.apply import apply_batch
 from saas_platform.source.sqlite.connection import connect, scalar, transaction
 from saas_platform.source.sqlite.ddl import create_statements, quoted
-from saas_platform.source.sqlite.snapshot import SqliteSnapshot
+from saas_platform.source.sqlite.discovery import check_present, discover_file
+from saas_platform.source.sqlite.snapshot import CompanySnapshot, SqliteSnapshot
 
 _IDENTITY = bookkeeping.source_identity.name
 
@@ -68,14 +72,17 @@ class SqliteSource(WritableSource):
                 cursor.execute(statement)
             cursor.execute(f'INSERT INTO "{_IDENTITY}" (identity) VALUES (?)', (str(uuid.uuid4()),))
 
+    def discover(self) -> list[sa.Table]:
+        return discover_file(self.path)
+
     @contextmanager
-    def snapshot(self) -> Iterator[SqliteSnapshot]:
+    def snapshot(self) -> Iterator[CompanySnapshot]:
         if not self.exists():
             raise SourceError(
                 f"The source {self.path} holds no company yet: run `saas-platform run` first."
             )
         with connect(self.path, read_only=True) as cursor, transaction(cursor, "DEFERRED"):
-            yield SqliteSnapshot(cursor, self.path)
+            yield CompanySnapshot(cursor, self.path)
 
     def company(self) -> str | None:
         if not self.exists():
@@ -109,3 +116,21 @@ class SqliteSource(WritableSource):
         if not left:
             for suffix in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+
+class SqliteDatabase(Source):
+    """Any SQLite file, only read: a database of the user's own."""
+
+    engine = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def discover(self) -> list[sa.Table]:
+        return discover_file(self.path)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqliteSnapshot]:
+        check_present(self.path)
+        with connect(self.path, read_only=True) as cursor, transaction(cursor, "DEFERRED"):
+            yield SqliteSnapshot(cursor, self.path)

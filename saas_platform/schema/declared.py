@@ -1,0 +1,191 @@
+"""Tables of a database of the user's own, declared in `tables.yaml`.
+
+Holds: the file's form, and its way to and from SQLAlchemy tables, which is what sync and proof know.
+Does not hold: finding the tables (source/discovery.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import sqlalchemy as sa
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from saas_platform.errors import PlatformError
+from saas_platform.schema.arrow import version_of
+from saas_platform.schema.slices import Slice, slice_of
+from saas_platform.yaml_model import read_model
+
+_DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
+_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
+    "integer": sa.BigInteger,
+    "flag": sa.Boolean,
+    "float": sa.Double,
+    "text": sa.String,
+    "time": sa.DateTime,
+    "date": sa.Date,
+    "bytes": sa.LargeBinary,
+}
+#: Columns of the mirror that are not the source's.
+_OURS = "_sync_id"
+_HEAD = """\
+# Tables of the source that are mirrored, as `saas-platform doctor --discover` found them. Yours to edit:
+#   key:     columns that tell a row from all others; [] where none do: then the table is compared as a
+#            whole, and replaced where it differs.
+#   version: a whole-number column that grows with every write (SQL Server: rowversion); null: the sync
+#            compares digests, and copies the slices that differ.
+#   slice:   a time or date column that cuts a large table by day or month; null: one slice.
+#   type:    integer, flag, float, decimal(p, s), text, time, date, bytes. `declared` is what the
+#            source's catalogue says; when it changes, the table stops with a message.
+#   pii:     name, email or free_text: values are masked in reports.
+# Leave out a table that you do not want; every column of a table is mirrored.
+"""
+
+
+class TablesError(PlatformError):
+    """`tables.yaml` is wrong; the text names the place and says what would be right."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Column(_Part):
+    type: Annotated[str, StringConstraints(strip_whitespace=True)]
+    declared: str = ""
+    nullable: bool = True
+    pii: Literal["name", "email", "free_text"] | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> _Column:
+        if self.type in _TYPES:
+            return self
+        match = _DECIMAL.fullmatch(self.type)
+        if match is None or not 1 <= int(match[1]) <= 38 or int(match[2]) > int(match[1]):
+            known = ", ".join([*_TYPES, "decimal(p, s) with p up to 38"])
+            raise ValueError(f"{self.type!r} is not a type: choose {known}")
+        return self
+
+    def build(self, name: str, *, in_key: bool, is_version: bool) -> sa.Column[Any]:
+        match = _DECIMAL.fullmatch(self.type)
+        made: Any = sa.Numeric(int(match[1]), int(match[2])) if match else _TYPES[self.type]()
+        info: dict[str, Any] = {"declared": self.declared}
+        if self.pii:
+            info["pii"] = self.pii
+        if is_version:
+            info["row_version"] = True
+        return sa.Column(
+            name,
+            made,
+            primary_key=in_key,
+            autoincrement=False,
+            nullable=self.nullable and not in_key,
+            info=info,
+        )
+
+
+class _Slice(_Part):
+    column: str
+    grain: Literal["day", "month"] = "month"
+
+
+class _Table(_Part):
+    key: tuple[str, ...]
+    version: str | None = None
+    slice: _Slice | None = None
+    columns: dict[str, _Column] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _together(self) -> _Table:
+        cut = [] if self.slice is None else [self.slice.column]
+        for role, names in (("key", self.key), ("version", [self.version]), ("slice", cut)):
+            for name in names:
+                if name is not None and name not in self.columns:
+                    raise ValueError(
+                        f"{role} names {name}, which is none of its columns"
+                        f" ({', '.join(self.columns)})"
+                    )
+        if len(set(self.key)) < len(self.key):
+            raise ValueError("key names a column twice")
+        if self.version is not None and self.columns[self.version].type != "integer":
+            raise ValueError(f"version {self.version} must be of type integer")
+        if self.version is not None and not self.key:
+            raise ValueError("version needs a key: without one the table is replaced whole")
+        if self.slice is not None:
+            column = self.columns[self.slice.column]
+            if column.type not in ("time", "date"):
+                raise ValueError(f"slice column {self.slice.column} must be of type time or date")
+            if column.nullable:
+                raise ValueError(f"slice column {self.slice.column} must not be nullable")
+        if _OURS in self.columns:
+            raise ValueError(f"a column {_OURS} can't be mirrored: the mirror has its own")
+        return self
+
+
+class _File(_Part):
+    tables: dict[str, _Table] = Field(min_length=1)
+
+
+def read_tables(path: Path) -> dict[str, sa.Table]:
+    """The declared tables, by name, in the file's order.
+
+    Raises TablesError, naming the place, for whatever is wrong in the file.
+    """
+    metadata = sa.MetaData()
+    return {
+        name: sa.Table(
+            name,
+            metadata,
+            *(
+                column.build(each, in_key=each in table.key, is_version=each == table.version)
+                for each, column in table.columns.items()
+            ),
+            comment=f"Table {name} of the source",
+            info={}
+            if table.slice is None
+            else {"slice": Slice(table.slice.column, table.slice.grain)},
+        )
+        for name, table in read_model(_File, path, TablesError).tables.items()
+    }
+
+
+def as_yaml(tables: Iterable[sa.Table]) -> str:
+    """The text of a `tables.yaml` that declares the tables."""
+    told = {"tables": {_plain(table.name): _told(table) for table in tables}}
+    return _HEAD + yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+
+
+def _told(table: sa.Table) -> dict[str, Any]:
+    cut, version = slice_of(table), version_of(table)
+    return {
+        "key": [_plain(column.name) for column in table.primary_key.columns],
+        "version": None if version is None else _plain(version),
+        "slice": None if cut is None else {"column": _plain(cut.column), "grain": cut.grain},
+        "columns": {
+            _plain(column.name): {
+                "type": _type_name(column),
+                "declared": column.info.get("declared", ""),
+                "nullable": bool(column.nullable),
+                **({"pii": column.info["pii"]} if "pii" in column.info else {}),
+            }
+            for column in table.columns
+        },
+    }
+
+
+def _plain(name: str) -> str:
+    """SQLAlchemy's names are texts of its own class, which YAML does not know."""
+    return "".join(name)
+
+
+def _type_name(column: sa.Column[Any]) -> str:
+    match column.type:
+        case sa.Float():
+            return "float"
+        case sa.Numeric(precision=int(precision), scale=int(scale)):
+            return f"decimal({precision}, {scale})"
+    return next(name for name, kind in _TYPES.items() if isinstance(column.type, kind))

@@ -1,0 +1,133 @@
+"""What the tables of any SQLite file are: its catalogue binds no type, so the values are looked at.
+
+Holds: the reading of catalogue and values. Does not hold: what is proposed from them
+(source/discovery.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from saas_platform.source import bookkeeping
+from saas_platform.source.contract import SourceError
+from saas_platform.source.discovery import Seen, discover, portable
+from saas_platform.source.sqlite.ddl import quoted
+
+_OURS = frozenset(bookkeeping.metadata.tables)
+_STORED = ("null", "integer", "real", "text", "blob")
+
+
+def check_present(path: Path) -> None:
+    """Raises SourceError where there is no such file; SQLite would make an empty one."""
+    if not path.exists():
+        raise SourceError(
+            f"The source {path} does not exist: name an existing file in SAAS_SOURCE_URL."
+        )
+
+
+def discover_file(path: Path) -> list[sa.Table]:
+    """The tables of the file. Raises SourceError where it is no SQLite database."""
+    check_present(path)
+    engine = sa.create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+    try:
+        with engine.connect() as connection:
+            virtual = {
+                name
+                for (name,) in connection.execute(
+                    sa.text(
+                        "SELECT name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')"
+                    )
+                )
+            }
+            return discover(connection, lambda name: name in _OURS | virtual, _look)
+    except sa.exc.DatabaseError as error:
+        raise SourceError(
+            f"The source {path} can't be read ({error.orig}): name a SQLite database."
+        ) from None
+    finally:
+        engine.dispose()
+
+
+def _look(
+    connection: sa.Connection, table: str, reflected: list[dict[str, Any]]
+) -> dict[str, Seen]:
+    catalogue: dict[str, tuple[str, bool]] = {
+        str(name): (str(declared), bool(required))
+        for name, declared, required in connection.execute(
+            sa.text(
+                'SELECT name, type, "notnull" FROM pragma_table_xinfo(:name) WHERE hidden <> 1'
+            ),
+            {"name": table},
+        )
+    }
+    types = {column["name"]: column["type"] for column in reflected}
+    found = {}
+    for name, (declared, required) in catalogue.items():
+        values = _values(connection, table, name, types.get(name, sa.types.NULLTYPE))
+        kind = _type(values, types.get(name, sa.types.NULLTYPE))
+        found[name] = Seen(declared, kind, nullable=not required, has_null=values["null"] > 0)
+    return found
+
+
+def _values(
+    connection: sa.Connection, table: str, column: str, kind: sa.types.TypeEngine[Any]
+) -> dict[str, int]:
+    """How many values are stored how, and how many are times, dates, flags, or exact decimals."""
+    c = quoted(column)
+    day = f"typeof({c}) = 'text' AND strftime('%Y-%m-%d', {c}) = substr({c}, 1, 10)"
+    scale = kind.scale if isinstance(kind, sa.Numeric) and kind.scale is not None else 0
+    counted = {
+        "rows": "TRUE",
+        **{stored: f"typeof({c}) = '{stored}'" for stored in _STORED},
+        "date": f"{day} AND length({c}) = 10",
+        "time": f"{day} AND (length({c}) = 10 OR (substr({c}, 11, 1) IN (' ', 'T')"
+        f" AND strftime('%H:%M:%S', {c}) = substr({c}, 12, 8)"
+        f" AND (length({c}) = 19 OR ({c} GLOB '*:[0-9][0-9].[0-9]*' AND length({c}) <= 26))))",
+        "flag": f"{c} IN (0, 1)",
+        "exact": f"typeof({c}) IN ('integer', 'real') AND round({c}, {scale}) = {c}",
+    }
+    sums = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in counted.values())
+    (row,) = connection.execute(sa.text(_literal(f"SELECT {sums} FROM {quoted(table)}")))
+    found: tuple[Any, ...] = tuple(row)
+    return dict(zip(counted, found, strict=True))
+
+
+def _literal(sql: str) -> str:
+    """For `sa.text`, which takes `:name` for a parameter."""
+    return sql.replace(":", r"\:")
+
+
+def _type(values: dict[str, int], kind: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
+    """The portable type that all values of a column have; what is mixed is text, or bytes."""
+    told = portable(kind)
+    stored = {name for name in ("integer", "real", "text", "blob") if values[name]}
+    filled = values["rows"] - values["null"]
+    if not stored:
+        return sa.Double() if isinstance(told, sa.Numeric) else told
+    if stored <= {"integer", "real"}:
+        return _number(values, told, filled, has_real="real" in stored)
+    if stored == {"text"}:
+        if isinstance(told, sa.Date) and values["date"] == filled:
+            return sa.Date()
+        if isinstance(told, sa.DateTime) and values["time"] == filled:
+            return sa.DateTime()
+        return sa.String()
+    return sa.LargeBinary() if "blob" in stored else sa.String()
+
+
+def _number(
+    values: dict[str, int], told: sa.types.TypeEngine[Any], filled: int, *, has_real: bool
+) -> sa.types.TypeEngine[Any]:
+    # A Float is a Numeric to SQLAlchemy.
+    if (
+        isinstance(told, sa.Numeric)
+        and not isinstance(told, sa.Float)
+        and values["exact"] == filled
+    ):
+        return told
+    if isinstance(told, sa.Boolean) and values["flag"] == filled:
+        return sa.Boolean()
+    return sa.Double() if has_real or isinstance(told, sa.Numeric) else sa.BigInteger()
