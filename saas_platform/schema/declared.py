@@ -156,7 +156,9 @@ def read_tables(path: Path) -> dict[str, sa.Table]:
 def as_yaml(tables: Iterable[sa.Table]) -> str:
     """The text of a `tables.yaml` that declares the tables."""
     told = {"tables": {_plain(table.name): _told(table) for table in tables}}
-    return _HEAD + yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    return _HEAD + yaml.safe_dump(
+        told, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None
+    )
 
 
 def _told(table: sa.Table) -> dict[str, Any]:

@@ -71,7 +71,12 @@ def _table(
         key = next((names for names in unique if not with_null.intersection(names)), [])
     # SQLite lets NULL into a primary key, and then it tells no row from another.
     in_key = set() if with_null.intersection(key) else set(key)
-    rows = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(name))) or 0
+    rows = (
+        connection.scalar(
+            sa.select(sa.func.count()).select_from(sa.table(sa.quoted_name(name, quote=True)))
+        )
+        or 0
+    )
     cut = _slice(found) if rows > _LARGE else None
     return sa.Table(
         name,

@@ -78,7 +78,9 @@ def _values(
     """How many values are stored how, and how many are times, dates, flags, or exact decimals."""
     c = quoted(column)
     day = f"typeof({c}) = 'text' AND strftime('%Y-%m-%d', {c}) = substr({c}, 1, 10)"
-    scale = kind.scale if isinstance(kind, sa.Numeric) and kind.scale is not None else 0
+    precision, scale = 15, 0
+    if isinstance(kind, sa.Numeric) and kind.precision is not None:
+        precision, scale = kind.precision, kind.scale or 0
     counted = {
         "rows": "TRUE",
         **{stored: f"typeof({c}) = '{stored}'" for stored in _STORED},
@@ -87,7 +89,9 @@ def _values(
         f" AND strftime('%H:%M:%S', {c}) = substr({c}, 12, 8)"
         f" AND (length({c}) = 19 OR ({c} GLOB '*:[0-9][0-9].[0-9]*' AND length({c}) <= 26))))",
         "flag": f"{c} IN (0, 1)",
-        "exact": f"typeof({c}) IN ('integer', 'real') AND round({c}, {scale}) = {c}",
+        "exact": f"typeof({c}) IN ('integer', 'real') AND round({c}, {scale}) = {c}"
+        # A float has no more digits than these.
+        f" AND {c} BETWEEN -1e{min(precision, 15) - scale} AND 1e{min(precision, 15) - scale} - 1",
     }
     sums = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in counted.values())
     (row,) = connection.execute(sa.text(_literal(f"SELECT {sums} FROM {quoted(table)}")))

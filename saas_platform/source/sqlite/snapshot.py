@@ -68,7 +68,9 @@ class SqliteSnapshot(SourceSnapshot):
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
         self._cursor.execute(
-            'SELECT name, type, "notnull" FROM pragma_table_info(?)', (table.name,)
+            # Unlike table_info it tells generated columns too.
+            'SELECT name, type, "notnull" FROM pragma_table_xinfo(?) WHERE hidden <> 1',
+            (table.name,),
         )
         return [
             SourceColumn(name, kind, not required)
@@ -96,12 +98,16 @@ class SqliteSnapshot(SourceSnapshot):
         return pa.RecordBatchReader.from_batches(schema, self._batches(table, schema, sql))
 
     def _selected(self, field: pa.Field) -> str:
-        """A column. SQLite binds no value to its column's type: where they are mixed, as one type."""
-        if pa.types.is_string(field.type):
-            return f"CAST({quoted(field.name)} AS TEXT)"
-        if pa.types.is_binary(field.type):
-            return f"CAST({quoted(field.name)} AS BLOB)"
-        return quoted(field.name)
+        """A column. SQLite binds no value to its column's type: where they are mixed, as one type.
+
+        A float as a text of SQLite's own would lose its last digits.
+        """
+        name = quoted(field.name)
+        kind = {pa.string(): "TEXT", pa.binary(): "BLOB"}.get(field.type)
+        if kind is None:
+            return name
+        exact = f"CASE typeof({name}) WHEN 'real' THEN format('%!.17g', {name}) ELSE {name} END"
+        return f"CAST({exact} AS {kind})"
 
     def _batches(self, table: sa.Table, schema: pa.Schema, sql: str) -> Iterator[pa.RecordBatch]:
         self._cursor.adbc_statement.set_options(

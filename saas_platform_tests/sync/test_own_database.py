@@ -1,0 +1,342 @@
+"""A database of the user's own: discovered, mirrored and proven, whatever is in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from saas_platform.schema.declared import TablesError, as_yaml, read_tables
+from saas_platform.source.contract import SourceError
+from saas_platform.source.sqlite import SqliteDatabase
+from saas_platform.sync import repair, sync, verify
+from saas_platform.sync.probe import ONLY_A_DIGEST_TELLS, probe
+from saas_platform.sync.report import SyncReport
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform_tests.sync.own_databases import DATABASES, MUSIC_SHOP, execute, make
+
+Tables = dict[str, sa.Table]
+
+
+class Own:
+    """A database with its tables.yaml, and a warehouse beside it."""
+
+    def __init__(self, folder: Path, sql: str) -> None:
+        self.path = make(folder / "own.db", sql)
+        self.file = folder / "tables.yaml"
+        self.source = SqliteDatabase(self.path)
+        self.file.write_text(as_yaml(self.source.discover()))
+        self.tables = read_tables(self.file)
+        self.warehouse = DuckdbWarehouse(folder / "warehouse.duckdb")
+
+    def sync(self) -> dict[str, SyncReport]:
+        return {r.table: r for r in sync(self.source, self.warehouse, self.tables.values())}
+
+    def proven(self) -> bool:
+        reports = verify(self.source, self.warehouse, self.tables.values(), "rows")
+        return all(report.proven for report in reports) and self._equal()
+
+    def _equal(self) -> bool:
+        """By Python alone: the same rows, as often."""
+        return all(
+            Counter(map(_plain, self._theirs(table))) == Counter(map(_plain, self._ours(table)))
+            for table in self.tables.values()
+        )
+
+    def _theirs(self, table: sa.Table) -> list[tuple[Any, ...]]:
+        names = ", ".join(f'"{c.name.replace(chr(34), chr(34) * 2)}"' for c in table.columns)
+        with closing(sqlite3.connect(self.path)) as connection:
+            quoted = table.name.replace('"', '""')
+            return list(connection.execute(f'SELECT {names} FROM "{quoted}"'))
+
+    def _ours(self, table: sa.Table) -> list[tuple[Any, ...]]:
+        quoted = table.name.replace('"', '""')
+        found = self.warehouse.query(f'SELECT * EXCLUDE (_sync_id) FROM raw."{quoted}"')
+        return [tuple(row.values()) for row in found.to_pylist()]
+
+
+def _plain(row: tuple[Any, ...]) -> tuple[str, ...]:
+    """Both sides as texts of one form: 4 and 4.00, '2009-01-01' and its midnight are the same."""
+    return tuple(_text(value) for value in row)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        # What is no BLOB in a column of bytes is the bytes of its text.
+        try:
+            return _text(value.decode())
+        except UnicodeDecodeError:
+            return f"b{value.hex()}"
+    if isinstance(value, bool):
+        return str(float(value))
+    try:
+        large = isinstance(value, int) or str(value).lstrip("-").isdecimal()
+        return str(int(value)) if large and abs(int(value)) > 2**53 else str(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return f"t{str(value).removesuffix(' 00:00:00')}"
+
+
+@pytest.fixture(params=DATABASES)
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Own:
+    return Own(tmp_path, DATABASES[request.param])
+
+
+def test_discovered_tables_are_ready_to_use(own: Own) -> None:
+    reports = own.sync()
+    assert {report.error for report in reports.values()} == {None}
+    assert all(report.mode == "full" for report in reports.values())
+    assert own.proven()
+
+
+def test_the_file_is_read_as_it_was_written(own: Own) -> None:
+    assert as_yaml(own.tables.values()) == own.file.read_text()
+
+
+def test_what_discovery_proposes(tmp_path: Path) -> None:
+    music = Own(tmp_path, MUSIC_SHOP).tables
+    assert list(music) == ["Album", "Artist", "Employee", "Invoice", "PlaylistTrack"]
+    assert isinstance(music["Invoice"].c.Total.type, sa.Numeric)
+    assert isinstance(music["Invoice"].c.InvoiceDate.type, sa.DateTime)
+    assert music["Employee"].c.Email.info["pii"] == "email"
+    assert [c.name for c in music["PlaylistTrack"].primary_key] == ["PlaylistId", "TrackId"]
+
+
+def test_types_follow_the_values(tmp_path: Path) -> None:
+    odd = Own(tmp_path, DATABASES["oddities"]).tables
+    assert "search" not in odd
+    assert not any(name.startswith("search_") for name in odd)
+    assert not odd["null key"].primary_key.columns
+    kinds = {c.name: type(c.type) for c in odd["mixed"].columns}
+    assert kinds["anything"] is sa.String
+    assert kinds["flag"] is sa.Boolean
+    assert "area" in odd["boxes"].columns
+
+
+def test_nothing_changed_writes_nothing(own: Own) -> None:
+    own.sync()
+    again = own.sync()
+    assert all(report.mode is None and report.proof for report in again.values())
+    assert all(report.proof.proven for report in again.values() if report.proof)
+
+
+def test_only_what_differs_is_copied(tmp_path: Path) -> None:
+    own = Own(tmp_path, MUSIC_SHOP)
+    own.sync()
+    execute(
+        own.path,
+        "UPDATE Artist SET Name = 'ACDC' WHERE ArtistId = 1; DELETE FROM PlaylistTrack WHERE TrackId = 2;"
+        "INSERT INTO Artist VALUES (9, 'Nine')",
+    )
+    reports = own.sync()
+    assert (reports["Artist"].rows_written, reports["Artist"].rows_deleted) == (2, 0)
+    assert (reports["PlaylistTrack"].rows_written, reports["PlaylistTrack"].rows_deleted) == (0, 1)
+    assert reports["Album"].mode is None
+    assert own.proven()
+
+
+def test_a_table_without_a_key_is_replaced_and_proven_as_a_multiset(tmp_path: Path) -> None:
+    own = Own(tmp_path, DATABASES["trading house"])
+    own.sync()
+    execute(own.path, "DELETE FROM Territories WHERE rowid = 1")
+    (report,) = verify(own.source, own.warehouse, [own.tables["Territories"]], "rows")
+    assert not report.proven
+    assert report.differences is not None
+    assert (report.differences.missing, report.differences.extra) == (0, 1)
+    (sample,) = report.differences.samples
+    assert sample.key == {"TerritoryID": "01581", "Region": "Westboro"}
+    assert own.sync()["Territories"].mode == "full"
+    assert own.proven()
+
+
+def test_a_version_column_is_followed(tmp_path: Path) -> None:
+    own = Own(
+        tmp_path,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, seq INTEGER NOT NULL);"
+        "INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)",
+    )
+    own.file.write_text(own.file.read_text().replace("version: null", "version: seq"))
+    own.tables = read_tables(own.file)
+    own.sync()
+    execute(own.path, "UPDATE t SET v = 'z', seq = 4 WHERE id = 1; DELETE FROM t WHERE id = 2")
+    report = own.sync()["t"]
+    assert (report.mode, report.rows_written, report.rows_deleted) == ("incremental", 1, 1)
+    assert own.proven()
+
+
+def test_slices_bound_what_is_copied(tmp_path: Path) -> None:
+    rows = ", ".join(f"({n}, '2024-{n % 12 + 1:02d}-15 08:00:00', 'v')" for n in range(1, 241))
+    own = Own(
+        tmp_path,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, created_at DATETIME NOT NULL, v TEXT);"
+        f"INSERT INTO t VALUES {rows}",
+    )
+    text = own.file.read_text()
+    own.file.write_text(text.replace("slice: null", "slice: {column: created_at, grain: month}"))
+    own.tables = read_tables(own.file)
+    own.sync()
+    # One row changes, and one moves from a slice to another.
+    execute(
+        own.path,
+        "UPDATE t SET v = 'w' WHERE id = 1;"
+        "UPDATE t SET created_at = '2024-07-01 00:00:00' WHERE id = 2",
+    )
+    report = own.sync()["t"]
+    assert set(report.slices) == {"2024-02", "2024-03", "2024-07"}
+    assert report.rows_written == 2
+    assert own.proven()
+
+
+def test_damage_in_the_mirror_is_found_and_repaired(own: Own) -> None:
+    own.sync()
+    for table in own.tables.values():
+        own.warehouse.query(f'DELETE FROM raw."{table.name.replace(chr(34), chr(34) * 2)}"')
+    filled = [r for r in verify(own.source, own.warehouse, own.tables.values()) if r.rows_source]
+    assert filled
+    assert not any(report.proven for report in filled)
+    assert all(
+        r.proof and r.proof.proven for r in repair(own.source, own.warehouse, own.tables.values())
+    )
+    assert own.proven()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("ALTER TABLE Artist ADD COLUMN born TEXT", "Artist.born of the source is not declared"),
+        ("ALTER TABLE Artist DROP COLUMN Name", "Artist.Name is missing in the source"),
+        ("DROP TABLE Artist", "The source has no table Artist"),
+        (
+            "CREATE TABLE a (ArtistId INTEGER NOT NULL, Name INTEGER, PRIMARY KEY (ArtistId));"
+            "DROP TABLE Artist; ALTER TABLE a RENAME TO Artist",
+            "Artist.Name is INTEGER in the source, declared as NVARCHAR(120)",
+        ),
+    ],
+)
+def test_a_changed_catalogue_is_told_and_the_others_go_on(
+    tmp_path: Path, change: str, says: str
+) -> None:
+    own = Own(tmp_path, MUSIC_SHOP)
+    own.sync()
+    execute(own.path, f"{change}; INSERT INTO PlaylistTrack VALUES (7, 7)")
+    reports = own.sync()
+    told = " ".join([reports["Artist"].error or "", *reports["Artist"].warnings])
+    assert says in told
+    assert reports["PlaylistTrack"].rows_written == 1
+
+
+def test_a_value_that_is_no_longer_of_its_type_is_told(tmp_path: Path) -> None:
+    own = Own(tmp_path, MUSIC_SHOP)
+    own.sync()
+    execute(own.path, "UPDATE Invoice SET Total = 0.995 WHERE InvoiceId = 1")
+    assert "Invoice.Total" in (own.sync()["Invoice"].error or "")
+    execute(
+        own.path,
+        "UPDATE Invoice SET Total = 1, InvoiceDate = 'soon' WHERE InvoiceId = 1",
+    )
+    assert "Invoice.InvoiceDate" in (own.sync()["Invoice"].error or "")
+
+
+def test_a_table_without_a_version_is_stale_by_digest_alone(own: Own) -> None:
+    own.sync()
+    found = probe(own.source, own.warehouse, own.tables.values())
+    assert {each.reason for each in found} == {ONLY_A_DIGEST_TELLS}
+
+
+def test_a_file_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        SqliteDatabase(tmp_path / "none.db").discover()
+    assert not (tmp_path / "none.db").exists()
+    (tmp_path / "text.db").write_text("no database at all, but long enough to look like one" * 20)
+    with pytest.raises(SourceError, match="name a SQLite database"):
+        SqliteDatabase(tmp_path / "text.db").discover()
+
+
+_GOOD = "tables: {t: {key: [id], columns: {id: {type: integer}, at: {type: time}}}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tables: {}", "tables is {}: Dictionary should have at least 1 item"),
+        (_GOOD.replace("integer", "int"), "'int' is not a type: choose integer, flag"),
+        (_GOOD.replace("integer", "'decimal(50, 2)'"), "is not a type"),
+        (_GOOD.replace("[id]", "[nr]"), "key names nr, which is none of its columns (id, at)"),
+        (_GOOD.replace("[id]", "[id, id]"), "key names a column twice"),
+        (
+            _GOOD.replace("key: [id],", "key: [id], version: at,"),
+            "version at must be of type integer",
+        ),
+        (_GOOD.replace("key: [id],", "key: [], version: id,"), "version needs a key"),
+        (_GOOD.replace("key: [id],", "key: [id], slice: {column: id},"), "must be of type time"),
+        (_GOOD.replace("key: [id],", "key: [id], slice: {column: at},"), "must not be nullable"),
+        (_GOOD.replace("key: [id],", "kee: [id],"), "tables.t.kee is not a name known here"),
+        (_GOOD.replace("at:", "_sync_id:"), "the mirror has its own"),
+    ],
+)
+def test_wrong_declarations(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "tables.yaml"
+    path.write_text(text)
+    with pytest.raises(TablesError) as raised:
+        read_tables(path)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+_values = (
+    st.none()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
+    | st.binary(max_size=4)
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # minutes go by in shrinking files
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    rows=st.lists(st.tuples(_values, _values), max_size=8),
+    later=st.lists(st.tuples(_values, _values), max_size=4),
+    declared=st.sampled_from(
+        ["", "TEXT", "INTEGER", "NUMERIC(6,2)", "BLOB", "DATETIME", "BOOLEAN"]
+    ),
+)
+def test_any_values_of_any_type(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[Any, Any]],
+    later: list[tuple[Any, Any]],
+    declared: str,
+) -> None:
+    """SQLite lets anything into any column: what discovery says of it must hold, with a key or without."""
+    folder = tmp_path_factory.mktemp("any")
+    with closing(sqlite3.connect(folder / "own.db")) as connection:
+        connection.execute(f"CREATE TABLE keyed (id INTEGER PRIMARY KEY, a {declared}, b)")
+        connection.execute(f"CREATE TABLE heap (a {declared}, b)")
+        connection.executemany("INSERT INTO keyed (a, b) VALUES (?, ?)", rows)
+        connection.executemany("INSERT INTO heap VALUES (?, ?)", rows)
+        connection.commit()
+    own = Own(folder, "SELECT 1")
+    assert {report.error for report in own.sync().values()} == {None}
+    assert own.proven()
+    with closing(sqlite3.connect(own.path)) as connection:
+        connection.execute("DELETE FROM heap WHERE rowid = 1")
+        connection.executemany(
+            "UPDATE keyed SET b = ?, a = a WHERE id = ?", [(b, 1) for _, b in later]
+        )
+        connection.commit()
+    own.file.write_text(as_yaml(own.source.discover()))
+    own.tables = read_tables(own.file)
+    assert {report.error for report in own.sync().values()} == {None}
+    assert own.proven()
