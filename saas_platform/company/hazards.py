@@ -13,7 +13,7 @@ import numpy as np
 from saas_platform.company.catalogue import is_yearly
 from saas_platform.company.columns import Array
 from saas_platform.company.moments import DAY, Span, billing_moments
-from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.parameters import PARAMETERS, Parameters
 from saas_platform.company.state import STATUS, Accounts, Latent, Subscriptions
 
 #: Seconds between an invoice and its first charge.
@@ -49,24 +49,45 @@ def _logit(probability: Array) -> Array:
     return np.log(probability / (1.0 - probability))
 
 
-def _voluntary(subs: Subscriptions, accounts: Accounts, latent: Latent, span: Span) -> Array:
-    """Probability that a subscription is canceled at a renewal; arrays stand beside `subs`."""
-    churn = PARAMETERS.churn
+def known_score(
+    parameters: Parameters, subs: Subscriptions, segment: Array, complaints: Array, span: Span
+) -> Array:
+    """Log-odds of a voluntary end at a renewal, but for what is latent; arrays stand beside `subs`."""
+    churn = parameters.churn
     yearly = is_yearly(subs.plan)
-    segment = accounts.segment[subs.account]
     base = np.where(yearly, np.array(churn.yearly)[segment], np.array(churn.monthly)[segment])
     tenure = span.index - subs.first_month
     early = churn.early * np.exp(-(tenure - 1) / churn.early_months)
-    score = (
+    return (
         _logit(base)
-        - churn.health * latent.health[subs.account]
-        - churn.size * np.log(subs.seats / np.array(PARAMETERS.mix.seats_median)[segment])
+        - churn.size * np.log(subs.seats / np.array(parameters.mix.seats_median)[segment])
         + np.where(yearly, 0.0, early)
-        + churn.price_sensitivity * accounts.price_sensitivity[subs.account]
-        + np.log(churn.complaint_odds) * latent.complaints[subs.account]
+        + np.log(churn.complaint_odds) * complaints
     )
-    chance = subs.hazard_ratio / (1.0 + np.exp(-score))
-    return np.round(np.minimum(chance, churn.highest), 9)
+
+
+def voluntary_chance(parameters: Parameters, score: Array, hazard_ratio: Array) -> Array:
+    """Probability of a voluntary end from its log-odds and the promo's ratio."""
+    return np.minimum(hazard_ratio / (1.0 + np.exp(-score)), parameters.churn.highest)
+
+
+def _voluntary(subs: Subscriptions, accounts: Accounts, latent: Latent, span: Span) -> Array:
+    """Probability that a subscription is canceled at a renewal; arrays stand beside `subs`."""
+    churn, account = PARAMETERS.churn, subs.account
+    known = known_score(
+        PARAMETERS, subs, accounts.segment[account], latent.complaints[account], span
+    )
+    score = (
+        known
+        - churn.health * latent.health[account]
+        + churn.price_sensitivity * accounts.price_sensitivity[account]
+    )
+    return np.round(voluntary_chance(PARAMETERS, score, subs.hazard_ratio), 9)
+
+
+def given_up_within(renewal_at: Array, span: Span) -> Array:
+    """Whether dunning that opens at a renewal is given up before the end of the month."""
+    return renewal_at + CHARGE_DELAY + PARAMETERS.dunning.end_days * DAY < span.end
 
 
 @dataclass
@@ -84,6 +105,9 @@ class Odds:
     #: Of the whole month: the true hazards.
     voluntary_hazard: Array
     involuntary_hazard: Array
+
+    def take(self, index: Array) -> Odds:
+        return Odds(*(getattr(self, name)[index] for name in vars(self)))
 
 
 def odds_of(
@@ -114,8 +138,8 @@ def odds_of(
     failure = np.where(renews & ~free & ~subs.second, np.minimum(failure, 0.5), 0.0)
 
     # What ends within the month: an open case, or one that opens and is given up before its end.
-    given_up_at = renewal_at + CHARGE_DELAY + dunning.end_days * DAY
-    opens_and_fails = np.where(given_up_at < span.end, failure * (1.0 - recovery[-1]), 0.0)
+    given_up = given_up_within(renewal_at, span)
+    opens_and_fails = np.where(given_up, failure * (1.0 - recovery[-1]), 0.0)
     survives = 1.0 - dunning_fails
     involuntary = dunning_fails + survives * (1.0 - voluntary) * (1.0 - pause) * opens_and_fails
     return Odds(

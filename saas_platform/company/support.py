@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from saas_platform.company.book import Book
 from saas_platform.company.columns import Array
-from saas_platform.company.moments import DAY, HOUR, NEVER
-from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.moments import DAY, HOUR, NEVER, Span
+from saas_platform.company.parameters import PARAMETERS, Parameters
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import NONE, TICKET, Tickets, Users
@@ -40,20 +40,41 @@ _SUBJECTS = (
 )  # fmt: skip
 
 
-def draw_counts(book: Book) -> tuple[Array, Array]:
-    """Number of other tickets and of complaints of each account in the month."""
-    support, dice, accounts = PARAMETERS.support, book.dice, book.accounts
-    length = np.maximum(book.access_until - book.access_from, 0)
-    share = np.where(book.access_from == NEVER, 0.0, length / (book.span.end - book.span.start))
+def ticket_means(
+    parameters: Parameters,
+    span: Span,
+    access_from: Array,
+    access_until: Array,
+    seats_paid: Array,
+    trial_users: Array,
+) -> tuple[Array, Array]:
+    """Expected other tickets and complaints in the month of accounts of health 0."""
+    support = parameters.support
+    length = np.maximum(access_until - access_from, 0)
+    share = np.where(access_from == NEVER, 0.0, length / (span.end - span.start))
     # Nobody writes in a window of hours.
     share = np.where(length > 2 * DAY, share, 0.0)
-    sick = np.exp(-support.health * book.latent.health)
-    size = np.where(book.seats_paid > 0, book.seats_paid, accounts.trial_users)
+    size = np.where(seats_paid > 0, seats_paid, trial_users)
+    usual = share * (support.base + support.by_root_seats * np.sqrt(size))
+    return usual, share * support.complaints
+
+
+def draw_counts(book: Book) -> tuple[Array, Array]:
+    """Number of other tickets and of complaints of each account in the month."""
+    dice, accounts = book.dice, book.accounts
+    usual, complaints = ticket_means(
+        PARAMETERS,
+        book.span,
+        book.access_from,
+        book.access_until,
+        book.seats_paid,
+        accounts.trial_users,
+    )
+    sick = np.exp(-PARAMETERS.support.health * book.latent.health)
     ids, month = accounts.account_id, book.span.index
-    usual = share * sick * (support.base + support.by_root_seats * np.sqrt(size))
     return (
-        dice.poisson(usual, "tickets", ids, month),
-        dice.poisson(share * sick * support.complaints, "complaints", ids, month),
+        dice.poisson(usual * sick, "tickets", ids, month),
+        dice.poisson(complaints * sick, "complaints", ids, month),
     )
 
 

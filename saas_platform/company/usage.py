@@ -12,7 +12,7 @@ import pyarrow as pa
 from saas_platform.company.catalogue import FEATURES, Catalogue
 from saas_platform.company.columns import Array
 from saas_platform.company.moments import DAY, HOUR, NEVER, Span
-from saas_platform.company.parameters import PARAMETERS
+from saas_platform.company.parameters import PARAMETERS, Parameters
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import choices, table_of
 from saas_platform.company.state import NONE, Accounts, Presence, Users
@@ -27,12 +27,14 @@ _EVENTS_IN_ACCOUNT_MONTH = 10**5
 _CHUNK = 50_000
 
 
-def _active_days(dice: Dice, span: Span, users: Users, presence: Presence) -> tuple[Array, Array]:
+def active_days(
+    parameters: Parameters, dice: Dice, span: Span, users: Users, presence: Presence
+) -> tuple[Array, Array]:
     """Positions of users and days of the month (from 0) on which they are active."""
-    usage, account = PARAMETERS.usage, users.account
+    usage, account = parameters.usage, users.account
     day = np.arange(span.days)
     weekday = (span.start // DAY + 3 + day) % 7
-    season = PARAMETERS.health.season[span.month.number - 1]
+    season = parameters.health.season[span.month.number - 1]
     taste = np.exp(usage.user_sigma * dice.normal("taste", users.user_id))
     own = usage.daily * taste * np.where(presence.is_trial[account], usage.trial, 1.0)
     before, after = presence.health_before[account], presence.health_after[account]
@@ -52,7 +54,7 @@ def _sessions(
 ) -> tuple[Array, Array, Array]:
     """All actions before access is checked: positions of users, moments, ordinals in the session."""
     usage = PARAMETERS.usage
-    position, day = _active_days(dice, span, users, presence)
+    position, day = active_days(PARAMETERS, dice, span, users, presence)
     user_id, date = users.user_id[position], span.start // DAY + day
     early, late = usage.hours
     local = early * HOUR + dice.index(int((late - early) * HOUR), "hour", user_id, date)
