@@ -16,6 +16,7 @@ from saas_platform.company.batch import ERASURES_SCHEMA, Batch
 from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.config import CompanyConfig
 from saas_platform.company.moments import seconds
+from saas_platform.company.oracle import Observer
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import Versions, arrow_column, render
 from saas_platform.company.skeleton import MonthRecord, Skeleton
@@ -118,8 +119,13 @@ class Company:
         """
         skeleton = self._fresh()
         months = [truth.ACCOUNT_MONTHS_SCHEMA.empty_table()]
+        observer = Observer(self._parameters, self._dice, self._catalogue, self._calendar)
         while skeleton.month.start < as_of:
-            months.append(truth.account_months(skeleton.advance()))
+            opening = skeleton.opening()
+            observable = observer.hazards(opening)
+            record = skeleton.advance()
+            observer.observe(opening, record)
+            months.append(truth.account_months(record, observable))
         return {
             "account_months": pa.concat_tables(months),
             "campaigns": truth.campaigns(self._calendar.codes(seconds(as_of))),

@@ -49,18 +49,47 @@ def _logit(probability: Array) -> Array:
     return np.log(probability / (1.0 - probability))
 
 
-def _price_rise(
-    catalogue: Catalogue, subs: Subscriptions, accounts: Accounts, renewal_at: Array
-) -> Array:
+def list_rise(catalogue: Catalogue, subs: Subscriptions, renewal_at: Array) -> Array:
     """Part by which the list price has risen (below 0: fallen) since the one that each pays."""
     now = catalogue.price_list(renewal_at)
     old, new = (
         catalogue.seat_price(subs.plan, subs.price_list),
         catalogue.seat_price(subs.plan, now),
     )
-    return np.where(
-        accounts.grandfathered[subs.account] | (old == 0), 0.0, new / np.maximum(old, 1) - 1
+    return np.where(old == 0, 0.0, new / np.maximum(old, 1) - 1)
+
+
+def known_score(
+    parameters: Parameters,
+    subs: Subscriptions,
+    segment: Array,
+    complaints: Array,
+    rise: Array,
+    span: Span,
+) -> Array:
+    """Log-odds of a voluntary end at a renewal, but for what is latent; arrays stand beside `subs`."""
+    churn = parameters.churn
+    yearly = is_yearly(subs.plan)
+    base = np.where(yearly, np.array(churn.yearly)[segment], np.array(churn.monthly)[segment])
+    tenure = span.index - subs.first_month
+    early = churn.early * np.exp(-(tenure - 1) / churn.early_months)
+    return (
+        _logit(base)
+        - churn.size * np.log(subs.seats / np.array(parameters.mix.seats_median)[segment])
+        + np.where(yearly, 0.0, early)
+        + churn.price_rise * rise
+        + np.log(churn.complaint_odds) * complaints
     )
+
+
+def voluntary_chance(parameters: Parameters, score: Array, factor: Array) -> Array:
+    """Probability of a voluntary end from its log-odds and a factor (see `level`)."""
+    return np.minimum(factor / (1.0 + np.exp(-score)), parameters.churn.highest)
+
+
+def level(parameters: Parameters, subs: Subscriptions, segment: Array) -> Array:
+    """Factor on the hazard: the promo's ratio times the segment's knob."""
+    return np.array(parameters.churn.level)[segment] * subs.hazard_ratio
 
 
 def _voluntary(
@@ -72,24 +101,19 @@ def _voluntary(
     span: Span,
 ) -> Array:
     """Probability that a subscription is canceled at a renewal; arrays stand beside `subs`."""
-    churn = parameters.churn
-    yearly = is_yearly(subs.plan)
-    segment = accounts.segment[subs.account]
-    base = np.where(yearly, np.array(churn.yearly)[segment], np.array(churn.monthly)[segment])
-    tenure = span.index - subs.first_month
-    early = churn.early * np.exp(-(tenure - 1) / churn.early_months)
+    churn, account = parameters.churn, subs.account
+    segment = accounts.segment[account]
     score = (
-        _logit(base)
-        - churn.health * latent.health[subs.account]
-        - churn.size * np.log(subs.seats / np.array(parameters.mix.seats_median)[segment])
-        + np.where(yearly, 0.0, early)
-        + churn.price_sensitivity * accounts.price_sensitivity[subs.account]
-        + churn.price_rise * rise
-        + np.log(churn.complaint_odds) * latent.complaints[subs.account]
+        known_score(parameters, subs, segment, latent.complaints[account], rise, span)
+        - churn.health * latent.health[account]
+        + churn.price_sensitivity * accounts.price_sensitivity[account]
     )
-    level = np.array(churn.level)[segment] * subs.hazard_ratio
-    chance = level / (1.0 + np.exp(-score))
-    return np.round(np.minimum(chance, churn.highest), 9)
+    return np.round(voluntary_chance(parameters, score, level(parameters, subs, segment)), 9)
+
+
+def given_up_within(dunning: Dunning, renewal_at: Array, span: Span) -> Array:
+    """Whether dunning that opens at a renewal is given up before the end of the month."""
+    return renewal_at + CHARGE_DELAY + dunning.end_days * DAY < span.end
 
 
 @dataclass
@@ -107,6 +131,9 @@ class Odds:
     #: Of the whole month: the true hazards.
     voluntary_hazard: Array
     involuntary_hazard: Array
+
+    def take(self, index: Array) -> Odds:
+        return Odds(*(getattr(self, name)[index] for name in vars(self)))
 
 
 def odds_of(
@@ -131,7 +158,8 @@ def odds_of(
     already = np.concatenate([[0.0], recovery])[retried]
     dunning_fails = np.where(open_case, (1.0 - recovery[-1]) / (1.0 - already), 0.0)
 
-    rise = _price_rise(catalogue, subs, accounts, renewal_at)
+    kept = accounts.grandfathered[subs.account]
+    rise = np.where(kept, 0.0, list_rise(catalogue, subs, renewal_at))
     chance = _voluntary(parameters, subs, accounts, latent, rise, span)
     voluntary = np.where(renews, chance, 0.0)
     pause = np.where(renews & ~yearly & ~has_second, churn.pause, 0.0)
@@ -145,8 +173,8 @@ def odds_of(
     failure = np.where(renews & ~free & ~subs.second, np.minimum(failure, 0.5), 0.0)
 
     # What ends within the month: an open case, or one that opens and is given up before its end.
-    given_up_at = renewal_at + CHARGE_DELAY + dunning.end_days * DAY
-    opens_and_fails = np.where(given_up_at < span.end, failure * (1.0 - recovery[-1]), 0.0)
+    given_up = given_up_within(dunning, renewal_at, span)
+    opens_and_fails = np.where(given_up, failure * (1.0 - recovery[-1]), 0.0)
     survives = 1.0 - dunning_fails
     involuntary = dunning_fails + survives * (1.0 - voluntary) * (1.0 - pause) * opens_and_fails
     return Odds(

@@ -22,6 +22,7 @@ from saas_platform.company.columns import Array
 from saas_platform.company.dunning import settle_failures
 from saas_platform.company.fates import draw_fates
 from saas_platform.company.hazards import Odds, mrr_cents, odds_of, remaining_cents
+from saas_platform.company.hazards import renewals as billing_renewals
 from saas_platform.company.moments import Span
 from saas_platform.company.parameters import Parameters
 from saas_platform.company.promotions import Calendar, offer_to_trials
@@ -63,6 +64,33 @@ class MonthRecord:
     hazards: Hazards
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What stands in the source when a month begins; kept while the skeleton steps on.
+
+    `accounts` has latent traits too, which an observer must not read.
+    """
+
+    span: Span
+    accounts: Accounts
+    subs: Subscriptions
+    complaints: Array
+    has_second: Array
+
+    def paying(self) -> Array:
+        """Positions of the first subscriptions that pay: the rows of `MonthRecord.hazards`."""
+        return np.flatnonzero(_paying(self.subs))
+
+    def renewal_at(self) -> Array:
+        """When the present period of each subscription would end in the month."""
+        return billing_renewals(self.subs, self.span)[1]
+
+
+def _paying(subs: Subscriptions) -> Array:
+    paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
+    return paying & ~subs.second
+
+
 class Skeleton:
     """State at the start of `month`; `advance` steps over that month."""
 
@@ -78,6 +106,16 @@ class Skeleton:
         self._latent = Latent.empty()
         self._subs = Subscriptions.empty()
         self._users = Users.empty()
+
+    def opening(self) -> Opening:
+        """The state at the start of the month, for an observer of it."""
+        return Opening(
+            span=Span.of(self.month),
+            accounts=self._accounts,
+            subs=self._subs.take(np.arange(len(self._subs))),
+            complaints=self._latent.complaints,
+            has_second=self._has_second(),
+        )
 
     def advance(self) -> MonthRecord:
         """Steps over the month and returns its record."""
@@ -194,8 +232,7 @@ class Skeleton:
         subs = self._subs
         worth = mrr_cents(subs)
         total = np.bincount(subs.account, worth, minlength=len(self._accounts)).astype(np.int64)
-        paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
-        index = np.flatnonzero(paying & ~subs.second)
+        index = np.flatnonzero(_paying(subs))
         account = subs.account[index]
         remaining = remaining_cents(self._parameters, subs, odds, self._accounts, self._latent)
         value = np.bincount(subs.account, remaining, minlength=len(self._accounts))

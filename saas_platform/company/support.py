@@ -49,21 +49,41 @@ def _outcry(outages: tuple[Outage, ...], span: Span) -> float:
     return float(level.mean())
 
 
-def draw_counts(book: Book) -> tuple[Array, Array]:
-    """Number of other tickets and of complaints of each account in the month."""
-    support, dice, accounts = book.parameters.support, book.dice, book.accounts
-    length = np.maximum(book.access_until - book.access_from, 0)
-    share = np.where(book.access_from == NEVER, 0.0, length / (book.span.end - book.span.start))
+def ticket_means(
+    parameters: Parameters,
+    span: Span,
+    access_from: Array,
+    access_until: Array,
+    seats_paid: Array,
+    trial_users: Array,
+) -> tuple[Array, Array]:
+    """Expected other tickets and complaints in the month of accounts of health 0."""
+    support = parameters.support
+    length = np.maximum(access_until - access_from, 0)
+    share = np.where(access_from == NEVER, 0.0, length / (span.end - span.start))
     # Nobody writes in a window of hours.
     share = np.where(length > 2 * DAY, share, 0.0)
-    sick = np.exp(-support.health * book.latent.health)
-    size = np.where(book.seats_paid > 0, book.seats_paid, accounts.trial_users)
+    size = np.where(seats_paid > 0, seats_paid, trial_users)
+    usual = share * (support.base + support.by_root_seats * np.sqrt(size))
+    return usual, share * support.complaints * _outcry(parameters.outages, span)
+
+
+def draw_counts(book: Book) -> tuple[Array, Array]:
+    """Number of other tickets and of complaints of each account in the month."""
+    dice, accounts = book.dice, book.accounts
+    usual, complaints = ticket_means(
+        book.parameters,
+        book.span,
+        book.access_from,
+        book.access_until,
+        book.seats_paid,
+        accounts.trial_users,
+    )
+    sick = np.exp(-book.parameters.support.health * book.latent.health)
     ids, month = accounts.account_id, book.span.index
-    rate = support.complaints * _outcry(book.parameters.outages, book.span)
-    usual = share * sick * (support.base + support.by_root_seats * np.sqrt(size))
     return (
-        dice.poisson(usual, "tickets", ids, month),
-        dice.poisson(share * sick * rate, "complaints", ids, month),
+        dice.poisson(usual * sick, "tickets", ids, month),
+        dice.poisson(complaints * sick, "complaints", ids, month),
     )
 
 

@@ -17,6 +17,8 @@ from saas_platform.schema import vocabulary as v
 
 #: Language of each country, beside it in v.COUNTRIES.
 _HOME_LANGUAGE = ("en", "en", "de", "fr", "nl", "es", "sv", "en", "en", "pt", "en", "ja")
+#: Of the logarithm of an account's payment risk, whose mean is 1.
+RISK_SIGMA = 0.5
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -114,7 +116,9 @@ def accounts_of(dice: Dice, parameters: Parameters, span: Span, count: int) -> A
         ),
         grandfathered=dice.happens(parameters.prices.grandfathered, "grandfathered", ids),
         price_sensitivity=dice.normal("price sensitivity", ids),
-        payment_risk=np.round(np.exp(0.5 * dice.normal("payment risk", ids) - 0.125), 6),
+        payment_risk=np.round(
+            np.exp(RISK_SIGMA * dice.normal("payment risk", ids) - RISK_SIGMA**2 / 2), 6
+        ),
         adoption=staff.adoption[0]
         + (staff.adoption[1] - staff.adoption[0]) * dice.uniform("adoption", ids),
         trial_users=np.minimum(1 + dice.index(staff.trial_users, "trial users", ids), seats),

@@ -1,7 +1,7 @@
 """The truth behind the rows: what no mart and no model may read, and evaluation compares with.
 
 Holds: the two tables of truth and what they mean. Does not hold: where the odds come from
-(hazards.py).
+(hazards.py) nor how much of them can be seen (oracle.py).
 
 Churn within a month m, as marts can compute it from `subscription_changes`: the account has MRR status
 (`active` or `past_due`) at the start of m, and the last of its subscriptions that have it becomes
@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from saas_platform.company.columns import Array
 from saas_platform.company.promotions import PromoCode
 from saas_platform.company.rendering import choices
 from saas_platform.company.skeleton import MonthRecord
@@ -27,6 +28,8 @@ _MEANING = {
     b" becomes canceled with effective_at within the month",
     b"hazard": b"probability of that end taking effect within the month, at its start, given the"
     b" latent state at the end of the month before; annual plans: in the renewal month",
+    b"observable_hazard": b"expectation of the hazard given the source database up to the start of the"
+    b" month, with the true parameters: the best score that a reader of it could give",
     b"expected_remaining_value": b"revenue of the next 36 months, mrr x (1 - (1 - h)^36) / h with h"
     b" the monthly hazard at half-way reverted health; not discounted, no margin",
 }
@@ -37,6 +40,8 @@ ACCOUNT_MONTHS_SCHEMA = pa.schema(
         pa.field("month", pa.date32(), nullable=False),
         pa.field("voluntary_hazard", pa.float64(), nullable=False),
         pa.field("involuntary_hazard", pa.float64(), nullable=False),
+        pa.field("observable_voluntary_hazard", pa.float64(), nullable=False),
+        pa.field("observable_involuntary_hazard", pa.float64(), nullable=False),
         pa.field("health", pa.float64(), nullable=False),
         pa.field("mrr_cents", pa.int64(), nullable=False),
         pa.field("segment", pa.string(), nullable=False),
@@ -58,8 +63,12 @@ CAMPAIGNS_SCHEMA = pa.schema(
 )
 
 
-def account_months(record: MonthRecord) -> pa.Table:
-    """Truth of one month: one row per account that pays at its start."""
+def account_months(record: MonthRecord, observable: tuple[Array, Array]) -> pa.Table:
+    """Truth of one month: one row per account that pays at its start.
+
+    `observable` has the voluntary and involuntary hazards of the same accounts as the source
+    determines them (oracle.py).
+    """
     truth = record.hazards
     first = np.datetime64(f"{record.span.month}-01", "D")
     return pa.table(
@@ -68,6 +77,7 @@ def account_months(record: MonthRecord) -> pa.Table:
             pa.array(np.full(len(truth), first), pa.date32()),
             pa.array(truth.voluntary),
             pa.array(truth.involuntary),
+            *(pa.array(hazards) for hazards in observable),
             pa.array(truth.health),
             pa.array(truth.mrr_cents),
             choices(v.SEGMENTS, truth.segment),

@@ -27,7 +27,7 @@ _EVENTS_IN_ACCOUNT_MONTH = 10**5
 _CHUNK = 50_000
 
 
-def _active_days(
+def active_days(
     dice: Dice, parameters: Parameters, span: Span, users: Users, presence: Presence
 ) -> tuple[Array, Array]:
     """Positions of users and days of the month (from 0) on which they are active."""
@@ -68,7 +68,7 @@ def _sessions(
 ) -> tuple[Array, Array, Array]:
     """All actions before access is checked: positions of users, moments, ordinals in the session."""
     usage = parameters.usage
-    position, day = _active_days(dice, parameters, span, users, presence)
+    position, day = active_days(dice, parameters, span, users, presence)
     user_id, date = users.user_id[position], span.start // DAY + day
     early, late = usage.hours
     local = early * HOUR + dice.index(int((late - early) * HOUR), "hour", user_id, date)

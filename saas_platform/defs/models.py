@@ -172,7 +172,8 @@ def churn_scores(
     kinds={"python", "table"},
     metadata={"dagster/table_name": "models.churn_evaluation"},
     description="The held-out scores against what happened and against the true hazards that it was"
-    " drawn from: log-loss skill, AUC, calibration.",
+    " drawn from, and against the part of these that the source determines: log-loss skill, AUC,"
+    " calibration.",
     check_specs=[
         dg.AssetCheckSpec(
             BEATS_BASE_RATE,
@@ -238,8 +239,12 @@ def _checks(model: churn.ChurnModel, metrics: dict[str, float]) -> list[dg.Asset
         dg.AssetCheckResult(
             check_name=BEATS_BASE_RATE,
             passed=metrics["log_loss_model"] < metrics["log_loss_base"],
-            description=f"Skill {metrics['skill']:.2f}: 0 is the base rate, 1 the true hazards.",
-            metadata={"skill": metrics["skill"]},
+            description=f"Skill {metrics['skill']:.2f}: 0 is the base rate, 1 the true hazards;"
+            f" {metrics['skill_of_observable']:.2f} where 1 is what the source tells of them.",
+            metadata={
+                "skill": metrics["skill"],
+                "skill_of_observable": metrics["skill_of_observable"],
+            },
         ),
         dg.AssetCheckResult(
             check_name=WELL_CALIBRATED,

@@ -2,6 +2,8 @@
 
 No model can beat the hazards that churn was drawn from. So its skill is the part of the way from the
 base rate (0) to those hazards (1) that it goes, in log-loss; AUC alone hides a wrong calibration.
+Part of them lies in causes that leave no trace in the source: what does, the observable hazards, is as far
+as a model could come, and the end (1) of `skill_of_observable`.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ def log_loss(probability: np.ndarray, outcome: np.ndarray) -> float:
 
 
 def skill(model: float, base: float, oracle: float) -> float:
-    """(base - model) / (base - oracle), in log-loss: 0 the base rate, 1 the true hazards."""
+    """(base - model) / (base - oracle), in log-loss: 0 the base rate, 1 the hazards `oracle`."""
     return (base - model) / (base - oracle) if base != oracle else float("nan")
 
 
@@ -43,7 +45,8 @@ def evaluate(scores: pd.DataFrame, truth: pd.DataFrame, base_rate: float) -> Eva
     """Compare held-out scores with labels and with the true hazards.
 
     `scores` is what `churn.score` gives; `truth` has account_id, month (in which the hazard acts),
-    voluntary_hazard and involuntary_hazard. Both kinds together are what the label is drawn from.
+    voluntary_hazard and involuntary_hazard, both kinds together what the label is drawn from, and the same
+    as far as the source determines them, observable_voluntary_hazard and observable_involuntary_hazard.
     """
     held = scores[scores["is_holdout"] & scores["churned_next_month"].notna()]
     acts_in = pd.to_datetime(held["month"]) + pd.DateOffset(months=1)
@@ -52,6 +55,8 @@ def evaluate(scores: pd.DataFrame, truth: pd.DataFrame, base_rate: float) -> Eva
             "account_id": truth["account_id"],
             "acts_in": pd.to_datetime(truth["month"]),
             "hazard": truth["voluntary_hazard"] + truth["involuntary_hazard"],
+            "observable": truth["observable_voluntary_hazard"]
+            + truth["observable_involuntary_hazard"],
         }
     )
     rows = held.assign(acts_in=acts_in).merge(
@@ -62,29 +67,35 @@ def evaluate(scores: pd.DataFrame, truth: pd.DataFrame, base_rate: float) -> Eva
     predicted = rows["probability"].to_numpy()
     observed = rows["churned_next_month"].astype("float64").to_numpy()
     hazard = rows["hazard"].to_numpy()
-    base = np.full(len(rows), base_rate)
-    losses = {name: log_loss(p, observed) for name, p in _named(predicted, base, hazard)}
-    expected = {name: log_loss(p, hazard) for name, p in _named(predicted, base, hazard)}
+    observable = rows["observable"].to_numpy()
+    named = {
+        "model": predicted,
+        "base": np.full(len(rows), base_rate),
+        "oracle": hazard,
+        "observable": observable,
+    }
+    losses = {name: log_loss(p, observed) for name, p in named.items()}
+    expected = {name: log_loss(p, hazard) for name, p in named.items()}
     return Evaluation(
         metrics={
             "rows": float(len(rows)),
             "churn_rate": float(observed.mean()),
             "mean_predicted": float(predicted.mean()),
             "mean_true_hazard": float(hazard.mean()),
+            "mean_observable_hazard": float(observable.mean()),
             **{f"log_loss_{name}": loss for name, loss in losses.items()},
             "skill": skill(losses["model"], losses["base"], losses["oracle"]),
             "skill_expected": skill(expected["model"], expected["base"], expected["oracle"]),
+            "skill_of_observable": skill(losses["model"], losses["base"], losses["observable"]),
+            "skill_of_observable_expected": skill(
+                expected["model"], expected["base"], expected["observable"]
+            ),
             "auc_model": _auc(observed, predicted),
             "auc_oracle": _auc(observed, hazard),
+            "auc_observable": _auc(observed, observable),
         },
         calibration=_calibration(rows),
     )
-
-
-def _named(
-    predicted: np.ndarray, base: np.ndarray, hazard: np.ndarray
-) -> list[tuple[str, np.ndarray]]:
-    return [("model", predicted), ("base", base), ("oracle", hazard)]
 
 
 def _auc(observed: np.ndarray, probability: np.ndarray) -> float:

@@ -77,6 +77,9 @@ def simulate(*, accounts: int = 250, months: int = 12, seed: int = 1, level: flo
     )
     odds = level + 1.5 * np.log1p(frame["failed_payments_60d"]) - 1.0 * (frame["tier"] == "team")
     hazard = (1 / (1 + np.exp(-odds))).to_numpy()
+    # As if nobody could see the plan: the mean over both, given the failed payments.
+    failed = frame["failed_payments_60d"]
+    observable = pd.Series(hazard).groupby(failed).transform("mean").to_numpy()
     label = pd.array(rng.random(rows) < hazard, dtype="boolean")
     label[number == months - 1] = pd.NA
     frame[churn.LABEL] = label
@@ -87,6 +90,8 @@ def simulate(*, accounts: int = 250, months: int = 12, seed: int = 1, level: flo
             "month": [(m + pd.DateOffset(months=1)).date() for m in frame["month"]],
             "voluntary_hazard": 0.75 * hazard,
             "involuntary_hazard": 0.25 * hazard,
+            "observable_voluntary_hazard": 0.75 * observable,
+            "observable_involuntary_hazard": 0.25 * observable,
         }
     )
     return World(frame[churn.COLUMNS], truth, hazard)

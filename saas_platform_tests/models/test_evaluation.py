@@ -59,6 +59,8 @@ def hazards(*values: float, month: date = date(2025, 2, 1)) -> pd.DataFrame:
             "month": month,
             "voluntary_hazard": values,
             "involuntary_hazard": 0.0,
+            "observable_voluntary_hazard": values,
+            "observable_involuntary_hazard": 0.0,
         }
     )
 
@@ -69,6 +71,21 @@ def test_the_true_hazards_have_skill_one(world: World, model: churn.ChurnModel) 
     assert metrics["skill_expected"] == pytest.approx(1)
     assert metrics["auc_model"] == pytest.approx(metrics["auc_oracle"])
     assert metrics["mean_predicted"] == pytest.approx(metrics["mean_true_hazard"])
+
+
+def test_what_the_source_tells_has_skill_one_of_it_and_less_of_the_truth(
+    world: World, model: churn.ChurnModel
+) -> None:
+    truth = world.truth
+    seen = truth["observable_voluntary_hazard"] + truth["observable_involuntary_hazard"]
+    metrics = with_scores(world, model, seen.to_numpy()).metrics
+    assert metrics["skill_of_observable"] == pytest.approx(1)
+    assert metrics["skill_of_observable_expected"] == pytest.approx(1)
+    assert 0 < metrics["skill_expected"] < 1
+    assert metrics["auc_model"] == pytest.approx(metrics["auc_observable"])
+    assert metrics["auc_observable"] < metrics["auc_oracle"]
+    assert metrics["log_loss_oracle"] < metrics["log_loss_observable"] < metrics["log_loss_base"]
+    assert metrics["mean_predicted"] == pytest.approx(metrics["mean_observable_hazard"])
 
 
 def test_the_base_rate_has_skill_zero(world: World, model: churn.ChurnModel) -> None:
@@ -149,6 +166,23 @@ def test_metrics_by_hand() -> None:
     assert metrics["auc_model"] == metrics["auc_oracle"] == 1
 
 
+def test_metrics_of_the_observable_by_hand() -> None:
+    scores = pairs(
+        probability=[0.2, 0.4], churned_next_month=pd.array([False, True], dtype="boolean")
+    )
+    truth = hazards(0.1, 0.5).assign(
+        observable_voluntary_hazard=[0.2, 0.25], observable_involuntary_hazard=[0.05, 0.15]
+    )
+    metrics = evaluate(scores, truth, base_rate=0.3).metrics
+    model = -(math.log(0.8) + math.log(0.4)) / 2
+    base = -(math.log(0.7) + math.log(0.3)) / 2
+    observable = -(math.log(0.75) + math.log(0.4)) / 2
+    assert metrics["log_loss_observable"] == pytest.approx(observable)
+    assert metrics["skill_of_observable"] == pytest.approx((base - model) / (base - observable))
+    assert metrics["auc_observable"] == 1
+    assert metrics["mean_observable_hazard"] == pytest.approx(0.325)
+
+
 def test_both_kinds_of_hazard_count() -> None:
     truth = hazards(0.1).assign(involuntary_hazard=0.05)
     found = evaluate(pairs(probability=[0.2]), truth, base_rate=0.1)
@@ -176,7 +210,8 @@ def test_the_truth_as_the_simulator_keeps_it_joins() -> None:
     """Its months are days of Arrow, those of the scores are times of any resolution."""
     row = {
         "account_id": 1, "month": date(2025, 2, 1), "voluntary_hazard": 0.25,
-        "involuntary_hazard": 0.0, "health": 0.0, "mrr_cents": 1, "segment": "smb",
+        "involuntary_hazard": 0.0, "observable_voluntary_hazard": 0.2,
+        "observable_involuntary_hazard": 0.0, "health": 0.0, "mrr_cents": 1, "segment": "smb",
         "expected_remaining_value_cents": 1,
     }  # fmt: skip
     truth = pa.Table.from_pylist([row], schema=ACCOUNT_MONTHS_SCHEMA).to_pandas()
