@@ -29,7 +29,8 @@ _MEANING = {
     b"hazard": b"probability of that end taking effect within the month, at its start, given the"
     b" latent state at the end of the month before; annual plans: in the renewal month",
     b"observable_hazard": b"expectation of the hazard given the source database up to the start of the"
-    b" month, with the true parameters: the best score that a reader of it could give",
+    b" month, with the true parameters: the best score that a reader of it could give, but for the"
+    b" approximations of oracle.py",
     b"expected_remaining_value": b"revenue of the next 36 months, mrr x (1 - (1 - h)^36) / h with h"
     b" the monthly hazard at half-way reverted health; not discounted, no margin",
 }
