@@ -171,7 +171,7 @@ def test_the_grid_has_the_moments_of_what_it_stands_for() -> None:
 def test_it_agrees_with_a_particle_filter_of_single_accounts() -> None:
     """60,000 paths of the latent values through every day, for accounts of few users."""
     watched = Watched.of(7, 2000)
-    steps = [watched.step() for _ in range(8)]
+    steps = [watched.step() for _ in range(9)]
     found = [
         (hazards[0][opening.subs.account[opening.paying()] == row][0], hazard)
         for row in _quiet_accounts(steps)
