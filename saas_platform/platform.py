@@ -25,7 +25,7 @@ from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 
 if TYPE_CHECKING:
-    from saas_platform.company import Company
+    from saas_platform.company import SoiledCompany
 
 
 class HomeError(PlatformError):
@@ -150,11 +150,13 @@ class Platform:
         return Staging((self.home.root / "truth").as_uri())
 
     @cached_property
-    def company(self) -> Company:
-        from saas_platform.company import Company, CompanyConfig
+    def company(self) -> SoiledCompany:
+        """The company with its dirt; without SAAS_DIRT its batches are handed on untouched."""
+        from saas_platform.company import Company, CompanyConfig, SoiledCompany
 
         s = self.settings
-        return Company(CompanyConfig(seed=s.seed, accounts=s.accounts, start=s.start))
+        company = Company(CompanyConfig(seed=s.seed, accounts=s.accounts, start=s.start))
+        return SoiledCompany(company, s.seed, s.dirt)
 
     @property
     def company_name(self) -> str:
@@ -162,4 +164,5 @@ class Platform:
         from saas_platform.company import COMPANY_VERSION
 
         s = self.settings
-        return f"seed {s.seed}, {s.accounts} accounts from {s.start}, version {COMPANY_VERSION}"
+        name = f"seed {s.seed}, {s.accounts} accounts from {s.start}, version {COMPANY_VERSION}"
+        return f"{name}, dirt {s.dirt!r}" if s.dirt else name

@@ -75,6 +75,10 @@ class Settings(BaseSettings):
         True, description="Whether the source is ours to fill with the synthetic company"
     )
 
+    dirt: float = Field(
+        0.0, ge=0, le=1, description="Share of dirty data planted in the company; 0: none"
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
