@@ -102,13 +102,13 @@ OUT_OF_ORDER = (
 
 #: Every table that grows by the month and has a natural key; candidates are the month's new rows.
 DUPLICATES = (
-    RowDirt("natural_key_duplicate", "accounts", 0.05),
-    RowDirt("natural_key_duplicate", "users", 0.02),
-    RowDirt("natural_key_duplicate", "subscription_changes", 0.02),
-    RowDirt("natural_key_duplicate", "invoices", 0.02),
-    RowDirt("natural_key_duplicate", "invoice_items", 0.02),
-    RowDirt("natural_key_duplicate", "payments", 0.02),
-    RowDirt("natural_key_duplicate", "promo_redemptions", 0.02),
+    RowDirt("natural_key_duplicate", "accounts", 0.1),
+    RowDirt("natural_key_duplicate", "users", 0.05),
+    RowDirt("natural_key_duplicate", "subscription_changes", 0.1),
+    RowDirt("natural_key_duplicate", "invoices", 0.1),
+    RowDirt("natural_key_duplicate", "invoice_items", 0.1),
+    RowDirt("natural_key_duplicate", "payments", 0.1),
+    RowDirt("natural_key_duplicate", "promo_redemptions", 0.1),
 )
 
 #: In this order in each table: a text with an odd character may have a trailing blank too.
@@ -120,11 +120,11 @@ CELLS = (
     CellDirt("trailing_blank", "accounts", "domain", 0.05),
     CellDirt("trailing_blank", "users", "full_name", 0.05),
     CellDirt("trailing_blank", "support_tickets", "subject", 0.1),
-    CellDirt("extreme_value", "accounts", "employee_count", 0.02, MOST_EMPLOYEES),
-    CellDirt("extreme_value", "invoices", "due_at", 0.02, LAST_MOMENT),
+    CellDirt("extreme_value", "accounts", "employee_count", 0.05, MOST_EMPLOYEES),
+    CellDirt("extreme_value", "invoices", "due_at", 0.05, LAST_MOMENT),
     # Of failed attempts only: no money moved, so that revenue stays what it is.
     CellDirt(
-        "extreme_value", "payments", "amount_cents", 0.1, UNFLOATABLE_CENTS, ("status", "failed")
+        "extreme_value", "payments", "amount_cents", 0.2, UNFLOATABLE_CENTS, ("status", "failed")
     ),
 )
 
