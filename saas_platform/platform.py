@@ -25,7 +25,7 @@ from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 
 if TYPE_CHECKING:
-    from saas_platform.company import Company
+    from saas_platform.company import SoiledCompany
 
 
 class HomeError(PlatformError):
@@ -150,12 +150,15 @@ class Platform:
         return Staging((self.home.root / "truth").as_uri())
 
     @cached_property
-    def company(self) -> Company:
-        from saas_platform.company import Company
+    def company(self) -> SoiledCompany:
+        """The company with its dirt; without SAAS_DIRT its batches are handed on untouched."""
+        from saas_platform.company import Company, SoiledCompany
 
-        return Company(self.settings.config)
+        s = self.settings
+        return SoiledCompany(Company(s.config), s.seed, s.dirt)
 
     @property
     def company_name(self) -> str:
         """Names the company in words that differ for any other one."""
-        return self.settings.config.name
+        s = self.settings
+        return f"{s.config.name}, dirt {s.dirt!r}" if s.dirt else s.config.name

@@ -78,6 +78,8 @@ class Settings(BaseSettings):
         True, description="Whether the source is ours to fill with the synthetic company"
     )
 
+    dirt: float = Field(0.0, ge=0, le=1, description="Share of dirty data in the company; 0: none")
+
     @field_validator("company", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:

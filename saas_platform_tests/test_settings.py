@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from saas_platform.clock import Month
+from saas_platform.platform import Platform
 from saas_platform.settings import Settings, SettingsError, load_settings
 
 _REPOSITORY = Path(__file__).parent.parent
@@ -32,6 +33,10 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("SAAS_XYZZY", "3", "SAAS_XYZZY is not a setting: the settings are SAAS_HOME"),
         ("SAAS_ACCOUNTS", "many", "SAAS_ACCOUNTS is 'many': Input should be a valid integer"),
         ("SAAS_ACCOUNTS", "0", "greater than or equal to 1"),
+        ("SAAS_DIRT", "much", "SAAS_DIRT is 'much': Input should be a valid number"),
+        ("SAAS_DIRT", "1.5", "SAAS_DIRT is '1.5': Input should be less than or equal to 1"),
+        ("SAAS_DIRT", "-0.1", "greater than or equal to 0"),
+        ("SAAS_DIRT", "nan", "SAAS_DIRT is 'nan'"),
         ("SAAS_START", "2024", "write it as YYYY-MM"),
         ("SAAS_AS_OF", "tomorrow", "SAAS_AS_OF is 'tomorrow': write it as YYYY-MM-DD, or now"),
         ("SAAS_AS_OF", "2023-12-31", "leaves no month after SAAS_START 2024-01"),
@@ -68,6 +73,13 @@ def test_months_outside_the_window_are_refused() -> None:
     for month in (Month(2023, 12), Month(2026, 1)):
         with pytest.raises(SettingsError, match="outside the company's window, 2024-01 to 2025-12"):
             settings.check_month(month)
+
+
+def test_dirt_makes_another_company_and_none_the_same_as_ever() -> None:
+    names = [Platform(Settings(_env_file=None, dirt=d)).company_name for d in (0, 0.25, 0.5)]
+    assert len(set(names)) == 3
+    assert names[0] == Platform(Settings(_env_file=None)).company_name
+    assert names[0] == names[1].removesuffix(", dirt 0.25")
 
 
 def test_env_example_documents_every_setting_with_its_default() -> None:

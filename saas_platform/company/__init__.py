@@ -8,13 +8,16 @@ from saas_platform.company.config import (
     CompanyError,
     read_config,
 )
+from saas_platform.company.dirt import PLANTED_SCHEMA, SoiledCompany
 
 __all__ = [
     "COMPANY_VERSION",
     "ERASURES_SCHEMA",
+    "PLANTED_SCHEMA",
     "Batch",
     "Company",
     "CompanyConfig",
     "CompanyError",
+    "SoiledCompany",
     "read_config",
 ]

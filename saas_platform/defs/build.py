@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from saas_platform.defs.automation import schedules, source_sensor
+from saas_platform.defs.contracts import contract_checks
 from saas_platform.defs.dashboards import dashboard_assets
 from saas_platform.defs.io import ArtefactIO, FrameIO
 from saas_platform.defs.jobs import jobs
@@ -15,6 +16,7 @@ from saas_platform.defs.partitions import monthly
 from saas_platform.defs.progress import progress_logger
 from saas_platform.defs.proofs import full_proof
 from saas_platform.defs.raw import raw_assets
+from saas_platform.defs.score import dirt_score
 from saas_platform.defs.synthetic import synthetic_assets
 from saas_platform.defs.work import WorkClock
 from saas_platform.platform import Platform
@@ -39,7 +41,11 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
     assets.append(dashboard_assets(marts, from_synthetic=from_synthetic))
     return dg.Definitions(
         assets=assets,
-        asset_checks=[full_proof()],
+        asset_checks=[
+            full_proof(),
+            contract_checks(),
+            *([dirt_score()] if from_synthetic else []),
+        ],
         jobs=jobs(from_synthetic=from_synthetic),
         schedules=schedules(from_synthetic=from_synthetic),
         sensors=[source_sensor()],

@@ -13,6 +13,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 from saas_platform.defs.mssql import GROUP as MSSQL
 from saas_platform.defs.proofs import EVERY_SLICE
 from saas_platform.defs.raw import GROUP as RAW
+from saas_platform.defs.score import DIRT_FOUND
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.synthetic import TRUTH
 from saas_platform.schema import TABLES
@@ -37,8 +38,11 @@ def full_proofs() -> dg.AssetSelection:
 def jobs(*, from_synthetic: bool) -> list[UnresolvedAssetJobDefinition]:
     """The jobs; those with assets that have months have months themselves."""
     proofs = full_proofs()
-    company = dg.AssetSelection.groups(SYNTHETIC, MSSQL) - dg.AssetSelection.assets(TRUTH)
-    truth = dg.AssetSelection.assets(TRUTH)
+    # With its check: held to a list from before, the dirt of the months since would be false alarms.
+    truth = dg.AssetSelection.assets(TRUTH) | dg.AssetSelection.checks(
+        dg.AssetCheckKey(TRUTH, DIRT_FOUND)
+    )
+    company = dg.AssetSelection.groups(SYNTHETIC, MSSQL) - truth
     everything = dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks()
     made = [
         dg.define_asset_job(

@@ -71,6 +71,9 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
                     "digest": content[name].hexdigest(),
                     "rows_written": change.written,
                     "rows_deleted": change.deleted,
+                    "rows_refused": change.refused,
+                    "rows_outdated": change.outdated,
+                    "rows_late": change.late,
                     "seconds": lap.seconds,
                 },
             )

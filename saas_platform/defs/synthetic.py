@@ -18,6 +18,8 @@ from saas_platform.schema import TABLES
 GROUP = "synthetic"
 #: The simulator's truth: true hazards and lifts, which only evaluation may read.
 TRUTH = dg.AssetKey([GROUP, "truth"])
+#: The list of the dirt that was planted, beside the truth.
+PLANTED = "planted"
 
 
 def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -72,7 +74,7 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         group_name=GROUP,
         kinds={"python", "parquet"},
         description="The simulator's truth: true churn hazards, health and remaining value per"
-        " account and month, and each campaign's true lift. Apart from source and warehouse: no"
+        " account and month, each campaign's true lift, and the dirt that was planted. Apart from source and warehouse: no"
         " mart, feature or model reads it, only evaluation.",
         deps=[[GROUP, "subscriptions"]],
         backfill_policy=ONE_RUN,
@@ -81,7 +83,10 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
     ) -> dg.MaterializeResult:
         with work.measure(GROUP) as lap, told():
-            tables = platform.company.truth(platform.as_of)
+            tables = {
+                **platform.company.truth(platform.as_of),
+                PLANTED: platform.company.planted_until(platform.settings.start, platform.as_of),
+            }
             written = {name: platform.truth.write(name, table) for name, table in tables.items()}
         return dg.MaterializeResult(
             metadata={

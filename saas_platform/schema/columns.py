@@ -6,6 +6,7 @@ Money is integer cents, times are UTC without zone, texts have a stated length, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -20,6 +21,10 @@ _KEY = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
 _ROW_VERSION = sa.BigInteger().with_variant(mssql.ROWVERSION(), "mssql")
 #: SQL Server's DATETIME rounds to 3 ms and DATETIME2 is finer than BigQuery: microseconds for all.
 _MOMENT = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")
+
+#: First and last value that anyone would expect; what lies outside is legal, and a contract tells it.
+_PLAUSIBLE_CENTS = (-(10**12), 10**12)
+_PLAUSIBLE_MOMENTS = (datetime(2000, 1, 1), datetime(2099, 12, 31, 23, 59, 59, 999_999))
 
 
 def _info(pii: Pii | None = None, **more: Any) -> dict[str, Any]:
@@ -70,13 +75,24 @@ def choice(
 def cents(name: str, comment: str, *, nullable: bool = False) -> sa.Column[int]:
     """Money in US cents."""
     return sa.Column(
-        name, sa.BigInteger, nullable=nullable, comment=comment, info={"unit": "cents"}
+        name,
+        sa.BigInteger,
+        nullable=nullable,
+        comment=comment,
+        info={"unit": "cents", "plausible": _PLAUSIBLE_CENTS},
     )
 
 
-def whole(name: str, comment: str, *, nullable: bool = False) -> sa.Column[int]:
-    """Whole number of at most 32 bits."""
-    return sa.Column(name, sa.Integer, nullable=nullable, comment=comment)
+def whole(
+    name: str,
+    comment: str,
+    *,
+    nullable: bool = False,
+    plausible: tuple[int, int] | None = None,
+) -> sa.Column[int]:
+    """Whole number of at most 32 bits; outside of `plausible` it is legal, and odd."""
+    info = _info() if plausible is None else _info(plausible=plausible)
+    return sa.Column(name, sa.Integer, nullable=nullable, comment=comment, info=info)
 
 
 def flag(name: str, comment: str) -> sa.Column[bool]:
@@ -90,7 +106,9 @@ def flag(name: str, comment: str) -> sa.Column[bool]:
 
 def moment(name: str, comment: str, *, nullable: bool = False) -> sa.Column[Any]:
     """Time in UTC, microseconds at most."""
-    return sa.Column(name, _MOMENT, nullable=nullable, comment=comment)
+    return sa.Column(
+        name, _MOMENT, nullable=nullable, comment=comment, info={"plausible": _PLAUSIBLE_MOMENTS}
+    )
 
 
 def stamps() -> tuple[sa.Column[Any], sa.Column[Any]]:

@@ -44,7 +44,7 @@ plans = sa.Table(
     *choice("tier", v.TIERS, "Rung of the price page"),
     *choice("billing_interval", v.BILLING_INTERVALS, "How long one invoice covers"),
     cents("seat_price_cents", "List price of one seat for one billing interval"),
-    whole("trial_days", "Days of free trial; 0 where the plan has none"),
+    whole("trial_days", "Days of free trial; 0 where the plan has none", plausible=(0, 366)),
     *stamps(),
     row_version(),
     sa.UniqueConstraint("code"),
@@ -98,7 +98,8 @@ accounts = sa.Table(
     text("domain", 120, "Natural key: the company's internet domain"),
     *choice("industry", v.INDUSTRIES, "Industry the company works in"),
     *choice("segment", v.SEGMENTS, "Size class of the company, told at signup"),
-    whole("employee_count", "Employees, told at signup"),
+    # No employer has more than a few million people.
+    whole("employee_count", "Employees, told at signup", plausible=(1, 3_000_000)),
     *choice("country", v.COUNTRIES, "ISO 3166-1 alpha-2 code of the company's seat"),
     *choice("language", v.LANGUAGES, "ISO 639-1 code of the language chosen at signup"),
     *choice("acquisition_channel", v.CHANNELS, "Where the signup came from"),
@@ -137,7 +138,7 @@ subscriptions = sa.Table(
     reference("plan_id", "plans.plan_id", "Plan now, or at the end"),
     reference("promo_code_id", "promo_codes.promo_code_id", "Promo code in force", nullable=True),
     *choice("status", v.SUBSCRIPTION_STATUSES, "Where the subscription stands"),
-    whole("seats", "Seats paid for"),
+    whole("seats", "Seats paid for", plausible=(1, 1_000_000)),
     cents("unit_price_cents", "Agreed price of one seat for one billing interval, before discount"),
     whole("discount_percent", "Discount in force, 0 to 100"),
     *choice(
@@ -184,7 +185,7 @@ subscription_changes = sa.Table(
     moment("effective_at", "From when it holds (UTC)"),
     *choice("status", v.SUBSCRIPTION_STATUSES, "Status from then on"),
     reference("plan_id", "plans.plan_id", "Plan from then on"),
-    whole("seats", "Seats from then on"),
+    whole("seats", "Seats from then on", plausible=(1, 1_000_000)),
     cents(
         "unit_price_cents",
         "Price of one seat for one billing interval from then on, before discount",
@@ -236,7 +237,7 @@ invoice_items = sa.Table(
     whole("line_no", "Natural key within the invoice: 1, 2, 3 ..."),
     *choice("kind", v.ITEM_KINDS, "What is charged"),
     reference("plan_id", "plans.plan_id", "Plan that is charged"),
-    whole("quantity", "Seats"),
+    whole("quantity", "Seats", plausible=(1, 1_000_000)),
     cents(
         "unit_price_cents", "Price of one seat for the time the line covers; negative for a credit"
     ),

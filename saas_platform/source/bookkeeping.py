@@ -53,3 +53,16 @@ batches = sa.Table(
     sa.Column("applied_at", sa.DateTime, nullable=False),
     sa.Column("row_count", sa.BigInteger, nullable=False),
 )
+
+#: What the intake noted of rows that came late, out of order, or with a natural key that is taken. Keys
+#: only: it outlives an erasure. In the key's order each table's refused rows are found by one search.
+intake_log = sa.Table(
+    "_intake_log",
+    metadata,
+    sa.Column("table_name", sa.String(64), primary_key=True),
+    sa.Column("finding", sa.String(32), primary_key=True),
+    sa.Column("row_key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("month", sa.String(7), primary_key=True),
+    sa.Column("detail", sa.Unicode(400), nullable=False),
+    sa.Column("noted_at", sa.DateTime, nullable=False),
+)

@@ -102,17 +102,28 @@ class AppliedMonth:
 
 @dataclass(frozen=True)
 class TableChange:
-    """What applying a month did to one table; rows that were the same already are not counted."""
+    """What applying a month did to one table; rows that were the same already are not counted.
+
+    `refused` rows have a natural key that another row has; `outdated` ones came after a newer version,
+    and changed nothing; `late` ones came after their month, and were taken. The last two are told when a
+    month is applied for the first time.
+    """
 
     offered: int
     written: int
     deleted: int
+    refused: int = 0
+    outdated: int = 0
+    late: int = 0
 
     def __add__(self, other: TableChange) -> TableChange:
         return TableChange(
             self.offered + other.offered,
             self.written + other.written,
             self.deleted + other.deleted,
+            self.refused + other.refused,
+            self.outdated + other.outdated,
+            self.late + other.late,
         )
 
 
@@ -157,10 +168,18 @@ class WritableSource(Source):
     def apply(self, batch: MonthBatch) -> dict[str, TableChange]:
         """Apply a month in one transaction, all tables in foreign-key order.
 
-        Rows older than what is there (`updated_at`) change nothing, erased users stay erased.
+        Rows older than what is there (`updated_at`) change nothing, erased users stay erased. A row
+        whose natural key a row of the source has under another key is refused, and stays so. What is
+        refused, late or out of order goes to the intake log in the same transaction, once.
+
         Raises SourceError, and nothing is written, where the month's predecessor is missing,
-        another company lives here, or a row breaks a key, a check or a foreign key.
+        another company lives here, or a row breaks a check or a foreign key, or has the natural key of
+        another row of the batch.
         """
+
+    @abstractmethod
+    def intake_log(self) -> pa.Table:
+        """What was noted of rows when they came (`source.intake.LOG_SCHEMA`)."""
 
     @abstractmethod
     def drop(self) -> None:

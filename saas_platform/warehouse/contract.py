@@ -128,6 +128,10 @@ class Warehouse(ABC):
         """The result of one SELECT in the engine's own dialect."""
 
     @abstractmethod
+    def matches(self, column: str, pattern: str) -> str:
+        """SQL of the engine that is true where a text column has a match of an RE2 expression."""
+
+    @abstractmethod
     def table_exists(self, schema: str, name: str) -> bool:
         """Whether there is such a table or view."""
 

@@ -87,6 +87,9 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection:
             return connection.arrow(sql)
 
+    def matches(self, column: str, pattern: str) -> str:
+        return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
+
     def table_exists(self, schema: str, name: str) -> bool:
         with self._connected() as connection:
             return bool(

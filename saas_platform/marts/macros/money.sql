@@ -27,14 +27,17 @@
 
 {#
     amount x numerator / denominator, rounded to the cent, half away from zero. In integers: a decimal
-    quotient is a float on DuckDB.
+    quotient is a float on DuckDB. In wide ones: the product of two amounts may pass 64 bits.
 #}
 {% macro money_share(amount, numerator, denominator) -%}
     {{ dollars(
         'cast(sign(' ~ amount ~ ') as ' ~ dbt.type_bigint() ~ ') * '
+        ~ 'cast('
         ~ whole_quotient(
-            'abs(' ~ in_cents(amount) ~ ') * (' ~ numerator ~ ') * 2 + (' ~ denominator ~ ')',
+            'cast(abs(' ~ in_cents(amount) ~ ') as ' ~ type_wide() ~ ') * (' ~ numerator ~ ') * 2 + ('
+            ~ denominator ~ ')',
             '2 * (' ~ denominator ~ ')'
         )
+        ~ ' as ' ~ dbt.type_bigint() ~ ')'
     ) }}
 {%- endmacro %}

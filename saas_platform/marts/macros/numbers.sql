@@ -12,6 +12,18 @@
 {%- endmacro %}
 
 
+{# Whole numbers of more than 64 bits. #}
+{% macro type_wide() -%}
+    {{ return(adapter.dispatch('type_wide')()) }}
+{%- endmacro %}
+
+{% macro default__type_wide() -%} decimal(38, 0) {%- endmacro %}
+
+{% macro duckdb__type_wide() -%} hugeint {%- endmacro %}
+
+{% macro bigquery__type_wide() -%} bignumeric {%- endmacro %}
+
+
 {# A float of 64 bits; dbt's own type_float has 32 on DuckDB. #}
 {% macro type_ratio() -%}
     {{ return(adapter.dispatch('type_ratio')()) }}

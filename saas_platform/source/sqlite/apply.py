@@ -1,7 +1,11 @@
-"""Applying a month's batch to a SQLite source: stage, then one statement per table and step."""
+"""Applying a month's batch to a SQLite source: stage, then one statement per table and step.
+
+What the intake refuses and notes is in `intake.py`.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,10 +17,17 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import MonthBatch, SourceError, TableChange
+from saas_platform.source.intake import early_rows, natural_keys
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.ddl import CURRENT_VERSION, NEXT_VERSION, key_column, quoted
+from saas_platform.source.sqlite.intake import (
+    STAGED,
+    note_early,
+    staged,
+    withdraw_refused,
+    withdraw_taken,
+)
 
-_STAGED = 'temp."_staged"'
 _LEDGER = f'"{bookkeeping.erasures.name}"'
 
 
@@ -31,7 +42,7 @@ def _storable(rows: pa.Table) -> pa.Table:
 
 
 def _stage(cursor: Any, rows: pa.Table) -> None:
-    cursor.execute(f"DROP TABLE IF EXISTS {_STAGED}")
+    cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")
     cursor.adbc_ingest("_staged", _storable(rows), mode="create", temporary=True)
 
 
@@ -58,7 +69,7 @@ def _upsert(table: sa.Table) -> str:
     )
     insert = (
         f"INSERT INTO {name} ({', '.join(map(quoted, columns))}, row_version)"
-        f" SELECT {', '.join(values)}, {CURRENT_VERSION} FROM {_STAGED} WHERE {erased} ORDER BY {quoted(key)}"
+        f" SELECT {', '.join(values)}, {CURRENT_VERSION} FROM {STAGED} WHERE {erased} ORDER BY {quoted(key)}"
         f" ON CONFLICT ({quoted(key)})"
     )
     if "updated_at" not in columns:
@@ -79,7 +90,7 @@ def _offender(cursor: Any, table: sa.Table) -> str:
         (element,) = constraint.elements
         child, parent = element.parent.name, element.column
         cursor.execute(
-            f"SELECT s.{quoted(key)}, s.{quoted(child)} FROM {_STAGED} s"
+            f"SELECT s.{quoted(key)}, s.{quoted(child)} FROM {STAGED} s"
             f" LEFT JOIN {quoted(parent.table.name)} p ON p.{quoted(parent.name)} = s.{quoted(child)}"
             f" WHERE s.{quoted(child)} IS NOT NULL AND p.{quoted(parent.name)} IS NULL LIMIT 1"
         )
@@ -93,10 +104,16 @@ def _offender(cursor: Any, table: sa.Table) -> str:
 
 
 def _write(cursor: Any, table: sa.Table, batch: MonthBatch) -> int:
+    """Upsert what is staged; rows whose natural key is taken are refused, and the others written.
+
+    Asked only once the database has refused them all, so that a clean month pays nothing for it.
+    """
     try:
         cursor.execute(_upsert(table))
     except adbc.IntegrityError as error:
         reason = str(error).splitlines()[0].removeprefix("INTEGRITY: ")
+        if reason.startswith("UNIQUE") and withdraw_taken(cursor, table, batch.month):
+            return _write(cursor, table, batch)
         if reason.startswith("FOREIGN KEY"):
             reason = _offender(cursor, table)
         raise SourceError(
@@ -106,24 +123,44 @@ def _write(cursor: Any, table: sa.Table, batch: MonthBatch) -> int:
     return int(scalar(cursor, "SELECT changes()"))
 
 
+def _take_in(cursor: Any, table: sa.Table, batch: MonthBatch, *, first_time: bool) -> TableChange:
+    """A table's part of the month, staged and written.
+
+    Late and out of order are noted the first time alone: a replay of an older month brings older rows
+    by right.
+    """
+    rows = batch.rows[table.name]
+    if not rows.num_rows:
+        return TableChange(0, 0, 0)
+    _stage(cursor, rows)
+    withdraw_refused(cursor, table, batch.month)
+    outdated = late = 0
+    early = early_rows(table, rows, batch.month) if first_time else None
+    if early is not None:
+        withdraw_taken(cursor, table, batch.month)
+        outdated, late = note_early(cursor, table, _storable(early), batch.month)
+    written = _write(cursor, table, batch)
+    refused = rows.num_rows - staged(cursor) if natural_keys(table) else 0
+    return TableChange(rows.num_rows, written, 0, refused, outdated, late)
+
+
 def apply_batch(cursor: Any, batch: MonthBatch) -> dict[str, TableChange]:
     """Write the batch; the caller holds the transaction. Foreign keys are checked at each statement."""
     cursor.execute(NEXT_VERSION)
     _stage(cursor, batch.erasures)
-    cursor.execute(f"INSERT OR IGNORE INTO {_LEDGER} (user_id, erased_at) SELECT * FROM {_STAGED}")
-    changes: dict[str, TableChange] = {}
-    for name, table in TABLES.items():
-        rows = batch.rows[name]
-        written = 0
-        if rows.num_rows:
-            _stage(cursor, rows)
-            written = _write(cursor, table, batch)
-        changes[name] = TableChange(offered=rows.num_rows, written=written, deleted=0)
+    cursor.execute(f"INSERT OR IGNORE INTO {_LEDGER} (user_id, erased_at) SELECT * FROM {STAGED}")
+    first_time = not scalar(
+        cursor,
+        f"SELECT count(*) FROM \"{bookkeeping.batches.name}\" WHERE month = '{batch.month}'",
+    )
+    changes = {
+        name: _take_in(cursor, table, batch, first_time=first_time)
+        for name, table in TABLES.items()
+    }
     # Last, because the keys set to NULL are stamped one by one by the triggers.
     cursor.execute(f'DELETE FROM "users" WHERE user_id IN (SELECT user_id FROM {_LEDGER})')
     deleted = int(scalar(cursor, "SELECT changes()"))
-    users = changes["users"]
-    changes["users"] = TableChange(users.offered, users.written, deleted)
+    changes["users"] = replace(changes["users"], deleted=deleted)
     cursor.execute(
         f'INSERT OR REPLACE INTO "{bookkeeping.batches.name}"'
         " (month, fingerprint, as_of, applied_at, row_count) VALUES (?, ?, ?, ?, ?)",
@@ -135,5 +172,5 @@ def apply_batch(cursor: Any, batch: MonthBatch) -> dict[str, TableChange]:
             sum(change.offered for change in changes.values()),
         ),
     )
-    cursor.execute(f"DROP TABLE IF EXISTS {_STAGED}")
+    cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")
     return changes

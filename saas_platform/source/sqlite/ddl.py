@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateTable
 
 from saas_platform.schema import TABLES, slice_of
 from saas_platform.schema.ddl import statements
@@ -70,3 +71,9 @@ def create_statements() -> list[str]:
         *statements(TABLES.values(), dialect),
         *(trigger for table in TABLES.values() for trigger in _triggers(table)),
     ]
+
+
+def later_statements() -> list[str]:
+    """What a source that an earlier version made may lack."""
+    table = CreateTable(bookkeeping.intake_log, if_not_exists=True)
+    return [str(table.compile(dialect=sqlite.dialect()))]

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
@@ -22,10 +23,11 @@ from saas_platform.source.contract import (
     TableChange,
     WritableSource,
 )
+from saas_platform.source.intake import LOG_SCHEMA
 from saas_platform.source.rules import check_order
 from saas_platform.source.sqlite.apply import apply_batch
 from saas_platform.source.sqlite.connection import connect, scalar, transaction
-from saas_platform.source.sqlite.ddl import create_statements, quoted
+from saas_platform.source.sqlite.ddl import create_statements, later_statements, quoted
 from saas_platform.source.sqlite.discovery import check_present, discover_file
 from saas_platform.source.sqlite.snapshot import CompanySnapshot, SqliteSnapshot
 
@@ -66,6 +68,9 @@ class SqliteSource(WritableSource):
 
     def create_schema(self) -> None:
         if self.exists():
+            with connect(self.path) as cursor, transaction(cursor, "IMMEDIATE"):
+                for statement in later_statements():
+                    cursor.execute(statement)
             return
         with connect(self.path) as cursor, transaction(cursor, "IMMEDIATE"):
             for statement in create_statements():
@@ -102,6 +107,21 @@ class SqliteSource(WritableSource):
             changes = apply_batch(cursor, batch)
             cursor.execute(f'UPDATE "{_IDENTITY}" SET company = ?', (batch.company,))
         return changes
+
+    def intake_log(self) -> pa.Table:
+        if not self.exists():
+            return LOG_SCHEMA.empty_table()
+        with connect(self.path, read_only=True) as cursor:
+            name = bookkeeping.intake_log.name
+            if not scalar(cursor, f"SELECT count(*) FROM sqlite_master WHERE name = '{name}'"):
+                return LOG_SCHEMA.empty_table()
+            cursor.execute(
+                f'SELECT {", ".join(LOG_SCHEMA.names)} FROM "{name}" ORDER BY {", ".join(LOG_SCHEMA.names)}'
+            )
+            rows = cursor.fetchall()
+        return pa.Table.from_pylist(
+            [dict(zip(LOG_SCHEMA.names, row, strict=True)) for row in rows], schema=LOG_SCHEMA
+        )
 
     def drop(self) -> None:
         """Drop our tables; the file too, where nothing else is in it."""

@@ -1,0 +1,172 @@
+"""Who breaks the contract of a raw table: counted in one query, sampled where there is anyone.
+
+Holds: queries of rules, and their outcome. Does not hold: rules, or any write.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from saas_platform.contracts.rules import Rule, Severity, rules_of
+from saas_platform.warehouse.contract import RAW, Warehouse
+
+#: Offenders shown for each rule.
+SAMPLES = 5
+#: Of a value, in ASCII: an odd character would do to the page what it did to the data.
+_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A rule that is broken: by how many rows (columns, for a type), and the first of them.
+
+    A sample is the key, and the value where the rule is about one column without personal data.
+    """
+
+    rule: Rule
+    offenders: int
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a table stands to its contract. `rows` is None where the warehouse lacks the table."""
+
+    table: str
+    rows: int | None
+    rules: int
+    breaches: tuple[Breach, ...]
+    seconds: float
+
+    @property
+    def kept(self) -> bool:
+        return not self.breaches
+
+    @property
+    def severity(self) -> Severity:
+        """That of the worst breach."""
+        worst = any(breach.rule.severity == "error" for breach in self.breaches)
+        return "error" if worst else "warning"
+
+
+def evaluate(warehouse: Warehouse, table: sa.Table) -> Verdict:
+    """Hold the mirror of a table to all its rules."""
+    began = time.perf_counter()
+    with warehouse.session():
+        rules = rules_of(table)
+        wrong = _wrong_types(warehouse, table)
+        breaches = [
+            Breach(rule, 1, (wrong[rule.columns[0]],))
+            for rule in rules
+            if rule.kind == "type" and rule.columns[0] in wrong
+        ]
+        rows, counts = _counts(warehouse, table, _asked(rules, wrong))
+        breaches += [
+            Breach(rule, count, _samples(warehouse, table, rule)) for rule, count in counts if count
+        ]
+    return Verdict(table.name, rows, len(rules), tuple(breaches), time.perf_counter() - began)
+
+
+def offenders(warehouse: Warehouse, table: sa.Table) -> Iterator[tuple[Rule, int]]:
+    """Every row that breaks a rule, by its key; once for each rule."""
+    with warehouse.session():
+        wrong = _wrong_types(warehouse, table)
+        _, counts = _counts(warehouse, table, _asked(rules_of(table), wrong))
+        for rule, count in counts:
+            if count:
+                found = warehouse.query(_select(warehouse, table, rule, [_key(table)]))
+                for key in found.column(0).to_pylist():
+                    yield rule, key
+
+
+def _asked(rules: list[Rule], wrong: dict[str, str]) -> list[Rule]:
+    """The rules that can be asked: SQL on a column that is not there would fail for all of them."""
+    return [r for r in rules if r.kind != "type" and not set(r.columns) & set(wrong)]
+
+
+def _wrong_types(warehouse: Warehouse, table: sa.Table) -> dict[str, str]:
+    """Columns of the mirror that are not as declared, and how."""
+    declared, present = warehouse.declared_columns(table), warehouse.mirror_columns(table)
+    return {
+        column.name: (
+            f"{column.name} is {present[column.name]}, declared {declared[column.name]}"
+            if column.name in present
+            else f"{column.name} is missing"
+        )
+        for column in table.columns
+        if present.get(column.name) != declared[column.name]
+    }
+
+
+def _counts(
+    warehouse: Warehouse, table: sa.Table, rules: list[Rule]
+) -> tuple[int | None, list[tuple[Rule, int]]]:
+    """Rows of the table and offenders of each rule, in one query."""
+    if not warehouse.table_exists(RAW, table.name):
+        return None, []
+    counts = [f"{_count(warehouse, rule)} AS r{n}" for n, rule in enumerate(rules)]
+    listed = ", ".join(["COUNT(*) AS n", *counts])
+    (row,) = warehouse.query(f"SELECT {listed} FROM {RAW}.{table.name}").to_pylist()
+    return row["n"], [(rule, int(row[f"r{n}"])) for n, rule in enumerate(rules)]
+
+
+def _count(warehouse: Warehouse, rule: Rule) -> str:
+    """The number of offenders, as an item of a SELECT from the table."""
+    if rule.kind == "unique":
+        return f"(SELECT COALESCE(SUM(g.n), 0) FROM ({_groups(rule, 'COUNT(*) AS n')}) g)"
+    if rule.kind == "foreign_key":
+        # Of its own, as an anti-join; in an aggregate's argument engines have no plan for it.
+        return f"(SELECT COUNT(*) FROM {RAW}.{rule.table} WHERE {_condition(warehouse, rule)})"
+    return f"COUNT(CASE WHEN {_condition(warehouse, rule)} THEN 1 END)"
+
+
+def _condition(warehouse: Warehouse, rule: Rule) -> str:
+    """True for an offending row."""
+    if rule.pattern is not None:
+        return warehouse.matches(rule.columns[0], rule.pattern)
+    if rule.kind == "unique":
+        same = " AND ".join(f"g.{column} = {RAW}.{rule.table}.{column}" for column in rule.columns)
+        return f"EXISTS (SELECT 1 FROM ({_groups(rule, ', '.join(rule.columns))}) g WHERE {same})"
+    return str(rule.offends)
+
+
+def _groups(rule: Rule, listed: str) -> str:
+    """What more than one row has."""
+    columns = ", ".join(rule.columns)
+    there = " AND ".join(f"{column} IS NOT NULL" for column in rule.columns)
+    return (
+        f"SELECT {listed} FROM {RAW}.{rule.table} WHERE {there}"
+        f" GROUP BY {columns} HAVING COUNT(*) > 1"
+    )
+
+
+def _select(warehouse: Warehouse, table: sa.Table, rule: Rule, columns: list[str]) -> str:
+    return (
+        f"SELECT {', '.join(columns)} FROM {RAW}.{table.name}"
+        f" WHERE {_condition(warehouse, rule)} ORDER BY {_key(table)}"
+    )
+
+
+def _samples(warehouse: Warehouse, table: sa.Table, rule: Rule) -> tuple[str, ...]:
+    shown = [_key(table)]
+    if len(rule.columns) == 1:
+        column = table.columns[rule.columns[0]]
+        if "pii" not in column.info and not column.primary_key:
+            shown.append(column.name)
+    found = warehouse.query(f"{_select(warehouse, table, rule, shown)} LIMIT {SAMPLES}")
+    return tuple(": ".join(_shown(value) for value in row.values()) for row in found.to_pylist())
+
+
+def _shown(value: Any) -> str:
+    text = ascii(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _key(table: sa.Table) -> str:
+    (key,) = table.primary_key.columns
+    return key.name

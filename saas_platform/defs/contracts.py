@@ -1,0 +1,82 @@
+"""The contract of each raw table as an asset check: who breaks a rule is told, and nothing dropped."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from saas_platform.contracts import Verdict, evaluate
+from saas_platform.defs.failures import told
+from saas_platform.defs.raw import GROUP
+from saas_platform.defs.work import WorkClock
+from saas_platform.platform import Platform
+from saas_platform.schema import TABLES
+
+CONTRACT = "contract"
+
+
+def contract_checks() -> dg.AssetChecksDefinition:
+    """One check per table, in one step: foreign keys can be held only once every parent is there."""
+
+    @dg.multi_asset_check(
+        name=CONTRACT,
+        specs=[
+            dg.AssetCheckSpec(
+                CONTRACT,
+                asset=[GROUP, name],
+                description="Every row is as the schema declares (errors), and as anyone would"
+                " expect (warnings): types, NULLs, values, ranges, keys, hygiene of texts.",
+            )
+            for name in TABLES
+        ],
+        can_subset=True,
+    )
+    def contract(
+        context: dg.AssetCheckExecutionContext,
+        platform: dg.ResourceParam[Platform],
+        work: dg.ResourceParam[WorkClock],
+    ) -> Iterator[dg.AssetCheckResult]:
+        wanted = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
+        with work.measure(GROUP), told(), platform.warehouse.session():
+            verdicts = [evaluate(platform.warehouse, TABLES[n]) for n in TABLES if n in wanted]
+        for verdict in verdicts:
+            yield _result(verdict)
+
+    return contract
+
+
+def _result(verdict: Verdict) -> dg.AssetCheckResult:
+    breaches = verdict.breaches
+    error = verdict.severity == "error"
+    return dg.AssetCheckResult(
+        check_name=CONTRACT,
+        asset_key=[GROUP, verdict.table],
+        passed=verdict.kept,
+        severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{b.rule.name}: {b.offenders:,} offend" for b in breaches)
+        or f"{verdict.rules} rules kept.",
+        metadata={
+            "rules": verdict.rules,
+            "rules_broken": len(breaches),
+            "offenders": {breach.rule.name: breach.offenders for breach in breaches},
+            "samples": {breach.rule.name: list(breach.samples) for breach in breaches},
+            "breaches": dg.MetadataValue.md(_markdown(verdict)),
+            "dagster/row_count": verdict.rows or 0,
+            "seconds": round(verdict.seconds, 3),
+        },
+    )
+
+
+def _markdown(verdict: Verdict) -> str:
+    if verdict.kept:
+        return "None."
+    lines = ["| severity | rule | says | offenders | such as |", "|--|--|--|--|--|"]
+    lines += [
+        f"| {b.rule.severity} | {b.rule.name} | {_cell(b.rule.says)} | {b.offenders}"
+        f" | {_cell(', '.join(b.samples))} |"
+        for b in verdict.breaches
+    ]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

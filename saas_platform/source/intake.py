@@ -1,0 +1,64 @@
+"""What the intake of a month looks for, the same for every engine.
+
+Holds: which rows come too late for their month, which keys are natural, and the names of the findings.
+Does not hold: SQL, or the writing of the log.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from saas_platform.clock import Month
+from saas_platform.schema import slice_of
+
+#: Taken, though it happened before the month with which it came.
+LATE = "late_row"
+#: Changed nothing, as the source held a newer version already.
+OUT_OF_ORDER = "out_of_order"
+#: Refused, as another row has its natural key.
+TAKEN = "natural_key_duplicate"
+
+#: What a source tells of its intake (`WritableSource.intake_log`).
+LOG_SCHEMA = pa.schema(
+    [
+        pa.field("month", pa.string(), nullable=False),
+        pa.field("table_name", pa.string(), nullable=False),
+        pa.field("row_key", pa.int64(), nullable=False),
+        pa.field("finding", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+    ]
+)
+
+
+def own_time(table: sa.Table) -> str:
+    """The column that says when a row's state came to be."""
+    if "updated_at" in table.columns:
+        return "updated_at"
+    cut = slice_of(table)
+    if cut is None:
+        raise ValueError(f"{table.name} has neither updated_at nor a slice")
+    return cut.column
+
+
+def early_rows(table: sa.Table, rows: pa.Table, month: Month) -> pa.Table | None:
+    """Key and own time of the rows from before the month; None where there are none.
+
+    One pass over one Arrow column, so that a clean month pays nothing for it.
+    """
+    time = own_time(table)
+    least = pc.min(rows[time])
+    if not least.is_valid or least.as_py() >= month.start:
+        return None
+    (key,) = table.primary_key.columns
+    return rows.select([key.name, time]).filter(pc.less(rows[time], pa.scalar(month.start)))
+
+
+def natural_keys(table: sa.Table) -> list[list[str]]:
+    """The columns of each natural key, in a stable order."""
+    return sorted(
+        [column.name for column in constraint.columns]
+        for constraint in table.constraints
+        if isinstance(constraint, sa.UniqueConstraint)
+    )

@@ -1,0 +1,101 @@
+"""The intake of staged rows by a SQLite source: what is refused, what came late, and the log of both.
+
+Holds the SQL of `source/intake.py`'s findings. Does not hold: the upsert itself.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from saas_platform.clock import Month
+from saas_platform.source import bookkeeping
+from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, natural_keys, own_time
+from saas_platform.source.sqlite.connection import scalar
+from saas_platform.source.sqlite.ddl import key_column, quoted
+
+STAGED = 'temp."_staged"'
+_EARLY = 'temp."_early"'
+_LOG = f'"{bookkeeping.intake_log.name}"'
+
+
+def _note(month: Month, table: sa.Table, finding: str, detail: str, rows: str) -> str:
+    """Log rows of alias `s`, as `rows` selects them; what is there already stays as it was."""
+    noted_at = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+    return (
+        f"INSERT OR IGNORE INTO {_LOG} (table_name, finding, row_key, month, detail, noted_at)"
+        f" SELECT '{table.name}', '{finding}', s.{quoted(key_column(table))}, '{month}',"
+        f" {detail}, '{noted_at}' FROM {rows}"
+    )
+
+
+def withdraw_refused(cursor: Any, table: sa.Table, month: Month) -> None:
+    """Unstage rows that were refused with this month before: a refusal is for good.
+
+    Otherwise a replay would take them once the row that had the natural key has been erased.
+    """
+    if natural_keys(table):
+        cursor.execute(
+            f"DELETE FROM {STAGED} WHERE {quoted(key_column(table))} IN (SELECT row_key FROM {_LOG}"
+            f" WHERE table_name = '{table.name}' AND finding = '{TAKEN}' AND month = '{month}')"
+        )
+
+
+def withdraw_taken(cursor: Any, table: sa.Table, month: Month) -> int:
+    """Log and unstage rows whose natural key another row has; gives how many.
+
+    Two rows of one batch with one natural key are no such case: which is right, nobody can tell, and
+    the month fails.
+    """
+    key, before = quoted(key_column(table)), staged(cursor)
+    for columns in natural_keys(table):
+        same = " AND ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in columns)
+        taken = f"{STAGED} s JOIN {quoted(table.name)} t ON {same} AND t.{key} <> s.{key}"
+        detail = f"'{', '.join(columns)} taken by {table.name} ' || t.{key}"
+        cursor.execute(_note(month, table, TAKEN, detail, taken))
+        cursor.execute(f"DELETE FROM {STAGED} WHERE {key} IN (SELECT s.{key} FROM {taken})")
+    return before - staged(cursor)
+
+
+def note_early(cursor: Any, table: sa.Table, early: pa.Table, month: Month) -> tuple[int, int]:
+    """Log what came out of order and what came late; gives how many of each.
+
+    Before the upsert, of rows still staged. A row that is there in just this version is neither.
+    """
+    cursor.execute(f"DROP TABLE IF EXISTS {_EARLY}")
+    cursor.adbc_ingest("_early", early, mode="create", temporary=True)
+    key, time = quoted(key_column(table)), quoted(own_time(table))
+    rows = (
+        f"{_EARLY} s LEFT JOIN {quoted(table.name)} t ON t.{key} = s.{key}"
+        f" WHERE s.{key} IN (SELECT {key} FROM {STAGED})"
+    )
+    cursor.execute(
+        _note(
+            month,
+            table,
+            OUT_OF_ORDER,
+            f"'as of ' || s.{time} || ', after the version of ' || t.{time}",
+            f"{rows} AND t.{time} > s.{time}",
+        )
+    )
+    outdated = int(scalar(cursor, "SELECT changes()"))
+    cursor.execute(
+        _note(
+            month,
+            table,
+            LATE,
+            f"'as of ' || s.{time}",
+            f"{rows} AND (t.{key} IS NULL OR t.{time} < s.{time})",
+        )
+    )
+    late = int(scalar(cursor, "SELECT changes()"))
+    cursor.execute(f"DROP TABLE {_EARLY}")
+    return outdated, late
+
+
+def staged(cursor: Any) -> int:
+    """Rows that are staged now."""
+    return int(scalar(cursor, f"SELECT count(*) FROM {STAGED}"))

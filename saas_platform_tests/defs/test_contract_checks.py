@@ -1,0 +1,68 @@
+"""How a verdict and a score read as asset checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from saas_platform.contracts import Breach, Rule, Verdict
+from saas_platform.contracts.score import KindScore
+from saas_platform.defs import contracts, score
+
+
+def _verdict(*breaches: Breach) -> Verdict:
+    return Verdict("accounts", 8, 44, breaches, 0.0123)
+
+
+def _breach(kind: Any, says: str = "name is there") -> Breach:
+    return Breach(Rule("accounts", f"name_{kind}", kind, ("name",), says), 1234, ("7: 'a|b'",))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "severity"),
+    [
+        (("plausible",), dg.AssetCheckSeverity.WARN),
+        (("blank_edges", "odd_unicode"), dg.AssetCheckSeverity.WARN),
+        (("blank_edges", "not_null"), dg.AssetCheckSeverity.ERROR),
+        (("foreign_key",), dg.AssetCheckSeverity.ERROR),
+    ],
+)
+def test_the_worst_breach_decides(kinds: tuple[str, ...], severity: dg.AssetCheckSeverity) -> None:
+    result = contracts._result(_verdict(*map(_breach, kinds)))
+    assert not result.passed
+    assert result.severity == severity
+    assert result.description == "; ".join(f"name_{kind}: 1,234 offend" for kind in kinds)
+    assert result.metadata["offenders"].value == dict.fromkeys(
+        (f"name_{kind}" for kind in kinds), 1234
+    )
+
+
+def test_a_kept_contract_passes() -> None:
+    result = contracts._result(_verdict())
+    assert result.passed
+    assert result.description == "44 rules kept."
+
+
+def test_a_value_does_not_break_the_table_it_is_shown_in() -> None:
+    shown = contracts._markdown(_verdict(_breach("check", "a || b")))
+    assert shown.splitlines()[-1] == ("| error | name_check | a \\|\\| b | 1234 | 7: 'a\\|b' |")
+
+
+@pytest.mark.parametrize(
+    ("scores", "passed", "said"),
+    [
+        ([], True, "Nothing was planted; no other finding."),
+        ([KindScore("late_row", 5, 5, 0)], True, "5 of 5 planted found; no other finding."),
+        ([KindScore("late_row", 5, 4, 0)], False, "4 of 5 planted found; no other finding."),
+        ([KindScore("late_row", 5, 5, 2)], False, "5 of 5 planted found; 2 other findings."),
+        ([KindScore("not_null", 0, 0, 2)], False, "Nothing was planted; 2 other findings."),
+    ],
+)
+def test_the_score_warns_of_what_was_missed_and_of_false_alarms(
+    scores: list[KindScore], passed: bool, said: str
+) -> None:
+    result = score._result(scores, 0.5)
+    assert (result.passed, result.description) == (passed, said)
+    assert result.severity == dg.AssetCheckSeverity.WARN

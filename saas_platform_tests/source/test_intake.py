@@ -1,0 +1,182 @@
+"""The intake of a month: taken natural keys, late rows and old versions, one by one, and noted once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saas_platform.schema import TABLES
+from saas_platform.source.contract import SourceError
+from saas_platform.source.intake import early_rows, natural_keys, own_time
+from saas_platform.source.sqlite import SqliteSource
+from saas_platform_tests.rows import by_hand, row
+from saas_platform_tests.source.test_apply import FIRST, batch, content, every_table
+
+SECOND, THIRD = FIRST.next(), FIRST.plus(2)
+#: Within the second month; `row` makes rows of the first.
+LATER = timedelta(days=31)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> SqliteSource:
+    made = SqliteSource(tmp_path / "source.db")
+    made.create_schema()
+    made.apply(batch(FIRST, every_table(4)))
+    return made
+
+
+def log(source: SqliteSource) -> list[tuple[Any, ...]]:
+    return [tuple(found.values())[:4] for found in source.intake_log().to_pylist()]
+
+
+def moved(table: str, n: int, by: timedelta = LATER, **values: Any) -> dict[str, Any]:
+    """Row `n` of a table, with all its times moved."""
+    made = row(TABLES[table], n)
+    times = {k: v + by for k, v in made.items() if isinstance(v, datetime)}
+    return {**made, **times, **values}
+
+
+@pytest.mark.parametrize("table", [name for name, t in TABLES.items() if natural_keys(t)])
+def test_a_taken_natural_key_is_refused_and_the_others_written(
+    source: SqliteSource, table: str
+) -> None:
+    key = next(iter(TABLES[table].primary_key.columns)).name
+    before = content(source)
+    (columns,) = natural_keys(TABLES[table])
+    taken = moved(table, 2, **{key: -2})
+    # Of parents that are there, and with a natural key that nobody has.
+    required = [c.name for c in TABLES[table].columns if c.foreign_keys and not c.nullable]
+    parents = {name: 1 + (number > 0) for number, name in enumerate(required)}
+    rest = {name: 9 for name in columns if name.endswith("_no")}
+    free = moved(table, 9, **parents, **rest)
+    changes = source.apply(batch(SECOND, {table: [taken, free]}))
+    assert (changes[table].offered, changes[table].written, changes[table].refused) == (2, 1, 1)
+    assert content(source)[table] == [*before[table], free]
+    assert log(source) == [("2024-02", table, -2, "natural_key_duplicate")]
+    (noted,) = source.intake_log().to_pylist()
+    assert noted["detail"] == f"{', '.join(columns)} taken by {table} 2"
+
+
+def test_two_rows_of_one_batch_with_one_natural_key_still_fail_the_month(
+    source: SqliteSource,
+) -> None:
+    before = content(source)
+    rows = [moved("plans", 7), moved("plans", 8, code="code 7")]
+    with pytest.raises(SourceError, match="breaks a rule of plans"):
+        source.apply(batch(SECOND, {"plans": rows}))
+    assert content(source) == before
+    assert log(source) == []
+
+
+def test_a_row_that_names_a_refused_one_fails_the_month(source: SqliteSource) -> None:
+    before = content(source)
+    account = moved("accounts", 2, account_id=-2)
+    user = moved("users", 9, account_id=-2)
+    with pytest.raises(SourceError, match="users 9 names account_id -2, which accounts does not"):
+        source.apply(batch(SECOND, {"accounts": [account], "users": [user]}))
+    assert content(source) == before
+    assert log(source) == [], "what was noted goes with the transaction"
+
+
+def test_a_change_to_a_taken_natural_key_is_refused(source: SqliteSource) -> None:
+    before = content(source)
+    changes = source.apply(batch(SECOND, {"plans": [moved("plans", 1, code="code 2")]}))
+    assert (changes["plans"].written, changes["plans"].refused) == (0, 1)
+    assert content(source) == before
+    assert log(source) == [("2024-02", "plans", 1, "natural_key_duplicate")]
+
+
+def test_a_replay_refuses_again_and_notes_nothing_new(source: SqliteSource) -> None:
+    rows = {"accounts": [moved("accounts", 2, account_id=-2)]}
+    source.apply(batch(SECOND, rows))
+    before, noted = content(source), source.intake_log()
+    changes = source.apply(batch(SECOND, rows))
+    assert (changes["accounts"].written, changes["accounts"].refused) == (0, 1)
+    assert content(source) == before
+    assert source.intake_log().equals(noted)
+
+
+def test_a_refusal_outlives_the_erasure_of_who_had_the_key(source: SqliteSource) -> None:
+    """Or a replay would bring back the address of someone who asked to be forgotten."""
+    rows = {"users": [moved("users", 2, user_id=-2)]}
+    source.apply(batch(SECOND, rows))
+    source.apply(batch(THIRD, erased=[2]))
+    source.apply(batch(SECOND, rows))
+    assert [user["user_id"] for user in content(source)["users"]] == [1, 3, 4]
+    assert log(source) == [("2024-02", "users", -2, "natural_key_duplicate")]
+
+
+def test_the_log_holds_keys_and_no_personal_data(source: SqliteSource) -> None:
+    source.apply(batch(SECOND, {"users": [moved("users", 2, user_id=-2)]}))
+    (noted,) = source.intake_log().to_pylist()
+    assert noted["detail"] == "email taken by users 2"
+
+
+def test_a_late_event_is_taken_and_noted(source: SqliteSource) -> None:
+    late, fresh = row(TABLES["usage_events"], 9, account_id=1), moved("usage_events", 2, event_id=8)
+    changes = source.apply(batch(SECOND, {"usage_events": [fresh, late]}))["usage_events"]
+    assert (changes.written, changes.late, changes.outdated) == (2, 1, 0)
+    assert [r["event_id"] for r in content(source)["usage_events"]] == [1, 2, 3, 4, 8, 9]
+    assert log(source) == [("2024-02", "usage_events", 9, "late_row")]
+
+
+def test_an_old_version_changes_nothing_and_is_noted(source: SqliteSource) -> None:
+    old = row(TABLES["subscriptions"], 1, seats=5)
+    source.apply(batch(SECOND, {"subscriptions": [moved("subscriptions", 1, seats=7)]}))
+    before = content(source)
+    changes = source.apply(batch(THIRD, {"subscriptions": [old]}))["subscriptions"]
+    assert (changes.written, changes.late, changes.outdated) == (0, 0, 1)
+    assert content(source) == before
+    assert log(source) == [("2024-03", "subscriptions", 1, "out_of_order")]
+
+
+def test_a_late_version_that_is_news_is_taken(source: SqliteSource) -> None:
+    news = moved("plans", 1, timedelta(days=1), name="news")
+    changes = source.apply(batch(SECOND, {"plans": [news]}))["plans"]
+    assert (changes.written, changes.late, changes.outdated) == (1, 1, 0)
+    assert content(source)["plans"][0] == news
+
+
+def test_a_version_that_is_there_already_is_neither(source: SqliteSource) -> None:
+    changes = source.apply(batch(SECOND, {"plans": [row(TABLES["plans"], 1)]}))["plans"]
+    assert (changes.written, changes.late, changes.outdated) == (0, 0, 0)
+    assert log(source) == []
+
+
+def test_a_refused_row_is_not_late_as_well(source: SqliteSource) -> None:
+    changes = source.apply(batch(SECOND, {"plans": [row(TABLES["plans"], 2, plan_id=-2)]}))["plans"]
+    assert (changes.refused, changes.late, changes.outdated) == (1, 0, 0)
+    assert log(source) == [("2024-02", "plans", -2, "natural_key_duplicate")]
+
+
+def test_a_replay_of_an_older_month_notes_nothing(source: SqliteSource) -> None:
+    source.apply(batch(SECOND, {"plans": [moved("plans", n, name="new") for n in (1, 2)]}))
+    late = {"usage_events": [row(TABLES["usage_events"], 9, account_id=1)]}
+    source.apply(batch(THIRD, late))
+    noted = source.intake_log()
+    for again in (batch(FIRST, every_table(4)), batch(THIRD, late)):
+        changes = source.apply(again)
+        assert sum(c.late + c.outdated + c.refused + c.written for c in changes.values()) == 0
+    assert source.intake_log().equals(noted)
+
+
+def test_a_source_of_an_earlier_version_gets_its_log(source: SqliteSource) -> None:
+    with by_hand(source.path) as connection:
+        connection.execute("DROP TABLE _intake_log")
+    assert source.intake_log().num_rows == 0
+    source.create_schema()
+    source.apply(batch(SECOND, {"plans": [moved("plans", 2, plan_id=-2)]}))
+    assert source.intake_log().num_rows == 1
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+def test_every_table_says_when_a_row_came_to_be(table: Any) -> None:
+    rows = batch(FIRST, every_table(3)).rows[table.name]
+    assert own_time(table) in rows.column_names
+    assert early_rows(table, rows, FIRST) is None
+    early = early_rows(table, rows, SECOND)
+    assert early is not None
+    assert early.num_rows == 3
