@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from datetime import date
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -90,10 +90,10 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
 
-    @cached_property
+    @property
     def config(self) -> CompanyConfig:
         """The company that these settings and its file describe. Raises CompanyError."""
-        return read_config(self.company, **{name: getattr(self, name) for name in _SHARED})
+        return _config(self.company, self.seed, self.accounts, self.start)
 
     @property
     def clock(self) -> Clock:
@@ -119,6 +119,12 @@ class Settings(BaseSettings):
                 f" {self.last_month}: choose one inside, or move SAAS_START or SAAS_AS_OF."
             )
         return month
+
+
+@cache
+def _config(path: Path | None, seed: int, accounts: int, start: Month) -> CompanyConfig:
+    """Read once, so that a file changed meanwhile makes no second company within a run."""
+    return read_config(path, seed=seed, accounts=accounts, start=start)
 
 
 def _check_names() -> None:
@@ -190,9 +196,7 @@ def _with_company(settings: Settings) -> Settings:
     shared = {
         name: getattr(told if name in told.model_fields_set else settings, name) for name in _SHARED
     }
-    known = settings.model_copy(update={"company": path, **shared})
-    _ = known.config
-    return known
+    return settings.model_copy(update={"company": path, **shared})
 
 
 def _check_url(name: str, url: str) -> None:
