@@ -39,6 +39,8 @@ _TRADES = (
     ("Consulting", "Advisory", "Group", "Associates"),
     ("Services", "Agency", "Institute", "Council"),
 )
+#: What ends the first part of a user's address.
+_ORDINALS = pa.array([f"{ordinal}@" for ordinal in range(1000)])
 _DIGITS = np.frombuffer(b"0123456789abcdefghijklmnopqrstuvwxyz", np.uint8)
 
 
@@ -107,11 +109,17 @@ def company_names(dice: Dice, ids: Array, country: Array, industry: Array) -> Co
     names = pc.binary_join_element_wise(
         family.names.take(drawn), trades, pa.array(_FORMS).take(pa.array(country)), " "
     )
-    stem = pc.binary_join_element_wise(family.slugs.take(drawn), base36(ids, 7), "-")
-    return CompanyNames(
-        names,
-        pc.binary_join_element_wise(stem, pa.array(_DOMAINS).take(pa.array(country)), "."),
+    return CompanyNames(names, company_domains(dice, ids, country))
+
+
+def company_domains(dice: Dice, ids: Array, country: Array) -> pa.Array:
+    """The domains alone."""
+    family = _pool("last")
+    drawn = family.draw(dice, "company", country, ids)
+    tail = pc.binary_join_element_wise(
+        base36(ids, 7), pa.array(_DOMAINS).take(pa.array(country)), "."
     )
+    return pc.binary_join_element_wise(family.slugs.take(drawn), tail, "-")
 
 
 @dataclass(frozen=True)
@@ -127,10 +135,9 @@ def person_names(dice: Dice, user_ids: Array, country: Array, domains: pa.Array)
     given, family = _pool("first"), _pool("last")
     first = given.draw(dice, "first name", country, user_ids)
     last = family.draw(dice, "last name", country, user_ids)
-    ordinal = pa.array(user_ids % 1000).cast(pa.string())
+    ordinal = _ORDINALS.take(pa.array(user_ids % 1000))
     local = pc.binary_join_element_wise(given.slugs.take(first), family.slugs.take(last), ".")
-    local = pc.binary_join_element_wise(local, ordinal, "")
     return PersonNames(
         pc.binary_join_element_wise(given.names.take(first), family.names.take(last), " "),
-        pc.binary_join_element_wise(local, domains, "@"),
+        pc.binary_join_element_wise(local, ordinal, domains, ""),
     )

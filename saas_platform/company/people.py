@@ -14,7 +14,7 @@ import pyarrow as pa
 from saas_platform.company.book import Book
 from saas_platform.company.columns import Array
 from saas_platform.company.moments import DAY, NEVER
-from saas_platform.company.names import company_names, person_names
+from saas_platform.company.names import company_domains, company_names, person_names
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import STATUS, Accounts, Subscriptions, Users
@@ -131,16 +131,11 @@ def note_seats(book: Book, subs: Subscriptions) -> None:
 def user_rows(dice: Dice, users: Users, accounts: Accounts) -> Versions:
     """Versions of `users`: as created, or (where `deactivated_at` is set) as deactivated."""
     account, key = users.account, users.user_id
-    distinct, position = np.unique(account, return_inverse=True)
-    companies = company_names(
-        dice,
-        accounts.account_id[distinct],
-        accounts.country[distinct],
-        accounts.industry[distinct],
-    )
-    names = person_names(
-        dice, key, accounts.country[account], companies.domains.take(pa.array(position))
-    )
+    named = np.zeros(len(accounts), np.bool_)
+    named[account] = True
+    domains = company_domains(dice, accounts.account_id[named], accounts.country[named])
+    position = (np.cumsum(named) - 1)[account]
+    names = person_names(dice, key, accounts.country[account], domains.take(pa.array(position)))
     role = choose(dice.uniform("role", key), _ROLE_WEIGHTS)
     device = choose(dice.uniform("device", key), _DEVICE_WEIGHTS)
     return Versions(

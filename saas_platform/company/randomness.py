@@ -59,9 +59,14 @@ class Dice:
         angle = 2.0 * np.pi * self.uniform(f"{stream}/angle", *identity)
         return np.round(radius * np.cos(angle), DECIMALS)
 
-    def poisson(self, mean: Array, stream: str, *identity: Array | int) -> Array:
+    def poisson(self, mean: Array | float, stream: str, *identity: Array | int) -> Array:
         """Poisson counts (int64) of small means, by inversion; capped at 12."""
         drawn = self.uniform(stream, *identity)
+        if np.ndim(mean) == 0:
+            counts = np.arange(12)
+            terms = np.exp(-mean) * np.cumprod(np.append(1.0, mean / counts[1:]))
+            bounds = np.round(np.cumsum(terms), DECIMALS)
+            return np.searchsorted(bounds, drawn, side="right")
         term = np.exp(-mean)
         below = term.copy()
         count = np.zeros(np.shape(drawn), np.int64)
@@ -82,6 +87,9 @@ class Dice:
 
 def choose(drawn: Array, weights: Array) -> Array:
     """Index (int64) into the last axis of `weights` (k, or one row of k for each draw)."""
-    table = np.atleast_2d(np.asarray(weights, np.float64))
+    if np.ndim(weights) == 1:
+        bounds = np.round(np.cumsum(weights) / np.sum(weights), DECIMALS)[:-1]
+        return np.searchsorted(bounds, drawn, side="right")
+    table = np.asarray(weights, np.float64)
     cumulative = np.round(np.cumsum(table, axis=1) / table.sum(axis=1, keepdims=True), DECIMALS)
     return (drawn[:, None] >= cumulative[:, :-1]).sum(axis=1).astype(np.int64)

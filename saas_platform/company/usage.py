@@ -23,8 +23,10 @@ _PACE = 240
 #: Account ids are below this, and events of an account in a month, so that keys never meet.
 _ACCOUNT_IDS = 10**10
 _EVENTS_IN_ACCOUNT_MONTH = 10**5
-#: Users worked on at a time: bounds memory at about 100 MB whatever the size of the company.
-_CHUNK = 50_000
+_SECONDS_IN_MONTH = 31 * DAY
+_USERS_IN_ACCOUNT = 1_000
+#: Users worked on at a time: a month of their days stays in the processor's cache.
+_CHUNK = 4_096
 
 
 def active_days(
@@ -74,7 +76,7 @@ def _sessions(
     local = early * HOUR + dice.index(int((late - early) * HOUR), "hour", user_id, date)
     offset = np.array(usage.utc_offset)[accounts.country[users.account[position]]]
     start = span.start + day * DAY + (local - offset * HOUR).astype(np.int64) % DAY
-    actions = 2 + dice.poisson(np.full(len(start), usage.features), "actions", user_id, date)
+    actions = 2 + dice.poisson(usage.features, "actions", user_id, date)
     row = np.repeat(np.arange(len(start)), actions)
     ordinal = np.arange(len(row)) - np.repeat(np.cumsum(actions) - actions, actions)
     pause = dice.index(_PACE, "pause", user_id[row], date[row], ordinal)
@@ -122,9 +124,14 @@ def usage_table(
     ordinal = np.concatenate(ordinal_parts)
 
     account = users.account[who]
-    order = np.lexsort((who, moment, account))
+    # By account, moment and user, in one number: sorting by three columns takes five times as long.
+    rank = who - np.searchsorted(users.account, np.arange(len(accounts)))[account]
+    key = (account * _SECONDS_IN_MONTH + moment - span.start) * _USERS_IN_ACCOUNT + rank
+    order = np.argsort(key, kind="stable")
     who, moment, ordinal, account = who[order], moment[order], ordinal[order], account[order]
-    sequence = np.arange(len(who)) - np.searchsorted(account, account, side="left") + 1
+    begins = np.flatnonzero(np.append(True, account[1:] != account[:-1])[: len(account)])
+    counts = np.diff(np.append(begins, len(account)))
+    sequence = np.arange(len(account)) - np.repeat(begins, counts) + 1
     if len(sequence) and sequence.max() >= _EVENTS_IN_ACCOUNT_MONTH:
         raise ValueError(
             f"an account has more than {_EVENTS_IN_ACCOUNT_MONTH - 1:,} events in {span.month}"

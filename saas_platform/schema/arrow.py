@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -43,6 +45,7 @@ def business_columns(table: sa.Table) -> list[sa.Column]:
     return [column for column in table.columns if column.name != version_of(table)]
 
 
+@cache
 def arrow_schema(table: sa.Table, *, with_row_version: bool = False) -> pa.Schema:
     """The Arrow schema of a table's rows, in column order."""
     columns = list(table.columns) if with_row_version else business_columns(table)
