@@ -54,7 +54,7 @@ class Comparison:
 
 
 COMPARISONS = (
-    Comparison("all rows", ALL, ALL, judged=True),
+    Comparison("all rows", ALL, ALL, judged=False),
     Comparison("rows with names", NAMES, NAMES, judged=True),
     Comparison("events", EVENTS, EVENTS, judged=False),
     Comparison("all but events / rows with names", ENTITIES, NAMES, judged=False),
@@ -251,13 +251,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--scale", action="store_true", help="the growth to 100,000 accounts instead"
     )
     parser.add_argument("--repeat", type=int, default=3, help="runs of each case (default 3)")
-    parser.add_argument("--accounts", type=int, default=5_000, help="accounts of our company")
-    parser.add_argument("--months", type=int, default=24, help="months of our company")
+    parser.add_argument("--accounts", type=int, default=100_000, help="accounts of our company")
+    parser.add_argument("--months", type=int, default=12, help="months of our company")
     parser.add_argument(
         "--share",
         type=float,
-        default=0.1,
-        help="part of our accounts, users and events that Faker and Mimesis make (default 0.1)",
+        default=0.02,
+        help="part of our accounts, users and events that Faker and Mimesis make (default 0.02)",
     )
     chosen = parser.parse_args(arguments)
     if chosen.scale:
