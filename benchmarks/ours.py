@@ -13,9 +13,9 @@ from unittest.mock import patch
 
 from benchmarks.measure import Laps
 from saas_platform.clock import Month
-from saas_platform.company import Company, CompanyConfig
+from saas_platform.company import Company, CompanyConfig, people
 from saas_platform.company import company as company_module
-from saas_platform.company.config import UsageKnobs, people
+from saas_platform.company.config import UsageKnobs
 
 START = Month(2024, 1)
 SEED = 7

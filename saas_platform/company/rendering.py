@@ -34,7 +34,10 @@ class Versions:
 def last_versions(versions: Versions, start: int, cutoff: int) -> Array:
     """Positions of the last version of each row in [start, cutoff), ordered by key."""
     inside = np.flatnonzero((versions.updated_at >= start) & (versions.updated_at < cutoff))
-    ordered = inside[np.argsort(versions.key[inside], kind="stable")]
+    keys = versions.key[inside]
+    if (keys[1:] > keys[:-1]).all():
+        return inside
+    ordered = inside[np.argsort(keys, kind="stable")]
     keys = versions.key[ordered]
     return ordered[np.append(keys[1:] != keys[:-1], True)] if len(ordered) else ordered
 
@@ -62,12 +65,13 @@ def table_of(name: str, values: Mapping[str, Any]) -> pa.Table:
 def render(name: str, versions: Versions, start: int, cutoff: int) -> pa.Table:
     """The rows of a source table that came to be or changed in [start, cutoff)."""
     shown = last_versions(versions, start, cutoff)
-    index = pa.array(shown)
-    values = {
-        column: taken.take(index) if isinstance(taken, pa.Array) else taken[shown]
-        for column, taken in versions.values.items()
-    }
-    values["updated_at"] = versions.updated_at[shown]
+    values = {**versions.values, "updated_at": versions.updated_at}
+    if not np.array_equal(shown, np.arange(len(versions.key))):
+        index = pa.array(shown)
+        values = {
+            column: taken.take(index) if isinstance(taken, pa.Array) else taken[shown]
+            for column, taken in values.items()
+        }
     return table_of(name, values)
 
 

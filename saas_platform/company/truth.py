@@ -53,10 +53,14 @@ ACCOUNT_MONTHS_SCHEMA = pa.schema(
 CAMPAIGNS_SCHEMA = pa.schema(
     [
         pa.field("promo_code_id", pa.int64(), nullable=False),
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("holdout_percent", pa.int64(), nullable=False),
         pa.field("true_conversion_lift", pa.float64(), nullable=False),
         pa.field("true_hazard_ratio", pa.float64(), nullable=False),
     ],
     metadata={
+        b"holdout_percent": b"part of the eligible kept without the offer, at random; who they are stands in"
+        b" promo_redemptions.arm",
         b"true_conversion_lift": b"factor on the conversion probability of a treated trial",
         b"true_hazard_ratio": b"factor on the voluntary hazard of a subscription with the code; of a"
         b" loyalty code while its discount lasts",
@@ -93,6 +97,8 @@ def campaigns(codes: list[PromoCode]) -> pa.Table:
     return pa.table(
         [
             pa.array([c.promo_code_id for c in codes], pa.int64()),
+            pa.array([c.code for c in codes], pa.string()),
+            pa.array([c.terms.holdout_percent for c in codes], pa.int64()),
             pa.array([c.terms.conversion_lift for c in codes], pa.float64()),
             pa.array([c.terms.hazard_ratio for c in codes], pa.float64()),
         ],
