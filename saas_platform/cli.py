@@ -23,7 +23,6 @@ from rich.table import Table
 from saas_platform.clock import Month
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
-from saas_platform.schema import TABLES
 from saas_platform.settings import SettingsError
 from saas_platform.sync.report import RepairReport, SyncReport, sentences
 
@@ -87,13 +86,14 @@ def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, default=plain) + "\n")
 
 
-def _tables(names: Sequence[str] | None) -> list[sa.Table]:
-    unknown = [name for name in names or () if name not in TABLES]
+def _tables(platform: Platform, names: Sequence[str] | None) -> list[sa.Table]:
+    known = platform.tables
+    unknown = [name for name in names or () if name not in known]
     if unknown:
         raise SettingsError(
-            f"{', '.join(unknown)} is no table of the source: the tables are {', '.join(TABLES)}."
+            f"{', '.join(unknown)} is no table of the source: the tables are {', '.join(known)}."
         )
-    return [TABLES[name] for name in names or TABLES]
+    return [known[name] for name in names or known]
 
 
 @app.command()
@@ -213,8 +213,8 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
     """
     from saas_platform.sync import sync as sync_all
 
-    wanted = _tables(tables)
     platform = Platform.load()
+    wanted = _tables(platform, tables)
     with platform.home.exclusive():
         reports = sync_all(platform.source, platform.warehouse, wanted)
     for report in reports:
@@ -260,8 +260,8 @@ def verify(
     """
     from saas_platform.sync import verify as verify_all
 
-    wanted = _tables(tables)
     platform = Platform.load()
+    wanted = _tables(platform, tables)
     reports = verify_all(
         platform.source, platform.warehouse, wanted, level=level.value, show_pii=show_pii
     )
@@ -284,8 +284,8 @@ def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
     """
     from saas_platform.sync import repair as repair_all
 
-    wanted = _tables(tables)
     platform = Platform.load()
+    wanted = _tables(platform, tables)
     with platform.home.exclusive():
         reports = repair_all(platform.source, platform.warehouse, wanted)
     return _tell_changes(
@@ -297,14 +297,30 @@ def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
 
 @app.command()
 @_command
-def doctor(as_json: AsJson = False) -> bool:
+def doctor(
+    discover: Annotated[
+        bool,
+        typer.Option("--discover", help="Write tables.yaml from the catalogue of your own source."),
+    ] = False,
+    as_json: AsJson = False,
+) -> bool:
     """Check what a run needs, with remedies.
 
     Settings, packages, home, disk, source and warehouse; exit code 1 where something is wrong.
     """
-    from saas_platform.doctor import examine
+    from saas_platform.doctor import declare_tables, examine
 
-    findings = list(examine(Platform.load()))
+    platform = Platform.load()
+    if discover:
+        with platform.home.exclusive():
+            found = declare_tables(platform)
+        errors.print(
+            f"{platform.home.tables} declares {len(found)} tables: look it over, then"
+            " `saas-platform run`.",
+            soft_wrap=True,
+        )
+        platform = Platform.load()
+    findings = list(examine(platform))
     if as_json:
         _print_json([asdict(finding) for finding in findings])
     else:

@@ -10,6 +10,8 @@ from importlib import metadata
 
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
+from saas_platform.schema.declared import as_yaml
+from saas_platform.settings import SettingsError
 from saas_platform.source.contract import WritableSource
 from saas_platform.source.rules import check_company
 
@@ -30,6 +32,28 @@ class Finding:
     remedy: str = ""
 
 
+def declare_tables(platform: Platform) -> list[str]:
+    """Writes `tables.yaml` from the catalogue of the user's database; returns the tables' names.
+
+    Raises SettingsError where the source is ours to write, or the file is there already.
+    """
+    file = platform.home.tables
+    if platform.settings.synthetic:
+        raise SettingsError(
+            "SAAS_SYNTHETIC is true, so that the source is the synthetic company's: set it to false,"
+            " and SAAS_SOURCE_URL to your own database."
+        )
+    if file.exists():
+        raise SettingsError(f"{file} is there already: edit it, or remove it to discover anew.")
+    tables = platform.database.discover()
+    if not tables:
+        raise SettingsError("The source has no tables: name another database in SAAS_SOURCE_URL.")
+    partial = file.with_suffix(".partial")
+    partial.write_text(as_yaml(tables), encoding="utf-8")
+    partial.replace(file)
+    return [table.name for table in tables]
+
+
 def examine(platform: Platform) -> Iterator[Finding]:
     """Every finding, in the order in which a run would meet them."""
     yield _python()
@@ -37,6 +61,8 @@ def examine(platform: Platform) -> Iterator[Finding]:
     yield _attempt("home", lambda: _home(platform))
     yield _disk(platform)
     yield _attempt("source", lambda: _source(platform))
+    if not platform.settings.synthetic:
+        yield _attempt("tables", lambda: _tables(platform))
     yield _attempt("warehouse", lambda: _warehouse(platform))
 
 
@@ -95,6 +121,19 @@ def _source(platform: Platform) -> str:
         check_company(source.company(), platform.company_name)
     with source.snapshot() as snapshot:
         return f"{source.engine}, answers; identity {snapshot.identity}"
+
+
+def _tables(platform: Platform) -> str:
+    if platform.is_company:
+        return "those of the company"
+    tables = platform.tables.values()
+    without_key = [table.name for table in tables if not table.primary_key.columns]
+    told = f"{len(tables)} declared in {platform.home.tables}"
+    return (
+        f"{told}; replaced whole, for want of a key: {', '.join(without_key)}"
+        if without_key
+        else told
+    )
 
 
 def _warehouse(platform: Platform) -> str:

@@ -5,7 +5,7 @@ The one place that knows which engine a URL means, and where things live in SAAS
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +13,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from saas_platform.artefacts import Artefacts
 from saas_platform.errors import PlatformError
+from saas_platform.schema import TABLES
+from saas_platform.schema.declared import read_tables
 from saas_platform.settings import Settings, SettingsError, load_settings
 from saas_platform.source.contract import Source, WritableSource
-from saas_platform.source.sqlite import SqliteSource
+from saas_platform.source.sqlite import SqliteDatabase, SqliteSource
 from saas_platform.staging import Staging
 from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
@@ -53,6 +56,11 @@ class Home:
     @property
     def staging(self) -> Path:
         return self.root / "staging"
+
+    @property
+    def tables(self) -> Path:
+        """The declared tables of a database of the user's own."""
+        return self.root / "tables.yaml"
 
     def create(self) -> None:
         """Make the folder. Raises HomeError where that, or writing in it, is not possible."""
@@ -105,10 +113,44 @@ class Platform:
         return self.settings.clock.as_of
 
     @cached_property
+    def tables(self) -> Mapping[str, sa.Table]:
+        """The tables that are mirrored: those of the company, or what `tables.yaml` declares.
+
+        Raises TablesError for what is wrong in the file.
+        """
+        if self.settings.synthetic or not self.home.tables.exists():
+            return TABLES
+        return read_tables(self.home.tables)
+
+    @property
+    def is_company(self) -> bool:
+        """Whether the tables are those of the company, which marts, models and page are made for."""
+        return self.tables is TABLES
+
+    @cached_property
     def source(self) -> Source:
+        if self.settings.synthetic:
+            return SqliteSource(self._source_file)
+        if self.home.tables.exists():
+            return self.database
+        source = SqliteSource(self._source_file)
+        if not source.exists():
+            raise SettingsError(
+                f"SAAS_SYNTHETIC is false, and {self.home.tables} does not say which tables to mirror:"
+                " write it with `saas-platform doctor --discover`."
+            )
+        return source
+
+    @property
+    def database(self) -> Source:
+        """The source as a database of the user's own, whatever is in it."""
+        return SqliteDatabase(self._source_file)
+
+    @property
+    def _source_file(self) -> Path:
         url = self.settings.source
         if url.get_backend_name() == "sqlite" and url.database:
-            return SqliteSource(Path(url.database).absolute())
+            return Path(url.database).absolute()
         raise SettingsError(
             f"SAAS_SOURCE_URL names {url.get_backend_name()}, which this version can't read:"
             " use sqlite:///FILE."

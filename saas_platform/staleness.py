@@ -11,7 +11,6 @@ from saas_platform.clock import Month
 from saas_platform.generation import stale_months
 from saas_platform.layers import LAYERS, stale_layers
 from saas_platform.platform import Platform
-from saas_platform.schema import TABLES
 from saas_platform.sync import probe
 
 #: The groups of assets, each made from the one before.
@@ -35,12 +34,12 @@ def staleness(platform: Platform, through: Month) -> Staleness:
             span = str(months[0]) if len(months) == 1 else f"{months[0]} to {months[-1]}"
             reason = f"source: {len(months)} months to generate and write ({span})"
             return Staleness(GROUPS, months, (reason,))
-    found = probe(platform.source, platform.warehouse, TABLES.values())
+    found = probe(platform.source, platform.warehouse, platform.tables.values())
     stale = [f"{each.table} ({each.reason})" for each in found if each.reason is not None]
     if stale:
         reason = f"raw: {len(stale)} tables to sync: {', '.join(stale)}"
         return Staleness(_from("raw"), (), (reason,))
-    layers = stale_layers(platform)
+    layers = stale_layers(platform) if platform.is_company else ()
     if layers:
         reason = f"{layers[0]}: what they are built from has changed"
         return Staleness(_from(layers[0]), (), (reason,))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from saas_platform.platform import Platform
-from saas_platform.schema import TABLES
 from saas_platform.sync import probe
 from saas_platform.warehouse.contract import RAW
 from saas_platform.warehouse.journal import PROOF_LOG, SYNC_LOG
@@ -35,13 +34,14 @@ def _newest(log: str, moment: str) -> str:
 def summarise(platform: Platform) -> list[TableSummary]:
     """One line per table, from the source, the mirror and the warehouse's two logs."""
     probes = {
-        each.table: each for each in probe(platform.source, platform.warehouse, TABLES.values())
+        each.table: each
+        for each in probe(platform.source, platform.warehouse, platform.tables.values())
     }
     with platform.warehouse.session():
         proofs = _rows(platform, PROOF_LOG.name, "proven_at")
         syncs = _rows(platform, SYNC_LOG.name, "finished_at")
     found = []
-    for name in TABLES:
+    for name in platform.tables:
         proof, sync = proofs.get(name, {}), syncs.get(name, {})
         seconds = [entry["seconds"] for entry in (proof, sync) if entry]
         found.append(

@@ -36,13 +36,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dashboard": {"errors", "warehouse"},
     "contracts": {"schema", "warehouse"},
     # From settings to things.
-    "platform": {"artefacts", "company", "errors", "settings", "source", "staging", "warehouse"},
+    "platform": {
+        "artefacts",
+        "company",
+        "errors",
+        "schema",
+        "settings",
+        "source",
+        "staging",
+        "warehouse",
+    },
     # What is stale, made and summed up.
     "generation": {"clock", "platform", "schema", "source", "staging"},
     "layers": {"platform", "schema", "warehouse"},
-    "staleness": {"clock", "generation", "layers", "platform", "schema", "sync"},
-    "summary": {"platform", "schema", "sync", "warehouse"},
-    "doctor": {"errors", "platform", "source"},
+    "staleness": {"clock", "generation", "layers", "platform", "sync"},
+    "summary": {"platform", "sync", "warehouse"},
+    "doctor": {"errors", "platform", "schema", "settings", "source"},
     "reset": {"errors", "platform", "settings", "source", "warehouse"},
 }
 #: The edges, which may know everything below them.

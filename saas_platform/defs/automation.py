@@ -6,19 +6,22 @@ from collections.abc import Iterator
 import dagster as dg
 
 from saas_platform.defs.jobs import COMPANY_MONTH, FULL_PROOF, REFRESH
+from saas_platform.defs.names import Tables
 from saas_platform.defs.partitions import key_of, range_tags
 from saas_platform.errors import PlatformError
 from saas_platform.generation import stale_months
 from saas_platform.platform import Platform
-from saas_platform.schema import TABLES
+from saas_platform.schema import version_of
 from saas_platform.sync import probe
+from saas_platform.sync.probe import ONLY_A_DIGEST_TELLS
 
 #: Before anyone is at work; the company's day ends at midnight UTC.
 COMPANY_AT = "15 0 * * *"
 PROOF_AT = "0 2 * * *"
+DIGESTS_AT = "30 * * * *"
 
 
-def schedules(*, from_synthetic: bool) -> list[dg.ScheduleDefinition]:
+def schedules(tables: Tables, *, from_synthetic: bool) -> list[dg.ScheduleDefinition]:
     """The company's day, and the full proof of the night."""
     made = [
         dg.ScheduleDefinition(
@@ -30,6 +33,16 @@ def schedules(*, from_synthetic: bool) -> list[dg.ScheduleDefinition]:
     ]
     if from_synthetic:
         made.append(_daily_company())
+    if any(version_of(table) is None for table in tables.values()):
+        made.append(
+            dg.ScheduleDefinition(
+                name="hourly_refresh",
+                job_name=REFRESH,
+                cron_schedule=DIGESTS_AT,
+                description="Syncs by digests: a table without a row version tells no sensor that it"
+                " has changed.",
+            )
+        )
     return made
 
 
@@ -70,10 +83,12 @@ def source_sensor() -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
     ) -> dg.SensorResult:
         try:
-            found = probe(platform.source, platform.warehouse, list(TABLES.values()))
+            found = probe(platform.source, platform.warehouse, platform.tables.values())
         except PlatformError as error:
             return dg.SensorResult(skip_reason=str(error))
-        stale = {each.table: each for each in found if each.reason is not None}
+        stale = {
+            each.table: each for each in found if each.reason not in (None, ONLY_A_DIGEST_TELLS)
+        }
         if not stale:
             # Not empty, which would keep the old one: should an old state come back, it is new again.
             return dg.SensorResult(skip_reason="Every table of raw is as its source.", cursor="{}")
@@ -92,7 +107,10 @@ def source_sensor() -> dg.SensorDefinition:
         month = platform.settings.last_month
         return dg.SensorResult(
             run_requests=[
-                dg.RunRequest(partition_key=key_of(month), tags={"reason": reasons[:200]})
+                dg.RunRequest(
+                    partition_key=key_of(month) if platform.is_company else None,
+                    tags={"reason": reasons[:200]},
+                )
             ],
             cursor=state,
         )

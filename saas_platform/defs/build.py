@@ -12,6 +12,7 @@ from saas_platform.defs.jobs import jobs
 from saas_platform.defs.marts import dbt_resource, marts_assets
 from saas_platform.defs.models import model_assets
 from saas_platform.defs.mssql import source_assets
+from saas_platform.defs.names import asset_names
 from saas_platform.defs.partitions import monthly
 from saas_platform.defs.progress import progress_logger
 from saas_platform.defs.proofs import full_proof
@@ -34,20 +35,28 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
     assets: list[dg.AssetsDefinition] = []
     if from_synthetic:
         assets += [*synthetic_assets(partitions), source_assets(partitions, source_engine)]
-    assets += raw_assets(partitions, warehouse_engine, from_synthetic=from_synthetic)
-    marts = marts_assets(platform)
-    assets.append(marts)
-    assets += model_assets(from_synthetic=from_synthetic)
-    assets.append(dashboard_assets(marts, from_synthetic=from_synthetic))
+    tables = asset_names(platform.tables)
+    assets += raw_assets(
+        tables,
+        partitions if platform.is_company else None,
+        warehouse_engine,
+        from_synthetic=from_synthetic,
+    )
+    # What follows is made for the company's tables; of others there is the proven mirror.
+    if platform.is_company:
+        marts = marts_assets(platform)
+        assets.append(marts)
+        assets += model_assets(from_synthetic=from_synthetic)
+        assets.append(dashboard_assets(marts, from_synthetic=from_synthetic))
     return dg.Definitions(
         assets=assets,
         asset_checks=[
-            full_proof(),
-            contract_checks(),
+            full_proof(tables),
+            *([contract_checks(tables)] if platform.is_company else []),
             *([dirt_score()] if from_synthetic else []),
         ],
-        jobs=jobs(from_synthetic=from_synthetic),
-        schedules=schedules(from_synthetic=from_synthetic),
+        jobs=jobs(tables, from_synthetic=from_synthetic),
+        schedules=schedules(tables, from_synthetic=from_synthetic),
         sensors=[source_sensor()],
         resources={
             "platform": platform,

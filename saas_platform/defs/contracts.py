@@ -6,15 +6,15 @@ import dagster as dg
 
 from saas_platform.contracts import Verdict, evaluate
 from saas_platform.defs.failures import told
+from saas_platform.defs.names import Tables
 from saas_platform.defs.raw import GROUP
 from saas_platform.defs.work import WorkClock
 from saas_platform.platform import Platform
-from saas_platform.schema import TABLES
 
 CONTRACT = "contract"
 
 
-def contract_checks() -> dg.AssetChecksDefinition:
+def contract_checks(tables: Tables) -> dg.AssetChecksDefinition:
     """One check per table, in one step: foreign keys can be held only once every parent is there."""
 
     @dg.multi_asset_check(
@@ -26,7 +26,7 @@ def contract_checks() -> dg.AssetChecksDefinition:
                 description="Every row is as the schema declares (errors), and as anyone would"
                 " expect (warnings): types, NULLs, values, ranges, keys, hygiene of texts.",
             )
-            for name in TABLES
+            for name in tables
         ],
         can_subset=True,
     )
@@ -37,19 +37,23 @@ def contract_checks() -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         wanted = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
         with work.measure(GROUP), told(), platform.warehouse.session():
-            verdicts = [evaluate(platform.warehouse, TABLES[n]) for n in TABLES if n in wanted]
-        for verdict in verdicts:
-            yield _result(verdict)
+            verdicts = {
+                name: evaluate(platform.warehouse, table)
+                for name, table in tables.items()
+                if name in wanted
+            }
+        for name, verdict in verdicts.items():
+            yield _result(name, verdict)
 
     return contract
 
 
-def _result(verdict: Verdict) -> dg.AssetCheckResult:
+def _result(name: str, verdict: Verdict) -> dg.AssetCheckResult:
     breaches = verdict.breaches
     error = verdict.severity == "error"
     return dg.AssetCheckResult(
         check_name=CONTRACT,
-        asset_key=[GROUP, verdict.table],
+        asset_key=[GROUP, name],
         passed=verdict.kept,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
         description="; ".join(f"{b.rule.name}: {b.offenders:,} offend" for b in breaches)

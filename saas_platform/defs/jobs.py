@@ -11,12 +11,12 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from saas_platform.defs.mssql import GROUP as MSSQL
+from saas_platform.defs.names import Tables
 from saas_platform.defs.proofs import EVERY_SLICE
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.score import DIRT_FOUND
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.synthetic import TRUTH
-from saas_platform.schema import TABLES
 
 #: All groups in order, for `saas-platform run`.
 EVERYTHING = "everything"
@@ -28,16 +28,16 @@ REFRESH = "refresh"
 FULL_PROOF = "full_proof"
 
 
-def full_proofs() -> dg.AssetSelection:
+def full_proofs(tables: Tables) -> dg.AssetSelection:
     """The checks that read whole tables; no job runs them but their own."""
     return dg.AssetSelection.checks(
-        *(dg.AssetCheckKey(dg.AssetKey([RAW, name]), EVERY_SLICE) for name in TABLES)
+        *(dg.AssetCheckKey(dg.AssetKey([RAW, name]), EVERY_SLICE) for name in tables)
     )
 
 
-def jobs(*, from_synthetic: bool) -> list[UnresolvedAssetJobDefinition]:
+def jobs(tables: Tables, *, from_synthetic: bool) -> list[UnresolvedAssetJobDefinition]:
     """The jobs; those with assets that have months have months themselves."""
-    proofs = full_proofs()
+    proofs = full_proofs(tables)
     # With its check: held to a list from before, the dirt of the months since would be false alarms.
     truth = dg.AssetSelection.assets(TRUTH) | dg.AssetSelection.checks(
         dg.AssetCheckKey(TRUTH, DIRT_FOUND)

@@ -13,6 +13,7 @@ from saas_platform.clock import Month
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.instance import fewer_disk_waits, open_instance, prepare
 from saas_platform.defs.jobs import EVERYTHING, full_proofs
+from saas_platform.defs.names import asset_names
 from saas_platform.defs.partitions import range_tags
 from saas_platform.defs.plan import Plan, selected_plan, stale_plan
 from saas_platform.defs.work import WorkClock
@@ -69,7 +70,7 @@ def execute(
     """Materialise the plan's assets in one run. Raises RunError where a step or a check fails."""
     work.seconds.clear()
     began = time.perf_counter()
-    job = _job(definitions, plan)
+    job = _job(platform, definitions, plan)
     log = platform.home.root / "run.log"
     # dbt's lines would hide the progress, and spoil standard output for machines.
     with (
@@ -80,7 +81,7 @@ def execute(
     ):
         result = job.execute_in_process(
             instance=instance,
-            tags=range_tags(*plan.months),
+            tags=range_tags(*plan.months) if platform.is_company else {},
             run_config={"loggers": {"console": {}}},
             raise_on_error=False,
         )
@@ -89,14 +90,14 @@ def execute(
     return RunOutcome(result.run_id, time.perf_counter() - began, work.seconds)
 
 
-def _job(definitions: dg.Definitions, plan: Plan) -> dg.JobDefinition:
+def _job(platform: Platform, definitions: dg.Definitions, plan: Plan) -> dg.JobDefinition:
     """The job `everything`, or what of it the plan has."""
     if len(plan.assets) == len(definitions.resolve_all_asset_specs()):
         return definitions.resolve_job_def(EVERYTHING)
     # Not its subset, which would take in all checks on the assets, the full proofs too.
     part = dg.define_asset_job(
         f"part_of_{EVERYTHING}",
-        dg.AssetSelection.assets(*plan.assets) - full_proofs(),
+        dg.AssetSelection.assets(*plan.assets) - full_proofs(asset_names(platform.tables)),
         executor_def=dg.in_process_executor,
     )
     return dg.Definitions.merge(definitions, dg.Definitions(jobs=[part])).resolve_job_def(part.name)

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from saas_platform.defs.names import Tables
 from saas_platform.defs.raw import GROUP
 from saas_platform.platform import Platform
-from saas_platform.schema import TABLES
 from saas_platform.sync import verify
 from saas_platform.sync.report import sentences
 
 EVERY_SLICE = "every_slice_equals_source"
 
 
-def full_proof() -> dg.AssetChecksDefinition:
+def full_proof(tables: Tables) -> dg.AssetChecksDefinition:
     """One check per table; together they are one read of the source as of one snapshot."""
 
     @dg.multi_asset_check(
@@ -24,7 +24,7 @@ def full_proof() -> dg.AssetChecksDefinition:
                 asset=[GROUP, name],
                 description="Every slice of the mirror equals the source, by digest.",
             )
-            for name in TABLES
+            for name in tables
         ],
         can_subset=True,
     )
@@ -32,11 +32,12 @@ def full_proof() -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.AssetCheckResult]:
         wanted = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
-        tables = [table for name, table in TABLES.items() if name in wanted]
-        for report in verify(platform.source, platform.warehouse, tables):
+        proven = {table.name: name for name, table in tables.items() if name in wanted}
+        chosen = [tables[name] for name in proven.values()]
+        for report in verify(platform.source, platform.warehouse, chosen):
             yield dg.AssetCheckResult(
                 check_name=EVERY_SLICE,
-                asset_key=[GROUP, report.table],
+                asset_key=[GROUP, proven[report.table]],
                 passed=report.proven,
                 description=" ".join(sentences(report)),
                 metadata={

@@ -9,10 +9,11 @@ from saas_platform.clock import Month
 from saas_platform.defs.failures import told
 from saas_platform.defs.metadata import definition_metadata
 from saas_platform.defs.mssql import GROUP as MSSQL
+from saas_platform.defs.names import Tables
 from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.work import WorkClock
 from saas_platform.platform import Platform
-from saas_platform.schema import TABLES, slice_of
+from saas_platform.schema import slice_of
 from saas_platform.sync import sync_table
 from saas_platform.sync.report import SyncReport, sentences
 
@@ -24,27 +25,33 @@ PARTITIONED = "usage_events"
 
 
 def raw_assets(
-    partitions: dg.PartitionsDefinition, engine: str, *, from_synthetic: bool
+    tables: Tables,
+    partitions: dg.PartitionsDefinition | None,
+    engine: str,
+    *,
+    from_synthetic: bool,
 ) -> list[dg.AssetsDefinition]:
     """One asset per table; they depend on the source's assets where those are ours."""
     return [
         _raw_asset(
+            name,
             table,
             engine,
             partitions if table.name == PARTITIONED else None,
-            [dg.AssetKey([MSSQL, table.name])] if from_synthetic else [],
+            [dg.AssetKey([MSSQL, name])] if from_synthetic else [],
         )
-        for table in TABLES.values()
+        for name, table in tables.items()
     ]
 
 
 def _raw_asset(
+    name: str,
     table: sa.Table,
     engine: str,
     partitions: dg.PartitionsDefinition | None,
     deps: list[dg.AssetKey],
 ) -> dg.AssetsDefinition:
-    key = dg.AssetKey([GROUP, table.name])
+    key = dg.AssetKey([GROUP, name])
 
     @dg.asset(
         key=key,

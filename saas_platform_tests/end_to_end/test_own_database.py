@@ -1,0 +1,118 @@
+"""A database of the user's own, by the commands of the docs: discovered, run, proven, watched."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from saas_platform.defs.build import build_definitions
+from saas_platform.defs.names import asset_names
+from saas_platform.platform import Platform
+from saas_platform.settings import Settings
+from saas_platform_tests.sync.own_databases import DATABASES, execute, make
+
+pytestmark = pytest.mark.slow
+
+
+class Own:
+    """A home beside a database, and the commands on it."""
+
+    def __init__(self, folder: Path, sql: str) -> None:
+        self.path = make(folder / "own.db", sql)
+        self.home = folder / "home"
+        self.folder = folder
+
+    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
+        mine = {
+            "SAAS_HOME": str(self.home),
+            "SAAS_SOURCE_URL": f"sqlite:///{self.path}",
+            "SAAS_SYNTHETIC": "false",
+        }
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SAAS_", "DAGSTER_"))}
+        return subprocess.run(
+            [sys.executable, "-m", "saas_platform", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+            env={**kept, **mine},
+        )
+
+    def platform(self) -> Platform:
+        settings = Settings(
+            _env_file=None,
+            home=self.home,
+            source_url=f"sqlite:///{self.path}",
+            synthetic=False,
+        )
+        return Platform(settings)
+
+
+@pytest.fixture(params=["music shop", "trading house"])
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Own:
+    return Own(tmp_path, DATABASES[request.param])
+
+
+def test_discover_run_change_run(own: Own) -> None:
+    first = own("run")
+    assert first.returncode == 2
+    assert "write it with `saas-platform doctor --discover`" in first.stderr
+    assert own("doctor", "--discover").returncode == 0
+    done = own("run", "--json")
+    assert done.returncode == 0, done.stderr
+    tables = json.loads(done.stdout)["tables"]
+    assert {table["verdict"] for table in tables} == {"proven"}
+    assert all(table["rows_source"] == table["rows_raw"] for table in tables)
+    assert own("verify", "--level", "rows").returncode == 0
+
+    changed = tables[0]["table"]
+    execute(own.path, f'DELETE FROM "{changed}" WHERE rowid = 1')
+    told = own("verify", changed)
+    assert told.returncode == 1
+    assert "extra" in told.stdout
+    assert own("run").returncode == 0
+    assert own("verify", "--level", "rows").returncode == 0
+    assert own("reset", "--yes").returncode == 0
+    assert (own.home / "tables.yaml").exists()
+    assert own.path.exists()
+
+
+def test_a_second_discovery_keeps_what_the_user_edited(own: Own) -> None:
+    own("doctor", "--discover")
+    (own.home / "tables.yaml").write_text("tables: {nothing: {key: [], columns: {}}}")
+    again = own("doctor", "--discover")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    wrong = own("run")
+    assert wrong.returncode == 2
+    assert "tables.nothing.columns" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+def test_definitions_are_the_mirror_alone(own: Own) -> None:
+    own("doctor", "--discover")
+    platform = own.platform()
+    definitions = build_definitions(platform)
+    groups = {spec.group_name for spec in definitions.resolve_all_asset_specs()}
+    assert groups == {"raw"}
+    names = asset_names(platform.tables)
+    assert len(names) == len(platform.tables)
+    assert definitions.resolve_job_def("refresh")
+    sensor = definitions.resolve_sensor_def("source_changed")
+    context = dg.build_sensor_context(resources={"platform": platform}, definitions=definitions)
+    # Never synced: a reason to run. After that only a digest tells, which is the schedule's to ask.
+    assert sensor(context).run_requests
+    assert own("run").returncode == 0
+    assert not sensor(context).run_requests
+    assert definitions.resolve_schedule_def("hourly_refresh")
+
+
+def test_names_that_dagster_does_not_take() -> None:
+    named = asset_names(dict.fromkeys(["a b", "a-b", "a_b", "ünï"]))  # type: ignore[arg-type]
+    assert list(named) == ["a_b", "a_b_2", "a_b_3", "_n_"]
