@@ -25,6 +25,7 @@ from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.settings import SettingsError
 from saas_platform.sync.report import RepairReport, SyncReport, sentences
+from saas_platform.warehouse.journal import Level as ProofLevel
 
 app = typer.Typer(
     help="A SaaS company's data platform: company, source, proven mirror, marts, models, page.",
@@ -52,6 +53,15 @@ class Level(StrEnum):
     counts = "counts"
     digest = "digest"
     rows = "rows"
+    sample = "sample"
+
+
+#: The levels that prove.
+_PROOFS: dict[Level, ProofLevel] = {
+    Level.counts: "counts",
+    Level.digest: "digest",
+    Level.rows: "rows",
+}
 
 
 def _command(function: Callable[P, bool]) -> Callable[P, None]:
@@ -248,7 +258,10 @@ def _tell_changes(reports: Sequence[R], line: Callable[[R], str], *, as_json: bo
 @_command
 def verify(
     tables: Tables = None,
-    level: Annotated[Level, typer.Option(help="counts, digests, or every row.")] = Level.digest,
+    level: Annotated[
+        Level,
+        typer.Option(help="counts, digests, every row; or a few rows of both sides to look at."),
+    ] = Level.digest,
     show_pii: Annotated[
         bool, typer.Option("--show-pii", help="Print personal data instead of masking it.")
     ] = False,
@@ -262,8 +275,10 @@ def verify(
 
     platform = Platform.load()
     wanted = _tables(platform, tables)
+    if level is Level.sample:
+        return _tell_samples(platform, wanted, show_pii=show_pii, as_json=as_json)
     reports = verify_all(
-        platform.source, platform.warehouse, wanted, level=level.value, show_pii=show_pii
+        platform.source, platform.warehouse, wanted, level=_PROOFS[level], show_pii=show_pii
     )
     if as_json:
         _print_json([asdict(report) for report in reports])
@@ -273,6 +288,34 @@ def verify(
             for sentence in sentences(report):
                 output.print(_escaped(sentence), style=style, soft_wrap=True)
     return all(report.proven for report in reports)
+
+
+def _tell_samples(
+    platform: Platform, tables: Sequence[sa.Table], *, show_pii: bool, as_json: bool
+) -> bool:
+    """A few rows of each table, source and mirror next to each other; whether all are equal."""
+    from saas_platform.sync import sample
+
+    reports = sample(platform.source, platform.warehouse, tables, show_pii=show_pii)
+    if as_json:
+        _print_json([asdict(report) for report in reports])
+        return all(report.equal for report in reports)
+    for report in reports:
+        for problem in report.problems:
+            errors.print(f"[red]error:[/] {_escaped(problem)}", soft_wrap=True)
+        for number, row in enumerate(report.rows, 1):
+            verdict = "equal" if row.equal else "[red]not equal[/]"
+            output.print(f"\n{report.table}, row {number}, slice {row.slice}: {verdict}")
+            shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
+            for heading in ("column", "source", "mirror"):
+                shown.add_column(heading, overflow="fold")
+            for column, value in row.source.items():
+                mirrored = "no such row" if row.mirror is None else repr(row.mirror[column])
+                style = None if mirrored == repr(value) else "red"
+                cells = (column, repr(value), mirrored)
+                shown.add_row(*(_escaped(cell) for cell in cells), style=style)
+            output.print(shown)
+    return all(report.equal for report in reports)
 
 
 @app.command()

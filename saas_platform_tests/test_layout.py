@@ -230,6 +230,12 @@ def test_only_those_who_make_or_judge_by_the_truth_name_it() -> None:
     assert wrong == []
 
 
+def test_no_mart_names_it() -> None:
+    files = [path for kind in ("*.sql", "*.yml") for path in (ROOT / "marts").rglob(kind)]
+    assert len(files) > 40
+    assert [path.name for path in files if TRUTH.search(path.read_text())] == []
+
+
 def test_nobody_else_reaches_for_it() -> None:
     """`platform.truth` and `company.truth(...)`, by whatever name the two are held."""
     found = {

@@ -14,10 +14,13 @@ from saas_platform.sync.report import (
     Progress,
     ProofReport,
     RepairReport,
+    SampledRow,
+    SampleReport,
     SyncReport,
     TableProbe,
     sentences,
 )
+from saas_platform.sync.sample import sample
 from saas_platform.sync.tables import sync, sync_table
 
 __all__ = [
@@ -27,12 +30,15 @@ __all__ = [
     "Progress",
     "ProofReport",
     "RepairReport",
+    "SampleReport",
+    "SampledRow",
     "SyncError",
     "SyncReport",
     "TableProbe",
     "probe",
     "prove",
     "repair",
+    "sample",
     "sentences",
     "sync",
     "sync_table",

@@ -78,7 +78,7 @@ def _key(table: sa.Table, row: RowDifference, show_pii: bool) -> dict[str, Value
     if row.key:
         return {name: _value(value) for name, value in row.key.items()}
     whole = row.source or row.mirror or {}
-    return {name: _shown(table.columns[name], value, show_pii) for name, value in whole.items()}
+    return {name: shown(table.columns[name], value, show_pii) for name, value in whole.items()}
 
 
 def _columns(
@@ -87,15 +87,16 @@ def _columns(
     return [
         ColumnDifference(
             column.name,
-            _shown(column, source[column.name], show_pii),
-            _shown(column, mirror[column.name], show_pii),
+            shown(column, source[column.name], show_pii),
+            shown(column, mirror[column.name], show_pii),
         )
         for column in table.columns
         if source[column.name] != mirror[column.name]
     ]
 
 
-def _shown(column: sa.Column, value: Any, show_pii: bool) -> Value:
+def shown(column: sa.Column, value: Any, show_pii: bool) -> Value:
+    """A value as reports have it; personal data masked unless asked for."""
     if value is not None and column.info.get("pii") and not show_pii:
         return f"*** ({len(str(value))} characters)"
     return _value(value)

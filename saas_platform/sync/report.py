@@ -94,6 +94,31 @@ class ProofReport:
 
 
 @dataclass(frozen=True)
+class SampledRow:
+    """A row of the source beside what the mirror has of it; None: it has no such row."""
+
+    slice: str
+    source: dict[str, Value]
+    mirror: dict[str, Value] | None
+    #: By the values themselves, before any is masked.
+    equal: bool
+
+
+@dataclass(frozen=True)
+class SampleReport:
+    """A few rows of a table, drawn at random from the source."""
+
+    table: str
+    rows: tuple[SampledRow, ...]
+    #: Why no row could be drawn or compared.
+    problems: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        return not self.problems and all(row.equal for row in self.rows)
+
+
+@dataclass(frozen=True)
 class SyncReport:
     """What a sync did to one table; `mode` is None where there was nothing to do."""
 

@@ -195,5 +195,12 @@ class Warehouse(ABC):
         """Row by row: the mirror's slices against the feed, which has all of their rows."""
 
     @abstractmethod
+    def rows_like(self, table: sa.Table, rows: pa.Table) -> pa.Table:
+        """The mirror's rows with the keys of these rows; of a table without a key, the same rows.
+
+        Columns as the source has them; rows in no order.
+        """
+
+    @abstractmethod
     def record_proof(self, entry: ProofEntry) -> None:
         """Append to the log of proofs."""

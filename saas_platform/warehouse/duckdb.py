@@ -193,6 +193,18 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection:
             return compare(connection, table, slices, feed, samples)
 
+    def rows_like(self, table: sa.Table, rows: pa.Table) -> pa.Table:
+        columns = q.columns(table)
+        same = " AND ".join(
+            f"m.{q.quote(name)} IS NOT DISTINCT FROM s.{q.quote(name)}"
+            for name in q.keys(table) or columns
+        )
+        with self._connected() as connection, connection.registered(rows) as wanted:
+            return connection.arrow(
+                f"SELECT {q.listed(columns, 'm')} FROM {q.mirror(table)} m"
+                f" WHERE EXISTS (SELECT 1 FROM {wanted} s WHERE {same})"
+            )
+
     def record_proof(self, entry: ProofEntry) -> None:
         with self._connected() as connection:
             append_to_log(connection, PROOF_LOG, entry.values())
