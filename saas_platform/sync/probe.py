@@ -22,6 +22,8 @@ IDENTITY_CHANGED = "source identity changed"
 BEHIND_WATERMARK = "source is behind the watermark"
 ROWS_CHANGED = "rows changed"
 COUNTS_DIFFER = "row counts differ"
+#: It was killed between its commit and its proof.
+UNPROVEN = "last sync was not proven"
 #: Not a reason for a sensor to run: it would all the time.
 ONLY_A_DIGEST_TELLS = "no row version, so that only a digest tells"
 
@@ -68,6 +70,8 @@ def _probe(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> T
         reason = ROWS_CHANGED
     elif source_counts != mirror_counts:
         reason = COUNTS_DIFFER
+    elif version_of(table) is not None and warehouse.unproven(table):
+        reason = UNPROVEN
     elif version_of(table) is None:
         reason = ONLY_A_DIGEST_TELLS
     return TableProbe(

@@ -90,7 +90,10 @@ def _by_hints(
     also_prove: Collection[str],
     on_progress: OnProgress | None,
 ) -> _Outcome:
-    """Everything anew where there is a reason, else what versions and tombstones name."""
+    """Everything anew where there is a reason, else what versions and tombstones name.
+
+    Proven is this and what earlier syncs owe: one that was killed after its commit left its proof to us.
+    """
     counts: Mapping[str, int] | None = None
     entry: SyncEntry | None
     if reason is not None or last is None:
@@ -98,12 +101,12 @@ def _by_hints(
     else:
         counts = snapshot.slice_counts(table)
         entry = apply_changes(snapshot, warehouse, table, sync_id, last, counts, on_progress)
+    done = warehouse.unproven(table)
     also = {slice_id for slice_id in also_prove if counts is None or slice_id in counts}
-    if entry is None and not also:
+    if not done and not also:
         # Nothing above the watermark: the counts alone can tell of something; nothing is logged.
         proof = prove(snapshot, warehouse, table, "counts", source_counts=counts)
         return None, None, proof
-    done = [] if entry is None else [entry]
     proof = _prove(snapshot, warehouse, table, done, also, counts, on_progress)
     healed: SyncEntry | None = None
     if not proof.proven:
@@ -159,7 +162,7 @@ def _prove(
         "digest",
         slices=None if full else touched,
         source_counts=counts,
-        sync_id=entries[0].sync_id if entries else None,
+        sync_id=entries[-1].sync_id if entries else None,
         on_progress=on_progress,
     )
     record(warehouse, report)

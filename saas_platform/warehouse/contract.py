@@ -158,6 +158,10 @@ class Warehouse(ABC):
         """The newest entry of the table in the log."""
 
     @abstractmethod
+    def unproven(self, table: sa.Table) -> list[SyncEntry]:
+        """The entries since the last one that has a proof which held, oldest first."""
+
+    @abstractmethod
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         """Rows of the mirror in each slice that has any."""
 

@@ -138,6 +138,19 @@ class DuckdbWarehouse(Warehouse):
             )
         return SyncEntry.of(rows[0]) if rows else None
 
+    def unproven(self, table: sa.Table) -> list[SyncEntry]:
+        log, proofs = q.qualified(RAW, SYNC_LOG.name), q.qualified(RAW, PROOF_LOG.name)
+        with self._connected() as connection:
+            rows = connection.run(
+                f"SELECT {q.listed(q.columns(SYNC_LOG))} FROM {log} WHERE table_name = $1"
+                " AND finished_at > coalesce((SELECT max(e.finished_at)"
+                f" FROM {log} e JOIN {proofs} p USING (table_name, sync_id)"
+                " WHERE table_name = $1 AND verdict = 'proven'), TIMESTAMP '-infinity')"
+                " ORDER BY finished_at",
+                [table.name],
+            )
+        return [SyncEntry.of(row) for row in rows]
+
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         with self._connected() as connection:
             return dict(

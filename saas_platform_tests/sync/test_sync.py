@@ -464,3 +464,50 @@ def test_the_newest_entry_is_found_when_the_clock_goes_back(
         connection.execute("UPDATE users SET full_name = 'new' WHERE user_id = 1")
     assert sync(source, warehouse, [USERS])[0].rows_written == 1
     assert sync(source, warehouse, [USERS])[0].mode is None
+
+
+def test_a_sync_that_was_killed_before_its_proof_is_proven_by_the_next(
+    source: SqliteSource, warehouse: DuckdbWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing lies above the watermark then: the counts alone would have passed for a proof."""
+    sync(source, warehouse, EACH_KIND)
+    with by_hand(source.path) as connection:
+        connection.execute("DROP TRIGGER stamp_update_users")
+        connection.execute("UPDATE users SET full_name = 'unseen' WHERE user_id = 1")
+        insert(connection, USERS, [row(USERS, 20, account_id=1)])
+        connection.execute("DELETE FROM users WHERE user_id = 3")
+    with monkeypatch.context() as patched:
+        patched.setattr("saas_platform.sync.tables.prove", _die)
+        with pytest.raises(KeyboardInterrupt):
+            sync(source, warehouse, [USERS])
+    assert mirror_rows(warehouse.path, USERS) != source_rows(source.path, USERS)
+    assert reasons(source, warehouse) == {None, "last sync was not proven"}
+
+    (report,) = sync(source, warehouse, [USERS])
+
+    assert report.succeeded
+    assert report.proof is not None
+    assert (report.mode, report.healed, report.proof.level) == ("repair", ("2024-01",), "digest")
+    assert mirror_rows(warehouse.path, USERS) == source_rows(source.path, USERS)
+    assert reasons(source, warehouse) == {None}
+    assert sync(source, warehouse, [USERS])[0].mode is None
+
+
+def test_a_first_load_that_was_killed_before_its_proof_is_proven_by_the_next(
+    source: SqliteSource, warehouse: DuckdbWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("saas_platform.sync.tables.prove", _die)
+        with pytest.raises(KeyboardInterrupt):
+            sync(source, warehouse, [EVENTS])
+    in_mirror(warehouse.path, "UPDATE raw.usage_events SET account_id = 99 WHERE event_id = 1")
+    (report,) = sync(source, warehouse, [EVENTS])
+    assert report.succeeded
+    assert (report.mode, report.rows_written) == ("repair", 1)
+    assert report.proof is not None
+    assert (report.proof.scope, report.proof.slices_checked) == ("all", ROWS)
+    assert mirror_rows(warehouse.path, EVENTS) == source_rows(source.path, EVENTS)
+
+
+def _die(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,276 @@
+"""What a process does when the fault comes, on files in one folder, and what it finds there.
+
+Holds: the acts, the folders they begin in, and both sides' rows as Python reads them. Does not hold: faults.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import sqlalchemy as sa
+
+from saas_platform.clock import Month
+from saas_platform.errors import PlatformError
+from saas_platform.schema import TABLES
+from saas_platform.schema.declared import as_yaml, read_tables
+from saas_platform.source.contract import MonthBatch, Source
+from saas_platform.source.sqlite import SqliteDatabase, SqliteSource
+from saas_platform.sync import repair, sentences, sync, verify
+from saas_platform.sync.report import RepairReport, SyncReport
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform_tests.rows import by_hand, insert, populate, row
+from saas_platform_tests.source.test_apply import batch, every_table
+from saas_platform_tests.sync.hands import in_mirror, rows_of, source_rows
+from saas_platform_tests.sync.own_databases import execute
+
+#: Cut by month, and cut by day.
+SLICED = [TABLES["users"], TABLES["usage_events"]]
+
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A source and its mirror in one folder: the company's, or a database of the user's own."""
+
+    folder: Path
+
+    @property
+    def _own(self) -> Path:
+        return self.folder / "own.db"
+
+    @property
+    def path(self) -> Path:
+        """The source's file."""
+        return self._own if self._own.exists() else self.folder / "source.db"
+
+    @property
+    def source(self) -> Source:
+        return SqliteDatabase(self._own) if self._own.exists() else self.company
+
+    @property
+    def company(self) -> SqliteSource:
+        return SqliteSource(self.folder / "source.db")
+
+    @property
+    def warehouse(self) -> DuckdbWarehouse:
+        return DuckdbWarehouse(self.folder / "warehouse.duckdb", wait_seconds=20)
+
+    @property
+    def tables(self) -> list[sa.Table]:
+        if not self._own.exists():
+            return SLICED
+        return list(read_tables(self.folder / "tables.yaml").values())
+
+    def source_rows(self) -> dict[str, Rows]:
+        return {table.name: source_rows(self.path, table) for table in self.tables}
+
+    def mirror_rows(self) -> dict[str, Rows | None]:
+        """None: there is no such mirror."""
+        with duckdb.connect(str(self.warehouse.path)) as connection:
+            found = connection.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'"
+            ).fetchall()
+            return {
+                table.name: rows_of(connection, table) if (table.name,) in found else None
+                for table in self.tables
+            }
+
+    def logged(self) -> dict[str, int]:
+        """Entries of the sync log, by table."""
+        with duckdb.connect(str(self.warehouse.path)) as connection:
+            if not connection.execute(
+                "SELECT 1 FROM duckdb_tables() WHERE table_name = '_sync_log'"
+            ).fetchall():
+                return {}
+            return dict(
+                connection.execute(
+                    "SELECT table_name, count(*) FROM raw._sync_log GROUP BY 1"
+                ).fetchall()
+            )
+
+
+def _all_well(reports: list[SyncReport] | list[RepairReport]) -> None:
+    """As the command line: an error, or a proof that does not hold, ends it."""
+    for report in reports:
+        if not report.succeeded:
+            said = sentences(report.proof) if report.proof else []
+            raise PlatformError(report.error or " ".join(said))
+
+
+# The acts.
+
+
+def sync_all(folder: Path) -> None:
+    place = Place(folder)
+    _all_well(sync(place.source, place.warehouse, place.tables))
+
+
+def repair_all(folder: Path) -> None:
+    place = Place(folder)
+    _all_well(repair(place.source, place.warehouse, place.tables))
+
+
+def verify_all(folder: Path) -> None:
+    place = Place(folder)
+    for report in verify(place.source, place.warehouse, place.tables):
+        if not report.proven:
+            raise PlatformError(" ".join(sentences(report)))
+
+
+def create_source(folder: Path) -> None:
+    Place(folder).company.create_schema()
+
+
+def apply_second_month(folder: Path) -> None:
+    Place(folder).company.apply(second_month())
+
+
+def apply_first_month_again(folder: Path) -> None:
+    Place(folder).company.apply(batch(_FIRST, every_table(12)))
+
+
+# Where they begin.
+
+_FIRST = Month(2024, 1)
+
+
+def second_month() -> MonthBatch:
+    """Rows that are new, changed, late and refused, and users erased."""
+    rows = every_table(24)
+    for made in rows["users"][:4]:
+        made.update(full_name="changed", updated_at=made["updated_at"].replace(month=2))
+    rows["accounts"].append(row(TABLES["accounts"], 90))
+    rows["users"].append({**row(TABLES["users"], 90), "email": "email 7"})
+    return batch(_FIRST.plus(1), rows, erased=[3, 5])
+
+
+def nothing(folder: Path) -> None:
+    """A folder where nothing has happened yet."""
+
+
+def source_with_schema(folder: Path) -> None:
+    Place(folder).company.create_schema()
+
+
+def source_with_a_month(folder: Path) -> None:
+    source_with_schema(folder)
+    apply_first_month_again(folder)
+
+
+def never_synced(folder: Path) -> None:
+    source_with_schema(folder)
+    populate(Place(folder).path, 12)
+
+
+def synced(folder: Path) -> None:
+    never_synced(folder)
+    sync_all(folder)
+
+
+def changed(folder: Path) -> None:
+    """Rows changed, moved to another slice, added, deleted with a tombstone and without one."""
+    synced(folder)
+    change(Place(folder).path)
+
+
+def change(path: Path) -> None:
+    with by_hand(path, checked=False) as connection:
+        connection.execute("UPDATE users SET full_name = 'new' WHERE user_id = 1")
+        connection.execute(
+            "UPDATE usage_events SET occurred_at = '2025-05-05 00:00:00.000000' WHERE event_id = 4"
+        )
+        for table in SLICED:
+            (key,) = table.primary_key.columns
+            connection.execute(f'DELETE FROM "{table.name}" WHERE "{key.name}" = 6')
+            connection.execute(f'DELETE FROM "{table.name}" WHERE "{key.name}" = 7')
+            insert(connection, table, [row(table, 30, **_of_an_account(table))])
+        connection.execute("DELETE FROM _tombstones WHERE key_value = 7")
+
+
+def _of_an_account(table: sa.Table) -> dict[str, int]:
+    return {"account_id": 1} if "account_id" in table.columns else {}
+
+
+def changed_unseen(folder: Path) -> None:
+    """A row, and others in its slice that no version tells of: the sync's own proof finds them."""
+    synced(folder)
+    with by_hand(Place(folder).path) as connection:
+        connection.execute("UPDATE users SET full_name = 'seen' WHERE user_id = 1")
+        connection.execute("DROP TRIGGER stamp_update_users")
+        connection.execute("UPDATE users SET full_name = 'unseen' WHERE user_id > 8")
+
+
+def another_database(folder: Path) -> None:
+    """The mirror of a source that was dropped and made anew."""
+    synced(folder)
+    place = Place(folder)
+    place.company.drop()
+    place.company.create_schema()
+    populate(place.path, 9)
+
+
+def damaged_mirror(folder: Path) -> None:
+    synced(folder)
+    in_mirror(
+        Place(folder).warehouse.path,
+        "DELETE FROM raw.users WHERE user_id = 1; UPDATE raw.users SET role = 'x' WHERE user_id < 4;"
+        " INSERT INTO raw.usage_events SELECT * FROM raw.usage_events WHERE event_id = 3",
+    )
+
+
+def own_database(folder: Path) -> None:
+    """Tables without versions, one of them without a key: only a digest tells what changed."""
+    execute(
+        folder / "own.db",
+        "CREATE TABLE orders (order_id INTEGER PRIMARY KEY, words TEXT);"
+        "CREATE TABLE lines (words TEXT, pieces INTEGER);",
+    )
+    with closing(sqlite3.connect(folder / "own.db")) as connection:
+        numbers = range(1, 13)
+        connection.executemany("INSERT INTO orders VALUES (?, 'some')", [(n,) for n in numbers])
+        connection.executemany("INSERT INTO lines VALUES ('line', ?)", [(n % 5,) for n in numbers])
+        connection.commit()
+    (folder / "tables.yaml").write_text(as_yaml(SqliteDatabase(folder / "own.db").discover()))
+    sync_all(folder)
+    execute(
+        folder / "own.db",
+        "UPDATE orders SET words = 'new' WHERE order_id = 2; DELETE FROM orders WHERE order_id = 3;"
+        "INSERT INTO orders VALUES (30, ''); DELETE FROM lines WHERE pieces = 1;"
+        "INSERT INTO lines VALUES ('line', 2), (NULL, NULL), (NULL, NULL);",
+    )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An act on what it finds."""
+
+    begins: Callable[[Path], None]
+    act: Callable[[Path], None]
+
+
+MENDED = "mended by its own proof"
+
+#: From source to mirror.
+SYNCS = {
+    "first load": Scene(never_synced, sync_all),
+    "incremental": Scene(changed, sync_all),
+    MENDED: Scene(changed_unseen, sync_all),
+    "another database": Scene(another_database, sync_all),
+    "by digest alone": Scene(own_database, sync_all),
+    "repair": Scene(damaged_mirror, repair_all),
+    "verify": Scene(synced, verify_all),
+}
+#: Into the source.
+LOADS = {
+    "schema": Scene(nothing, create_source),
+    "first month": Scene(source_with_schema, apply_first_month_again),
+    "later month": Scene(source_with_a_month, apply_second_month),
+    "replayed month": Scene(source_with_a_month, apply_first_month_again),
+}

@@ -1,0 +1,180 @@
+"""A process of its own that ends as a test wants it to: killed at a step or in a write, on a full disk, slowly.
+
+Holds: what counts as a step, and the ways to end. Does not hold: what the process does (acts.py), or what
+must be true afterwards (the tests).
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_manager.dbapi as adbc
+
+from saas_platform.errors import PlatformError
+from saas_platform.source.sqlite import snapshot
+from saas_platform.warehouse import duckdb_connection
+
+#: Forks from a server that has imported everything and opened nothing: 30 ms for each child, not 2 s.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["pytest", "saas_platform_tests.faults.acts"])
+
+Act = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How the process ends; where nothing is set, as an act ends by itself."""
+
+    #: SIGKILL instead of the step of this number, from 1.
+    kill_at: int | None = None
+    #: Killed within the first write past this byte of any file: what fits of it is written.
+    kill_past: int | None = None
+    #: No file can hold more: a write past it fails, as on a full disk.
+    disk_bytes: int | None = None
+    #: No source file can have more pages: SQLite says itself that the disk is full.
+    source_pages: int | None = None
+    #: How long to wait at the first step that begins with a text; the step goes on afterwards.
+    pause: tuple[str, float] | None = None
+
+
+@dataclass
+class End:
+    """How it ended."""
+
+    killed: bool = False
+    #: The sentence of a PlatformError.
+    error: str | None = None
+    #: What it began to do, in order.
+    steps: list[str] = field(default_factory=list)
+
+
+def run(act: Act, folder: Path, fate: Fate | None = None) -> End:
+    """Do the act in a process of its own, and wait for its end.
+
+    Raises AssertionError where it ended in a way of which nothing was said.
+    """
+    with started(act, folder, fate or Fate()) as child:
+        return child.wait()
+
+
+@contextmanager
+def started(act: Act, folder: Path, fate: Fate) -> Iterator[Child]:
+    """The act going on in a process of its own, which does not outlive the block."""
+    child = Child(act, folder, fate)
+    try:
+        yield child
+    finally:
+        child.process.kill()
+        child.process.join()
+
+
+class Child:
+    """A running act."""
+
+    def __init__(self, act: Act, folder: Path, fate: Fate) -> None:
+        self._pipe, theirs = _PROCESSES.Pipe(duplex=False)
+        self.process = _PROCESSES.Process(target=_live, args=(act, folder, fate, theirs))
+        self.process.start()
+        theirs.close()
+        self._end = End()
+
+    def reaches(self, beginning: str) -> None:
+        """Wait until it begins such a step."""
+        while not self._end.steps or not self._end.steps[-1].startswith(beginning):
+            assert self._hear(), f"never came to {beginning}: {self._end}"
+
+    def wait(self) -> End:
+        while self._hear():
+            pass
+        self.process.join()
+        self._end.killed = self.process.exitcode in (-signal.SIGKILL, -signal.SIGXFSZ)
+        assert self._end.killed or self.process.exitcode == 0, self._end
+        return self._end
+
+    def _hear(self) -> bool:
+        """Take in one message; false: there will be no more."""
+        try:
+            kind, text = self._pipe.recv()
+        except EOFError:
+            return False
+        if kind == "step":
+            self._end.steps.append(text)
+        else:
+            self._end.error = text
+        return True
+
+
+def _live(act: Act, folder: Path, fate: Fate, pipe: Pipe) -> None:
+    os.chdir(folder)
+    step = _watch(fate, lambda name: pipe.send(("step", name)))
+    limit = fate.kill_past if fate.kill_past is not None else fate.disk_bytes
+    if limit is not None:
+        # Python ignores this signal, so that a write past the limit is an error; else it kills.
+        signal.signal(
+            signal.SIGXFSZ, signal.SIG_DFL if fate.kill_past is not None else signal.SIG_IGN
+        )
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        act(folder)
+        step("the end")
+    except PlatformError as error:
+        pipe.send(("error", str(error)))
+
+
+def _watch(fate: Fate, tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Count as a step: each statement to either database, and each batch of rows out of the source.
+
+    Returns what counts one more.
+    """
+    numbers = itertools.count(1)
+    pauses = [fate.pause] if fate.pause else []
+
+    def step(name: str) -> None:
+        if next(numbers) == fate.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        tell(name)
+        if pauses and name.startswith(pauses[0][0]):
+            time.sleep(pauses.pop()[1])
+
+    to_warehouse = duckdb_connection.Connection.run
+    execute, ingest, cast = adbc.Cursor.execute, adbc.Cursor.adbc_ingest, snapshot._cast
+
+    def watched_run(
+        self: duckdb_connection.Connection, sql: str, parameters: Sequence[Any] = ()
+    ) -> list[tuple[Any, ...]]:
+        step(f"warehouse: {sql[:120]}")
+        return to_warehouse(self, sql, parameters)
+
+    def watched_execute(self: adbc.Cursor, operation: str, *args: Any, **more: Any) -> Any:
+        step(f"source: {operation[:120]}")
+        done = execute(self, operation, *args, **more)
+        if fate.source_pages is not None and operation.startswith("PRAGMA cache_size"):
+            execute(self, f"PRAGMA max_page_count = {fate.source_pages}")
+        return done
+
+    def watched_ingest(self: adbc.Cursor, name: str, *args: Any, **more: Any) -> int:
+        step(f"source: ingest {name}")
+        return ingest(self, name, *args, **more)
+
+    def watched_cast(*args: Any) -> Any:
+        step("source: batch of rows")
+        return cast(*args)
+
+    duckdb_connection.Connection.run = watched_run  # type: ignore[method-assign]
+    adbc.Cursor.execute, adbc.Cursor.adbc_ingest = watched_execute, watched_ingest
+    snapshot._cast = watched_cast  # type: ignore[assignment]
+    # Streams of a few rows have several batches too.
+    snapshot._BATCH_ROWS = 5
+    return step

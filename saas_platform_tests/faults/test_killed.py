@@ -1,0 +1,183 @@
+"""Killed at any step, or in the middle of a write: the files are as before it or as after it, and the next
+run ends in a mirror that equals its source, by a comparison that knows nothing of digests.
+
+Holds the process's death alone. Does not hold: errors that it lives through (the other modules).
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saas_platform.sync import sync
+from saas_platform_tests.faults.acts import LOADS, MENDED, SYNCS, Place, Rows
+from saas_platform_tests.faults.child import Fate, run
+from saas_platform_tests.faults.conftest import Fresh
+
+#: What makes something durable.
+_COMMITS = ("warehouse: COMMIT", "source: COMMIT", 'warehouse: INSERT INTO "raw"."_proof_log"')
+
+
+def around_commits(steps: list[str]) -> list[int]:
+    """The first commit and the step after it, and the last step."""
+    first = next(n for n, step in enumerate(steps, start=1) if step.startswith(_COMMITS))
+    return sorted({first, first + 1, len(steps)})
+
+
+def every(steps: list[str]) -> list[int]:
+    return list(range(1, len(steps) + 1))
+
+
+Chosen = Callable[[list[str]], Iterable[int]]
+
+HOW_MANY = pytest.mark.parametrize(
+    "chosen", [around_commits, pytest.param(every, marks=pytest.mark.slow)]
+)
+
+
+def contents(path: Path) -> dict[str, Any]:
+    """Everything that a source's file holds, but for what no two runs have in common."""
+    if not path.exists():
+        return {}
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        found: dict[str, Any] = {}
+        for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master"):
+            found[f"{kind} {name}"] = sql
+            if kind == "table":
+                rows = connection.execute(f'SELECT * FROM "{name}"').fetchall()
+                unlike = {"identity", "applied_at", "noted_at"}
+                found[name] = sorted(
+                    repr([row[key] for key in row.keys() if key not in unlike])  # noqa: SIM118
+                    for row in rows
+                )
+        return found
+
+
+@HOW_MANY
+@pytest.mark.parametrize("name", LOADS)
+def test_a_load_of_the_source(fresh: Fresh, name: str, chosen: Chosen) -> None:
+    scene = LOADS[name]
+    straight = fresh(scene)
+    before = contents(straight / "source.db")
+    steps = run(scene.act, straight).steps
+    after = contents(straight / "source.db")
+    assert len(steps) > 80
+    committed = 0
+    for number in chosen(steps):
+        folder = fresh(scene)
+        end = run(scene.act, folder, Fate(kill_at=number))
+        assert end.killed
+        assert end.steps == steps[: number - 1]
+        found = contents(folder / "source.db")
+        done = "source: COMMIT" in end.steps
+        assert found == (after if done else before), steps[number - 1]
+        committed += done
+        again = run(scene.act, folder)
+        assert (again.killed, again.error) == (False, None)
+        # Done twice, it counts on; no row is stamped anew.
+        assert without_counter(contents(folder / "source.db")) == without_counter(after)
+        shutil.rmtree(folder)
+    assert committed > 0
+
+
+@HOW_MANY
+@pytest.mark.parametrize("name", SYNCS)
+def test_a_sync(fresh: Fresh, name: str, chosen: Chosen) -> None:
+    scene = SYNCS[name]
+    place = Place(fresh(scene))
+    before, logged = states(place)
+    steps = run(scene.act, place.folder).steps
+    after = place.source_rows()
+    assert place.mirror_rows() == after
+    assert len(steps) > 30
+    for number in chosen(steps):
+        place = Place(fresh(scene))
+        end = run(scene.act, place.folder, Fate(kill_at=number))
+        assert end.killed
+        # The engine's threads ask for batches: the last steps may come in another order.
+        assert len(end.steps) == number - 1
+        assert_whole(place, name, before, after, logged)
+        goes_on(place, after)
+        shutil.rmtree(place.folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        *((name, 2) for name in ("first load", "incremental", "later month")),
+        *(pytest.param(name, 20, marks=pytest.mark.slow) for name in (*SYNCS, *LOADS)),
+    ],
+)
+def test_in_the_middle_of_a_write(fresh: Fresh, name: str, places: int) -> None:
+    """By the signal for a file that grows too large: what fits is written, the rest is not."""
+    scene = {**SYNCS, **LOADS}[name]
+    place = Place(fresh(scene))
+    before, logged = states(place) if name in SYNCS else ({}, {})
+    source_before = contents(place.path)
+    assert not run(scene.act, place.folder).killed
+    after, source_after = place.source_rows(), contents(place.path)
+    largest = max(file.stat().st_size for file in place.folder.iterdir())
+    dice = random.Random(name)
+    killed = 0
+    # The first bytes are those of any write: one of them is always among the places.
+    for byte in [100, *(dice.randrange(largest) for _ in range(places - 1))]:
+        place = Place(fresh(scene))
+        killed += run(scene.act, place.folder, Fate(kill_past=byte)).killed
+        if name in SYNCS:
+            assert_whole(place, name, before, after, logged)
+            goes_on(place, after)
+        else:
+            assert contents(place.path) in (source_before, source_after)
+            assert run(scene.act, place.folder).error is None
+            assert without_counter(contents(place.path)) == without_counter(source_after)
+        shutil.rmtree(place.folder)
+    assert killed > 0
+
+
+def without_counter(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: rows for name, rows in found.items() if name != "_row_version"}
+
+
+def states(place: Place) -> tuple[dict[str, Rows | None], dict[str, int]]:
+    return place.mirror_rows(), place.logged()
+
+
+def assert_whole(
+    place: Place,
+    name: str,
+    before: dict[str, Rows | None],
+    after: dict[str, Rows],
+    logged: dict[str, int],
+) -> None:
+    """Each table as before the sync or as after it, and its log with it."""
+    found, entries = states(place)
+    for table, rows in found.items():
+        commits = entries.get(table, 0) - logged.get(table, 0)
+        if commits == 0:
+            assert rows == before[table]
+        elif name == MENDED and table == "users" and commits == 1:
+            # What the hints name, not yet what the proof finds.
+            assert rows not in (before[table], after[table])
+            assert [row[0] for row in rows or ()] == [row[0] for row in after[table]]
+        else:
+            assert rows == after[table]
+
+
+def goes_on(place: Place, after: dict[str, Rows]) -> None:
+    """The next run ends in a proven mirror: no row lost, none twice; the one after has nothing to do."""
+    tables = place.tables
+    reports = sync(place.source, place.warehouse, tables)
+    assert [report.error for report in reports] == [None] * len(tables)
+    assert all(report.proof is not None and report.proof.proven for report in reports)
+    assert place.mirror_rows() == after == place.source_rows()
+    assert {r.mode for r in sync(place.source, place.warehouse, tables)} == {None}
