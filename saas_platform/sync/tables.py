@@ -17,7 +17,7 @@ from saas_platform.sync.apply import apply_changes, copy_again, load_all
 from saas_platform.sync.drift import SyncError, check_source
 from saas_platform.sync.entries import new_sync_id
 from saas_platform.sync.probe import reason_for_full
-from saas_platform.sync.proof import prove, record
+from saas_platform.sync.proof import prove, prove_again, record
 from saas_platform.sync.report import OnProgress, ProofReport, SyncReport
 from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.journal import SyncEntry
@@ -104,7 +104,7 @@ def _by_hints(
         proof = prove(snapshot, warehouse, table, "counts", source_counts=counts)
         return None, None, proof
     done = [] if entry is None else [entry]
-    proof = _prove(snapshot, warehouse, table, done, also, counts, on_progress)
+    proof = _prove(snapshot, warehouse, table, sync_id, done, also, counts, on_progress)
     healed: SyncEntry | None = None
     if not proof.proven:
         differing = proof.slices_differing
@@ -113,7 +113,7 @@ def _by_hints(
         )
     if healed is not None:
         done.append(healed)
-        proof = _prove(snapshot, warehouse, table, done, also, counts, on_progress)
+        proof = _prove(snapshot, warehouse, table, sync_id, done, also, counts, on_progress)
     return entry, healed, proof
 
 
@@ -136,7 +136,8 @@ def _by_digest(
     if entry is None:
         record(warehouse, proof)
     else:
-        proof = _prove(snapshot, warehouse, table, [entry], set(), None, on_progress)
+        proof = prove_again(snapshot, warehouse, table, proof, entry, sync_id, on_progress)
+        record(warehouse, proof)
     return entry, None, proof
 
 
@@ -144,6 +145,7 @@ def _prove(
     snapshot: SourceSnapshot,
     warehouse: Warehouse,
     table: sa.Table,
+    sync_id: str,
     entries: list[SyncEntry],
     also: set[str],
     counts: Mapping[str, int] | None,
@@ -159,7 +161,7 @@ def _prove(
         "digest",
         slices=None if full else touched,
         source_counts=counts,
-        sync_id=entries[0].sync_id if entries else None,
+        sync_id=sync_id,
         on_progress=on_progress,
     )
     record(warehouse, report)
