@@ -7,7 +7,7 @@ import dagster as dg
 from saas_platform.defs.raw import GROUP
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
-from saas_platform.sync import verify
+from saas_platform.sync import open_findings, verify
 from saas_platform.sync.report import sentences
 
 EVERY_SLICE = "every_slice_equals_source"
@@ -33,12 +33,15 @@ def full_proof() -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         wanted = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
         tables = [table for name, table in TABLES.items() if name in wanted]
-        for report in verify(platform.source, platform.warehouse, tables):
+        reports = verify(platform.source, platform.warehouse, tables)
+        findings = open_findings(platform.warehouse, tables)
+        for report in reports:
+            standing = [findings[report.table].says] if report.table in findings else []
             yield dg.AssetCheckResult(
                 check_name=EVERY_SLICE,
                 asset_key=[GROUP, report.table],
                 passed=report.proven,
-                description=" ".join(sentences(report)),
+                description=" ".join([*sentences(report), *standing]),
                 metadata={
                     "rows_source": report.rows_source,
                     "rows_mirror": report.rows_mirror,
