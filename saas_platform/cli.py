@@ -160,7 +160,7 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
     if differing:
         # A run syncs what has changed; what differed before it is for `repair` to compare and mend.
         errors.print(
-            f"[red]error:[/] By its last proof raw differs from the source in"
+            f"[red]error:[/] By its proofs raw differs from the source in"
             f" {', '.join(differing)}: run `saas-platform repair {' '.join(differing)}`.",
             soft_wrap=True,
         )

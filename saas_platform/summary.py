@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saas_platform.platform import Platform
-from saas_platform.sync import probe
+from saas_platform.sync import open_findings, probe
 from saas_platform.warehouse.contract import RAW
 from saas_platform.warehouse.journal import PROOF_LOG, SYNC_LOG
 
@@ -40,6 +40,7 @@ def summarise(platform: Platform) -> list[TableSummary]:
     with platform.warehouse.session():
         proofs = _rows(platform, PROOF_LOG.name, "proven_at")
         syncs = _rows(platform, SYNC_LOG.name, "finished_at")
+        findings = open_findings(platform.warehouse, platform.tables.values())
     found = []
     for name in platform.tables:
         proof, sync = proofs.get(name, {}), syncs.get(name, {})
@@ -49,7 +50,8 @@ def summarise(platform: Platform) -> list[TableSummary]:
                 table=name,
                 rows_source=probes[name].rows_source,
                 rows_raw=probes[name].rows_mirror,
-                verdict=proof.get("verdict"),
+                # The newest proof may not have looked at what differed by one before it.
+                verdict="differs" if name in findings else proof.get("verdict"),
                 slices_checked=proof.get("slices_checked"),
                 slices_total=proof.get("slices_total"),
                 seconds=round(sum(seconds), 3) if seconds else None,

@@ -8,7 +8,7 @@ from saas_platform.defs.automation import schedules, source_sensor
 from saas_platform.defs.contracts import contract_checks
 from saas_platform.defs.dashboards import dashboard_assets
 from saas_platform.defs.io import ArtefactIO, FrameIO
-from saas_platform.defs.jobs import jobs
+from saas_platform.defs.jobs import REFRESH, jobs
 from saas_platform.defs.marts import dbt_resource, marts_assets
 from saas_platform.defs.models import model_assets
 from saas_platform.defs.mssql import source_assets
@@ -17,6 +17,7 @@ from saas_platform.defs.partitions import monthly
 from saas_platform.defs.progress import progress_logger
 from saas_platform.defs.proofs import full_proof
 from saas_platform.defs.raw import raw_assets
+from saas_platform.defs.repairs import failed_proofs_sensor, repair_job
 from saas_platform.defs.score import dirt_score
 from saas_platform.defs.synthetic import synthetic_assets
 from saas_platform.defs.work import WorkClock
@@ -48,6 +49,8 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
         assets.append(marts)
         assets += model_assets(from_synthetic=from_synthetic)
         assets.append(dashboard_assets(marts, from_synthetic=from_synthetic))
+    made = {job.name: job for job in jobs(tables, from_synthetic=from_synthetic)}
+    repair = repair_job(tables)
     return dg.Definitions(
         assets=assets,
         asset_checks=[
@@ -55,9 +58,9 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
             *([contract_checks(tables)] if platform.is_company else []),
             *([dirt_score()] if from_synthetic else []),
         ],
-        jobs=jobs(tables, from_synthetic=from_synthetic),
+        jobs=[*made.values(), repair],
         schedules=schedules(tables, from_synthetic=from_synthetic),
-        sensors=[source_sensor()],
+        sensors=[source_sensor(), failed_proofs_sensor(tables, repair, made[REFRESH])],
         resources={
             "platform": platform,
             "work": work or WorkClock(),

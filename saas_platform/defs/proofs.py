@@ -7,7 +7,7 @@ import dagster as dg
 from saas_platform.defs.names import Tables
 from saas_platform.defs.raw import GROUP
 from saas_platform.platform import Platform
-from saas_platform.sync import verify
+from saas_platform.sync import open_findings, verify
 from saas_platform.sync.report import sentences
 
 EVERY_SLICE = "every_slice_equals_source"
@@ -34,12 +34,15 @@ def full_proof(tables: Tables) -> dg.AssetChecksDefinition:
         wanted = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
         proven = {table.name: name for name, table in tables.items() if name in wanted}
         chosen = [tables[name] for name in proven.values()]
-        for report in verify(platform.source, platform.warehouse, chosen):
+        reports = verify(platform.source, platform.warehouse, chosen)
+        findings = open_findings(platform.warehouse, chosen)
+        for report in reports:
+            standing = [findings[report.table].says] if report.table in findings else []
             yield dg.AssetCheckResult(
                 check_name=EVERY_SLICE,
                 asset_key=[GROUP, proven[report.table]],
                 passed=report.proven,
-                description=" ".join(sentences(report)),
+                description=" ".join([*sentences(report), *standing]),
                 metadata={
                     "rows_source": report.rows_source,
                     "rows_mirror": report.rows_mirror,

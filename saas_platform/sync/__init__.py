@@ -4,6 +4,7 @@ Holds the decisions. Does not hold: SQL of any engine, Dagster, or settings.
 """
 
 from saas_platform.sync.drift import SyncError
+from saas_platform.sync.findings import Finding, open_findings
 from saas_platform.sync.probe import probe
 from saas_platform.sync.proof import prove, verify
 from saas_platform.sync.repair import repair
@@ -27,6 +28,7 @@ __all__ = [
     "ColumnDifference",
     "Difference",
     "Differences",
+    "Finding",
     "Progress",
     "ProofReport",
     "RepairReport",
@@ -35,6 +37,7 @@ __all__ = [
     "SyncError",
     "SyncReport",
     "TableProbe",
+    "open_findings",
     "probe",
     "prove",
     "repair",

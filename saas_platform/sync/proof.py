@@ -9,6 +9,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from saas_platform.sync.drift import SyncError, check_source, mirror_faults
 from saas_platform.sync.reading import feed, slices_feed, telling
 from saas_platform.sync.report import Differences, OnProgress, ProofReport
 from saas_platform.warehouse.contract import SliceDigest, Warehouse
-from saas_platform.warehouse.journal import Level, ProofEntry
+from saas_platform.warehouse.journal import Level, ProofEntry, SyncEntry
 
 
 def verify(
@@ -79,7 +80,7 @@ def prove(
     with warehouse.session():
         faults = mirror_faults(warehouse, table)
         if faults:
-            return unproven(table, level, faults)
+            return unproven(table, level, faults, sync_id)
         mine: dict[str, SliceDigest] = {}
         theirs: dict[str, SliceDigest] = {}
         if level == "digest" and slices is None:
@@ -143,7 +144,49 @@ def prove(
     )
 
 
-def unproven(table: sa.Table, level: Level, problems: tuple[str, ...]) -> ProofReport:
+def _completed(first: ProofReport, again: ProofReport) -> ProofReport:
+    """A proof of every slice out of two of one snapshot: `first` of all, `again` of what was copied since.
+
+    What was copied again are all that differed, and no other slice was written to between the two.
+    """
+    if again.scope == "all":
+        return again
+    return replace(
+        again,
+        scope="all",
+        slices_checked=again.slices_total,
+        digest=first.digest,
+        seconds=first.seconds + again.seconds,
+    )
+
+
+def prove_again(
+    snapshot: SourceSnapshot,
+    warehouse: Warehouse,
+    table: sa.Table,
+    first: ProofReport,
+    entry: SyncEntry | None,
+    sync_id: str,
+    on_progress: OnProgress | None = None,
+) -> ProofReport:
+    """Every slice, after what differed by `first` was copied again: these by digest, the rest was."""
+    anew = entry is not None and entry.mode == "full"
+    copied = () if entry is None else entry.slices
+    again = prove(
+        snapshot,
+        warehouse,
+        table,
+        "digest",
+        slices=None if anew else {*first.slices_differing, *copied},
+        sync_id=sync_id,
+        on_progress=on_progress,
+    )
+    return _completed(first, again)
+
+
+def unproven(
+    table: sa.Table, level: Level, problems: tuple[str, ...], sync_id: str | None = None
+) -> ProofReport:
     """A proof that could not look at rows, and why."""
     return ProofReport(
         table=table.name,
@@ -160,7 +203,7 @@ def unproven(table: sa.Table, level: Level, problems: tuple[str, ...]) -> ProofR
         problems=problems,
         seconds=0.0,
         proof_id=str(uuid.uuid4()),
-        sync_id=None,
+        sync_id=sync_id,
         proven_at=_now(),
     )
 

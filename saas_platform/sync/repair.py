@@ -14,7 +14,7 @@ from saas_platform.source.contract import Source, SourceError, SourceSnapshot
 from saas_platform.sync.apply import copy_again, load_all
 from saas_platform.sync.drift import SyncError, check_source, mirror_faults
 from saas_platform.sync.entries import new_sync_id
-from saas_platform.sync.proof import prove, record
+from saas_platform.sync.proof import prove, prove_again, record, unproven
 from saas_platform.sync.report import OnProgress, RepairReport
 from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.journal import SyncEntry
@@ -34,6 +34,8 @@ def repair(
             try:
                 report = repair_table(snapshot, warehouse, table, sync_id, on_progress)
             except (SourceError, SyncError) as error:
+                # Logged as a proof that failed, so that the tries can be counted.
+                record(warehouse, unproven(table, "digest", (str(error),), sync_id))
                 report = RepairReport(table.name, None, None, 0, 0, (), 0.0, None, str(error))
             reports.append(report)
     return reports
@@ -68,15 +70,7 @@ def repair_table(
                 entry = copy_again(
                     snapshot, warehouse, table, proof.slices_differing, sync_id, last, on_progress
                 )
-                proof = prove(
-                    snapshot,
-                    warehouse,
-                    table,
-                    "digest",
-                    slices=proof.slices_differing,
-                    sync_id=sync_id,
-                    on_progress=on_progress,
-                )
+                proof = prove_again(snapshot, warehouse, table, proof, entry, sync_id, on_progress)
                 record(warehouse, proof)
     return RepairReport(
         table=table.name,

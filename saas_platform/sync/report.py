@@ -203,6 +203,16 @@ def sentences(report: ProofReport) -> list[str]:
     return said
 
 
+def mended(report: RepairReport) -> str:
+    """What a repair wrote, in words."""
+    if report.mode is None:
+        return f"{report.table}: nothing was copied."
+    return (
+        f"{report.table}: {report.rows_written:,} rows copied again, {report.rows_deleted:,} removed,"
+        f" in {len(report.slices)} slices ({_some(report.slices)})."
+    )
+
+
 def _row_sentence(table: str, row: Difference) -> str:
     key = ", ".join(f"{name} {value}" for name, value in row.key.items())
     if row.kind == "different":

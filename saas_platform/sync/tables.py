@@ -17,7 +17,7 @@ from saas_platform.sync.apply import apply_changes, copy_again, load_all
 from saas_platform.sync.drift import SyncError, check_source
 from saas_platform.sync.entries import new_sync_id
 from saas_platform.sync.probe import reason_for_full
-from saas_platform.sync.proof import prove, record
+from saas_platform.sync.proof import prove, prove_again, record
 from saas_platform.sync.report import OnProgress, ProofReport, SyncReport
 from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.journal import SyncEntry
@@ -107,7 +107,7 @@ def _by_hints(
         # Nothing above the watermark: the counts alone can tell of something; nothing is logged.
         proof = prove(snapshot, warehouse, table, "counts", source_counts=counts)
         return None, None, proof
-    proof = _prove(snapshot, warehouse, table, done, also, counts, on_progress)
+    proof = _prove(snapshot, warehouse, table, sync_id, done, also, counts, on_progress)
     healed: SyncEntry | None = None
     if not proof.proven:
         differing = proof.slices_differing
@@ -116,7 +116,7 @@ def _by_hints(
         )
     if healed is not None:
         done.append(healed)
-        proof = _prove(snapshot, warehouse, table, done, also, counts, on_progress)
+        proof = _prove(snapshot, warehouse, table, sync_id, done, also, counts, on_progress)
     return entry, healed, proof
 
 
@@ -139,7 +139,8 @@ def _by_digest(
     if entry is None:
         record(warehouse, proof)
     else:
-        proof = _prove(snapshot, warehouse, table, [entry], set(), None, on_progress)
+        proof = prove_again(snapshot, warehouse, table, proof, entry, sync_id, on_progress)
+        record(warehouse, proof)
     return entry, None, proof
 
 
@@ -147,6 +148,7 @@ def _prove(
     snapshot: SourceSnapshot,
     warehouse: Warehouse,
     table: sa.Table,
+    sync_id: str,
     entries: list[SyncEntry],
     also: set[str],
     counts: Mapping[str, int] | None,
@@ -162,7 +164,7 @@ def _prove(
         "digest",
         slices=None if full else touched,
         source_counts=counts,
-        sync_id=entries[-1].sync_id if entries else None,
+        sync_id=entries[-1].sync_id if entries else sync_id,
         on_progress=on_progress,
     )
     record(warehouse, report)

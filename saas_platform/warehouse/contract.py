@@ -208,3 +208,9 @@ class Warehouse(ABC):
     @abstractmethod
     def record_proof(self, entry: ProofEntry) -> None:
         """Append to the log of proofs."""
+
+    @abstractmethod
+    def unsettled_proofs(self, table: sa.Table) -> list[ProofEntry]:
+        """The table's proofs, oldest first, from the first that differed since the newest that
+        `confirms`; empty where none did.
+        """

@@ -222,6 +222,21 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection:
             append_to_log(connection, PROOF_LOG, entry.values())
 
+    def unsettled_proofs(self, table: sa.Table) -> list[ProofEntry]:
+        with self._connected() as connection:
+            rows = connection.run(
+                f"WITH log AS (SELECT {q.listed(q.columns(PROOF_LOG))}"
+                f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = ?),"
+                # As `ProofEntry.confirms` has it.
+                " confirmed AS (SELECT max(proven_at) AS at FROM log WHERE scope = 'all'"
+                " AND level <> 'counts' AND verdict = 'proven' AND sync_id IS NULL),"
+                " began AS (SELECT min(proven_at) AS at FROM log, confirmed"
+                " WHERE verdict = 'differs' AND (confirmed.at IS NULL OR proven_at > confirmed.at))"
+                " SELECT log.* FROM log, began WHERE proven_at >= began.at ORDER BY proven_at",
+                [table.name],
+            )
+        return [ProofEntry.of(row) for row in rows]
+
 
 def _prepare(connection: Connection) -> None:
     """What every session relies on; writes to the file only where something is missing."""

@@ -46,7 +46,9 @@ PROOF_LOG = sa.Table(
     "_proof_log",
     _metadata,
     sa.Column("proof_id", sa.String, nullable=False, comment="Surrogate key"),
-    sa.Column("sync_id", sa.String, nullable=True, comment="Sync that was proven; NULL: verify"),
+    sa.Column(
+        "sync_id", sa.String, nullable=True, comment="Sync or repair it was made in; NULL: none"
+    ),
     sa.Column("table_name", sa.String, nullable=False, comment="Table of the source"),
     sa.Column("level", sa.String, nullable=False, comment="counts, digest or rows"),
     sa.Column(
@@ -114,7 +116,21 @@ class ProofEntry:
     seconds: float
     proven_at: datetime
 
+    @property
+    def whole(self) -> bool:
+        """Whether every slice was looked at by what its rows hold."""
+        return self.scope == "all" and self.level != "counts"
+
+    @property
+    def confirms(self) -> bool:
+        """Whether it found every slice equal, and nothing was copied for that."""
+        return self.whole and self.verdict == "proven" and self.sync_id is None
+
     def values(self) -> list[Any]:
         """In the order of the log's columns."""
         found = asdict(self)
         return [found[column.name] for column in PROOF_LOG.columns]
+
+    @classmethod
+    def of(cls, values: tuple[Any, ...]) -> ProofEntry:
+        return cls(**dict(zip(PROOF_LOG.columns.keys(), values, strict=True)))

@@ -12,7 +12,12 @@ import pytest
 
 from saas_platform.defs.build import build_definitions
 from saas_platform.platform import Platform
+from saas_platform.schema import TABLES
 from saas_platform.settings import Settings
+from saas_platform.source.sqlite import SqliteSource
+from saas_platform.sync import sync
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform_tests.rows import populate
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +64,14 @@ def parsed_platform_of(
         return platform
 
     return made
+
+
+@pytest.fixture(scope="session")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with some rows in every table, and a warehouse that is up to date with them."""
+    home = tmp_path_factory.mktemp("synced")
+    source = SqliteSource(home / "source.db")
+    source.create_schema()
+    populate(source.path, 5)
+    sync(source, DuckdbWarehouse(home / "warehouse.duckdb"), list(TABLES.values()))
+    return home

@@ -20,8 +20,7 @@ from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import sync
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
-from saas_platform_tests.rows import by_hand, insert, populate, row
+from saas_platform_tests.rows import by_hand, insert, row
 from saas_platform_tests.sync.hands import in_mirror
 
 PlatformOf = Callable[..., Platform]
@@ -29,17 +28,6 @@ WINDOW: dict[str, Any] = {"accounts": 20, "start": "2024-01", "as_of": date(2024
 
 
 # The sensor.
-
-
-@pytest.fixture(scope="session")
-def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with some rows in every table, and a warehouse that is up to date with them."""
-    home = tmp_path_factory.mktemp("synced")
-    source = SqliteSource(home / "source.db")
-    source.create_schema()
-    populate(source.path, 5)
-    sync(source, DuckdbWarehouse(home / "warehouse.duckdb"), list(TABLES.values()))
-    return home
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def _snapshot(definitions: dg.Definitions) -> dict[str, Any]:
             if isinstance(s, dg.ScheduleDefinition)
         },
         "sensors": {
-            s.name: {"job": s.job_name, "seconds": s.minimum_interval_seconds}
+            s.name: {"jobs": [t.job_name for t in s.targets], "seconds": s.minimum_interval_seconds}
             for s in sorted(definitions.sensors or [], key=lambda s: s.name)
         },
     }
@@ -159,7 +159,7 @@ def test_without_the_company_nothing_of_it_is_there(mirror_only: dg.Definitions)
     groups = {spec.group_name for spec in _specs(mirror_only).values()}
     assert groups == {"raw", "marts", "models", "dashboards"}
     assert "models/churn_evaluation" not in _specs(mirror_only)
-    assert sorted(_jobs(mirror_only)) == ["everything", "full_proof", "refresh"]
+    assert sorted(_jobs(mirror_only)) == ["everything", "full_proof", "refresh", "repair"]
     assert [s.name for s in mirror_only.schedules or []] == ["nightly_full_proof"]
     assert all(
         dep.asset_key.path[0] not in ("synthetic", "mssql")

@@ -1,4 +1,4 @@
-"""Hands in the mirror, and a comparison of both sides that shares no code with the platform's."""
+"""Hands in the mirror, a saboteur, and a comparison of both sides that shares no code with the platform's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 import sqlalchemy as sa
 
+from saas_platform.warehouse.duckdb_staging import DuckdbStaging
+from saas_platform.warehouse.journal import SyncEntry
 from saas_platform_tests.rows import stored
 
 
@@ -46,3 +49,15 @@ def sync_ids(path: Path, table: sa.Table) -> dict[Any, str]:
 
 def log(path: Path) -> list[tuple[Any, ...]]:
     return in_mirror(path, "SELECT * FROM raw._sync_log ORDER BY finished_at, table_name")
+
+
+def spoil_each_commit(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
+    """A saboteur: damages the mirror after everything that is committed to it."""
+    commit = DuckdbStaging.commit
+
+    def spoilt(self: DuckdbStaging, entry: SyncEntry) -> SyncEntry:
+        done = commit(self, entry)
+        self._connection.run(sql)
+        return done
+
+    monkeypatch.setattr(DuckdbStaging, "commit", spoilt)
