@@ -214,7 +214,7 @@ def at(platform: Platform, as_of: date) -> Platform:
 
 def due(platform: Platform) -> dg.RunRequest | dg.SkipReason:
     """One tick of the daily schedule."""
-    (daily,) = (s for s in schedules(from_synthetic=True) if s.name == "daily_company")
+    (daily,) = (s for s in schedules(TABLES, from_synthetic=True) if s.name == "daily_company")
     context = dg.build_schedule_context(
         scheduled_execution_time=datetime(2024, 4, 10, 0, 15, tzinfo=UTC),
         resources={"platform": platform},
@@ -307,7 +307,7 @@ def test_the_range_asked_for_can_be_run(company: Platform, parsed_platform_of: P
 
 
 def test_the_company_is_made_before_the_proof_of_the_night() -> None:
-    made = {s.name: s for s in schedules(from_synthetic=True)}
+    made = {s.name: s for s in schedules(TABLES, from_synthetic=True)}
     assert made["daily_company"].cron_schedule == COMPANY_AT
     assert made["nightly_full_proof"].cron_schedule == PROOF_AT
     assert made["nightly_full_proof"].job_name == "full_proof"

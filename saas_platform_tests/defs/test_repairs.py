@@ -48,7 +48,7 @@ def in_raw(platform: Platform, sql: str) -> None:
 
 def asked(platform: Platform, cursor: str | None = None) -> dg.SensorResult:
     """One tick of the sensor."""
-    (refresh,) = (job for job in jobs(from_synthetic=True) if job.name == REFRESH)
+    (refresh,) = (job for job in jobs(TABLES, from_synthetic=True) if job.name == REFRESH)
     sensor = failed_proofs_sensor(TABLES, repair_job(TABLES), refresh)
     result = sensor(dg.build_sensor_context(cursor=cursor, resources={"platform": platform}))
     assert isinstance(result, dg.SensorResult)

@@ -301,7 +301,7 @@ _values = (
 
 
 @settings(
-    max_examples=40,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # minutes go by in shrinking files
     suppress_health_check=[HealthCheck.function_scoped_fixture],

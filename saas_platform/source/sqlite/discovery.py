@@ -89,6 +89,8 @@ def _values(
         f" AND strftime('%H:%M:%S', {c}) = substr({c}, 12, 8)"
         f" AND (length({c}) = 19 OR ({c} GLOB '*:[0-9][0-9].[0-9]*' AND length({c}) <= 26))))",
         "flag": f"{c} IN (0, 1)",
+        # Whole numbers that no float holds for sure.
+        "wide": f"typeof({c}) = 'integer' AND {c} NOT BETWEEN -{1 << 53} AND {1 << 53}",
         "exact": f"typeof({c}) IN ('integer', 'real') AND round({c}, {scale}) = {c}"
         # A float has no more digits than these.
         f" AND {c} BETWEEN -1e{min(precision, 15) - scale} AND 1e{min(precision, 15) - scale} - 1",
@@ -134,4 +136,7 @@ def _number(
         return told
     if isinstance(told, sa.Boolean) and values["flag"] == filled:
         return sa.Boolean()
-    return sa.Double() if has_real or isinstance(told, sa.Numeric) else sa.BigInteger()
+    if values["wide"] and has_real:
+        return sa.String()
+    floats = has_real or (isinstance(told, sa.Numeric) and not values["wide"])
+    return sa.Double() if floats else sa.BigInteger()
