@@ -343,6 +343,11 @@ def test_repair_of_a_stale_mirror_moves_the_watermark(
             " 'full_name VARCHAR(120)', 'full_name BLOB') WHERE name = 'users'",
             "users.full_name is BLOB in the source",
         ),
+        (
+            "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,"
+            " 'CONSTRAINT pk_users PRIMARY KEY (user_id),', '') WHERE name = 'users'",
+            "users has lost its key: nothing in the source keeps user_id unique any more: restore",
+        ),
     ],
 )
 def test_a_source_table_that_lost_what_is_declared_stops_alone(
@@ -378,6 +383,30 @@ def test_a_column_that_is_not_declared_is_told(
     assert report.succeeded
     (warning,) = report.warnings
     assert "users.shoe_size of the source is not declared" in warning
+
+
+def test_a_column_that_may_be_null_now_is_told_and_its_first_null_stops_its_table_alone(
+    source: SqliteSource, warehouse: DuckdbWarehouse
+) -> None:
+    assert not any(report.warnings for report in sync(source, warehouse, ALL))
+    before = mirror_rows(warehouse.path, USERS)
+    with by_hand(source.path) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, 'full_name VARCHAR(120) NOT NULL',"
+            " 'full_name VARCHAR(120)') WHERE name = 'users'"
+        )
+    (report,) = sync(source, warehouse, [USERS])
+    assert report.succeeded
+    (warning,) = report.warnings
+    assert warning.startswith("users.full_name may be NULL in the source, declared as NOT NULL")
+    with by_hand(source.path) as connection:
+        connection.execute("UPDATE users SET full_name = NULL WHERE user_id = 1")
+        connection.execute("UPDATE features SET name = 'new' WHERE feature_id = 1")
+    reports = {r.table: r for r in sync(source, warehouse, EACH_KIND)}
+    assert "users.full_name of the source holds NULL" in (reports["users"].error or "")
+    assert reports["features"].rows_written == 1
+    assert mirror_rows(warehouse.path, USERS) == before
 
 
 def test_a_value_that_is_no_time_stops_its_table_alone(
