@@ -493,3 +493,32 @@ def test_the_newest_entry_is_found_when_the_clock_goes_back(
         connection.execute("UPDATE users SET full_name = 'new' WHERE user_id = 1")
     assert sync(source, warehouse, [USERS])[0].rows_written == 1
     assert sync(source, warehouse, [USERS])[0].mode is None
+
+
+def test_slices_compared_and_copied_are_logged(
+    source: SqliteSource, warehouse: DuckdbWarehouse
+) -> None:
+    def logged() -> tuple[object, ...]:
+        (entry,) = in_mirror(
+            warehouse.path,
+            "SELECT mode, slices_compared, slices_copied FROM raw._sync_log"
+            " ORDER BY finished_at DESC LIMIT 1",
+        )
+        return entry
+
+    sync(source, warehouse, [EVENTS])
+    assert logged() == ("full", 0, ROWS)
+    with by_hand(source.path) as connection:
+        connection.execute("UPDATE usage_events SET account_id = 2 WHERE event_id IN (1, 2)")
+    sync(source, warehouse, [EVENTS])
+    assert logged() == ("incremental", 0, 2)
+    with by_hand(source.path) as connection:
+        connection.execute("DELETE FROM usage_events WHERE event_id = 3")
+        connection.execute("DELETE FROM _tombstones")
+    # The counts name one slice, which is compared row by row.
+    (report,) = sync(source, warehouse, [EVENTS])
+    assert logged() == ("incremental", 1, 1)
+    assert report.slices_compared == 1
+    in_mirror(warehouse.path, "DELETE FROM raw.usage_events WHERE event_id = 4")
+    repair(source, warehouse, [EVENTS])
+    assert logged() == ("repair", ROWS - 1, 1)
