@@ -7,6 +7,7 @@ import dagster as dg
 from saas_platform.defs.automation import schedules, source_sensor
 from saas_platform.defs.contracts import contract_checks
 from saas_platform.defs.dashboards import dashboard_assets
+from saas_platform.defs.growth import growth_checks
 from saas_platform.defs.io import ArtefactIO, FrameIO
 from saas_platform.defs.jobs import REFRESH, jobs
 from saas_platform.defs.marts import dbt_resource, marts_assets
@@ -36,7 +37,13 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
     assets: list[dg.AssetsDefinition] = []
     if from_synthetic:
         assets += [*synthetic_assets(partitions), source_assets(partitions, source_engine)]
-    assets += raw_assets(partitions, warehouse_engine, from_synthetic=from_synthetic)
+    assets += raw_assets(
+        partitions,
+        warehouse_engine,
+        from_synthetic=from_synthetic,
+        # A company whose clock stands still is as fresh as it will ever be.
+        stays_fresh=platform.settings.as_of == "now" or not from_synthetic,
+    )
     marts = marts_assets(platform)
     assets.append(marts)
     assets += model_assets(from_synthetic=from_synthetic)
@@ -48,6 +55,7 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
         asset_checks=[
             full_proof(),
             contract_checks(),
+            growth_checks(TABLES),
             *([dirt_score()] if from_synthetic else []),
         ],
         jobs=[*made.values(), repair],

@@ -1,5 +1,6 @@
 """Assets of group `raw`: the source's tables mirrored in the warehouse, each with its proof."""
 
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -21,18 +22,26 @@ GROUP = "raw"
 EQUALS_SOURCE = "equals_source"
 #: The one table cut into months: one of them can be backfilled and proven alone.
 PARTITIONED = "usage_events"
+#: Of a source that lives: two days without a refresh are told, a quiet weekend is no failure.
+FRESHNESS = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(days=2), fail_window=timedelta(days=4)
+)
 
 
 def raw_assets(
-    partitions: dg.PartitionsDefinition, engine: str, *, from_synthetic: bool
+    partitions: dg.PartitionsDefinition, engine: str, *, from_synthetic: bool, stays_fresh: bool
 ) -> list[dg.AssetsDefinition]:
-    """One asset per table; they depend on the source's assets where those are ours."""
+    """One asset per table; they depend on the source's assets where those are ours.
+
+    With `stays_fresh` Dagster tells those that were not refreshed in days.
+    """
     return [
         _raw_asset(
             table,
             engine,
             partitions if table.name == PARTITIONED else None,
             [dg.AssetKey([MSSQL, table.name])] if from_synthetic else [],
+            FRESHNESS if stays_fresh else None,
         )
         for table in TABLES.values()
     ]
@@ -43,6 +52,7 @@ def _raw_asset(
     engine: str,
     partitions: dg.PartitionsDefinition | None,
     deps: list[dg.AssetKey],
+    freshness: dg.FreshnessPolicy | None,
 ) -> dg.AssetsDefinition:
     key = dg.AssetKey([GROUP, table.name])
 
@@ -58,6 +68,7 @@ def _raw_asset(
         },
         partitions_def=partitions,
         backfill_policy=ONE_RUN,
+        freshness_policy=freshness,
         check_specs=[
             dg.AssetCheckSpec(
                 EQUALS_SOURCE,
