@@ -1,4 +1,4 @@
-"""Schedules and the sensor: they decide when, the jobs do the work."""
+"""Schedules and the sensor of the source: they decide when, the jobs do the work."""
 
 import json
 from collections.abc import Iterator

@@ -7,6 +7,7 @@ import dagster as dg
 from saas_platform.defs.automation import schedules, source_sensor
 from saas_platform.defs.contracts import contract_checks
 from saas_platform.defs.dashboards import dashboard_assets
+from saas_platform.defs.growth import growth_checks
 from saas_platform.defs.io import ArtefactIO, FrameIO
 from saas_platform.defs.jobs import REFRESH, jobs
 from saas_platform.defs.marts import dbt_resource, marts_assets
@@ -42,6 +43,8 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
         partitions if platform.is_company else None,
         warehouse_engine,
         from_synthetic=from_synthetic,
+        # A company whose clock stands still is as fresh as it will ever be.
+        stays_fresh=platform.settings.as_of == "now" or not from_synthetic,
     )
     # What follows is made for the company's tables; of others there is the proven mirror.
     if platform.is_company:
@@ -56,6 +59,7 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
         asset_checks=[
             full_proof(tables),
             *([contract_checks(tables)] if platform.is_company else []),
+            growth_checks(tables),
             *([dirt_score()] if from_synthetic else []),
         ],
         jobs=[*made.values(), repair],

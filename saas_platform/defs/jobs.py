@@ -1,6 +1,7 @@
 """The jobs. The command line, the schedules and the sensors run these, and nothing else.
 
-Replaying months is a job of its own, so that replaying 24 of them does not train 24 times.
+Replaying months is a job of its own, so that replaying 24 of them does not train 24 times. Does not hold:
+`repair`, which materialises nothing (repairs.py).
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Assets of group `raw`: the source's tables mirrored in the warehouse, each with its proof."""
 
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -22,6 +23,10 @@ GROUP = "raw"
 EQUALS_SOURCE = "equals_source"
 #: The one table cut into months: one of them can be backfilled and proven alone.
 PARTITIONED = "usage_events"
+#: Of a source that lives: two days without a refresh are told, a quiet weekend is no failure.
+FRESHNESS = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(days=2), fail_window=timedelta(days=4)
+)
 
 
 def raw_assets(
@@ -30,8 +35,12 @@ def raw_assets(
     engine: str,
     *,
     from_synthetic: bool,
+    stays_fresh: bool,
 ) -> list[dg.AssetsDefinition]:
-    """One asset per table; they depend on the source's assets where those are ours."""
+    """One asset per table; they depend on the source's assets where those are ours.
+
+    With `stays_fresh` Dagster tells those that were not refreshed in days.
+    """
     return [
         _raw_asset(
             name,
@@ -39,6 +48,7 @@ def raw_assets(
             engine,
             partitions if table.name == PARTITIONED else None,
             [dg.AssetKey([MSSQL, name])] if from_synthetic else [],
+            FRESHNESS if stays_fresh else None,
         )
         for name, table in tables.items()
     ]
@@ -50,6 +60,7 @@ def _raw_asset(
     engine: str,
     partitions: dg.PartitionsDefinition | None,
     deps: list[dg.AssetKey],
+    freshness: dg.FreshnessPolicy | None,
 ) -> dg.AssetsDefinition:
     key = dg.AssetKey([GROUP, name])
 
@@ -65,6 +76,7 @@ def _raw_asset(
         },
         partitions_def=partitions,
         backfill_policy=ONE_RUN,
+        freshness_policy=freshness,
         check_specs=[
             dg.AssetCheckSpec(
                 EQUALS_SOURCE,
@@ -109,7 +121,8 @@ def _metadata(report: SyncReport) -> dict[str, Any]:
         "rows_written": report.rows_written,
         "rows_deleted": report.rows_deleted,
         "bytes": report.bytes,
-        "slices_touched": len(report.slices),
+        "slices_compared": report.slices_compared,
+        "slices_copied": len(report.slices),
         "slices_healed": list(report.healed),
         "slices_proven": f"{proof.slices_checked} of {proof.slices_total}" if proof else "none",
         "digest": (proof.digest if proof else None) or "counts only",

@@ -35,7 +35,8 @@ _OURS = "_sync_id"
 _HEAD = """\
 # Tables of the source that are mirrored, as `saas-platform doctor --discover` found them. Yours to edit:
 #   key:     columns that tell a row from all others; [] where none do: then the table is compared as a
-#            whole, and replaced where it differs.
+#            whole, and replaced where it differs. The table stops with a message where the source no
+#            longer keeps it unique; `key_enforced: false` where it never did, and you know that it is.
 #   version: a whole-number column that grows with every write (SQL Server: rowversion); null: the sync
 #            compares digests, and copies the slices that differ.
 #   slice:   a time or date column that cuts a large table by day or month; null: one slice.
@@ -95,6 +96,7 @@ class _Slice(_Part):
 
 class _Table(_Part):
     key: tuple[str, ...]
+    key_enforced: bool = True
     version: str | None = None
     slice: _Slice | None = None
     columns: dict[str, _Column] = Field(min_length=1)
@@ -125,6 +127,14 @@ class _Table(_Part):
             raise ValueError(f"a column {_OURS} can't be mirrored: the mirror has its own")
         return self
 
+    @property
+    def info(self) -> dict[str, Any]:
+        """What SQLAlchemy has no word for."""
+        found: dict[str, Any] = {} if self.key_enforced else {"key_enforced": False}
+        if self.slice is not None:
+            found["slice"] = Slice(self.slice.column, self.slice.grain)
+        return found
+
 
 class _File(_Part):
     tables: dict[str, _Table] = Field(min_length=1)
@@ -145,9 +155,7 @@ def read_tables(path: Path) -> dict[str, sa.Table]:
                 for each, column in table.columns.items()
             ),
             comment=f"Table {name} of the source",
-            info={}
-            if table.slice is None
-            else {"slice": Slice(table.slice.column, table.slice.grain)},
+            info=table.info,
         )
         for name, table in read_model(_File, path, TablesError).tables.items()
     }
@@ -165,6 +173,7 @@ def _told(table: sa.Table) -> dict[str, Any]:
     cut, version = slice_of(table), version_of(table)
     return {
         "key": [_plain(column.name) for column in table.primary_key.columns],
+        **({} if table.info.get("key_enforced", True) else {"key_enforced": False}),
         "version": None if version is None else _plain(version),
         "slice": None if cut is None else {"column": _plain(cut.column), "grain": cut.grain},
         "columns": {

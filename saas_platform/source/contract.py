@@ -49,6 +49,12 @@ class SourceSnapshot(ABC):
         """The table's columns as they are now; empty where the table is missing."""
 
     @abstractmethod
+    def keys(self, table: sa.Table) -> list[frozenset[str]]:
+        """The sets of columns of which the source lets no two rows share the values: its primary key, its
+        unique constraints and indexes, as they are now.
+        """
+
+    @abstractmethod
     def rows(
         self,
         table: sa.Table,

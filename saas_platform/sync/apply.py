@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from saas_platform.source.contract import SourceSnapshot
 from saas_platform.sync.entries import new_entry
 from saas_platform.sync.reading import feed, grouped, slices_feed, telling
-from saas_platform.sync.report import OnProgress
+from saas_platform.sync.report import OnProgress, ProofReport
 from saas_platform.warehouse.contract import Staging, Warehouse
 from saas_platform.warehouse.journal import SyncEntry
 
@@ -26,10 +26,13 @@ def load_all(
     sync_id: str,
     last: SyncEntry | None,
     on_progress: OnProgress | None = None,
+    *,
+    compared: int = 0,
 ) -> SyncEntry:
-    """Make the mirror anew."""
+    """Make the mirror anew; `compared`: the slices that were compared before that was decided."""
     rows = feed(snapshot, table, telling(on_progress, table, "read"))
-    return warehouse.load(table, rows, new_entry(snapshot, table, "full", sync_id, last))
+    entry = new_entry(snapshot, table, "full", sync_id, last)
+    return warehouse.load(table, rows, replace(entry, slices_compared=compared))
 
 
 def apply_changes(
@@ -72,6 +75,7 @@ def apply_changes(
         entry = _reconcile(
             snapshot, staging, table, wrong, source_counts, counts, entry, on_progress
         )
+        entry = replace(entry, slices_compared=len(wrong))
         return staging.commit(entry)
 
 
@@ -79,24 +83,34 @@ def copy_again(
     snapshot: SourceSnapshot,
     warehouse: Warehouse,
     table: sa.Table,
-    slices: Collection[str],
+    proof: ProofReport,
     sync_id: str,
     last: SyncEntry | None,
     on_progress: OnProgress | None = None,
 ) -> SyncEntry | None:
-    """Copy the rows of the slices that differ, delete what is extra; None: nothing differed.
+    """Copy the rows of the slices that differ by the proof, delete what is extra; None: nothing differed.
 
     A table without a key is made anew. The caller has proven all other slices, or the watermark that
     this writes would be wrong.
     """
     if not table.primary_key.columns:
-        return load_all(snapshot, warehouse, table, sync_id, last, on_progress)
+        return load_all(
+            snapshot,
+            warehouse,
+            table,
+            sync_id,
+            last,
+            on_progress,
+            compared=proof.slices_checked,
+        )
     entry = new_entry(snapshot, table, "repair", sync_id, last)
     source_counts, counts = snapshot.slice_counts(table), warehouse.slice_counts(table)
     with warehouse.stage(table) as staging:
+        slices = proof.slices_differing
         entry = _reconcile(
             snapshot, staging, table, slices, source_counts, counts, entry, on_progress
         )
+        entry = replace(entry, slices_compared=max(len(slices), proof.slices_checked))
         return staging.commit(entry) if staging.pending() else None
 
 

@@ -6,6 +6,7 @@ Holds sentences on structure. Does not hold: anything about rows.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
@@ -61,13 +62,14 @@ def _kind(column: sa.Column) -> str:
 
 
 def check_source(snapshot: SourceSnapshot, table: sa.Table) -> tuple[str, ...]:
-    """Warnings on columns that are not mirrored.
+    """Warnings on columns that are not mirrored, or may be NULL though they are declared not to.
 
-    Raises SyncError where the table or a declared column is missing or has another type.
+    Raises SyncError where the table, its key or a declared column is missing, or has another type.
     """
     found = {column.name: column for column in snapshot.columns(table)}
     if not found:
         raise SyncError(f"The source has no table {table.name}: create it, or restore it.")
+    loose = []
     for column in table.columns:
         present = found.pop(column.name, None)
         if present is None:
@@ -81,10 +83,39 @@ def check_source(snapshot: SourceSnapshot, table: sa.Table) -> tuple[str, ...]:
                 f"{table.name}.{column.name} is {present.type or 'untyped'} in the source, declared"
                 f" as {wanted}: change it back; until then the table is not synced."
             )
+        # Catalogues differ on whether the columns of a key may be NULL.
+        if present.nullable and not column.nullable and not column.primary_key:
+            loose.append(column.name)
+    _check_key(snapshot, table)
+    return (
+        *(
+            f"{table.name}.{name} may be NULL in the source, declared as NOT NULL: declare it so, or"
+            " restore the constraint; the first NULL in it stops the table."
+            for name in loose
+        ),
+        *_not_mirrored(table, found),
+    )
+
+
+def _check_key(snapshot: SourceSnapshot, table: sa.Table) -> None:
+    """Raises SyncError where nothing in the source keeps the declared key unique any more."""
+    names = [column.name for column in table.primary_key.columns]
+    kept = any(key <= set(names) for key in snapshot.keys(table))
+    if kept or not names or not table.info.get("key_enforced", True):
+        return
+    own = any("declared" in column.info for column in table.columns)
+    vouch = ", or declare `key_enforced: false` where you know that it is" if own else ""
+    raise SyncError(
+        f"{table.name} has lost its key: nothing in the source keeps {', '.join(names)} unique any more:"
+        f" restore the primary key or a unique constraint{vouch}; until then the table is not synced."
+    )
+
+
+def _not_mirrored(table: sa.Table, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(
         f"{table.name}.{name} of the source is not declared, so it is not mirrored: declare it in"
         " saas_platform/schema/tables.py to have it."
-        for name in found
+        for name in names
     )
 
 

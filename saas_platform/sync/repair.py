@@ -67,9 +67,7 @@ def repair_table(
             )
             record(warehouse, proof)
             if not proof.proven:
-                entry = copy_again(
-                    snapshot, warehouse, table, proof.slices_differing, sync_id, last, on_progress
-                )
+                entry = copy_again(snapshot, warehouse, table, proof, sync_id, last, on_progress)
                 proof = prove_again(snapshot, warehouse, table, proof, entry, sync_id, on_progress)
                 record(warehouse, proof)
     return RepairReport(

@@ -134,6 +134,8 @@ class SyncReport:
     slices: tuple[str, ...]
     #: Slices that differed after the hints were followed, and were copied again.
     healed: tuple[str, ...]
+    #: Compared in full to find what to copy; what the proof compared is told by it.
+    slices_compared: int
     bytes: int
     seconds: float
     proof: ProofReport | None

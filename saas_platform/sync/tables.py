@@ -110,10 +110,7 @@ def _by_hints(
     proof = _prove(snapshot, warehouse, table, sync_id, done, also, counts, on_progress)
     healed: SyncEntry | None = None
     if not proof.proven:
-        differing = proof.slices_differing
-        healed = copy_again(
-            snapshot, warehouse, table, differing, sync_id, entry or last, on_progress
-        )
+        healed = copy_again(snapshot, warehouse, table, proof, sync_id, entry or last, on_progress)
     if healed is not None:
         done.append(healed)
         proof = _prove(snapshot, warehouse, table, sync_id, done, also, counts, on_progress)
@@ -134,8 +131,7 @@ def _by_digest(
     proof = prove(snapshot, warehouse, table, "digest", explain=False, on_progress=on_progress)
     entry: SyncEntry | None = None
     if not proof.proven:
-        differing = proof.slices_differing
-        entry = copy_again(snapshot, warehouse, table, differing, sync_id, last, on_progress)
+        entry = copy_again(snapshot, warehouse, table, proof, sync_id, last, on_progress)
     if entry is None:
         record(warehouse, proof)
     else:
@@ -192,6 +188,7 @@ def _report(
         rows_deleted=0,
         slices=(),
         healed=(),
+        slices_compared=0,
         bytes=0,
         seconds=seconds,
         proof=proof,
@@ -211,6 +208,7 @@ def _report(
         rows_deleted=sum(e.rows_deleted for e in entries),
         slices=tuple(sorted({slice_id for e in entries for slice_id in e.slices})),
         healed=() if healed is None else healed.slices,
+        slices_compared=sum(e.slices_compared or 0 for e in entries),
         bytes=sum(e.bytes for e in entries),
     )
 
@@ -227,6 +225,7 @@ def _failed(table: sa.Table, error: str) -> SyncReport:
         rows_deleted=0,
         slices=(),
         healed=(),
+        slices_compared=0,
         bytes=0,
         seconds=0.0,
         proof=None,

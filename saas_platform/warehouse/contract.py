@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
 from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.journal import ProofEntry, SyncEntry
+from saas_platform.warehouse.journal import DayRows, ProofEntry, SyncEntry
 
 RAW, MARTS, MODELS = "raw", "marts", "models"
 SCHEMAS = (RAW, MARTS, MODELS)
@@ -214,3 +214,7 @@ class Warehouse(ABC):
         """The table's proofs, oldest first, from the first that differed since the newest that
         `confirms`; empty where none did.
         """
+
+    @abstractmethod
+    def daily_rows(self, table: sa.Table, days: int) -> list[DayRows]:
+        """The newest days on which the table was proven equal, oldest first, with its rows then."""

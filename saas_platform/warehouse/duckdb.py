@@ -29,7 +29,14 @@ from saas_platform.warehouse.duckdb_staging import (
     compare,
 )
 from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.journal import LOGS, PROOF_LOG, SYNC_LOG, ProofEntry, SyncEntry
+from saas_platform.warehouse.journal import (
+    LOGS,
+    PROOF_LOG,
+    SYNC_LOG,
+    DayRows,
+    ProofEntry,
+    SyncEntry,
+)
 
 
 class DuckdbWarehouse(Warehouse):
@@ -237,6 +244,16 @@ class DuckdbWarehouse(Warehouse):
             )
         return [ProofEntry.of(row) for row in rows]
 
+    def daily_rows(self, table: sa.Table, days: int) -> list[DayRows]:
+        with self._connected() as connection:
+            rows = connection.run(
+                "SELECT CAST(proven_at AS DATE) AS day, arg_max(rows_mirror, proven_at)"
+                f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = ?"
+                " AND verdict = 'proven' GROUP BY day ORDER BY day DESC LIMIT ?",
+                [table.name, days],
+            )
+        return [DayRows(day, count) for day, count in reversed(rows)]
+
 
 def _prepare(connection: Connection) -> None:
     """What every session relies on; writes to the file only where something is missing."""
@@ -256,6 +273,13 @@ def _prepare(connection: Connection) -> None:
         connection.run(
             f"CREATE TABLE IF NOT EXISTS {q.qualified(RAW, log.name)} {q.definition(log)}"
         )
+        there = connection.columns(q.qualified(RAW, log.name))
+        for column in log.columns:
+            if column.name not in there:
+                connection.run(
+                    f"ALTER TABLE {q.qualified(RAW, log.name)}"
+                    f" ADD COLUMN {q.quote(column.name)} {q.type_of(column)}"
+                )
 
 
 def _digests(

@@ -34,7 +34,10 @@ _STAGED, _GONE, _THEIRS, _DIFFERENT = (
 
 def append_to_log(connection: Connection, log: sa.Table, values: list[Any]) -> None:
     marks = ", ".join("?" for _ in values)
-    connection.run(f"INSERT INTO {q.qualified(RAW, log.name)} VALUES ({marks})", values)
+    connection.run(
+        f"INSERT INTO {q.qualified(RAW, log.name)} ({q.listed(q.columns(log))}) VALUES ({marks})",
+        values,
+    )
 
 
 def finished(entry: SyncEntry) -> SyncEntry:
@@ -45,7 +48,7 @@ def finished(entry: SyncEntry) -> SyncEntry:
 
 def commit_entry(connection: Connection, entry: SyncEntry) -> SyncEntry:
     """Append to the log; the caller holds the transaction."""
-    entry = finished(entry)
+    entry = replace(finished(entry), slices_copied=len(entry.slices))
     append_to_log(connection, SYNC_LOG, entry.values())
     return entry
 

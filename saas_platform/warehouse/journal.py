@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -40,6 +40,14 @@ SYNC_LOG = sa.Table(
     sa.Column("started_at", sa.DateTime, nullable=False, comment="UTC"),
     sa.Column("finished_at", sa.DateTime, nullable=False, comment="UTC; grows within a table"),
     sa.Column("seconds", sa.Double, nullable=False, comment="Wall time of reading and applying"),
+    # Later columns come last and may be NULL: a warehouse that has the log already is given them.
+    sa.Column(
+        "slices_compared",
+        sa.BigInteger,
+        nullable=True,
+        comment="Slices compared in full to find what to copy; those that hints named were not",
+    ),
+    sa.Column("slices_copied", sa.BigInteger, nullable=True, comment="Slices written to"),
 )
 
 PROOF_LOG = sa.Table(
@@ -85,6 +93,9 @@ class SyncEntry:
     slices: tuple[str, ...] = ()
     bytes: int = 0
     seconds: float = 0.0
+    #: None: logged by a version that did not note it.
+    slices_compared: int | None = 0
+    slices_copied: int | None = 0
 
     def values(self) -> list[Any]:
         """In the order of the log's columns."""
@@ -95,6 +106,14 @@ class SyncEntry:
     def of(cls, values: tuple[Any, ...]) -> SyncEntry:
         found = dict(zip(SYNC_LOG.columns.keys(), values, strict=True))
         return cls(**{**found, "slices": tuple(json.loads(found["slices"]))})
+
+
+@dataclass(frozen=True)
+class DayRows:
+    """Rows of a mirror by the last proof of a day that found it equal."""
+
+    day: date
+    rows: int
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -219,6 +220,16 @@ def test_damage_in_the_mirror_is_found_and_repaired(own: Own) -> None:
             "DROP TABLE Artist; ALTER TABLE a RENAME TO Artist",
             "Artist.Name is INTEGER in the source, declared as NVARCHAR(120)",
         ),
+        (
+            "CREATE TABLE a (ArtistId INTEGER NOT NULL, Name NVARCHAR(120));"
+            "INSERT INTO a SELECT * FROM Artist; DROP TABLE Artist; ALTER TABLE a RENAME TO Artist",
+            "Artist has lost its key: nothing in the source keeps ArtistId unique any more",
+        ),
+        (
+            "CREATE TABLE a (ArtistId INTEGER NOT NULL, Name NVARCHAR(120), UNIQUE (ArtistId, Name));"
+            "DROP TABLE Artist; ALTER TABLE a RENAME TO Artist",
+            "Artist has lost its key",
+        ),
     ],
 )
 def test_a_changed_catalogue_is_told_and_the_others_go_on(
@@ -231,6 +242,52 @@ def test_a_changed_catalogue_is_told_and_the_others_go_on(
     told = " ".join([reports["Artist"].error or "", *reports["Artist"].warnings])
     assert says in told
     assert reports["PlaylistTrack"].rows_written == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)",
+        "CREATE TABLE t (id TEXT PRIMARY KEY, v TEXT)",
+        "CREATE TABLE t (id TEXT, v TEXT, PRIMARY KEY (id, v))",
+        "CREATE TABLE t (id TEXT NOT NULL, v TEXT, PRIMARY KEY (id)) WITHOUT ROWID",
+        "CREATE TABLE t (id TEXT, v TEXT UNIQUE)",
+        "CREATE TABLE t (id TEXT, v TEXT); CREATE UNIQUE INDEX u ON t (v)",
+    ],
+)
+def test_a_key_by_any_constraint_is_one(tmp_path: Path, sql: str) -> None:
+    own = Own(tmp_path, f"{sql}; INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    own.file.write_text(own.file.read_text().replace("key: []", "key: [v]"))
+    own.tables = read_tables(own.file)
+    report = own.sync()["t"]
+    assert (report.error, report.warnings) == (None, ())
+    assert own.tables["t"].primary_key.columns
+
+
+@pytest.mark.parametrize(
+    "index", ["(v) WHERE id > 0", "(lower(v))", "(id, v)"], ids=["partial", "expression", "wider"]
+)
+def test_what_does_not_keep_a_key_unique_is_none(tmp_path: Path, index: str) -> None:
+    own = Own(tmp_path, "CREATE TABLE t (id INTEGER, v TEXT)")
+    execute(own.path, f"CREATE UNIQUE INDEX u ON t {index}")
+    own.file.write_text(re.sub(r"key: .*", "key: [v]", own.file.read_text()))
+    own.tables = read_tables(own.file)
+    assert "declare `key_enforced: false`" in (own.sync()["t"].error or "")
+
+
+def test_a_key_that_the_source_never_kept_can_be_vouched_for(tmp_path: Path) -> None:
+    own = Own(tmp_path, "CREATE TABLE t (id INTEGER, v TEXT); INSERT INTO t VALUES (1, 'a')")
+    text = own.file.read_text()
+    assert "key_enforced:" not in text.split("tables:")[1]
+    own.file.write_text(text.replace("key: []", "key: [id]"))
+    own.tables = read_tables(own.file)
+    assert "t has lost its key" in (own.sync()["t"].error or "")
+    own.file.write_text(text.replace("key: []", "key: [id]\n    key_enforced: false"))
+    own.tables = read_tables(own.file)
+    assert own.sync()["t"].succeeded
+    assert "key_enforced: false" in as_yaml(own.tables.values())
+    own.file.write_text(as_yaml(own.tables.values()))
+    assert read_tables(own.file)["t"].info == own.tables["t"].info
 
 
 def test_a_value_that_is_no_longer_of_its_type_is_told(tmp_path: Path) -> None:

@@ -343,6 +343,11 @@ def test_repair_of_a_stale_mirror_moves_the_watermark(
             " 'full_name VARCHAR(120)', 'full_name BLOB') WHERE name = 'users'",
             "users.full_name is BLOB in the source",
         ),
+        (
+            "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,"
+            " 'CONSTRAINT pk_users PRIMARY KEY (user_id),', '') WHERE name = 'users'",
+            "users has lost its key: nothing in the source keeps user_id unique any more: restore",
+        ),
     ],
 )
 def test_a_source_table_that_lost_what_is_declared_stops_alone(
@@ -378,6 +383,30 @@ def test_a_column_that_is_not_declared_is_told(
     assert report.succeeded
     (warning,) = report.warnings
     assert "users.shoe_size of the source is not declared" in warning
+
+
+def test_a_column_that_may_be_null_now_is_told_and_its_first_null_stops_its_table_alone(
+    source: SqliteSource, warehouse: DuckdbWarehouse
+) -> None:
+    assert not any(report.warnings for report in sync(source, warehouse, ALL))
+    before = mirror_rows(warehouse.path, USERS)
+    with by_hand(source.path) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, 'full_name VARCHAR(120) NOT NULL',"
+            " 'full_name VARCHAR(120)') WHERE name = 'users'"
+        )
+    (report,) = sync(source, warehouse, [USERS])
+    assert report.succeeded
+    (warning,) = report.warnings
+    assert warning.startswith("users.full_name may be NULL in the source, declared as NOT NULL")
+    with by_hand(source.path) as connection:
+        connection.execute("UPDATE users SET full_name = NULL WHERE user_id = 1")
+        connection.execute("UPDATE features SET name = 'new' WHERE feature_id = 1")
+    reports = {r.table: r for r in sync(source, warehouse, EACH_KIND)}
+    assert "users.full_name of the source holds NULL" in (reports["users"].error or "")
+    assert reports["features"].rows_written == 1
+    assert mirror_rows(warehouse.path, USERS) == before
 
 
 def test_a_value_that_is_no_time_stops_its_table_alone(
@@ -511,3 +540,32 @@ def test_a_first_load_that_was_killed_before_its_proof_is_proven_by_the_next(
 
 def _die(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_slices_compared_and_copied_are_logged(
+    source: SqliteSource, warehouse: DuckdbWarehouse
+) -> None:
+    def logged() -> tuple[object, ...]:
+        (entry,) = in_mirror(
+            warehouse.path,
+            "SELECT mode, slices_compared, slices_copied FROM raw._sync_log"
+            " ORDER BY finished_at DESC LIMIT 1",
+        )
+        return entry
+
+    sync(source, warehouse, [EVENTS])
+    assert logged() == ("full", 0, ROWS)
+    with by_hand(source.path) as connection:
+        connection.execute("UPDATE usage_events SET account_id = 2 WHERE event_id IN (1, 2)")
+    sync(source, warehouse, [EVENTS])
+    assert logged() == ("incremental", 0, 2)
+    with by_hand(source.path) as connection:
+        connection.execute("DELETE FROM usage_events WHERE event_id = 3")
+        connection.execute("DELETE FROM _tombstones")
+    # The counts name one slice, which is compared row by row.
+    (report,) = sync(source, warehouse, [EVENTS])
+    assert logged() == ("incremental", 1, 1)
+    assert report.slices_compared == 1
+    in_mirror(warehouse.path, "DELETE FROM raw.usage_events WHERE event_id = 4")
+    repair(source, warehouse, [EVENTS])
+    assert logged() == ("repair", ROWS - 1, 1)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from saas_platform.schema import TABLES
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
-from saas_platform.warehouse.journal import ProofEntry, Verdict
+from saas_platform.warehouse.journal import SYNC_LOG, DayRows, ProofEntry, Verdict
 
-USERS, PLANS = TABLES["users"], TABLES["plans"]
+USERS = TABLES["users"]
 _FIRST = datetime(2026, 1, 1, 12)
 
 
@@ -77,3 +78,46 @@ def test_proofs_are_unsettled_from_the_first_that_differs_to_the_one_that_confir
     warehouse.record_proof(proof("h", "differs", hours=9, level="counts"))
     warehouse.record_proof(proof("i", "differs", hours=10))
     assert unsettled(warehouse) == ["h", "i"]
+
+
+def test_the_rows_of_each_day_are_those_of_its_last_proof(warehouse: DuckdbWarehouse) -> None:
+    assert warehouse.daily_rows(USERS, 5) == []
+    for n, (day, rows, verdict) in enumerate(
+        [(0, 5, "proven"), (0, 6, "proven"), (1, 99, "differs"), (2, 7, "proven"), (4, 9, "proven")]
+    ):
+        warehouse.record_proof(
+            proof(str(n), verdict, hours=24 * day + n, rows=rows)  # type: ignore[arg-type]
+        )
+    warehouse.record_proof(proof("other", "proven", hours=48, rows=1, table="plans"))
+    first = _FIRST.date()
+    every = [DayRows(first + timedelta(days=day), rows) for day, rows in ((0, 6), (2, 7), (4, 9))]
+    assert warehouse.daily_rows(USERS, 5) == every
+    assert warehouse.daily_rows(USERS, 2) == every[1:]
+
+
+def test_a_log_of_an_older_version_is_given_what_it_lacks(warehouse: DuckdbWarehouse) -> None:
+    """As it was before slices_compared and slices_copied, with an entry of then."""
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.execute("CREATE SCHEMA raw")
+        connection.execute(
+            "CREATE TABLE raw._sync_log (sync_id VARCHAR NOT NULL, table_name VARCHAR NOT NULL,"
+            " mode VARCHAR NOT NULL, source_identity VARCHAR NOT NULL, watermark BIGINT NOT NULL,"
+            " rows_read BIGINT NOT NULL, rows_written BIGINT NOT NULL, rows_deleted BIGINT NOT NULL,"
+            " slices VARCHAR NOT NULL, bytes BIGINT NOT NULL, started_at TIMESTAMP NOT NULL,"
+            " finished_at TIMESTAMP NOT NULL, seconds DOUBLE NOT NULL)"
+        )
+        connection.execute(
+            "INSERT INTO raw._sync_log VALUES ('s', 'users', 'full', 'me', 7, 8, 8, 0, '[\"all\"]', 99,"
+            " '2026-01-01', '2026-01-01', 0.5)"
+        )
+    last = warehouse.last_sync(USERS)
+    assert last is not None
+    assert (last.watermark, last.slices) == (7, ("all",))
+    assert (last.slices_compared, last.slices_copied) == (None, None)
+    before = warehouse.path.read_bytes()
+    warehouse.last_sync(USERS)
+    # Given once; a later look writes nothing.
+    assert warehouse.path.read_bytes() == before
+    assert list(warehouse.query("SELECT * FROM raw._sync_log").column_names) == [
+        column.name for column in SYNC_LOG.columns
+    ]

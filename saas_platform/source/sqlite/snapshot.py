@@ -35,6 +35,11 @@ def _cast(batch: pa.RecordBatch, table: sa.Table, schema: pa.Schema) -> pa.Recor
     """Driver's values (integers and texts) to the table's types."""
     columns = []
     for field, values in zip(schema, batch.columns, strict=True):
+        if values.null_count and not field.nullable:
+            raise SourceError(
+                f"{table.name}.{field.name} of the source holds NULL, declared as NOT NULL: correct"
+                " the row, then run again."
+            )
         try:
             columns.append(_exactly(values, field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -75,6 +80,23 @@ class SqliteSnapshot(SourceSnapshot):
         return [
             SourceColumn(name, kind, not required)
             for name, kind, required in self._cursor.fetchall()
+        ]
+
+    def keys(self, table: sa.Table) -> list[frozenset[str]]:
+        # An INTEGER PRIMARY KEY has no index; one on an expression has parts without a name.
+        self._cursor.execute(
+            "SELECT '', name FROM pragma_table_xinfo(?1) WHERE pk > 0 UNION ALL"
+            " SELECT i.name, c.name FROM pragma_index_list(?1) i, pragma_index_info(i.name) c"
+            ' WHERE i."unique" AND NOT i.partial',
+            (table.name,),
+        )
+        found: dict[str, set[str | None]] = {}
+        for index, column in self._cursor.fetchall():
+            found.setdefault(index, set()).add(column)
+        return [
+            frozenset(column for column in columns if column is not None)
+            for columns in found.values()
+            if None not in columns
         ]
 
     def rows(
