@@ -29,8 +29,8 @@ from saas_platform_tests.source.test_apply import batch, every_table
 from saas_platform_tests.sync.hands import in_mirror, rows_of, source_rows
 from saas_platform_tests.sync.own_databases import execute
 
-#: Cut by month, and cut by day.
-SLICED = [TABLES["users"], TABLES["usage_events"]]
+#: One of the company's, so that every step of its sync can be tried; histories take more of them.
+USERS = TABLES["users"]
 
 Rows = list[tuple[Any, ...]]
 
@@ -65,7 +65,7 @@ class Place:
     @property
     def tables(self) -> list[sa.Table]:
         if not self._own.exists():
-            return SLICED
+            return [USERS]
         return list(read_tables(self.folder / "tables.yaml").values())
 
     def source_rows(self) -> dict[str, Rows]:
@@ -174,6 +174,20 @@ def synced(folder: Path) -> None:
     sync_all(folder)
 
 
+def larger(folder: Path) -> None:
+    """So many rows that the warehouse's log outgrows the small files beside the source."""
+    never_synced(folder)
+    with by_hand(Place(folder).path) as connection:
+        insert(connection, USERS, [row(USERS, n, account_id=1) for n in range(100, 1500)])
+
+
+def changed_throughout(folder: Path) -> None:
+    larger(folder)
+    sync_all(folder)
+    with by_hand(Place(folder).path) as connection:
+        connection.execute("UPDATE users SET full_name = 'new ' || user_id")
+
+
 def changed(folder: Path) -> None:
     """Rows changed, moved to another slice, added, deleted with a tombstone and without one."""
     synced(folder)
@@ -184,18 +198,11 @@ def change(path: Path) -> None:
     with by_hand(path, checked=False) as connection:
         connection.execute("UPDATE users SET full_name = 'new' WHERE user_id = 1")
         connection.execute(
-            "UPDATE usage_events SET occurred_at = '2025-05-05 00:00:00.000000' WHERE event_id = 4"
+            "UPDATE users SET created_at = '2025-05-05 00:00:00.000000' WHERE user_id = 4"
         )
-        for table in SLICED:
-            (key,) = table.primary_key.columns
-            connection.execute(f'DELETE FROM "{table.name}" WHERE "{key.name}" = 6')
-            connection.execute(f'DELETE FROM "{table.name}" WHERE "{key.name}" = 7')
-            insert(connection, table, [row(table, 30, **_of_an_account(table))])
+        connection.execute("DELETE FROM users WHERE user_id IN (6, 7)")
         connection.execute("DELETE FROM _tombstones WHERE key_value = 7")
-
-
-def _of_an_account(table: sa.Table) -> dict[str, int]:
-    return {"account_id": 1} if "account_id" in table.columns else {}
+        insert(connection, USERS, [row(USERS, 40, account_id=1)])
 
 
 def changed_unseen(folder: Path) -> None:
@@ -221,7 +228,7 @@ def damaged_mirror(folder: Path) -> None:
     in_mirror(
         Place(folder).warehouse.path,
         "DELETE FROM raw.users WHERE user_id = 1; UPDATE raw.users SET role = 'x' WHERE user_id < 4;"
-        " INSERT INTO raw.usage_events SELECT * FROM raw.usage_events WHERE event_id = 3",
+        " INSERT INTO raw.users SELECT * FROM raw.users WHERE user_id = 5",
     )
 
 
