@@ -118,3 +118,12 @@ class ProofEntry:
         """In the order of the log's columns."""
         found = asdict(self)
         return [found[column.name] for column in PROOF_LOG.columns]
+
+    @classmethod
+    def of(cls, values: tuple[Any, ...]) -> ProofEntry:
+        return cls(**dict(zip(PROOF_LOG.columns.keys(), values, strict=True)))
+
+    @property
+    def blind(self) -> bool:
+        """Whether it could not look at rows."""
+        return self.verdict == "differs" and not self.slices_total
