@@ -32,6 +32,9 @@ from saas_platform_tests.sync.own_databases import execute
 #: One of the company's, so that every step of its sync can be tried; histories take more of them.
 USERS = TABLES["users"]
 
+#: And of each kind of slice: whole, by month, by day.
+EACH_KIND = [TABLES[name] for name in ("features", "users", "usage_events")]
+
 Rows = list[tuple[Any, ...]]
 
 
@@ -117,6 +120,16 @@ def repair_all(folder: Path) -> None:
     _all_well(repair(place.source, place.warehouse, place.tables))
 
 
+def sync_each_kind(folder: Path) -> None:
+    place = Place(folder)
+    _all_well(sync(place.source, place.warehouse, EACH_KIND))
+
+
+def repair_each_kind(folder: Path) -> None:
+    place = Place(folder)
+    _all_well(repair(place.source, place.warehouse, EACH_KIND))
+
+
 def verify_all(folder: Path) -> None:
     place = Place(folder)
     for report in verify(place.source, place.warehouse, place.tables):
@@ -132,7 +145,7 @@ def apply_second_month(folder: Path) -> None:
     Place(folder).company.apply(second_month())
 
 
-def apply_first_month_again(folder: Path) -> None:
+def apply_first_month(folder: Path) -> None:
     Place(folder).company.apply(batch(_FIRST, every_table(12)))
 
 
@@ -161,7 +174,7 @@ def source_with_schema(folder: Path) -> None:
 
 def source_with_a_month(folder: Path) -> None:
     source_with_schema(folder)
-    apply_first_month_again(folder)
+    apply_first_month(folder)
 
 
 def never_synced(folder: Path) -> None:
@@ -277,7 +290,7 @@ SYNCS = {
 #: Into the source.
 LOADS = {
     "schema": Scene(nothing, create_source),
-    "first month": Scene(source_with_schema, apply_first_month_again),
+    "first month": Scene(source_with_schema, apply_first_month),
     "later month": Scene(source_with_a_month, apply_second_month),
-    "replayed month": Scene(source_with_a_month, apply_first_month_again),
+    "replayed month": Scene(source_with_a_month, apply_first_month),
 }
