@@ -22,7 +22,7 @@ IDENTITY_CHANGED = "source identity changed"
 BEHIND_WATERMARK = "source is behind the watermark"
 ROWS_CHANGED = "rows changed"
 COUNTS_DIFFER = "row counts differ"
-#: It was killed between its commit and its proof.
+#: It was killed between its commit and its proof, or the source's table was not as declared.
 UNPROVEN = "last sync was not proven"
 #: Not a reason for a sensor to run: it would all the time.
 ONLY_A_DIGEST_TELLS = "no row version, so that only a digest tells"
@@ -43,6 +43,12 @@ def reason_for_full(
     if snapshot.ceiling(table) < last.watermark:
         return BEHIND_WATERMARK
     return None
+
+
+def unseen_since(warehouse: Warehouse, table: sa.Table) -> bool:
+    """Whether the newest proof could not look: what was done to the rows meanwhile left no version."""
+    proof = warehouse.last_proof(table)
+    return proof is not None and proof.blind
 
 
 def probe(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> list[TableProbe]:
@@ -70,7 +76,9 @@ def _probe(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> T
         reason = ROWS_CHANGED
     elif source_counts != mirror_counts:
         reason = COUNTS_DIFFER
-    elif version_of(table) is not None and warehouse.unproven(table):
+    elif version_of(table) is not None and (
+        warehouse.unproven(table) or unseen_since(warehouse, table)
+    ):
         reason = UNPROVEN
     elif version_of(table) is None:
         reason = ONLY_A_DIGEST_TELLS

@@ -16,8 +16,8 @@ from saas_platform.source.contract import Source, SourceError, SourceSnapshot
 from saas_platform.sync.apply import apply_changes, copy_again, load_all
 from saas_platform.sync.drift import SyncError, check_source
 from saas_platform.sync.entries import new_sync_id
-from saas_platform.sync.probe import reason_for_full
-from saas_platform.sync.proof import prove, prove_again, record
+from saas_platform.sync.probe import reason_for_full, unseen_since
+from saas_platform.sync.proof import prove, prove_again, record, unproven
 from saas_platform.sync.report import OnProgress, ProofReport, SyncReport
 from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.journal import SyncEntry
@@ -65,8 +65,13 @@ def sync_table(
     started = time.monotonic()
     sync_id = sync_id or new_sync_id()
     with warehouse.session():
-        warnings = check_source(snapshot, table)
         last = warehouse.last_sync(table)
+        try:
+            warnings = check_source(snapshot, table)
+        except SyncError as error:
+            if last is not None:
+                record(warehouse, unproven(table, "digest", (str(error),)))
+            raise
         reason = reason_for_full(snapshot, warehouse, table, last)
         by_digest = last is not None and reason is None and version_of(table) is None
         way = _by_digest if by_digest else _by_hints
@@ -92,7 +97,8 @@ def _by_hints(
 ) -> _Outcome:
     """Everything anew where there is a reason, else what versions and tombstones name.
 
-    Proven is this and what earlier syncs owe: one that was killed after its commit left its proof to us.
+    Proven is this and what earlier syncs owe: one that was killed after its commit left its proof to us,
+    one that met another schema leaves every slice, as a column that came back is empty under old versions.
     """
     counts: Mapping[str, int] | None = None
     entry: SyncEntry | None
@@ -102,18 +108,23 @@ def _by_hints(
         counts = snapshot.slice_counts(table)
         entry = apply_changes(snapshot, warehouse, table, sync_id, last, counts, on_progress)
     done = warehouse.unproven(table)
+    unseen = unseen_since(warehouse, table)
     also = {slice_id for slice_id in also_prove if counts is None or slice_id in counts}
-    if not done and not also:
+    if not done and not also and not unseen:
         # Nothing above the watermark: the counts alone can tell of something; nothing is logged.
         proof = prove(snapshot, warehouse, table, "counts", source_counts=counts)
         return None, None, proof
-    proof = _prove(snapshot, warehouse, table, sync_id, done, also, counts, on_progress)
+    proof = _prove(
+        snapshot, warehouse, table, sync_id, done, also, counts, on_progress, unseen=unseen
+    )
     healed: SyncEntry | None = None
     if not proof.proven:
         healed = copy_again(snapshot, warehouse, table, proof, sync_id, entry or last, on_progress)
     if healed is not None:
         done.append(healed)
-        proof = _prove(snapshot, warehouse, table, sync_id, done, also, counts, on_progress)
+        proof = _prove(
+            snapshot, warehouse, table, sync_id, done, also, counts, on_progress, unseen=unseen
+        )
     return entry, healed, proof
 
 
@@ -149,10 +160,12 @@ def _prove(
     also: set[str],
     counts: Mapping[str, int] | None,
     on_progress: OnProgress | None,
+    *,
+    unseen: bool = False,
 ) -> ProofReport:
-    """Prove, and log, the slices that the sync touched, and `also`; all after a full load."""
+    """Prove, and log, the slices that the sync touched, and `also`; all after a full load or `unseen`."""
     touched = also | {slice_id for entry in entries for slice_id in entry.slices}
-    full = any(entry.mode == "full" for entry in entries)
+    full = unseen or any(entry.mode == "full" for entry in entries)
     report = prove(
         snapshot,
         warehouse,
@@ -163,7 +176,9 @@ def _prove(
         sync_id=entries[-1].sync_id if entries else sync_id,
         on_progress=on_progress,
     )
-    record(warehouse, report)
+    if report.proven or not unseen:
+        # Else what could not look stays the newest: killed before it mends, the next sync looks again.
+        record(warehouse, report)
     return report
 
 

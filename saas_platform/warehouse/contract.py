@@ -162,6 +162,10 @@ class Warehouse(ABC):
         """The entries since the last one that has a proof which held, oldest first."""
 
     @abstractmethod
+    def last_proof(self, table: sa.Table) -> ProofEntry | None:
+        """The newest entry of the table in the log of proofs."""
+
+    @abstractmethod
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         """Rows of the mirror in each slice that has any."""
 

@@ -158,6 +158,15 @@ class DuckdbWarehouse(Warehouse):
             )
         return [SyncEntry.of(row) for row in rows]
 
+    def last_proof(self, table: sa.Table) -> ProofEntry | None:
+        with self._connected() as connection:
+            rows = connection.run(
+                f"SELECT {q.listed(q.columns(PROOF_LOG))} FROM {q.qualified(RAW, PROOF_LOG.name)}"
+                " WHERE table_name = ? ORDER BY proven_at DESC LIMIT 1",
+                [table.name],
+            )
+        return ProofEntry.of(rows[0]) if rows else None
+
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         with self._connected() as connection:
             return dict(

@@ -21,6 +21,8 @@ from saas_platform.warehouse.feed import Feed
 _PAUSE_SECONDS = 0.1
 _LOCKED = "Could not set lock"
 _CORRUPT = ("not a valid DuckDB database", "Corrupt database", "checksum", "Failed to deserialize")
+#: As the system says it: no space, a limit on the size of files, a quota.
+_FULL = ("No space left on device", "File too large", "Disk quota exceeded")
 _ANOTHER_VERSION = "read a database file with version"
 
 
@@ -37,6 +39,10 @@ def in_words(path: Path, error: duckdb.Error) -> WarehouseError:
         return WarehouseError(
             f"The warehouse {path} is damaged or no DuckDB file: delete it and run"
             " `saas-platform run`, which fills it again from the source."
+        )
+    if any(sign in said for sign in _FULL):
+        return WarehouseError(
+            f"The warehouse {path} can't grow, the disk is full: free some space, then run again."
         )
     if _ANOTHER_VERSION in said:
         return WarehouseError(

@@ -153,3 +153,8 @@ class ProofEntry:
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> ProofEntry:
         return cls(**dict(zip(PROOF_LOG.columns.keys(), values, strict=True)))
+
+    @property
+    def blind(self) -> bool:
+        """Whether it could not look at rows."""
+        return self.verdict == "differs" and not self.slices_total

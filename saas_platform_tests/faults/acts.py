@@ -29,8 +29,11 @@ from saas_platform_tests.source.test_apply import batch, every_table
 from saas_platform_tests.sync.hands import in_mirror, rows_of, source_rows
 from saas_platform_tests.sync.own_databases import execute
 
-#: Cut by month, and cut by day.
-SLICED = [TABLES["users"], TABLES["usage_events"]]
+#: One of the company's, so that every step of its sync can be tried; histories take more of them.
+USERS = TABLES["users"]
+
+#: And of each kind of slice: whole, by month, by day.
+EACH_KIND = [TABLES[name] for name in ("features", "users", "usage_events")]
 
 Rows = list[tuple[Any, ...]]
 
@@ -65,7 +68,7 @@ class Place:
     @property
     def tables(self) -> list[sa.Table]:
         if not self._own.exists():
-            return SLICED
+            return [USERS]
         return list(read_tables(self.folder / "tables.yaml").values())
 
     def source_rows(self) -> dict[str, Rows]:
@@ -117,6 +120,16 @@ def repair_all(folder: Path) -> None:
     _all_well(repair(place.source, place.warehouse, place.tables))
 
 
+def sync_each_kind(folder: Path) -> None:
+    place = Place(folder)
+    _all_well(sync(place.source, place.warehouse, EACH_KIND))
+
+
+def repair_each_kind(folder: Path) -> None:
+    place = Place(folder)
+    _all_well(repair(place.source, place.warehouse, EACH_KIND))
+
+
 def verify_all(folder: Path) -> None:
     place = Place(folder)
     for report in verify(place.source, place.warehouse, place.tables):
@@ -132,7 +145,7 @@ def apply_second_month(folder: Path) -> None:
     Place(folder).company.apply(second_month())
 
 
-def apply_first_month_again(folder: Path) -> None:
+def apply_first_month(folder: Path) -> None:
     Place(folder).company.apply(batch(_FIRST, every_table(12)))
 
 
@@ -161,7 +174,7 @@ def source_with_schema(folder: Path) -> None:
 
 def source_with_a_month(folder: Path) -> None:
     source_with_schema(folder)
-    apply_first_month_again(folder)
+    apply_first_month(folder)
 
 
 def never_synced(folder: Path) -> None:
@@ -174,6 +187,20 @@ def synced(folder: Path) -> None:
     sync_all(folder)
 
 
+def larger(folder: Path) -> None:
+    """So many rows that the warehouse's log outgrows the small files beside the source."""
+    never_synced(folder)
+    with by_hand(Place(folder).path) as connection:
+        insert(connection, USERS, [row(USERS, n, account_id=1) for n in range(100, 1500)])
+
+
+def changed_throughout(folder: Path) -> None:
+    larger(folder)
+    sync_all(folder)
+    with by_hand(Place(folder).path) as connection:
+        connection.execute("UPDATE users SET full_name = 'new ' || user_id")
+
+
 def changed(folder: Path) -> None:
     """Rows changed, moved to another slice, added, deleted with a tombstone and without one."""
     synced(folder)
@@ -184,18 +211,11 @@ def change(path: Path) -> None:
     with by_hand(path, checked=False) as connection:
         connection.execute("UPDATE users SET full_name = 'new' WHERE user_id = 1")
         connection.execute(
-            "UPDATE usage_events SET occurred_at = '2025-05-05 00:00:00.000000' WHERE event_id = 4"
+            "UPDATE users SET created_at = '2025-05-05 00:00:00.000000' WHERE user_id = 4"
         )
-        for table in SLICED:
-            (key,) = table.primary_key.columns
-            connection.execute(f'DELETE FROM "{table.name}" WHERE "{key.name}" = 6')
-            connection.execute(f'DELETE FROM "{table.name}" WHERE "{key.name}" = 7')
-            insert(connection, table, [row(table, 30, **_of_an_account(table))])
+        connection.execute("DELETE FROM users WHERE user_id IN (6, 7)")
         connection.execute("DELETE FROM _tombstones WHERE key_value = 7")
-
-
-def _of_an_account(table: sa.Table) -> dict[str, int]:
-    return {"account_id": 1} if "account_id" in table.columns else {}
+        insert(connection, USERS, [row(USERS, 40, account_id=1)])
 
 
 def changed_unseen(folder: Path) -> None:
@@ -221,7 +241,7 @@ def damaged_mirror(folder: Path) -> None:
     in_mirror(
         Place(folder).warehouse.path,
         "DELETE FROM raw.users WHERE user_id = 1; UPDATE raw.users SET role = 'x' WHERE user_id < 4;"
-        " INSERT INTO raw.usage_events SELECT * FROM raw.usage_events WHERE event_id = 3",
+        " INSERT INTO raw.users SELECT * FROM raw.users WHERE user_id = 5",
     )
 
 
@@ -270,7 +290,7 @@ SYNCS = {
 #: Into the source.
 LOADS = {
     "schema": Scene(nothing, create_source),
-    "first month": Scene(source_with_schema, apply_first_month_again),
+    "first month": Scene(source_with_schema, apply_first_month),
     "later month": Scene(source_with_a_month, apply_second_month),
-    "replayed month": Scene(source_with_a_month, apply_first_month_again),
+    "replayed month": Scene(source_with_a_month, apply_first_month),
 }

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from saas_platform.sync import sync
+from saas_platform.sync import repair, sync
 from saas_platform_tests.faults.acts import LOADS, MENDED, SYNCS, Place, Rows
 from saas_platform_tests.faults.child import Fate, run
 from saas_platform_tests.faults.conftest import Fresh
@@ -99,7 +99,7 @@ def test_a_sync(fresh: Fresh, name: str, chosen: Chosen) -> None:
     steps = run(scene.act, place.folder).steps
     after = place.source_rows()
     assert place.mirror_rows() == after
-    assert len(steps) > 30
+    assert len(steps) > 25
     for number in chosen(steps):
         place = Place(fresh(scene))
         end = run(scene.act, place.folder, Fate(kill_at=number))
@@ -107,7 +107,7 @@ def test_a_sync(fresh: Fresh, name: str, chosen: Chosen) -> None:
         # The engine's threads ask for batches: the last steps may come in another order.
         assert len(end.steps) == number - 1
         assert_whole(place, name, before, after, logged)
-        goes_on(place, after)
+        goes_on(place, after, name)
         shutil.rmtree(place.folder)
 
 
@@ -115,7 +115,7 @@ def test_a_sync(fresh: Fresh, name: str, chosen: Chosen) -> None:
     ("name", "places"),
     [
         *((name, 2) for name in ("first load", "incremental", "later month")),
-        *(pytest.param(name, 20, marks=pytest.mark.slow) for name in (*SYNCS, *LOADS)),
+        *(pytest.param(name, 8, marks=pytest.mark.slow) for name in (*SYNCS, *LOADS)),
     ],
 )
 def test_in_the_middle_of_a_write(fresh: Fresh, name: str, places: int) -> None:
@@ -135,7 +135,7 @@ def test_in_the_middle_of_a_write(fresh: Fresh, name: str, places: int) -> None:
         killed += run(scene.act, place.folder, Fate(kill_past=byte)).killed
         if name in SYNCS:
             assert_whole(place, name, before, after, logged)
-            goes_on(place, after)
+            goes_on(place, after, name)
         else:
             assert contents(place.path) in (source_before, source_after)
             assert run(scene.act, place.folder).error is None
@@ -173,10 +173,12 @@ def assert_whole(
             assert rows == after[table]
 
 
-def goes_on(place: Place, after: dict[str, Rows]) -> None:
+def goes_on(place: Place, after: dict[str, Rows], name: str = "") -> None:
     """The next run ends in a proven mirror: no row lost, none twice; the one after has nothing to do."""
     tables = place.tables
-    reports = sync(place.source, place.warehouse, tables)
+    # Damage by a hand in the mirror no hint tells of: it is for the repair that was begun.
+    act: Callable[..., list[Any]] = repair if name == "repair" else sync
+    reports = act(place.source, place.warehouse, tables)
     assert [report.error for report in reports] == [None] * len(tables)
     assert all(report.proof is not None and report.proof.proven for report in reports)
     assert place.mirror_rows() == after == place.source_rows()

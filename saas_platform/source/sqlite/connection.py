@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ _REMEDIES = {
     "file is not a database": "is not a SQLite database: restore it, or `saas-platform reset --yes`",
     "malformed": "is corrupt: restore it, or `saas-platform reset --yes`",
     "disk is full": "can't grow, the disk is full: free some space, then run again",
+    "disk I/O error": "can't be read or written, its disk is full or fails: free some space, then run again",
     "readonly database": "can't be written: give your user write permission on it",
     "failed to open": "can't be opened: check that its folder exists and that you may write to it",
 }
@@ -60,7 +61,9 @@ def transaction(cursor: Any, kind: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        cursor.execute("ROLLBACK")
+        # On a full disk SQLite has rolled back by itself; the first error is the one.
+        with suppress(adbc.Error):
+            cursor.execute("ROLLBACK")
         raise
     cursor.execute("COMMIT")
 

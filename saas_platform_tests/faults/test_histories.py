@@ -1,23 +1,38 @@
-"""Writes by hand, syncs and crashes in any order: the mirror ends proven, and equal by other means."""
+"""Histories: writes, months replayed, syncs, repairs and crashes in any order end in an equal mirror.
+
+Equal by Python's comparison of all rows of both sides, not by a digest alone. Crashes are processes killed
+by a signal at a random statement or byte (child.py), or errors at a random statement of this one.
+"""
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
 import tempfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from saas_platform.schema import TABLES, slice_of
+from saas_platform.source.contract import SourceError
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import probe, repair, sync, verify
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform_tests.faults.acts import (
+    EACH_KIND,
+    apply_first_month,
+    apply_second_month,
+    repair_each_kind,
+    sync_each_kind,
+)
+from saas_platform_tests.faults.child import Act, Fate, run
+from saas_platform_tests.faults.conftest import MEMORY
 from saas_platform_tests.rows import by_hand, insert, row, stored
 from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows
 from saas_platform_tests.sync.test_crash import Killed, die_at
@@ -25,24 +40,30 @@ from saas_platform_tests.sync.test_crash import Killed, die_at
 #: Cut by month, cut by day, whole; and a text column of each that is unique or not.
 TEXTS = {"features": "code", "users": "email", "usage_events": "event_type"}
 NAMES = list(TEXTS)
-EACH_KIND = [TABLES[name] for name in NAMES]
 
 names = st.sampled_from(NAMES)
 numbers = st.integers(1, 12)
-texts = st.sampled_from(["a", "a ", "A", "", "e\u0301", "\u00e9", "\n"])
+texts = st.sampled_from(
+    ["a", "a ", "A", "", "e\u0301", "\u00e9", "\n", "NULL", "\U0001d11e", "a\u0000b", "'; --"]
+)
 moments = st.builds(
     lambda days, micros: datetime(2024, 1, 31) + timedelta(days=days, microseconds=micros),
     st.integers(0, 3),
     st.integers(-1, 1),
 )
 
+fates = st.one_of(
+    st.builds(Fate, kill_at=st.integers(1, 100)),
+    st.builds(Fate, kill_past=st.integers(0, 100_000)),
+    st.builds(Fate, disk_bytes=st.integers(0, 300_000)),
+)
+
 
 class Mirror(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        self.source = SqliteSource(self.folder / "source.db")
-        self.source.create_schema()
+        self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.exists() else None))
+        self.source = SqliteSource(Path(shutil.copy(_template(), self.folder / "source.db")))
         self.warehouse = DuckdbWarehouse(self.folder / "warehouse.duckdb")
 
     def write(self, sql: str, *parameters: object) -> None:
@@ -109,6 +130,33 @@ class Mirror(RuleBasedStateMachine):
         assert all(report.succeeded for report in sync(self.source, self.warehouse, EACH_KIND))
         self.check()
 
+    @rule(n=numbers, verb=st.sampled_from(["COMMIT", "ROLLBACK"]))
+    def write_across_a_sync(self, n: int, verb: str) -> None:
+        """Another connection's transaction, open while a sync runs."""
+        with closing(sqlite3.connect(self.source.path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            writer.execute("UPDATE users SET full_name = 'across' WHERE user_id >= ?", [n])
+            writer.execute("DELETE FROM usage_events WHERE event_id = ?", [n])
+            before = {table.name: source_rows(self.source.path, table) for table in EACH_KIND}
+            assert all(report.succeeded for report in sync(self.source, self.warehouse, EACH_KIND))
+            for table in EACH_KIND:
+                assert mirror_rows(self.warehouse.path, table) == before[table.name]
+            writer.execute(verb)
+
+    @rule(act=st.sampled_from([apply_first_month, apply_second_month]))
+    def replay(self, act: Act) -> None:
+        """A month as the platform loads it, again or for the first time; hands may stand in its way."""
+        with suppress(SourceError):
+            act(self.folder)
+
+    @rule(act=st.sampled_from([sync_each_kind, repair_each_kind]), fate=fates)
+    def die_in_a_sync(self, act: Act, fate: Fate) -> None:
+        run(act, self.folder, fate)
+
+    @rule(act=st.sampled_from([apply_first_month, apply_second_month]), fate=fates)
+    def die_in_a_load(self, act: Act, fate: Fate) -> None:
+        run(act, self.folder, fate)
+
     @rule(step=st.integers(1, 60))
     def crash(self, step: int) -> None:
         with pytest.MonkeyPatch.context() as patched, suppress(Killed):
@@ -142,6 +190,14 @@ class Mirror(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
+@cache
+def _template() -> Path:
+    """An empty source; creating one takes longer than most histories."""
+    path = Path(tempfile.mkdtemp()) / "source.db"
+    SqliteSource(path).create_schema()
+    return path
+
+
 def _key(name: str) -> str:
     (column,) = TABLES[name].primary_key.columns
     return column.name
@@ -153,4 +209,9 @@ TestMirrorQuickly.settings = settings(max_examples=4, stateful_step_count=12, de
 
 @pytest.mark.slow
 class TestMirror(Mirror.TestCase):  # type: ignore[name-defined,misc]
-    settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+    settings = settings(
+        max_examples=200,
+        stateful_step_count=12,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )

@@ -1,0 +1,87 @@
+"""The connection drops while rows are read: its table says so, the others go on, and the next run mends.
+
+The process lives through it. Does not hold: its death (test_killed.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import adbc_driver_manager.dbapi as adbc
+import pyarrow as pa
+import pytest
+from adbc_driver_manager import AdbcStatusCode
+
+from saas_platform.source.sqlite import snapshot
+from saas_platform.sync import repair, sync, verify
+from saas_platform.sync.report import ProofReport, RepairReport, SyncReport
+from saas_platform_tests.faults.acts import SYNCS, Place
+from saas_platform_tests.faults.conftest import Fresh
+from saas_platform_tests.faults.test_killed import assert_whole, goes_on, states
+
+#: What the driver, or Arrow around it, says of a connection that is gone.
+DROPS: dict[str, Exception] = {
+    "driver": adbc.OperationalError("connection reset", status_code=AdbcStatusCode.IO),
+    "stream": OSError("connection reset"),
+    "arrow": pa.ArrowInvalid("connection reset"),
+}
+QUICK = [("first load", "arrow"), ("incremental", "driver"), ("repair", "stream")]
+ACTS = ("first load", "incremental", "by digest alone", "repair", "verify")
+
+_ACTS: dict[str, Callable[..., list[Any]]] = {"repair": repair, "verify": verify}
+
+
+def drop_at(monkeypatch: pytest.MonkeyPatch, batch: int, drop: Exception) -> None:
+    """Batch number `batch` of all that are read does not come."""
+    counter = itertools.count(1)
+    cast = snapshot._cast
+
+    def dropped(*args: Any) -> pa.RecordBatch:
+        if next(counter) == batch:
+            raise drop
+        return cast(*args)
+
+    monkeypatch.setattr(snapshot, "_cast", dropped)
+    monkeypatch.setattr(snapshot, "_BATCH_ROWS", 8)
+
+
+def said(report: SyncReport | RepairReport | ProofReport) -> str | None:
+    if isinstance(report, ProofReport):
+        return report.problems[0] if report.problems else None
+    return report.error
+
+
+@pytest.mark.parametrize(
+    ("name", "drop"),
+    [
+        pytest.param(name, drop, marks=() if (name, drop) in QUICK else pytest.mark.slow)
+        for name in ACTS
+        for drop in DROPS
+    ],
+)
+def test_at_every_batch(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch, name: str, drop: str
+) -> None:
+    scene = SYNCS[name]
+    act = _ACTS.get(name, sync)
+    dropped = 0
+    for batch in itertools.count(1):
+        place = Place(fresh(scene))
+        before, logged = states(place)
+        after = place.source_rows()
+        with monkeypatch.context() as patched:
+            drop_at(patched, batch, DROPS[drop])
+            reports = act(place.source, place.warehouse, place.tables)
+        told = [text for report in reports if (text := said(report)) is not None]
+        if not told:
+            break
+        dropped += 1
+        (sentence,) = told
+        assert "connection reset" in sentence
+        assert "\n" not in sentence
+        assert len(reports) == len(place.tables)
+        assert_whole(place, name, before, after, logged)
+        goes_on(place, after, name)
+    assert dropped > 1

@@ -1,0 +1,112 @@
+"""A disk that is full: told in one sentence, nothing half done, and fine once there is room.
+
+A limit on the size of files stands for the disk, as it needs no privileges: a write past it fails with
+"File too large" where a full disk says "No space left on device". SQLite's own limit of pages gives its
+error of a full disk. Of DuckDB's files the log and the database itself meet the limit.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from saas_platform.warehouse.duckdb_connection import in_words
+from saas_platform_tests.faults.acts import (
+    LOADS,
+    Place,
+    Scene,
+    changed_throughout,
+    larger,
+    sync_all,
+)
+from saas_platform_tests.faults.child import Fate, run
+from saas_platform_tests.faults.conftest import Fresh
+from saas_platform_tests.faults.test_killed import (
+    assert_whole,
+    contents,
+    goes_on,
+    states,
+    without_counter,
+)
+
+
+def limits(folder: Path, count: int) -> list[int]:
+    """Next to nothing; and from 40 kB, with which a source can be read, to half of the largest file."""
+    largest = max(file.stat().st_size for file in folder.iterdir())
+    return [100, *(40_000 + largest // 2 * step // count for step in range(count - 1))]
+
+
+def assert_one_sentence(error: str | None, file: Path) -> None:
+    assert error is not None
+    assert "\n" not in error
+    assert error.startswith(f"The {'source' if file.suffix == '.db' else 'warehouse'} {file} ")
+    assert "free some space, then run again" in error
+
+
+@pytest.mark.parametrize(
+    "count", [pytest.param(2, id="few"), pytest.param(12, id="many", marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("begins", [larger, changed_throughout])
+def test_for_a_sync(fresh: Fresh, begins: Callable[[Path], None], count: int) -> None:
+    scene = Scene(begins, sync_all)
+    place = Place(fresh(scene))
+    before, logged = states(place)
+    assert run(scene.act, place.folder).error is None
+    after = place.source_rows()
+    told = set()
+    for limit in limits(place.folder, count):
+        place = Place(fresh(scene))
+        end = run(scene.act, place.folder, Fate(disk_bytes=limit))
+        assert not end.killed
+        if end.error is not None:
+            file = place.path if str(place.path) in end.error else place.warehouse.path
+            assert_one_sentence(end.error, file)
+            told.add(file.name)
+        assert_whole(place, "", before, after, logged)
+        goes_on(place, after)
+        shutil.rmtree(place.folder)
+    assert told == {"source.db", "warehouse.duckdb"}
+
+
+@pytest.mark.parametrize("name", LOADS)
+@pytest.mark.parametrize(
+    "count", [pytest.param(2, id="few"), pytest.param(12, id="many", marks=pytest.mark.slow)]
+)
+def test_for_a_load_of_the_source(fresh: Fresh, name: str, count: int) -> None:
+    scene = LOADS[name]
+    place = Place(fresh(scene))
+    before = contents(place.path)
+    assert run(scene.act, place.folder).error is None
+    after = contents(place.path)
+    sizes = [Fate(disk_bytes=limit) for limit in limits(place.folder, count)]
+    pages = [
+        Fate(source_pages=place.path.stat().st_size // 4096 * n // count) for n in range(count)
+    ]
+    told = 0
+    for fate in [*sizes, *pages]:
+        place = Place(fresh(scene))
+        end = run(scene.act, place.folder, fate)
+        assert not end.killed
+        found = contents(place.path)
+        if end.error is not None:
+            assert_one_sentence(end.error, place.path)
+            told += 1
+        assert found == (after if end.steps[-1] == "the end" else before)
+        again = run(scene.act, place.folder)
+        assert again.error is None
+        assert without_counter(contents(place.path)) == without_counter(after)
+        shutil.rmtree(place.folder)
+    assert told > 0
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EDQUOT])
+def test_every_word_for_it_is_known(number: int) -> None:
+    """As DuckDB ends its own sentence with the system's."""
+    error = duckdb.IOException(f'Could not write file "w.duckdb": {os.strerror(number)}')
+    assert "free some space" in str(in_words(Path("w.duckdb"), error))

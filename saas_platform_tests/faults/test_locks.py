@@ -1,0 +1,277 @@
+"""Others at the same files: a lock held too long, a transaction open across a sync, two syncs at once.
+
+Holds two processes or more. Does not hold: waiting for DuckDB's file alone (warehouse/test_duckdb.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from saas_platform.cli import app
+from saas_platform.errors import PlatformError
+from saas_platform.source.sqlite import connection as sqlite_connection
+from saas_platform.sync import sync
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform_tests.faults.acts import (
+    Place,
+    Scene,
+    apply_second_month,
+    change,
+    changed,
+    never_synced,
+    own_database,
+    source_with_a_month,
+    sync_all,
+    synced,
+)
+from saas_platform_tests.faults.child import Fate, run, started
+from saas_platform_tests.faults.conftest import Fresh
+from saas_platform_tests.faults.test_killed import contents, goes_on
+from saas_platform_tests.rows import by_hand
+
+_HOLDER = {
+    "source": """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute(sys.argv[2])
+print("held", flush=True)
+sys.stdin.readline()
+connection.execute(sys.argv[3])
+print("released", flush=True)
+""",
+    "warehouse": """
+import duckdb, sys
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.readline()
+connection.close()
+print("released", flush=True)
+""",
+}
+
+
+class Holder:
+    """Another process that has a file, until it is told to let go."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.pid = process.pid
+        self._process = process
+
+    def let_go(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "released\n"
+
+
+@contextmanager
+def held(which: str, path: Path, *statements: str) -> Iterator[Holder]:
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER[which], str(path), *statements],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield Holder(process)
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody here waits for 30 seconds."""
+    monkeypatch.setattr(sqlite_connection, "BUSY_MILLISECONDS", 200)
+    monkeypatch.setitem(DuckdbWarehouse.__init__.__kwdefaults__, "wait_seconds", 0.2)
+
+
+# A lock held longer than anyone waits.
+
+
+def test_a_held_warehouse(fresh: Fresh, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the command line: one sentence, an exit code, and nothing done."""
+    place = Place(fresh(Scene(changed, sync_all)))
+    monkeypatch.setenv("SAAS_HOME", str(place.folder))
+    before = place.mirror_rows()
+    with held("warehouse", place.warehouse.path) as holder:
+        for words in (["sync", "users"], ["verify", "users"], ["repair", "users"]):
+            result = CliRunner().invoke(app, words)
+            assert result.exit_code == 2
+            assert result.stdout == ""
+            assert result.stderr == (
+                f"error: The warehouse {place.warehouse.path} is in use by process {holder.pid}:"
+                " wait until it ends, or stop it.\n"
+            )
+        holder.let_go()
+    assert place.mirror_rows() == before
+    assert CliRunner().invoke(app, ["sync", "users"]).exit_code == 0
+    goes_on(place, place.source_rows())
+
+
+@pytest.mark.parametrize("kind", ["IMMEDIATE", "EXCLUSIVE"])
+def test_a_held_source_can_be_read(fresh: Fresh, impatient: None, kind: str) -> None:
+    """A writer of ours stands in no reader's way."""
+    place = Place(fresh(Scene(changed, sync_all)))
+    with held("source", place.path, f"BEGIN {kind}", "ROLLBACK"):
+        goes_on(place, place.source_rows())
+
+
+def test_a_held_source_is_not_written(fresh: Fresh, impatient: None) -> None:
+    place = Place(fresh(Scene(source_with_a_month, apply_second_month)))
+    before = contents(place.path)
+    with held("source", place.path, "BEGIN IMMEDIATE", "ROLLBACK") as holder:
+        with pytest.raises(PlatformError) as caught:
+            apply_second_month(place.folder)
+        assert str(caught.value) == (
+            f"The source {place.path} is locked by another program: close it, then run again."
+        )
+        holder.let_go()
+        assert contents(place.path) == before
+        apply_second_month(place.folder)
+    assert contents(place.path) != before
+
+
+def test_a_held_database_of_the_users_own(fresh: Fresh, impatient: None) -> None:
+    """One without a write-ahead log: there a writer does shut readers out."""
+    place = Place(fresh(Scene(own_database, sync_all)))
+    before = place.mirror_rows()
+    with held("source", place.path, "BEGIN EXCLUSIVE", "ROLLBACK") as holder:
+        with pytest.raises(PlatformError) as caught:
+            sync_all(place.folder)
+        assert str(caught.value) == (
+            f"The source {place.path} is locked by another program: close it, then run again."
+        )
+        assert place.mirror_rows() == before
+        holder.let_go()
+        goes_on(place, place.source_rows())
+
+
+# A transaction that is open across a sync.
+
+
+@pytest.mark.parametrize("ends", ["COMMIT", "ROLLBACK"])
+def test_a_transaction_open_across_a_sync(fresh: Fresh, ends: str) -> None:
+    """Its rows are not half seen, and their versions are not passed over when they come."""
+    place = Place(fresh(Scene(changed, sync_all)))
+    committed = place.source_rows()
+    writes = (
+        "BEGIN; UPDATE users SET full_name = 'long' WHERE user_id < 6;"
+        " DELETE FROM users WHERE user_id = 9; UPDATE users SET created_at ="
+        " '2025-06-07 00:00:00.000000' WHERE user_id = 1"
+    )
+    with closing(sqlite3.connect(place.path, isolation_level=None)) as writer:
+        for statement in writes.split(";"):
+            writer.execute(statement)
+        end = run(sync_all, place.folder)
+        assert end.error is None
+        assert place.mirror_rows() == committed
+        # And once more: nothing has happened for whoever looks from outside.
+        assert {r.mode for r in sync(place.source, place.warehouse, place.tables)} == {None}
+        writer.execute(ends)
+    after = place.source_rows()
+    assert (after == committed) == (ends == "ROLLBACK")
+    goes_on(place, after)
+
+
+@pytest.mark.parametrize("step", ["warehouse: BEGIN", "source: batch of rows", "warehouse: COMMIT"])
+def test_writes_during_a_sync(fresh: Fresh, step: str) -> None:
+    """What is committed while a sync runs is the next one's: all tables are as of one moment."""
+    place = Place(fresh(Scene(synced, sync_all)))
+    change(place.path)
+    then = place.source_rows()
+    with started(sync_all, place.folder, Fate(pause=(step, 1.0))) as child:
+        child.reaches(step)
+        with by_hand(place.path, checked=False) as connection:
+            connection.execute("UPDATE users SET full_name = 'during'")
+            connection.execute("DELETE FROM users WHERE user_id > 8")
+        end = child.wait()
+    assert (end.killed, end.error) == (False, None)
+    assert place.mirror_rows() == then
+    goes_on(place, place.source_rows())
+
+
+# Two at once.
+
+
+def test_two_commands_on_one_home(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second says so; and who is killed leaves no lock behind."""
+    place = Place(fresh(Scene(changed, sync_all)))
+    monkeypatch.setenv("SAAS_HOME", str(place.folder))
+    step = "warehouse: COMMIT"
+    with started(command, place.folder, Fate(pause=(step, 30.0))) as child:
+        child.reaches(step)
+        result = CliRunner().invoke(app, ["sync", "users"])
+        assert result.exit_code == 2
+        assert result.stderr == (
+            f"error: Another saas-platform command is running on SAAS_HOME {place.folder}:"
+            " wait for it to end, or use another SAAS_HOME.\n"
+        )
+        child.process.kill()
+        assert child.wait().killed
+    assert CliRunner().invoke(app, ["sync", "users"]).exit_code == 0
+    goes_on(place, place.source_rows())
+
+
+def command(folder: Path) -> None:
+    os.environ["SAAS_HOME"] = str(folder)
+    assert CliRunner().invoke(app, ["sync", "users"]).exit_code == 0
+
+
+@pytest.mark.parametrize("begins", [never_synced, changed, own_database])
+def test_two_syncs_without_the_lock_of_the_home(
+    fresh: Fresh, begins: Callable[[Path], None]
+) -> None:
+    """As pods do: the second waits for each table, and finds what the first has done."""
+    place = Place(fresh(Scene(begins, sync_all)))
+    step = "warehouse: COMMIT"
+    with (
+        started(sync_all, place.folder, Fate(pause=(step, 0.5))) as first,
+        started(sync_all, place.folder, Fate(pause=(step, 0.5))) as second,
+    ):
+        ends = [first.wait(), second.wait()]
+    assert [end.error for end in ends] == [None, None]
+    assert place.mirror_rows() == place.source_rows()
+    goes_on(place, place.source_rows())
+
+
+def test_a_sync_overtaken_by_a_later_one(fresh: Fresh) -> None:
+    """Its older view comes last: what the later sync brought is not lost but with the next run."""
+    place = Place(fresh(Scene(synced, sync_all)))
+    change(place.path)
+    step = 'source: SELECT identity FROM "_source"'
+    with started(sync_all, place.folder, Fate(pause=(step, 2.0))) as slow:
+        slow.reaches(step)
+        with by_hand(place.path) as connection:
+            connection.execute("UPDATE users SET full_name = 'later'")
+            connection.execute("DELETE FROM users WHERE user_id = 9")
+        sync_all(place.folder)
+        end = slow.wait()
+    assert end.error is None
+    goes_on(place, place.source_rows())
+
+
+def test_two_loads_of_one_month(fresh: Fresh) -> None:
+    place = Place(fresh(Scene(source_with_a_month, apply_second_month)))
+    straight = Place(fresh(Scene(source_with_a_month, apply_second_month)))
+    apply_second_month(straight.folder)
+    with (
+        started(apply_second_month, place.folder, Fate(pause=("source: COMMIT", 0.5))) as first,
+        started(apply_second_month, place.folder, Fate()) as second,
+    ):
+        assert [first.wait().error, second.wait().error] == [None, None]
+    found, wanted = contents(place.path), contents(straight.path)
+    assert {k: v for k, v in found.items() if k != "_row_version"} == {
+        k: v for k, v in wanted.items() if k != "_row_version"
+    }
