@@ -83,7 +83,7 @@ def proof_of_the_night(platform: Platform, instance: dg.DagsterInstance) -> None
     raw = [dg.AssetSpec(["raw", name]) for name in TABLES]
     definitions = dg.Definitions(
         assets=raw,
-        asset_checks=[full_proof()],
+        asset_checks=[full_proof(TABLES)],
         jobs=[dg.define_asset_job("night", dg.AssetSelection.all_asset_checks())],
         resources={"platform": platform},
     )
