@@ -53,15 +53,17 @@ moments = st.builds(
 )
 
 fates = st.one_of(
-    st.builds(Fate, kill_at=st.integers(1, 100)),
+    st.builds(Fate, kill_at=st.integers(1, 150)),
     st.builds(Fate, kill_past=st.integers(0, 100_000)),
     st.builds(Fate, disk_bytes=st.integers(0, 300_000)),
 )
 
 
 class Mirror(RuleBasedStateMachine):
-    @initialize()
-    def begin(self) -> None:
+    @initialize(fate=fates)
+    def begin(self, fate: Fate) -> None:
+        #: Of the last sync but one: each history has a process that dies in a sync.
+        self.fate = fate
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.exists() else None))
         self.source = SqliteSource(Path(shutil.copy(_template(), self.folder / "source.db")))
         self.warehouse = DuckdbWarehouse(self.folder / "warehouse.duckdb")
@@ -183,6 +185,7 @@ class Mirror(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "folder"):
             return
+        run(sync_each_kind, self.folder, self.fate)
         self.sync()
         assert {found.reason for found in probe(self.source, self.warehouse, EACH_KIND)} == {None}
         assert all(proof.proven for proof in verify(self.source, self.warehouse, EACH_KIND, "rows"))
@@ -211,7 +214,7 @@ TestMirrorQuickly.settings = settings(max_examples=4, stateful_step_count=12, de
 class TestMirror(Mirror.TestCase):  # type: ignore[name-defined,misc]
     settings = settings(
         max_examples=200,
-        stateful_step_count=12,
+        stateful_step_count=10,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
     )
