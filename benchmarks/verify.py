@@ -96,10 +96,14 @@ def measure(
             for name in list(found):
                 with output.status(f"{situation}, round {turn + 1} of {repeat}: {name} ..."):
                     try:
-                        found[name].append(_run(folder, name, situation, python, running))
+                        run = _run(folder, name, situation, python, running)
                     except CaseFailedError:
                         failed.append(f"{situation}: {name} failed; what it said stands above.")
                         del found[name]
+                    else:
+                        found[name].append(run)
+                        # The slowest take minutes: the table at the end is long in coming.
+                        output.print(f"{situation}, {name}: {run.cpu:.1f} CPU s")
         runs[situation] = found
     return runs, failed
 
