@@ -96,7 +96,7 @@ def rounds(
 
 def compare(repeat: int, accounts: int, months: int, share: float) -> list[str]:
     """Measures and prints the comparison; returns what was missed."""
-    company = {"accounts": accounts, "months": months}
+    company: dict[str, Any] = {"accounts": accounts, "months": months}
     with output.status("Counting our rows ..."):
         counted = run_case("benchmarks.ours:comparison", **company).rows
     numbers = {kind: max(months, round(counted[kind] * share)) for kind in (*NAMES, *EVENTS)}
