@@ -17,12 +17,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import Measurement, run_case
+from benchmarks.printing import output, spread
 
 Runs = Sequence[Measurement]
 
@@ -69,9 +70,6 @@ LEAST_EVENTS = 100_000_000
 #: Time a row at the largest size, over that at the middle one: above 1 only by noise.
 MOST_GROWTH = 1.15
 
-#: A file gets tables that are wide enough for the spreads.
-output = Console(highlight=False, width=None if sys.stdout.isatty() else 112)
-
 
 def rate(runs: Runs, kinds: tuple[str, ...]) -> list[float]:
     """Thousand rows a CPU-second of the given kinds, one number a run."""
@@ -84,16 +82,8 @@ def rate(runs: Runs, kinds: tuple[str, ...]) -> list[float]:
     ]
 
 
-def spread(numbers: Sequence[float], digits: int = 0) -> str:
-    """Median, and least to most where there are several."""
-    middle = f"{median(numbers):,.{digits}f}"
-    if len(numbers) == 1:
-        return middle
-    return f"{middle}\n[dim]{min(numbers):,.{digits}f}-{max(numbers):,.{digits}f}[/dim]"
-
-
 def rounds(
-    number: int, cases: dict[str, tuple[str, dict[str, int]]]
+    number: int, cases: dict[str, tuple[str, dict[str, Any]]]
 ) -> dict[str, list[Measurement]]:
     """Runs every case `number` times, taking turns, so that a busy minute hits all of them."""
     runs: dict[str, list[Measurement]] = {name: [] for name in cases}
@@ -106,7 +96,7 @@ def rounds(
 
 def compare(repeat: int, accounts: int, months: int, share: float) -> list[str]:
     """Measures and prints the comparison; returns what was missed."""
-    company = {"accounts": accounts, "months": months}
+    company: dict[str, Any] = {"accounts": accounts, "months": months}
     with output.status("Counting our rows ..."):
         counted = run_case("benchmarks.ours:comparison", **company).rows
     numbers = {kind: max(months, round(counted[kind] * share)) for kind in (*NAMES, *EVENTS)}

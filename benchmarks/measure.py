@@ -26,8 +26,12 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 
 
+class CaseFailedError(SystemExit):
+    """A case ended with an error, which it has told itself."""
+
+
 class Laps:
-    """A stopwatch of CPU time (user and system, all threads) by kind of row.
+    """A stopwatch of CPU time (user and system, all threads, children that ended) by kind of row.
 
     Laps nest: an inner one stops the outer one's clock.
     """
@@ -58,7 +62,8 @@ class Laps:
                 self.wall += time.perf_counter() - began
 
     def _charge(self) -> None:
-        now = time.process_time()
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        now = time.process_time() + children.ru_utime + children.ru_stime
         if self._running:
             self.cpu[self._running[-1]] += now - self._last
         self._last = now
@@ -86,14 +91,15 @@ class Measurement:
         return sum(self.cpu.values())
 
 
-def run_case(case: str, **arguments: Any) -> Measurement:
+def run_case(case: str, *, python: str = sys.executable, **arguments: Any) -> Measurement:
     """Runs `case` (`module:function`) in a fresh interpreter and measures it.
 
-    The caller must be small: Linux counts the peak memory of a process from before its `exec`, which is
-    the caller's.
+    What the case starts and waits for counts in the CPU time of the process, and in the peak where it is
+    the larger one. The caller must be small: Linux counts the peak memory of a process from before its
+    `exec`, which is the caller's.
     """
     child = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.measure", case, json.dumps(arguments)],
+        [python, "-m", "benchmarks.measure", case, json.dumps(arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -104,7 +110,7 @@ def run_case(case: str, **arguments: Any) -> Measurement:
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
-        raise SystemExit(f"The case {case} ended with code {child.returncode}; see above.")
+        raise CaseFailedError(f"The case {case} ended with code {child.returncode}; see above.")
     # A peer may talk while it works: the result is the last line.
     result = json.loads(told.splitlines()[-1])
     return Measurement(
@@ -127,7 +133,7 @@ def _child(case: str, arguments: str) -> None:
         "rows": laps.rows,
         "cpu": laps.cpu,
         "wall": laps.wall,
-        "megabytes_before": laps.megabytes_before,
+        "megabytes_before": laps.megabytes_before or 0.0,
     }
     sys.stdout.write(f"\n{json.dumps(result)}\n")
 

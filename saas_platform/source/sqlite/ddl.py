@@ -7,6 +7,8 @@ trigger acts only on rows that a statement did not stamp.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
@@ -61,15 +63,15 @@ def _triggers(table: sa.Table) -> list[str]:
     ]
 
 
-def create_statements() -> list[str]:
+def create_statements(tables: Collection[sa.Table] = tuple(TABLES.values())) -> list[str]:
     """Everything that makes an empty file a source, but for the identity's row."""
     dialect = sqlite.dialect()
     return [
         *statements(bookkeeping.metadata.tables.values(), dialect),
         # Not 0: that is the version of a row inserted by hand, before its trigger stamps it.
         f'INSERT INTO "{_COUNTER}" (value) VALUES (1)',
-        *statements(TABLES.values(), dialect),
-        *(trigger for table in TABLES.values() for trigger in _triggers(table)),
+        *statements(tables, dialect),
+        *(trigger for table in tables for trigger in _triggers(table)),
     ]
 
 

@@ -1,0 +1,408 @@
+"""Moving two tables from SQLite to DuckDB: ours beside dlt, Sling and pandas, in one run on one file.
+
+Holds: what is compared, the targets, the tables that are printed. Does not hold: the cases (sync_ours.py,
+sync_peers.py, sync_wrong.py), the rows (sync_data.py), nor how a case is measured (measure.py).
+
+    python -m benchmarks.sync --peers-python PATH    # PATH: an interpreter that has the peers
+    python -m benchmarks.sync --memory               # ours alone, at three sizes
+
+Exit code 0: every target reached; 1: one missed, and a sentence says which; 2: no peer is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from benchmarks.measure import CaseFailedError, Measurement, run_case
+from benchmarks.printing import output, spread
+
+Runs = list[Measurement]
+
+ROWS = {"invoices": 1_000_000, "events": 3_000_000}
+CHANGED, DELETED = 0.01, 0.001
+CHANGES = ("recent", "random")
+#: Who takes longer in the first round is not asked again: noise does not decide there.
+SLOW_SECONDS = 20.0
+MOST_MEGABYTES = 500
+#: What a recent change may cost, proof included, as a part of a full load and its proof.
+MOST_OF_FULL = 0.2
+#: Sizes of the memory part, as multiples of the tables.
+SIZES = (0.25, 1.0, 4.0)
+
+ALONE, PROVEN = "ours, without proof", "ours, proven"
+CONNECTORX = "dlt, connectorx"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """The case of its full load and that of its changes, and where its mirror lies."""
+
+    title: str
+    load: str
+    changes: str
+    schema: str
+    peer: bool = True
+
+
+OURS = (
+    Tool(
+        ALONE,
+        "benchmarks.sync_ours:load_alone",
+        "benchmarks.sync_ours:changes_alone",
+        "raw",
+        peer=False,
+    ),
+    Tool(PROVEN, "benchmarks.sync_ours:proven", "benchmarks.sync_ours:proven", "raw", peer=False),
+)
+PEERS = {
+    "dlt_connectorx": (CONNECTORX, "mirror"),
+    "dlt_pyarrow": ("dlt, pyarrow", "mirror"),
+    "sling": ("Sling", "main"),
+    "pandas": ("pandas read_sql", "main"),
+}
+
+#: What no tool can be faster than, by case; what it reads, and whether it writes.
+LIMITS = {
+    "reading the file": ("read_file", "source", False),
+    "every value decoded by SQLite": ("scan", "source", False),
+    "rows as Arrow, through the driver": ("fetch", "source", False),
+    "ready Arrow into DuckDB": ("ingest", "ready", True),
+    "hash of ready Arrow": ("digest", "ready", False),
+    "driver's Arrow into DuckDB, untyped": ("plain", "source", True),
+}
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Rows of the mirror that differ from the source."""
+
+    missing: int
+    extra: int
+    different: int
+
+    @property
+    def all(self) -> int:
+        return self.missing + self.extra + self.different
+
+
+@dataclass(frozen=True)
+class Result:
+    """All runs of a tool in one situation, and what its mirror was worth after the last."""
+
+    runs: Runs
+    wrong: Wrong
+
+
+class Bench:
+    """A folder with the source, its changed copies, and a folder for each tool's mirror."""
+
+    def __init__(self, folder: Path, rows: dict[str, int], peers_python: str, repeat: int) -> None:
+        self.folder = folder
+        self.rows = rows
+        self.peers_python = peers_python
+        self.repeat = repeat
+        self.failed: list[str] = []
+        (folder / "ready").mkdir(parents=True)
+        with output.status(f"Making {sum(rows.values()):,} rows ..."):
+            run_case(
+                "benchmarks.sync_data:make_source",
+                source=str(self.source()),
+                ready=str(folder / "ready"),
+                rows=rows,
+            )
+        for which in CHANGES:
+            shutil.copy(self.source(), self.source(which))
+            with output.status(f"Changing {which} rows ..."):
+                self.touched = run_case(
+                    "benchmarks.sync_data:change",
+                    source=str(self.source(which)),
+                    which=which,
+                    changed=CHANGED,
+                    deleted=DELETED,
+                ).all_rows
+
+    def source(self, which: str = "full") -> Path:
+        return self.folder / f"source_{which}.db"
+
+    def _copy(self, which: str) -> Path:
+        """The source once more, as the comparison of rows wants it."""
+        copy = self.folder / f"copy_{which}.duckdb"
+        if not copy.exists():
+            run_case("benchmarks.sync_wrong:read", source=str(self.source(which)), copy=str(copy))
+        return copy
+
+    def mirror(self, tool: Tool, which: str) -> Path:
+        name = tool.title.replace(" ", "_").replace(",", "")
+        return self.folder / f"{name}_{which}" / "warehouse.duckdb"
+
+    def limits(self) -> dict[str, Runs]:
+        def run(title: str) -> Measurement:
+            case, reads, writes = LIMITS[title]
+            target = self.folder / "limit.duckdb"
+            target.unlink(missing_ok=True)
+            found = {"source": str(self.source()), "ready": str(self.folder / "ready")}
+            arguments = {reads: found[reads], **({"target": str(target)} if writes else {})}
+            return run_case(f"benchmarks.sync_ours:{case}", **arguments)
+
+        return self._rounds(list(LIMITS), run)
+
+    def full(self, tools: Sequence[Tool]) -> dict[str, Result]:
+        def run(title: str) -> Measurement:
+            tool = by_title[title]
+            folder = self.mirror(tool, "full").parent
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            return self._run(tool, tool.load, "full", full=True)
+
+        by_title = {tool.title: tool for tool in tools}
+        return self._judged(tools, "full", self._rounds(list(by_title), run))
+
+    def changes(self, tools: Sequence[Tool], which: str) -> dict[str, Result]:
+        def run(title: str) -> Measurement:
+            tool = by_title[title]
+            folder = self.mirror(tool, which).parent
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(self.mirror(tool, "full").parent, folder)
+            return self._run(tool, tool.changes, which, full=False)
+
+        by_title = {tool.title: tool for tool in tools}
+        return self._judged(tools, which, self._rounds(list(by_title), run))
+
+    def _run(self, tool: Tool, case: str, which: str, *, full: bool) -> Measurement:
+        places = {"source": str(self.source(which)), "target": str(self.mirror(tool, which))}
+        if tool.peer:
+            return run_case(case, python=self.peers_python, full=full, **places)
+        return run_case(case, **places)
+
+    def _rounds(self, titles: Sequence[str], run: Callable[[str], Measurement]) -> dict[str, Runs]:
+        """Everyone in turn, so that a busy minute hits all of them. Who fails is left out."""
+        runs: dict[str, Runs] = {title: [] for title in titles}
+        for turn in range(self.repeat):
+            for title in list(runs):
+                if turn and runs[title][0].all_cpu > SLOW_SECONDS:
+                    continue
+                with output.status(f"Round {turn + 1} of {self.repeat}: {title} ..."):
+                    try:
+                        runs[title].append(run(title))
+                    except CaseFailedError:
+                        self.failed.append(f"{title} failed; what it said stands above.")
+                        del runs[title]
+        return runs
+
+    def _judged(
+        self, tools: Sequence[Tool], which: str, runs: dict[str, Runs]
+    ) -> dict[str, Result]:
+        results = {}
+        for tool in tools:
+            if tool.title not in runs:
+                continue
+            with output.status(f"Comparing the rows of {tool.title} ..."):
+                counted = run_case(
+                    "benchmarks.sync_wrong:count",
+                    copy=str(self._copy(which)),
+                    target=str(self.mirror(tool, which)),
+                    schema=tool.schema,
+                ).rows
+            results[tool.title] = Result(runs[tool.title], Wrong(**counted))
+        return results
+
+
+def present_peers(peers_python: str) -> tuple[list[Tool], list[str]]:
+    """The peers that the interpreter has, and a sentence on each that it has not."""
+    found = run_case("benchmarks.sync_peers:available", python=peers_python).rows
+    present, absent = [], []
+    for peer, (title, schema) in PEERS.items():
+        if found[peer]:
+            case = f"benchmarks.sync_peers:{peer}"
+            present.append(Tool(title, case, case, schema))
+        else:
+            absent.append(f"{title} is left out: {peers_python} lacks its packages.")
+    return present, absent
+
+
+def work(runs: Runs) -> float:
+    """CPU seconds without imports, the median."""
+    return median(run.all_cpu for run in runs)
+
+
+def compare(folder: Path, rows: dict[str, int], peers_python: str, repeat: int) -> list[str]:
+    """Measures and prints the comparison; returns what was missed."""
+    peers, absent = present_peers(peers_python)
+    for sentence in absent:
+        output.print(sentence)
+    bench = Bench(folder, rows, peers_python, repeat)
+    total = sum(rows.values())
+    limits = bench.limits()
+    output.print(_limits_table(limits, total))
+    results = {"full": bench.full((*OURS, *peers))}
+    output.print(_table(f"Full load of {total:,} rows", results["full"], total))
+    loaded = [tool for tool in (*OURS, *peers) if tool.title in results["full"]]
+    for which in CHANGES:
+        results[which] = bench.changes(loaded, which)
+        output.print(
+            _table(
+                f"{CHANGED:.0%} changed and {DELETED:.1%} deleted, {which}: {bench.touched:,} rows",
+                results[which],
+                bench.touched,
+            )
+        )
+    return bench.failed + missed(results, [tool.title for tool in peers])
+
+
+def _limits_table(limits: dict[str, Runs], rows: int) -> Table:
+    table = Table(title=f"The limit: {rows:,} rows", box=SIMPLE_HEAD)
+    for column in ("what", "CPU s", "wall s", "peak MB"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for title, runs in limits.items():
+        table.add_row(
+            title,
+            spread([run.all_cpu for run in runs], 2),
+            spread([run.wall for run in runs], 2),
+            spread([run.peak_megabytes for run in runs]),
+        )
+    fetched, ingested, hashed = (work(limits[title]) for title in list(LIMITS)[2:5])
+    table.caption = (
+        f"Rows as Arrow twice, ingested once, hashed twice: {2 * fetched + ingested + 2 * hashed:.1f}"
+        " CPU s, which a load and its proof can't fall below."
+    )
+    return table
+
+
+def _table(title: str, results: dict[str, Result], rows: int) -> Table:
+    table = Table(
+        title=title,
+        box=SIMPLE_HEAD,
+        caption="Median, and least-most. CPU s: of the work; process: with imports and start.",
+    )
+    for column in (
+        "tool", "CPU s", "process", "wall s", "thousand rows/s", "peak MB", "rows wrong",
+    ):  # fmt: skip
+        table.add_column(column, justify="left" if column == "tool" else "right", overflow="fold")
+    for name, result in results.items():
+        runs, wrong = result.runs, result.wrong
+        kinds = {
+            "missing": wrong.missing, "extra": wrong.extra, "different": wrong.different,
+        }  # fmt: skip
+        told = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
+        table.add_row(
+            name,
+            spread([run.all_cpu for run in runs], 2),
+            spread([run.process_cpu for run in runs], 2),
+            spread([run.wall for run in runs], 2),
+            f"{median(rows / run.wall / 1000 for run in runs):,.0f}",
+            spread([run.peak_megabytes for run in runs]),
+            f"[red]{wrong.all:,}[/red]\n[dim]{told}[/dim]" if wrong.all else "0",
+        )
+    return table
+
+
+def missed(results: dict[str, dict[str, Result]], peers: Sequence[str]) -> list[str]:
+    """A sentence for each target that was not reached."""
+    said = []
+    for which, found in results.items():
+        for peer in peers:
+            if peer not in found:
+                continue
+            theirs = work(found[peer].runs)
+            # Without its proof, which nobody else makes; the full load also with it.
+            for ours in (ALONE, PROVEN) if which == "full" else (ALONE,):
+                mine = work(found[ours].runs)
+                if mine >= theirs:
+                    aim = ours == PROVEN and peer == CONNECTORX
+                    said.append(
+                        f"{which}: {ours} takes {mine:.2f} CPU s, {peer} {theirs:.2f};"
+                        f" the {'aim' if aim else 'target'} is less."
+                    )
+        for ours in (ALONE, PROVEN):
+            if found[ours].wrong.all:
+                said.append(f"{which}: {ours} ends with {found[ours].wrong.all:,} wrong rows.")
+            said.extend(_too_large(f"{which}: {ours}", found[ours].runs))
+    part = work(results["recent"][PROVEN].runs) / work(results["full"][PROVEN].runs)
+    output.print(
+        f"A recent change costs {part:.1%} of the full load, both proven (at most {MOST_OF_FULL:.0%})."
+    )
+    if part > MOST_OF_FULL:
+        said.append(
+            f"A recent change costs {part:.1%} of the full load; the target is {MOST_OF_FULL:.0%}."
+        )
+    return said
+
+
+def _too_large(what: str, runs: Runs) -> list[str]:
+    peak = max(run.peak_megabytes for run in runs)
+    if peak < MOST_MEGABYTES:
+        return []
+    return [f"{what} takes {peak:,.0f} MB at its peak; the target is below {MOST_MEGABYTES}."]
+
+
+def measure_memory(folder: Path, rows: dict[str, int]) -> list[str]:
+    """Measures and prints ours at each size; returns what was missed."""
+    table = Table(title="Ours, proven: memory by size", box=SIMPLE_HEAD)
+    for column in ("rows", "what", "CPU s", "CPU us a row", "peak MB", "rows wrong"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    said: list[str] = []
+    proven = OURS[1]
+    for size in SIZES:
+        sized = {name: round(number * size) for name, number in rows.items()}
+        bench = Bench(folder / f"size_{size}", sized, sys.executable, 1)
+        for which in ("full", *CHANGES):
+            found = bench.full([proven]) if which == "full" else bench.changes([proven], which)
+            result = found[PROVEN]
+            (run,) = result.runs
+            table.add_row(
+                f"{sum(sized.values()):,}",
+                which,
+                f"{run.all_cpu:.2f}",
+                f"{run.all_cpu * 1e6 / sum(sized.values()):.2f}",
+                f"{run.peak_megabytes:,.0f}",
+                f"{result.wrong.all:,}",
+            )
+            said.extend(_too_large(f"{sum(sized.values()):,} rows, {which}", result.runs))
+            if result.wrong.all:
+                said.append(f"{which}: {result.wrong.all:,} wrong rows.")
+        shutil.rmtree(bench.folder)
+    output.print(table)
+    return said
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.sync", description="Measures the sync from SQLite to DuckDB."
+    )
+    parser.add_argument(
+        "--peers-python", default=sys.executable, help="an interpreter that has the peers"
+    )
+    parser.add_argument("--memory", action="store_true", help="ours alone at three sizes instead")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each case (default 3)")
+    parser.add_argument("--scale", type=float, default=1.0, help="part of the rows (default 1)")
+    parser.add_argument("--folder", type=Path, help="where the files go (default: a temporary one)")
+    chosen = parser.parse_args(arguments)
+    rows = {name: round(number * chosen.scale) for name, number in ROWS.items()}
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        if chosen.memory:
+            said = measure_memory(Path(folder), rows)
+        elif not present_peers(chosen.peers_python)[0]:
+            output.print(
+                f"{chosen.peers_python} has no peer: see benchmarks/README.md, then give --peers-python."
+            )
+            return 2
+        else:
+            said = compare(Path(folder), rows, chosen.peers_python, chosen.repeat)
+    for sentence in said:
+        output.print(f"[red]Missed:[/red] {sentence}")
+    return 1 if said else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
