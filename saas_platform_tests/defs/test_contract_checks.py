@@ -30,7 +30,7 @@ def _breach(kind: Any, says: str = "name is there") -> Breach:
     ],
 )
 def test_the_worst_breach_decides(kinds: tuple[str, ...], severity: dg.AssetCheckSeverity) -> None:
-    result = contracts._result(_verdict(*map(_breach, kinds)))
+    result = contracts._result("users", _verdict(*map(_breach, kinds)))
     assert not result.passed
     assert result.severity == severity
     assert result.description == "; ".join(f"name_{kind}: 1,234 offend" for kind in kinds)
@@ -40,7 +40,7 @@ def test_the_worst_breach_decides(kinds: tuple[str, ...], severity: dg.AssetChec
 
 
 def test_a_kept_contract_passes() -> None:
-    result = contracts._result(_verdict())
+    result = contracts._result("users", _verdict())
     assert result.passed
     assert result.description == "44 rules kept."
 
