@@ -17,7 +17,7 @@ from saas_platform.layers import fingerprints, record
 from saas_platform.marts.manifest import manifest, target_of
 from saas_platform.marts.project import PATH_VARIABLE, PROJECT_DIR
 from saas_platform.platform import Platform
-from saas_platform.warehouse.contract import SliceDigest
+from saas_platform.schema.slices import SliceDigest
 
 GROUP = "marts"
 

@@ -58,6 +58,14 @@ class Slice:
         return found
 
 
+@dataclass(frozen=True)
+class SliceDigest:
+    """Row count, and the sum of the rows' hashes: sensitive to duplicates, not to order."""
+
+    rows: int
+    total: int
+
+
 def slice_of(table: sa.Table) -> Slice | None:
     """The slice of a table, or None where the table is one slice (`WHOLE`)."""
     return table.info.get("slice")

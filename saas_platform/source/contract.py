@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.errors import PlatformError
+from saas_platform.schema.slices import SliceDigest
 
 
 class SourceError(PlatformError):
@@ -75,6 +76,19 @@ class SourceSnapshot(ABC):
     @abstractmethod
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         """Rows in each slice that has any."""
+
+    def digests(
+        self,
+        table: sa.Table,  # noqa: ARG002
+        slices: Collection[str] | None = None,  # noqa: ARG002
+    ) -> dict[str, SliceDigest] | None:
+        """Canonical digest (`schema.canonical`) of the rows in each slice that has any, computed where
+        the data is; all slices where None.
+
+        None: the database has no fast way for this table, and its rows are streamed and hashed
+        elsewhere.
+        """
+        return None
 
     @abstractmethod
     def highest_version(self, table: sa.Table) -> int:

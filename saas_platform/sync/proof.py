@@ -14,12 +14,13 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from saas_platform.schema.slices import SliceDigest
 from saas_platform.source.contract import Source, SourceError, SourceSnapshot
 from saas_platform.sync.diff import find_differences
 from saas_platform.sync.drift import SyncError, check_source, mirror_faults
-from saas_platform.sync.reading import feed, slices_feed, telling
+from saas_platform.sync.reading import slices_feed, source_digests, telling
 from saas_platform.sync.report import Differences, OnProgress, ProofReport
-from saas_platform.warehouse.contract import SliceDigest, Warehouse
+from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.journal import Level, ProofEntry, SyncEntry
 
 
@@ -85,10 +86,7 @@ def prove(
         theirs: dict[str, SliceDigest] = {}
         if level == "digest" and slices is None:
             # The digests of everything hold the counts: asking for them apart costs another scan.
-            mine = warehouse.digest_mirror(table)
-            theirs = warehouse.digest_feed(
-                table, feed(snapshot, table, telling(on_progress, table, "prove"))
-            )
+            mine, theirs = _digests(snapshot, warehouse, table, None, {}, on_progress)
             source_counts = {slice_id: digest.rows for slice_id, digest in theirs.items()}
             mirror_counts = {slice_id: digest.rows for slice_id, digest in mine.items()}
         else:
@@ -99,11 +97,7 @@ def prove(
         everything = {*source_counts, *mirror_counts, *(slices or ())}
         checked = everything if slices is None else set(slices)
         if level == "digest" and slices is not None and checked:
-            mine = warehouse.digest_mirror(table, checked)
-            rows = slices_feed(
-                snapshot, table, checked, source_counts, telling(on_progress, table, "prove")
-            )
-            read = warehouse.digest_feed(table, rows)
+            mine, read = _digests(snapshot, warehouse, table, checked, source_counts, on_progress)
             theirs = {s: digest for s, digest in read.items() if s in checked}
         differing = {
             s
@@ -142,6 +136,27 @@ def prove(
         sync_id=sync_id,
         proven_at=_now(),
     )
+
+
+def _digests(
+    snapshot: SourceSnapshot,
+    warehouse: Warehouse,
+    table: sa.Table,
+    slices: Collection[str] | None,
+    source_counts: Mapping[str, int],
+    on_progress: OnProgress | None,
+) -> tuple[dict[str, SliceDigest], dict[str, SliceDigest]]:
+    """The mirror's digests and the source's: of the slices, or of more of the source; all where None.
+
+    Computed where the data is, where the source can; else its rows are streamed through the warehouse,
+    and its fastest hash will do.
+    """
+    theirs = source_digests(snapshot, table, slices, source_counts)
+    if theirs is not None:
+        return warehouse.digest_mirror(table, slices, "canonical"), theirs
+    mine = warehouse.digest_mirror(table, slices)
+    rows = slices_feed(snapshot, table, slices, source_counts, telling(on_progress, table, "prove"))
+    return mine, warehouse.digest_feed(table, rows)
 
 
 def _completed(first: ProofReport, again: ProofReport) -> ProofReport:

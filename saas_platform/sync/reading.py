@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 import sqlalchemy as sa
 
-from saas_platform.schema.slices import slice_of
+from saas_platform.schema.slices import SliceDigest, slice_of
 from saas_platform.source.contract import SourceSnapshot
 from saas_platform.sync.report import OnProgress, Progress, Step
 from saas_platform.warehouse.feed import Feed
@@ -46,19 +46,38 @@ def feed(
 def slices_feed(
     snapshot: SourceSnapshot,
     table: sa.Table,
-    slices: Collection[str],
+    slices: Collection[str] | None,
     counts: Mapping[str, int],
     on_rows: Callable[[int], None] | None = None,
 ) -> Feed:
-    """The rows of the slices, or more: of the whole table where it can't be asked for these alone.
+    """The rows of the slices, or more: of the whole table where it can't be asked for these alone."""
+    return feed(snapshot, table, on_rows, slices=_asked(table, slices, counts))
+
+
+def source_digests(
+    snapshot: SourceSnapshot,
+    table: sa.Table,
+    slices: Collection[str] | None,
+    counts: Mapping[str, int],
+) -> dict[str, SliceDigest] | None:
+    """The source's own digests of the slices, or more, as `slices_feed`; None: it has none."""
+    return snapshot.digests(table, _asked(table, slices, counts))
+
+
+def _asked(
+    table: sa.Table, slices: Collection[str] | None, counts: Mapping[str, int]
+) -> Collection[str] | None:
+    """The slices to ask the source for; None: the whole table.
 
     `counts` are the source's: a slice that only the mirror has is not asked for, as its id may be
     no date at all.
     """
+    if slices is None:
+        return None
     wanted = {slice_id for slice_id in slices if slice_id in counts}
     if len(wanted) == len(counts) or not all(_askable(table, slice_id) for slice_id in wanted):
-        return feed(snapshot, table, on_rows)
-    return feed(snapshot, table, on_rows, slices=wanted)
+        return None
+    return wanted
 
 
 def _askable(table: sa.Table, slice_id: str) -> bool:

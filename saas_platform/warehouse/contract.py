@@ -16,6 +16,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
+from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import DayRows, ProofEntry, SyncEntry
 
@@ -28,17 +29,13 @@ SYNC_ID = "_sync_id"
 #: missing: not in the mirror; extra: only in the mirror; different: in both, with other values.
 Kind = Literal["missing", "extra", "different"]
 
+#: native: the engine's fastest, comparable within one engine and version; canonical: the same number
+#: on every engine (`schema.canonical`). They are one where an engine has no faster hash.
+DigestForm = Literal["native", "canonical"]
+
 
 class WarehouseError(PlatformError):
     """The warehouse can't do what was asked; the text names the thing and the remedy."""
-
-
-@dataclass(frozen=True)
-class SliceDigest:
-    """Row count, and the sum of the rows' hashes: sensitive to duplicates, not to order."""
-
-    rows: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -184,16 +181,20 @@ class Warehouse(ABC):
 
     @abstractmethod
     def digest_mirror(
-        self, table: sa.Table, slices: Collection[str] | None = None
+        self,
+        table: sa.Table,
+        slices: Collection[str] | None = None,
+        form: DigestForm = "native",
     ) -> dict[str, SliceDigest]:
         """Digest of the mirror's rows in each slice that has any; all slices where None."""
 
     @abstractmethod
-    def digest_feed(self, table: sa.Table, feed: Feed) -> dict[str, SliceDigest]:
+    def digest_feed(
+        self, table: sa.Table, feed: Feed, form: DigestForm = "native"
+    ) -> dict[str, SliceDigest]:
         """The same digest of rows that stream from elsewhere.
 
-        Comparable with `digest_mirror` of the same engine and version only. A source that can hash
-        as the warehouse does may give its digests itself; then this is not asked.
+        Not asked where the source gives canonical digests itself.
         """
 
     @abstractmethod

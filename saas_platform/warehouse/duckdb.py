@@ -11,17 +11,19 @@ from pathlib import Path
 import pyarrow as pa
 import sqlalchemy as sa
 
+from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse import duckdb_sql as q
 from saas_platform.warehouse.contract import (
     RAW,
     SCHEMAS,
     Comparison,
-    SliceDigest,
+    DigestForm,
     Staging,
     Warehouse,
     WarehouseError,
 )
 from saas_platform.warehouse.duckdb_connection import Connection, connect
+from saas_platform.warehouse.duckdb_digests import digests
 from saas_platform.warehouse.duckdb_staging import (
     DuckdbStaging,
     append_to_log,
@@ -207,14 +209,19 @@ class DuckdbWarehouse(Warehouse):
             staging.forget()
 
     def digest_mirror(
-        self, table: sa.Table, slices: Collection[str] | None = None
+        self,
+        table: sa.Table,
+        slices: Collection[str] | None = None,
+        form: DigestForm = "native",
     ) -> dict[str, SliceDigest]:
         with self._connected() as connection:
-            return _digests(connection, table, q.mirror(table), slices)
+            return digests(connection, table, q.mirror(table), slices, form)
 
-    def digest_feed(self, table: sa.Table, feed: Feed) -> dict[str, SliceDigest]:
+    def digest_feed(
+        self, table: sa.Table, feed: Feed, form: DigestForm = "native"
+    ) -> dict[str, SliceDigest]:
         with self._connected() as connection, connection.streaming(feed) as stream:
-            return _digests(connection, table, stream, None)
+            return digests(connection, table, stream, None, form)
 
     def compare(
         self, table: sa.Table, slices: Collection[str], feed: Feed, *, samples: int
@@ -289,13 +296,3 @@ def _prepare(connection: Connection) -> None:
                     f"ALTER TABLE {q.qualified(RAW, log.name)}"
                     f" ADD COLUMN {q.quote(column.name)} {q.type_of(column)}"
                 )
-
-
-def _digests(
-    connection: Connection, table: sa.Table, rows: str, slices: Collection[str] | None
-) -> dict[str, SliceDigest]:
-    found = connection.run(
-        f"SELECT {q.slice_id(table, 'b')}, n, total FROM (SELECT {q.bucket(table)} AS b,"
-        f" {q.digest(table)} FROM {rows} WHERE {q.within(table, slices)} GROUP BY 1) AS t(b, n, total)"
-    )
-    return {slice_id: SliceDigest(n, int(total)) for slice_id, n, total in found}

@@ -93,18 +93,8 @@ def definition(table: sa.Table, *extra: str) -> str:
     return f"({', '.join([*parts, *extra])})"
 
 
-def digest(table: sa.Table) -> str:
-    """Row count and sum of row hashes, of a group of rows.
-
-    `hash` of several columns tells NULL from '' and one column's end from the next one's start. The
-    hash of that hash, because it ends in an XOR: two rows that swap their last values would keep
-    their sum once in 10^8 cases otherwise.
-    """
-    return f"count(*), sum(hash(hash({listed(columns(table))})))"
-
-
 def whole_digest(alias: str) -> str:
-    """The same of all columns of a row, whatever they are."""
+    """Row count and sum of row hashes, of all columns of a group of rows, whatever they are."""
     return f"count(*), sum(hash(hash({alias})))"
 
 

@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from saas_platform.schema.arrow import arrow_schema
-from saas_platform.schema.slices import Slice
-from saas_platform.warehouse.contract import SliceDigest
+from saas_platform.schema.slices import Slice, SliceDigest
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import SyncEntry
