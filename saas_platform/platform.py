@@ -171,9 +171,15 @@ class Platform:
         url = self.settings.warehouse
         if url.get_backend_name() == "duckdb" and url.database:
             return DuckdbWarehouse(Path(url.database).absolute())
+        if url.get_backend_name() == "bigquery":
+            # Google's client takes a second to import; only who uses it should wait.
+            from saas_platform.warehouse.bigquery import BigqueryWarehouse
+            from saas_platform.warehouse.bigquery_target import BigqueryTarget
+
+            return BigqueryWarehouse(BigqueryTarget.of(url))
         raise SettingsError(
             f"SAAS_WAREHOUSE_URL names {url.get_backend_name()}, which this version can't load:"
-            " use duckdb:///FILE."
+            " use duckdb:///FILE, or bigquery://PROJECT?location=EU."
         )
 
     @property

@@ -16,11 +16,11 @@ _INFINITY, _SIGN = 0x7FF << 52, 1 << 63
 def digest(table: sa.Table) -> str:
     """Row count `n` and sum `total` of row numbers, of a group of rows.
 
-    NUMERIC holds the sum of 10^12 rows of a slice, and fails beyond; INT64 would at 128.
+    BIGNUMERIC holds the sum of 10^21 rows of a slice, NUMERIC of 10^12; INT64 would fail at 128.
     """
     row = ", ".join(map(_field, table.columns))
     hexadecimal = f"SUBSTR(TO_HEX(MD5(CONCAT({row}))), 1, {2 * NUMBER_BYTES})"
-    number = f"CAST(CAST(CONCAT('0x', {hexadecimal}) AS INT64) AS NUMERIC)"
+    number = f"CAST(CAST(CONCAT('0x', {hexadecimal}) AS INT64) AS BIGNUMERIC)"
     return f"COUNT(*) AS n, SUM({number}) AS total"
 
 

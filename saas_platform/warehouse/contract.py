@@ -63,6 +63,16 @@ class Comparison:
     samples: tuple[RowDifference, ...]
 
 
+@dataclass(frozen=True)
+class QueryCost:
+    """What one query would bill, by the warehouse's own estimate."""
+
+    table: str
+    #: What it is asked for, in a few words.
+    purpose: str
+    bytes: int
+
+
 class Staging(ABC):
     """Changes of one table, collected beside the mirror; one transaction applies them, or nothing.
 
@@ -125,6 +135,10 @@ class Warehouse(ABC):
         """The result of one SELECT in the engine's own dialect."""
 
     @abstractmethod
+    def query_costs(self, tables: Collection[sa.Table]) -> list[QueryCost] | None:
+        """Bytes that each query of a sync and a full proof would bill now; None: nothing is billed."""
+
+    @abstractmethod
     def matches(self, column: str, pattern: str) -> str:
         """SQL of the engine that is true where a text column has a match of an RE2 expression."""
 
@@ -174,8 +188,8 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
-    def stage(self, table: sa.Table) -> AbstractContextManager[Staging]:
-        """Collect changes of one table beside its mirror."""
+    def stage(self, table: sa.Table, sync_id: str) -> AbstractContextManager[Staging]:
+        """Collect changes of one table beside its mirror; the sync's id names what is left on the way."""
 
     # Proof.
 

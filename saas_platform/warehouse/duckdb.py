@@ -96,6 +96,9 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection:
             return connection.arrow(sql)
 
+    def query_costs(self, tables: Collection[sa.Table]) -> None:  # noqa: ARG002
+        return None
+
     def matches(self, column: str, pattern: str) -> str:
         return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
 
@@ -202,7 +205,7 @@ class DuckdbWarehouse(Warehouse):
             )
 
     @contextmanager
-    def stage(self, table: sa.Table) -> Iterator[Staging]:
+    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Staging]:  # noqa: ARG002
         with self._connected() as connection:
             staging = DuckdbStaging(connection, table)
             yield staging

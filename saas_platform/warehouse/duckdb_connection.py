@@ -77,6 +77,10 @@ class Connection:
         result = self._connection.sql(sql)
         return pa.table({}) if result is None else result.to_arrow_table()
 
+    def stream(self, sql: str) -> pa.RecordBatchReader:
+        """The result of a SELECT as it is computed; to be read before the next statement."""
+        return self._connection.sql(sql).to_arrow_reader()
+
     @contextmanager
     def registered(self, rows: pa.Table | pa.RecordBatchReader) -> Iterator[str]:
         """The rows under a name that a statement may select from; a reader once only."""

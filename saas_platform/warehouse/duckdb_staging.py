@@ -246,6 +246,24 @@ class DuckdbStaging(Staging):
         )
         return int(count)
 
+    def slices(self) -> dict[str, int]:
+        """Rows staged in each slice."""
+        rows = self._connection.run(
+            f"SELECT {q.slice_id(self._table, 'b')}, count(*)"
+            f" FROM (SELECT {q.bucket(self._table)} AS b FROM {_STAGED}) GROUP BY b"
+        )
+        return dict(rows)
+
+    def changes(self, gone: str) -> pa.RecordBatchReader:
+        """Each staged row, and of each key that is gone the key alone; the column `gone` tells which."""
+        table = self._table
+        keys = q.listed(q.keys(table))
+        return self._connection.stream(
+            f"SELECT {q.listed(q.columns(table))}, false AS {q.quote(gone)} FROM {_STAGED}"
+            f" UNION ALL BY NAME SELECT DISTINCT {keys}, true AS {q.quote(gone)} FROM {_GONE} g"
+            f" WHERE NOT EXISTS (SELECT 1 FROM {_STAGED} s WHERE {q.same_key(table, 'g', 's')})"
+        )
+
     def commit(self, entry: SyncEntry) -> SyncEntry:
         table = self._table
         columns = q.listed(q.columns(table))

@@ -115,7 +115,7 @@ def test_reconcile_makes_any_mirror_equal(
         SyncEntry("one", TABLE.name, "full", "source", 1, moment, moment),
     )
     slices = {*warehouse.slice_counts(TABLE), *digest(warehouse, theirs)}
-    with warehouse.stage(TABLE) as staging:
+    with warehouse.stage(TABLE, "two") as staging:
         staging.reconcile(slices, feed(theirs))
         after = staging.counts_after()
         staging.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, moment, moment))

@@ -12,4 +12,4 @@ COUNT(*) AS n, SUM(CAST(CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5(CONCAT(IFNULL(CONCAT
   IFNULL(CONCAT(REPLACE(`left_text`, '|', '||'), '|.'), '|-'),
   IFNULL(CONCAT(REPLACE(`right_text`, '|', '||'), '|.'), '|-'),
   IFNULL(CONCAT(UPPER(TO_HEX(`raw`)), '|.'), '|-'),
-  IFNULL(CONCAT(CAST(`row_version` AS STRING), '|.'), '|-')))), 1, 14)) AS INT64) AS NUMERIC)) AS total
+  IFNULL(CONCAT(CAST(`row_version` AS STRING), '|.'), '|-')))), 1, 14)) AS INT64) AS BIGNUMERIC)) AS total
