@@ -14,10 +14,7 @@ _INFINITY, _SIGN = 0x7FF << 52, 1 << 63
 
 
 def digest(table: sa.Table) -> str:
-    """Row count `n` and sum `total` of row numbers, of a group of rows.
-
-    BIGNUMERIC holds the sum of 10^21 rows of a slice, NUMERIC of 10^12; INT64 would fail at 128.
-    """
+    """Row count `n` and sum `total` of row numbers, of a group of rows; an INT64 would overflow."""
     row = ", ".join(map(_field, table.columns))
     hexadecimal = f"SUBSTR(TO_HEX(MD5(CONCAT({row}))), 1, {2 * NUMBER_BYTES})"
     number = f"CAST(CAST(CONCAT('0x', {hexadecimal}) AS INT64) AS BIGNUMERIC)"
@@ -57,13 +54,16 @@ def _bits(name: str) -> str:
     With |x| = m * 2^(e-52) they are (e+1022) * 2^52 + m, where 2^52 <= m < 2^53 or, for numbers too
     small for that, e = -1022. The logarithm is made a little smaller, so that its error can only give an
     e that is one too low, and an m that tells it by being too large. m is scaled in two steps, as one
-    power of two would leave the range at the ends.
+    power of two would leave the range at the ends. What has no such form is replaced inside: an engine
+    may compute every branch.
     """
-    exponent = f"GREATEST(CAST(FLOOR(LN(ABS({name})) / LN(2) - 1e-9) AS INT64), -1022)"
-    scaled = "ABS(x) * POW(2, DIV(52 - e, 2)) * POW(2, 52 - e - DIV(52 - e, 2))"
+    exponent = "GREATEST(CAST(FLOOR(LN(ABS(x)) / LN(2) - 1e-9) AS INT64), -1022)"
+    half = "DIV((52 - e), 2)"
+    scaled = f"ABS(x) * POW(2, {half}) * POW(2, 52 - e - {half})"
     whole = f"(e + 1022) * {1 << 52}"
     bits = f"IF(m < {1 << 53}, {whole} + m, {whole} + {1 << 52} + DIV(m, 2))"
-    with_e = f"SELECT {name} AS x, {exponent} AS e"
+    with_x = f"SELECT IF(IS_NAN({name}) OR IS_INF({name}) OR {name} = 0, 1, {name}) AS x"
+    with_e = f"SELECT x, {exponent} AS e FROM ({with_x})"
     with_m = f"SELECT x, e, CAST({scaled} AS INT64) AS m FROM ({with_e})"
     return (
         f"CASE WHEN IS_NAN({name}) THEN {NAN}"

@@ -62,7 +62,7 @@ FLOATS = [
         2.0**53,
     ),
     *(5e-324, -5e-324, 2.225073858507201e-308, 2.2250738585072014e-308, 1.7976931348623157e308),
-    *(float("inf"), float("-inf"), float("nan")),
+    *(float("inf"), float("-inf"), float("nan"), -float("nan")),
 ]
 MOMENTS = [
     *(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999), datetime(1970, 1, 1)),
