@@ -120,7 +120,7 @@ class BigqueryWarehouse(Warehouse):
             return {}
         parts = [
             f"SELECT {q.text(name)}, COUNT(*),"
-            " SUM(CAST(FARM_FINGERPRINT(TO_JSON_STRING(t)) AS NUMERIC))"
+            " SUM(CAST(FARM_FINGERPRINT(TO_JSON_STRING(t)) AS BIGNUMERIC))"
             f" FROM {q.qualified(schema, name)} AS t"
             for name in names
         ]

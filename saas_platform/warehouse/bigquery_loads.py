@@ -40,9 +40,7 @@ def load_rows(
     loaded = 0
     for number, (file, count) in enumerate(_files(schema, rows)):
         with closing(file):
-            _load_file(
-                connection, destination, file, job_name(name, number), _config("WRITE_APPEND")
-            )
+            _load_file(connection, destination, file, f"{name}-{number}", _config("WRITE_APPEND"))
         loaded += count
     return loaded
 

@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from saas_platform.warehouse import bigquery_sql as q
 from saas_platform.warehouse.bigquery_connection import Connection
 from saas_platform.warehouse.bigquery_errors import told
-from saas_platform.warehouse.bigquery_jobs import job_name
 from saas_platform.warehouse.bigquery_loads import load_rows
 from saas_platform.warehouse.bigquery_tables import (
     GONE,
@@ -83,7 +82,7 @@ class Staged:
             self.connection.reference(RAW, self._reference),
             parquet_schema(self.table),
             rows,
-            job_name(self.name, part),
+            f"{self.name}-{part}",
         )
 
     def slices(self) -> dict[str, int]:
@@ -182,7 +181,7 @@ def _commit(
         ]
     )
     labels = {"table": table.name.lower(), "mode": entry.mode}
-    connection.script(script, job_name(name, "commit"), labels)
+    connection.script(script, f"{name}-commit", labels)
 
 
 @dataclass(frozen=True)
@@ -275,7 +274,7 @@ class BigqueryStaging(Staging):
 
     def _load(self) -> tuple[Staged, _Touched]:
         if self._loaded is None:
-            staged = Staged(self._connection, self._table, job_name(self._name, self._loads))
+            staged = Staged(self._connection, self._table, f"{self._name}-{self._loads}")
             self._loads += 1
             self._tables.enter_context(staged.created())
             staged.load(self._local.changes(GONE), 0)
