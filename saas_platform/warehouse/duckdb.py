@@ -96,6 +96,9 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection:
             return connection.arrow(sql)
 
+    def quoted(self, name: str) -> str:
+        return q.quote(name)
+
     def matches(self, column: str, pattern: str) -> str:
         return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
 
