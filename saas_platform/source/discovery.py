@@ -7,19 +7,20 @@ types. Does not hold: the file it is written to (schema/declared.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from saas_platform.schema.declared import refer
 from saas_platform.schema.slices import Slice
 
 #: A table of fewer rows is compared as one slice in no time.
 _LARGE = 100_000
 _CREATED = re.compile(r"creat|insert|order|invoice|issued|occurred|posted|date|_at$", re.IGNORECASE)
 _PII = {
-    "email": re.compile(r"e-?mail", re.IGNORECASE),
+    "email": re.compile(r"e[-_ ]?mail", re.IGNORECASE),
     "name": re.compile(r"(first|last|full|contact|given|family|sur)[ _]?name", re.IGNORECASE),
     "free_text": re.compile(r"phone|fax|address|street|postal", re.IGNORECASE),
 }
@@ -48,11 +49,15 @@ def discover(
     """The database's tables, each with what is proposed for it; views are left out."""
     inspector = sa.inspect(connection)
     metadata = sa.MetaData()
-    return [
-        _table(connection, inspector, metadata, name, look)
+    found = {
+        name: _table(connection, inspector, metadata, name, look)
         for name in sorted(inspector.get_table_names())
         if not ignore(name)
-    ]
+    }
+    for table in found.values():
+        _add_unique(inspector, table)
+        _add_references(inspector, table, found)
+    return list(found.values())
 
 
 def _table(
@@ -94,6 +99,49 @@ def _table(
         ),
         info={} if cut is None else {"slice": cut},
     )
+
+
+def _add_unique(inspector: sa.Inspector, table: sa.Table) -> None:
+    """What the catalogue says that no two rows share, but for the key."""
+    told: list[Sequence[str | None]] = [
+        each["column_names"] for each in inspector.get_unique_constraints(table.name)
+    ]
+    told += [
+        each["column_names"]
+        # SQLite's own for a constraint too, as SQLAlchemy does not find every name in a CREATE TABLE.
+        for each in inspector.get_indexes(table.name, include_auto_indexes=True)
+        # A rule for a part of the rows is none for the table.
+        if each["unique"]
+        and not any(option.endswith("_where") for option in each.get("dialect_options", {}))
+    ]
+    # An expression in an index has no name.
+    whole = {
+        tuple(name for name in names if name is not None)
+        for names in told
+        if set(names) <= set(table.columns.keys())
+    }
+    for names in sorted(whole - {tuple(column.name for column in table.primary_key.columns)}):
+        table.append_constraint(sa.UniqueConstraint(*names))
+
+
+def _add_references(
+    inspector: sa.Inspector, table: sa.Table, tables: Mapping[str, sa.Table]
+) -> None:
+    """The catalogue's foreign keys; not one whose values travel as another type than what they name."""
+    # SQLite does not tell capitals from small letters in names.
+    by_name = {name.casefold(): each for name, each in tables.items()}
+    for told in inspector.get_foreign_keys(table.name):
+        parent = by_name.get(told["referred_table"].casefold())
+        if parent is None:
+            continue
+        theirs = {column.name.casefold(): column for column in parent.columns}
+        names = told["referred_columns"] or [c.name for c in parent.primary_key.columns]
+        to = [theirs[name.casefold()] for name in names if name.casefold() in theirs]
+        mine = [table.columns[name] for name in told["constrained_columns"]]
+        if len(mine) == len(to) and all(
+            str(m.type) == str(t.type) for m, t in zip(mine, to, strict=True)
+        ):
+            refer(table, [column.name for column in mine], parent, [c.name for c in to])
 
 
 def _column(name: str, seen: Seen) -> sa.Column[Any]:

@@ -106,6 +106,9 @@ class BigqueryWarehouse(Warehouse):
             ]
         return costs
 
+    def quoted(self, name: str) -> str:
+        return q.quote(name)
+
     def matches(self, column: str, pattern: str) -> str:
         return f"REGEXP_CONTAINS({q.quote(column)}, {q.text(pattern)})"
 

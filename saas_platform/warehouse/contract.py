@@ -139,6 +139,10 @@ class Warehouse(ABC):
         """Bytes that each query of a sync and a full proof would bill now; None: nothing is billed."""
 
     @abstractmethod
+    def quoted(self, name: str) -> str:
+        """A name as the engine's SQL has it, whatever characters are in it."""
+
+    @abstractmethod
     def matches(self, column: str, pattern: str) -> str:
         """SQL of the engine that is true where a text column has a match of an RE2 expression."""
 

@@ -99,6 +99,9 @@ class DuckdbWarehouse(Warehouse):
     def query_costs(self, tables: Collection[sa.Table]) -> None:  # noqa: ARG002
         return None
 
+    def quoted(self, name: str) -> str:
+        return q.quote(name)
+
     def matches(self, column: str, pattern: str) -> str:
         return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
 

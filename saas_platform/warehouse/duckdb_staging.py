@@ -27,8 +27,8 @@ from saas_platform.warehouse.duckdb_connection import Connection
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import SYNC_LOG, SyncEntry
 
-_STAGED, _GONE, _THEIRS, _DIFFERENT = (
-    f"temp.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
+_STAGED, _GONE, _TOUCHED, _THEIRS, _DIFFERENT = (
+    f"temp.{name}" for name in ("_staged", "_gone", "_touched", "_theirs", "_different")
 )
 
 
@@ -230,12 +230,14 @@ class DuckdbStaging(Staging):
 
     def counts_after(self) -> dict[str, int]:
         table = self._table
+        self._find_touched()
         return dict(
             self._connection.run(
-                f"SELECT {q.slice_id(table, 'b')}, count(*) FROM ("
-                f" SELECT {q.bucket(table, 'r')} AS b FROM {q.mirror(table)} r"
-                f" WHERE NOT {self._touched('r')}"
-                f" UNION ALL SELECT {q.bucket(table)} FROM {_STAGED}) GROUP BY b"
+                f"SELECT {q.slice_id(table, 'b')}, sum(n)::BIGINT FROM ("
+                f" SELECT {q.bucket(table)} AS b, count(*) AS n FROM {q.mirror(table)} GROUP BY 1"
+                f" UNION ALL SELECT bucket, -count(*) FROM {_TOUCHED} GROUP BY 1"
+                f" UNION ALL SELECT {q.bucket(table)}, count(*) FROM {_STAGED} GROUP BY 1)"
+                " GROUP BY b HAVING sum(n) <> 0"
             )
         )
 
@@ -268,22 +270,19 @@ class DuckdbStaging(Staging):
         table = self._table
         columns = q.listed(q.columns(table))
         with self._connection.transaction():
-            held = (
-                f"(SELECT {q.bucket(table, 'r')} AS b, ({q.listed(q.keys(table), 'r')}) AS k,"
-                f" EXISTS (SELECT 1 FROM {_STAGED} o WHERE {q.same_key(table, 'r', 'o')}) AS stays"
-                f" FROM {q.mirror(table)} r WHERE {self._touched('r')})"
+            # Here, as no row has another number before the transaction ends.
+            self._find_touched()
+            slices = self._connection.run(
+                f"SELECT {q.slice_id(table, 'b')} FROM (SELECT bucket AS b FROM {_TOUCHED}"
+                f" UNION SELECT {q.bucket(table)} FROM {_STAGED})"
             )
-            present = self._slices(held)
-            new = self._slices(f"(SELECT {q.bucket(table)} AS b FROM {_STAGED})")
             ((removed, replaced, written),) = self._connection.run(
-                "SELECT count(*), count(DISTINCT k) FILTER (WHERE stays),"
-                f" (SELECT count(*) FROM {_STAGED}) FROM {held}"
+                "SELECT count(*), count(DISTINCT key) FILTER (WHERE stays),"
+                f" (SELECT count(*) FROM {_STAGED}) FROM {_TOUCHED}"
             )
-            if removed:
-                self._connection.run(
-                    f"DELETE FROM {q.mirror(table)} AS r"
-                    f" WHERE {q.within(table, present, 'r')} AND {self._touched('r')}"
-                )
+            self._connection.run(
+                f"DELETE FROM {q.mirror(table)} WHERE rowid IN (SELECT number FROM {_TOUCHED})"
+            )
             self._connection.run(
                 f"INSERT INTO {q.mirror(table)} SELECT {columns}, ? FROM {_STAGED}",
                 [entry.sync_id],
@@ -294,23 +293,22 @@ class DuckdbStaging(Staging):
                     entry,
                     rows_written=written,
                     rows_deleted=removed - replaced,
-                    slices=tuple(sorted(present | new)),
+                    slices=tuple(sorted(slice_id for (slice_id,) in slices)),
                 ),
             )
 
-    def _slices(self, buckets: str) -> set[str]:
-        rows = self._connection.run(
-            f"SELECT {q.slice_id(self._table, 'b')} FROM (SELECT DISTINCT b FROM {buckets})"
-        )
-        return {slice_id for (slice_id,) in rows}
-
-    def _touched(self, alias: str) -> str:
-        table = self._table
-        return (
-            f"(EXISTS (SELECT 1 FROM {_STAGED} w WHERE {q.same_key(table, alias, 'w')})"
-            f" OR EXISTS (SELECT 1 FROM {_GONE} g WHERE {q.same_key(table, alias, 'g')}))"
+    def _find_touched(self) -> None:
+        """The mirror's rows under the staged keys: their numbers, where they are, whether they come back."""
+        table, keys = self._table, q.listed(q.keys(self._table))
+        self._connection.run(
+            "CREATE OR REPLACE TEMP TABLE _touched AS"
+            f" SELECT r.rowid AS number, {q.bucket(table, 'r')} AS bucket,"
+            f" ({q.listed(q.keys(table), 'r')}) AS key, k._stays AS stays FROM {q.mirror(table)} r"
+            f" JOIN (SELECT {keys}, bool_or(_stays) FROM (SELECT {keys}, true AS _stays FROM {_STAGED}"
+            f" UNION ALL SELECT {keys}, false FROM {_GONE}) GROUP BY ALL)"
+            f" AS k({keys}, _stays) ON {q.same_key(table, 'r', 'k')}"
         )
 
     def forget(self) -> None:
-        self._connection.run(f"DROP TABLE {_STAGED}")
-        self._connection.run(f"DROP TABLE {_GONE}")
+        for name in (_STAGED, _GONE, _TOUCHED):
+            self._connection.run(f"DROP TABLE IF EXISTS {name}")
