@@ -109,6 +109,9 @@ class BigqueryWarehouse(Warehouse):
     def quoted(self, name: str) -> str:
         return q.quote(name)
 
+    def mirror_rows(self, table: sa.Table) -> str:
+        return f"(SELECT * FROM {q.mirror(table)} WHERE {q.within(table, None)})"
+
     def matches(self, column: str, pattern: str) -> str:
         return f"REGEXP_CONTAINS({q.quote(column)}, {q.text(pattern)})"
 

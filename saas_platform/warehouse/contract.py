@@ -143,6 +143,10 @@ class Warehouse(ABC):
         """A name as the engine's SQL has it, whatever characters are in it."""
 
     @abstractmethod
+    def mirror_rows(self, table: sa.Table) -> str:
+        """SQL of all rows of a mirror, to be put after FROM and given an alias."""
+
+    @abstractmethod
     def matches(self, column: str, pattern: str) -> str:
         """SQL of the engine that is true where a text column has a match of an RE2 expression."""
 

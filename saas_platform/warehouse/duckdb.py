@@ -102,6 +102,9 @@ class DuckdbWarehouse(Warehouse):
     def quoted(self, name: str) -> str:
         return q.quote(name)
 
+    def mirror_rows(self, table: sa.Table) -> str:
+        return q.mirror(table)
+
     def matches(self, column: str, pattern: str) -> str:
         return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
 
