@@ -137,8 +137,8 @@ def _of_place_or_right(target: BigqueryTarget, error: Exception, message: str) -
                 f" {target.location}, or name another one in SAAS_WAREHOUSE_URL."
             )
         return WarehouseError(
-            f"BigQuery misses something that was there ({message}): look for it in location"
-            f" {target.location}, then run again."
+            f"BigQuery does not have it in {target.location} ({message}): correct location in"
+            " SAAS_WAREHOUSE_URL, or run `saas-platform run`, which makes what is missing."
         )
     if "concurrent update" in message or "concurrent transaction" in message:
         return WarehouseError(
