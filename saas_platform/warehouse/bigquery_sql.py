@@ -38,11 +38,11 @@ def mirror(table: sa.Table) -> str:
 
 def text(value: str) -> str:
     """A text literal."""
-    return '"' + "".join(_escaped(character) for character in value) + '"'
+    return "'" + "".join(_escaped(character) for character in value) + "'"
 
 
 def _escaped(character: str) -> str:
-    if character in '\\"':
+    if character in "\\'":
         return f"\\{character}"
     return character if character.isprintable() else f"\\U{ord(character):08x}"
 

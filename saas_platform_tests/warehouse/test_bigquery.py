@@ -147,7 +147,7 @@ def test_slice_bounds_are_literal_and_always_there() -> None:
         " AND `occurred_at` < TIMESTAMP '2024-03-02 00:00:00+00:00')))"
     )
     # No moment lies after the last slice.
-    assert 'SUBSTR(CAST(EXTRACT(DATE FROM `occurred_at`) AS STRING), 1, 10) IN ("9999-12-31")' in (
+    assert "SUBSTR(CAST(EXTRACT(DATE FROM `occurred_at`) AS STRING), 1, 10) IN ('9999-12-31')" in (
         q.within(events, ["9999-12-31"])
     )
     assert q.within(events, []) == "FALSE"
@@ -165,10 +165,10 @@ def test_slice_bounds_are_literal_and_always_there() -> None:
         (None, "NULL"),
         (True, "TRUE"),
         (-5, "-5"),
-        ('a"b\\c', r'"a\"b\\c"'),
-        ("line\nend", r'"line\U0000000aend"'),
-        ("é'𝄞", '"é\'𝄞"'),
-        (0.1, 'CAST("0.1" AS FLOAT64)'),
+        ("a'b\\c", r"'a\'b\\c'"),
+        ("line\nend", r"'line\U0000000aend'"),
+        ('é"𝄞', "'é\"𝄞'"),
+        (0.1, "CAST('0.1' AS FLOAT64)"),
         (float("-inf"), "CAST('-inf' AS FLOAT64)"),
         (datetime(2024, 1, 2, 3, 4, 5, 6), "TIMESTAMP '2024-01-02 03:04:05.000006+00:00'"),
         (b"\x00\xff", "FROM_HEX('00ff')"),
@@ -431,7 +431,7 @@ def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "")
         ),
         (
             answered(api.NotFound, "Not found: Dataset acme:raw was not found in location EU"),
-            "EU, then",
+            "BigQuery does not have it in EU (Not found: Dataset acme:raw",
         ),
         (
             answered(api.Forbidden, "BigQuery API has not been used in project acme before"),
