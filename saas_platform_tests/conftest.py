@@ -24,6 +24,7 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("SAAS_") and not name.startswith("SAAS_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("SAAS_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
 
