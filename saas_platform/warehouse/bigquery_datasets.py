@@ -51,10 +51,7 @@ def dataset(connection: Connection, schema: str) -> bigquery.Dataset | None:
     with told(target):
         try:
             found = connection.client.get_dataset(f"{target.project}.{schema}")
-        except api.NotFound as error:
-            # Else it is the project that is missing.
-            if "dataset" not in str(error).casefold():
-                raise
+        except api.NotFound:
             return None
     if found.location and found.location.casefold() != target.location.casefold():
         raise WarehouseError(

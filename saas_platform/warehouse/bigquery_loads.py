@@ -7,7 +7,7 @@ tables that rows are loaded into, or what becomes of them there.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from tempfile import SpooledTemporaryFile
 from typing import IO
@@ -31,16 +31,17 @@ _IN_MEMORY = 64 << 20
 
 def load_rows(
     connection: Connection,
-    destination: bigquery.TableReference,
+    destination: bigquery.Table,
     schema: pa.Schema,
     rows: Iterable[pa.RecordBatch],
     name: str,
 ) -> int:
     """Append the rows to a table, in jobs called after `name`; returns how many there were."""
+    config = _config("WRITE_APPEND", destination.schema)
     loaded = 0
     for number, (file, count) in enumerate(_files(schema, rows)):
         with closing(file):
-            _load_file(connection, destination, file, f"{name}-{number}", _config("WRITE_APPEND"))
+            _load_file(connection, destination.reference, file, f"{name}-{number}", config)
         loaded += count
     return loaded
 
@@ -49,8 +50,7 @@ def replace_rows(connection: Connection, schema: str, name: str, rows: pa.Table)
     """Make a table hold these rows and have their columns, by one job, which is atomic."""
     place = connection.reference(schema, name)
     fields = fields_of(rows.schema)
-    config = _config("WRITE_TRUNCATE")
-    config.schema = fields
+    config = _config("WRITE_TRUNCATE", fields)
     with told(connection.target):
         made = bigquery.Table(place, schema=fields)
         made.labels = {**LABELS, "layer": schema}
@@ -60,9 +60,15 @@ def replace_rows(connection: Connection, schema: str, name: str, rows: pa.Table)
         _load_file(connection, place, file, job_name("replace", schema, uuid.uuid4().hex), config)
 
 
-def _config(write: str) -> bigquery.LoadJobConfig:
+def _config(write: str, fields: Sequence[bigquery.SchemaField]) -> bigquery.LoadJobConfig:
+    """Types are said, not found out from the file."""
     return bigquery.LoadJobConfig(
-        source_format=bigquery.SourceFormat.PARQUET, write_disposition=write, labels=LABELS
+        source_format=bigquery.SourceFormat.PARQUET,
+        write_disposition=write,
+        schema=fields,
+        # Without it Parquet's decimals are NUMERIC, or too large, whatever the schema says.
+        decimal_target_types=["NUMERIC", "BIGNUMERIC"],
+        labels=LABELS,
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import sqlalchemy as sa
+from google.cloud import bigquery
 
 from saas_platform.warehouse import bigquery_sql as q
 from saas_platform.warehouse.bigquery_connection import Connection
@@ -54,32 +55,36 @@ class Staged:
     name: str
 
     @property
-    def _reference(self) -> str:
+    def _table_name(self) -> str:
         return f"_staging-{self.name}".replace("-", "_")
 
     @property
+    def _definition(self) -> bigquery.Table:
+        return staging_definition(self.connection.reference(RAW, self._table_name), self.table)
+
+    @property
     def sql(self) -> str:
-        return q.qualified(RAW, self._reference)
+        return q.qualified(RAW, self._table_name)
 
     @contextmanager
     def created(self) -> Iterator[None]:
         """Within it, the table exists."""
-        place = self.connection.reference(RAW, self._reference)
+        made = self._definition
         with told(self.connection.target):
             # There already where a process of this sync's id was killed; what it holds is not known.
-            self.connection.client.delete_table(place, not_found_ok=True)
-            self.connection.client.create_table(staging_definition(place, self.table))
+            self.connection.client.delete_table(made, not_found_ok=True)
+            self.connection.client.create_table(made)
         try:
             yield
         finally:
             with told(self.connection.target):
-                self.connection.client.delete_table(place, not_found_ok=True)
+                self.connection.client.delete_table(made, not_found_ok=True)
 
     def load(self, rows: Iterable[pa.RecordBatch], part: int) -> int:
         """Load rows as part `part`; returns how many."""
         return load_rows(
             self.connection,
-            self.connection.reference(RAW, self._reference),
+            self._definition,
             parquet_schema(self.table),
             rows,
             f"{self.name}-{part}",
@@ -180,7 +185,8 @@ def _commit(
             "COMMIT TRANSACTION;",
         ]
     )
-    labels = {"table": table.name.lower(), "mode": entry.mode}
+    # A label's value has 63 characters at most.
+    labels = {"table": table.name.lower()[:63], "mode": entry.mode}
     connection.script(script, f"{name}-commit", labels)
 
 

@@ -24,7 +24,7 @@ def scratch() -> Iterator[Connection]:
     """An empty database that is gone afterwards; a file, so that it may be larger than memory."""
     with (
         TemporaryDirectory(prefix="saas-platform-") as folder,
-        connect(Path(folder) / "scratch.duckdb", 0.0) as connection,
+        connect(Path(folder) / "aside.duckdb", 0.0) as connection,
         connection.staging_file(),
     ):
         connection.run("SET preserve_insertion_order = false")

@@ -317,6 +317,7 @@ def test_rows_go_through_the_bucket_and_leave_nothing_there(
             self, uri: str, _place: Any, *, job_id: str, job_config: Any
         ) -> Job:
             assert job_config.write_disposition == "WRITE_APPEND"
+            assert job_config.decimal_target_types == {"NUMERIC", "BIGNUMERIC"}
             name = uri.removeprefix("gs://acme-staging/")
             file = pq.ParquetFile(io.BytesIO(bucket.held[name]))
             loaded[f"{name} {job_id}"] = [
@@ -331,7 +332,7 @@ def test_rows_go_through_the_bucket_and_leave_nothing_there(
     batches = pa.table({"a": range(300)}, schema=schema).to_batches(max_chunksize=50)
     count = bigquery_loads.load_rows(
         Connection(TARGET, Client),  # type: ignore[arg-type]
-        place(TABLES["users"]),
+        bigquery.Table(place(TABLES["users"])),
         schema,
         batches,
         "sync-users-1",

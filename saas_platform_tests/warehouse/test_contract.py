@@ -64,12 +64,10 @@ def altered(table: sa.Table, *columns: sa.Column[Any], without: Iterable[str] = 
 
 def held(warehouse: Warehouse, table: sa.Table) -> list[Row]:
     """The mirror's rows by key, without `_sync_id`."""
-    slices = warehouse.slice_counts(table)
+    listed = ", ".join(f"m.{warehouse.quoted(column.name)}" for column in table.columns)
+    found = warehouse.query(f"SELECT {listed} FROM {warehouse.mirror_rows(table)} AS m")
     keys = [column.name for column in table.primary_key.columns]
-    nothing = feed(table, [])
-    found = warehouse.compare(table, slices, nothing, samples=10_000)
-    rows = [dict(each.mirror or {}) for each in found.samples]
-    return sorted(rows, key=lambda each: [each[k] for k in keys])
+    return sorted(found.to_pylist(), key=lambda each: [each[k] for k in keys])
 
 
 @EACH_KIND
