@@ -1,4 +1,4 @@
-"""Changes of one table beside its mirror in DuckDB: collected in a scratch file, applied at once.
+"""Changes of one table beside its mirror in DuckDB: collected in a file of their own, applied at once.
 
 Holds staging, row comparison and the commit. Does not hold: connections, digests, full loads.
 """
@@ -23,12 +23,12 @@ from saas_platform.warehouse.contract import (
     RowDifference,
     Staging,
 )
-from saas_platform.warehouse.duckdb_connection import SCRATCH, Connection
+from saas_platform.warehouse.duckdb_connection import STAGING, Connection
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import SYNC_LOG, SyncEntry
 
 _STAGED, _GONE, _THEIRS, _DIFFERENT = (
-    f"{SCRATCH}.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
+    f"{STAGING}.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
 )
 #: In memory: it is made within the transaction, where no other file can be written.
 _TOUCHED = "temp._touched"

@@ -25,7 +25,7 @@ def scratch() -> Iterator[Connection]:
     with (
         TemporaryDirectory(prefix="saas-platform-") as folder,
         connect(Path(folder) / "aside.duckdb", 0.0) as connection,
-        connection.scratch(),
+        connection.staging_file(),
     ):
         connection.run("SET preserve_insertion_order = false")
         connection.run(f"CREATE SCHEMA {q.quote(RAW)}")

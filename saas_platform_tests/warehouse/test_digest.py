@@ -125,7 +125,7 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duckdb_staging, "_PART_ROWS", parts)
         assert warehouse.compare(table, slices, feed(theirs), samples=20) == at_once
-    assert not warehouse.path.with_name("warehouse.duckdb.scratch").exists()
+    assert not warehouse.path.with_name("warehouse.duckdb.staging").exists()
 
 
 @settings(quick, max_examples=25)
