@@ -6,6 +6,7 @@ Holds: the reading of catalogue and values. Does not hold: what is proposed from
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import SourceError
-from saas_platform.source.discovery import Seen, discover, portable
+from saas_platform.source.discovery import Seen, SeenTable, portable, propose
 from saas_platform.source.sqlite.ddl import quoted
 
 _OURS = frozenset(bookkeeping.metadata.tables)
@@ -42,7 +43,12 @@ def discover_file(path: Path) -> list[sa.Table]:
                     )
                 )
             }
-            return discover(connection, lambda name: name in _OURS | virtual, _look)
+            inspector, metadata = sa.inspect(connection), sa.MetaData()
+            return [
+                propose(_seen(connection, inspector, name), metadata)
+                for name in sorted(inspector.get_table_names())
+                if name not in _OURS | virtual
+            ]
     except sa.exc.DatabaseError as error:
         raise SourceError(
             f"The source {path} can't be read ({error.orig}): name a SQLite database."
@@ -51,8 +57,22 @@ def discover_file(path: Path) -> list[sa.Table]:
         engine.dispose()
 
 
+def _seen(connection: sa.Connection, inspector: sa.Inspector, name: str) -> SeenTable:
+    table = sa.table(sa.quoted_name(name, quote=True))
+    return SeenTable(
+        name,
+        _look(connection, name, {c["name"]: c["type"] for c in inspector.get_columns(name)}),
+        key=inspector.get_pk_constraint(name)["constrained_columns"],
+        unique=[
+            [column for column in each["column_names"] if column is not None]
+            for each in inspector.get_unique_constraints(name)
+        ],
+        rows=connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0,
+    )
+
+
 def _look(
-    connection: sa.Connection, table: str, reflected: list[dict[str, Any]]
+    connection: sa.Connection, table: str, types: Mapping[str, sa.types.TypeEngine[Any]]
 ) -> dict[str, Seen]:
     catalogue: dict[str, tuple[str, bool]] = {
         str(name): (str(declared), bool(required))
@@ -63,7 +83,6 @@ def _look(
             {"name": table},
         )
     }
-    types = {column["name"]: column["type"] for column in reflected}
     found = {}
     for name, (declared, required) in catalogue.items():
         values = _values(connection, table, name, types.get(name, sa.types.NULLTYPE))
