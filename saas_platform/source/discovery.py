@@ -1,13 +1,13 @@
-"""Finding the tables of a database of the user's own, by its catalogue.
+"""Finding the tables of a database of the user's own: what is proposed for what its catalogue says.
 
-Holds: what is read from the catalogue through SQLAlchemy, and what is proposed: key, version, slice,
-types. Does not hold: the file it is written to (schema/declared.py).
+Holds: key, version, slice, types, personal data. Does not hold: reading a catalogue (each engine's
+discovery.py), or the file that it is written to (schema/declared.py).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,50 +36,38 @@ class Seen:
     nullable: bool
     #: Whether a NULL is in it now.
     has_null: bool
+    #: Whether the database itself raises it with every write to the row.
+    is_version: bool = False
 
 
-#: What the engine says of each column of a table, given what SQLAlchemy reflects of them.
-Look = Callable[[sa.Connection, str, list[dict[str, Any]]], dict[str, Seen]]
+@dataclass(frozen=True)
+class SeenTable:
+    """What an engine says of a table."""
+
+    name: str
+    columns: Mapping[str, Seen]
+    #: Columns of the primary key; empty where there is none.
+    key: Sequence[str]
+    #: Columns of each unique constraint.
+    unique: Sequence[Sequence[str]]
+    rows: int
 
 
-def discover(
-    connection: sa.Connection, ignore: Callable[[str], bool], look: Look
-) -> list[sa.Table]:
-    """The database's tables, each with what is proposed for it; views are left out."""
-    inspector = sa.inspect(connection)
-    metadata = sa.MetaData()
-    return [
-        _table(connection, inspector, metadata, name, look)
-        for name in sorted(inspector.get_table_names())
-        if not ignore(name)
-    ]
-
-
-def _table(
-    connection: sa.Connection,
-    inspector: sa.Inspector,
-    metadata: sa.MetaData,
-    name: str,
-    look: Look,
-) -> sa.Table:
-    seen = look(connection, name, [dict(column) for column in inspector.get_columns(name)])
-    found = [_column(each, what) for each, what in seen.items()]
-    with_null = {each for each, what in seen.items() if what.has_null}
-    key = inspector.get_pk_constraint(name)["constrained_columns"]
-    if not key:
-        unique = [each["column_names"] for each in inspector.get_unique_constraints(name)]
-        key = next((names for names in unique if not with_null.intersection(names)), [])
+def propose(table: SeenTable, metadata: sa.MetaData) -> sa.Table:
+    """The table, with what is proposed for it."""
+    found = [_column(each, what) for each, what in table.columns.items()]
+    with_null = {each for each, what in table.columns.items() if what.has_null}
+    key = table.key or next(
+        (names for names in table.unique if not with_null.intersection(names)), []
+    )
     # SQLite lets NULL into a primary key, and then it tells no row from another.
     in_key = set() if with_null.intersection(key) else set(key)
-    rows = (
-        connection.scalar(
-            sa.select(sa.func.count()).select_from(sa.table(sa.quoted_name(name, quote=True)))
-        )
-        or 0
-    )
-    cut = _slice(found) if rows > _LARGE else None
+    version = next((c for c in found if table.columns[c.name].is_version), None)
+    if version is not None and in_key:  # without a key a table is replaced whole
+        version.info["row_version"] = True
+    cut = _slice(found) if table.rows > _LARGE else None
     return sa.Table(
-        name,
+        table.name,
         metadata,
         *(
             sa.Column(
