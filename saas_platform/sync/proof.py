@@ -1,4 +1,4 @@
-"""Proof that a mirror equals its source: a second, independent read of one snapshot against it.
+"""Proof that a mirror equals its source: one snapshot, read anew or digested where it is, against it.
 
 Holds the levels and the verdict. Does not hold: loading, mending, or reading what the load read.
 """

@@ -1,6 +1,6 @@
-"""Reading whole slices of the source, so many at a time that memory stays bounded.
+"""Reading whole slices of the source, so many at a time that memory stays bounded, or their digests.
 
-Does not hold: what is done with the rows.
+Does not hold: what is done with either.
 """
 
 from __future__ import annotations

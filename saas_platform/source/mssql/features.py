@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from saas_platform.source.mssql.canonical import PROBES, Ability
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.errors import driver_errors
 
@@ -30,6 +31,8 @@ class Features:
     floor: str | None
     change_tracking: bool
     bulk_copy: bool
+    #: What its digests can do.
+    abilities: frozenset[Ability]
 
     def words(self) -> str:
         """What is missing, and what is used instead."""
@@ -52,6 +55,8 @@ class Features:
             missing.append(
                 "no bulk copy that finds a table's columns, so that arrays are sent instead"
             )
+        if not self.abilities & {"utf8_collation", "utf8_always"}:
+            missing.append("no hash of UTF-8, so that rows are streamed to be proven")
         return "; ".join([self.version, *missing])
 
 
@@ -72,6 +77,9 @@ def look(cursor: Any) -> Features:
             )
         ),
         bulk_copy=takes_bulk_copy(cursor),
+        abilities=frozenset(
+            probe.ability for probe in PROBES if _answer(cursor, probe.sql) == probe.answer
+        ),
     )
 
 

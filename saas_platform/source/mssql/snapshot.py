@@ -10,10 +10,12 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema import arrow_schema, version_of
+from saas_platform.schema.slices import SliceDigest
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import SourceColumn, SourceSnapshot
-from saas_platform.source.mssql import catalogue
+from saas_platform.source.mssql import canonical, catalogue
 from saas_platform.source.mssql.address import Address
+from saas_platform.source.mssql.canonical import Ability
 from saas_platform.source.mssql.connection import connect, scalar, transaction
 from saas_platform.source.mssql.errors import driver_errors, in_words
 from saas_platform.source.mssql.features import Features, look
@@ -113,6 +115,17 @@ class MssqlSnapshot(SourceSnapshot):
         rows = self._fetch(counts_query(table, self._schema))
         return {str(slice_): int(count) for slice_, count in rows if count}
 
+    def digests(
+        self, table: sa.Table, slices: Collection[str] | None = None
+    ) -> dict[str, SliceDigest] | None:
+        query = digests_query(table, self._schema, self._features.abilities, slices)
+        if query is None:
+            return None
+        return {
+            str(slice_): SliceDigest(int(rows), int(total))
+            for slice_, rows, total in self._fetch(query)
+        }
+
     def highest_version(self, table: sa.Table) -> int:
         query = highest_query(table, self._schema)
         found = [] if query is None else self._fetch(query)
@@ -172,14 +185,34 @@ def rows_query(
     above: int | None = None,
     slices: Collection[str] | None = None,
 ) -> str:
-    listed = ", ".join(f"{value(column)} AS {quoted(column.name)}" for column in table.columns)
     where = []
     if above is not None:
         where.append(above_version(table, above))
     if slices is not None:
         where.append(in_slices(table, slices))
-    sql = f"SELECT {listed} FROM {qualified(schema, table.name)}"
+    sql = f"SELECT {_values(table)} FROM {qualified(schema, table.name)}"
     return sql + (" WHERE " + " AND ".join(f"({each})" for each in where) if where else "")
+
+
+def _values(table: sa.Table) -> str:
+    return ", ".join(f"{value(column)} AS {quoted(column.name)}" for column in table.columns)
+
+
+def digests_query(
+    table: sa.Table,
+    schema: str,
+    abilities: Collection[Ability],
+    slices: Collection[str] | None = None,
+) -> str | None:
+    """Of the values as `rows_query` reads them; None where the server can't hash them."""
+    digest = canonical.digest(table, abilities)
+    if digest is None:
+        return None
+    where = "" if slices is None else f" WHERE {in_slices(table, slices)}"
+    return (
+        f"SELECT r._slice_id, {digest} FROM (SELECT {slice_id(table)} AS _slice_id, {_values(table)}"
+        f" FROM {qualified(schema, table.name)}{where}) r GROUP BY r._slice_id"
+    )
 
 
 def counts_query(table: sa.Table, schema: str) -> str:

@@ -70,7 +70,12 @@ def base_type(declared: str) -> str:
 def value(column: sa.Column, qualifier: str = "") -> str:
     """The column as it is read and digested: exact, and of its declared type."""
     name = qualifier + quoted(column.name)
-    kind = base_type(column.info.get("declared", ""))
+    declared = column.info.get("declared", "")
+    kind = base_type(declared)
+    if declared == "datetime2(7)":
+        # Cut like everywhere else, where CONVERT would round, at the end of time into an error.
+        cut = f"DATEADD(NANOSECOND, -(DATEPART(NANOSECOND, {name}) % 1000), {name})"
+        return f"CONVERT(DATETIME2(6), {cut})"
     if column.info.get("row_version") and not kind:
         kind = "rowversion"
     if kind in _CONVERSIONS:

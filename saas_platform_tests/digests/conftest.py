@@ -1,0 +1,74 @@
+"""The engines that compute digests. One more is a fixture here and its name in a list.
+
+An engine makes the rows its own, in a table that it creates or replaces, and gives their digests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+import pytest
+import sqlalchemy as sa
+
+from saas_platform.schema import canonical
+from saas_platform.schema.slices import SliceDigest
+from saas_platform.warehouse.contract import DigestForm
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb_digests import hash_stream
+from saas_platform.warehouse.journal import SyncEntry
+from saas_platform_tests.digests.rows import Row, batches, feed
+
+Digests = Callable[[sa.Table, Sequence[Row]], dict[str, SliceDigest]]
+
+#: Whose digests must be the same numbers as the reference's.
+CANONICAL = ["duckdb_mirror", "duckdb_stream"]
+#: Whose digests must tell any two sets of rows apart.
+ENGINES = ["reference", "duckdb_mirror", "duckdb_native"]
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckdbWarehouse]:
+    made = DuckdbWarehouse(tmp_path_factory.mktemp("digests") / "warehouse.duckdb")
+    with made.session():
+        yield made
+
+
+@pytest.fixture(scope="module")
+def reference() -> Digests:
+    return lambda table, rows: canonical.digests(table, batches(table, rows))
+
+
+@pytest.fixture(scope="module")
+def duckdb_mirror(warehouse: DuckdbWarehouse) -> Digests:
+    return _mirrored(warehouse, "canonical")
+
+
+@pytest.fixture(scope="module")
+def duckdb_native(warehouse: DuckdbWarehouse) -> Digests:
+    return _mirrored(warehouse, "native")
+
+
+@pytest.fixture(scope="module")
+def duckdb_stream() -> Digests:
+    return lambda table, rows: hash_stream(table, feed(table, rows))
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Digests:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module", params=CANONICAL)
+def canonical_engine(request: pytest.FixtureRequest) -> Digests:
+    return request.getfixturevalue(request.param)
+
+
+def _mirrored(warehouse: DuckdbWarehouse, form: DigestForm) -> Digests:
+    def digests(table: sa.Table, rows: Sequence[Row]) -> dict[str, SliceDigest]:
+        moment = datetime(2024, 1, 1)
+        entry = SyncEntry("id", table.name, "full", "source", 1, moment, moment)
+        warehouse.load(table, feed(table, rows), entry)
+        return warehouse.digest_mirror(table, form=form)
+
+    return digests
