@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help run test test-all lint ui dashboard clean
+.PHONY: help run test test-all lint ui dashboard up-mssql clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,6 +32,9 @@ ui: $(VENV)/.installed ## the Dagster UI on your SAAS_HOME, at http://127.0.0.1:
 
 dashboard: $(VENV)/.installed ## serve the built page and open it
 	@$(BIN)/saas-platform dashboard --open
+
+up-mssql: ## SQL Server in a container, and a run of the platform against it (docs/sql-server.md)
+	docker compose -f deploy/compose.yaml run --build --rm platform
 
 clean: ## remove the environment; the data in SAAS_HOME stays (`saas-platform reset` drops it)
 	rm -rf $(VENV)

@@ -187,10 +187,19 @@ class MssqlWriter(Writer):
         return None
 
     def delete_erased(self) -> int:
+        ledger = self._named(bookkeeping.erasures)
+        for table in TABLES.values():
+            for column in filter(_names_erasable_user, table.columns):
+                name = quoted(column.name)
+                # The foreign key would do it, but some servers stamp no row versions then.
+                self._cursor.execute(
+                    f"UPDATE {self._named(table)} SET {name} = NULL"
+                    f" WHERE {name} IN (SELECT user_id FROM {ledger})"
+                )
         return int(
             self._cursor.execute(
                 f"DELETE FROM {self._named(TABLES['users'])}"
-                f" WHERE user_id IN (SELECT user_id FROM {self._named(bookkeeping.erasures)})"
+                f" WHERE user_id IN (SELECT user_id FROM {ledger})"
             ).rowcount
         )
 

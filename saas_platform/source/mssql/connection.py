@@ -97,8 +97,15 @@ def transaction(cursor: Any) -> Iterator[None]:
 
 
 def scalar(cursor: Any, sql: str, *values: Any) -> Any:
-    """The first column of the first row; None where there is no row."""
-    row = cursor.execute(sql, *values).fetchone()
+    """The first column of the first row; None where there is no row.
+
+    Results that come before it, such as a message or a row count, are passed over.
+    """
+    cursor.execute(sql, *values)
+    while cursor.description is None:
+        if not cursor.nextset():
+            return None
+    row = cursor.fetchone()
     return None if row is None else row[0]
 
 

@@ -56,7 +56,13 @@ class MssqlSource(WritableSource):
 
     def ping(self) -> str:
         with connect(self.address, arrow=True) as cursor:
-            return look(cursor).words()
+            found = look(cursor)
+            if not found.may_create:
+                raise SourceError(
+                    f"{self.address.label} does not let the login create tables: have an administrator"
+                    " run deploy/mssql/writer.sql in it."
+                )
+            return found.words()
 
     def exists(self) -> bool:
         with connect(self.address) as cursor:

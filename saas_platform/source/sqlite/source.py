@@ -65,7 +65,7 @@ class SqliteSource(WritableSource):
         self.path = path
 
     def ping(self) -> str:
-        return _answer(self.path)
+        return _answer(self.path) if self.path.exists() else "no file yet"
 
     def exists(self) -> bool:
         if not self.path.exists():
