@@ -111,7 +111,8 @@ class MssqlPlace(Place):
                 cursor.execute(
                     f"INSERT INTO {self.named(table.name)} ({', '.join(map(sql.quoted, names))})"
                     f" VALUES ({', '.join('?' for _ in names)})",
-                    *(made[name] for name in names),
+                    # Times as texts, because some servers take a parameter of that type to the second.
+                    *(stored(made[name]) for name in names),
                 )
 
     def named(self, table: str) -> str:

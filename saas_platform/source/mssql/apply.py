@@ -99,6 +99,11 @@ def _rules(table: sa.Table) -> list[str]:
     return sorted(names, key=len, reverse=True)
 
 
+def _text(moment: datetime) -> str:
+    """For a parameter: as a time some servers take it to the second."""
+    return moment.isoformat("T", "microseconds")
+
+
 class MssqlWriter(Writer):
     """Takes the rows from the staging tables, which the caller has filled."""
 
@@ -126,7 +131,7 @@ class MssqlWriter(Writer):
                 " SELECT CONVERT(BIGINT, ?), CONVERT(DATETIME2(6), ?)"
                 f" WHERE NOT EXISTS (SELECT 1 FROM {ledger} e WHERE e.user_id = ?)",
                 row["user_id"],
-                row["erased_at"],
+                _text(row["erased_at"]),
                 row["user_id"],
             )
 
@@ -208,10 +213,10 @@ class MssqlWriter(Writer):
         self._cursor.execute(f"DELETE FROM {books} WHERE month = ?", str(batch.month))
         self._cursor.execute(
             f"INSERT INTO {books} (month, fingerprint, as_of, applied_at, row_count)"
-            " VALUES (?, ?, ?, ?, ?)",
+            " VALUES (?, ?, CONVERT(DATETIME2(6), ?), CONVERT(DATETIME2(6), ?), ?)",
             str(batch.month),
             batch.fingerprint,
-            batch.as_of,
-            datetime.now(UTC).replace(tzinfo=None),
+            _text(batch.as_of),
+            _text(datetime.now(UTC).replace(tzinfo=None)),
             row_count,
         )

@@ -73,9 +73,8 @@ def value(column: sa.Column, qualifier: str = "") -> str:
     declared = column.info.get("declared", "")
     kind = base_type(declared)
     if declared == "datetime2(7)":
-        # Cut like everywhere else, where CONVERT would round, at the end of time into an error.
-        cut = f"DATEADD(NANOSECOND, -(DATEPART(NANOSECOND, {name}) % 1000), {name})"
-        return f"CONVERT(DATETIME2(6), {cut})"
+        # Cut like everywhere else: CONVERT alone would round, at the end of time into an error.
+        return f"CONVERT(DATETIME2(6), CONVERT(VARCHAR(26), {name}, 121), 121)"
     if column.info.get("row_version") and not kind:
         kind = "rowversion"
     if kind in _CONVERSIONS:
