@@ -137,13 +137,15 @@ def test_every_type_is_digested_there_as_it_is_read(mssql: MssqlPlace, way: str,
         mssql.run(drop, f"CREATE TABLE {name} (id INT NOT NULL PRIMARY KEY, v {declared} NULL)")
         with session(mssql) as cursor:
             for n, value in enumerate([*values, None]):
-                # A time as a text: some servers take a parameter of that type to the second.
-                digits = "milliseconds" if declared == "datetime" else "microseconds"
-                given = value.isoformat("T", digits) if isinstance(value, datetime) else value
+                mark, given = "?", [value]
+                if value is None:
+                    mark, given = "NULL", []
+                elif isinstance(value, datetime):
+                    # Some servers take a parameter of that type to the second.
+                    digits = "milliseconds" if declared == "datetime" else "microseconds"
+                    mark, given = f"'{value.isoformat('T', digits)}'", []
                 cursor.execute(
-                    f"INSERT INTO {name} (id, v) SELECT {n}, CONVERT({declared}, "
-                    + ("NULL)" if value is None else "?)"),
-                    *([] if value is None else [given]),
+                    f"INSERT INTO {name} (id, v) SELECT {n}, CONVERT({declared}, {mark})", *given
                 )
         with MssqlDatabase(replace(mssql_address(), schema="dbo")).snapshot() as snapshot:
             read = snapshot.rows(table).read_all().sort_by("id")
