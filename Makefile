@@ -3,6 +3,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+# A file's tests stay in one process, so that what they share is made once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help run test test-all lint ui dashboard up-mssql clean
@@ -15,10 +17,10 @@ run: $(VENV)/.installed ## install, then bring everything up to date: company, s
 	@$(BIN)/saas-platform run
 
 test: $(VENV)/.installed-dev ## install, then run the fast tests
-	@$(BIN)/python -m pytest -n 2 -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.installed-dev ## all tests, the slow ones too
-	@$(BIN)/python -m pytest -n 2
+	@$(PYTEST)
 
 lint: $(VENV)/.installed-dev ## style, types, and that Dagster can load the definitions
 	$(BIN)/ruff check .

@@ -25,7 +25,8 @@ _SHOWN = 60
 class Breach:
     """A rule that is broken: by how many rows (columns, for a type), and the first of them.
 
-    A sample is the key, and the value where the rule is about one column without personal data.
+    A sample is the row's key, or the row where its table has none, personal data masked; and the value where
+    the rule is about one column without such.
     """
 
     rule: Rule
@@ -58,7 +59,7 @@ def evaluate(warehouse: Warehouse, table: sa.Table) -> Verdict:
     """Hold the mirror of a table to all its rules."""
     began = time.perf_counter()
     with warehouse.session():
-        rules = rules_of(table)
+        rules = rules_of(table, warehouse.quoted)
         wrong = _wrong_types(warehouse, table)
         breaches = [
             Breach(rule, 1, (wrong[rule.columns[0]],))
@@ -72,16 +73,16 @@ def evaluate(warehouse: Warehouse, table: sa.Table) -> Verdict:
     return Verdict(table.name, rows, len(rules), tuple(breaches), time.perf_counter() - began)
 
 
-def offenders(warehouse: Warehouse, table: sa.Table) -> Iterator[tuple[Rule, int]]:
+def offenders(warehouse: Warehouse, table: sa.Table) -> Iterator[tuple[Rule, tuple[Any, ...]]]:
     """Every row that breaks a rule, by its key; once for each rule."""
     with warehouse.session():
         wrong = _wrong_types(warehouse, table)
-        _, counts = _counts(warehouse, table, _asked(rules_of(table), wrong))
+        _, counts = _counts(warehouse, table, _asked(rules_of(table, warehouse.quoted), wrong))
         for rule, count in counts:
             if count:
-                found = warehouse.query(_select(warehouse, table, rule, [_key(table)]))
-                for key in found.column(0).to_pylist():
-                    yield rule, key
+                found = warehouse.query(_select(warehouse, rule, _key(table)))
+                for row in found.to_pylist():
+                    yield rule, tuple(row.values())
 
 
 def _asked(rules: list[Rule], wrong: dict[str, str]) -> list[Rule]:
@@ -111,17 +112,21 @@ def _counts(
         return None, []
     counts = [f"{_count(warehouse, rule)} AS r{n}" for n, rule in enumerate(rules)]
     listed = ", ".join(["COUNT(*) AS n", *counts])
-    (row,) = warehouse.query(f"SELECT {listed} FROM {RAW}.{table.name}").to_pylist()
+    rows = _rows(warehouse, table.name)
+    (row,) = warehouse.query(f"SELECT {listed} FROM {rows}").to_pylist()
     return row["n"], [(rule, int(row[f"r{n}"])) for n, rule in enumerate(rules)]
 
 
 def _count(warehouse: Warehouse, rule: Rule) -> str:
     """The number of offenders, as an item of a SELECT from the table."""
     if rule.kind == "unique":
-        return f"(SELECT COALESCE(SUM(g.n), 0) FROM ({_groups(rule, 'COUNT(*) AS n')}) g)"
+        return (
+            f"(SELECT COALESCE(SUM(g.n), 0) FROM ({_groups(warehouse, rule, 'COUNT(*) AS n')}) g)"
+        )
     if rule.kind == "foreign_key":
         # Of its own, as an anti-join; in an aggregate's argument engines have no plan for it.
-        return f"(SELECT COUNT(*) FROM {RAW}.{rule.table} WHERE {_condition(warehouse, rule)})"
+        rows = _rows(warehouse, rule.table)
+        return f"(SELECT COUNT(*) FROM {rows} WHERE {_condition(warehouse, rule)})"
     return f"COUNT(CASE WHEN {_condition(warehouse, rule)} THEN 1 END)"
 
 
@@ -130,43 +135,53 @@ def _condition(warehouse: Warehouse, rule: Rule) -> str:
     if rule.pattern is not None:
         return warehouse.matches(rule.columns[0], rule.pattern)
     if rule.kind == "unique":
-        same = " AND ".join(f"g.{column} = {RAW}.{rule.table}.{column}" for column in rule.columns)
-        return f"EXISTS (SELECT 1 FROM ({_groups(rule, ', '.join(rule.columns))}) g WHERE {same})"
+        columns = [warehouse.quoted(column) for column in rule.columns]
+        same = " AND ".join(f"g.{column} = r.{column}" for column in columns)
+        groups = _groups(warehouse, rule, ", ".join(columns))
+        return f"EXISTS (SELECT 1 FROM ({groups}) g WHERE {same})"
     return str(rule.offends)
 
 
-def _groups(rule: Rule, listed: str) -> str:
+def _groups(warehouse: Warehouse, rule: Rule, listed: str) -> str:
     """What more than one row has."""
-    columns = ", ".join(rule.columns)
-    there = " AND ".join(f"{column} IS NOT NULL" for column in rule.columns)
+    columns = [warehouse.quoted(column) for column in rule.columns]
+    there = " AND ".join(f"{column} IS NOT NULL" for column in columns)
     return (
-        f"SELECT {listed} FROM {RAW}.{rule.table} WHERE {there}"
-        f" GROUP BY {columns} HAVING COUNT(*) > 1"
+        f"SELECT {listed} FROM {_rows(warehouse, rule.table)} WHERE {there}"
+        f" GROUP BY {', '.join(columns)} HAVING COUNT(*) > 1"
     )
 
 
-def _select(warehouse: Warehouse, table: sa.Table, rule: Rule, columns: list[str]) -> str:
+def _select(warehouse: Warehouse, rule: Rule, columns: list[sa.Column]) -> str:
+    """The offenders' columns, in the order of the first ones."""
+    listed = ", ".join(f"r.{warehouse.quoted(column.name)}" for column in columns)
     return (
-        f"SELECT {', '.join(columns)} FROM {RAW}.{table.name}"
-        f" WHERE {_condition(warehouse, rule)} ORDER BY {_key(table)}"
+        f"SELECT {listed} FROM {_rows(warehouse, rule.table)}"
+        f" WHERE {_condition(warehouse, rule)} ORDER BY {listed}"
     )
 
 
 def _samples(warehouse: Warehouse, table: sa.Table, rule: Rule) -> tuple[str, ...]:
-    shown = [_key(table)]
+    shown = _key(table)
     if len(rule.columns) == 1:
         column = table.columns[rule.columns[0]]
-        if "pii" not in column.info and not column.primary_key:
-            shown.append(column.name)
-    found = warehouse.query(f"{_select(warehouse, table, rule, shown)} LIMIT {SAMPLES}")
-    return tuple(": ".join(_shown(value) for value in row.values()) for row in found.to_pylist())
+        if "pii" not in column.info and column.name not in table.primary_key.columns:
+            shown.append(column)
+    found = warehouse.query(f"{_select(warehouse, rule, shown)} LIMIT {SAMPLES}").to_pylist()
+    return tuple(": ".join(_shown(column, row[column.name]) for column in shown) for row in found)
 
 
-def _shown(value: Any) -> str:
+def _shown(column: sa.Column, value: Any) -> str:
+    if "pii" in column.info and value is not None:
+        return "***"
     text = ascii(value) if isinstance(value, str) else str(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _key(table: sa.Table) -> str:
-    (key,) = table.primary_key.columns
-    return key.name
+def _rows(warehouse: Warehouse, table: str) -> str:
+    return f"{warehouse.quoted(RAW)}.{warehouse.quoted(table)} AS r"
+
+
+def _key(table: sa.Table) -> list[sa.Column]:
+    """What tells a row: its key, or all of it."""
+    return list(table.primary_key.columns) or list(table.columns)

@@ -2,16 +2,16 @@
 
 Holds: rules as values, each with the SQL that is true for an offending row. Does not hold: queries.
 
-The SQL is what DuckDB, BigQuery and others have in common: plain names, CASE, EXISTS. Regular
-expressions are RE2's; how a text is matched with one is the warehouse's to say.
+The SQL is what DuckDB, BigQuery and others have in common: CASE, EXISTS. How a name is quoted is the
+warehouse's to say, and how a text is matched with a regular expression, which is RE2's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 
@@ -48,7 +48,7 @@ ODD_UNICODE = r"[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Mn}\x{00A0}\x{2000}-\x{200A}\x
 class Rule:
     """One rule of a table; row by row, but for `type` (of a column) and `unique` (of rows together).
 
-    `offends` is SQL that is true for an offending row of `raw.<table>`, where one row is enough to
+    `offends` is SQL that is true for an offending row `r` of `raw.<table>`, where one row is enough to
     tell; `pattern`, an RE2 expression that an offending text has a match of.
     """
 
@@ -65,47 +65,50 @@ class Rule:
         return "warning" if self.kind in WARNINGS else "error"
 
 
-def rules_of(table: sa.Table) -> list[Rule]:
+#: Quotes a name for an engine.
+Quote = Callable[[str], str]
+
+
+def rules_of(table: sa.Table, quoted: Quote) -> list[Rule]:
     """Every rule of the table, in the order of its columns; those of several columns come last."""
-    found = [rule for column in table.columns for rule in _of_column(table, column)]
-    return [*found, *_of_table(table)]
+    found = [rule for column in table.columns for rule in _of_column(table, column, quoted)]
+    return [*found, *_of_table(table, quoted)]
 
 
-def _of_column(table: sa.Table, column: sa.Column) -> Iterator[Rule]:
+def _of_column(table: sa.Table, column: sa.Column, quoted: Quote) -> Iterator[Rule]:
     def rule(kind: Kind, says: str, offends: str | None = None, pattern: str | None = None) -> Rule:
         return Rule(table.name, f"{name}_{kind}", kind, (name,), says, offends, pattern)
 
-    name, text = column.name, isinstance(column.type, sa.String)
+    name, sql = column.name, f"r.{quoted(column.name)}"
     yield rule("type", f"{name} has the type that the schema declares")
     if not column.nullable:
-        yield rule("not_null", f"{name} is there", f"{name} IS NULL")
+        yield rule("not_null", f"{name} is there", f"{sql} IS NULL")
     if "values" in column.info:
         listed = ", ".join(_literal(value) for value in column.info["values"])
-        yield rule("known_value", f"{name} is one of {listed}", f"{name} NOT IN ({listed})")
-    elif text:
-        length = column.type.length  # type: ignore[attr-defined]
-        says = f"{name} has at most {length} characters"
-        yield rule("length", says, f"LENGTH({name}) > {length}")
+        yield rule("known_value", f"{name} is one of {listed}", f"{sql} NOT IN ({listed})")
+    elif isinstance(column.type, sa.String):
+        length = column.type.length
+        if length is not None:
+            says = f"{name} has at most {length} characters"
+            yield rule("length", says, f"LENGTH({sql}) > {length}")
         yield rule("blank_edges", f"{name} has no blank at its ends", pattern=BLANK_EDGES)
         yield rule("odd_unicode", f"{name} has no odd characters", pattern=ODD_UNICODE)
     if "plausible" in column.info:
         low, high = column.info["plausible"]
-        yield rule(
-            "plausible",
-            f"{name} lies between {low} and {high}",
-            f"{name} < {_literal(low)} OR {name} > {_literal(high)}",
-        )
-    for key in column.foreign_keys:
-        parent = key.column
-        yield rule(
-            "foreign_key",
-            f"{name} is a {parent.table.name}.{parent.name}",
-            f"{name} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {RAW}.{parent.table.name} parent"
-            f" WHERE parent.{parent.name} = {RAW}.{table.name}.{name})",
-        )
+        beyond = [f"{sql} < {_literal(low)}"] if low is not None else []
+        beyond += [f"{sql} > {_literal(high)}"] if high is not None else []
+        yield rule("plausible", _between(name, low, high), " OR ".join(beyond))
 
 
-def _of_table(table: sa.Table) -> Iterator[Rule]:
+def _between(name: str, low: Any, high: Any) -> str:
+    if high is None:
+        return f"{name} is at least {low}"
+    return f"{name} is at most {high}" if low is None else f"{name} lies between {low} and {high}"
+
+
+def _of_table(table: sa.Table, quoted: Quote) -> Iterator[Rule]:
+    for reference in _sorted(table.foreign_key_constraints):
+        yield _foreign_key(table, reference, quoted)
     known = {f"ck_{table.name}_{column.name}_known" for column in table.columns}
     for constraint in sorted(
         (c for c in table.constraints if isinstance(c, sa.CheckConstraint)),
@@ -123,18 +126,42 @@ def _of_table(table: sa.Table) -> Iterator[Rule]:
             # As databases have it: a check that is unknown holds.
             f"NOT ({text})",
         )
-    keys = [[column.name for column in table.primary_key.columns]]
-    keys += sorted(
-        [column.name for column in constraint.columns]
-        for constraint in table.constraints
-        if isinstance(constraint, sa.UniqueConstraint)
+    unique = _sorted(c for c in table.constraints if isinstance(c, sa.UniqueConstraint))
+    for columns in (_names_of(constraint.columns) for constraint in (table.primary_key, *unique)):
+        if columns:
+            name = "_".join(columns)
+            says = f"no two rows share {', '.join(columns)}"
+            yield Rule(table.name, f"{name}_unique", "unique", columns, says)
+
+
+def _foreign_key(table: sa.Table, constraint: sa.ForeignKeyConstraint, quoted: Quote) -> Rule:
+    columns = _names_of(constraint.columns)
+    parents = _names_of(element.column for element in constraint.elements)
+    parent = constraint.referred_table.name
+    there = " AND ".join(f"r.{quoted(column)} IS NOT NULL" for column in columns)
+    same = " AND ".join(
+        f"p.{quoted(theirs)} = r.{quoted(mine)}"
+        for mine, theirs in zip(columns, parents, strict=True)
     )
-    for columns in keys:
-        joined = ", ".join(columns)
-        name = "_".join(columns)
-        yield Rule(
-            table.name, f"{name}_unique", "unique", tuple(columns), f"no two rows share {joined}"
-        )
+    return Rule(
+        table.name,
+        f"{'_'.join(columns)}_foreign_key",
+        "foreign_key",
+        columns,
+        f"{', '.join(columns)} is a {parent}.{', '.join(parents)}",
+        f"{there} AND NOT EXISTS (SELECT 1 FROM {quoted(RAW)}.{quoted(parent)} AS p WHERE {same})",
+    )
+
+
+def _names_of(columns: Iterable[sa.Column]) -> tuple[str, ...]:
+    return tuple(str(column.name) for column in columns)
+
+
+_Constraint = TypeVar("_Constraint", sa.UniqueConstraint, sa.ForeignKeyConstraint)
+
+
+def _sorted(constraints: Iterable[_Constraint]) -> list[_Constraint]:
+    return sorted(constraints, key=lambda constraint: _names_of(constraint.columns))
 
 
 def _names(text: str, column: str) -> bool:
@@ -147,6 +174,8 @@ def _literal(value: Any) -> str:
     match value:
         case datetime():
             return f"TIMESTAMP '{value.isoformat(' ')}'"
+        case date():
+            return f"DATE '{value.isoformat()}'"
         case str():
             return "'" + value.replace("'", "''") + "'"
     return str(value)

@@ -58,7 +58,7 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
         assets=assets,
         asset_checks=[
             full_proof(tables),
-            *([contract_checks(tables)] if platform.is_company else []),
+            contract_checks(tables),
             growth_checks(tables),
             *([dirt_score()] if from_synthetic else []),
         ],

@@ -53,7 +53,7 @@ def _found(platform: Platform) -> Iterator[Mark]:
     for row in platform.owned_source.intake_log().to_pylist():
         yield Mark(row["finding"], row["table_name"], row["row_key"])
     for table in TABLES.values():
-        for rule, key in offenders(platform.warehouse, table):
+        for rule, (key,) in offenders(platform.warehouse, table):
             kind = FOUND_BY_RULE.get(rule.kind, rule.kind)
             # A cell where the rule has one column; otherwise, and for keys, the row.
             yield Mark(kind, table.name, key, rule.columns[0] if len(rule.columns) == 1 else None)

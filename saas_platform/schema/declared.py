@@ -7,7 +7,8 @@ Does not hold: finding the tables (source/discovery.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,14 @@ _TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
     "date": sa.Date,
     "bytes": sa.LargeBinary,
 }
+#: What YAML reads the values of a type as.
+_VALUES: dict[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "float": (int, float),
+    "text": (str,),
+    "time": (datetime,),
+    "date": (date,),
+}
 #: Columns of the mirror that are not the source's.
 _OURS = "_sync_id"
 _HEAD = """\
@@ -43,7 +52,12 @@ _HEAD = """\
 #   type:    integer, flag, float, decimal(p, s), text, time, date, bytes. `declared` is what the
 #            source's catalogue says; when it changes, the table stops with a message.
 #   pii:     name, email or free_text: values are masked in reports.
-# Leave out a table that you do not want; every column of a table is mirrored.
+# The contract of a table, which each sync is held to (who breaks it is told, and nothing dropped):
+#   unique:     lists of columns that no two rows share.
+#   references: of columns of this table to the columns `to` of a `table`, whose values they are.
+#   values, of a column:    all that it may hold.
+#   plausible, of a column: [lowest, highest], null for no bound; beyond them is a warning.
+# Leave out a table that you do not want, and the references to it; every column of a table is mirrored.
 """
 
 
@@ -60,15 +74,28 @@ class _Column(_Part):
     declared: str = ""
     nullable: bool = True
     pii: Literal["name", "email", "free_text"] | None = None
+    values: tuple[Any, ...] = ()
+    plausible: tuple[Any, Any] | None = None
 
     @model_validator(mode="after")
     def _known(self) -> _Column:
-        if self.type in _TYPES:
-            return self
         match = _DECIMAL.fullmatch(self.type)
-        if match is None or not 1 <= int(match[1]) <= 38 or int(match[2]) > int(match[1]):
+        if self.type not in _TYPES and (
+            match is None or not 1 <= int(match[1]) <= 38 or int(match[2]) > int(match[1])
+        ):
             known = ", ".join([*_TYPES, "decimal(p, s) with p up to 38"])
             raise ValueError(f"{self.type!r} is not a type: choose {known}")
+        wanted = _VALUES.get("float" if match else self.type, ())
+        bounds = [bound for bound in self.plausible or () if bound is not None]
+        for value in (*self.values, *bounds):
+            if type(value) not in wanted:
+                raise ValueError(f"{value!r} in values or plausible is no {self.type}")
+        if self.plausible is not None and not bounds:
+            raise ValueError("plausible needs a lowest or a highest value")
+        if len(bounds) == 2 and bounds[0] > bounds[1]:
+            raise ValueError(
+                f"plausible has {bounds[0]} before {bounds[1]}: the lowest comes first"
+            )
         return self
 
     def build(self, name: str, *, in_key: bool, is_version: bool) -> sa.Column[Any]:
@@ -79,6 +106,10 @@ class _Column(_Part):
             info["pii"] = self.pii
         if is_version:
             info["row_version"] = True
+        if self.values:
+            info["values"] = self.values
+        if self.plausible is not None:
+            info["plausible"] = self.plausible
         return sa.Column(
             name,
             made,
@@ -94,17 +125,31 @@ class _Slice(_Part):
     grain: Literal["day", "month"] = "month"
 
 
+class _Reference(_Part):
+    columns: tuple[str, ...] = Field(min_length=1)
+    table: str
+    to: tuple[str, ...]
+
+
 class _Table(_Part):
     key: tuple[str, ...]
     key_enforced: bool = True
     version: str | None = None
     slice: _Slice | None = None
+    unique: tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...] = ()
+    references: tuple[_Reference, ...] = ()
     columns: dict[str, _Column] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _together(self) -> _Table:
         cut = [] if self.slice is None else [self.slice.column]
-        for role, names in (("key", self.key), ("version", [self.version]), ("slice", cut)):
+        for role, names in (
+            ("key", self.key),
+            ("version", [self.version]),
+            ("slice", cut),
+            *(("unique", names) for names in self.unique),
+            *(("references", reference.columns) for reference in self.references),
+        ):
             for name in names:
                 if name is not None and name not in self.columns:
                     raise ValueError(
@@ -139,6 +184,29 @@ class _Table(_Part):
 class _File(_Part):
     tables: dict[str, _Table] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _refer(self) -> _File:
+        for name, table in self.tables.items():
+            for reference in table.references:
+                self._check(name, reference)
+        return self
+
+    def _check(self, name: str, reference: _Reference) -> None:
+        says = f"{name} references {reference.table}"
+        parent = self.tables.get(reference.table)
+        if parent is None:
+            raise ValueError(
+                f"{says}, which is none of the tables: remove the reference, or add it"
+            )
+        if len(reference.columns) != len(reference.to):
+            raise ValueError(f"{says} with {len(reference.columns)} columns to {len(reference.to)}")
+        for mine, theirs in zip(reference.columns, reference.to, strict=True):
+            if theirs not in parent.columns:
+                raise ValueError(f"{says}.{theirs}, which is none of its columns")
+            types = self.tables[name].columns[mine].type, parent.columns[theirs].type
+            if types[0] != types[1]:
+                raise ValueError(f"{says}.{theirs}, a {types[1]}, by {mine}, a {types[0]}")
+
 
 def read_tables(path: Path) -> dict[str, sa.Table]:
     """The declared tables, by name, in the file's order.
@@ -146,7 +214,8 @@ def read_tables(path: Path) -> dict[str, sa.Table]:
     Raises TablesError, naming the place, for whatever is wrong in the file.
     """
     metadata = sa.MetaData()
-    return {
+    declared = read_model(_File, path, TablesError).tables
+    found = {
         name: sa.Table(
             name,
             metadata,
@@ -154,11 +223,23 @@ def read_tables(path: Path) -> dict[str, sa.Table]:
                 column.build(each, in_key=each in table.key, is_version=each == table.version)
                 for each, column in table.columns.items()
             ),
+            *(sa.UniqueConstraint(*names) for names in table.unique),
             comment=f"Table {name} of the source",
             info=table.info,
         )
-        for name, table in read_model(_File, path, TablesError).tables.items()
+        for name, table in declared.items()
     }
+    for name, table in declared.items():
+        for reference in table.references:
+            refer(found[name], reference.columns, found[reference.table], reference.to)
+    return found
+
+
+def refer(table: sa.Table, columns: Sequence[str], parent: sa.Table, to: Sequence[str]) -> None:
+    """Declare that the columns hold values of those of another table, or of this one."""
+    # By columns: a text that names one could not tell which dot is a part of the name.
+    theirs = [parent.columns[name] for name in to]
+    table.append_constraint(sa.ForeignKeyConstraint(columns, theirs))
 
 
 def as_yaml(tables: Iterable[sa.Table]) -> str:
@@ -176,15 +257,41 @@ def _told(table: sa.Table) -> dict[str, Any]:
         **({} if table.info.get("key_enforced", True) else {"key_enforced": False}),
         "version": None if version is None else _plain(version),
         "slice": None if cut is None else {"column": _plain(cut.column), "grain": cut.grain},
+        **_contract(table),
         "columns": {
             _plain(column.name): {
                 "type": _type_name(column),
                 "declared": column.info.get("declared", ""),
                 "nullable": bool(column.nullable),
                 **({"pii": column.info["pii"]} if "pii" in column.info else {}),
+                **{
+                    rule: list(column.info[rule])
+                    for rule in ("values", "plausible")
+                    if rule in column.info
+                },
             }
             for column in table.columns
         },
+    }
+
+
+def _contract(table: sa.Table) -> dict[str, Any]:
+    unique = sorted(
+        [_plain(column.name) for column in constraint.columns]
+        for constraint in table.constraints
+        if isinstance(constraint, sa.UniqueConstraint)
+    )
+    references = [
+        {
+            "columns": [_plain(column.name) for column in constraint.columns],
+            "table": _plain(constraint.referred_table.name),
+            "to": [_plain(element.column.name) for element in constraint.elements],
+        }
+        for constraint in sorted(table.foreign_key_constraints, key=lambda c: list(c.column_keys))
+    ]
+    return {
+        **({"unique": unique} if unique else {}),
+        **({"references": references} if references else {}),
     }
 
 

@@ -7,19 +7,20 @@ discovery.py), or the file that it is written to (schema/declared.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from saas_platform.schema.declared import refer
 from saas_platform.schema.slices import Slice
 
 #: A table of fewer rows is compared as one slice in no time.
 _LARGE = 100_000
 _CREATED = re.compile(r"creat|insert|order|invoice|issued|occurred|posted|date|_at$", re.IGNORECASE)
 _PII = {
-    "email": re.compile(r"e-?mail", re.IGNORECASE),
+    "email": re.compile(r"e[-_ ]?mail", re.IGNORECASE),
     "name": re.compile(r"(first|last|full|contact|given|family|sur)[ _]?name", re.IGNORECASE),
     "free_text": re.compile(r"phone|fax|address|street|postal", re.IGNORECASE),
 }
@@ -41,6 +42,15 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class SeenReference:
+    """A foreign key, as the catalogue tells it; without `to` it names the parent's primary key."""
+
+    columns: Sequence[str]
+    table: str
+    to: Sequence[str]
+
+
+@dataclass(frozen=True)
 class SeenTable:
     """What an engine says of a table."""
 
@@ -48,17 +58,30 @@ class SeenTable:
     columns: Mapping[str, Seen]
     #: Columns of the primary key; empty where there is none.
     key: Sequence[str]
-    #: Columns of each unique constraint.
-    unique: Sequence[Sequence[str]]
+    #: Columns of each unique constraint: the first without a NULL will do for a key.
+    candidates: Sequence[Sequence[str]]
+    #: All columns that no two rows share, whatever keeps them so.
+    unique: Iterable[Sequence[str]]
+    references: Sequence[SeenReference]
     rows: int
 
 
-def propose(table: SeenTable, metadata: sa.MetaData) -> sa.Table:
-    """The table, with what is proposed for it."""
+def propose(tables: Iterable[SeenTable]) -> list[sa.Table]:
+    """The tables, with what is proposed for each."""
+    metadata = sa.MetaData()
+    seen = list(tables)
+    found = {table.name: _table(table, metadata) for table in seen}
+    for table in seen:
+        _add_unique(found[table.name], table.unique)
+        _add_references(found[table.name], table.references, found)
+    return list(found.values())
+
+
+def _table(table: SeenTable, metadata: sa.MetaData) -> sa.Table:
     found = [_column(each, what) for each, what in table.columns.items()]
     with_null = {each for each, what in table.columns.items() if what.has_null}
     key = table.key or next(
-        (names for names in table.unique if not with_null.intersection(names)), []
+        (names for names in table.candidates if not with_null.intersection(names)), []
     )
     # SQLite lets NULL into a primary key, and then it tells no row from another.
     in_key = set() if with_null.intersection(key) else set(key)
@@ -82,6 +105,33 @@ def propose(table: SeenTable, metadata: sa.MetaData) -> sa.Table:
         ),
         info={} if cut is None else {"slice": cut},
     )
+
+
+def _add_unique(table: sa.Table, unique: Iterable[Sequence[str]]) -> None:
+    """What the catalogue says that no two rows share, but for the key."""
+    key = tuple(column.name for column in table.primary_key.columns)
+    for names in sorted({tuple(names) for names in unique} - {key}):
+        table.append_constraint(sa.UniqueConstraint(*names))
+
+
+def _add_references(
+    table: sa.Table, references: Sequence[SeenReference], tables: Mapping[str, sa.Table]
+) -> None:
+    """The catalogue's foreign keys; not one whose values travel as another type than what they name."""
+    # Catalogues may not tell capitals from small letters in names.
+    by_name = {name.casefold(): each for name, each in tables.items()}
+    for told in references:
+        parent = by_name.get(told.table.casefold())
+        if parent is None:
+            continue
+        theirs = {column.name.casefold(): column for column in parent.columns}
+        names = told.to or [c.name for c in parent.primary_key.columns]
+        to = [theirs[name.casefold()] for name in names if name.casefold() in theirs]
+        mine = [table.columns[name] for name in told.columns]
+        if len(mine) == len(to) and all(
+            str(m.type) == str(t.type) for m, t in zip(mine, to, strict=True)
+        ):
+            refer(table, [column.name for column in mine], parent, [c.name for c in to])
 
 
 def _column(name: str, seen: Seen) -> sa.Column[Any]:

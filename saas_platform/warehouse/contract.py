@@ -125,6 +125,10 @@ class Warehouse(ABC):
         """The result of one SELECT in the engine's own dialect."""
 
     @abstractmethod
+    def quoted(self, name: str) -> str:
+        """A name as the engine's SQL has it, whatever characters are in it."""
+
+    @abstractmethod
     def matches(self, column: str, pattern: str) -> str:
         """SQL of the engine that is true where a text column has a match of an RE2 expression."""
 

@@ -22,7 +22,7 @@ from saas_platform.warehouse.contract import (
     Warehouse,
     WarehouseError,
 )
-from saas_platform.warehouse.duckdb_connection import Connection, connect
+from saas_platform.warehouse.duckdb_connection import SCRATCH, Connection, connect
 from saas_platform.warehouse.duckdb_digests import digests
 from saas_platform.warehouse.duckdb_staging import (
     DuckdbStaging,
@@ -47,10 +47,10 @@ class DuckdbWarehouse(Warehouse):
     engine = "duckdb"
 
     def __init__(self, path: Path, *, wait_seconds: float = 30.0) -> None:
-        if path.stem.casefold() in (*SCHEMAS, "temp", "system", "main"):
+        if path.stem.casefold() in (*SCHEMAS, SCRATCH, "temp", "system", "main"):
             # DuckDB names the catalogue after the file, and could not tell it from the schema.
             raise WarehouseError(
-                f"A DuckDB warehouse can't be named {path.name}, as {path.stem} is a schema in it:"
+                f"A DuckDB warehouse can't be named {path.name}, as {path.stem} has a meaning in it:"
                 " give SAAS_WAREHOUSE_URL another file name."
             )
         self.path = path
@@ -95,6 +95,9 @@ class DuckdbWarehouse(Warehouse):
     def query(self, sql: str) -> pa.Table:
         with self._connected() as connection:
             return connection.arrow(sql)
+
+    def quoted(self, name: str) -> str:
+        return q.quote(name)
 
     def matches(self, column: str, pattern: str) -> str:
         return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
@@ -203,10 +206,8 @@ class DuckdbWarehouse(Warehouse):
 
     @contextmanager
     def stage(self, table: sa.Table) -> Iterator[Staging]:
-        with self._connected() as connection:
-            staging = DuckdbStaging(connection, table)
-            yield staging
-            staging.forget()
+        with self._connected() as connection, connection.scratch():
+            yield DuckdbStaging(connection, table)
 
     def digest_mirror(
         self,
@@ -226,7 +227,7 @@ class DuckdbWarehouse(Warehouse):
     def compare(
         self, table: sa.Table, slices: Collection[str], feed: Feed, *, samples: int
     ) -> Comparison:
-        with self._connected() as connection:
+        with self._connected() as connection, connection.scratch():
             return compare(connection, table, slices, feed, samples)
 
     def rows_like(self, table: sa.Table, rows: pa.Table) -> pa.Table:

@@ -18,6 +18,8 @@ import pyarrow as pa
 from saas_platform.warehouse.contract import WarehouseError
 from saas_platform.warehouse.feed import Feed
 
+#: The catalogue of `Connection.scratch`.
+SCRATCH = "_scratch"
 _PAUSE_SECONDS = 0.1
 _LOCKED = "Could not set lock"
 _CORRUPT = ("not a valid DuckDB database", "Corrupt database", "checksum", "Failed to deserialize")
@@ -56,9 +58,10 @@ def in_words(path: Path, error: duckdb.Error) -> WarehouseError:
 class Connection:
     """One open connection: statements, streams in, transactions."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path | None = None) -> None:
         self._connection = connection
         self._streams = 0
+        self._scratch = scratch
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, list(parameters)).fetchall()
@@ -94,6 +97,30 @@ class Connection:
             yield name
 
     @contextmanager
+    def scratch(self) -> Iterator[None]:
+        """Within it, tables of the catalogue SCRATCH lie in a file that is deleted at its end.
+
+        Temporary tables would lie in memory, as large as they are. It takes no part in a transaction.
+        A connection without such a file has them in memory.
+        """
+        file = self._scratch
+        if file is None:
+            self.run(f"ATTACH ':memory:' AS {SCRATCH}")
+        else:
+            # One that a killed process left: the warehouse is ours alone, and so is this.
+            file.unlink(missing_ok=True)
+            path = str(file).replace("'", "''")
+            self.run(f"ATTACH '{path}' AS {SCRATCH} (RECOVERY_MODE NO_WAL_WRITES)")
+        try:
+            yield
+        finally:
+            # An error that ended the connection has let go of the file too.
+            with suppress(duckdb.Error):
+                self.run(f"DETACH {SCRATCH}")
+            if file is not None:
+                file.unlink(missing_ok=True)
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit at the end of the block; on any other way out roll back."""
         self.run("BEGIN")
@@ -113,7 +140,7 @@ def connect(path: Path, wait_seconds: float) -> Iterator[Connection]:
     try:
         connection = _open(path, wait_seconds)
         try:
-            yield Connection(connection)
+            yield Connection(connection, path.with_name(path.name + ".scratch"))
         finally:
             connection.close()
     except duckdb.Error as error:

@@ -1,4 +1,4 @@
-"""Changes of one table beside its mirror in DuckDB: collected in temporary tables, applied at once.
+"""Changes of one table beside its mirror in DuckDB: collected in a scratch file, applied at once.
 
 Holds staging, row comparison and the commit. Does not hold: connections, digests, full loads.
 """
@@ -23,13 +23,17 @@ from saas_platform.warehouse.contract import (
     RowDifference,
     Staging,
 )
-from saas_platform.warehouse.duckdb_connection import Connection
+from saas_platform.warehouse.duckdb_connection import SCRATCH, Connection
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import SYNC_LOG, SyncEntry
 
 _STAGED, _GONE, _THEIRS, _DIFFERENT = (
-    f"temp.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
+    f"{SCRATCH}.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
 )
+#: In memory: it is made within the transaction, where no other file can be written.
+_TOUCHED = "temp._touched"
+#: Rows of one side that are joined at a time; more are joined in parts, so that memory stays bounded.
+_PART_ROWS = 500_000
 
 
 def append_to_log(connection: Connection, log: sa.Table, values: list[Any]) -> None:
@@ -63,33 +67,53 @@ def differences(
     the mirror holds twice matches once; its other rows are extra.
     """
     columns = q.columns(table)
-    where = q.within(table, slices)
-    connection.run(f"CREATE OR REPLACE TEMP TABLE _theirs {q.definition(table)}")
-    with connection.streaming(feed) as stream:
-        connection.run(
-            f"INSERT INTO {_THEIRS} SELECT {q.listed(columns)} FROM {stream} WHERE {where}"
-        )
-    mine = f"SELECT {q.listed(columns)}, 1 AS _copy FROM {q.mirror(table)} WHERE {where}"
-    if _has_copies(connection, table, where):
-        equal_first = f"({q.differs(columns, 'r', 't')}) NULLS LAST"
-        mine = (
-            f"SELECT {q.listed(columns, 'r')}, row_number() OVER"
-            f" (PARTITION BY {q.listed(q.keys(table), 'r')} ORDER BY {equal_first}) AS _copy"
-            f" FROM {q.mirror(table)} r LEFT JOIN {_THEIRS} t ON {q.same_key(table, 'r', 't')}"
-            f" WHERE {q.within(table, slices, 'r')}"
-        )
+    where = q.within(table, slices, "r")
+    _collect(connection, table, where, feed)
     fields = {side: _struct(columns, side) for side in ("s", "m")}
     first_key = q.quote(q.keys(table)[0])
-    connection.run(
-        "CREATE OR REPLACE TEMP TABLE _different AS"
-        f" SELECT CASE WHEN s.{first_key} IS NOT NULL THEN {fields['s']} END AS s,"
-        f" CASE WHEN m.{first_key} IS NOT NULL THEN {fields['m']} END AS m"
-        f" FROM {_THEIRS} s FULL JOIN ({mine}) m ON {q.same_key(table, 's', 'm')} AND m._copy = 1"
-        f" WHERE s.{first_key} IS NULL OR m.{first_key} IS NULL OR {q.differs(columns, 's', 'm')}"
-    )
+    into = f"CREATE OR REPLACE TABLE {_DIFFERENT} AS"
+    for part in _parts(connection, table, where, q.keys(table)):
+        mine = f"SELECT {q.listed(columns)}, 1 AS _copy FROM {q.mirror(table)} r WHERE {part}"
+        if _has_copies(connection, table, part):
+            equal_first = f"({q.differs(columns, 'r', 't')}) NULLS LAST"
+            mine = (
+                f"SELECT {q.listed(columns, 'r')}, row_number() OVER"
+                f" (PARTITION BY {q.listed(q.keys(table), 'r')} ORDER BY {equal_first}) AS _copy"
+                f" FROM {q.mirror(table)} r LEFT JOIN (SELECT * FROM {_THEIRS} r WHERE {part}) t"
+                f" ON {q.same_key(table, 'r', 't')} WHERE {part}"
+            )
+        connection.run(
+            f"{into} SELECT CASE WHEN s.{first_key} IS NOT NULL THEN {fields['s']} END AS s,"
+            f" CASE WHEN m.{first_key} IS NOT NULL THEN {fields['m']} END AS m"
+            f" FROM (SELECT * FROM {_THEIRS} r WHERE {part}) s FULL JOIN ({mine}) m"
+            f" ON {q.same_key(table, 's', 'm')} AND m._copy = 1 WHERE s.{first_key} IS NULL"
+            f" OR m.{first_key} IS NULL OR {q.differs(columns, 's', 'm')}"
+        )
+        into = f"INSERT INTO {_DIFFERENT}"
     yield
-    connection.run(f"DROP TABLE {_THEIRS}")
-    connection.run(f"DROP TABLE {_DIFFERENT}")
+
+
+def _collect(connection: Connection, table: sa.Table, where: str, feed: Feed) -> None:
+    """The feed's rows in `_theirs`."""
+    connection.run(f"CREATE OR REPLACE TABLE {_THEIRS} {q.definition(table)}")
+    columns = q.listed(q.columns(table))
+    with connection.streaming(feed) as stream:
+        connection.run(f"INSERT INTO {_THEIRS} SELECT {columns} FROM {stream} r WHERE {where}")
+
+
+def _parts(
+    connection: Connection, table: sa.Table, where: str, columns: Collection[str]
+) -> list[str]:
+    """Conditions on a row `r`, of which each row of either side meets one; equal columns, the same one."""
+    ((rows,),) = connection.run(
+        f"SELECT greatest((SELECT count(*) FROM {_THEIRS}),"
+        f" (SELECT count(*) FROM {q.mirror(table)} r WHERE {where}))"
+    )
+    count = max(1, -(-rows // _PART_ROWS))
+    if count == 1:
+        return [where]
+    part = f"hash({q.listed(columns, 'r')}) % {count}"
+    return [f"{where} AND {part} = {number}" for number in range(count)]
 
 
 def _struct(columns: list[str], side: str) -> str:
@@ -99,7 +123,7 @@ def _struct(columns: list[str], side: str) -> str:
 def _has_copies(connection: Connection, table: sa.Table, where: str) -> bool:
     return bool(
         connection.run(
-            f"SELECT 1 FROM {q.mirror(table)} WHERE {where}"
+            f"SELECT 1 FROM {q.mirror(table)} r WHERE {where}"
             f" GROUP BY {q.listed(q.keys(table))} HAVING count(*) > 1 LIMIT 1"
         )
     )
@@ -151,17 +175,17 @@ def _compare_as_multisets(
     connection: Connection, table: sa.Table, slices: Collection[str], feed: Feed, samples: int
 ) -> Comparison:
     """Without a key a row is missing or extra, as often as one side has it more than the other."""
-    columns, where = q.listed(q.columns(table)), q.within(table, slices)
-    connection.run(f"CREATE OR REPLACE TEMP TABLE _theirs {q.definition(table)}")
-    with connection.streaming(feed) as stream:
-        connection.run(f"INSERT INTO {_THEIRS} SELECT {columns} FROM {stream} WHERE {where}")
-    mine = f"SELECT {columns} FROM {q.mirror(table)} WHERE {where}"
-    theirs = f"SELECT {columns} FROM {_THEIRS}"
-    connection.run(
-        "CREATE OR REPLACE TEMP TABLE _different AS"
-        f" SELECT 'missing' AS _kind, * FROM ({theirs} EXCEPT ALL {mine})"
-        f" UNION ALL SELECT 'extra', * FROM ({mine} EXCEPT ALL {theirs})"
-    )
+    columns, where = q.listed(q.columns(table)), q.within(table, slices, "r")
+    _collect(connection, table, where, feed)
+    into = f"CREATE OR REPLACE TABLE {_DIFFERENT} AS"
+    for part in _parts(connection, table, where, q.columns(table)):
+        mine = f"SELECT {columns} FROM {q.mirror(table)} r WHERE {part}"
+        theirs = f"SELECT {columns} FROM {_THEIRS} r WHERE {part}"
+        connection.run(
+            f"{into} SELECT 'missing' AS _kind, * FROM ({theirs} EXCEPT ALL {mine})"
+            f" UNION ALL SELECT 'extra', * FROM ({mine} EXCEPT ALL {theirs})"
+        )
+        into = f"INSERT INTO {_DIFFERENT}"
     slice_id = q.slice_id(table, q.bucket(table))
     totals = dict(connection.run(f"SELECT _kind, count(*) FROM {_DIFFERENT} GROUP BY 1"))
     by_slice = dict(connection.run(f"SELECT {slice_id}, count(*) FROM {_DIFFERENT} GROUP BY 1"))
@@ -169,8 +193,6 @@ def _compare_as_multisets(
         f"SELECT _kind, {slice_id}, {_struct(q.columns(table), 'd')} FROM {_DIFFERENT} d"
         f" ORDER BY ALL LIMIT {int(samples)}"
     )
-    connection.run(f"DROP TABLE {_THEIRS}")
-    connection.run(f"DROP TABLE {_DIFFERENT}")
     return Comparison(
         **{name: totals.get(name, 0) for name in get_args(Kind)},
         slices=by_slice,
@@ -193,8 +215,8 @@ class DuckdbStaging(Staging):
         self._connection = connection
         self._table = table
         keys = ", ".join(f"{q.quote(c.name)} {q.type_of(c)}" for c in table.primary_key.columns)
-        connection.run(f"CREATE OR REPLACE TEMP TABLE _staged {q.definition(table)}")
-        connection.run(f"CREATE OR REPLACE TEMP TABLE _gone ({keys})")
+        connection.run(f"CREATE TABLE {_STAGED} {q.definition(table)}")
+        connection.run(f"CREATE TABLE {_GONE} ({keys})")
 
     def add_rows(self, feed: Feed) -> None:
         with self._connection.streaming(feed) as stream:
@@ -230,12 +252,14 @@ class DuckdbStaging(Staging):
 
     def counts_after(self) -> dict[str, int]:
         table = self._table
+        self._find_touched()
         return dict(
             self._connection.run(
-                f"SELECT {q.slice_id(table, 'b')}, count(*) FROM ("
-                f" SELECT {q.bucket(table, 'r')} AS b FROM {q.mirror(table)} r"
-                f" WHERE NOT {self._touched('r')}"
-                f" UNION ALL SELECT {q.bucket(table)} FROM {_STAGED}) GROUP BY b"
+                f"SELECT {q.slice_id(table, 'b')}, sum(n)::BIGINT FROM ("
+                f" SELECT {q.bucket(table)} AS b, count(*) AS n FROM {q.mirror(table)} GROUP BY 1"
+                f" UNION ALL SELECT bucket, -count(*) FROM {_TOUCHED} GROUP BY 1"
+                f" UNION ALL SELECT {q.bucket(table)}, count(*) FROM {_STAGED} GROUP BY 1)"
+                " GROUP BY b HAVING sum(n) <> 0"
             )
         )
 
@@ -250,22 +274,19 @@ class DuckdbStaging(Staging):
         table = self._table
         columns = q.listed(q.columns(table))
         with self._connection.transaction():
-            held = (
-                f"(SELECT {q.bucket(table, 'r')} AS b, ({q.listed(q.keys(table), 'r')}) AS k,"
-                f" EXISTS (SELECT 1 FROM {_STAGED} o WHERE {q.same_key(table, 'r', 'o')}) AS stays"
-                f" FROM {q.mirror(table)} r WHERE {self._touched('r')})"
+            # Here, as no row has another number before the transaction ends.
+            self._find_touched()
+            slices = self._connection.run(
+                f"SELECT {q.slice_id(table, 'b')} FROM (SELECT bucket AS b FROM {_TOUCHED}"
+                f" UNION SELECT {q.bucket(table)} FROM {_STAGED})"
             )
-            present = self._slices(held)
-            new = self._slices(f"(SELECT {q.bucket(table)} AS b FROM {_STAGED})")
             ((removed, replaced, written),) = self._connection.run(
-                "SELECT count(*), count(DISTINCT k) FILTER (WHERE stays),"
-                f" (SELECT count(*) FROM {_STAGED}) FROM {held}"
+                "SELECT count(*), count(DISTINCT key) FILTER (WHERE stays),"
+                f" (SELECT count(*) FROM {_STAGED}) FROM {_TOUCHED}"
             )
-            if removed:
-                self._connection.run(
-                    f"DELETE FROM {q.mirror(table)} AS r"
-                    f" WHERE {q.within(table, present, 'r')} AND {self._touched('r')}"
-                )
+            self._connection.run(
+                f"DELETE FROM {q.mirror(table)} WHERE rowid IN (SELECT number FROM {_TOUCHED})"
+            )
             self._connection.run(
                 f"INSERT INTO {q.mirror(table)} SELECT {columns}, ? FROM {_STAGED}",
                 [entry.sync_id],
@@ -276,23 +297,18 @@ class DuckdbStaging(Staging):
                     entry,
                     rows_written=written,
                     rows_deleted=removed - replaced,
-                    slices=tuple(sorted(present | new)),
+                    slices=tuple(sorted(slice_id for (slice_id,) in slices)),
                 ),
             )
 
-    def _slices(self, buckets: str) -> set[str]:
-        rows = self._connection.run(
-            f"SELECT {q.slice_id(self._table, 'b')} FROM (SELECT DISTINCT b FROM {buckets})"
+    def _find_touched(self) -> None:
+        """The mirror's rows under the staged keys: their numbers, where they are, whether they come back."""
+        table, keys = self._table, q.listed(q.keys(self._table))
+        self._connection.run(
+            f"CREATE OR REPLACE TEMP TABLE {_TOUCHED} AS"
+            f" SELECT r.rowid AS number, {q.bucket(table, 'r')} AS bucket,"
+            f" ({q.listed(q.keys(table), 'r')}) AS key, k._stays AS stays FROM {q.mirror(table)} r"
+            f" JOIN (SELECT {keys}, bool_or(_stays) FROM (SELECT {keys}, true AS _stays FROM {_STAGED}"
+            f" UNION ALL SELECT {keys}, false FROM {_GONE}) GROUP BY ALL)"
+            f" AS k({keys}, _stays) ON {q.same_key(table, 'r', 'k')}"
         )
-        return {slice_id for (slice_id,) in rows}
-
-    def _touched(self, alias: str) -> str:
-        table = self._table
-        return (
-            f"(EXISTS (SELECT 1 FROM {_STAGED} w WHERE {q.same_key(table, alias, 'w')})"
-            f" OR EXISTS (SELECT 1 FROM {_GONE} g WHERE {q.same_key(table, alias, 'g')}))"
-        )
-
-    def forget(self) -> None:
-        self._connection.run(f"DROP TABLE {_STAGED}")
-        self._connection.run(f"DROP TABLE {_GONE}")

@@ -81,7 +81,8 @@ def _text(value: Any) -> str:
         return str(float(value))
     try:
         large = isinstance(value, int) or str(value).lstrip("-").isdecimal()
-        return str(int(value)) if large and abs(int(value)) > 2**53 else str(float(value))
+        # SQLite itself forgets the sign of -0.0: in a REAL column, and in the text it makes of it.
+        return str(int(value)) if large and abs(int(value)) > 2**53 else str(float(value) + 0.0)
     except (TypeError, ValueError, OverflowError):
         return f"t{str(value).removesuffix(' 00:00:00')}"
 

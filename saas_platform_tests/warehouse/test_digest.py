@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.slices import Slice, SliceDigest
+from saas_platform.warehouse import duckdb_sql as q
+from saas_platform.warehouse import duckdb_staging
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import SyncEntry
@@ -34,6 +36,10 @@ TABLE = sa.Table(
     sa.Column("row_version", sa.BigInteger, nullable=False, info={"row_version": True}),
     info={"slice": Slice("at", "month")},
 )
+KEYLESS = TABLE.to_metadata(sa.MetaData(), name="keyless")
+KEYLESS.constraints.discard(KEYLESS.primary_key)
+KEYLESS.primary_key = sa.PrimaryKeyConstraint()
+assert not q.keys(KEYLESS)
 Row = tuple[Any, ...]
 
 texts = (
@@ -98,6 +104,28 @@ def test_the_mirror_has_the_digest_of_its_stream(
     assert set(digests) == {f"{row[1]:%Y-%m}" for row in found}
     for slice_id, wanted in digests.items():
         assert warehouse.digest_mirror(TABLE, [slice_id]) == {slice_id: wanted}
+
+
+@settings(quick, max_examples=25)
+@given(mine=st.lists(rows, max_size=5), theirs=st.lists(rows, max_size=5), parts=st.integers(1, 4))
+@pytest.mark.parametrize("keyed", [True, False])
+def test_rows_compared_in_parts_differ_as_all_at_once(
+    warehouse: DuckdbWarehouse, mine: list[Row], theirs: list[Row], parts: int, keyed: bool
+) -> None:
+    table = TABLE if keyed else KEYLESS
+    moment = datetime(2024, 1, 1)
+    # Equal rows, and copies of keys and of rows, on both sides.
+    mine, theirs = [*mine, *theirs, *mine[:1]], [*theirs, *mine, *theirs[:1]]
+    if keyed:
+        theirs = list({row[0]: row for row in theirs}.values())
+    entry = SyncEntry("one", table.name, "full", "source", 1, moment, moment)
+    warehouse.load(table, feed(mine), entry)
+    slices = {*warehouse.slice_counts(table), *digest(warehouse, theirs)}
+    at_once = warehouse.compare(table, slices, feed(theirs), samples=20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duckdb_staging, "_PART_ROWS", parts)
+        assert warehouse.compare(table, slices, feed(theirs), samples=20) == at_once
+    assert not warehouse.path.with_name("warehouse.duckdb.scratch").exists()
 
 
 @settings(quick, max_examples=25)

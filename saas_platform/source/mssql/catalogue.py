@@ -74,6 +74,27 @@ def primary_key(cursor: Any, full_name: str) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
+def foreign_keys(cursor: Any, full_name: str) -> list[tuple[list[str], str, list[str]]]:
+    """Columns, parent table of the same schema, and its columns that they name."""
+    rows = cursor.execute(
+        "SELECT f.object_id, p.name, c.name, d.name FROM sys.foreign_keys f"
+        " JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id"
+        " JOIN sys.tables t ON t.object_id = f.parent_object_id"
+        " JOIN sys.tables p ON p.object_id = f.referenced_object_id AND p.schema_id = t.schema_id"
+        " JOIN sys.columns c ON c.object_id = k.parent_object_id AND c.column_id = k.parent_column_id"
+        " JOIN sys.columns d ON d.object_id = k.referenced_object_id"
+        " AND d.column_id = k.referenced_column_id"
+        f" WHERE f.parent_object_id = OBJECT_ID({literal(full_name)})"
+        " ORDER BY f.object_id, k.constraint_column_id"
+    ).fetchall()
+    found: dict[int, tuple[list[str], str, list[str]]] = {}
+    for key, parent, mine, theirs in rows:
+        columns, _, to = found.setdefault(key, ([], str(parent), []))
+        columns.append(str(mine))
+        to.append(str(theirs))
+    return list(found.values())
+
+
 def tables(cursor: Any, schema: str) -> list[str]:
     """The tables of a schema; views are left out."""
     rows = cursor.execute(

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.source.contract import SourceError
-from saas_platform.source.discovery import Seen, SeenTable, propose
+from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
 from saas_platform.source.mssql import catalogue
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.ddl import is_ours
@@ -32,18 +32,18 @@ _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
 
 def discover_schema(cursor: Any, schema: str) -> list[sa.Table]:
     """The tables of a schema; ours left out."""
-    metadata = sa.MetaData()
-    return [
-        propose(_seen(cursor, schema, name), metadata)
+    return propose(
+        _seen(cursor, schema, name)
         for name in catalogue.tables(cursor, schema)
         if not is_ours(name)
-    ]
+    )
 
 
 def _seen(cursor: Any, schema: str, name: str) -> SeenTable:
     full_name = qualified(schema, name)
     columns = catalogue.columns(cursor, full_name)
     order = [column.name for column in columns]
+    unique = [sorted(key, key=order.index) for key in catalogue.keys(cursor, full_name)]
     return SeenTable(
         name,
         {
@@ -57,7 +57,12 @@ def _seen(cursor: Any, schema: str, name: str) -> SeenTable:
             for column in columns
         },
         key=catalogue.primary_key(cursor, full_name),
-        unique=[sorted(key, key=order.index) for key in catalogue.keys(cursor, full_name)],
+        candidates=unique,
+        unique=unique,
+        references=[
+            SeenReference(mine, parent, theirs)
+            for mine, parent, theirs in catalogue.foreign_keys(cursor, full_name)
+        ],
         rows=int(scalar(cursor, f"SELECT COUNT_BIG(*) FROM {full_name}")),
     )
 

@@ -6,7 +6,7 @@ Holds: the reading of catalogue and values. Does not hold: what is proposed from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,13 @@ import sqlalchemy as sa
 
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import SourceError
-from saas_platform.source.discovery import Seen, SeenTable, portable, propose
+from saas_platform.source.discovery import (
+    Seen,
+    SeenReference,
+    SeenTable,
+    portable,
+    propose,
+)
 from saas_platform.source.sqlite.ddl import quoted
 
 _OURS = frozenset(bookkeeping.metadata.tables)
@@ -43,12 +49,12 @@ def discover_file(path: Path) -> list[sa.Table]:
                     )
                 )
             }
-            inspector, metadata = sa.inspect(connection), sa.MetaData()
-            return [
-                propose(_seen(connection, inspector, name), metadata)
+            inspector = sa.inspect(connection)
+            return propose(
+                _seen(connection, inspector, name)
                 for name in sorted(inspector.get_table_names())
                 if name not in _OURS | virtual
-            ]
+            )
     except sa.exc.DatabaseError as error:
         raise SourceError(
             f"The source {path} can't be read ({error.orig}): name a SQLite database."
@@ -59,16 +65,39 @@ def discover_file(path: Path) -> list[sa.Table]:
 
 def _seen(connection: sa.Connection, inspector: sa.Inspector, name: str) -> SeenTable:
     table = sa.table(sa.quoted_name(name, quote=True))
+    columns = _look(connection, name, {c["name"]: c["type"] for c in inspector.get_columns(name)})
+    constraints = [each["column_names"] for each in inspector.get_unique_constraints(name)]
+    indexes = [
+        each["column_names"]
+        # SQLite's own for a constraint too, as SQLAlchemy does not find every name in a CREATE TABLE.
+        for each in inspector.get_indexes(name, include_auto_indexes=True)
+        # A rule for a part of the rows is none for the table.
+        if each["unique"]
+        and not any(option.endswith("_where") for option in each.get("dialect_options", {}))
+    ]
     return SeenTable(
         name,
-        _look(connection, name, {c["name"]: c["type"] for c in inspector.get_columns(name)}),
+        columns,
         key=inspector.get_pk_constraint(name)["constrained_columns"],
-        unique=[
-            [column for column in each["column_names"] if column is not None]
-            for each in inspector.get_unique_constraints(name)
+        candidates=_whole(constraints, columns),
+        unique=_whole([*constraints, *indexes], columns),
+        references=[
+            SeenReference(
+                told["constrained_columns"], told["referred_table"], told["referred_columns"]
+            )
+            for told in inspector.get_foreign_keys(name)
         ],
         rows=connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0,
     )
+
+
+def _whole(told: Iterable[Sequence[str | None]], columns: Collection[str]) -> list[tuple[str, ...]]:
+    """Those of columns alone: an expression in an index has no name."""
+    return [
+        tuple(name for name in names if name is not None)
+        for names in told
+        if set(names) <= set(columns)
+    ]
 
 
 def _look(

@@ -15,6 +15,7 @@ from saas_platform.schema.slices import ranges
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.sqlite.connection import in_words, scalar
+from saas_platform.source.sqlite.counting import slice_counts
 from saas_platform.source.sqlite.ddl import key_column, quoted, slice_expression
 from saas_platform.source.values import typed
 
@@ -129,10 +130,7 @@ class SqliteSnapshot(SourceSnapshot):
         return None
 
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
-        self._cursor.execute(
-            f"SELECT {slice_expression(table)}, count(*) FROM {quoted(table.name)} GROUP BY 1"
-        )
-        return dict(self._cursor.fetchall())
+        return slice_counts(self._cursor, table)
 
     def highest_version(self, table: sa.Table) -> int:
         version = version_of(table)

@@ -1,0 +1,57 @@
+"""Rows of a SQLite table in each of its slices.
+
+SQLite sorts every row to group by a part of a text: seeking from slice to slice in an index takes a tenth
+of the time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from saas_platform.schema import slice_of
+from saas_platform.schema.slices import Slice
+from saas_platform.source.sqlite.connection import scalar
+from saas_platform.source.sqlite.ddl import quoted, slice_expression
+
+
+def slice_counts(cursor: Any, table: sa.Table) -> dict[str, int]:
+    """Rows in each slice that has any."""
+    cut = slice_of(table)
+    if cut is not None and _leads_an_index(cursor, table.name, cut.column):
+        counts = _by_seeking(cursor, table, cut)
+        if counts is not None:
+            return counts
+    cursor.execute(
+        f"SELECT {slice_expression(table)}, count(*) FROM {quoted(table.name)} GROUP BY 1"
+    )
+    return dict(cursor.fetchall())
+
+
+def _leads_an_index(cursor: Any, table: str, column: str) -> bool:
+    cursor.execute(
+        "SELECT 1 FROM pragma_index_list(?) i, pragma_index_xinfo(i.name) c"
+        " WHERE NOT i.partial AND c.seqno = 0 AND c.name = ? AND c.coll = 'BINARY'",
+        (table, column),
+    )
+    return cursor.fetchone() is not None
+
+
+def _by_seeking(cursor: Any, table: sa.Table, cut: Slice) -> dict[str, int] | None:
+    """None where a value is no text that begins with a whole slice id, or is NULL."""
+    name, column, length = quoted(table.name), f"t.{quoted(cut.column)}", cut.id_length
+    # The first text after all that begin with the id.
+    after = f"substr(s.id, 1, {length - 1}) || char(unicode(substr(s.id, {length})) + 1)"
+    first = f"SELECT substr(min({column}), 1, {length}) FROM main.{name} t"
+    cursor.execute(
+        f"WITH RECURSIVE slices(id) AS ({first} UNION"
+        f" SELECT ({first} WHERE {column} >= {after}) FROM slices s WHERE length(s.id) = {length})"
+        " SELECT s.id, (SELECT count(*)"
+        f" FROM main.{name} t WHERE {column} >= s.id AND {column} < {after})"
+        " FROM slices s WHERE s.id IS NOT NULL"
+    )
+    counts = dict(cursor.fetchall())
+    whole = all(len(slice_id) == length for slice_id in counts)
+    total = scalar(cursor, f"SELECT count(*) FROM {name}")
+    return counts if whole and sum(counts.values()) == total else None

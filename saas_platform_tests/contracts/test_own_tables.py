@@ -1,0 +1,156 @@
+"""Contracts of tables that are not ours: found in the catalogue, edited in tables.yaml, held in raw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from saas_platform.contracts import evaluate, rules_of
+from saas_platform.schema.declared import TablesError, as_yaml, read_tables
+from saas_platform.source.sqlite import SqliteDatabase
+from saas_platform.sync import sync
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform_tests.sync.own_databases import DATABASES, make
+
+#: Names that need quotes, a compound key and references to it and to itself, a table without a key; and
+#: in each what breaks the rules, which SQLite does not hold by itself.
+SHOP = """
+CREATE TABLE "order" ("from" INTEGER, "the ""no"" of it" TEXT, "when" DATETIME NOT NULL, price NUMERIC(8, 2),
+    "select" INTEGER REFERENCES "ORDER" ("FROM"), PRIMARY KEY ("from"), UNIQUE ("the ""no"" of it", price));
+CREATE TABLE "order line" ("from" INTEGER NOT NULL REFERENCES "order", line INTEGER NOT NULL, kind TEXT,
+    PRIMARY KEY ("from", line));
+CREATE TABLE shipped ("from" INTEGER, line INTEGER, e_mail TEXT, other TEXT REFERENCES elsewhere (id),
+    FOREIGN KEY ("from", line) REFERENCES "order line");
+CREATE UNIQUE INDEX mails ON shipped (e_mail);
+CREATE UNIQUE INDEX part_of_them ON shipped (other) WHERE other > 'x';
+INSERT INTO "order" VALUES (1, 'a', '2024-01-01 00:00:00', 1.5, NULL), (2, 'b', '2024-01-02 00:00:00', -2, 1),
+    (3, 'c', '2024-01-03 00:00:00', 3, 99);
+INSERT INTO "order line" VALUES (1, 1, 'goods'), (1, 2, 'bads'), (8, 1, 'goods');
+INSERT INTO shipped VALUES (1, 2, 'a@b.c', 'x'), (1, 3, 'd@e.f', NULL), (NULL, 3, 'g@h.i ', NULL);
+"""
+EDITS = [
+    ("kind: {", "kind: {values: [goods, services], "),
+    ("price: {", "price: {plausible: [0, null], "),
+]
+
+
+def declared(folder: Path, sql: str, *edits: tuple[str, str]) -> dict[str, sa.Table]:
+    file = folder / "tables.yaml"
+    text = as_yaml(SqliteDatabase(make(folder / "own.db", sql)).discover())
+    for old, new in edits:
+        assert old in text, (old, text)
+        text = text.replace(old, new)
+    file.write_text(text)
+    return read_tables(file)
+
+
+def mirrored(folder: Path, tables: dict[str, sa.Table]) -> DuckdbWarehouse:
+    warehouse = DuckdbWarehouse(folder / "warehouse.duckdb")
+    reports = sync(SqliteDatabase(folder / "own.db"), warehouse, tables.values())
+    assert all(report.succeeded for report in reports), reports
+    return warehouse
+
+
+def test_offenders_are_told_by_what_tells_a_row(tmp_path: Path) -> None:
+    tables = declared(tmp_path, SHOP, *EDITS)
+    warehouse = mirrored(tmp_path, tables)
+    found = {
+        f"{name}.{breach.rule.name}": (breach.offenders, breach.samples)
+        for name, table in tables.items()
+        for breach in evaluate(warehouse, table).breaches
+    }
+    assert found == {
+        "order.select_foreign_key": (1, ("3: 99",)),
+        "order.price_plausible": (1, ("2: -2.00",)),
+        "order line.from_foreign_key": (1, ("8: 1",)),
+        "order line.kind_known_value": (1, ("1: 2: 'bads'",)),
+        "shipped.from_line_foreign_key": (1, ("1: 3: ***: None",)),
+        "shipped.e_mail_blank_edges": (1, ("None: 3: ***: None",)),
+    }
+    # A row that breaks a contract is in the mirror all the same.
+    assert warehouse.query('SELECT count(*) AS n FROM raw."order"').to_pylist() == [{"n": 3}]
+
+
+def test_rules_follow_the_catalogue(tmp_path: Path) -> None:
+    tables = declared(tmp_path, SHOP)
+    names = {
+        name: {rule.name for rule in rules_of(table, str) if rule.kind in ("unique", "foreign_key")}
+        for name, table in tables.items()
+    }
+    assert names == {
+        "order": {"from_unique", 'the "no" of it_price_unique', "select_foreign_key"},
+        "order line": {"from_line_unique", "from_foreign_key"},
+        "shipped": {"e_mail_unique", "from_line_foreign_key"},
+    }
+    # Nothing is said of the length of a text that has no bound.
+    assert not any(rule.kind == "length" for t in tables.values() for rule in rules_of(t, str))
+
+
+def test_a_rule_broken_in_the_mirror_alone_is_told(tmp_path: Path) -> None:
+    tables = declared(tmp_path, SHOP)
+    warehouse = mirrored(tmp_path, tables)
+    with warehouse._connected() as connection:
+        connection.run("INSERT INTO raw.\"order line\" VALUES (1, 1, NULL, 'by hand')")
+    breach = next(
+        b for b in evaluate(warehouse, tables["order line"]).breaches if b.rule.kind == "unique"
+    )
+    assert (breach.offenders, breach.samples) == (2, ("1: 1", "1: 1"))
+
+
+@pytest.mark.parametrize("sql", DATABASES.values(), ids=DATABASES)
+def test_any_database_can_be_held_to_its_contract(tmp_path: Path, sql: str) -> None:
+    tables = declared(tmp_path, sql)
+    warehouse = mirrored(tmp_path, tables)
+    for table in tables.values():
+        verdict = evaluate(warehouse, table)
+        assert verdict.rows is not None
+        assert all(
+            breach.rule.kind in ("blank_edges", "odd_unicode") for breach in verdict.breaches
+        )
+
+
+def test_what_discovery_finds_is_read_as_it_was_written(tmp_path: Path) -> None:
+    tables = declared(tmp_path, SHOP, *EDITS)
+    text = as_yaml(tables.values())
+    assert "references:" in text
+    (tmp_path / "again.yaml").write_text(text)
+    again = read_tables(tmp_path / "again.yaml")
+    assert as_yaml(again.values()) == text
+    for name, table in tables.items():
+        assert rules_of(again[name], str) == rules_of(table, str)
+
+
+_GOOD = """
+tables:
+  t: {key: [id], references: [{columns: [up], table: u, to: [id]}],
+      columns: {id: {type: integer}, up: {type: integer}, word: {type: text}}}
+  u: {key: [id], columns: {id: {type: integer}, day: {type: date}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("table: u", "table: v", "t references v, which is none of the tables: remove the reference"),
+        ("to: [id]", "to: [nr]", "t references u.nr, which is none of its columns"),
+        ("to: [id]", "to: [id, day]", "t references u with 1 columns to 2"),
+        ("to: [id]", "to: [day]", "t references u.day, a date, by up, a integer"),
+        ("columns: [up]", "columns: [upp]", "references names upp, which is none of its columns"),
+        ("key: [id], ref", "key: [id], unique: [[word, nr]], ref", "unique names nr"),
+        ("word: {", "word: {values: [a, 1], ", "1 in values or plausible is no text"),
+        ("up: {", "up: {plausible: [3, 1], ", "plausible has 3 before 1: the lowest comes first"),
+        ("up: {", "up: {plausible: [null, null], ", "plausible needs a lowest or a highest value"),
+        ("up: {", "up: {values: [yes], ", "True in values or plausible is no integer"),
+    ],
+)  # fmt: skip
+def test_wrong_contracts(tmp_path: Path, old: str, new: str, says: str) -> None:
+    path = tmp_path / "tables.yaml"
+    path.write_text(_GOOD)
+    read_tables(path)
+    path.write_text(_GOOD.replace(old, new, 1))
+    with pytest.raises(TablesError) as raised:
+        read_tables(path)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,100 @@
+"""Counting the rows of slices: by seeking where an index allows it, and always as grouping counts."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from saas_platform.schema.slices import Slice
+from saas_platform.source.sqlite import counting
+from saas_platform.source.sqlite.connection import connect
+
+DAY = date(2024, 2, 28)
+moments = st.datetimes(datetime(2024, 2, 27), datetime(2024, 3, 2)).map(str) | st.sampled_from(
+    ["2024-02-29", "2024-02-29T00:00:00", "2023-12-31 23:59:59.999999", "9999-12-31 23:59:59"]
+)
+#: What SQLite lets into a column for times.
+hostile = (
+    st.text(max_size=12)
+    | st.none()
+    | st.integers(0, 10**12)
+    | st.floats(allow_nan=False)
+    | st.binary(max_size=11)
+)
+
+
+def table(grain: str) -> sa.Table:
+    columns = sa.Column("id", sa.BigInteger, primary_key=True), sa.Column('a "t"', sa.DateTime)
+    info = {"slice": Slice('a "t"', grain)}  # type: ignore[arg-type]
+    return sa.Table("rows of it", sa.MetaData(), *columns, info=info)
+
+
+def counted(folder: Path, values: list[object], grain: str, kind: str, index: str) -> dict:
+    path = folder / "source.db"
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("PRAGMA synchronous = OFF")
+        file.execute("BEGIN")
+        file.execute(f'CREATE TABLE "rows of it" (id INTEGER PRIMARY KEY, "a ""t""" {kind})')
+        file.execute(index)
+        file.executemany('INSERT INTO "rows of it" ("a ""t""") VALUES (?)', [(v,) for v in values])
+        file.execute("COMMIT")
+    with connect(path, read_only=True) as cursor:
+        return counting.slice_counts(cursor, table(grain))
+
+
+INDEXED = 'CREATE INDEX i ON "rows of it" ("a ""t""", id)'
+NOT_INDEXED = "SELECT 1"
+
+
+@given(
+    values=st.lists(moments, max_size=30),
+    grain=st.sampled_from(["day", "month"]),
+    kind=st.sampled_from(["TEXT", "DATETIME"]),
+)
+def test_seeking_counts_what_is_there(tmp_path_factory, values, grain, kind):
+    counts = counted(tmp_path_factory.mktemp("s"), values, grain, kind, INDEXED)
+    assert counts == Counter(v[: 10 if grain == "day" else 7] for v in values)
+
+
+@given(
+    values=st.lists(moments | hostile, max_size=30),
+    grain=st.sampled_from(["day", "month"]),
+    kind=st.sampled_from(["TEXT", "DATETIME"]),
+)
+def test_whatever_is_in_the_column_counts_as_without_an_index(
+    tmp_path_factory, values, grain, kind
+):
+    folder = tmp_path_factory.mktemp("s")
+    assert counted(folder, values, grain, kind, INDEXED) == counted(
+        folder, values, grain, kind, NOT_INDEXED
+    )
+
+
+@pytest.mark.parametrize(
+    ("index", "seeks"),
+    [
+        (INDEXED, True),
+        (NOT_INDEXED, False),
+        ('CREATE INDEX i ON "rows of it" (id, "a ""t""")', False),
+        ('CREATE INDEX i ON "rows of it" ("a ""t""") WHERE id > 3', False),
+        ('CREATE INDEX i ON "rows of it" ("a ""t""" COLLATE NOCASE)', False),
+    ],
+)
+def test_seeks_in_an_index_that_the_slice_column_leads(tmp_path, monkeypatch, index, seeks):
+    sought = []
+    by_seeking = counting._by_seeking
+    monkeypatch.setattr(
+        counting, "_by_seeking", lambda *given: sought.append(1) or by_seeking(*given)
+    )
+    days = [str(DAY + timedelta(days=n // 3)) for n in range(300)]
+    assert counted(tmp_path, days, "day", "TEXT", index) == Counter(days)
+    assert bool(sought) is seeks
