@@ -137,16 +137,14 @@ def test_every_type_is_digested_there_as_it_is_read(mssql: MssqlPlace, way: str,
         mssql.run(drop, f"CREATE TABLE {name} (id INT NOT NULL PRIMARY KEY, v {declared} NULL)")
         with session(mssql) as cursor:
             for n, value in enumerate([*values, None]):
-                mark, given = "?", [value]
+                written, given = f"CONVERT({declared}, ?)", [value]
                 if value is None:
-                    mark, given = "NULL", []
+                    written, given = "NULL", []
                 elif isinstance(value, datetime):
                     # Some servers take a parameter of that type to the second.
                     digits = "milliseconds" if declared == "datetime" else "microseconds"
-                    mark, given = f"'{value.isoformat('T', digits)}'", []
-                cursor.execute(
-                    f"INSERT INTO {name} (id, v) SELECT {n}, CONVERT({declared}, {mark})", *given
-                )
+                    written, given = f"'{value.isoformat('T', digits)}'", []
+                cursor.execute(f"INSERT INTO {name} (id, v) VALUES ({n}, {written})", *given)
         with MssqlDatabase(replace(mssql_address(), schema="dbo")).snapshot() as snapshot:
             read = snapshot.rows(table).read_all().sort_by("id")
             there = snapshot.digests(table)
