@@ -5,9 +5,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 # A file's tests stay in one process, so that what they share is made once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+EMULATOR := $(VENV)/emulator
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help run test test-all lint ui dashboard up-mssql clean
+.PHONY: help run test test-all emulator lint ui dashboard up-mssql clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -19,8 +20,10 @@ run: $(VENV)/.installed ## install, then bring everything up to date: company, s
 test: $(VENV)/.installed-dev ## install, then run the fast tests
 	@$(PYTEST) -m "not slow"
 
-test-all: $(VENV)/.installed-dev ## all tests, the slow ones too
+test-all: $(VENV)/.installed-dev emulator ## all tests, the slow ones too
 	@$(PYTEST)
+
+emulator: $(EMULATOR)/.installed ## install the BigQuery emulator that the slow tests start
 
 lint: $(VENV)/.installed-dev ## style, types, and that Dagster can load the definitions
 	$(BIN)/ruff check .
@@ -54,4 +57,11 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what the tests need ..."
 	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(EMULATOR)/.installed: saas_platform_tests/emulator/requirements.txt $(VENV)/bin/python
+	@echo "Installing the BigQuery emulator ..."
+	@$(PYTHON) -m venv $(EMULATOR)
+	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(EMULATOR)/bin/python saas_platform_tests/emulator/install_extension.py $(EMULATOR)/home
 	@touch $@

@@ -118,6 +118,12 @@ def run(
             metavar="NAME", help="Only this group or asset (raw, marts/mrr_monthly, ...)."
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only tell what each query of raw's sync and proof would bill."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> bool:
     """Bring what is missing or stale up to date.
@@ -128,6 +134,8 @@ def run(
     from saas_platform.staleness import staleness
 
     platform = Platform.load()
+    if dry_run:
+        return _tell_costs(platform, as_json=as_json)
     last = platform.settings.check_month(_month(through) or platform.settings.last_month)
     with platform.home.exclusive():
         stale = staleness(platform, last)
@@ -139,6 +147,29 @@ def run(
 
         reasons, outcome = launch(platform, stale, last, select or (), _say)
         return _tell_run(platform, reasons, outcome, as_json=as_json)
+
+
+def _tell_costs(platform: Platform, *, as_json: bool) -> bool:
+    """Bytes that each query of a sync and a full proof of raw would bill, by the warehouse's own estimate."""
+    costs = platform.warehouse.query_costs(list(platform.tables.values()))
+    total = sum(cost.bytes for cost in costs or ())
+    if as_json:
+        _print_json({"bytes": total, "queries": [asdict(cost) for cost in costs or ()]})
+        return True
+    if costs is None:
+        output.print(f"Nothing is billed: the warehouse is {platform.warehouse.engine}.")
+        return True
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    shown.add_column("table", no_wrap=True)
+    shown.add_column("query", no_wrap=True)
+    shown.add_column("bytes", justify="right", no_wrap=True)
+    for cost in costs:
+        shown.add_row(cost.table, cost.purpose, _number(cost.bytes))
+    output.print(shown)
+    output.print(
+        f"{_number(total)} bytes for a sync of every table with a proof of every slice; loads are free."
+    )
+    return True
 
 
 def _say(line: str) -> None:

@@ -128,6 +128,11 @@ class Platform:
         """Whether the tables are those of the company, which marts, models and page are made for."""
         return self.tables is TABLES
 
+    @property
+    def has_marts(self) -> bool:
+        """Whether marts, models and page follow: those of the company, which dbt builds on DuckDB so far."""
+        return self.is_company and self.settings.warehouse.get_backend_name() == "duckdb"
+
     @cached_property
     def source(self) -> Source:
         if self.settings.synthetic:
@@ -181,9 +186,15 @@ class Platform:
         url = self.settings.warehouse
         if url.get_backend_name() == "duckdb" and url.database:
             return DuckdbWarehouse(Path(url.database).absolute())
+        if url.get_backend_name() == "bigquery":
+            # Google's client takes a second to import; only who uses it should wait.
+            from saas_platform.warehouse.bigquery import BigqueryWarehouse
+            from saas_platform.warehouse.bigquery_target import BigqueryTarget
+
+            return BigqueryWarehouse(BigqueryTarget.of(url))
         raise SettingsError(
             f"SAAS_WAREHOUSE_URL names {url.get_backend_name()}, which this version can't load:"
-            " use duckdb:///FILE."
+            " use duckdb:///FILE, or bigquery://PROJECT?location=EU."
         )
 
     @property

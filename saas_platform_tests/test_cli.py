@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import typer.main
 from typer.testing import CliRunner
 
 from saas_platform.cli import app
+from saas_platform.warehouse.contract import QueryCost
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
 
 _DOCS = (Path(__file__).parent.parent / "docs" / "cli.md").read_text()
 _COMMANDS = ["run", "sync", "verify", "repair", "doctor", "dashboard", "reset"]
@@ -40,3 +43,19 @@ def test_every_command_and_option_is_documented(name: str) -> None:
 def test_no_words_show_the_help() -> None:
     result = CliRunner().invoke(app, [])
     assert "Usage: " in result.output
+
+
+def test_a_dry_run_on_duckdb_says_that_nothing_is_billed() -> None:
+    result = CliRunner().invoke(app, ["run", "--dry-run"])
+    assert result.exit_code == 0
+    assert result.stdout == "Nothing is billed: the warehouse is duckdb.\n"
+    result = CliRunner().invoke(app, ["run", "--dry-run", "--json"])
+    assert json.loads(result.stdout) == {"bytes": 0, "queries": []}
+
+
+def test_a_dry_run_tells_each_query_and_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = [QueryCost("users", "rows of each slice", 10_485_760), QueryCost("users", "digest", 5)]
+    monkeypatch.setattr(DuckdbWarehouse, "query_costs", lambda *_: costs)
+    result = CliRunner().invoke(app, ["run", "--dry-run"])
+    assert re.search(r"^users +rows of each slice +10,485,760$", result.stdout, flags=re.MULTILINE)
+    assert "10,485,765 bytes for a sync of every table" in result.stdout

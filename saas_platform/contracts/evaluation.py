@@ -80,7 +80,7 @@ def offenders(warehouse: Warehouse, table: sa.Table) -> Iterator[tuple[Rule, tup
         _, counts = _counts(warehouse, table, _asked(rules_of(table, warehouse.quoted), wrong))
         for rule, count in counts:
             if count:
-                found = warehouse.query(_select(warehouse, rule, _key(table)))
+                found = warehouse.query(_select(warehouse, table, rule, _key(table)))
                 for row in found.to_pylist():
                     yield rule, tuple(row.values())
 
@@ -110,54 +110,52 @@ def _counts(
     """Rows of the table and offenders of each rule, in one query."""
     if not warehouse.table_exists(RAW, table.name):
         return None, []
-    counts = [f"{_count(warehouse, rule)} AS r{n}" for n, rule in enumerate(rules)]
+    counts = [f"{_count(warehouse, table, rule)} AS r{n}" for n, rule in enumerate(rules)]
     listed = ", ".join(["COUNT(*) AS n", *counts])
-    rows = _rows(warehouse, table.name)
+    rows = _rows(warehouse, table)
     (row,) = warehouse.query(f"SELECT {listed} FROM {rows}").to_pylist()
     return row["n"], [(rule, int(row[f"r{n}"])) for n, rule in enumerate(rules)]
 
 
-def _count(warehouse: Warehouse, rule: Rule) -> str:
+def _count(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:
     """The number of offenders, as an item of a SELECT from the table."""
     if rule.kind == "unique":
-        return (
-            f"(SELECT COALESCE(SUM(g.n), 0) FROM ({_groups(warehouse, rule, 'COUNT(*) AS n')}) g)"
-        )
+        return f"(SELECT COALESCE(SUM(g.n), 0) FROM ({_groups(warehouse, table, rule, 'COUNT(*) AS n')}) g)"
     if rule.kind == "foreign_key":
         # Of its own, as an anti-join; in an aggregate's argument engines have no plan for it.
-        rows = _rows(warehouse, rule.table)
-        return f"(SELECT COUNT(*) FROM {rows} WHERE {_condition(warehouse, rule)})"
-    return f"COUNT(CASE WHEN {_condition(warehouse, rule)} THEN 1 END)"
+        rows = _rows(warehouse, table)
+        return f"(SELECT COUNT(*) FROM {rows} WHERE {_condition(warehouse, table, rule)})"
+    return f"COUNT(CASE WHEN {_condition(warehouse, table, rule)} THEN 1 END)"
 
 
-def _condition(warehouse: Warehouse, rule: Rule) -> str:
+def _condition(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:
     """True for an offending row."""
     if rule.pattern is not None:
         return warehouse.matches(rule.columns[0], rule.pattern)
     if rule.kind == "unique":
         columns = [warehouse.quoted(column) for column in rule.columns]
         same = " AND ".join(f"g.{column} = r.{column}" for column in columns)
-        groups = _groups(warehouse, rule, ", ".join(columns))
+        groups = _groups(warehouse, table, rule, ", ".join(columns))
         return f"EXISTS (SELECT 1 FROM ({groups}) g WHERE {same})"
     return str(rule.offends)
 
 
-def _groups(warehouse: Warehouse, rule: Rule, listed: str) -> str:
+def _groups(warehouse: Warehouse, table: sa.Table, rule: Rule, listed: str) -> str:
     """What more than one row has."""
     columns = [warehouse.quoted(column) for column in rule.columns]
     there = " AND ".join(f"{column} IS NOT NULL" for column in columns)
     return (
-        f"SELECT {listed} FROM {_rows(warehouse, rule.table)} WHERE {there}"
+        f"SELECT {listed} FROM {_rows(warehouse, table)} WHERE {there}"
         f" GROUP BY {', '.join(columns)} HAVING COUNT(*) > 1"
     )
 
 
-def _select(warehouse: Warehouse, rule: Rule, columns: list[sa.Column]) -> str:
+def _select(warehouse: Warehouse, table: sa.Table, rule: Rule, columns: list[sa.Column]) -> str:
     """The offenders' columns, in the order of the first ones."""
     listed = ", ".join(f"r.{warehouse.quoted(column.name)}" for column in columns)
     return (
-        f"SELECT {listed} FROM {_rows(warehouse, rule.table)}"
-        f" WHERE {_condition(warehouse, rule)} ORDER BY {listed}"
+        f"SELECT {listed} FROM {_rows(warehouse, table)}"
+        f" WHERE {_condition(warehouse, table, rule)} ORDER BY {listed}"
     )
 
 
@@ -167,7 +165,7 @@ def _samples(warehouse: Warehouse, table: sa.Table, rule: Rule) -> tuple[str, ..
         column = table.columns[rule.columns[0]]
         if "pii" not in column.info and column.name not in table.primary_key.columns:
             shown.append(column)
-    found = warehouse.query(f"{_select(warehouse, rule, shown)} LIMIT {SAMPLES}").to_pylist()
+    found = warehouse.query(f"{_select(warehouse, table, rule, shown)} LIMIT {SAMPLES}").to_pylist()
     return tuple(": ".join(_shown(column, row[column.name]) for column in shown) for row in found)
 
 
@@ -178,8 +176,8 @@ def _shown(column: sa.Column, value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _rows(warehouse: Warehouse, table: str) -> str:
-    return f"{warehouse.quoted(RAW)}.{warehouse.quoted(table)} AS r"
+def _rows(warehouse: Warehouse, table: sa.Table) -> str:
+    return f"{warehouse.mirror_rows(table)} AS r"
 
 
 def _key(table: sa.Table) -> list[sa.Column]:

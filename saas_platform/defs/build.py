@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from saas_platform.defs.automation import schedules, source_sensor
+from saas_platform.defs.bigquery import bigquery_resources
 from saas_platform.defs.contracts import contract_checks
 from saas_platform.defs.dashboards import dashboard_assets
 from saas_platform.defs.growth import growth_checks
@@ -47,7 +48,7 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
         stays_fresh=platform.settings.as_of == "now" or not from_synthetic,
     )
     # What follows is made for the company's tables; of others there is the proven mirror.
-    if platform.is_company:
+    if platform.has_marts:
         marts = marts_assets(platform)
         assets.append(marts)
         assets += model_assets(from_synthetic=from_synthetic)
@@ -69,6 +70,7 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
             "platform": platform,
             "work": work or WorkClock(),
             "dbt": dbt_resource(),
+            **bigquery_resources(platform),
             "frames": FrameIO(platform.staging),
             "artefacts": ArtefactIO(platform.artefacts),
         },

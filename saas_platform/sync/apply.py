@@ -54,7 +54,7 @@ def apply_changes(
     if not written and source_counts == warehouse.slice_counts(table):
         return None
     entry = new_entry(snapshot, table, "incremental", sync_id, last)
-    with warehouse.stage(table) as staging:
+    with warehouse.stage(table, sync_id) as staging:
         hints = 0
         if written:
             rows = feed(snapshot, table, telling(on_progress, table, "read"), above=last.watermark)
@@ -105,7 +105,7 @@ def copy_again(
         )
     entry = new_entry(snapshot, table, "repair", sync_id, last)
     source_counts, counts = snapshot.slice_counts(table), warehouse.slice_counts(table)
-    with warehouse.stage(table) as staging:
+    with warehouse.stage(table, sync_id) as staging:
         slices = proof.slices_differing
         entry = _reconcile(
             snapshot, staging, table, slices, source_counts, counts, entry, on_progress

@@ -63,6 +63,16 @@ class Comparison:
     samples: tuple[RowDifference, ...]
 
 
+@dataclass(frozen=True)
+class QueryCost:
+    """What one query would bill, by the warehouse's own estimate."""
+
+    table: str
+    #: What it is asked for, in a few words.
+    purpose: str
+    bytes: int
+
+
 class Staging(ABC):
     """Changes of one table, collected beside the mirror; one transaction applies them, or nothing.
 
@@ -125,8 +135,16 @@ class Warehouse(ABC):
         """The result of one SELECT in the engine's own dialect."""
 
     @abstractmethod
+    def query_costs(self, tables: Collection[sa.Table]) -> list[QueryCost] | None:
+        """Bytes that each query of a sync and a full proof would bill now; None: nothing is billed."""
+
+    @abstractmethod
     def quoted(self, name: str) -> str:
         """A name as the engine's SQL has it, whatever characters are in it."""
+
+    @abstractmethod
+    def mirror_rows(self, table: sa.Table) -> str:
+        """SQL of all rows of a mirror, to be put after FROM and given an alias."""
 
     @abstractmethod
     def matches(self, column: str, pattern: str) -> str:
@@ -178,8 +196,8 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
-    def stage(self, table: sa.Table) -> AbstractContextManager[Staging]:
-        """Collect changes of one table beside its mirror."""
+    def stage(self, table: sa.Table, sync_id: str) -> AbstractContextManager[Staging]:
+        """Collect changes of one table beside its mirror; the sync's id names what is left on the way."""
 
     # Proof.
 

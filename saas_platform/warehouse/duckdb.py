@@ -22,7 +22,7 @@ from saas_platform.warehouse.contract import (
     Warehouse,
     WarehouseError,
 )
-from saas_platform.warehouse.duckdb_connection import SCRATCH, Connection, connect
+from saas_platform.warehouse.duckdb_connection import STAGING, Connection, connect
 from saas_platform.warehouse.duckdb_digests import digests
 from saas_platform.warehouse.duckdb_staging import (
     DuckdbStaging,
@@ -47,7 +47,7 @@ class DuckdbWarehouse(Warehouse):
     engine = "duckdb"
 
     def __init__(self, path: Path, *, wait_seconds: float = 30.0) -> None:
-        if path.stem.casefold() in (*SCHEMAS, SCRATCH, "temp", "system", "main"):
+        if path.stem.casefold() in (*SCHEMAS, STAGING, "temp", "system", "main"):
             # DuckDB names the catalogue after the file, and could not tell it from the schema.
             raise WarehouseError(
                 f"A DuckDB warehouse can't be named {path.name}, as {path.stem} has a meaning in it:"
@@ -96,8 +96,14 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection:
             return connection.arrow(sql)
 
+    def query_costs(self, tables: Collection[sa.Table]) -> None:  # noqa: ARG002
+        return None
+
     def quoted(self, name: str) -> str:
         return q.quote(name)
+
+    def mirror_rows(self, table: sa.Table) -> str:
+        return q.mirror(table)
 
     def matches(self, column: str, pattern: str) -> str:
         return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
@@ -205,8 +211,8 @@ class DuckdbWarehouse(Warehouse):
             )
 
     @contextmanager
-    def stage(self, table: sa.Table) -> Iterator[Staging]:
-        with self._connected() as connection, connection.scratch():
+    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Staging]:  # noqa: ARG002
+        with self._connected() as connection, connection.staging_file():
             yield DuckdbStaging(connection, table)
 
     def digest_mirror(
@@ -227,7 +233,7 @@ class DuckdbWarehouse(Warehouse):
     def compare(
         self, table: sa.Table, slices: Collection[str], feed: Feed, *, samples: int
     ) -> Comparison:
-        with self._connected() as connection, connection.scratch():
+        with self._connected() as connection, connection.staging_file():
             return compare(connection, table, slices, feed, samples)
 
     def rows_like(self, table: sa.Table, rows: pa.Table) -> pa.Table:

@@ -18,8 +18,8 @@ import pyarrow as pa
 from saas_platform.warehouse.contract import WarehouseError
 from saas_platform.warehouse.feed import Feed
 
-#: The catalogue of `Connection.scratch`.
-SCRATCH = "_scratch"
+#: The catalogue of `Connection.staging_file`.
+STAGING = "_staging"
 _PAUSE_SECONDS = 0.1
 _LOCKED = "Could not set lock"
 _CORRUPT = ("not a valid DuckDB database", "Corrupt database", "checksum", "Failed to deserialize")
@@ -58,10 +58,11 @@ def in_words(path: Path, error: duckdb.Error) -> WarehouseError:
 class Connection:
     """One open connection: statements, streams in, transactions."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path | None = None) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, staging: Path | None = None) -> None:
         self._connection = connection
         self._streams = 0
-        self._scratch = scratch
+        self._staging = staging
+        self._has_staging = False
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, list(parameters)).fetchall()
@@ -80,6 +81,10 @@ class Connection:
         result = self._connection.sql(sql)
         return pa.table({}) if result is None else result.to_arrow_table()
 
+    def stream(self, sql: str) -> pa.RecordBatchReader:
+        """The result of a SELECT as it is computed; to be read before the next statement."""
+        return self._connection.sql(sql).to_arrow_reader()
+
     @contextmanager
     def registered(self, rows: pa.Table | pa.RecordBatchReader) -> Iterator[str]:
         """The rows under a name that a statement may select from; a reader once only."""
@@ -97,26 +102,31 @@ class Connection:
             yield name
 
     @contextmanager
-    def scratch(self) -> Iterator[None]:
-        """Within it, tables of the catalogue SCRATCH lie in a file that is deleted at its end.
+    def staging_file(self) -> Iterator[None]:
+        """Within it, tables of the catalogue STAGING lie in a file that is deleted at its end.
 
         Temporary tables would lie in memory, as large as they are. It takes no part in a transaction.
-        A connection without such a file has them in memory.
+        A connection without such a file has them in memory. May be nested: the outer one's is used.
         """
-        file = self._scratch
+        if self._has_staging:
+            yield
+            return
+        file = self._staging
         if file is None:
-            self.run(f"ATTACH ':memory:' AS {SCRATCH}")
+            self.run(f"ATTACH ':memory:' AS {STAGING}")
         else:
             # One that a killed process left: the warehouse is ours alone, and so is this.
             file.unlink(missing_ok=True)
             path = str(file).replace("'", "''")
-            self.run(f"ATTACH '{path}' AS {SCRATCH} (RECOVERY_MODE NO_WAL_WRITES)")
+            self.run(f"ATTACH '{path}' AS {STAGING} (RECOVERY_MODE NO_WAL_WRITES)")
+        self._has_staging = True
         try:
             yield
         finally:
+            self._has_staging = False
             # An error that ended the connection has let go of the file too.
             with suppress(duckdb.Error):
-                self.run(f"DETACH {SCRATCH}")
+                self.run(f"DETACH {STAGING}")
             if file is not None:
                 file.unlink(missing_ok=True)
 
@@ -140,7 +150,7 @@ def connect(path: Path, wait_seconds: float) -> Iterator[Connection]:
     try:
         connection = _open(path, wait_seconds)
         try:
-            yield Connection(connection, path.with_name(path.name + ".scratch"))
+            yield Connection(connection, path.with_name(path.name + ".staging"))
         finally:
             connection.close()
     except duckdb.Error as error:

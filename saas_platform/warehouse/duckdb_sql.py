@@ -10,7 +10,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from saas_platform.schema.slices import WHOLE, Slice, ranges, slice_of
+from saas_platform.schema.slices import WHOLE, slice_of
+from saas_platform.warehouse.bounds import within_bounds
 from saas_platform.warehouse.contract import RAW, SYNC_ID
 
 
@@ -121,27 +122,14 @@ def within(table: sa.Table, slices: Collection[str] | None, alias: str = "") -> 
         return "TRUE"
     if cut is None or not slices:
         return "FALSE"
-    column = listed([cut.column], alias)
-    dated = [i for i in slices if _has_bounds(cut, i)]
-    parts = [
-        f"({column} >= {_moment(first)} AND {column} < {_moment(after)})"
-        for first, after in ranges(cut, dated)
-    ]
-    # Such as 'infinity', set by hand: no calendar has it, and the mirror must still be mended.
-    undated = sorted(set(slices) - set(dated))
-    if undated:
-        parts.append(
-            f"{slice_id(table, bucket(table, alias))} IN ({', '.join(map(text, undated))})"
-        )
-    return f"({' OR '.join(parts)})"
-
-
-def _has_bounds(cut: Slice, slice_id_: str) -> bool:
-    try:
-        cut.bounds(slice_id_)
-    except ValueError:
-        return False
-    return True
+    return within_bounds(
+        cut,
+        slices,
+        listed([cut.column], alias),
+        slice_id(table, bucket(table, alias)),
+        moment=_moment,
+        text=text,
+    )
 
 
 def _moment(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Changes of one table beside its mirror in DuckDB: collected in a scratch file, applied at once.
+"""Changes of one table beside its mirror in DuckDB: collected in a file of their own, applied at once.
 
 Holds staging, row comparison and the commit. Does not hold: connections, digests, full loads.
 """
@@ -23,12 +23,12 @@ from saas_platform.warehouse.contract import (
     RowDifference,
     Staging,
 )
-from saas_platform.warehouse.duckdb_connection import SCRATCH, Connection
+from saas_platform.warehouse.duckdb_connection import STAGING, Connection
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import SYNC_LOG, SyncEntry
 
 _STAGED, _GONE, _THEIRS, _DIFFERENT = (
-    f"{SCRATCH}.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
+    f"{STAGING}.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
 )
 #: In memory: it is made within the transaction, where no other file can be written.
 _TOUCHED = "temp._touched"
@@ -269,6 +269,24 @@ class DuckdbStaging(Staging):
             f"SELECT count(*) FROM (SELECT {keys} FROM {_STAGED} UNION SELECT {keys} FROM {_GONE})"
         )
         return int(count)
+
+    def slices(self) -> dict[str, int]:
+        """Rows staged in each slice."""
+        rows = self._connection.run(
+            f"SELECT {q.slice_id(self._table, 'b')}, count(*)"
+            f" FROM (SELECT {q.bucket(self._table)} AS b FROM {_STAGED}) GROUP BY b"
+        )
+        return dict(rows)
+
+    def changes(self, gone: str) -> pa.RecordBatchReader:
+        """Each staged row, and of each key that is gone the key alone; the column `gone` tells which."""
+        table = self._table
+        keys = q.listed(q.keys(table))
+        return self._connection.stream(
+            f"SELECT {q.listed(q.columns(table))}, false AS {q.quote(gone)} FROM {_STAGED}"
+            f" UNION ALL BY NAME SELECT DISTINCT {keys}, true AS {q.quote(gone)} FROM {_GONE} g"
+            f" WHERE NOT EXISTS (SELECT 1 FROM {_STAGED} s WHERE {q.same_key(table, 'g', 's')})"
+        )
 
     def commit(self, entry: SyncEntry) -> SyncEntry:
         table = self._table

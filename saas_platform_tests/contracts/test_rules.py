@@ -20,6 +20,8 @@ from saas_platform.contracts.evaluation import _count, _select
 from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import sync
+from saas_platform.warehouse.bigquery import BigqueryWarehouse
+from saas_platform.warehouse.bigquery_target import BigqueryTarget
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 from saas_platform_tests.rows import populate
 
@@ -266,25 +268,15 @@ def test_what_reads_like_nothing_is_odd(warehouse: DuckdbWarehouse, code: int) -
     assert found == [("name_odd_unicode", BROKEN)]
 
 
-class _BigQuery:
-    """What its dialect says of its own."""
-
-    def quoted(self, name: str) -> str:
-        return f"`{name}`"
-
-    def matches(self, column: str, pattern: str) -> str:
-        return f"REGEXP_CONTAINS({column}, r'{pattern}')"
-
-
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_the_sql_is_bigquerys_too(table: sa.Table) -> None:
-    warehouse: Any = _BigQuery()
+    warehouse = BigqueryWarehouse(BigqueryTarget("acme"))
     for rule in rules_of(table, warehouse.quoted):
         if rule.kind == "type":
             continue
         for sql in (
-            f"SELECT {_count(warehouse, rule)} AS n FROM raw.{table.name} AS r",
-            _select(warehouse, rule, [table.columns[_key(table)]]),
+            f"SELECT {_count(warehouse, table, rule)} AS n FROM raw.{table.name} AS r",
+            _select(warehouse, table, rule, [table.columns[_key(table)]]),
         ):
             (parsed,) = sqlglot.parse(sql, read="bigquery")
             assert parsed is not None

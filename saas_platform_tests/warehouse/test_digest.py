@@ -125,7 +125,7 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duckdb_staging, "_PART_ROWS", parts)
         assert warehouse.compare(table, slices, feed(theirs), samples=20) == at_once
-    assert not warehouse.path.with_name("warehouse.duckdb.scratch").exists()
+    assert not warehouse.path.with_name("warehouse.duckdb.staging").exists()
 
 
 @settings(quick, max_examples=25)
@@ -143,7 +143,7 @@ def test_reconcile_makes_any_mirror_equal(
         SyncEntry("one", TABLE.name, "full", "source", 1, moment, moment),
     )
     slices = {*warehouse.slice_counts(TABLE), *digest(warehouse, theirs)}
-    with warehouse.stage(TABLE) as staging:
+    with warehouse.stage(TABLE, "two") as staging:
         staging.reconcile(slices, feed(theirs))
         after = staging.counts_after()
         staging.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, moment, moment))

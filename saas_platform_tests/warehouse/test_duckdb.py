@@ -78,11 +78,6 @@ def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
         DuckdbWarehouse(tmp_path).query("SELECT 1")
 
 
-def test_a_wrong_statement_is_told(path: Path) -> None:
-    with pytest.raises(WarehouseError, match="Table with name nothing"):
-        DuckdbWarehouse(path).query("SELECT * FROM raw.nothing")
-
-
 @pytest.mark.parametrize("name", ["raw.duckdb", "Marts.duckdb", "temp.db"])
 def test_a_file_named_like_a_schema_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(WarehouseError, match="another file name"):
@@ -152,15 +147,3 @@ def test_slice_bounds_are_literal_and_merged() -> None:
     assert duckdb_sql.within(events, []) == "FALSE"
     assert duckdb_sql.within(events, None) == "TRUE"
     assert duckdb_sql.within(TABLES["plans"], ["all"]) == "TRUE"
-
-
-def test_tables_are_digested_whole_whatever_their_order(tmp_path: Path) -> None:
-    warehouse = DuckdbWarehouse(tmp_path / "warehouse.duckdb")
-    rows = pa.table({"a": [1, 2, 2], "b": ["x", None, ""]})
-    for name, held in (("one", rows), ("two", rows.take([2, 0, 1])), ("three", rows.slice(1))):
-        warehouse.replace_table("marts", name, held)
-    found = warehouse.digest_tables("marts", ["one", "two", "three"])
-    assert found["one"] == found["two"]
-    assert found["one"].rows == 3
-    assert found["three"].total != found["one"].total
-    assert warehouse.digest_tables("marts", []) == {}

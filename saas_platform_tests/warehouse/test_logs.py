@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from saas_platform.schema import TABLES
+from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 from saas_platform.warehouse.journal import SYNC_LOG, DayRows, ProofEntry, Verdict
 
@@ -50,14 +51,14 @@ def proof(
     )
 
 
-def unsettled(warehouse: DuckdbWarehouse) -> list[str]:
+def unsettled(warehouse: Warehouse) -> list[str]:
     return [entry.proof_id for entry in warehouse.unsettled_proofs(USERS)]
 
 
 def test_proofs_are_unsettled_from_the_first_that_differs_to_the_one_that_confirms(
-    warehouse: DuckdbWarehouse,
+    any_warehouse: Warehouse,
 ) -> None:
-    assert unsettled(warehouse) == []
+    assert unsettled(any_warehouse) == []
     entries = [
         proof("a", "proven", hours=1),
         proof("b", "proven", hours=2, sync_id="s", scope="touched"),
@@ -68,31 +69,31 @@ def test_proofs_are_unsettled_from_the_first_that_differs_to_the_one_that_confir
     ]
     # In any order: time tells it.
     for entry in entries[::-1]:
-        warehouse.record_proof(entry)
-    warehouse.record_proof(proof("other", "differs", hours=7, table="plans"))
-    assert unsettled(warehouse) == ["c", "d", "e", "f"]
-    assert warehouse.unsettled_proofs(USERS) == entries[2:]
+        any_warehouse.record_proof(entry)
+    any_warehouse.record_proof(proof("other", "differs", hours=7, table="plans"))
+    assert unsettled(any_warehouse) == ["c", "d", "e", "f"]
+    assert any_warehouse.unsettled_proofs(USERS) == entries[2:]
 
-    warehouse.record_proof(proof("g", "proven", hours=8))
-    assert unsettled(warehouse) == []
-    warehouse.record_proof(proof("h", "differs", hours=9, level="counts"))
-    warehouse.record_proof(proof("i", "differs", hours=10))
-    assert unsettled(warehouse) == ["h", "i"]
+    any_warehouse.record_proof(proof("g", "proven", hours=8))
+    assert unsettled(any_warehouse) == []
+    any_warehouse.record_proof(proof("h", "differs", hours=9, level="counts"))
+    any_warehouse.record_proof(proof("i", "differs", hours=10))
+    assert unsettled(any_warehouse) == ["h", "i"]
 
 
-def test_the_rows_of_each_day_are_those_of_its_last_proof(warehouse: DuckdbWarehouse) -> None:
-    assert warehouse.daily_rows(USERS, 5) == []
+def test_the_rows_of_each_day_are_those_of_its_last_proof(any_warehouse: Warehouse) -> None:
+    assert any_warehouse.daily_rows(USERS, 5) == []
     for n, (day, rows, verdict) in enumerate(
         [(0, 5, "proven"), (0, 6, "proven"), (1, 99, "differs"), (2, 7, "proven"), (4, 9, "proven")]
     ):
-        warehouse.record_proof(
+        any_warehouse.record_proof(
             proof(str(n), verdict, hours=24 * day + n, rows=rows)  # type: ignore[arg-type]
         )
-    warehouse.record_proof(proof("other", "proven", hours=48, rows=1, table="plans"))
+    any_warehouse.record_proof(proof("other", "proven", hours=48, rows=1, table="plans"))
     first = _FIRST.date()
     every = [DayRows(first + timedelta(days=day), rows) for day, rows in ((0, 6), (2, 7), (4, 9))]
-    assert warehouse.daily_rows(USERS, 5) == every
-    assert warehouse.daily_rows(USERS, 2) == every[1:]
+    assert any_warehouse.daily_rows(USERS, 5) == every
+    assert any_warehouse.daily_rows(USERS, 2) == every[1:]
 
 
 def test_a_log_of_an_older_version_is_given_what_it_lacks(warehouse: DuckdbWarehouse) -> None:

@@ -1,0 +1,288 @@
+"""BigQuery as the warehouse: three datasets of one project, reached by Google's client.
+
+Digests are computed there; rows that have to be compared are fetched, slice by slice, and compared here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+import sqlalchemy as sa
+from google.cloud import bigquery
+
+from saas_platform.schema.slices import SliceDigest, slice_of
+from saas_platform.warehouse import bigquery_canonical
+from saas_platform.warehouse import bigquery_sql as q
+from saas_platform.warehouse.bigquery_connection import Connection
+from saas_platform.warehouse.bigquery_datasets import drop, examine, prepare
+from saas_platform.warehouse.bigquery_jobs import job_name
+from saas_platform.warehouse.bigquery_loads import replace_rows
+from saas_platform.warehouse.bigquery_staging import BigqueryStaging, append_to_log, load_anew
+from saas_platform.warehouse.bigquery_target import BigqueryTarget
+from saas_platform.warehouse.contract import (
+    RAW,
+    Comparison,
+    DigestForm,
+    QueryCost,
+    Staging,
+    Warehouse,
+)
+from saas_platform.warehouse.duckdb_digests import hash_stream
+from saas_platform.warehouse.duckdb_staging import compare
+from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.journal import (
+    PROOF_LOG,
+    SYNC_LOG,
+    DayRows,
+    ProofEntry,
+    SyncEntry,
+)
+from saas_platform.warehouse.scratch import holding, scratch
+
+_LONG_AGO = q.moment(q.FIRST_MOMENT)
+
+
+class BigqueryWarehouse(Warehouse):
+    """The warehouse in a project; `make_client` gives another client than that of the environment."""
+
+    engine = "bigquery"
+
+    def __init__(
+        self, target: BigqueryTarget, make_client: Callable[[], bigquery.Client] | None = None
+    ) -> None:
+        self.target = target
+        self._bare = Connection(target, make_client or target.client)
+        self._prepared = False
+        #: Jobs are named by sync, table and how many of them came before.
+        self._jobs: Counter[tuple[str, str]] = Counter()
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        # The client keeps its connections for all calls.
+        yield
+
+    @property
+    def _connection(self) -> Connection:
+        """With the datasets and logs in place."""
+        if not self._prepared:
+            prepare(self._bare)
+            self._prepared = True
+        return self._bare
+
+    def _name(self, sync_id: str, table: sa.Table) -> str:
+        self._jobs[sync_id, table.name] += 1
+        return job_name(sync_id, table.name, self._jobs[sync_id, table.name])
+
+    def ping(self) -> str:
+        return examine(self._bare)
+
+    def drop(self) -> None:
+        drop(self._bare)
+        self._prepared = False
+
+    def query(self, sql: str) -> pa.Table:
+        return self._connection.arrow(sql)
+
+    def query_costs(self, tables: Collection[sa.Table]) -> list[QueryCost]:
+        connection = self._connection
+        costs = []
+        for table in tables:
+            asked = {
+                "newest sync": _newest(SYNC_LOG, table, "finished_at"),
+                "newest proof": _newest(PROOF_LOG, table, "proven_at"),
+            }
+            if connection.table(RAW, table.name) is not None:
+                asked |= {
+                    "rows of each slice": _counts(table),
+                    "slices of touched keys": _key_columns(table),
+                    "digest of every slice": _digests(table, None),
+                }
+            costs += [
+                QueryCost(table.name, purpose, connection.dry_run(sql))
+                for purpose, sql in asked.items()
+            ]
+        return costs
+
+    def quoted(self, name: str) -> str:
+        return q.quote(name)
+
+    def mirror_rows(self, table: sa.Table) -> str:
+        return f"(SELECT * FROM {q.mirror(table)} WHERE {q.within(table, None)})"
+
+    def matches(self, column: str, pattern: str) -> str:
+        return f"REGEXP_CONTAINS({q.quote(column)}, {q.text(pattern)})"
+
+    def table_exists(self, schema: str, name: str) -> bool:
+        return self._connection.table(schema, name) is not None
+
+    def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
+        replace_rows(self._connection, schema, name, rows)
+
+    def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:
+        if not names:
+            return {}
+        parts = [
+            f"SELECT {q.text(name)}, COUNT(*),"
+            " SUM(CAST(FARM_FINGERPRINT(TO_JSON_STRING(t)) AS BIGNUMERIC))"
+            f" FROM {q.qualified(schema, name)} AS t"
+            for name in names
+        ]
+        found = self._connection.run(" UNION ALL ".join(parts))
+        return {name: SliceDigest(rows, int(total or 0)) for name, rows, total in found}
+
+    def declared_columns(self, table: sa.Table) -> dict[str, str]:
+        return q.declared(table)
+
+    def mirror_columns(self, table: sa.Table) -> dict[str, str]:
+        # Every statement names its columns, and a new one can only come last: their order says nothing.
+        found = self._connection.columns(RAW, table.name)
+        places = {name: place for place, name in enumerate(q.declared(table))}
+        return dict(sorted(found.items(), key=lambda each: places.get(each[0], len(places))))
+
+    def last_sync(self, table: sa.Table) -> SyncEntry | None:
+        rows = self._connection.run(_newest(SYNC_LOG, table, "finished_at"))
+        return SyncEntry.of(rows[0]) if rows else None
+
+    def unproven(self, table: sa.Table) -> list[SyncEntry]:
+        log, proofs = q.qualified(RAW, SYNC_LOG.name), q.qualified(RAW, PROOF_LOG.name)
+        name = q.text(table.name)
+        rows = self._connection.run(
+            f"SELECT {q.listed(q.columns(SYNC_LOG))} FROM {log} WHERE table_name = {name}"
+            " AND finished_at > COALESCE((SELECT MAX(e.finished_at)"
+            f" FROM {log} AS e JOIN {proofs} AS p USING (table_name, sync_id)"
+            f" WHERE table_name = {name} AND verdict = 'proven'), {_LONG_AGO})"
+            " ORDER BY finished_at"
+        )
+        return [SyncEntry.of(row) for row in rows]
+
+    def last_proof(self, table: sa.Table) -> ProofEntry | None:
+        rows = self._connection.run(_newest(PROOF_LOG, table, "proven_at"))
+        return ProofEntry.of(rows[0]) if rows else None
+
+    def slice_counts(self, table: sa.Table) -> dict[str, int]:
+        return dict(self._connection.run(_counts(table)))
+
+    def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
+        return load_anew(self._connection, table, feed, entry, self._name(entry.sync_id, table))
+
+    @contextmanager
+    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Staging]:
+        name = self._name(sync_id, table)
+        with (
+            scratch() as local,
+            BigqueryStaging(
+                self._connection,
+                table,
+                name,
+                local,
+                lambda slices: self._rows(table, slices),
+                lambda: self.slice_counts(table),
+            ) as staging,
+        ):
+            yield staging
+
+    def digest_mirror(
+        self,
+        table: sa.Table,
+        slices: Collection[str] | None = None,
+        form: DigestForm = "native",  # noqa: ARG002
+    ) -> dict[str, SliceDigest]:
+        found = self._connection.run(_digests(table, slices))
+        return {slice_id: SliceDigest(n, int(total)) for slice_id, n, total in found}
+
+    def digest_feed(
+        self,
+        table: sa.Table,
+        feed: Feed,
+        form: DigestForm = "native",  # noqa: ARG002
+    ) -> dict[str, SliceDigest]:
+        return hash_stream(table, feed)
+
+    def compare(
+        self, table: sa.Table, slices: Collection[str], feed: Feed, *, samples: int
+    ) -> Comparison:
+        with scratch() as local, holding(local, table, self._rows(table, slices)):
+            return compare(local, table, slices, feed, samples)
+
+    def rows_like(self, table: sa.Table, rows: pa.Table) -> pa.Table:
+        names = q.keys(table) or q.columns(table)
+        found = rows.to_pylist()
+        same = [
+            f"({' AND '.join(q.equals(name, row[name], 'm') for name in names)})" for row in found
+        ]
+        cut = slice_of(table)
+        slices = None if cut is None else {cut.id_of(row[cut.column]) for row in found}
+        # A row whose slice changed is looked for where its key is, wherever that may be.
+        where = q.within(table, None if q.keys(table) else slices, "m")
+        return self._connection.arrow(
+            f"SELECT {q.listed(q.columns(table), 'm')} FROM {q.mirror(table)} AS m"
+            f" WHERE {where} AND ({' OR '.join(same) or 'FALSE'})"
+        )
+
+    def record_proof(self, entry: ProofEntry) -> None:
+        self._connection.script(
+            append_to_log(PROOF_LOG, entry.values()), job_name("proof", entry.proof_id), {}
+        )
+
+    def unsettled_proofs(self, table: sa.Table) -> list[ProofEntry]:
+        rows = self._connection.run(
+            f"WITH log AS (SELECT {q.listed(q.columns(PROOF_LOG))}"
+            f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = {q.text(table.name)}),"
+            # As `ProofEntry.confirms` has it.
+            f" confirmed AS (SELECT COALESCE(MAX(proven_at), {_LONG_AGO}) AS moment FROM log"
+            " WHERE scope = 'all' AND level <> 'counts' AND verdict = 'proven' AND sync_id IS NULL),"
+            " began AS (SELECT MIN(proven_at) AS moment FROM log"
+            " WHERE verdict = 'differs' AND proven_at > (SELECT moment FROM confirmed))"
+            f" SELECT {q.listed(q.columns(PROOF_LOG))} FROM log"
+            " WHERE proven_at >= (SELECT moment FROM began) ORDER BY proven_at"
+        )
+        return [ProofEntry.of(row) for row in rows]
+
+    def daily_rows(self, table: sa.Table, days: int) -> list[DayRows]:
+        rows = self._connection.run(
+            "SELECT EXTRACT(DATE FROM proven_at) AS day, MAX_BY(rows_mirror, proven_at)"
+            f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = {q.text(table.name)}"
+            f" AND verdict = 'proven' GROUP BY day ORDER BY day DESC LIMIT {int(days)}"
+        )
+        return [DayRows(day, count) for day, count in reversed(rows)]
+
+    def _rows(self, table: sa.Table, slices: Collection[str]) -> pa.Table:
+        """The mirror's rows in the slices."""
+        return self._connection.arrow(
+            f"SELECT {q.listed(q.columns(table))} FROM {q.mirror(table)}"
+            f" WHERE {q.within(table, slices)}"
+        )
+
+
+def _newest(log: sa.Table, table: sa.Table, moment: str) -> str:
+    """The newest entry of a table in a log."""
+    return (
+        f"SELECT {q.listed(q.columns(log))} FROM {q.qualified(RAW, log.name)}"
+        f" WHERE table_name = {q.text(table.name)} ORDER BY {moment} DESC LIMIT 1"
+    )
+
+
+def _counts(table: sa.Table) -> str:
+    rows = (
+        f"SELECT {q.slice_id(table)} AS slice FROM {q.mirror(table)} WHERE {q.within(table, None)}"
+    )
+    return q.by_slice(rows, "COUNT(*)")
+
+
+def _digests(table: sa.Table, slices: Collection[str] | None) -> str:
+    rows = (
+        f"SELECT {q.slice_id(table)} AS slice, {q.listed(q.columns(table))} FROM {q.mirror(table)}"
+        f" WHERE {q.within(table, slices)}"
+    )
+    return q.by_slice(rows, bigquery_canonical.digest(table))
+
+
+def _key_columns(table: sa.Table) -> str:
+    """What finding the slices of touched keys reads, whichever they are."""
+    names = q.listed(q.keys(table) or q.columns(table))
+    return (
+        f"SELECT {q.slice_id(table)}, {names} FROM {q.mirror(table)} WHERE {q.within(table, None)}"
+    )

@@ -1,0 +1,182 @@
+"""Pieces of BigQuery SQL, derived from the declared tables.
+
+Holds pure functions from tables, slices and values to text. Does not hold: clients or statements.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from saas_platform.schema.slices import WHOLE, slice_of
+from saas_platform.warehouse.bounds import within_bounds
+from saas_platform.warehouse.contract import RAW, SYNC_ID, WarehouseError
+
+#: Every moment that BigQuery knows is at or after it: a bound that leaves nothing out.
+FIRST_MOMENT = datetime(1, 1, 1)
+#: NUMERIC has 29 digits before the point and 9 after it; BIGNUMERIC has 38 of each.
+_NUMERIC_WHOLE, _NUMERIC_SCALE = 29, 9
+
+
+def quote(name: str) -> str:
+    """An identifier; BigQuery knows no name with a backtick in it."""
+    return f"`{name}`"
+
+
+def qualified(schema: str, name: str) -> str:
+    return f"{quote(schema)}.{quote(name)}"
+
+
+def mirror(table: sa.Table) -> str:
+    return qualified(RAW, table.name)
+
+
+def text(value: str) -> str:
+    """A text literal."""
+    return "'" + "".join(_escaped(character) for character in value) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
+
+
+def literal(value: Any) -> str:
+    """A value as SQL has it. Parameters would do in single statements, but not everywhere in scripts."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case int():
+            return str(value)
+        case float() if math.isfinite(value):
+            return f"CAST({text(repr(value))} AS FLOAT64)"
+        case float():
+            return f"CAST('{value}' AS FLOAT64)"
+        case Decimal():
+            return f"BIGNUMERIC '{value:f}'"
+        case datetime():
+            return moment(value)
+        case date():
+            return f"DATE '{value.isoformat()}'"
+        case str():
+            return text(value)
+        case bytes():
+            return f"FROM_HEX('{value.hex()}')"
+    raise TypeError(f"no BigQuery literal for a {type(value).__name__}")
+
+
+def moment(value: datetime) -> str:
+    return f"TIMESTAMP '{value.isoformat(' ')}+00:00'"
+
+
+def listed(names: Iterable[str], alias: str = "") -> str:
+    """Columns, separated by commas."""
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(prefix + quote(name) for name in names)
+
+
+def columns(table: sa.Table) -> list[str]:
+    return [column.name for column in table.columns]
+
+
+def keys(table: sa.Table) -> list[str]:
+    return [column.name for column in table.primary_key.columns]
+
+
+def same_key(table: sa.Table, left: str, right: str) -> str:
+    return " AND ".join(f"{left}.{quote(k)} = {right}.{quote(k)}" for k in keys(table))
+
+
+def equals(column: str, value: Any, alias: str) -> str:
+    """Whether a column holds the value; NULL is a value here."""
+    name = f"{alias}.{quote(column)}"
+    return f"{name} IS NULL" if value is None else f"{name} = {literal(value)}"
+
+
+def type_of(column: sa.Column) -> str:
+    """Raises TypeError for a type that can't be mirrored."""
+    match column.type:
+        case sa.Boolean():
+            return "BOOL"
+        case sa.Integer():
+            return "INT64"
+        case sa.Float():
+            return "FLOAT64"
+        case sa.Numeric(precision=int(precision), scale=int(scale)):
+            small = scale <= _NUMERIC_SCALE and precision - scale <= _NUMERIC_WHOLE
+            return f"{'NUMERIC' if small else 'BIGNUMERIC'}({precision}, {scale})"
+        case sa.DateTime():
+            return "TIMESTAMP"
+        case sa.Date():
+            return "DATE"
+        case sa.String():
+            return "STRING"
+        case sa.LargeBinary():
+            return "BYTES"
+    raise TypeError(f"{column.table.name}.{column.name}: no BigQuery type for {column.type!r}")
+
+
+def declared(table: sa.Table) -> dict[str, str]:
+    """The columns of the mirror and their types, in order."""
+    return {**{c.name: type_of(c) for c in table.columns}, SYNC_ID: "STRING"}
+
+
+def check_names(table: sa.Table) -> None:
+    """Raises WarehouseError for a name that BigQuery can't hold."""
+    for name in (table.name, *columns(table)):
+        if not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdigit():
+            raise WarehouseError(
+                f"{table.name} can't be mirrored to BigQuery, as the name {name!r} has other characters"
+                " than letters, digits and underscores: leave it out of tables.yaml, or mirror a view."
+            )
+
+
+def slice_id(table: sa.Table, alias: str = "") -> str:
+    """The id of a row's slice, as `Slice.id_of` makes it."""
+    cut = slice_of(table)
+    if cut is None:
+        return text(WHOLE)
+    column = listed([cut.column], alias)
+    is_date = isinstance(table.columns[cut.column].type, sa.Date)
+    day = column if is_date else f"EXTRACT(DATE FROM {column})"
+    return f"SUBSTR(CAST({day} AS STRING), 1, {cut.id_length})"
+
+
+def within(table: sa.Table, slices: Collection[str] | None, alias: str = "") -> str:
+    """Whether a row lies in the slices, by literal bounds, which prune; None: everywhere.
+
+    Everywhere is a bound too: a table that requires a filter on its partitions answers nothing without.
+    """
+    cut = slice_of(table)
+    if cut is None:
+        return "TRUE" if slices is None or slices else "FALSE"
+    if slices is not None and not slices:
+        return "FALSE"
+    is_date = isinstance(table.columns[cut.column].type, sa.Date)
+    bound = _day if is_date else moment
+    column = listed([cut.column], alias)
+    everywhere = f"{column} >= {bound(FIRST_MOMENT)}"
+    if slices is None:
+        return everywhere
+    inside = within_bounds(cut, slices, column, slice_id(table, alias), moment=bound, text=text)
+    return f"({everywhere} AND {inside})"
+
+
+def _day(value: datetime) -> str:
+    return literal(value.date())
+
+
+def by_slice(rows: str, measures: str) -> str:
+    """A query of measures for each slice, of rows that have a column `slice`.
+
+    The id is a column of a subquery, because GROUP BY takes no literal, which it is for a whole table.
+    """
+    return f"SELECT `slice`, {measures} FROM ({rows}) GROUP BY `slice`"

@@ -1,0 +1,166 @@
+"""The definitions of BigQuery tables, derived from the declared ones.
+
+Holds schemas, partitions, clusters, descriptions, labels and policy tags. Does not hold: any request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import sqlalchemy as sa
+from google.cloud import bigquery
+
+from saas_platform.schema.arrow import arrow_schema
+from saas_platform.schema.slices import slice_of
+from saas_platform.warehouse import bigquery_sql as q
+from saas_platform.warehouse.contract import RAW, SYNC_ID, WarehouseError
+
+#: On every dataset, table and job of ours: what has it may be dropped, and is found on the bill.
+LABELS = {"managed_by": "saas-platform"}
+#: In staged changes: the row is no more, and only its key is known.
+GONE = "_sync_gone"
+#: What a sync leaves behind when it is killed is gone by then.
+STAGING_LIFE = timedelta(days=1)
+_MOST_CLUSTERED = 4
+_CLUSTERED = {"BOOL", "INT64", "STRING", "DATE", "TIMESTAMP", "NUMERIC", "BIGNUMERIC"}
+#: As the service says them, whichever name they were declared by.
+_TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+_ARROW_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
+    (pa.types.is_boolean, "BOOL"),
+    (pa.types.is_integer, "INT64"),
+    (pa.types.is_floating, "FLOAT64"),
+    (lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind), "STRING"),
+    (lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind), "BYTES"),
+    (pa.types.is_timestamp, "TIMESTAMP"),
+    (pa.types.is_date, "DATE"),
+    (pa.types.is_decimal, "BIGNUMERIC"),
+)
+
+
+def _field(
+    column: sa.Column, policy_tags: Mapping[str, str] | None = None, *, loose: bool = False
+) -> bigquery.SchemaField:
+    kind, _, numbers = q.type_of(column).partition("(")
+    precision, scale = numbers.rstrip(")").split(", ") if numbers else (None, None)
+    pii = column.info.get("pii")
+    tag = (policy_tags or {}).get(pii, (policy_tags or {}).get("")) if pii else None
+    described = {
+        "name": column.name,
+        "type": kind,
+        "mode": "NULLABLE" if loose or column.nullable else "REQUIRED",
+        "description": column.comment,
+        "precision": precision,
+        "scale": scale,
+        "policyTags": {"names": [tag]} if tag else None,
+    }
+    return bigquery.SchemaField.from_api_repr(
+        {name: value for name, value in described.items() if value is not None}
+    )
+
+
+def mirror_schema(
+    table: sa.Table, policy_tags: Mapping[str, str] | None = None
+) -> list[bigquery.SchemaField]:
+    """The columns of a mirror, the source's and ours."""
+    return [
+        *(_field(column, policy_tags) for column in table.columns),
+        bigquery.SchemaField(
+            SYNC_ID, "STRING", "REQUIRED", description="Sync that brought the row"
+        ),
+    ]
+
+
+def mirror_definition(
+    name: bigquery.TableReference, table: sa.Table, policy_tags: Mapping[str, str]
+) -> bigquery.Table:
+    """A mirror: partitioned by its slice, clustered by its key.
+
+    One that is cut by day is large: no query may read it without saying which days.
+    """
+    made = bigquery.Table(name, schema=mirror_schema(table, policy_tags))
+    made.description = table.comment
+    made.labels = {**LABELS, "layer": RAW}
+    made.clustering_fields = _clustered(table.primary_key.columns)
+    cut = slice_of(table)
+    if cut is not None:
+        made.time_partitioning = bigquery.TimePartitioning(
+            type_=cut.grain.upper(), field=cut.column
+        )
+        made.require_partition_filter = cut.grain == "day"
+    return made
+
+
+def log_definition(name: bigquery.TableReference, log: sa.Table) -> bigquery.Table:
+    """One of the two logs; what is asked of it is asked by table."""
+    made = bigquery.Table(name, schema=[_field(column) for column in log.columns])
+    made.labels = {**LABELS, "layer": RAW}
+    made.clustering_fields = ["table_name"]
+    return made
+
+
+def staging_definition(name: bigquery.TableReference, table: sa.Table) -> bigquery.Table:
+    """Rows and keys on their way to a mirror."""
+    schema = [_field(column, loose=True) for column in table.columns]
+    made = bigquery.Table(name, schema=[*schema, bigquery.SchemaField(GONE, "BOOL")])
+    made.labels = {**LABELS, "layer": "staging"}
+    made.expires = datetime.now(UTC) + STAGING_LIFE
+    return made
+
+
+def _clustered(columns: Iterable[sa.Column]) -> list[str] | None:
+    names = [c.name for c in columns if q.type_of(c).partition("(")[0] in _CLUSTERED]
+    return names[:_MOST_CLUSTERED] or None
+
+
+def types_of(schema: Iterable[bigquery.SchemaField]) -> dict[str, str]:
+    """Columns and their types, as `bigquery_sql.declared` writes them."""
+    return {field.name: _type_of(field) for field in schema}
+
+
+def _type_of(field: bigquery.SchemaField) -> str:
+    kind = _TYPES.get(field.field_type, field.field_type)
+    if field.mode == "REPEATED":
+        return f"ARRAY<{kind}>"
+    return kind if field.precision is None else f"{kind}({field.precision}, {field.scale or 0})"
+
+
+def lacking(
+    table: sa.Table, present: Mapping[str, str], policy_tags: Mapping[str, str]
+) -> Sequence[bigquery.SchemaField] | None:
+    """The fields that make a mirror as declared when they are added; None: adding does not do."""
+    wanted = q.declared(table)
+    missing = [field for field in mirror_schema(table, policy_tags) if field.name not in present]
+    others_differ = any(wanted.get(name) != kind for name, kind in present.items())
+    return None if others_differ or any(f.mode == "REQUIRED" for f in missing) else missing
+
+
+def parquet_schema(table: sa.Table) -> pa.Schema:
+    """Arrow types of rows on their way to the staging table."""
+    names = arrow_schema(table, with_row_version=True)
+    return loadable(names).append(pa.field(GONE, pa.bool_()))
+
+
+def loadable(schema: pa.Schema) -> pa.Schema:
+    """With UTC as the zone of times: one without would be taken for DATETIME, which is no moment."""
+    return pa.schema(
+        [
+            pa.field(f.name, pa.timestamp("us", "UTC") if pa.types.is_timestamp(f.type) else f.type)
+            for f in schema
+        ]
+    )
+
+
+def fields_of(schema: pa.Schema) -> list[bigquery.SchemaField]:
+    """The columns of a table that holds such rows. Raises WarehouseError for a type of no use here."""
+    return [bigquery.SchemaField(field.name, _arrow_type(field)) for field in schema]
+
+
+def _arrow_type(field: pa.Field) -> str:
+    for is_type, name in _ARROW_TYPES:
+        if is_type(field.type):
+            return name
+    raise WarehouseError(
+        f"BigQuery has no type for the column {field.name} of {field.type}: give it another one."
+    )

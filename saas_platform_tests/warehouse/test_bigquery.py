@@ -1,0 +1,563 @@
+"""BigQuery without BigQuery: URLs, definitions, SQL, jobs that are done once, and errors in words."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import requests
+import sqlalchemy as sa
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from google.cloud import bigquery
+
+from saas_platform.doctor import examine
+from saas_platform.platform import Platform
+from saas_platform.schema import TABLES
+from saas_platform.schema.slices import Slice
+from saas_platform.warehouse import bigquery_loads
+from saas_platform.warehouse import bigquery_sql as q
+from saas_platform.warehouse.bigquery import BigqueryWarehouse
+from saas_platform.warehouse.bigquery_connection import Connection
+from saas_platform.warehouse.bigquery_datasets import near
+from saas_platform.warehouse.bigquery_errors import in_words
+from saas_platform.warehouse.bigquery_jobs import job_name, run_once
+from saas_platform.warehouse.bigquery_tables import lacking, mirror_definition
+from saas_platform.warehouse.bigquery_target import BigqueryTarget
+from saas_platform.warehouse.contract import WarehouseError
+
+TARGET = BigqueryTarget("acme", "EU", staging="gs://acme-staging/loads")
+TAG = "projects/acme/locations/eu/taxonomies/1/policyTags/2"
+
+
+# The URL.
+
+
+def test_the_url_says_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
+    url = sa.make_url(
+        "bigquery://acme?location=europe-west3&staging=gs://bucket/a/b&maximum_bytes_billed=1000"
+        f"&policy_tag={TAG}&policy_tag.email={TAG}9"
+    )
+    assert BigqueryTarget.of(url) == BigqueryTarget(
+        "acme",
+        "europe-west3",
+        "gs://bucket/a/b",
+        1000,
+        {"": TAG, "email": f"{TAG}9"},
+        "http://127.0.0.1:1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("bigquery://", "names no project: write it as bigquery://PROJECT"),
+        ("bigquery://acme/raw", "names a dataset: write it as"),
+        ("bigquery://acme?loc=EU", "has loc, which is none of location, staging"),
+        (
+            "bigquery://acme?staging=s3://x",
+            "staging in SAAS_WAREHOUSE_URL is s3://x: write it as gs",
+        ),
+        ("bigquery://acme?maximum_bytes_billed=1e9", "is 1e9: write a whole number of bytes"),
+        ("bigquery://acme?maximum_bytes_billed=0", "is 0: write a whole number of bytes"),
+        ("bigquery://acme?policy_tag=secret", "is secret: write the tag's resource name"),
+        (f"bigquery://acme?policy_tag.shoe={TAG}", "has policy_tag.shoe: personal data is of"),
+    ],
+)
+def test_a_wrong_url_is_told_in_one_sentence(url: str, says: str) -> None:
+    with pytest.raises(WarehouseError) as caught:
+        BigqueryTarget.of(sa.make_url(url))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# Tables and SQL.
+
+
+def place(table: sa.Table) -> bigquery.TableReference:
+    return bigquery.DatasetReference("acme", "raw").table(table.name)
+
+
+def test_a_mirror_is_partitioned_clustered_and_described() -> None:
+    events = TABLES["usage_events"]
+    made = mirror_definition(place(events), events, {})
+    assert made.time_partitioning == bigquery.TimePartitioning(type_="DAY", field="occurred_at")
+    assert made.require_partition_filter
+    assert made.clustering_fields == ["event_id"]
+    assert made.description == events.comment
+    assert made.labels == {"managed_by": "saas-platform", "layer": "raw"}
+    described = {
+        field.name: (field.field_type, field.mode, field.description) for field in made.schema
+    }
+    assert described["occurred_at"] == ("TIMESTAMP", "REQUIRED", "When it happened (UTC)")
+    assert described["user_id"][1] == "NULLABLE"
+    assert list(described) == [*events.columns.keys(), "_sync_id"]
+
+    users = mirror_definition(place(TABLES["users"]), TABLES["users"], {})
+    assert users.time_partitioning == bigquery.TimePartitioning(type_="MONTH", field="created_at")
+    assert not users.require_partition_filter
+    assert mirror_definition(place(TABLES["plans"]), TABLES["plans"], {}).time_partitioning is None
+
+
+def test_personal_data_gets_its_policy_tag() -> None:
+    def tagged(tags: dict[str, str]) -> dict[str, str]:
+        made = mirror_definition(place(TABLES["users"]), TABLES["users"], tags)
+        return {f.name: f.policy_tags.names[0] for f in made.schema if f.policy_tags}
+
+    assert tagged({}) == {}
+    assert tagged({"": TAG}) == {"email": TAG, "full_name": TAG}
+    assert tagged({"email": TAG}) == {"email": TAG}
+
+
+def test_decimals_take_the_smallest_type_that_holds_them() -> None:
+    def kind(precision: int, scale: int) -> str:
+        return q.type_of(sa.Column("x", sa.Numeric(precision, scale)))
+
+    assert kind(38, 9) == "NUMERIC(38, 9)"
+    assert kind(29, 0) == "NUMERIC(29, 0)"
+    assert kind(30, 0) == "BIGNUMERIC(30, 0)"
+    assert kind(10, 10) == "BIGNUMERIC(10, 10)"
+
+
+def test_only_new_columns_that_may_be_null_are_added() -> None:
+    plans = TABLES["plans"]
+    wanted = q.declared(plans)
+    assert lacking(plans, wanted, {}) == []
+    without = {name: kind for name, kind in wanted.items() if name != "tier"}
+    assert lacking(plans, without, {}) is None
+    table = sa.Table("t", sa.MetaData(), sa.Column("a", sa.Integer), sa.Column("b", sa.String))
+    (missing,) = lacking(table, {"a": "INT64", "_sync_id": "STRING"}, {}) or ()
+    assert missing.name == "b"
+    assert lacking(table, {"a": "STRING", "_sync_id": "STRING"}, {}) is None
+    assert lacking(table, {**q.declared(table), "c": "STRING"}, {}) is None
+
+
+def test_slice_bounds_are_literal_and_always_there() -> None:
+    events = TABLES["usage_events"]
+    always = "`occurred_at` >= TIMESTAMP '0001-01-01 00:00:00+00:00'"
+    assert q.within(events, None) == always
+    assert q.within(events, ["2024-02-29", "2024-03-01"]) == (
+        f"({always} AND ((`occurred_at` >= TIMESTAMP '2024-02-29 00:00:00+00:00'"
+        " AND `occurred_at` < TIMESTAMP '2024-03-02 00:00:00+00:00')))"
+    )
+    # No moment lies after the last slice.
+    assert "SUBSTR(CAST(EXTRACT(DATE FROM `occurred_at`) AS STRING), 1, 10) IN ('9999-12-31')" in (
+        q.within(events, ["9999-12-31"])
+    )
+    assert q.within(events, []) == "FALSE"
+    dated = sa.Table(
+        "t", sa.MetaData(), sa.Column("d", sa.Date), info={"slice": Slice("d", "month")}
+    )
+    assert q.within(dated, ["2024-12"], "r") == (
+        "(r.`d` >= DATE '0001-01-01' AND ((r.`d` >= DATE '2024-12-01' AND r.`d` < DATE '2025-01-01')))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "sql"),
+    [
+        (None, "NULL"),
+        (True, "TRUE"),
+        (-5, "-5"),
+        ("a'b\\c", r"'a\'b\\c'"),
+        ("line\nend", r"'line\U0000000aend'"),
+        ('é"𝄞', "'é\"𝄞'"),
+        (0.1, "CAST('0.1' AS FLOAT64)"),
+        (float("-inf"), "CAST('-inf' AS FLOAT64)"),
+        (datetime(2024, 1, 2, 3, 4, 5, 6), "TIMESTAMP '2024-01-02 03:04:05.000006+00:00'"),
+        (b"\x00\xff", "FROM_HEX('00ff')"),
+    ],
+)
+def test_literals(value: Any, sql: str) -> None:
+    assert q.literal(value) == sql
+
+
+def test_a_name_that_bigquery_cannot_hold_is_told() -> None:
+    odd = sa.Table("t", sa.MetaData(), sa.Column('a "b"', sa.Integer))
+    with pytest.raises(WarehouseError, match=r"leave it out of tables\.yaml"):
+        q.check_names(odd)
+
+
+# Jobs.
+
+
+class Job:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    @property
+    def error_result(self) -> Any:
+        return {"reason": "why"} if self.error else None
+
+    def result(self) -> None:
+        if self.error:
+            raise self.error
+
+
+class Server:
+    """Takes each id once, and answers as it was told to."""
+
+    def __init__(self, *answers: Job | Exception | tuple[Exception, Job]) -> None:
+        self.answers = list(answers)
+        self.jobs: dict[str, Job] = {}
+        self.done: list[str] = []
+
+    def begin(self, job_id: str) -> Job:
+        if job_id in self.jobs:
+            raise api.Conflict("Already Exists: Job")
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, tuple):
+            # Sent and taken; the answer is lost.
+            error, self.jobs[job_id] = answer
+            raise error
+        self.jobs[job_id] = answer
+        return answer
+
+    def run(self, seconds: float = 5.0) -> list[str]:
+        run_once("load", self.begin, self.jobs.__getitem__, seconds=seconds, pause=0.001)
+        return list(self.jobs)
+
+
+PASSING = api.ServiceUnavailable("later", errors=[{"reason": "backendError"}])
+
+
+def test_a_job_is_sent_once() -> None:
+    assert Server(Job()).run() == ["load-1"]
+
+
+def test_an_answer_that_was_lost_is_asked_for_and_nothing_is_loaded_twice() -> None:
+    server = Server((requests.exceptions.ConnectionError(), Job()))
+    assert server.run() == ["load-1"]
+    assert server.answers == []
+
+
+def test_a_job_that_never_arrived_is_sent_again_under_its_id() -> None:
+    assert Server(PASSING, requests.exceptions.Timeout(), Job()).run() == ["load-1"]
+
+
+def test_a_job_that_failed_for_a_while_takes_the_next_id() -> None:
+    assert Server(Job(PASSING), Job()).run() == ["load-1", "load-2"]
+
+
+def test_a_job_that_failed_before_takes_the_next_id_and_one_that_is_done_is_not_sent() -> None:
+    server = Server(Job())
+    server.jobs["load-1"] = Job(api.BadRequest("no"))
+    assert server.run() == ["load-1", "load-2"]
+    server.begin = lambda job_id: (_ for _ in ()).throw(api.Conflict(job_id))  # type: ignore[method-assign]
+    server.jobs = {"load-1": Job()}
+    assert server.run() == ["load-1"]
+
+
+def test_an_error_that_stays_is_raised_at_once() -> None:
+    server = Server(Job(api.BadRequest("wrong SQL")), Job())
+    with pytest.raises(api.BadRequest):
+        server.run()
+    assert list(server.jobs) == ["load-1"]
+
+
+def test_it_ends_when_nothing_helps() -> None:
+    with pytest.raises(api.RetryError):
+        Server(*[PASSING] * 10_000).run(seconds=0.05)
+
+
+def test_names_of_jobs_are_distinct_and_legal() -> None:
+    parts = [("a", "b c"), ("a", "b_c"), ("a", "b-c"), ("a-b", "c"), ("a", "b", "c"), ("a", "b.c")]
+    names = {job_name(*each) for each in parts}
+    assert len(names) == len(parts)
+    assert all(set(name) <= set("abc_-0123456789def") for name in names)
+    assert job_name("20240101T000000-ab", "users", 1) == "20240101T000000-2d-ab-users-1"
+
+
+# Loads through a bucket.
+
+
+class Blob:
+    def __init__(self, name: str, held: dict[str, bytes]) -> None:
+        self.name, self._held = name, held
+
+    def upload_from_file(self, file: Any, *, rewind: bool) -> None:
+        assert rewind
+        file.seek(0)
+        self._held[self.name] = file.read()
+
+    def delete(self) -> None:
+        del self._held[self.name]
+
+
+class Bucket:
+    name = "acme-staging"
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+
+    def blob(self, name: str) -> Blob:
+        return Blob(name, self.held)
+
+
+def test_rows_go_through_the_bucket_and_leave_nothing_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In as many files as they are large, each of large row groups."""
+    bucket = Bucket()
+    monkeypatch.setattr(BigqueryTarget, "bucket", lambda _: (bucket, "loads"))
+    monkeypatch.setattr(bigquery_loads, "GROUP_BYTES", 800)
+    monkeypatch.setattr(bigquery_loads, "FILE_BYTES", 1600)
+    loaded: dict[str, list[list[int]]] = {}
+
+    class Client:
+        def load_table_from_uri(
+            self, uri: str, _place: Any, *, job_id: str, job_config: Any
+        ) -> Job:
+            assert job_config.write_disposition == "WRITE_APPEND"
+            assert job_config.decimal_target_types == {"NUMERIC", "BIGNUMERIC"}
+            name = uri.removeprefix("gs://acme-staging/")
+            file = pq.ParquetFile(io.BytesIO(bucket.held[name]))
+            loaded[f"{name} {job_id}"] = [
+                file.read_row_group(n)["a"].to_pylist() for n in range(file.num_row_groups)
+            ]
+            return Job()
+
+        def get_job(self, job_id: str) -> Job:
+            raise AssertionError(job_id)
+
+    schema = pa.schema([("a", pa.int64())])
+    batches = pa.table({"a": range(300)}, schema=schema).to_batches(max_chunksize=50)
+    count = bigquery_loads.load_rows(
+        Connection(TARGET, Client),  # type: ignore[arg-type]
+        bigquery.Table(place(TABLES["users"])),
+        schema,
+        batches,
+        "sync-users-1",
+    )
+    assert count == 300
+    assert bucket.held == {}
+    assert list(loaded) == [
+        "loads/sync-users-1-0.parquet sync-users-1-0-1",
+        "loads/sync-users-1-1.parquet sync-users-1-1-1",
+    ]
+    assert [len(groups) for groups in loaded.values()] == [2, 1]
+    assert [n for groups in loaded.values() for group in groups for n in group] == [*range(300)]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "bucket", "good"),
+    [
+        ("EU", "eu", True),
+        ("EU", "EUROPE-WEST1", True),
+        ("europe-west1", "EU", False),
+        ("EU", "US", False),
+        ("US", "ASIA", True),
+        ("europe-west3", "EUROPE-WEST3", True),
+    ],
+)
+def test_buckets_that_a_dataset_can_be_loaded_from(dataset: str, bucket: str, good: bool) -> None:
+    assert near(dataset, bucket) is good
+
+
+# Errors.
+
+
+def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "") -> Exception:
+    return kind(message, errors=[{"reason": reason, "message": message}])
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            auth.DefaultCredentialsError("Your default credentials were not found."),
+            "No usable Google credentials were found for project acme: log in with `gcloud auth",
+        ),
+        (
+            auth.RefreshError("invalid_grant: Token has been expired or revoked."),
+            "expired, revoked or of another kind: log in again with `gcloud auth",
+        ),
+        (answered(api.Unauthorized, "Invalid Credentials", "authError"), "log in again"),
+        (auth.TransportError("no route"), "do not answer: check the network"),
+        (
+            requests.exceptions.ConnectionError("refused"),
+            "does not answer at bigquery.googleapis.com",
+        ),
+        (
+            answered(
+                api.Forbidden,
+                "Access Denied: Project acme: User does not have bigquery.jobs.create permission in"
+                " project acme.",
+                "accessDenied",
+            ),
+            "for want of the permission bigquery.jobs.create",
+        ),
+        (
+            answered(api.Forbidden, "caller@acme does not have storage.objects.create access"),
+            "roles/storage.objectAdmin on the bucket of gs://acme-staging/loads",
+        ),
+        (
+            answered(api.Forbidden, "Quota exceeded: Your project exceeded quota", "quotaExceeded"),
+            "The quota of project acme is exceeded",
+        ),
+        (
+            answered(api.TooManyRequests, "slow down", "rateLimitExceeded"),
+            "wait until it is renewed",
+        ),
+        (
+            answered(
+                api.BadRequest, "Query exceeded limit for bytes billed", "bytesBilledLimitExceeded"
+            ),
+            "raise the project's custom quota",
+        ),
+        (
+            answered(
+                api.BadRequest,
+                "Cannot read and write in different locations: source: US, destination: EU",
+                "invalid",
+            ),
+            "in different locations (Cannot read and write",
+        ),
+        (
+            answered(api.BadRequest, "Invalid region: moon"),
+            "knows no location EU: name one such as",
+        ),
+        (answered(api.NotFound, "Not found: Project acme", "notFound"), "There is no project acme"),
+        (
+            answered(api.NotFound, "The specified bucket does not exist."),
+            "The staging bucket of gs://acme-staging/loads does not exist: create it in EU",
+        ),
+        (
+            answered(api.NotFound, "Not found: Dataset acme:raw was not found in location EU"),
+            "BigQuery does not have it in EU (Not found: Dataset acme:raw",
+        ),
+        (
+            answered(api.Forbidden, "BigQuery API has not been used in project acme before"),
+            "gcloud services enable bigquery.googleapis.com",
+        ),
+        (
+            answered(
+                api.Forbidden, "Billing has not been enabled for this project", "billingNotEnabled"
+            ),
+            "enable billing",
+        ),
+        (
+            answered(
+                api.BadRequest,
+                "Transaction is aborted due to concurrent update against table acme:raw.x",
+            ),
+            "nothing was applied: let one sync run at a time",
+        ),
+        (api.RetryError("Timeout", cause=auth.RefreshError("gone")), "log in again"),
+        (
+            answered(
+                api.BadRequest, "POST http://h/p: Syntax error: at [1:7]; reason: x\nJob ID: 7"
+            ),
+            "BigQuery answered: Syntax error: at [1:7].",
+        ),
+    ],
+)
+def test_what_google_says_is_one_sentence_with_the_remedy(error: Exception, says: str) -> None:
+    said = str(in_words(TARGET, error))
+    assert says in said
+    assert "\n" not in said
+
+
+def test_a_bound_that_would_be_passed_is_named() -> None:
+    target = BigqueryTarget("acme", maximum_bytes_billed=1_000_000)
+    error = answered(api.BadRequest, "exceeded", "bytesBilledLimitExceeded")
+    assert "would bill more than 1,000,000 bytes: raise maximum_bytes_billed" in str(
+        in_words(target, error)
+    )
+
+
+class Project:
+    """A client of a project whose datasets lie somewhere, and that refuses some statements."""
+
+    def __init__(self, location: str = "EU", refuses: str = "-", **labels: str) -> None:
+        self.location, self.refuses, self.labels = location, refuses, labels
+        self.asked: list[str] = []
+
+    def query(self, sql: str, job_config: bigquery.QueryJobConfig) -> Any:
+        assert job_config.dry_run
+        self.asked.append(sql)
+        if self.refuses in sql:
+            raise answered(api.Forbidden, "Access Denied: bigquery.tables.create", "accessDenied")
+        return type("Answer", (), {"total_bytes_processed": 7})
+
+    def get_dataset(self, name: str) -> bigquery.Dataset:
+        if self.location == "nowhere":
+            raise api.NotFound(f"Not found: Dataset {name}")
+        return bigquery.Dataset.from_api_repr(
+            {
+                "datasetReference": {"projectId": "acme", "datasetId": name.rpartition(".")[2]},
+                "location": self.location,
+                "labels": self.labels,
+            }
+        )
+
+
+def warehouse(make_client: Callable[[], Any], **target: Any) -> BigqueryWarehouse:
+    return BigqueryWarehouse(BigqueryTarget("acme", "EU", **target), make_client)
+
+
+def test_ping_asks_for_the_rights_and_changes_nothing() -> None:
+    project = Project()
+    assert warehouse(lambda: project).ping() == "answers; project acme in EU"
+    assert [sql.partition("(")[0] for sql in project.asked] == [
+        "SELECT 1",
+        *(f"CREATE TABLE `{schema}`.`_doctor` " for schema in ("raw", "marts", "models")),
+    ]
+    assert "will make raw, marts, models" in warehouse(lambda: Project("nowhere")).ping()
+    with pytest.raises(WarehouseError, match=r"permission bigquery\.tables\.create"):
+        warehouse(lambda: Project(refuses="CREATE TABLE")).ping()
+    with pytest.raises(WarehouseError, match="lies in US, and SAAS_WAREHOUSE_URL says EU: write"):
+        warehouse(lambda: Project("US")).ping()
+
+
+def test_a_dataset_that_is_not_ours_is_not_dropped() -> None:
+    with pytest.raises(WarehouseError, match="Dataset raw of project acme was not made by"):
+        warehouse(lambda: Project(layer="raw")).drop()
+
+
+class Far(Bucket):
+    location = "US"
+
+    def reload(self) -> None:
+        pass
+
+    def test_iam_permissions(self, wanted: Any) -> list[str]:
+        return list(wanted)[:1]
+
+
+def test_a_bucket_somewhere_else_or_without_rights_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = Far()
+    monkeypatch.setattr(BigqueryTarget, "bucket", lambda _: (bucket, ""))
+    staged = warehouse(Project, staging="gs://acme-staging")
+    with pytest.raises(WarehouseError, match="bucket acme-staging lies in US, the datasets in EU"):
+        staged.ping()
+    monkeypatch.setattr(Far, "location", "EU")
+    with pytest.raises(WarehouseError, match=r"does not let your account storage\.objects\.get"):
+        staged.ping()
+
+
+def test_the_doctor_finds_missing_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: Any, **__: Any) -> None:
+        raise auth.DefaultCredentialsError("none")
+
+    monkeypatch.setenv("SAAS_WAREHOUSE_URL", "bigquery://acme?location=EU")
+    monkeypatch.setattr(bigquery, "Client", none)
+    (found,) = [each for each in examine(Platform.load()) if each.name == "warehouse"]
+    assert not found.ok
+    assert found.detail == "No usable Google credentials were found for project acme"
+    assert found.remedy.startswith("log in with `gcloud auth application-default login`")
+
+
+def test_the_doctor_finds_a_wrong_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAAS_WAREHOUSE_URL", "bigquery://acme?lokation=EU")
+    (found,) = [each for each in examine(Platform.load()) if each.name == "warehouse"]
+    assert not found.ok
+    assert "lokation" in found.detail

@@ -1,0 +1,368 @@
+"""What every warehouse must do, whichever engine it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from saas_platform.schema import TABLES
+from saas_platform.schema.arrow import arrow_schema
+from saas_platform.schema.slices import Slice
+from saas_platform.warehouse.contract import Warehouse, WarehouseError
+from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.journal import SyncEntry
+from saas_platform_tests.digests.rows import EVERY_TYPE, FLOATS, MOMENTS, TEXTS, feed, plain
+from saas_platform_tests.emulator.server import skip_gap
+from saas_platform_tests.rows import row
+
+USERS, EVENTS, FEATURES = TABLES["users"], TABLES["usage_events"], TABLES["features"]
+#: Cut by month, cut by day, and whole.
+EACH_KIND = pytest.mark.parametrize("table", [USERS, EVENTS, FEATURES], ids=lambda t: t.name)
+_NOON = datetime(2026, 1, 1, 12)
+
+Row = Mapping[str, Any]
+
+
+def rows_of(table: sa.Table, numbers: Iterable[int], **values: Any) -> list[Row]:
+    return [row(table, n, **{"row_version": n, **values}) for n in numbers]
+
+
+def entry_of(table: sa.Table, sync_id: str, *, hours: float = 0) -> SyncEntry:
+    moment = _NOON + timedelta(hours=hours)
+    return SyncEntry(sync_id, table.name, "full", "a source", 7, moment, moment)
+
+
+def load(
+    warehouse: Warehouse, table: sa.Table, found: list[Row], sync_id: str = "one", hours: float = 0
+) -> SyncEntry:
+    return warehouse.load(table, feed(table, found), entry_of(table, sync_id, hours=hours))
+
+
+def altered(table: sa.Table, *columns: sa.Column[Any], without: Iterable[str] = ()) -> sa.Table:
+    """The table with other columns."""
+    new = {column.name: column for column in columns}
+    kept = [
+        sa.Column(
+            c.name,
+            c.type,
+            primary_key=c.primary_key,
+            nullable=c.nullable,
+            autoincrement=False,
+            info=c.info,
+        )
+        for c in table.columns
+        if c.name not in {*new, *without}
+    ]
+    return sa.Table(table.name, sa.MetaData(), *kept, *new.values(), info=table.info)
+
+
+def held(warehouse: Warehouse, table: sa.Table) -> list[Row]:
+    """The mirror's rows by key, without `_sync_id`."""
+    listed = ", ".join(f"m.{warehouse.quoted(column.name)}" for column in table.columns)
+    found = warehouse.query(f"SELECT {listed} FROM {warehouse.mirror_rows(table)} AS m")
+    keys = [column.name for column in table.primary_key.columns]
+    return sorted(found.to_pylist(), key=lambda each: [each[k] for k in keys])
+
+
+@EACH_KIND
+def test_a_load_makes_the_mirror_and_the_next_one_replaces_it(
+    any_warehouse: Warehouse, table: sa.Table
+) -> None:
+    assert any_warehouse.mirror_columns(table) == {}
+    assert any_warehouse.last_sync(table) is None
+    first = rows_of(table, range(1, 6))
+    entry = load(any_warehouse, table, first)
+
+    assert held(any_warehouse, table) == first
+    assert any_warehouse.mirror_columns(table) == any_warehouse.declared_columns(table)
+    counts = any_warehouse.slice_counts(table)
+    assert (sum(counts.values()), entry.rows_read, entry.rows_written) == (5, 5, 5)
+    assert entry.slices == tuple(sorted(counts))
+    assert entry.bytes > 0
+    assert any_warehouse.last_sync(table) == entry
+
+    second = load(any_warehouse, table, rows_of(table, range(4, 9)), "two", hours=1)
+    assert held(any_warehouse, table) == rows_of(table, range(4, 9))
+    assert any_warehouse.last_sync(table) == second
+    assert any_warehouse.unproven(table) == [entry, second]
+
+
+def test_an_empty_load_is_a_mirror_too(any_warehouse: Warehouse) -> None:
+    entry = load(any_warehouse, USERS, [])
+    assert (entry.rows_written, entry.slices) == (0, ())
+    assert any_warehouse.slice_counts(USERS) == {}
+    assert any_warehouse.digest_mirror(USERS) == {}
+    assert any_warehouse.mirror_columns(USERS) == any_warehouse.declared_columns(USERS)
+
+
+@EACH_KIND
+def test_changes_are_applied_at_once(any_warehouse: Warehouse, table: sa.Table) -> None:
+    load(any_warehouse, table, rows_of(table, range(1, 6)))
+    (key,) = table.primary_key.columns
+    changed = [*rows_of(table, [2], row_version=99), *rows_of(table, [40])]
+    gone = pa.table({key.name: pa.array([1, 3, 3, 777], pa.int64())})
+
+    with any_warehouse.stage(table, "two") as staging:
+        staging.add_rows(feed(table, changed))
+        staging.add_deletes(gone)
+        assert staging.pending() == 5
+        after = staging.counts_after()
+        assert held(any_warehouse, table) == rows_of(table, range(1, 6))
+        entry = staging.commit(entry_of(table, "two", hours=1))
+
+    wanted = [changed[0], *rows_of(table, [4, 5]), changed[1]]
+    assert held(any_warehouse, table) == wanted
+    assert any_warehouse.slice_counts(table) == after
+    assert (entry.rows_written, entry.rows_deleted) == (2, 2)
+    assert any_warehouse.last_sync(table) == entry
+
+
+def test_a_row_that_moves_its_slice_leaves_the_old_one(any_warehouse: Warehouse) -> None:
+    load(any_warehouse, EVENTS, rows_of(EVENTS, range(1, 4)))
+    moved = rows_of(EVENTS, [1], occurred_at=datetime(2025, 5, 5))
+    with any_warehouse.stage(EVENTS, "two") as staging:
+        staging.add_rows(feed(EVENTS, moved))
+        entry = staging.commit(entry_of(EVENTS, "two", hours=1))
+    assert entry.slices == ("2024-01-02", "2025-05-05")
+    assert any_warehouse.slice_counts(EVENTS) == {
+        **dict.fromkeys(("2024-01-03", "2024-01-04", "2025-05-05"), 1)
+    }
+
+
+def test_what_is_not_committed_leaves_nothing(any_warehouse: Warehouse) -> None:
+    load(any_warehouse, USERS, rows_of(USERS, [1]))
+    before = held(any_warehouse, USERS)
+    with any_warehouse.stage(USERS, "two") as staging:
+        staging.add_rows(feed(USERS, rows_of(USERS, [1, 2], full_name="new")))
+        staging.counts_after()
+    assert held(any_warehouse, USERS) == before
+    # And nothing is left of it for the next one.
+    with any_warehouse.stage(USERS, "two") as staging:
+        assert staging.pending() == 0
+
+
+def test_a_source_that_breaks_leaves_the_mirror_and_its_own_error(any_warehouse: Warehouse) -> None:
+    load(any_warehouse, USERS, rows_of(USERS, [1]))
+    schema = arrow_schema(USERS, with_row_version=True)
+
+    def broken() -> Iterable[pa.RecordBatch]:
+        yield next(iter(feed(USERS, rows_of(USERS, [2])).reader()))
+        raise ZeroDivisionError
+
+    def again() -> Feed:
+        return Feed(pa.RecordBatchReader.from_batches(schema, broken()))
+
+    with pytest.raises(ZeroDivisionError):
+        any_warehouse.load(USERS, again(), entry_of(USERS, "two", hours=1))
+    with any_warehouse.stage(USERS, "three") as staging, pytest.raises(ZeroDivisionError):
+        staging.add_rows(again())
+    with pytest.raises(ZeroDivisionError):
+        any_warehouse.digest_feed(USERS, again())
+    assert held(any_warehouse, USERS) == rows_of(USERS, [1])
+    last = any_warehouse.last_sync(USERS)
+    assert last is not None
+    assert last.sync_id == "one"
+
+
+@EACH_KIND
+def test_what_differs_is_found_and_reconciled(any_warehouse: Warehouse, table: sa.Table) -> None:
+    theirs = rows_of(table, range(1, 6))
+    mine = [*theirs[:2], {**theirs[2], "row_version": 99}, theirs[3], *rows_of(table, [40])]
+    load(any_warehouse, table, mine)
+    (key,) = table.primary_key.columns
+    slices = {
+        *any_warehouse.slice_counts(table),
+        *any_warehouse.digest_feed(table, feed(table, theirs)),
+    }
+
+    found = any_warehouse.compare(table, slices, feed(table, theirs), samples=10)
+
+    assert (found.missing, found.extra, found.different) == (1, 1, 1)
+    assert found.columns == {"row_version": 1}
+    kinds = {(each.kind, each.key[key.name]) for each in found.samples}
+    assert kinds == {("different", 3), ("missing", 5), ("extra", 40)}
+
+    with any_warehouse.stage(table, "two") as staging:
+        staging.reconcile(slices, feed(table, theirs))
+        assert staging.pending() == 3
+        entry = staging.commit(entry_of(table, "two", hours=1))
+    assert (entry.rows_written, entry.rows_deleted) == (2, 1)
+    assert held(any_warehouse, table) == theirs
+    assert any_warehouse.digest_mirror(table) == any_warehouse.digest_feed(
+        table, feed(table, theirs)
+    )
+
+
+@EACH_KIND
+def test_a_slice_can_be_asked_for_alone(any_warehouse: Warehouse, table: sa.Table) -> None:
+    load(any_warehouse, table, rows_of(table, range(1, 60)))
+    digests = any_warehouse.digest_mirror(table)
+    assert {s: d.rows for s, d in digests.items()} == any_warehouse.slice_counts(table)
+    first = min(digests)
+    assert any_warehouse.digest_mirror(table, [first]) == {first: digests[first]}
+    assert any_warehouse.digest_mirror(table, []) == {}
+    assert any_warehouse.compare(table, [first], feed(table, []), samples=0).extra == (
+        digests[first].rows
+    )
+
+
+def test_rows_are_found_by_their_keys(any_warehouse: Warehouse) -> None:
+    load(any_warehouse, USERS, rows_of(USERS, range(1, 6)))
+    schema = arrow_schema(USERS, with_row_version=True)
+    wanted = pa.Table.from_pylist(rows_of(USERS, [2, 4, 77], full_name="other"), schema=schema)
+    found = any_warehouse.rows_like(USERS, wanted)
+    assert sorted(found.to_pylist(), key=lambda each: each["user_id"]) == rows_of(USERS, [2, 4])
+    assert found.column_names == schema.names
+    assert any_warehouse.rows_like(USERS, wanted.slice(0, 0)).num_rows == 0
+
+
+def test_every_value_comes_back_as_it_was(any_warehouse: Warehouse) -> None:
+    decimals = [c.name for c in EVERY_TYPE.columns if type(c.type) is sa.Numeric]
+    table = altered(EVERY_TYPE, without=decimals)
+    each = [("left_text", v) for v in TEXTS] + [("moment", v) for v in MOMENTS]
+    each += [("day", v.date()) for v in MOMENTS] + [("id", -(2**63)), ("id", 2**63 - 1)]
+    each += [("ratio", v) for v in FLOATS if v == v and abs(v) != float("inf")]
+    each += [("raw", b""), ("raw", b"\x00\xff"), ("flag", False), ("small", -(2**31))]
+    found = [plain(**{"id": n, name: value}) for n, (name, value) in enumerate(each)]
+    for made in found:
+        for name in decimals:
+            del made[name]
+    found.sort(key=lambda made: made["id"])
+    load(any_warehouse, table, found)
+    assert held(any_warehouse, table) == found
+    assert any_warehouse.digest_mirror(table) == any_warehouse.digest_feed(
+        table, feed(table, found)
+    )
+
+
+def test_every_decimal_comes_back_as_it_was(any_warehouse: Warehouse) -> None:
+    skip_gap(any_warehouse, "decimals")
+    most = {"price": "99999999.99", "whole": "9" * 38, "share": "0.99999", "exact": f"0.{'9' * 38}"}
+    found = [plain(id=1), plain(id=2, **{name: Decimal(text) for name, text in most.items()})]
+    found.append(plain(id=3, **{name: Decimal(f"-{text}") for name, text in most.items()}))
+    load(any_warehouse, EVERY_TYPE, found)
+    assert held(any_warehouse, EVERY_TYPE) == found
+    assert any_warehouse.digest_mirror(EVERY_TYPE) == any_warehouse.digest_feed(
+        EVERY_TYPE, feed(EVERY_TYPE, found)
+    )
+
+
+def test_a_table_without_a_key_is_compared_as_a_multiset(any_warehouse: Warehouse) -> None:
+    table = sa.Table(
+        "keyless", sa.MetaData(), sa.Column("a", sa.BigInteger), sa.Column("b", sa.String)
+    )
+    found = [{"a": 1, "b": "x"}, {"a": 1, "b": "x"}, {"a": None, "b": ""}, {"a": 2, "b": None}]
+    load(any_warehouse, table, found)
+    compared = any_warehouse.compare(table, ["all"], feed(table, found[1:]), samples=5)
+    assert (compared.missing, compared.extra) == (0, 1)
+    schema = arrow_schema(table, with_row_version=True)
+    wanted = pa.Table.from_pylist(found[2:], schema=schema)
+    like = any_warehouse.rows_like(table, wanted).to_pylist()
+    assert sorted(like, key=repr) == sorted(found[2:], key=repr)
+
+
+def test_a_new_column_is_added(any_warehouse: Warehouse) -> None:
+    skip_gap(any_warehouse, "columns")
+    load(any_warehouse, FEATURES, rows_of(FEATURES, [1, 2]))
+    wider = altered(FEATURES, sa.Column("shoe_size", sa.BigInteger, nullable=True))
+    assert any_warehouse.mirror_columns(wider) != any_warehouse.declared_columns(wider)
+    found = rows_of(wider, [1, 2, 3], shoe_size=43)
+    load(any_warehouse, wider, found, "two")
+    assert any_warehouse.mirror_columns(wider) == any_warehouse.declared_columns(wider)
+    assert held(any_warehouse, wider) == found
+
+
+@pytest.mark.parametrize("change", ["type", "dropped", "slice"])
+def test_another_structure_is_loaded_anew(any_warehouse: Warehouse, change: str) -> None:
+    load(any_warehouse, FEATURES, rows_of(FEATURES, [1, 2]))
+    if change == "type":
+        table = altered(FEATURES, sa.Column("is_key", sa.String, nullable=False))
+    elif change == "dropped":
+        table = altered(FEATURES, without=["is_key"])
+    else:
+        table = altered(FEATURES)
+        table.info = {"slice": Slice("created_at", "month")}
+    found = rows_of(table, [1, 2, 3])
+    load(any_warehouse, table, found, "two")
+    assert any_warehouse.mirror_columns(table) == any_warehouse.declared_columns(table)
+    assert held(any_warehouse, table) == found
+
+
+def test_replace_table_holds_the_rows_and_no_others(any_warehouse: Warehouse) -> None:
+    assert not any_warehouse.table_exists("models", "scores")
+    schema = pa.schema(
+        [
+            ("id", pa.int64()),
+            ("score", pa.float64()),
+            ("made_at", pa.timestamp("us")),
+            ("why", pa.string()),
+        ]
+    )
+    for ids in ([1, 2, 3], [4], []):
+        rows = pa.table(
+            {
+                "id": ids,
+                "score": [0.1] * len(ids),
+                "made_at": [_NOON] * len(ids),
+                "why": [None] * len(ids),
+            },
+            schema=schema,
+        )
+        any_warehouse.replace_table("models", "scores", rows)
+        found = any_warehouse.query("SELECT * FROM models.scores ORDER BY id")
+        assert found.to_pylist() == rows.to_pylist()
+    assert any_warehouse.table_exists("models", "scores")
+    skip_gap(any_warehouse, "truncate")
+    any_warehouse.replace_table("models", "scores", pa.table({"other": ["x"]}))
+    assert any_warehouse.query("SELECT * FROM models.scores").to_pylist() == [{"other": "x"}]
+
+
+def test_tables_are_digested_whole_whatever_their_order(any_warehouse: Warehouse) -> None:
+    rows = pa.table({"a": [1, 2, 2], "b": ["x", None, ""]})
+    for name, kept in (("one", rows), ("two", rows.take([2, 0, 1])), ("three", rows.slice(1))):
+        any_warehouse.replace_table("marts", name, kept)
+    found = any_warehouse.digest_tables("marts", ["one", "two", "three"])
+    assert found["one"] == found["two"]
+    assert found["one"].rows == 3
+    assert found["three"].total != found["one"].total
+    assert any_warehouse.digest_tables("marts", []) == {}
+
+
+def test_drop_drops_all_and_can_be_repeated(any_warehouse: Warehouse) -> None:
+    load(any_warehouse, FEATURES, rows_of(FEATURES, [1]))
+    any_warehouse.drop()
+    any_warehouse.drop()
+    assert any_warehouse.mirror_columns(FEATURES) == {}
+    assert any_warehouse.last_sync(FEATURES) is None
+
+
+def test_a_wrong_statement_is_told(any_warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match="nothing"):
+        any_warehouse.query("SELECT * FROM raw.nothing")
+
+
+def test_texts_are_matched_by_an_expression(any_warehouse: Warehouse) -> None:
+    any_warehouse.replace_table("marts", "texts", pa.table({"a": ["a\\b", "ab", "é'\"", None]}))
+    for pattern, found in ((r"\\", ["a\\b"]), ("^é'\"$", ["é'\""]), ("^a", ["a\\b", "ab"])):
+        condition = any_warehouse.matches("a", pattern)
+        rows = any_warehouse.query(f"SELECT a FROM marts.texts WHERE {condition} ORDER BY a")
+        assert rows["a"].to_pylist() == found
+
+
+def test_what_a_query_costs_is_told_where_it_costs(any_warehouse: Warehouse) -> None:
+    load(any_warehouse, EVENTS, rows_of(EVENTS, [1]))
+    costs = any_warehouse.query_costs([EVENTS, USERS])
+    if any_warehouse.engine == "duckdb":
+        assert costs is None
+    else:
+        assert costs is not None
+        assert {cost.table for cost in costs} == {"usage_events", "users"}
+        assert "digest of every slice" in {c.purpose for c in costs if c.table == "usage_events"}
+        # The emulator knows of no bytes.
+        assert all(cost.bytes >= 0 for cost in costs)
