@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 EMULATOR := $(VENV)/emulator
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help run test test-all emulator lint ui dashboard clean
+.PHONY: help run test test-all emulator lint ui dashboard up-mssql clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -37,6 +37,9 @@ ui: $(VENV)/.installed ## the Dagster UI on your SAAS_HOME, at http://127.0.0.1:
 
 dashboard: $(VENV)/.installed ## serve the built page and open it
 	@$(BIN)/saas-platform dashboard --open
+
+up-mssql: ## SQL Server in a container, and a run of the platform against it (docs/sql-server.md)
+	docker compose -f deploy/compose.yaml run --build --rm platform
 
 clean: ## remove the environment; the data in SAAS_HOME stays (`saas-platform reset` drops it)
 	rm -rf $(VENV)

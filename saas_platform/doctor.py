@@ -117,10 +117,10 @@ def _source(platform: Platform) -> str:
     source = platform.source
     if platform.settings.synthetic and isinstance(source, WritableSource):
         if not source.exists():
-            return f"{source.engine}, empty: `saas-platform run` will fill it"
+            return f"{source.engine}, {source.ping()}; empty: `saas-platform run` will fill it"
         check_company(source.company(), platform.company_name)
     with source.snapshot() as snapshot:
-        return f"{source.engine}, answers; identity {snapshot.identity}"
+        return f"{source.engine}, {source.ping()}; identity {snapshot.identity}"
 
 
 def _tables(platform: Platform) -> str:

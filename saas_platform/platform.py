@@ -22,6 +22,7 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.declared import read_tables
 from saas_platform.settings import Settings, SettingsError, load_settings
 from saas_platform.source.contract import Source, WritableSource
+from saas_platform.source.mssql import Address, MssqlDatabase, MssqlSource
 from saas_platform.source.sqlite import SqliteDatabase, SqliteSource
 from saas_platform.staging import Staging
 from saas_platform.warehouse.contract import Warehouse
@@ -135,10 +136,10 @@ class Platform:
     @cached_property
     def source(self) -> Source:
         if self.settings.synthetic:
-            return SqliteSource(self._source_file)
+            return self._company_source
         if self.home.tables.exists():
             return self.database
-        source = SqliteSource(self._source_file)
+        source = self._company_source
         if not source.exists():
             raise SettingsError(
                 f"SAAS_SYNTHETIC is false, and {self.home.tables} does not say which tables to mirror:"
@@ -147,18 +148,27 @@ class Platform:
         return source
 
     @property
-    def database(self) -> Source:
-        """The source as a database of the user's own, whatever is in it."""
-        return SqliteDatabase(self._source_file)
+    def _company_source(self) -> WritableSource:
+        address = self._source_address
+        return SqliteSource(address) if isinstance(address, Path) else MssqlSource(address)
 
     @property
-    def _source_file(self) -> Path:
+    def database(self) -> Source:
+        """The source as a database of the user's own, whatever is in it."""
+        address = self._source_address
+        return SqliteDatabase(address) if isinstance(address, Path) else MssqlDatabase(address)
+
+    @property
+    def _source_address(self) -> Path | Address:
         url = self.settings.source
-        if url.get_backend_name() == "sqlite" and url.database:
-            return Path(url.database).absolute()
+        match url.get_backend_name():
+            case "sqlite" if url.database:
+                return Path(url.database).absolute()
+            case "mssql":
+                return Address.of(url)
         raise SettingsError(
             f"SAAS_SOURCE_URL names {url.get_backend_name()}, which this version can't read:"
-            " use sqlite:///FILE."
+            " use sqlite:///FILE, or mssql+pyodbc://USER:PASSWORD@HOST/DATABASE."
         )
 
     @property

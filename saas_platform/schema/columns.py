@@ -22,6 +22,19 @@ _ROW_VERSION = sa.BigInteger().with_variant(mssql.ROWVERSION(), "mssql")
 #: SQL Server's DATETIME rounds to 3 ms and DATETIME2 is finer than BigQuery: microseconds for all.
 _MOMENT = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")
 
+#: Texts are compared character by character everywhere: with SQL Server's own collation 'A' is 'a'.
+_COLLATION = "Latin1_General_100_BIN2"
+
+
+def _unicode(length: int) -> sa.Unicode:
+    variant = mssql.NVARCHAR(length, collation=_COLLATION)
+    return sa.Unicode(length).with_variant(variant, "mssql")
+
+
+def _ascii(length: int) -> sa.String:
+    return sa.String(length).with_variant(mssql.VARCHAR(length, collation=_COLLATION), "mssql")
+
+
 #: First and last value that anyone would expect; what lies outside is legal, and a contract tells it.
 _PLAUSIBLE_CENTS = (-(10**12), 10**12)
 _PLAUSIBLE_MOMENTS = (datetime(2000, 1, 1), datetime(2099, 12, 31, 23, 59, 59, 999_999))
@@ -53,7 +66,7 @@ def text(
     name: str, length: int, comment: str, *, nullable: bool = False, pii: Pii | None = None
 ) -> sa.Column[str]:
     """Unicode text of at most `length` characters."""
-    return sa.Column(name, sa.Unicode(length), nullable=nullable, comment=comment, info=_info(pii))
+    return sa.Column(name, _unicode(length), nullable=nullable, comment=comment, info=_info(pii))
 
 
 def choice(
@@ -64,7 +77,7 @@ def choice(
     length = max(len(value) for value in values)
     column: sa.Column[str] = sa.Column(
         name,
-        sa.String(length),
+        _ascii(length),
         nullable=nullable,
         comment=comment,
         info=_info(values=tuple(values)),

@@ -23,8 +23,13 @@ def _default_row_version(element: CreateColumn, compiler: Any, **options: Any) -
     return f"{text} DEFAULT 0" if element.element.info.get("row_version") else text
 
 
-def statements(tables: Iterable[sa.Table], dialect: sa.Dialect) -> list[str]:
-    """CREATE TABLE, its indexes and, where the dialect has them, its comments; in order."""
+def statements(
+    tables: Iterable[sa.Table], dialect: sa.Dialect, schema: str | None = None
+) -> list[str]:
+    """CREATE TABLE, its indexes and, where the dialect has them, its comments; in order.
+
+    In the schema, where one is named, else wherever the connection creates things.
+    """
     made: list[sa.schema.ExecutableDDLElement] = []
     for table in tables:
         made.append(CreateTable(table))
@@ -32,6 +37,12 @@ def statements(tables: Iterable[sa.Table], dialect: sa.Dialect) -> list[str]:
             CreateIndex(index) for index in sorted(table.indexes, key=lambda i: i.name or "")
         )
         if dialect.supports_comments:
-            made.append(SetTableComment(table))
+            if table.comment:
+                made.append(SetTableComment(table))
             made.extend(SetColumnComment(column) for column in table.columns if column.comment)
-    return [str(element.compile(dialect=dialect)).strip() for element in made]
+    names: dict[str, Any] = (
+        {}
+        if schema is None
+        else {"schema_translate_map": {None: schema}, "render_schema_translate": True}
+    )
+    return [str(element.compile(dialect=dialect, **names)).strip() for element in made]

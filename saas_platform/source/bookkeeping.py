@@ -6,8 +6,12 @@ They are never mirrored. A source of the user's own (SAAS_SYNTHETIC=false) has n
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
 
 metadata = sa.MetaData()
+
+#: SQL Server's DATETIME would round to 3 ms.
+_MOMENT = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")
 
 #: One row: which database this is, and which company lives in it.
 source_identity = sa.Table(
@@ -24,11 +28,15 @@ row_version_counter = sa.Table(
     sa.Column("value", sa.BigInteger, primary_key=True, autoincrement=False),
 )
 
-#: Deletes, by the row version at which they happened.
+#: Deletes, by the row version at which they happened; SQL Server stamps them as it stamps the rows.
 tombstones = sa.Table(
     "_tombstones",
     metadata,
-    sa.Column("row_version", sa.BigInteger, nullable=False),
+    sa.Column(
+        "row_version",
+        sa.BigInteger().with_variant(mssql.ROWVERSION(), "mssql"),
+        nullable=False,
+    ),
     sa.Column("table_name", sa.String(64), nullable=False),
     sa.Column("key_value", sa.BigInteger, nullable=False),
     sa.Column("slice", sa.String(10), nullable=False),
@@ -40,7 +48,7 @@ erasures = sa.Table(
     "_erasures",
     metadata,
     sa.Column("user_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("erased_at", sa.DateTime, nullable=False),
+    sa.Column("erased_at", _MOMENT, nullable=False),
 )
 
 #: The months applied, each with the fingerprint of what it was generated from.
@@ -49,8 +57,8 @@ batches = sa.Table(
     metadata,
     sa.Column("month", sa.String(7), primary_key=True),
     sa.Column("fingerprint", sa.String(64), nullable=False),
-    sa.Column("as_of", sa.DateTime, nullable=False),
-    sa.Column("applied_at", sa.DateTime, nullable=False),
+    sa.Column("as_of", _MOMENT, nullable=False),
+    sa.Column("applied_at", _MOMENT, nullable=False),
     sa.Column("row_count", sa.BigInteger, nullable=False),
 )
 
@@ -64,5 +72,5 @@ intake_log = sa.Table(
     sa.Column("row_key", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("month", sa.String(7), primary_key=True),
     sa.Column("detail", sa.Unicode(400), nullable=False),
-    sa.Column("noted_at", sa.DateTime, nullable=False),
+    sa.Column("noted_at", _MOMENT, nullable=False),
 )

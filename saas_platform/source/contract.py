@@ -71,7 +71,9 @@ class SourceSnapshot(ABC):
 
     @abstractmethod
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
-        """Deletes with a version above `above`: key columns and `slice`; None: not recorded."""
+        """Deletes with a version above `above`, older ones among them where the record has no versions: key
+        columns, and `slice` where the record has it; None: not recorded.
+        """
 
     @abstractmethod
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
@@ -152,6 +154,13 @@ class Source(ABC):
 
     #: Such as `sqlite`; for messages and metadata.
     engine: str
+
+    @abstractmethod
+    def ping(self) -> str:
+        """What answers, in a few words: what it lacks too, and what is used instead.
+
+        Raises SourceError where nothing does.
+        """
 
     @abstractmethod
     def discover(self) -> list[sa.Table]:

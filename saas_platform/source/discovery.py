@@ -1,13 +1,13 @@
-"""Finding the tables of a database of the user's own, by its catalogue.
+"""Finding the tables of a database of the user's own: what is proposed for what its catalogue says.
 
-Holds: what is read from the catalogue through SQLAlchemy, and what is proposed: key, version, slice,
-types. Does not hold: the file it is written to (schema/declared.py).
+Holds: key, version, slice, types, personal data. Does not hold: reading a catalogue (each engine's
+discovery.py), or the file that it is written to (schema/declared.py).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,54 +37,60 @@ class Seen:
     nullable: bool
     #: Whether a NULL is in it now.
     has_null: bool
+    #: Whether the database itself raises it with every write to the row.
+    is_version: bool = False
 
 
-#: What the engine says of each column of a table, given what SQLAlchemy reflects of them.
-Look = Callable[[sa.Connection, str, list[dict[str, Any]]], dict[str, Seen]]
+@dataclass(frozen=True)
+class SeenReference:
+    """A foreign key, as the catalogue tells it; without `to` it names the parent's primary key."""
+
+    columns: Sequence[str]
+    table: str
+    to: Sequence[str]
 
 
-def discover(
-    connection: sa.Connection, ignore: Callable[[str], bool], look: Look
-) -> list[sa.Table]:
-    """The database's tables, each with what is proposed for it; views are left out."""
-    inspector = sa.inspect(connection)
+@dataclass(frozen=True)
+class SeenTable:
+    """What an engine says of a table."""
+
+    name: str
+    columns: Mapping[str, Seen]
+    #: Columns of the primary key; empty where there is none.
+    key: Sequence[str]
+    #: Columns of each unique constraint: the first without a NULL will do for a key.
+    candidates: Sequence[Sequence[str]]
+    #: All columns that no two rows share, whatever keeps them so.
+    unique: Iterable[Sequence[str]]
+    references: Sequence[SeenReference]
+    rows: int
+
+
+def propose(tables: Iterable[SeenTable]) -> list[sa.Table]:
+    """The tables, with what is proposed for each."""
     metadata = sa.MetaData()
-    found = {
-        name: _table(connection, inspector, metadata, name, look)
-        for name in sorted(inspector.get_table_names())
-        if not ignore(name)
-    }
-    for table in found.values():
-        _add_unique(inspector, table)
-        _add_references(inspector, table, found)
+    seen = list(tables)
+    found = {table.name: _table(table, metadata) for table in seen}
+    for table in seen:
+        _add_unique(found[table.name], table.unique)
+        _add_references(found[table.name], table.references, found)
     return list(found.values())
 
 
-def _table(
-    connection: sa.Connection,
-    inspector: sa.Inspector,
-    metadata: sa.MetaData,
-    name: str,
-    look: Look,
-) -> sa.Table:
-    seen = look(connection, name, [dict(column) for column in inspector.get_columns(name)])
-    found = [_column(each, what) for each, what in seen.items()]
-    with_null = {each for each, what in seen.items() if what.has_null}
-    key = inspector.get_pk_constraint(name)["constrained_columns"]
-    if not key:
-        unique = [each["column_names"] for each in inspector.get_unique_constraints(name)]
-        key = next((names for names in unique if not with_null.intersection(names)), [])
+def _table(table: SeenTable, metadata: sa.MetaData) -> sa.Table:
+    found = [_column(each, what) for each, what in table.columns.items()]
+    with_null = {each for each, what in table.columns.items() if what.has_null}
+    key = table.key or next(
+        (names for names in table.candidates if not with_null.intersection(names)), []
+    )
     # SQLite lets NULL into a primary key, and then it tells no row from another.
     in_key = set() if with_null.intersection(key) else set(key)
-    rows = (
-        connection.scalar(
-            sa.select(sa.func.count()).select_from(sa.table(sa.quoted_name(name, quote=True)))
-        )
-        or 0
-    )
-    cut = _slice(found) if rows > _LARGE else None
+    version = next((c for c in found if table.columns[c.name].is_version), None)
+    if version is not None and in_key:  # without a key a table is replaced whole
+        version.info["row_version"] = True
+    cut = _slice(found) if table.rows > _LARGE else None
     return sa.Table(
-        name,
+        table.name,
         metadata,
         *(
             sa.Column(
@@ -101,43 +107,27 @@ def _table(
     )
 
 
-def _add_unique(inspector: sa.Inspector, table: sa.Table) -> None:
+def _add_unique(table: sa.Table, unique: Iterable[Sequence[str]]) -> None:
     """What the catalogue says that no two rows share, but for the key."""
-    told: list[Sequence[str | None]] = [
-        each["column_names"] for each in inspector.get_unique_constraints(table.name)
-    ]
-    told += [
-        each["column_names"]
-        # SQLite's own for a constraint too, as SQLAlchemy does not find every name in a CREATE TABLE.
-        for each in inspector.get_indexes(table.name, include_auto_indexes=True)
-        # A rule for a part of the rows is none for the table.
-        if each["unique"]
-        and not any(option.endswith("_where") for option in each.get("dialect_options", {}))
-    ]
-    # An expression in an index has no name.
-    whole = {
-        tuple(name for name in names if name is not None)
-        for names in told
-        if set(names) <= set(table.columns.keys())
-    }
-    for names in sorted(whole - {tuple(column.name for column in table.primary_key.columns)}):
+    key = tuple(column.name for column in table.primary_key.columns)
+    for names in sorted({tuple(names) for names in unique} - {key}):
         table.append_constraint(sa.UniqueConstraint(*names))
 
 
 def _add_references(
-    inspector: sa.Inspector, table: sa.Table, tables: Mapping[str, sa.Table]
+    table: sa.Table, references: Sequence[SeenReference], tables: Mapping[str, sa.Table]
 ) -> None:
     """The catalogue's foreign keys; not one whose values travel as another type than what they name."""
-    # SQLite does not tell capitals from small letters in names.
+    # Catalogues may not tell capitals from small letters in names.
     by_name = {name.casefold(): each for name, each in tables.items()}
-    for told in inspector.get_foreign_keys(table.name):
-        parent = by_name.get(told["referred_table"].casefold())
+    for told in references:
+        parent = by_name.get(told.table.casefold())
         if parent is None:
             continue
         theirs = {column.name.casefold(): column for column in parent.columns}
-        names = told["referred_columns"] or [c.name for c in parent.primary_key.columns]
+        names = told.to or [c.name for c in parent.primary_key.columns]
         to = [theirs[name.casefold()] for name in names if name.casefold() in theirs]
-        mine = [table.columns[name] for name in told["constrained_columns"]]
+        mine = [table.columns[name] for name in told.columns]
         if len(mine) == len(to) and all(
             str(m.type) == str(t.type) for m, t in zip(mine, to, strict=True)
         ):

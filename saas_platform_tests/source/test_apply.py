@@ -1,10 +1,10 @@
-"""Months into a SQLite source: one transaction, in order once, then in any order."""
+"""Months into a source of any engine: one transaction, in order once, then in any order."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,10 +13,9 @@ import pytest
 from saas_platform.clock import Month
 from saas_platform.company.batch import ERASURES_SCHEMA
 from saas_platform.schema import TABLES, arrow_schema
-from saas_platform.source.contract import MonthBatch, SourceError
-from saas_platform.source.sqlite import SqliteSource
-from saas_platform.source.sqlite.connection import connect, transaction
-from saas_platform_tests.rows import by_hand, insert, row
+from saas_platform.source.contract import MonthBatch, SourceError, WritableSource
+from saas_platform_tests.places import Place
+from saas_platform_tests.rows import row
 
 FIRST = Month(2024, 1)
 
@@ -49,7 +48,7 @@ def every_table(count: int) -> dict[str, list[dict[str, Any]]]:
     return {name: [row(t, n) for n in range(1, count + 1)] for name, t in TABLES.items()}
 
 
-def content(source: SqliteSource) -> dict[str, list[dict[str, Any]]]:
+def content(source: WritableSource) -> dict[str, list[dict[str, Any]]]:
     """Every row of every table, without its version."""
     with source.snapshot() as snapshot:
         found = {name: snapshot.rows(table).read_all() for name, table in TABLES.items()}
@@ -61,14 +60,7 @@ def content(source: SqliteSource) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> SqliteSource:
-    made = SqliteSource(tmp_path / "source.db")
-    made.create_schema()
-    return made
-
-
-def test_a_month_lands_in_every_table(source: SqliteSource) -> None:
+def test_a_month_lands_in_every_table(source: WritableSource) -> None:
     rows = every_table(4)
     changes = source.apply(batch(FIRST, rows))
     assert {name: change.written for name, change in changes.items()} == dict.fromkeys(TABLES, 4)
@@ -77,17 +69,18 @@ def test_a_month_lands_in_every_table(source: SqliteSource) -> None:
     assert list(source.applied_months()) == [FIRST]
 
 
-def test_the_same_again_writes_nothing(source: SqliteSource) -> None:
+def test_the_same_again_writes_nothing(source: WritableSource) -> None:
     source.apply(batch(FIRST, every_table(4)))
     with source.snapshot() as snapshot:
-        before = snapshot.rows(TABLES["plans"]).read_all()
+        before = snapshot.rows(TABLES["plans"]).read_all().sort_by("plan_id")
     changes = source.apply(batch(FIRST, every_table(4)))
     assert sum(change.written for change in changes.values()) == 0
     with source.snapshot() as snapshot:
-        assert snapshot.rows(TABLES["plans"]).read_all() == before
+        # The row versions too: a row stamped again would be synced again.
+        assert snapshot.rows(TABLES["plans"]).read_all().sort_by("plan_id") == before
 
 
-def test_an_older_state_never_overwrites_a_newer_one(source: SqliteSource) -> None:
+def test_an_older_state_never_overwrites_a_newer_one(source: WritableSource) -> None:
     old = row(TABLES["plans"], 1, name="old")
     new = {**old, "name": "new", "updated_at": old["updated_at"] + timedelta(days=31)}
     source.apply(batch(FIRST, {"plans": [old]}))
@@ -96,7 +89,7 @@ def test_an_older_state_never_overwrites_a_newer_one(source: SqliteSource) -> No
     assert content(source)["plans"] == [new]
 
 
-def test_erased_users_stay_erased(source: SqliteSource) -> None:
+def test_erased_users_stay_erased(source: WritableSource) -> None:
     rows = every_table(3)
     rows["usage_events"] = [row(TABLES["usage_events"], n, user_id=n) for n in (1, 2, 3)]
     rows["support_tickets"] = [row(TABLES["support_tickets"], n, user_id=n) for n in (1, 2, 3)]
@@ -111,7 +104,9 @@ def test_erased_users_stay_erased(source: SqliteSource) -> None:
     assert content(source) == after
 
 
-def test_an_erasure_stamps_the_rows_it_changes_and_leaves_a_tombstone(source: SqliteSource) -> None:
+def test_an_erasure_stamps_the_rows_it_changes_and_leaves_a_tombstone(
+    source: WritableSource,
+) -> None:
     rows = every_table(2)
     rows["usage_events"] = [row(TABLES["usage_events"], n, user_id=n) for n in (1, 2)]
     source.apply(batch(FIRST, rows))
@@ -128,25 +123,25 @@ def test_an_erasure_stamps_the_rows_it_changes_and_leaves_a_tombstone(source: Sq
         )
 
 
-def test_a_month_without_its_predecessor_is_refused(source: SqliteSource) -> None:
+def test_a_month_without_its_predecessor_is_refused(source: WritableSource) -> None:
     with pytest.raises(SourceError, match="2024-03 can't be applied, as 2024-02 has not been"):
         source.apply(batch(Month(2024, 3), every_table(1)))
     assert content(source) == {name: [] for name in TABLES}
 
 
-def test_a_month_before_the_company_is_refused(source: SqliteSource) -> None:
+def test_a_month_before_the_company_is_refused(source: WritableSource) -> None:
     with pytest.raises(SourceError, match="lies before 2024-01, where the company begins"):
         source.apply(batch(Month(2023, 12)))
 
 
-def test_another_company_is_refused(source: SqliteSource) -> None:
+def test_another_company_is_refused(source: WritableSource) -> None:
     source.apply(batch(FIRST, every_table(1)))
     with pytest.raises(SourceError, match=r"holds another company.*reset --yes"):
         source.apply(batch(FIRST.next(), company="theirs"))
     assert source.company() == "ours"
 
 
-def test_a_clock_that_went_back_is_refused(source: SqliteSource) -> None:
+def test_a_clock_that_went_back_is_refused(source: WritableSource) -> None:
     source.apply(batch(FIRST, every_table(1)))
     with pytest.raises(SourceError, match="lies before 2024-02-01"):
         source.apply(batch(FIRST, as_of=datetime(2024, 1, 15)))
@@ -160,25 +155,26 @@ def test_a_clock_that_went_back_is_refused(source: SqliteSource) -> None:
         ("payments", {"invoice_id": 5}, "payments 2 names invoice_id 5, which invoices"),
         ("plans", {"tier": "golden"}, "ck_plans_tier_known"),
         ("invoices", {"total_cents": 5}, "ck_invoices_adds_up"),
-        ("users", {"email": "email 1"}, "UNIQUE constraint failed: users.email"),
+        ("users", {"email": "email 1"}, "UNIQUE constraint failed: users.email|uq_users_email"),
     ],
 )
 def test_a_row_that_breaks_a_rule_rejects_the_whole_month(
-    source: SqliteSource, table: str, values: dict[str, Any], says: str
+    source: WritableSource, table: str, values: dict[str, Any], says: str
 ) -> None:
     rows = every_table(2)
     rows[table][1].update(values)
     with pytest.raises(SourceError) as raised:
         source.apply(batch(FIRST, rows))
     assert f"breaks a rule of {table}" in str(raised.value)
-    assert says in str(raised.value)
+    assert re.search(says, str(raised.value))
     assert "\n" not in str(raised.value)
     assert content(source) == {name: [] for name in TABLES}
     assert source.applied_months() == {}
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_writes_by_hand_are_stamped(source: SqliteSource, table: str) -> None:
+def test_writes_by_hand_are_stamped(place: Place, table: str) -> None:
+    source = place.source
     source.apply(batch(FIRST, every_table(3)))
     key = next(iter(TABLES[table].primary_key.columns)).name
     column = next(
@@ -186,108 +182,57 @@ def test_writes_by_hand_are_stamped(source: SqliteSource, table: str) -> None:
     ) if table not in ("invoice_items", "subscription_changes") else "created_at"  # fmt: skip
     with source.snapshot() as snapshot:
         before = snapshot.ceiling(TABLES["users"])
-    with by_hand(source.path, checked=False) as connection:
-        connection.execute(f"UPDATE {table} SET {column} = {column} WHERE {key} = 2")
-        connection.execute(f"DELETE FROM {table} WHERE {key} = 3")
+    place.run(f"UPDATE {place.named(table)} SET {column} = {column} WHERE {key} = 2")
+    place.delete(table, 3)
     with source.snapshot() as snapshot:
         changed = snapshot.rows(TABLES[table], above=before).read_all()
         assert changed[key].to_pylist() == [2]
         assert snapshot.tombstones(TABLES[table], above=before)[key].to_pylist() == [3]
         assert sum(snapshot.slice_counts(TABLES[table]).values()) == 2
+        assert snapshot.highest_version(TABLES[table]) > before
 
 
-def test_a_row_by_hand_is_stamped_even_before_the_first_month(source: SqliteSource) -> None:
-    with source.snapshot() as snapshot:
+def test_a_row_by_hand_is_stamped_even_before_the_first_month(place: Place) -> None:
+    with place.source.snapshot() as snapshot:
         before = snapshot.ceiling(TABLES["users"])
-    with by_hand(source.path) as connection:
-        insert(connection, TABLES["plans"], [row(TABLES["plans"], 1)])
-    with source.snapshot() as snapshot:
+    place.insert(TABLES["plans"], [row(TABLES["plans"], 1)])
+    with place.source.snapshot() as snapshot:
         assert snapshot.rows(TABLES["plans"], above=before).read_all().num_rows == 1
 
 
-def test_a_row_put_back_with_its_old_version_is_stamped_anew(source: SqliteSource) -> None:
-    source.apply(batch(FIRST, every_table(2)))
-    with by_hand(source.path) as connection:
-        connection.execute("UPDATE plans SET name = 'x' WHERE plan_id = 2")
-    with source.snapshot() as snapshot:
-        before = snapshot.ceiling(TABLES["users"])
-    with by_hand(source.path, checked=False) as connection:
-        connection.execute("CREATE TEMP TABLE kept AS SELECT * FROM plans WHERE plan_id = 1")
-        connection.execute("DELETE FROM plans WHERE plan_id = 1")
-        connection.execute("INSERT INTO plans SELECT * FROM kept")
-    with source.snapshot() as snapshot:
-        assert snapshot.rows(TABLES["plans"], above=before).read_all()["plan_id"].to_pylist() == [1]
-
-
-def test_a_snapshot_does_not_move(source: SqliteSource) -> None:
-    source.apply(batch(FIRST, every_table(2)))
-    with source.snapshot() as snapshot:
-        # Not by_hand: two SQLite libraries in one process do not see each other's locks.
-        with connect(source.path) as cursor:
-            cursor.execute("DELETE FROM usage_events")
+def test_a_snapshot_does_not_move(place: Place) -> None:
+    if "no snapshot isolation" in place.source.ping():
+        pytest.skip("the database does not allow snapshot isolation")
+    place.source.apply(batch(FIRST, every_table(2)))
+    with place.source.snapshot() as snapshot:
+        place.run(f"DELETE FROM {place.named('usage_events')}")
         assert snapshot.rows(TABLES["usage_events"]).read_all().num_rows == 2
         assert sum(snapshot.slice_counts(TABLES["usage_events"]).values()) == 2
-    with source.snapshot() as snapshot:
+    with place.source.snapshot() as snapshot:
         assert snapshot.slice_counts(TABLES["usage_events"]) == {}
 
 
-def test_a_value_of_another_type_is_named(source: SqliteSource) -> None:
-    source.apply(batch(FIRST, every_table(2)))
-    with by_hand(source.path, checked=False) as connection:
-        connection.execute("UPDATE accounts SET signed_up_at = 'soon' WHERE account_id = 2")
-    with source.snapshot() as snapshot, pytest.raises(SourceError, match=r"accounts.signed_up_at"):
-        snapshot.rows(TABLES["accounts"]).read_all()
+def test_rows_of_some_slices_alone(source: WritableSource) -> None:
+    rows = every_table(2)
+    events = [row(TABLES["usage_events"], n) for n in (1, 2)]
+    rows["usage_events"] = events
+    source.apply(batch(FIRST, rows))
+    with source.snapshot() as snapshot:
+        table = TABLES["usage_events"]
+        assert snapshot.slice_counts(table) == {"2024-01-02": 1, "2024-01-03": 1}
+        many = [f"{year}-02-02" for year in range(1900, 1960)]
+        for asked in (["2024-01-03"], ["2024-01-03", *many]):
+            found = snapshot.rows(table, slices=asked).read_all()
+            assert found["event_id"].to_pylist() == [2]
+        assert snapshot.rows(table, slices=[]).read_all().num_rows == 0
 
 
-def test_columns_with_many_nulls_first_keep_their_type(source: SqliteSource) -> None:
+def test_columns_with_many_nulls_first_keep_their_type(source: WritableSource) -> None:
     rows = {"plans": [], "accounts": [row(TABLES["accounts"], 1)]}
     count = 5_000
     rows["users"] = [row(TABLES["users"], n, account_id=1) for n in range(1, count + 1)]
     rows["users"][-1]["deactivated_at"] = datetime(2024, 1, 31, 1, 2, 3, 456_789)
     source.apply(batch(FIRST, rows))
     with source.snapshot() as snapshot:
-        found = snapshot.rows(TABLES["users"]).read_all()
+        found = snapshot.rows(TABLES["users"]).read_all().sort_by("user_id")
     assert found["deactivated_at"].to_pylist()[-1] == datetime(2024, 1, 31, 1, 2, 3, 456_789)
-
-
-def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "broken.db"
-    path.write_bytes(b"not a database, whatever its name says" * 200)
-    with pytest.raises(SourceError, match=r"broken.db is not a SQLite database.*reset --yes"):
-        SqliteSource(path).create_schema()
-    assert path.read_bytes().startswith(b"not a database")
-
-
-def test_an_empty_source_says_what_to_do(tmp_path: Path) -> None:
-    with (
-        pytest.raises(SourceError, match="holds no company yet: run `saas-platform run`"),
-        SqliteSource(tmp_path / "none.db").snapshot(),
-    ):
-        pass
-
-
-def test_a_locked_source_is_one_sentence(
-    source: SqliteSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("saas_platform.source.sqlite.connection.BUSY_MILLISECONDS", 50)
-    with (
-        connect(source.path) as cursor,
-        transaction(cursor, "IMMEDIATE"),
-        pytest.raises(SourceError, match="is locked by another program"),
-    ):
-        source.apply(batch(FIRST))
-
-
-def test_drop_leaves_what_is_not_ours(source: SqliteSource) -> None:
-    source.apply(batch(FIRST, every_table(2)))
-    with by_hand(source.path) as connection:
-        connection.execute("CREATE TABLE theirs (a)")
-    source.drop()
-    assert not source.exists()
-    with by_hand(source.path) as connection:
-        names = connection.execute("SELECT name FROM sqlite_master").fetchall()
-        assert names == [("theirs",)]
-        connection.execute("DROP TABLE theirs")
-    source.create_schema()
-    source.drop()
-    assert not source.path.exists()

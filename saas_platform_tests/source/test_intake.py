@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from saas_platform.schema import TABLES
-from saas_platform.source.contract import SourceError
+from saas_platform.source.contract import SourceError, WritableSource
 from saas_platform.source.intake import early_rows, natural_keys, own_time
-from saas_platform.source.sqlite import SqliteSource
-from saas_platform_tests.rows import by_hand, row
+from saas_platform_tests.places import Place
+from saas_platform_tests.rows import row
 from saas_platform_tests.source.test_apply import FIRST, batch, content, every_table
 
 SECOND, THIRD = FIRST.next(), FIRST.plus(2)
@@ -21,14 +20,12 @@ LATER = timedelta(days=31)
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> SqliteSource:
-    made = SqliteSource(tmp_path / "source.db")
-    made.create_schema()
-    made.apply(batch(FIRST, every_table(4)))
-    return made
+def source(place: Place) -> WritableSource:
+    place.source.apply(batch(FIRST, every_table(4)))
+    return place.source
 
 
-def log(source: SqliteSource) -> list[tuple[Any, ...]]:
+def log(source: WritableSource) -> list[tuple[Any, ...]]:
     return [tuple(found.values())[:4] for found in source.intake_log().to_pylist()]
 
 
@@ -41,7 +38,7 @@ def moved(table: str, n: int, by: timedelta = LATER, **values: Any) -> dict[str,
 
 @pytest.mark.parametrize("table", [name for name, t in TABLES.items() if natural_keys(t)])
 def test_a_taken_natural_key_is_refused_and_the_others_written(
-    source: SqliteSource, table: str
+    source: WritableSource, table: str
 ) -> None:
     key = next(iter(TABLES[table].primary_key.columns)).name
     before = content(source)
@@ -61,7 +58,7 @@ def test_a_taken_natural_key_is_refused_and_the_others_written(
 
 
 def test_two_rows_of_one_batch_with_one_natural_key_still_fail_the_month(
-    source: SqliteSource,
+    source: WritableSource,
 ) -> None:
     before = content(source)
     rows = [moved("plans", 7), moved("plans", 8, code="code 7")]
@@ -71,7 +68,7 @@ def test_two_rows_of_one_batch_with_one_natural_key_still_fail_the_month(
     assert log(source) == []
 
 
-def test_a_row_that_names_a_refused_one_fails_the_month(source: SqliteSource) -> None:
+def test_a_row_that_names_a_refused_one_fails_the_month(source: WritableSource) -> None:
     before = content(source)
     account = moved("accounts", 2, account_id=-2)
     user = moved("users", 9, account_id=-2)
@@ -81,7 +78,7 @@ def test_a_row_that_names_a_refused_one_fails_the_month(source: SqliteSource) ->
     assert log(source) == [], "what was noted goes with the transaction"
 
 
-def test_a_change_to_a_taken_natural_key_is_refused(source: SqliteSource) -> None:
+def test_a_change_to_a_taken_natural_key_is_refused(source: WritableSource) -> None:
     before = content(source)
     changes = source.apply(batch(SECOND, {"plans": [moved("plans", 1, code="code 2")]}))
     assert (changes["plans"].written, changes["plans"].refused) == (0, 1)
@@ -89,7 +86,7 @@ def test_a_change_to_a_taken_natural_key_is_refused(source: SqliteSource) -> Non
     assert log(source) == [("2024-02", "plans", 1, "natural_key_duplicate")]
 
 
-def test_a_replay_refuses_again_and_notes_nothing_new(source: SqliteSource) -> None:
+def test_a_replay_refuses_again_and_notes_nothing_new(source: WritableSource) -> None:
     rows = {"accounts": [moved("accounts", 2, account_id=-2)]}
     source.apply(batch(SECOND, rows))
     before, noted = content(source), source.intake_log()
@@ -99,7 +96,7 @@ def test_a_replay_refuses_again_and_notes_nothing_new(source: SqliteSource) -> N
     assert source.intake_log().equals(noted)
 
 
-def test_a_refusal_outlives_the_erasure_of_who_had_the_key(source: SqliteSource) -> None:
+def test_a_refusal_outlives_the_erasure_of_who_had_the_key(source: WritableSource) -> None:
     """Or a replay would bring back the address of someone who asked to be forgotten."""
     rows = {"users": [moved("users", 2, user_id=-2)]}
     source.apply(batch(SECOND, rows))
@@ -109,13 +106,13 @@ def test_a_refusal_outlives_the_erasure_of_who_had_the_key(source: SqliteSource)
     assert log(source) == [("2024-02", "users", -2, "natural_key_duplicate")]
 
 
-def test_the_log_holds_keys_and_no_personal_data(source: SqliteSource) -> None:
+def test_the_log_holds_keys_and_no_personal_data(source: WritableSource) -> None:
     source.apply(batch(SECOND, {"users": [moved("users", 2, user_id=-2)]}))
     (noted,) = source.intake_log().to_pylist()
     assert noted["detail"] == "email taken by users 2"
 
 
-def test_a_late_event_is_taken_and_noted(source: SqliteSource) -> None:
+def test_a_late_event_is_taken_and_noted(source: WritableSource) -> None:
     late, fresh = row(TABLES["usage_events"], 9, account_id=1), moved("usage_events", 2, event_id=8)
     changes = source.apply(batch(SECOND, {"usage_events": [fresh, late]}))["usage_events"]
     assert (changes.written, changes.late, changes.outdated) == (2, 1, 0)
@@ -123,7 +120,7 @@ def test_a_late_event_is_taken_and_noted(source: SqliteSource) -> None:
     assert log(source) == [("2024-02", "usage_events", 9, "late_row")]
 
 
-def test_an_old_version_changes_nothing_and_is_noted(source: SqliteSource) -> None:
+def test_an_old_version_changes_nothing_and_is_noted(source: WritableSource) -> None:
     old = row(TABLES["subscriptions"], 1, seats=5)
     source.apply(batch(SECOND, {"subscriptions": [moved("subscriptions", 1, seats=7)]}))
     before = content(source)
@@ -133,26 +130,26 @@ def test_an_old_version_changes_nothing_and_is_noted(source: SqliteSource) -> No
     assert log(source) == [("2024-03", "subscriptions", 1, "out_of_order")]
 
 
-def test_a_late_version_that_is_news_is_taken(source: SqliteSource) -> None:
+def test_a_late_version_that_is_news_is_taken(source: WritableSource) -> None:
     news = moved("plans", 1, timedelta(days=1), name="news")
     changes = source.apply(batch(SECOND, {"plans": [news]}))["plans"]
     assert (changes.written, changes.late, changes.outdated) == (1, 1, 0)
     assert content(source)["plans"][0] == news
 
 
-def test_a_version_that_is_there_already_is_neither(source: SqliteSource) -> None:
+def test_a_version_that_is_there_already_is_neither(source: WritableSource) -> None:
     changes = source.apply(batch(SECOND, {"plans": [row(TABLES["plans"], 1)]}))["plans"]
     assert (changes.written, changes.late, changes.outdated) == (0, 0, 0)
     assert log(source) == []
 
 
-def test_a_refused_row_is_not_late_as_well(source: SqliteSource) -> None:
+def test_a_refused_row_is_not_late_as_well(source: WritableSource) -> None:
     changes = source.apply(batch(SECOND, {"plans": [row(TABLES["plans"], 2, plan_id=-2)]}))["plans"]
     assert (changes.refused, changes.late, changes.outdated) == (1, 0, 0)
     assert log(source) == [("2024-02", "plans", -2, "natural_key_duplicate")]
 
 
-def test_a_replay_of_an_older_month_notes_nothing(source: SqliteSource) -> None:
+def test_a_replay_of_an_older_month_notes_nothing(source: WritableSource) -> None:
     source.apply(batch(SECOND, {"plans": [moved("plans", n, name="new") for n in (1, 2)]}))
     late = {"usage_events": [row(TABLES["usage_events"], 9, account_id=1)]}
     source.apply(batch(THIRD, late))
@@ -163,9 +160,8 @@ def test_a_replay_of_an_older_month_notes_nothing(source: SqliteSource) -> None:
     assert source.intake_log().equals(noted)
 
 
-def test_a_source_of_an_earlier_version_gets_its_log(source: SqliteSource) -> None:
-    with by_hand(source.path) as connection:
-        connection.execute("DROP TABLE _intake_log")
+def test_a_source_of_an_earlier_version_gets_its_log(place: Place, source: WritableSource) -> None:
+    place.run(f"DROP TABLE {place.named('_intake_log')}")
     assert source.intake_log().num_rows == 0
     source.create_schema()
     source.apply(batch(SECOND, {"plans": [moved("plans", 2, plan_id=-2)]}))

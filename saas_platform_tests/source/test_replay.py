@@ -267,28 +267,29 @@ def test_the_events_of_an_erased_user_are_kept_without_the_user(replay: Replay) 
 _KILLED = """
 import pickle, sys, time
 from pathlib import Path
-from saas_platform.source.sqlite import SqliteSource, apply, source
+from saas_platform.source import applying
+from saas_platform.source.sqlite import SqliteSource, source
 
 def halt():
     print("here", flush=True)
     time.sleep(60)
 
 path, batch, stop = Path(sys.argv[1]), pickle.loads(Path(sys.argv[2]).read_bytes()), sys.argv[3]
-write, apply_batch = apply._write, source.apply_batch
+write, apply_batch = applying._write, source.apply_batch
 
-def written(cursor, table, batch):
-    count = write(cursor, table, batch)
+def written(writer, table, month):
+    count = write(writer, table, month)
     if table.name == stop:
         halt()
     return count
 
-def applied(cursor, batch):
-    changes = apply_batch(cursor, batch)
+def applied(writer, batch):
+    changes = apply_batch(writer, batch)
     if stop == "before commit":
         halt()
     return changes
 
-apply._write, source.apply_batch = written, applied
+applying._write, source.apply_batch = written, applied
 SqliteSource(path).apply(batch)
 if stop == "after commit":
     halt()

@@ -1,11 +1,10 @@
 """Applying a month's batch to a SQLite source: stage, then one statement per table and step.
 
-What the intake refuses and notes is in `intake.py`.
+What the intake refuses and notes is in `intake.py`, the order of the steps in `source/applying.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,17 +12,17 @@ import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
+from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
-from saas_platform.source.contract import MonthBatch, SourceError, TableChange
-from saas_platform.source.intake import early_rows, natural_keys
+from saas_platform.source.applying import BrokenRuleError, Writer
+from saas_platform.source.contract import MonthBatch
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.ddl import CURRENT_VERSION, NEXT_VERSION, key_column, quoted
 from saas_platform.source.sqlite.intake import (
     STAGED,
     note_early,
-    staged,
     withdraw_refused,
     withdraw_taken,
 )
@@ -39,11 +38,6 @@ def _storable(rows: pa.Table) -> pa.Table:
         elif pa.types.is_boolean(field.type):
             rows = rows.set_column(index, field.name, rows[index].cast(pa.int64()))
     return rows
-
-
-def _stage(cursor: Any, rows: pa.Table) -> None:
-    cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")
-    cursor.adbc_ingest("_staged", _storable(rows), mode="create", temporary=True)
 
 
 def _names_erasable_user(column: sa.Column) -> bool:
@@ -103,74 +97,70 @@ def _offender(cursor: Any, table: sa.Table) -> str:
     return f"{table.name} names a row that is not there"
 
 
-def _write(cursor: Any, table: sa.Table, batch: MonthBatch) -> int:
-    """Upsert what is staged; rows whose natural key is taken are refused, and the others written.
+class SqliteWriter(Writer):
+    """Foreign keys are checked at each statement."""
 
-    Asked only once the database has refused them all, so that a clean month pays nothing for it.
-    """
-    try:
-        cursor.execute(_upsert(table))
-    except adbc.IntegrityError as error:
-        reason = str(error).splitlines()[0].removeprefix("INTEGRITY: ")
-        if reason.startswith("UNIQUE") and withdraw_taken(cursor, table, batch.month):
-            return _write(cursor, table, batch)
-        if reason.startswith("FOREIGN KEY"):
-            reason = _offender(cursor, table)
-        raise SourceError(
-            f"Month {batch.month} breaks a rule of {table.name} ({reason}):"
-            " nothing of the month was written; correct the rows, then run again."
-        ) from error
-    return int(scalar(cursor, "SELECT changes()"))
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+        cursor.execute(NEXT_VERSION)
 
+    def holds(self, month: Month) -> bool:
+        return bool(
+            scalar(
+                self._cursor,
+                f"SELECT count(*) FROM \"{bookkeeping.batches.name}\" WHERE month = '{month}'",
+            )
+        )
 
-def _take_in(cursor: Any, table: sa.Table, batch: MonthBatch, *, first_time: bool) -> TableChange:
-    """A table's part of the month, staged and written.
+    def _stage(self, rows: pa.Table) -> None:
+        self._cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")
+        self._cursor.adbc_ingest("_staged", _storable(rows), mode="create", temporary=True)
 
-    Late and out of order are noted the first time alone: a replay of an older month brings older rows
-    by right.
-    """
-    rows = batch.rows[table.name]
-    if not rows.num_rows:
-        return TableChange(0, 0, 0)
-    _stage(cursor, rows)
-    withdraw_refused(cursor, table, batch.month)
-    outdated = late = 0
-    early = early_rows(table, rows, batch.month) if first_time else None
-    if early is not None:
-        withdraw_taken(cursor, table, batch.month)
-        outdated, late = note_early(cursor, table, _storable(early), batch.month)
-    written = _write(cursor, table, batch)
-    refused = rows.num_rows - staged(cursor) if natural_keys(table) else 0
-    return TableChange(rows.num_rows, written, 0, refused, outdated, late)
+    def remember_erasures(self, erasures: pa.Table) -> None:
+        self._stage(erasures)
+        self._cursor.execute(
+            f"INSERT OR IGNORE INTO {_LEDGER} (user_id, erased_at) SELECT * FROM {STAGED}"
+        )
 
+    def stage(self, table: sa.Table, rows: pa.Table) -> None:  # noqa: ARG002 - one at a time
+        self._stage(rows)
 
-def apply_batch(cursor: Any, batch: MonthBatch) -> dict[str, TableChange]:
-    """Write the batch; the caller holds the transaction. Foreign keys are checked at each statement."""
-    cursor.execute(NEXT_VERSION)
-    _stage(cursor, batch.erasures)
-    cursor.execute(f"INSERT OR IGNORE INTO {_LEDGER} (user_id, erased_at) SELECT * FROM {STAGED}")
-    first_time = not scalar(
-        cursor,
-        f"SELECT count(*) FROM \"{bookkeeping.batches.name}\" WHERE month = '{batch.month}'",
-    )
-    changes = {
-        name: _take_in(cursor, table, batch, first_time=first_time)
-        for name, table in TABLES.items()
-    }
-    # Last, because the keys set to NULL are stamped one by one by the triggers.
-    cursor.execute(f'DELETE FROM "users" WHERE user_id IN (SELECT user_id FROM {_LEDGER})')
-    deleted = int(scalar(cursor, "SELECT changes()"))
-    changes["users"] = replace(changes["users"], deleted=deleted)
-    cursor.execute(
-        f'INSERT OR REPLACE INTO "{bookkeeping.batches.name}"'
-        " (month, fingerprint, as_of, applied_at, row_count) VALUES (?, ?, ?, ?, ?)",
-        (
-            str(batch.month),
-            batch.fingerprint,
-            batch.as_of.isoformat(" "),
-            datetime.now(UTC).replace(tzinfo=None).isoformat(" "),
-            sum(change.offered for change in changes.values()),
-        ),
-    )
-    cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")
-    return changes
+    def withdraw_refused(self, table: sa.Table, month: Month) -> int:
+        return withdraw_refused(self._cursor, table, month)
+
+    def withdraw_taken(self, table: sa.Table, month: Month) -> int:
+        return withdraw_taken(self._cursor, table, month)
+
+    def note_early(self, table: sa.Table, early: pa.Table, month: Month) -> tuple[int, int]:
+        return note_early(self._cursor, table, _storable(early), month)
+
+    def upsert(self, table: sa.Table) -> int:
+        try:
+            self._cursor.execute(_upsert(table))
+        except adbc.IntegrityError as error:
+            reason = str(error).splitlines()[0].removeprefix("INTEGRITY: ")
+            unique = reason.startswith("UNIQUE")
+            if reason.startswith("FOREIGN KEY"):
+                reason = _offender(self._cursor, table)
+            raise BrokenRuleError(reason, unique=unique) from error
+        return int(scalar(self._cursor, "SELECT changes()"))
+
+    def delete_erased(self) -> int:
+        self._cursor.execute(
+            f'DELETE FROM "users" WHERE user_id IN (SELECT user_id FROM {_LEDGER})'
+        )
+        return int(scalar(self._cursor, "SELECT changes()"))
+
+    def record(self, batch: MonthBatch, row_count: int) -> None:
+        self._cursor.execute(
+            f'INSERT OR REPLACE INTO "{bookkeeping.batches.name}"'
+            " (month, fingerprint, as_of, applied_at, row_count) VALUES (?, ?, ?, ?, ?)",
+            (
+                str(batch.month),
+                batch.fingerprint,
+                batch.as_of.isoformat(" "),
+                datetime.now(UTC).replace(tzinfo=None).isoformat(" "),
+                row_count,
+            ),
+        )
+        self._cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")

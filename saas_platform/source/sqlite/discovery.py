@@ -6,6 +6,7 @@ Holds: the reading of catalogue and values. Does not hold: what is proposed from
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,13 @@ import sqlalchemy as sa
 
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import SourceError
-from saas_platform.source.discovery import Seen, discover, portable
+from saas_platform.source.discovery import (
+    Seen,
+    SeenReference,
+    SeenTable,
+    portable,
+    propose,
+)
 from saas_platform.source.sqlite.ddl import quoted
 
 _OURS = frozenset(bookkeeping.metadata.tables)
@@ -42,7 +49,12 @@ def discover_file(path: Path) -> list[sa.Table]:
                     )
                 )
             }
-            return discover(connection, lambda name: name in _OURS | virtual, _look)
+            inspector = sa.inspect(connection)
+            return propose(
+                _seen(connection, inspector, name)
+                for name in sorted(inspector.get_table_names())
+                if name not in _OURS | virtual
+            )
     except sa.exc.DatabaseError as error:
         raise SourceError(
             f"The source {path} can't be read ({error.orig}): name a SQLite database."
@@ -51,8 +63,45 @@ def discover_file(path: Path) -> list[sa.Table]:
         engine.dispose()
 
 
+def _seen(connection: sa.Connection, inspector: sa.Inspector, name: str) -> SeenTable:
+    table = sa.table(sa.quoted_name(name, quote=True))
+    columns = _look(connection, name, {c["name"]: c["type"] for c in inspector.get_columns(name)})
+    constraints = [each["column_names"] for each in inspector.get_unique_constraints(name)]
+    indexes = [
+        each["column_names"]
+        # SQLite's own for a constraint too, as SQLAlchemy does not find every name in a CREATE TABLE.
+        for each in inspector.get_indexes(name, include_auto_indexes=True)
+        # A rule for a part of the rows is none for the table.
+        if each["unique"]
+        and not any(option.endswith("_where") for option in each.get("dialect_options", {}))
+    ]
+    return SeenTable(
+        name,
+        columns,
+        key=inspector.get_pk_constraint(name)["constrained_columns"],
+        candidates=_whole(constraints, columns),
+        unique=_whole([*constraints, *indexes], columns),
+        references=[
+            SeenReference(
+                told["constrained_columns"], told["referred_table"], told["referred_columns"]
+            )
+            for told in inspector.get_foreign_keys(name)
+        ],
+        rows=connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0,
+    )
+
+
+def _whole(told: Iterable[Sequence[str | None]], columns: Collection[str]) -> list[tuple[str, ...]]:
+    """Those of columns alone: an expression in an index has no name."""
+    return [
+        tuple(name for name in names if name is not None)
+        for names in told
+        if set(names) <= set(columns)
+    ]
+
+
 def _look(
-    connection: sa.Connection, table: str, reflected: list[dict[str, Any]]
+    connection: sa.Connection, table: str, types: Mapping[str, sa.types.TypeEngine[Any]]
 ) -> dict[str, Seen]:
     catalogue: dict[str, tuple[str, bool]] = {
         str(name): (str(declared), bool(required))
@@ -63,7 +112,6 @@ def _look(
             {"name": table},
         )
     }
-    types = {column["name"]: column["type"] for column in reflected}
     found = {}
     for name, (declared, required) in catalogue.items():
         values = _values(connection, table, name, types.get(name, sa.types.NULLTYPE))

@@ -32,39 +32,30 @@ def _note(month: Month, table: sa.Table, finding: str, detail: str, rows: str) -
     )
 
 
-def withdraw_refused(cursor: Any, table: sa.Table, month: Month) -> None:
-    """Unstage rows that were refused with this month before: a refusal is for good.
-
-    Otherwise a replay would take them once the row that had the natural key has been erased.
-    """
-    if natural_keys(table):
-        cursor.execute(
-            f"DELETE FROM {STAGED} WHERE {quoted(key_column(table))} IN (SELECT row_key FROM {_LOG}"
-            f" WHERE table_name = '{table.name}' AND finding = '{TAKEN}' AND month = '{month}')"
-        )
+def withdraw_refused(cursor: Any, table: sa.Table, month: Month) -> int:
+    """Unstage what `Writer.withdraw_refused` names."""
+    before = _staged(cursor)
+    cursor.execute(
+        f"DELETE FROM {STAGED} WHERE {quoted(key_column(table))} IN (SELECT row_key FROM {_LOG}"
+        f" WHERE table_name = '{table.name}' AND finding = '{TAKEN}' AND month = '{month}')"
+    )
+    return before - _staged(cursor)
 
 
 def withdraw_taken(cursor: Any, table: sa.Table, month: Month) -> int:
-    """Log and unstage rows whose natural key another row has; gives how many.
-
-    Two rows of one batch with one natural key are no such case: which is right, nobody can tell, and
-    the month fails.
-    """
-    key, before = quoted(key_column(table)), staged(cursor)
+    """Log and unstage what `Writer.withdraw_taken` names."""
+    key, before = quoted(key_column(table)), _staged(cursor)
     for columns in natural_keys(table):
         same = " AND ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in columns)
         taken = f"{STAGED} s JOIN {quoted(table.name)} t ON {same} AND t.{key} <> s.{key}"
         detail = f"'{', '.join(columns)} taken by {table.name} ' || t.{key}"
         cursor.execute(_note(month, table, TAKEN, detail, taken))
         cursor.execute(f"DELETE FROM {STAGED} WHERE {key} IN (SELECT s.{key} FROM {taken})")
-    return before - staged(cursor)
+    return before - _staged(cursor)
 
 
 def note_early(cursor: Any, table: sa.Table, early: pa.Table, month: Month) -> tuple[int, int]:
-    """Log what came out of order and what came late; gives how many of each.
-
-    Before the upsert, of rows still staged. A row that is there in just this version is neither.
-    """
+    """Log what `Writer.note_early` names."""
     cursor.execute(f"DROP TABLE IF EXISTS {_EARLY}")
     cursor.adbc_ingest("_early", early, mode="create", temporary=True)
     key, time = quoted(key_column(table)), quoted(own_time(table))
@@ -96,6 +87,5 @@ def note_early(cursor: Any, table: sa.Table, early: pa.Table, month: Month) -> t
     return outdated, late
 
 
-def staged(cursor: Any) -> int:
-    """Rows that are staged now."""
+def _staged(cursor: Any) -> int:
     return int(scalar(cursor, f"SELECT count(*) FROM {STAGED}"))

@@ -17,6 +17,7 @@ from saas_platform.source.contract import SourceColumn, SourceError, SourceSnaps
 from saas_platform.source.sqlite.connection import in_words, scalar
 from saas_platform.source.sqlite.counting import slice_counts
 from saas_platform.source.sqlite.ddl import key_column, quoted, slice_expression
+from saas_platform.source.values import typed
 
 _BATCH_ROWS = 65_536
 #: More ranges than this in one WHERE cost more than a scan.
@@ -30,33 +31,6 @@ def _typed_zero(arrow_type: pa.DataType) -> str:
     if pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type):
         return "0.0"
     return "0" if pa.types.is_integer(arrow_type) or pa.types.is_boolean(arrow_type) else "''"
-
-
-def _cast(batch: pa.RecordBatch, table: sa.Table, schema: pa.Schema) -> pa.RecordBatch:
-    """Driver's values (integers and texts) to the table's types."""
-    columns = []
-    for field, values in zip(schema, batch.columns, strict=True):
-        if values.null_count and not field.nullable:
-            raise SourceError(
-                f"{table.name}.{field.name} of the source holds NULL, declared as NOT NULL: correct"
-                " the row, then run again."
-            )
-        try:
-            columns.append(_exactly(values, field.type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise SourceError(
-                f"{table.name}.{field.name} of the source holds a value that is no {field.type}"
-                f" ({error}): correct it, then run again."
-            ) from error
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _exactly(values: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """Raises ArrowInvalid for a decimal that has more places than its type."""
-    found = values.cast(wanted)
-    if pa.types.is_decimal(wanted) and not found.cast(values.type).equals(values):
-        raise pa.ArrowInvalid("it has more decimal places")
-    return found
 
 
 class SqliteSnapshot(SourceSnapshot):
@@ -108,14 +82,14 @@ class SqliteSnapshot(SourceSnapshot):
         slices: Collection[str] | None = None,
     ) -> pa.RecordBatchReader:
         schema = arrow_schema(table, with_row_version=True)
-        typed = ", ".join(f"{_typed_zero(f.type)} AS {quoted(f.name)}" for f in schema)
+        first = ", ".join(f"{_typed_zero(f.type)} AS {quoted(f.name)}" for f in schema)
         listed = ", ".join(self._selected(field) for field in schema)
         where = []
         if above is not None:
             where.append(f"{quoted(version_of(table) or '')} > {int(above)}")
         if slices is not None:
             where.append(_in_slices(table, slices))
-        sql = f"SELECT {typed} UNION ALL SELECT {listed} FROM {quoted(table.name)}"
+        sql = f"SELECT {first} UNION ALL SELECT {listed} FROM {quoted(table.name)}"
         if where:
             sql += " WHERE " + " AND ".join(f"({condition})" for condition in where)
         return pa.RecordBatchReader.from_batches(schema, self._batches(table, schema, sql))
@@ -142,7 +116,7 @@ class SqliteSnapshot(SourceSnapshot):
                 skip = 1  # the typed row
                 for batch in reader:
                     if batch.num_rows > skip:
-                        yield _cast(batch.slice(skip), table, schema)
+                        yield typed(batch.slice(skip), table, schema)
                     skip = 0
         except (pa.ArrowInvalid, OSError) as error:
             raise SourceError(

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.source import bookkeeping
+from saas_platform.source.applying import apply_batch
 from saas_platform.source.contract import (
     AppliedMonth,
     MonthBatch,
@@ -25,13 +26,18 @@ from saas_platform.source.contract import (
 )
 from saas_platform.source.intake import LOG_SCHEMA
 from saas_platform.source.rules import check_order
-from saas_platform.source.sqlite.apply import apply_batch
+from saas_platform.source.sqlite.apply import SqliteWriter
 from saas_platform.source.sqlite.connection import connect, scalar, transaction
 from saas_platform.source.sqlite.ddl import create_statements, later_statements, quoted
 from saas_platform.source.sqlite.discovery import check_present, discover_file
 from saas_platform.source.sqlite.snapshot import CompanySnapshot, SqliteSnapshot
 
 _IDENTITY = bookkeeping.source_identity.name
+
+
+def _answer(path: Path) -> str:
+    with connect(path, read_only=True) as cursor:
+        return f"version {scalar(cursor, 'SELECT sqlite_version()')}"
 
 
 def _company(cursor: Any) -> str | None:
@@ -57,6 +63,9 @@ class SqliteSource(WritableSource):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def ping(self) -> str:
+        return _answer(self.path) if self.path.exists() else "no file yet"
 
     def exists(self) -> bool:
         if not self.path.exists():
@@ -104,7 +113,7 @@ class SqliteSource(WritableSource):
     def apply(self, batch: MonthBatch) -> dict[str, TableChange]:
         with connect(self.path) as cursor, transaction(cursor, "IMMEDIATE"):
             check_order(_company(cursor), _applied_months(cursor), batch)
-            changes = apply_batch(cursor, batch)
+            changes = apply_batch(SqliteWriter(cursor), batch)
             cursor.execute(f'UPDATE "{_IDENTITY}" SET company = ?', (batch.company,))
         return changes
 
@@ -145,6 +154,10 @@ class SqliteDatabase(Source):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def ping(self) -> str:
+        check_present(self.path)
+        return _answer(self.path)
 
     def discover(self) -> list[sa.Table]:
         return discover_file(self.path)

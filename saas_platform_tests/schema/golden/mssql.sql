@@ -1,9 +1,9 @@
 CREATE TABLE plans (
 	plan_id BIGINT NOT NULL, 
-	code NVARCHAR(32) NOT NULL, 
-	name NVARCHAR(64) NOT NULL, 
-	tier VARCHAR(10) NOT NULL, 
-	billing_interval VARCHAR(5) NOT NULL, 
+	code NVARCHAR(32) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	name NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	tier VARCHAR(10) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	billing_interval VARCHAR(5) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	seat_price_cents BIGINT NOT NULL, 
 	trial_days INTEGER NOT NULL, 
 	created_at DATETIME2(6) NOT NULL, 
@@ -43,9 +43,9 @@ execute sp_addextendedproperty 'MS_Description', N'Version stamped by the databa
 
 CREATE TABLE promo_codes (
 	promo_code_id BIGINT NOT NULL, 
-	code NVARCHAR(32) NOT NULL, 
-	campaign NVARCHAR(64) NOT NULL, 
-	kind VARCHAR(11) NOT NULL, 
+	code NVARCHAR(32) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	campaign NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	kind VARCHAR(11) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	discount_percent INTEGER NOT NULL, 
 	duration_months INTEGER NULL, 
 	holdout_percent INTEGER NOT NULL, 
@@ -93,9 +93,9 @@ execute sp_addextendedproperty 'MS_Description', N'Version stamped by the databa
 
 CREATE TABLE features (
 	feature_id BIGINT NOT NULL, 
-	code NVARCHAR(32) NOT NULL, 
-	name NVARCHAR(64) NOT NULL, 
-	category VARCHAR(14) NOT NULL, 
+	code NVARCHAR(32) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	name NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	category VARCHAR(14) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	is_key BIT NOT NULL, 
 	released_at DATETIME2(6) NOT NULL, 
 	created_at DATETIME2(6) NOT NULL, 
@@ -130,14 +130,14 @@ execute sp_addextendedproperty 'MS_Description', N'Version stamped by the databa
 
 CREATE TABLE accounts (
 	account_id BIGINT NOT NULL, 
-	name NVARCHAR(120) NOT NULL, 
-	domain NVARCHAR(120) NOT NULL, 
-	industry VARCHAR(13) NOT NULL, 
-	segment VARCHAR(10) NOT NULL, 
+	name NVARCHAR(120) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	domain NVARCHAR(120) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	industry VARCHAR(13) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	segment VARCHAR(10) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	employee_count INTEGER NOT NULL, 
-	country VARCHAR(2) NOT NULL, 
-	language VARCHAR(2) NOT NULL, 
-	acquisition_channel VARCHAR(11) NOT NULL, 
+	country VARCHAR(2) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	language VARCHAR(2) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	acquisition_channel VARCHAR(11) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	signed_up_at DATETIME2(6) NOT NULL, 
 	created_at DATETIME2(6) NOT NULL, 
 	updated_at DATETIME2(6) NOT NULL, 
@@ -152,7 +152,7 @@ CREATE TABLE accounts (
 	CONSTRAINT ck_accounts_employees_positive CHECK (employee_count > 0)
 );
 
-CREATE INDEX ix_accounts_row_version ON accounts (row_version);
+CREATE INDEX ix_accounts_row_version ON accounts (row_version) INCLUDE (created_at);
 
 execute sp_addextendedproperty 'MS_Description', N'Customer companies, one row per signup', 'schema', dbo, 'table', accounts;
 
@@ -185,10 +185,10 @@ execute sp_addextendedproperty 'MS_Description', N'Version stamped by the databa
 CREATE TABLE users (
 	user_id BIGINT NOT NULL, 
 	account_id BIGINT NOT NULL, 
-	email NVARCHAR(254) NOT NULL, 
-	full_name NVARCHAR(120) NOT NULL, 
-	role VARCHAR(6) NOT NULL, 
-	device VARCHAR(7) NOT NULL, 
+	email NVARCHAR(254) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	full_name NVARCHAR(120) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	role VARCHAR(6) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	device VARCHAR(7) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	deactivated_at DATETIME2(6) NULL, 
 	created_at DATETIME2(6) NOT NULL, 
 	updated_at DATETIME2(6) NOT NULL, 
@@ -202,7 +202,7 @@ CREATE TABLE users (
 
 CREATE INDEX ix_users_account_id ON users (account_id);
 
-CREATE INDEX ix_users_row_version ON users (row_version);
+CREATE INDEX ix_users_row_version ON users (row_version) INCLUDE (created_at);
 
 execute sp_addextendedproperty 'MS_Description', N'People with a login; a user is deleted on an erasure request (GDPR)', 'schema', dbo, 'table', users;
 
@@ -231,11 +231,11 @@ CREATE TABLE subscriptions (
 	account_id BIGINT NOT NULL, 
 	plan_id BIGINT NOT NULL, 
 	promo_code_id BIGINT NULL, 
-	status VARCHAR(8) NOT NULL, 
+	status VARCHAR(8) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	seats INTEGER NOT NULL, 
 	unit_price_cents BIGINT NOT NULL, 
 	discount_percent INTEGER NOT NULL, 
-	payment_method VARCHAR(13) NULL, 
+	payment_method VARCHAR(13) COLLATE Latin1_General_100_BIN2 NULL, 
 	trial_started_at DATETIME2(6) NULL, 
 	trial_ends_at DATETIME2(6) NULL, 
 	trial_with_card BIT NOT NULL, 
@@ -244,8 +244,8 @@ CREATE TABLE subscriptions (
 	current_period_end DATETIME2(6) NULL, 
 	cancel_requested_at DATETIME2(6) NULL, 
 	ended_at DATETIME2(6) NULL, 
-	cancellation_kind VARCHAR(11) NULL, 
-	cancellation_reason VARCHAR(16) NULL, 
+	cancellation_kind VARCHAR(11) COLLATE Latin1_General_100_BIN2 NULL, 
+	cancellation_reason VARCHAR(16) COLLATE Latin1_General_100_BIN2 NULL, 
 	created_at DATETIME2(6) NOT NULL, 
 	updated_at DATETIME2(6) NOT NULL, 
 	row_version ROWVERSION NOT NULL, 
@@ -266,7 +266,7 @@ CREATE TABLE subscriptions (
 
 CREATE INDEX ix_subscriptions_account_id ON subscriptions (account_id);
 
-CREATE INDEX ix_subscriptions_row_version ON subscriptions (row_version);
+CREATE INDEX ix_subscriptions_row_version ON subscriptions (row_version) INCLUDE (created_at);
 
 execute sp_addextendedproperty 'MS_Description', N'Agreements to pay for a plan, trials included; one row per spell, in its present state', 'schema', dbo, 'table', subscriptions;
 
@@ -318,9 +318,9 @@ CREATE TABLE subscription_changes (
 	change_id BIGINT NOT NULL, 
 	subscription_id BIGINT NOT NULL, 
 	change_no INTEGER NOT NULL, 
-	kind VARCHAR(17) NOT NULL, 
+	kind VARCHAR(17) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	effective_at DATETIME2(6) NOT NULL, 
-	status VARCHAR(8) NOT NULL, 
+	status VARCHAR(8) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	plan_id BIGINT NOT NULL, 
 	seats INTEGER NOT NULL, 
 	unit_price_cents BIGINT NOT NULL, 
@@ -339,7 +339,7 @@ CREATE TABLE subscription_changes (
 	CONSTRAINT fk_subscription_changes_plan_id FOREIGN KEY(plan_id) REFERENCES plans (plan_id)
 );
 
-CREATE INDEX ix_subscription_changes_row_version ON subscription_changes (row_version);
+CREATE INDEX ix_subscription_changes_row_version ON subscription_changes (row_version) INCLUDE (created_at);
 
 execute sp_addextendedproperty 'MS_Description', N'History of each subscription: its whole commercial state after every change', 'schema', dbo, 'table', subscription_changes;
 
@@ -372,8 +372,8 @@ execute sp_addextendedproperty 'MS_Description', N'Version stamped by the databa
 CREATE TABLE invoices (
 	invoice_id BIGINT NOT NULL, 
 	subscription_id BIGINT NOT NULL, 
-	number NVARCHAR(32) NOT NULL, 
-	status VARCHAR(13) NOT NULL, 
+	number NVARCHAR(32) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	status VARCHAR(13) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	issued_at DATETIME2(6) NOT NULL, 
 	due_at DATETIME2(6) NOT NULL, 
 	period_start DATETIME2(6) NOT NULL, 
@@ -396,7 +396,7 @@ CREATE TABLE invoices (
 	CONSTRAINT fk_invoices_subscription_id FOREIGN KEY(subscription_id) REFERENCES subscriptions (subscription_id)
 );
 
-CREATE INDEX ix_invoices_row_version ON invoices (row_version);
+CREATE INDEX ix_invoices_row_version ON invoices (row_version) INCLUDE (created_at);
 
 CREATE INDEX ix_invoices_subscription_id ON invoices (subscription_id);
 
@@ -438,7 +438,7 @@ CREATE TABLE invoice_items (
 	invoice_item_id BIGINT NOT NULL, 
 	invoice_id BIGINT NOT NULL, 
 	line_no INTEGER NOT NULL, 
-	kind VARCHAR(9) NOT NULL, 
+	kind VARCHAR(9) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	plan_id BIGINT NOT NULL, 
 	quantity INTEGER NOT NULL, 
 	unit_price_cents BIGINT NOT NULL, 
@@ -455,7 +455,7 @@ CREATE TABLE invoice_items (
 	CONSTRAINT fk_invoice_items_plan_id FOREIGN KEY(plan_id) REFERENCES plans (plan_id)
 );
 
-CREATE INDEX ix_invoice_items_row_version ON invoice_items (row_version);
+CREATE INDEX ix_invoice_items_row_version ON invoice_items (row_version) INCLUDE (created_at);
 
 execute sp_addextendedproperty 'MS_Description', N'Lines of the invoices', 'schema', dbo, 'table', invoice_items;
 
@@ -485,10 +485,10 @@ CREATE TABLE payments (
 	payment_id BIGINT NOT NULL, 
 	invoice_id BIGINT NOT NULL, 
 	attempt_no INTEGER NOT NULL, 
-	kind VARCHAR(6) NOT NULL, 
-	method VARCHAR(13) NOT NULL, 
-	status VARCHAR(9) NOT NULL, 
-	failure_code VARCHAR(18) NULL, 
+	kind VARCHAR(6) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	method VARCHAR(13) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	status VARCHAR(9) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	failure_code VARCHAR(18) COLLATE Latin1_General_100_BIN2 NULL, 
 	amount_cents BIGINT NOT NULL, 
 	attempted_at DATETIME2(6) NOT NULL, 
 	created_at DATETIME2(6) NOT NULL, 
@@ -505,7 +505,7 @@ CREATE TABLE payments (
 	CONSTRAINT fk_payments_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoices (invoice_id)
 );
 
-CREATE INDEX ix_payments_row_version ON payments (row_version);
+CREATE INDEX ix_payments_row_version ON payments (row_version) INCLUDE (created_at);
 
 execute sp_addextendedproperty 'MS_Description', N'Attempts to collect an invoice, and refunds', 'schema', dbo, 'table', payments;
 
@@ -537,7 +537,7 @@ CREATE TABLE promo_redemptions (
 	promo_redemption_id BIGINT NOT NULL, 
 	promo_code_id BIGINT NOT NULL, 
 	account_id BIGINT NOT NULL, 
-	arm VARCHAR(7) NOT NULL, 
+	arm VARCHAR(7) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	assigned_at DATETIME2(6) NOT NULL, 
 	redeemed_at DATETIME2(6) NULL, 
 	subscription_id BIGINT NULL, 
@@ -556,7 +556,7 @@ CREATE TABLE promo_redemptions (
 
 CREATE INDEX ix_promo_redemptions_account_id ON promo_redemptions (account_id);
 
-CREATE INDEX ix_promo_redemptions_row_version ON promo_redemptions (row_version);
+CREATE INDEX ix_promo_redemptions_row_version ON promo_redemptions (row_version) INCLUDE (created_at);
 
 execute sp_addextendedproperty 'MS_Description', N'Every account eligible for a campaign: treated or held out at random, and what came of it', 'schema', dbo, 'table', promo_redemptions;
 
@@ -585,7 +585,7 @@ CREATE TABLE usage_events (
 	occurred_at DATETIME2(6) NOT NULL, 
 	account_id BIGINT NOT NULL, 
 	user_id BIGINT NULL, 
-	event_type VARCHAR(11) NOT NULL, 
+	event_type VARCHAR(11) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	feature_id BIGINT NULL, 
 	row_version ROWVERSION NOT NULL, 
 	CONSTRAINT pk_usage_events PRIMARY KEY (event_id), 
@@ -598,9 +598,9 @@ CREATE TABLE usage_events (
 
 CREATE INDEX ix_usage_events_occurred_at ON usage_events (occurred_at);
 
-CREATE INDEX ix_usage_events_row_version ON usage_events (row_version);
+CREATE INDEX ix_usage_events_row_version ON usage_events (row_version) INCLUDE (occurred_at);
 
-CREATE INDEX ix_usage_events_user_id ON usage_events (user_id);
+CREATE INDEX ix_usage_events_user_id ON usage_events (user_id) WHERE user_id IS NOT NULL;
 
 execute sp_addextendedproperty 'MS_Description', N'Product events: logins and feature use, append-only but for erasures', 'schema', dbo, 'table', usage_events;
 
@@ -622,10 +622,10 @@ CREATE TABLE support_tickets (
 	ticket_id BIGINT NOT NULL, 
 	account_id BIGINT NOT NULL, 
 	user_id BIGINT NULL, 
-	category VARCHAR(15) NOT NULL, 
-	priority VARCHAR(6) NOT NULL, 
-	status VARCHAR(8) NOT NULL, 
-	subject NVARCHAR(200) NOT NULL, 
+	category VARCHAR(15) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	priority VARCHAR(6) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	status VARCHAR(8) COLLATE Latin1_General_100_BIN2 NOT NULL, 
+	subject NVARCHAR(200) COLLATE Latin1_General_100_BIN2 NOT NULL, 
 	opened_at DATETIME2(6) NOT NULL, 
 	first_response_at DATETIME2(6) NULL, 
 	resolved_at DATETIME2(6) NULL, 
@@ -644,9 +644,9 @@ CREATE TABLE support_tickets (
 
 CREATE INDEX ix_support_tickets_account_id ON support_tickets (account_id);
 
-CREATE INDEX ix_support_tickets_row_version ON support_tickets (row_version);
+CREATE INDEX ix_support_tickets_row_version ON support_tickets (row_version) INCLUDE (created_at);
 
-CREATE INDEX ix_support_tickets_user_id ON support_tickets (user_id);
+CREATE INDEX ix_support_tickets_user_id ON support_tickets (user_id) WHERE user_id IS NOT NULL;
 
 execute sp_addextendedproperty 'MS_Description', N'Support tickets', 'schema', dbo, 'table', support_tickets;
 

@@ -1,0 +1,29 @@
+-- The login of a source that saas-platform fills itself (SAAS_SYNTHETIC=true): it owns one schema, and
+-- nothing else. For an administrator, once, in the company's database; then the platform needs no `sa`:
+--
+--   sqlcmd -S HOST -d DATABASE -v login=saas_writer password='...' schema=saas -i deploy/mssql/writer.sql
+--
+-- Written to be run again: what is there already stays.
+
+IF SUSER_ID('$(login)') IS NULL
+    CREATE LOGIN [$(login)] WITH PASSWORD = '$(password)';
+GO
+IF DATABASE_PRINCIPAL_ID('$(login)') IS NULL
+    CREATE USER [$(login)] FOR LOGIN [$(login)];
+GO
+IF DATABASE_PRINCIPAL_ID('saas_writers') IS NULL
+    CREATE ROLE saas_writers;
+GO
+IF SCHEMA_ID('$(schema)') IS NULL
+    EXEC ('CREATE SCHEMA [$(schema)] AUTHORIZATION saas_writers');
+GO
+-- Tables can be made in the schema that the role owns, and nowhere else.
+GRANT CREATE TABLE TO saas_writers;
+GO
+ALTER ROLE saas_writers ADD MEMBER [$(login)];
+GO
+-- Readers see one moment, and neither wait for writers nor make them wait.
+DECLARE @allow NVARCHAR(400) =
+    N'ALTER DATABASE ' + QUOTENAME(DB_NAME()) + N' SET ALLOW_SNAPSHOT_ISOLATION ON';
+EXEC (@allow);
+GO

@@ -1,0 +1,222 @@
+"""Applying a month's batch to a SQL Server source: set-based statements over staged rows.
+
+An UPDATE and an INSERT for each table, where others write a MERGE: all TDS servers have them, and they
+have no races that the transaction does not settle. The rows written by INSERT ... SELECT are checked, so
+that constraints stay trusted.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from saas_platform.clock import Month
+from saas_platform.schema import TABLES
+from saas_platform.schema.arrow import business_columns
+from saas_platform.source import bookkeeping
+from saas_platform.source.applying import BrokenRuleError, Writer
+from saas_platform.source.contract import MonthBatch
+from saas_platform.source.mssql.connection import scalar
+from saas_platform.source.mssql.ddl import staged_name
+from saas_platform.source.mssql.driver import load_pyodbc
+from saas_platform.source.mssql.errors import plain
+from saas_platform.source.mssql.intake import Intake
+from saas_platform.source.mssql.sql import key_column, qualified, quoted
+
+_SAVEPOINT = "before_table"
+
+
+def _names_erasable_user(column: sa.Column) -> bool:
+    return any(
+        key.column is TABLES["users"].c.user_id and key.ondelete == "SET NULL"
+        for key in column.foreign_keys
+    )
+
+
+def _comparable(column: sa.Column, name: str) -> str:
+    """To T-SQL a text equals another with more trailing blanks; its bytes do not."""
+    if isinstance(column.type, sa.String):
+        return f"CONVERT(VARBINARY(8000), {name})"
+    return name
+
+
+def _values(table: sa.Table, ledger: str) -> dict[str, str]:
+    """What a staged row brings: users who were erased are not named again."""
+    return {
+        column.name: (
+            f"CASE WHEN EXISTS (SELECT 1 FROM {ledger} e WHERE e.user_id = s.{quoted(column.name)})"
+            f" THEN NULL ELSE s.{quoted(column.name)} END"
+            if _names_erasable_user(column)
+            else f"s.{quoted(column.name)}"
+        )
+        for column in business_columns(table)
+    }
+
+
+def update(table: sa.Table, schema: str) -> str | None:
+    """Change present rows where the batch is not older and really differs; None: rows never change."""
+    if "updated_at" not in table.columns:
+        return None
+    key = key_column(table)
+    values = _values(table, qualified(schema, bookkeeping.erasures.name))
+    others = [column for column in business_columns(table) if column.name != key]
+    assigned = ", ".join(f"{quoted(c.name)} = {values[c.name]}" for c in others)
+    ours = ", ".join(_comparable(c, f"t.{quoted(c.name)}") for c in others)
+    theirs = ", ".join(_comparable(c, values[c.name]) for c in others)
+    return (
+        f"UPDATE t SET {assigned} FROM {qualified(schema, table.name)} t"
+        f" JOIN {qualified(schema, staged_name(table.name))} s ON s.{quoted(key)} = t.{quoted(key)}"
+        f" WHERE s.updated_at >= t.updated_at AND EXISTS (SELECT {theirs} EXCEPT SELECT {ours})"
+    )
+
+
+def insert(table: sa.Table, schema: str) -> str:
+    """Insert rows whose key is not there."""
+    key = quoted(key_column(table))
+    target, ledger = (
+        qualified(schema, table.name),
+        qualified(schema, bookkeeping.erasures.name),
+    )
+    values = _values(table, ledger)
+    erased = (
+        f" AND NOT EXISTS (SELECT 1 FROM {ledger} e WHERE e.user_id = s.{key})"
+        if table.name == "users"
+        else ""
+    )
+    return (
+        f"INSERT INTO {target} ({', '.join(map(quoted, values))}) SELECT {', '.join(values.values())}"
+        f" FROM {qualified(schema, staged_name(table.name))} s"
+        f" WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE t.{key} = s.{key}){erased}"
+    )
+
+
+def _rules(table: sa.Table) -> list[str]:
+    """The names of the table's constraints, longest first, as one may begin like another."""
+    names = [str(constraint.name) for constraint in table.constraints if constraint.name]
+    return sorted(names, key=len, reverse=True)
+
+
+def _text(moment: datetime) -> str:
+    """For a parameter: as a time some servers take it to the second."""
+    return moment.isoformat("T", "microseconds")
+
+
+class MssqlWriter(Writer):
+    """Takes the rows from the staging tables, which the caller has filled."""
+
+    def __init__(self, cursor: Any, schema: str) -> None:
+        self._cursor = cursor
+        self._schema = schema
+
+    def _named(self, table: sa.Table) -> str:
+        return qualified(self._schema, table.name)
+
+    def holds(self, month: Month) -> bool:
+        return bool(
+            scalar(
+                self._cursor,
+                f"SELECT COUNT(*) FROM {self._named(bookkeeping.batches)} WHERE month = ?",
+                str(month),
+            )
+        )
+
+    def remember_erasures(self, erasures: pa.Table) -> None:
+        ledger = self._named(bookkeeping.erasures)
+        for row in erasures.to_pylist():
+            self._cursor.execute(
+                f"INSERT INTO {ledger} (user_id, erased_at)"
+                " SELECT CONVERT(BIGINT, ?), CONVERT(DATETIME2(6), ?)"
+                f" WHERE NOT EXISTS (SELECT 1 FROM {ledger} e WHERE e.user_id = ?)",
+                row["user_id"],
+                _text(row["erased_at"]),
+                row["user_id"],
+            )
+
+    def stage(self, table: sa.Table, rows: pa.Table) -> None:
+        """They are there already, as no bulk load belongs to a transaction."""
+
+    def _intake(self, table: sa.Table, month: Month) -> Intake:
+        return Intake(self._cursor, self._schema, table, month)
+
+    def withdraw_refused(self, table: sa.Table, month: Month) -> int:
+        return self._intake(table, month).withdraw_refused()
+
+    def withdraw_taken(self, table: sa.Table, month: Month) -> int:
+        return self._intake(table, month).withdraw_taken()
+
+    def note_early(self, table: sa.Table, early: pa.Table, month: Month) -> tuple[int, int]:  # noqa: ARG002 - they are staged
+        return self._intake(table, month).note_early()
+
+    def upsert(self, table: sa.Table) -> int:
+        self._cursor.execute(f"SAVE TRANSACTION {_SAVEPOINT}")
+        try:
+            return sum(
+                int(self._cursor.execute(sql).rowcount)
+                for sql in (update(table, self._schema), insert(table, self._schema))
+                if sql is not None
+            )
+        except load_pyodbc().IntegrityError as error:
+            self._cursor.execute(f"ROLLBACK TRANSACTION {_SAVEPOINT}")
+            raise self._broken(table, error) from error
+
+    def _broken(self, table: sa.Table, error: Exception) -> BrokenRuleError:
+        """Which rule it was; the server's own words may hold the values of a row."""
+        said = plain(error)
+        rule = next((name for name in _rules(table) if name in said), None)
+        reason = self._offender(table) or rule
+        if reason is None:
+            reason = said.split(". ")[0]
+        return BrokenRuleError(reason, unique=rule is not None and rule.startswith("uq_"))
+
+    def _offender(self, table: sa.Table) -> str | None:
+        """Which staged row names a parent that is not there, if any does."""
+        key = quoted(key_column(table))
+        for constraint in table.foreign_key_constraints:
+            (element,) = constraint.elements
+            child, parent = quoted(element.parent.name), element.column
+            row = self._cursor.execute(
+                f"SELECT TOP 1 s.{key}, s.{child}"
+                f" FROM {qualified(self._schema, staged_name(table.name))} s"
+                f" LEFT JOIN {self._named(parent.table)} p ON p.{quoted(parent.name)} = s.{child}"
+                f" WHERE s.{child} IS NOT NULL AND p.{quoted(parent.name)} IS NULL"
+                f" ORDER BY s.{key}"
+            ).fetchone()
+            if row is not None:
+                return (
+                    f"{table.name} {row[0]} names {element.parent.name} {row[1]},"
+                    f" which {parent.table.name} does not have"
+                )
+        return None
+
+    def delete_erased(self) -> int:
+        ledger = self._named(bookkeeping.erasures)
+        for table in TABLES.values():
+            for column in filter(_names_erasable_user, table.columns):
+                name = quoted(column.name)
+                # The foreign key would do it, but some servers stamp no row versions then.
+                self._cursor.execute(
+                    f"UPDATE {self._named(table)} SET {name} = NULL"
+                    f" WHERE {name} IN (SELECT user_id FROM {ledger})"
+                )
+        return int(
+            self._cursor.execute(
+                f"DELETE FROM {self._named(TABLES['users'])}"
+                f" WHERE user_id IN (SELECT user_id FROM {ledger})"
+            ).rowcount
+        )
+
+    def record(self, batch: MonthBatch, row_count: int) -> None:
+        books = self._named(bookkeeping.batches)
+        self._cursor.execute(f"DELETE FROM {books} WHERE month = ?", str(batch.month))
+        self._cursor.execute(
+            f"INSERT INTO {books} (month, fingerprint, as_of, applied_at, row_count)"
+            " VALUES (?, ?, CONVERT(DATETIME2(6), ?), CONVERT(DATETIME2(6), ?), ?)",
+            str(batch.month),
+            batch.fingerprint,
+            _text(batch.as_of),
+            _text(datetime.now(UTC).replace(tzinfo=None)),
+            row_count,
+        )

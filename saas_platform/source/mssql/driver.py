@@ -1,0 +1,101 @@
+"""Finding Microsoft's ODBC driver: the system's, else the one that the wheel `mssql-python-odbc` carries.
+
+Does not hold: connecting with it.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+from saas_platform.source.contract import SourceError
+
+#: The wheel's driver needs them; the first one any ODBC program does.
+LIBRARIES = "libodbc2 libltdl7 libkrb5-3 libgssapi-krb5-2"
+_INSTALL = (
+    "`pip install 'saas-platform[mssql]'`, which carries one, or Microsoft's own from its package"
+    " source: Debian `apt-get install msodbcsql18`, Red Hat `dnf install msodbcsql18`, macOS"
+    " `brew install msodbcsql18`"
+)
+_NAME = re.compile(r"ODBC Driver (\d+) for SQL Server")
+_FILE = re.compile(r"(lib)?msodbcsql[-.\d]*(\.so|\.dylib)[.\d]*")
+#: How the wheel calls the families that /etc/os-release tells; what is none of them gets the first.
+_FAMILIES = {
+    "debian": "debian_ubuntu",
+    "ubuntu": "debian_ubuntu",
+    "rhel": "rhel",
+    "fedora": "rhel",
+    "suse": "suse",
+    "alpine": "alpine",
+}
+_MACHINES = {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}
+
+
+def load_pyodbc() -> ModuleType:
+    """pyodbc; raises SourceError where the ODBC driver manager that it needs is missing."""
+    try:
+        import pyodbc
+    except ImportError as error:
+        raise SourceError(
+            f"pyodbc can't be loaded ({error}): install the ODBC driver manager: Debian"
+            f" `apt-get install {LIBRARIES}`, Red Hat `dnf install unixODBC`, macOS"
+            " `brew install unixodbc`."
+        ) from error
+    # Kept connections would carry isolation levels and locks from one use to the next.
+    pyodbc.pooling = False
+    return pyodbc
+
+
+def find_driver() -> str:
+    """Name or path of Microsoft's driver, as an ODBC connection string's `DRIVER`.
+
+    Raises SourceError, with how to install it, where there is none.
+    """
+    found = newest(load_pyodbc().drivers()) or _of_wheel()
+    if found is None:
+        raise SourceError(
+            f"Microsoft's ODBC driver for SQL Server is not installed: install it by {_INSTALL}."
+        )
+    return found
+
+
+def newest(names: Iterable[str]) -> str | None:
+    """The newest of Microsoft's drivers; others, FreeTDS among them, can't load in bulk.
+
+    >>> newest(["FreeTDS", "ODBC Driver 17 for SQL Server", "ODBC Driver 18 for SQL Server"])
+    'ODBC Driver 18 for SQL Server'
+    """
+    ours = {int(match[1]): name for name in names if (match := _NAME.fullmatch(name))}
+    return ours[max(ours)] if ours else None
+
+
+def _of_wheel() -> str | None:
+    spec = find_spec("mssql_python_odbc")
+    if spec is None or spec.origin is None:
+        return None
+    files = (Path(spec.origin).parent / "libs").rglob("*msodbcsql*")
+    fitting = [path for path in sorted(files) if _FILE.fullmatch(path.name) and _fits(path)]
+    family = _family()
+    fitting.sort(key=lambda path: family not in path.parts)
+    return str(fitting[0]) if fitting else None
+
+
+def _fits(path: Path) -> bool:
+    machine = platform.machine().lower()
+    system = "macos" if platform.system() == "Darwin" else platform.system().lower()
+    return (
+        system in path.parts and {machine, _MACHINES.get(machine, machine)} & {*path.parts} > set()
+    )
+
+
+def _family() -> str | None:
+    try:
+        told = platform.freedesktop_os_release()
+    except OSError:  # not Linux, or one that does not tell
+        return None
+    names = [told.get("ID", ""), *told.get("ID_LIKE", "").split()]
+    return next((_FAMILIES[name] for name in names if name in _FAMILIES), None)

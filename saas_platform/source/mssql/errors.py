@@ -1,0 +1,109 @@
+"""The errors of the drivers, in words; and which of them pass by themselves."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+from saas_platform.source.contract import SourceError
+from saas_platform.source.mssql.address import Address
+from saas_platform.source.mssql.driver import LIBRARIES
+
+#: Signs of an error (the server's number, or words of the driver) and what to say; the first that fits.
+_REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("(4060)", "Cannot open database", 'database "'),
+        "has no such database, or the login may not open it: name another in SAAS_SOURCE_URL, or have"
+        " an administrator run deploy/mssql/writer.sql (or reader.sql) in it",
+    ),
+    (
+        ("(18456)", "Login failed", "authentication failed"),
+        "refuses the login: correct user and password in SAAS_SOURCE_URL",
+    ),
+    (
+        ("(18487)", "(18488)"),
+        "wants a new password for the login: change it, then correct SAAS_SOURCE_URL",
+    ),
+    (
+        ("(229)", "(230)", "(262)", "(297)", "(300)", "(2760)", "(15247)", "permission"),
+        "denies a privilege: have an administrator run deploy/mssql/writer.sql (or reader.sql, where"
+        " SAAS_SYNTHETIC is false) in it",
+    ),
+    (
+        ("certificate verify failed", "certificate", "self-signed", "SSL Provider"),
+        "has a certificate that is not trusted here: install the authority that signed it, or, for a"
+        " server of your own network alone, add TrustServerCertificate=yes to SAAS_SOURCE_URL",
+    ),
+    (
+        ("Can't open lib",),
+        f"can't be reached, as the ODBC driver does not load: Debian `apt-get install {LIBRARIES}`,"
+        " Red Hat `dnf install unixODBC krb5-libs libtool-ltdl`, macOS `brew install unixodbc`",
+    ),
+    (
+        ("(3952)",),
+        "does not allow snapshot isolation any more: have an administrator run ALTER DATABASE ... SET"
+        " ALLOW_SNAPSHOT_ISOLATION ON, then run again",
+    ),
+    (
+        ("(1222)", "lock timeout", "Lock request time out"),
+        "is locked by another program: close it, then run again",
+    ),
+    (
+        ("(1105)", "(9002)", "No space left"),
+        "can't grow, its disk or log is full: free some space, then run again",
+    ),
+    (
+        ("08001", "HYT00", "Login timeout", "network-related", "TCP Provider: Error"),
+        "does not answer: check host and port in SAAS_SOURCE_URL, and that the server is up and takes"
+        " TCP connections",
+    ),
+    (
+        ("08S01", "08003", "10054", "Communication link failure", "connection is closed"),
+        "broke the connection: see that it is up, then run again",
+    ),
+)
+#: Deadlock, update conflict under snapshot isolation, a broken connection, and what Azure says when it
+#: moves a database: done again, it works.
+_TRANSIENT = re.compile(
+    r"\((1205|3960|10053|10054|10060|40197|40501|40613|49918|49919|49920)\)"
+    r"|40001|08S01|deadlock|Communication link failure",
+    re.IGNORECASE,
+)
+_NOISE = re.compile(r"^(Driver Error: [^;]*; DDBC Error: )?(\[[^\]]*\]\s*)*")
+
+
+def driver_errors() -> tuple[type[Exception], ...]:
+    """The root errors of the drivers that are loaded."""
+    pyodbc, ours = sys.modules.get("pyodbc"), sys.modules.get("mssql_python")
+    roots: list[Any] = [] if pyodbc is None else [pyodbc.Error]
+    if ours is not None:
+        roots += [ours.Error, ours.exceptions.Exception]
+    return tuple(roots)
+
+
+def text_of(error: Exception) -> str:
+    """What the driver says, in one line, without the names of who passed it on."""
+    said = [str(part) for part in error.args] or [str(error)]
+    return " ".join(" ".join(said).split())
+
+
+def plain(error: Exception) -> str:
+    """What the server says itself."""
+    text = str(error.args[-1]) if error.args else str(error)
+    return _NOISE.sub("", " ".join(text.split())).split(" (SQL")[0]
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same, done again, may well succeed."""
+    cause = error.__cause__ if isinstance(error, SourceError) else error
+    return isinstance(cause, driver_errors()) and bool(_TRANSIENT.search(text_of(cause)))
+
+
+def in_words(address: Address, error: Exception) -> SourceError:
+    """The sentence for an error of a driver."""
+    text = text_of(error)
+    for signs, remedy in _REMEDIES:
+        if any(sign in text for sign in signs):
+            return SourceError(f"{address.label} {remedy}.")
+    return SourceError(f"{address.label} answered: {plain(error)}.")

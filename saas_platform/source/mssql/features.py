@@ -1,0 +1,111 @@
+"""What a server can do, by asking it: some that speak TDS lack what SQL Server has.
+
+Holds the questions, and the words for what is used instead. Does not hold: using it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from saas_platform.source.mssql.canonical import PROBES, Ability
+from saas_platform.source.mssql.connection import scalar
+from saas_platform.source.mssql.errors import driver_errors
+
+#: The first row version of a transaction that is still open, in the first form that the server knows.
+#: The second is for servers over PostgreSQL, where a row version is the number of its transaction.
+_FLOORS = (
+    "SELECT CONVERT(BIGINT, MIN_ACTIVE_ROWVERSION())",
+    "SELECT CAST(CAST(pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())"
+    " AS VARCHAR(20)) AS BIGINT)",
+)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the database of a connection offers."""
+
+    version: str
+    snapshot_isolation: bool
+    #: The query for the first open row version; None: the server has none.
+    floor: str | None
+    change_tracking: bool
+    bulk_copy: bool
+    may_create: bool
+    #: What its digests can do.
+    abilities: frozenset[Ability]
+
+    def words(self) -> str:
+        """What is missing, and what is used instead."""
+        missing = []
+        if not self.snapshot_isolation:
+            missing.append(
+                "no snapshot isolation, so that tables read while others write may be of different"
+                " moments (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON mends it)"
+            )
+        if self.floor is None:
+            missing.append(
+                "no MIN_ACTIVE_ROWVERSION, so that a change whose transaction was open during a sync may"
+                " be found by the digests alone"
+            )
+        if not self.change_tracking:
+            missing.append(
+                "no Change Tracking, so that deletes are found by tombstones or row counts"
+            )
+        if not self.bulk_copy:
+            missing.append(
+                "no bulk copy that finds a table's columns, so that arrays are sent instead"
+            )
+        if not self.abilities & {"utf8_collation", "utf8_always"}:
+            missing.append("no hash of UTF-8, so that rows are streamed to be proven")
+        return "; ".join([self.version, *missing])
+
+
+def look(cursor: Any) -> Features:
+    """Ask; outside of a transaction, which an error might end."""
+    return Features(
+        version=_version(cursor),
+        snapshot_isolation=_answer(
+            cursor,
+            "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()",
+        )
+        == 1,
+        floor=next((sql for sql in _FLOORS if _answer(cursor, sql) is not None), None),
+        change_tracking=bool(
+            _answer(
+                cursor,
+                "SELECT COUNT(*) FROM sys.change_tracking_databases WHERE database_id = DB_ID()",
+            )
+        ),
+        bulk_copy=takes_bulk_copy(cursor),
+        may_create=_answer(
+            cursor, "SELECT HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE')"
+        )
+        != 0,
+        abilities=frozenset(
+            probe.ability for probe in PROBES if _answer(cursor, probe.sql) == probe.answer
+        ),
+    )
+
+
+def takes_bulk_copy(cursor: Any) -> bool:
+    """Whether a SELECT into a variable goes through all rows: so the bulk copy asks for the columns."""
+    listed = _answer(
+        cursor,
+        "SET NOCOUNT ON; DECLARE @all VARCHAR(2) = '';"
+        " SELECT @all = @all + e.v FROM (SELECT 'a' AS v UNION ALL SELECT 'b') e; SET NOCOUNT OFF; SELECT @all",
+    )
+    return listed in ("ab", "ba")
+
+
+def _answer(cursor: Any, sql: str) -> Any:
+    """None where the server does not know what is asked."""
+    try:
+        return scalar(cursor, sql)
+    except driver_errors():
+        return None
+
+
+def _version(cursor: Any) -> str:
+    number = _answer(cursor, "SELECT CONVERT(VARCHAR(40), SERVERPROPERTY('ProductVersion'))")
+    return f"version {number}" if number else "of unknown version"

@@ -1,0 +1,205 @@
+"""A SQL Server database as a source."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from saas_platform.clock import Month
+from saas_platform.schema import TABLES
+from saas_platform.source import bookkeeping
+from saas_platform.source.applying import apply_batch
+from saas_platform.source.contract import (
+    AppliedMonth,
+    MonthBatch,
+    Source,
+    SourceError,
+    TableChange,
+    WritableSource,
+)
+from saas_platform.source.intake import LOG_SCHEMA
+from saas_platform.source.mssql import catalogue, ddl
+from saas_platform.source.mssql.address import COMPANY_SCHEMA, Address
+from saas_platform.source.mssql.apply import MssqlWriter
+from saas_platform.source.mssql.connection import (
+    LOCK_MILLISECONDS,
+    again,
+    connect,
+    run,
+    scalar,
+    transaction,
+)
+from saas_platform.source.mssql.discovery import discover_schema
+from saas_platform.source.mssql.features import look
+from saas_platform.source.mssql.snapshot import CompanySnapshot, MssqlSnapshot, reading
+from saas_platform.source.mssql.sql import literal, qualified
+from saas_platform.source.mssql.staging import staged
+from saas_platform.source.rules import check_order
+
+
+class MssqlSource(WritableSource):
+    """The company in a schema of its own; every call opens and closes its own connection."""
+
+    engine = "mssql"
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.schema = address.schema or COMPANY_SCHEMA
+
+    def _named(self, table: sa.Table) -> str:
+        return qualified(self.schema, table.name)
+
+    def ping(self) -> str:
+        with connect(self.address, arrow=True) as cursor:
+            found = look(cursor)
+            if not found.may_create:
+                raise SourceError(
+                    f"{self.address.label} does not let the login create tables: have an administrator"
+                    " run deploy/mssql/writer.sql in it."
+                )
+            return found.words()
+
+    def exists(self) -> bool:
+        with connect(self.address) as cursor:
+            return self._exists(cursor)
+
+    def _exists(self, cursor: Any) -> bool:
+        name = literal(self._named(bookkeeping.source_identity))
+        return scalar(cursor, f"SELECT OBJECT_ID({name}, 'U')") is not None
+
+    def create_schema(self) -> None:
+        with connect(self.address) as cursor, self._alone(cursor), transaction(cursor):
+            if scalar(cursor, f"SELECT SCHEMA_ID({literal(self.schema)})") is None:
+                cursor.execute(ddl.create_schema(self.schema))
+            present = set(catalogue.tables(cursor, self.schema))
+            for table in [*ddl.BOOKS.values(), *TABLES.values()]:
+                if table.name not in present:
+                    self._create(cursor, table)
+
+    def _create(self, cursor: Any, table: sa.Table) -> None:
+        statements, comments = ddl.create_table(table, self.schema)
+        for statement in statements:
+            cursor.execute(statement)
+        if comments:
+            run(cursor, ";\n".join(comments))
+        if table is bookkeeping.source_identity:
+            cursor.execute(
+                f"INSERT INTO {self._named(table)} ([identity]) VALUES (?)", str(uuid.uuid4())
+            )
+
+    @contextmanager
+    def _alone(self, cursor: Any) -> Iterator[None]:
+        """Hold the schema for one writing connection; whoever is killed lets go of it."""
+        resource = literal(f"saas_platform {self.schema}")
+        got = scalar(
+            cursor,
+            f"DECLARE @got INT; EXEC @got = sp_getapplock @Resource = {resource}, @LockMode = 'Exclusive',"
+            f" @LockOwner = 'Session', @LockTimeout = {LOCK_MILLISECONDS}; SELECT @got",
+        )
+        if got is None or got < 0:
+            raise SourceError(
+                f"{self.address.label} is being written by another run: wait for it to end, then run"
+                " again."
+            )
+        yield
+
+    def discover(self) -> list[sa.Table]:
+        with connect(self.address) as cursor:
+            return discover_schema(cursor, self.schema)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[CompanySnapshot]:
+        with reading(self.address) as (cursor, features, floor):
+            if not self._exists(cursor):
+                raise SourceError(
+                    f"{self.address.label} holds no company in its schema {self.schema} yet:"
+                    " run `saas-platform run` first."
+                )
+            yield CompanySnapshot(self.address, cursor, self.schema, features, floor)
+
+    def company(self) -> str | None:
+        with connect(self.address) as cursor:
+            return self._company(cursor) if self._exists(cursor) else None
+
+    def _company(self, cursor: Any) -> str | None:
+        found = scalar(cursor, f"SELECT company FROM {self._named(bookkeeping.source_identity)}")
+        return None if found is None else str(found)
+
+    def applied_months(self) -> dict[Month, AppliedMonth]:
+        with connect(self.address) as cursor:
+            return self._applied_months(cursor) if self._exists(cursor) else {}
+
+    def _applied_months(self, cursor: Any) -> dict[Month, AppliedMonth]:
+        rows = cursor.execute(
+            f"SELECT month, as_of, fingerprint FROM {self._named(bookkeeping.batches)} ORDER BY month"
+        ).fetchall()
+        applied = (
+            AppliedMonth(Month.parse(month), as_of, fingerprint)
+            for month, as_of, fingerprint in rows
+        )
+        return {record.month: record for record in applied}
+
+    def apply(self, batch: MonthBatch) -> dict[str, TableChange]:
+        return again(lambda: self._apply(batch))
+
+    def _apply(self, batch: MonthBatch) -> dict[str, TableChange]:
+        with connect(self.address) as cursor, self._alone(cursor):
+            check_order(self._company(cursor), self._applied_months(cursor), batch)
+            with staged(self.address, cursor, self.schema, batch.rows), transaction(cursor):
+                changes = apply_batch(MssqlWriter(cursor, self.schema), batch)
+                cursor.execute(
+                    f"UPDATE {self._named(bookkeeping.source_identity)} SET company = ?",
+                    batch.company,
+                )
+        return changes
+
+    def intake_log(self) -> pa.Table:
+        with connect(self.address) as cursor:
+            name = self._named(bookkeeping.intake_log)
+            if scalar(cursor, f"SELECT OBJECT_ID({literal(name)}, 'U')") is None:
+                return LOG_SCHEMA.empty_table()
+            names = ", ".join(LOG_SCHEMA.names)
+            rows = cursor.execute(f"SELECT {names} FROM {name} ORDER BY {names}").fetchall()
+        return pa.Table.from_pylist(
+            [dict(zip(LOG_SCHEMA.names, row, strict=True)) for row in rows], schema=LOG_SCHEMA
+        )
+
+    def drop(self) -> None:
+        """Drop our tables; the schema stays, as an administrator may have made it."""
+        with connect(self.address) as cursor, self._alone(cursor), transaction(cursor):
+            present = catalogue.tables(cursor, self.schema)
+            staged_ = [name for name in present if ddl.is_ours(name) and name not in ddl.BOOKS]
+            for name in [*staged_, *reversed(TABLES), *ddl.BOOKS]:
+                cursor.execute(ddl.drop_table(self.schema, name))
+
+
+class MssqlDatabase(Source):
+    """Any SQL Server database, only read: the tables of one schema."""
+
+    engine = "mssql"
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+
+    def _schema(self, cursor: Any) -> str:
+        """The URL's, else the login's own."""
+        return self.address.schema or str(scalar(cursor, "SELECT SCHEMA_NAME()"))
+
+    def ping(self) -> str:
+        with connect(self.address, arrow=True) as cursor:
+            return look(cursor).words()
+
+    def discover(self) -> list[sa.Table]:
+        with connect(self.address) as cursor:
+            return discover_schema(cursor, self._schema(cursor))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[MssqlSnapshot]:
+        with reading(self.address) as (cursor, features, floor):
+            schema = self._schema(cursor)
+            yield MssqlSnapshot(self.address, cursor, schema, features, floor)

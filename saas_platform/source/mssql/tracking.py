@@ -1,0 +1,54 @@
+"""Deletes by SQL Server's Change Tracking, of a database that has it on.
+
+Does not hold: deletes of the company's tables, which triggers record (ddl.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from saas_platform.schema import arrow_schema, version_of
+from saas_platform.source.mssql.catalogue import primary_key
+from saas_platform.source.mssql.connection import scalar
+from saas_platform.source.mssql.sql import above_version, literal, quoted
+
+
+def tracked_deletes(cursor: Any, table: sa.Table, full_name: str, *, above: int) -> pa.Table | None:
+    """Keys that are gone since the row version, or a little longer; None: the table is not tracked.
+
+    Change Tracking counts commits, and knows no row versions. Every commit up to that of the newest row
+    not above the version had been made when the version was the highest: what was deleted by then is
+    known. What retention has cleaned up is not here any more; the row counts of slices tell of it.
+    """
+    oldest = scalar(
+        cursor, f"SELECT CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID({literal(full_name)}))"
+    )
+    keys = [column.name for column in table.primary_key.columns]
+    # It tells the columns of the primary key, and no others.
+    if oldest is None or version_of(table) is None or keys != primary_key(cursor, full_name):
+        return None
+    sql = deletes_query(table, full_name, oldest=int(oldest), above=above)
+    rows = cursor.execute(sql).fetchall()
+    fields = [arrow_schema(table).field(name) for name in keys]
+    return pa.table(
+        [pa.array([row[n] for row in rows], field.type) for n, field in enumerate(fields)],
+        schema=pa.schema(fields),
+    )
+
+
+def deletes_query(table: sa.Table, full_name: str, *, oldest: int, above: int) -> str:
+    keys = [quoted(column.name) for column in table.primary_key.columns]
+    changes = f"CHANGETABLE(CHANGES {full_name}, {oldest})"
+    same = " AND ".join(f"t.{key} = c.{key}" for key in keys)
+    known = (
+        f"SELECT MAX(c.SYS_CHANGE_VERSION) FROM {changes} AS c JOIN {full_name} AS t ON {same}"
+        f" WHERE NOT ({above_version(table, above)})"
+    )
+    return (
+        f"SELECT {', '.join(f'd.{key}' for key in keys)} FROM {changes} AS d"
+        f" WHERE d.SYS_CHANGE_OPERATION = 'D'"
+        f" AND d.SYS_CHANGE_VERSION > COALESCE(({known}), {oldest})"
+    )

@@ -1,0 +1,154 @@
+"""URLs to connection strings: safe unless they say otherwise, and no password where it may be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from saas_platform.source.contract import SourceError
+from saas_platform.source.mssql import driver
+from saas_platform.source.mssql.address import Address, parse, render
+
+URL = "mssql+pyodbc://me:p%40ss%3Bw}ord@db.example:1433/company"
+
+
+def address(url: str) -> Address:
+    return Address.of(sa.make_url(url))
+
+
+def test_encryption_is_on_and_certificates_are_verified() -> None:
+    options = address(URL).options
+    assert options["encrypt"] == "yes"
+    assert "trustservercertificate" not in options
+    assert (options["server"], options["database"]) == ("db.example,1433", "company")
+    assert (options["uid"], options["pwd"]) == ("me", "p@ss;w}ord")
+
+
+def test_the_url_has_the_last_word() -> None:
+    options = address(f"{URL}?Encrypt=strict&TrustServerCertificate=yes&schema=sales").options
+    assert (options["encrypt"], options["trustservercertificate"]) == ("strict", "yes")
+    assert "schema" not in options
+    assert address(f"{URL}?schema=sales").schema == "sales"
+
+
+def test_a_whole_connection_string_is_taken_and_encrypted_too() -> None:
+    options = address("mssql+pyodbc://?odbc_connect=DSN%3Dsales%3BUID%3Dme%3BPWD%3Dx").options
+    assert options == {"encrypt": "yes", "dsn": "sales", "uid": "me", "pwd": "x"}
+
+
+def test_without_a_login_it_is_the_systems() -> None:
+    assert address("mssql://db.example/company").options["trusted_connection"] == "yes"
+    by_entra = address("mssql://db.example/company?authentication=ActiveDirectoryDefault").options
+    assert "trusted_connection" not in by_entra
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("mssql+pymssql://me@db.example/company", r"begins with mssql\+pymssql: write it as"),
+        ("mssql+pyodbc://me:secret@db.example", "names no database: write it as"),
+        (f"{URL}?encrypt=yes&encrypt=no", "says encrypt more than once"),
+    ],
+)
+def test_a_url_that_can_not_be_used_is_one_sentence(url: str, says: str) -> None:
+    with pytest.raises(SourceError, match=says) as raised:
+        address(url)
+    assert "secret" not in str(raised.value)
+
+
+def test_no_text_of_it_has_the_password() -> None:
+    assert address(URL).label == "SQL Server db.example,1433, database company"
+    assert "ord" not in repr(address(URL)).replace("password", "")
+
+
+def test_mssql_python_is_given_what_it_knows_or_is_not_asked() -> None:
+    text = address(URL).for_mssql_python()
+    assert text is not None
+    assert parse(text)["packetsize"] == "8192"
+    assert "driver" not in parse(text)
+    assert address(f"{URL}?MARS_Connection=yes").for_mssql_python() is None
+
+
+def test_a_driver_of_the_urls_is_not_looked_for() -> None:
+    assert parse(address(f"{URL}?driver=Mine").for_pyodbc())["driver"] == "Mine"
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[a-z][a-z ]{0,8}[a-z]", fullmatch=True),
+        st.text(st.characters(exclude_categories=["Cs", "Cc"])),
+    )
+)
+def test_any_value_survives_a_connection_string(options: dict[str, str]) -> None:
+    assert parse(render(options)) == options
+
+
+def test_the_newest_of_microsofts_drivers_is_taken() -> None:
+    names = ["FreeTDS", "ODBC Driver 9 for SQL Server", "ODBC Driver 18 for SQL Server", "SQLite3"]
+    assert driver.newest(names) == "ODBC Driver 18 for SQL Server"
+    assert driver.newest(["FreeTDS"]) is None
+
+
+class _NoDrivers:
+    pooling = True
+
+    @staticmethod
+    def drivers() -> list[str]:
+        return []
+
+
+@pytest.fixture
+def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A wheel with drivers for several systems, and a system that has none of its own."""
+    package = tmp_path / "mssql_python_odbc"
+    for place, name in (
+        ("linux/debian_ubuntu/x86_64/lib", "libmsodbcsql-18.6.so.2.1"),
+        ("linux/debian_ubuntu/arm64/lib", "libmsodbcsql-18.6.so.2.1"),
+        ("linux/rhel/x86_64/lib", "libmsodbcsql-18.6.so.2.1"),
+        ("macos/arm64/lib", "libmsodbcsql.18.dylib"),
+    ):
+        folder = package / "libs" / place
+        folder.mkdir(parents=True)
+        (folder / name).touch()
+        (folder / "msodbcsqlr18.rll").touch()
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(driver, "load_pyodbc", lambda: _NoDrivers)
+    return package / "libs"
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "release", "found"),
+    [
+        ("Linux", "x86_64", {"ID": "debian"}, "linux/debian_ubuntu/x86_64"),
+        ("Linux", "aarch64", {"ID": "ubuntu"}, "linux/debian_ubuntu/arm64"),
+        ("Linux", "x86_64", {"ID": "rocky", "ID_LIKE": "rhel centos fedora"}, "linux/rhel/x86_64"),
+        ("Darwin", "arm64", {}, "macos/arm64"),
+    ],
+)
+def test_the_wheels_driver_fits_the_machine(
+    wheel: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    system: str,
+    machine: str,
+    release: dict[str, str],
+    found: str,
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("platform.freedesktop_os_release", lambda: release)
+    assert Path(driver.find_driver()).is_relative_to(wheel / found)
+
+
+def test_a_missing_driver_is_told_with_how_to_install_it(
+    wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    with pytest.raises(SourceError, match="is not installed: install it by") as raised:
+        driver.find_driver()
+    for way in ("pip install", "apt-get install", "dnf install", "brew install"):
+        assert way in str(raised.value)

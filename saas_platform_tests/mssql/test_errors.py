@@ -1,0 +1,144 @@
+"""The drivers' errors in sentences, and what is tried again; with the texts that drivers were seen to say."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from saas_platform.source.contract import SourceError
+from saas_platform.source.mssql import connection, errors
+from saas_platform.source.mssql.address import Address
+
+ADDRESS = Address.of(sa.make_url("mssql+pyodbc://me:s3cret@db.example/company"))
+_BY = "[Microsoft][ODBC Driver 18 for SQL Server]"
+
+
+class FakeError(Exception):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (errors, connection):
+        monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
+    monkeypatch.setattr(connection.tenacity.nap.time, "sleep", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "sentence"),
+    [
+        (
+            "28000",
+            f"[28000] {_BY}[SQL Server]Login failed for user 'me'. (18456) (SQLDriverConnect)",
+            "refuses the login: correct user and password",
+        ),
+        (
+            "42000",
+            f'[42000] {_BY}[SQL Server]Cannot open database "company" requested by the login. The login'
+            f" failed. (4060) (SQLDriverConnect); [28000] {_BY}[SQL Server]Login failed for user 'me'."
+            " (18456)",
+            "has no such database, or the login may not open it: name another",
+        ),
+        (
+            "42000",
+            f"[42000] {_BY}[SQL Server]The SELECT permission was denied on the object 'users', database"
+            " 'company', schema 'saas'. (229) (SQLExecDirectW)",
+            "denies a privilege: have an administrator run deploy/mssql/writer.sql",
+        ),
+        (
+            "08001",
+            f"[08001] {_BY}SSL Provider: [error:0A000086:SSL routines::certificate verify failed:"
+            "self-signed certificate] (-1) (SQLDriverConnect)",
+            "has a certificate that is not trusted here: install the authority",
+        ),
+        (
+            "HYT00",
+            f"[HYT00] {_BY}Login timeout expired (0) (SQLDriverConnect)",
+            "does not answer: check host and port",
+        ),
+        (
+            "01000",
+            "[01000] [unixODBC][Driver Manager]Can't open lib 'libmsodbcsql-18.6.so' : file not found",
+            "can't be reached, as the ODBC driver does not load: Debian `apt-get install",
+        ),
+        (
+            "42000",
+            f"[42000] {_BY}[SQL Server]Lock request time out period exceeded. (1222)",
+            "is locked by another program: close it",
+        ),
+        (
+            "42S02",
+            f"[42S02] {_BY}[SQL Server]Invalid object name 'gone'. (208) (SQLExecDirectW)",
+            "answered: Invalid object name 'gone'. (208).",
+        ),
+    ],
+)
+def test_each_error_is_one_sentence_with_a_remedy(state: str, said: str, sentence: str) -> None:
+    told = str(errors.in_words(ADDRESS, FakeError(state, said)))
+    assert told.startswith(f"SQL Server db.example, database company {sentence}")
+    assert "s3cret" not in told
+    assert "\n" not in told
+
+
+DEADLOCK = f"[40001] {_BY}[SQL Server]Transaction (Process ID 53) was deadlocked (1205)"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        DEADLOCK,
+        "[08S01] Communication link failure (0)",
+        "[42000] [SQL Server]Database 'company' on server is not currently available. (40613)",
+        "[42000] [SQL Server]Snapshot isolation transaction aborted due to update conflict. (3960)",
+    ],
+)
+def test_what_passes_by_itself_is_tried_again(said: str) -> None:
+    tries = []
+
+    def work() -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise errors.in_words(ADDRESS, FakeError("", said)) from FakeError("", said)
+        return "done"
+
+    assert connection.again(work) == "done"
+    assert len(tries) == 3
+
+
+def test_a_deadlock_that_stays_is_told() -> None:
+    tries = []
+
+    def work() -> None:
+        tries.append(1)
+        raise FakeError("40001", DEADLOCK)
+
+    with pytest.raises(FakeError):
+        connection.again(work)
+    assert len(tries) == 4
+
+
+@pytest.mark.parametrize(
+    "error",
+    [FakeError("28000", "Login failed for user 'me'. (18456)"), SourceError("Month 2024-03 ...")],
+)
+def test_what_stays_wrong_is_not_tried_again(error: Exception) -> None:
+    tries = []
+
+    def work() -> None:
+        tries.append(1)
+        raise error
+
+    with pytest.raises(type(error)):
+        connection.again(work)
+    assert tries == [1]
+
+
+def test_values_of_a_row_are_in_no_message() -> None:
+    said = errors.plain(
+        FakeError(
+            "23000",
+            f"[23000] {_BY}[SQL Server]Violation of UNIQUE KEY constraint 'uq_users_email'. Cannot insert"
+            " duplicate key in object 'saas.users'. The duplicate key value is (a@b). (2627)",
+        )
+    )
+    assert said.startswith("Violation of UNIQUE KEY constraint 'uq_users_email'.")

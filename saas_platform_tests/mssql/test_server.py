@@ -1,0 +1,429 @@
+"""A server that speaks TDS, beyond what all sources do; skipped where SAAS_TEST_MSSQL_URL names none.
+
+What a server lacks is skipped by name.
+"""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from saas_platform.schema import TABLES
+from saas_platform.schema.canonical import digests
+from saas_platform.schema.declared import as_yaml, read_tables
+from saas_platform.source import applying
+from saas_platform.source.contract import SourceError
+from saas_platform.source.mssql import MssqlDatabase, connection, features, staging
+from saas_platform.source.mssql import source as mssql_source
+from saas_platform.sync import sync, verify
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform_tests.digests.rows import FLOATS, MOMENTS, TEXTS
+from saas_platform_tests.places import MssqlPlace, mssql_address
+from saas_platform_tests.rows import row
+from saas_platform_tests.source.test_apply import FIRST, batch, content, every_table
+
+HOSTILE = [
+    "",
+    " ",
+    "a ",
+    "a\n",
+    "A",
+    "|",
+    "||",
+    "NULL",
+    "é",
+    "e\u0301",
+    "\U0001d11e",
+    "'",
+    "%s",
+    "?",
+]
+
+
+@pytest.fixture(params=["as installed", "pyodbc alone"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """With mssql-python, where it is installed, and without."""
+    if request.param == "pyodbc alone":
+        monkeypatch.setattr(connection, "mssql_python", lambda: None)
+        monkeypatch.setattr(staging, "mssql_python", lambda: None)
+    return str(request.param)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> DuckdbWarehouse:
+    return DuckdbWarehouse(tmp_path / "warehouse.duckdb")
+
+
+@contextmanager
+def session(place: MssqlPlace) -> Iterator[Any]:
+    with connection.connect(place.address) as cursor:
+        yield cursor
+
+
+def looked(place: MssqlPlace) -> features.Features:
+    with session(place) as cursor:
+        return features.look(cursor)
+
+
+def hostile_rows() -> dict[str, list[dict[str, Any]]]:
+    plans = [row(TABLES["plans"], n, name=name) for n, name in enumerate(HOSTILE, 1)]
+    plans[0].update(
+        seat_price_cents=2**63 - 1,
+        created_at=datetime(1, 1, 1),
+        updated_at=datetime(9999, 12, 31, 23, 59, 59, 999_999),
+    )
+    return {"plans": plans}
+
+
+def test_hostile_values_come_back_as_they_went_and_are_digested_there(
+    mssql: MssqlPlace, way: str
+) -> None:
+    rows = hostile_rows()
+    changes = mssql.source.apply(batch(FIRST, rows))
+    assert changes["plans"].written == len(HOSTILE)
+    assert content(mssql.source)["plans"] == rows["plans"]
+    with mssql.source.snapshot() as snapshot:
+        read = snapshot.rows(TABLES["plans"]).read_all()
+        there = snapshot.digests(TABLES["plans"])
+    if there is None:
+        pytest.skip("the server can't hash UTF-8")
+    assert there == digests(TABLES["plans"], read.to_batches())
+
+
+#: Declared type, portable type, and values of it that engines are apt to write in other ways.
+EVERY_TYPE: dict[str, tuple[str, Any, list[Any]]] = {
+    "whole": ("bigint", sa.BigInteger(), [2**63 - 1, -(2**63), 0]),
+    "small": ("tinyint", sa.BigInteger(), [0, 255]),
+    "flag": ("bit", sa.Boolean(), [True, False]),
+    "ratio": ("float", sa.Double(), [f for f in FLOATS if f == 0 or 1e-300 < abs(f) < 1e300]),
+    "single": ("real", sa.Double(), [0.1, -1.5]),
+    "price": ("decimal(10, 2)", sa.Numeric(10, 2), [Decimal("-0.01"), Decimal("99999999.99")]),
+    "wide": ("decimal(38, 0)", sa.Numeric(38, 0), [Decimal(10**38 - 1), Decimal(-1)]),
+    "cash": ("money", sa.Numeric(19, 4), [Decimal("-0.0001"), Decimal("922337203685477.5807")]),
+    "moment": ("datetime2(6)", sa.DateTime(), MOMENTS),
+    "finest": ("datetime2(7)", sa.DateTime(), MOMENTS),
+    "old": ("datetime", sa.DateTime(), [datetime(2024, 2, 29, 23, 59, 59, 997_000)]),
+    "day": ("date", sa.Date(), [moment.date() for moment in MOMENTS]),
+    "text": ("nvarchar(40)", sa.String(), TEXTS),
+    "long": ("nvarchar(max)", sa.String(), [*TEXTS, "é|" * 5_000]),
+    "padded": ("char(4)", sa.String(), ["a", "a|"]),
+    "raw": ("varbinary(max)", sa.LargeBinary(), [b"", b"\x00", b"\xff\x00", b"|."]),
+}
+
+
+@pytest.mark.parametrize("kind", EVERY_TYPE)
+def test_every_type_is_digested_there_as_it_is_read(mssql: MssqlPlace, way: str, kind: str) -> None:
+    declared, portable, values = EVERY_TYPE[kind]
+    name = "dbo.saas_platform_types"
+    drop = f"IF OBJECT_ID('{name}', 'U') IS NOT NULL DROP TABLE {name}"
+    table = sa.Table(
+        "saas_platform_types",
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
+        sa.Column("v", portable, info={"declared": declared}),
+    )
+    try:
+        mssql.run(drop, f"CREATE TABLE {name} (id INT NOT NULL PRIMARY KEY, v {declared} NULL)")
+        with session(mssql) as cursor:
+            for n, value in enumerate([*values, None]):
+                written, given = f"CONVERT({declared}, ?)", [value]
+                if value is None:
+                    written, given = "NULL", []
+                elif isinstance(value, datetime):
+                    # Some servers take a parameter of that type to the second.
+                    digits = "milliseconds" if declared == "datetime" else "microseconds"
+                    written, given = f"'{value.isoformat('T', digits)}'", []
+                cursor.execute(f"INSERT INTO {name} (id, v) VALUES ({n}, {written})", *given)
+        with MssqlDatabase(replace(mssql_address(), schema="dbo")).snapshot() as snapshot:
+            read = snapshot.rows(table).read_all().sort_by("id")
+            there = snapshot.digests(table)
+        found = read["v"].to_pylist()
+        if kind == "padded":
+            assert found == ["a   ", "a|  ", None]
+        elif kind == "single":
+            assert [f and round(f, 6) for f in found] == [0.1, -1.5, None]
+        else:
+            assert found == [*values, None]
+        if there is None:
+            pytest.skip(f"the server can't hash {declared}")
+        assert there == digests(table, read.to_batches())
+    finally:
+        mssql.run(drop)
+
+
+def test_a_change_of_case_or_of_a_trailing_blank_is_a_change(mssql: MssqlPlace) -> None:
+    plan = row(TABLES["plans"], 1, name="Team")
+    mssql.source.apply(batch(FIRST, {"plans": [plan]}))
+    for name in ("team", "team ", "team  "):
+        changes = mssql.source.apply(batch(FIRST, {"plans": [{**plan, "name": name}]}))
+        assert changes["plans"].written == 1
+        assert content(mssql.source)["plans"][0]["name"] == name
+
+
+def test_constraints_are_trusted_after_a_load(mssql: MssqlPlace, way: str) -> None:
+    mssql.source.apply(batch(FIRST, every_table(3)))
+    with session(mssql) as cursor:
+        for catalogue in ("sys.foreign_keys", "sys.check_constraints"):
+            all_of, trusted = cursor.execute(
+                f"SELECT COUNT(*), SUM(CASE WHEN is_not_trusted = 0 AND is_disabled = 0 THEN 1 END)"
+                f" FROM {catalogue} WHERE schema_id = SCHEMA_ID('{mssql.address.schema}')"
+            ).fetchone()
+            assert all_of == trusted > 0
+
+
+def test_comments_are_kept(mssql: MssqlPlace) -> None:
+    with session(mssql) as cursor:
+        found = connection.scalar(
+            cursor,
+            "SELECT CONVERT(NVARCHAR(400), value) FROM fn_listextendedproperty('MS_Description',"
+            f" 'schema', '{mssql.address.schema}', 'table', 'plans', 'column', 'plan_id')",
+        )
+    assert found == "Surrogate key"
+
+
+def test_a_transaction_that_is_open_is_not_skipped(mssql: MssqlPlace) -> None:
+    """The later one commits first: a watermark at its version would lose the earlier one."""
+    if looked(mssql).floor is None:
+        pytest.skip("the server does not tell its first open row version")
+    plans = TABLES["plans"]
+    mssql.source.apply(batch(FIRST, {"plans": [row(plans, n) for n in (1, 2, 3)]}))
+    change = f"UPDATE {mssql.named('plans')} SET name = 'changed' WHERE plan_id = "
+    with session(mssql) as early:
+        early.execute("BEGIN TRANSACTION")
+        early.execute(f"{change}1")
+        mssql.run(f"{change}2")
+        with mssql.source.snapshot() as snapshot:
+            ceiling = snapshot.ceiling(plans)
+        early.execute("COMMIT TRANSACTION")
+    with mssql.source.snapshot() as snapshot:
+        after = snapshot.rows(plans, above=ceiling).read_all()
+        assert snapshot.ceiling(plans) >= ceiling
+    assert {1, 2} <= set(after["plan_id"].to_pylist())
+
+
+def test_a_connection_that_is_cut_is_taken_up_again(
+    mssql: MssqlPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: list[int] = []
+    write = applying._write
+
+    def writing(writer: Any, table: sa.Table, month: Any) -> tuple[int, int]:
+        if table.name == "invoices" and not cut:
+            cut.append(connection.scalar(writer._cursor, "SELECT @@SPID"))
+            with session(mssql) as other:
+                other.execute(f"KILL {cut[0]}")
+        return write(writer, table, month)
+
+    monkeypatch.setattr(applying, "_write", writing)
+    rows = every_table(2)
+    mssql.source.apply(batch(FIRST, rows))
+    assert cut
+    assert content(mssql.source) == rows
+
+
+_KILLED = """
+import pickle, sys, time
+from pathlib import Path
+from saas_platform.source import applying
+
+def halt(*_):
+    print("here", flush=True)
+    time.sleep(60)
+
+source, batch = pickle.loads(Path(sys.argv[1]).read_bytes())
+write = applying._write
+applying._write = lambda w, t, m: halt() if t.name == "invoices" else write(w, t, m)
+source.apply(batch)
+"""
+
+
+def test_a_killed_month_is_as_before(mssql: MssqlPlace, tmp_path: Path) -> None:
+    pickled = tmp_path / "batch"
+    rows = every_table(2)
+    pickled.write_bytes(pickle.dumps((mssql.source, batch(FIRST, rows))))
+    with subprocess.Popen(
+        [sys.executable, "-c", _KILLED, str(pickled)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        process.kill()
+    assert content(mssql.source) == {name: [] for name in TABLES}
+    assert mssql.source.applied_months() == {}
+    # What was staged is in nobody's way.
+    mssql.source.apply(batch(FIRST, rows))
+    assert content(mssql.source) == rows
+
+
+def test_two_writers_wait_for_each_other(
+    mssql: MssqlPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mssql_source, "LOCK_MILLISECONDS", 100)
+    with (
+        session(mssql) as cursor,
+        mssql.source._alone(cursor),  # type: ignore[attr-defined]
+        pytest.raises(SourceError, match="is being written by another run"),
+    ):
+        mssql.source.apply(batch(FIRST))
+
+
+def test_it_is_mirrored_and_proven(mssql: MssqlPlace, warehouse: DuckdbWarehouse, way: str) -> None:
+    source = mssql.source
+    rows = every_table(3)
+    rows["usage_events"] = [row(TABLES["usage_events"], n, user_id=n) for n in (1, 2, 3)]
+    source.apply(batch(FIRST, rows))
+    first = sync(source, warehouse, TABLES.values())
+    assert [(r.error, r.proof and r.proof.proven) for r in first] == [(None, True)] * len(TABLES)
+    assert all(report.mode is None for report in sync(source, warehouse, TABLES.values()))
+
+    source.apply(batch(FIRST.next(), erased=[2]))
+    mssql.run(f"UPDATE {mssql.named('plans')} SET name = 'é ' WHERE plan_id = 3")
+    mssql.delete("support_tickets", 1)
+    second = {r.table: r for r in sync(source, warehouse, TABLES.values())}
+    changed = {name: r.mode for name, r in second.items() if r.rows_written or r.rows_deleted}
+    wanted = ("plans", "users", "usage_events", "support_tickets")
+    assert changed == dict.fromkeys(wanted, "incremental")
+    assert second["users"].rows_deleted == 1
+    # Its tombstone tells of the delete, so that no slice is compared.
+    assert second["support_tickets"].slices_compared == 0
+    for level in ("digest", "rows"):
+        assert all(r.proven for r in verify(source, warehouse, TABLES.values(), level))
+
+
+THEIRS = """
+CREATE TABLE {0} (
+    number INT NOT NULL, part UNIQUEIDENTIFIER NOT NULL, title NVARCHAR(MAX) NULL, code CHAR(4) NULL,
+    price MONEY NULL, share DECIMAL(10, 3) NULL, ratio FLOAT NULL, flag BIT NULL, born DATE NULL,
+    seen DATETIME2(7) NULL, old DATETIME NULL, raw VARBINARY(MAX) NULL, version ROWVERSION NOT NULL,
+    PRIMARY KEY (number, part))
+"""
+THEIR_ROWS = """
+INSERT INTO {0} (number, part, title, code, price, share, ratio, flag, born, seen, old, raw) VALUES
+    (1, '6F9619FF-8B86-D011-B42D-00C04FC964FF', N'é|', 'ab', 12.3456, -0.125, 0.1, 1, '2024-02-29',
+     '2024-02-29T23:59:59.9999999', '2024-02-29T23:59:59.997', 0x00FF),
+    (2, '6F9619FF-8B86-D011-B42D-00C04FC964FF', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+     NULL)
+"""
+
+
+def test_a_database_of_someone_else_is_found_mirrored_and_proven(
+    mssql: MssqlPlace, warehouse: DuckdbWarehouse, tmp_path: Path, way: str
+) -> None:
+    address = replace(mssql_address(), schema="dbo")
+    orders, keyless = "dbo.saas_platform_orders", "dbo.saas_platform_keyless"
+    drop = [
+        f"IF OBJECT_ID('{name}', 'U') IS NOT NULL DROP TABLE {name}" for name in (orders, keyless)
+    ]
+    try:
+        mssql.run(*drop, THEIRS.format(orders), f"CREATE TABLE {keyless} (a INT NULL)")
+        mssql.run(THEIR_ROWS.format(orders), f"INSERT INTO {keyless} (a) VALUES (1), (1), (NULL)")
+        source = MssqlDatabase(address)
+        (tmp_path / "tables.yaml").write_text(as_yaml(source.discover()))
+        declared = read_tables(tmp_path / "tables.yaml")
+        tables = [declared[name.removeprefix("dbo.")] for name in (orders, keyless)]
+        assert [c.name for c in tables[0].primary_key.columns] == ["number", "part"]
+        assert tables[0].c.version.info["row_version"]
+        assert not tables[1].primary_key.columns
+        for report in sync(source, warehouse, tables):
+            assert (report.error, report.proof and report.proof.proven) == (None, True)
+        (first, second) = warehouse.query(
+            "SELECT * FROM raw.saas_platform_orders ORDER BY number"
+        ).to_pylist()
+        assert (first["title"], first["price"]) == ("é|", Decimal("12.3456"))
+        with session(mssql) as cursor:  # some keep six digits of the seven
+            held = connection.scalar(
+                cursor, f"SELECT CONVERT(VARCHAR(30), seen, 121) FROM {orders} WHERE number = 1"
+            )
+        assert first["seen"] == datetime.fromisoformat(held[:26]), "cut, not rounded"
+        assert first["part"].upper() == "6F9619FF-8B86-D011-B42D-00C04FC964FF"
+        assert second["title"] is None
+        mssql.run(f"UPDATE {orders} SET title = N'e' WHERE number = 1")
+        mssql.run(f"DELETE FROM {orders} WHERE number = 2")
+        (report, _) = sync(source, warehouse, tables)
+        assert (report.mode, report.rows_written, report.rows_deleted) == ("incremental", 1, 1)
+        assert all(r.proven for r in verify(source, warehouse, tables, "rows"))
+    finally:
+        mssql.run(*drop)
+
+
+def test_tracked_deletes_are_told_by_key(mssql: MssqlPlace) -> None:
+    if not looked(mssql).change_tracking:
+        pytest.skip("the database has no Change Tracking")
+    orders = "dbo.saas_platform_tracked"
+    drop = f"IF OBJECT_ID('{orders}', 'U') IS NOT NULL DROP TABLE {orders}"
+    table = sa.Table(
+        "saas_platform_tracked",
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
+        sa.Column("version", sa.BigInteger, info={"declared": "rowversion", "row_version": True}),
+    )
+    source = MssqlDatabase(replace(mssql_address(), schema="dbo"))
+    try:
+        mssql.run(drop, f"CREATE TABLE {orders} (id INT PRIMARY KEY, version ROWVERSION)")
+        mssql.run(f"ALTER TABLE {orders} ENABLE CHANGE_TRACKING")
+        mssql.run(f"INSERT INTO {orders} (id) VALUES (1), (2), (3)")
+        mssql.run(f"DELETE FROM {orders} WHERE id = 1")
+        mssql.run(f"UPDATE {orders} SET id = 2 WHERE id = 2")
+        with source.snapshot() as snapshot:
+            before = snapshot.ceiling(table)
+            assert snapshot.tombstones(table, above=0).to_pylist() == [{"id": 1}]
+        mssql.run(f"DELETE FROM {orders} WHERE id = 3")
+        with source.snapshot() as snapshot:
+            assert snapshot.tombstones(table, above=before).to_pylist() == [{"id": 3}]
+    finally:
+        mssql.run(drop)
+
+
+def test_what_is_used_instead_is_said(mssql: MssqlPlace) -> None:
+    said, able = mssql.source.ping(), looked(mssql)
+    assert ("no snapshot isolation" in said) != able.snapshot_isolation
+    assert ("no Change Tracking" in said) != able.change_tracking
+    assert ("no MIN_ACTIVE_ROWVERSION" in said) == (able.floor is None)
+
+
+def test_another_database_and_a_wrong_password_are_one_sentence(mssql: MssqlPlace) -> None:
+    wrong = [("database", "saas_platform_nowhere", "has no such database")]
+    if "pwd" in mssql.address.options:
+        wrong.append(("pwd", "Wrong.12345", "refuses the login"))
+    for name, value, says in wrong:
+        options = {**mssql.address.options, name: value}
+        with pytest.raises(SourceError, match=says) as raised:
+            MssqlDatabase(replace(mssql.address, options=options)).ping()
+        assert "Wrong.12345" not in str(raised.value)
+
+
+def test_an_empty_source_says_what_to_do(mssql: MssqlPlace) -> None:
+    place = MssqlPlace(replace(mssql.address, schema="saas_platform_nothing"))
+    assert not place.source.exists()
+    assert (place.source.company(), place.source.applied_months()) == (None, {})
+    with (
+        pytest.raises(SourceError, match="holds no company in its schema saas_platform_nothing"),
+        place.source.snapshot(),
+    ):
+        pass
+
+
+def test_drop_leaves_what_is_not_ours(mssql: MssqlPlace) -> None:
+    theirs = mssql.named("theirs")
+    mssql.run(f"CREATE TABLE {theirs} (a INT)")
+    try:
+        mssql.source.drop()
+        assert not mssql.source.exists()
+        assert [table.name for table in mssql.source.discover()] == ["theirs"]
+    finally:
+        mssql.run(f"DROP TABLE {theirs}")
+    mssql.source.create_schema()
+    assert mssql.source.exists()
