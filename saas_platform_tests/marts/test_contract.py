@@ -10,8 +10,14 @@ import yaml
 from saas_platform.marts import PROJECT_DIR
 from saas_platform_tests.marts.conftest import Marts
 
-MODELS = yaml.safe_load((PROJECT_DIR / "models/marts/schema.yml").read_text())["models"]
+def _described(layer: str) -> list[dict]:
+    return yaml.safe_load((PROJECT_DIR / "models" / layer / "schema.yml").read_text())["models"]
+
+
+LAYERS = {layer: _described(layer) for layer in ("staging", "intermediate", "marts")}
+MODELS = LAYERS["marts"]
 NAMES = [model["name"] for model in MODELS]
+EVERY = [model for models in LAYERS.values() for model in models]
 SQL = sorted((PROJECT_DIR / "models").rglob("*.sql")) + sorted(
     (PROJECT_DIR / "tests").glob("*.sql")
 )
@@ -27,9 +33,17 @@ def _types(marts: Marts, table: str) -> dict[str, str]:
     }
 
 
-def test_every_mart_is_described() -> None:
-    assert sorted(NAMES) == sorted(p.stem for p in (PROJECT_DIR / "models/marts").glob("*.sql"))
-    assert all("one row per" in model["description"] for model in MODELS)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_model_is_described_with_its_grain(layer: str) -> None:
+    found = [model["name"] for model in LAYERS[layer]]
+    assert sorted(found) == sorted(p.stem for p in (PROJECT_DIR / "models" / layer).glob("*.sql"))
+    assert all("one row per" in model["description"] for model in LAYERS[layer])
+
+
+def test_contracts_are_enforced() -> None:
+    project = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())
+    assert project["models"]["saas_marts"]["marts"]["+contract"] == {"enforced": True}
+    assert all(column["data_type"] for model in MODELS for column in model["columns"])
 
 
 def test_marts_are_tables_and_the_rest_of_the_schema_is_ours(marts: Marts) -> None:
@@ -41,7 +55,7 @@ def test_marts_are_tables_and_the_rest_of_the_schema_is_ours(marts: Marts) -> No
     assert set(types) - set(NAMES) == {n for n in types if n.startswith(("stg_", "int_"))}
 
 
-@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+@pytest.mark.parametrize("model", EVERY, ids=[model["name"] for model in EVERY])
 def test_columns_are_those_of_the_table_in_its_order(marts: Marts, model: dict) -> None:
     assert [column["name"] for column in model["columns"]] == list(_types(marts, model["name"]))
     assert all(column["description"] for column in model["columns"])
