@@ -15,7 +15,7 @@ from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.work import WorkClock
 from saas_platform.layers import fingerprints, record
 from saas_platform.marts.manifest import manifest, target_of
-from saas_platform.marts.project import PATH_VARIABLE, PROJECT_DIR
+from saas_platform.marts.project import PATH_VARIABLE, PROJECT_DIR, UNIT_TESTS_LEFT_OUT
 from saas_platform.platform import Platform
 from saas_platform.schema.slices import SliceDigest
 
@@ -69,7 +69,10 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             os.environ[PATH_VARIABLE] = str(_database(platform))
             variables = json.dumps({"as_of": platform.as_of.isoformat(" ")})
             invocation = dbt.cli(
-                ["build", "--vars", variables, "--log-path", str(platform.home.dbt / "logs")],
+                [
+                    *("build", *UNIT_TESTS_LEFT_OUT, "--vars", variables),
+                    *("--log-path", str(platform.home.dbt / "logs")),
+                ],
                 context=context,
                 target_path=target_of(platform.home.dbt),
                 raise_on_error=False,

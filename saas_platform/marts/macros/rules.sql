@@ -23,5 +23,5 @@
 {# Part of the revenue that is left after the cost of serving it; a company's own figure. #}
 {% macro gross_margin_percent() -%} {{ return(var('gross_margin_percent')) }} {%- endmacro %}
 
-{# Accounts that a month of life must have seen for its own hazard to count. #}
+{# Accounts that a month of life must have seen for its own loss rate to count. #}
 {% macro least_at_risk() -%} {{ return(30) }} {%- endmacro %}

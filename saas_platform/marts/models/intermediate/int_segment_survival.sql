@@ -1,6 +1,6 @@
 -- Survival of the customers of a segment over the 36 months of an LTV, as a life table: the part left
 -- after month k is the product of 1 - churned / at risk up to k. A month that fewer than 30 accounts
--- have reached takes the segment's mean hazard, so that one account decides nothing.
+-- have reached takes the segment's mean loss rate, so that one account decides nothing.
 with account_months as (
     select * from {{ ref('account_months') }}
     where months_since_first_paid is not null
@@ -61,7 +61,7 @@ horizon as (
     {% endfor %}
 ),
 
-hazards as (
+rated as (
     select
         segments.segment,
         horizon.months_since_first_paid,
@@ -74,7 +74,7 @@ hazards as (
                 when ages.at_risk >= {{ least_at_risk() }} then {{ ratio('ages.lost', 'ages.at_risk') }}
             end,
             {{ ratio('segments.lost', 'segments.at_risk') }}
-        ) as hazard
+        ) as loss_rate
     from segments
     cross join horizon
     left join ages
@@ -86,10 +86,10 @@ hazards as (
 -- A product by way of logarithms; once all are lost it is 0 for good.
 logged as (
     select
-        hazards.*,
-        case when hazard < 1 then ln(1 - hazard) else 0 end as log_kept,
-        case when hazard < 1 then 0 else 1 end as is_end
-    from hazards
+        rated.*,
+        case when loss_rate < 1 then ln(1 - loss_rate) else 0 end as log_kept,
+        case when loss_rate < 1 then 0 else 1 end as is_end
+    from rated
 )
 
 select
@@ -97,7 +97,7 @@ select
     months_since_first_paid,
     arpa,
     at_risk,
-    hazard,
+    loss_rate,
     case
         when max(is_end) over (
             partition by segment order by months_since_first_paid
