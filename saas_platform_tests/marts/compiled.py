@@ -21,7 +21,8 @@ class Models:
     """Compiled SQL of each model, parents first."""
 
     def __init__(self, target: Path) -> None:
-        nodes = json.loads((target / "manifest.json").read_text())["nodes"]
+        self.manifest = json.loads((target / "manifest.json").read_text())
+        nodes = self.manifest["nodes"]
         models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
         order = TopologicalSorter({k: n["depends_on"]["nodes"] for k, n in models.items()})
         self._models = [models[key] for key in order.static_order() if key in models]

@@ -17,8 +17,8 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, simulated: Marts) -> Path:
     home = tmp_path_factory.mktemp("home")
-    (path,) = (row["path"] for row in simulated.rows("PRAGMA database_list") if row["path"])
-    shutil.copy(path, home / "warehouse.duckdb")
+    found = simulated.row("SELECT path FROM duckdb_databases() WHERE path IS NOT NULL")
+    shutil.copy(found["path"], home / "warehouse.duckdb")
     return home
 
 
