@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from saas_platform.defs.failures import told
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.work import WorkClock
 from saas_platform.layers import fingerprints, record
-from saas_platform.marts.manifest import manifest, target_of
-from saas_platform.marts.project import PATH_VARIABLE, PROJECT_DIR
+from saas_platform.marts.lineage import ColumnSources
+from saas_platform.marts.manifest import column_lineage, manifest, target_of
+from saas_platform.marts.project import PATH_VARIABLE, PROJECT_DIR, UNIT_TESTS_LEFT_OUT
 from saas_platform.platform import Platform
 from saas_platform.schema.slices import SliceDigest
 
@@ -69,7 +70,10 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             os.environ[PATH_VARIABLE] = str(_database(platform))
             variables = json.dumps({"as_of": platform.as_of.isoformat(" ")})
             invocation = dbt.cli(
-                ["build", "--vars", variables, "--log-path", str(platform.home.dbt / "logs")],
+                [
+                    *("build", *UNIT_TESTS_LEFT_OUT, "--vars", variables),
+                    *("--log-path", str(platform.home.dbt / "logs")),
+                ],
                 context=context,
                 target_path=target_of(platform.home.dbt),
                 raise_on_error=False,
@@ -80,8 +84,9 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             if succeeded:
                 record(platform, "marts", wanted)
             digests = _digests(platform, events) if succeeded else {}
+            lineage = column_lineage(platform.home.dbt) if succeeded else {}
         for event in events:
-            yield _with_digest(event, digests)
+            yield _with_metadata(event, digests, lineage)
         if not succeeded:
             raise dg.Failure(
                 f"dbt build failed: {_errors(invocation.get_artifact('run_results.json'))}"
@@ -103,7 +108,7 @@ def _digests(platform: Platform, events: list[Any]) -> dict[str, SliceDigest]:
     return platform.warehouse.digest_tables(GROUP, built)
 
 
-def _with_digest(event: Any, digests: Mapping[str, SliceDigest]) -> Any:
+def _with_metadata(event: Any, digests: Mapping[str, SliceDigest], lineage: ColumnSources) -> Any:
     name = _model(event)
     if name is None or name not in digests:
         return event
@@ -111,9 +116,23 @@ def _with_digest(event: Any, digests: Mapping[str, SliceDigest]) -> Any:
     more = {
         "dagster/row_count": found.rows,
         "digest": f"{found.total:x}",
+        "dagster/column_lineage": _lineage(lineage.get(name, {})),
         "seconds": event.metadata.get("Execution Duration", 0.0),
     }
     return event.with_metadata({**event.metadata, **more})
+
+
+def _lineage(sources: Mapping[str, Sequence[Sequence[str]]]) -> dg.TableColumnLineage:
+    """The columns of raw and marts that each column is made of, as the UI draws them."""
+    return dg.TableColumnLineage(
+        {
+            column: [
+                dg.TableColumnDep(asset_key=dg.AssetKey([schema, table]), column_name=source)
+                for schema, table, source in found
+            ]
+            for column, found in sources.items()
+        }
+    )
 
 
 def _errors(results: Mapping[str, Any]) -> str:

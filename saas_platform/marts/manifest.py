@@ -1,12 +1,17 @@
-"""dbt's manifest of the project, which Dagster makes its assets from; parsed again when models change."""
+"""dbt's manifest of the project, which Dagster makes its assets from, and what follows from it alone.
+
+Both are kept in a folder under the digest of the project, and made again when models change.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from datetime import datetime
 from pathlib import Path
 
+from saas_platform.marts.lineage import ColumnSources, column_sources
 from saas_platform.marts.project import PROJECT_DIR, options, run
 
 _PARSED = ("*.sql", "*.yml")
@@ -44,3 +49,21 @@ def manifest(folder: Path, warehouse_path: Path, as_of: datetime) -> Path:
         (target / "partial_parse.msgpack").replace(target_of(folder) / "partial_parse.msgpack")
         (target / "manifest.json").replace(kept)
     return kept
+
+
+def column_lineage(folder: Path) -> ColumnSources:
+    """The sources of each column, from what the build in `folder` compiled.
+
+    Seconds to find, so kept once all models were compiled; a build of some tells of those alone.
+    """
+    kept = folder / f"lineage-{_digest()}.json"
+    if kept.exists():
+        found: ColumnSources = json.loads(kept.read_text())
+        return found
+    built = json.loads((target_of(folder) / "manifest.json").read_text())
+    sources = column_sources(built)
+    if len(sources) == sum(n["resource_type"] == "model" for n in built["nodes"].values()):
+        for old in folder.glob("lineage-*.json"):
+            old.unlink(missing_ok=True)
+        kept.write_text(json.dumps(sources))
+    return sources

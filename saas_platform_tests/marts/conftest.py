@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -13,20 +14,35 @@ import pytest
 from saas_platform.clock import Month
 from saas_platform.company import Company, CompanyConfig
 from saas_platform.marts import build
+from saas_platform.marts.analysis import compiled
+from saas_platform.marts.project import options, run
 from saas_platform.schema import TABLES
 from saas_platform_tests.marts import story
+from saas_platform_tests.marts.compiled import Models
 from saas_platform_tests.marts.raw import load
 
 AS_OF = datetime(2026, 1, 1)
 
 
+@dataclass(frozen=True)
+class Build:
+    """A built warehouse, and the SQL that built it; the analyses' SQL fits every `warehouse.duckdb`."""
+
+    path: Path
+    models: Models
+    analyses: dict[str, str]
+
+
 class Marts:
     """A built warehouse: rows of a query, as dictionaries."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._connection = duckdb.connect(str(path), read_only=True)
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
         self._connection.execute("SET schema = 'marts'")
+
+    @classmethod
+    def of(cls, path: Path) -> Marts:
+        return cls(duckdb.connect(str(path), read_only=True))
 
     def rows(self, sql: str) -> list[dict]:
         return self._connection.sql(sql).to_arrow_table().to_pylist()
@@ -47,14 +63,25 @@ def dbt_paths(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def marts(
-    tmp_path_factory: pytest.TempPathFactory, dbt_paths: tuple[Path, Path]
-) -> Iterator[Marts]:
-    """The marts of the company in story.py; dbt's own tests have passed on them."""
+def story_build(tmp_path_factory: pytest.TempPathFactory, dbt_paths: tuple[Path, Path]) -> Build:
+    """The company in story.py, built; dbt's own tests have passed on it, the unit tests too."""
     path = tmp_path_factory.mktemp("story") / "warehouse.duckdb"
     load(path, story.tell().tables())
     build(path, AS_OF, *dbt_paths)
-    built = Marts(path)
+    models = Models(dbt_paths[0])
+    run(path, ["test", *options(AS_OF, *dbt_paths), "--select", "test_type:unit"])
+    return Build(path, models, compiled(path, AS_OF, *dbt_paths))
+
+
+@pytest.fixture(scope="session")
+def models(story_build: Build) -> Models:
+    return story_build.models
+
+
+@pytest.fixture(scope="session")
+def marts(story_build: Build) -> Iterator[Marts]:
+    """The marts of the company in story.py."""
+    built = Marts.of(story_build.path)
     yield built
     built.close()
 
@@ -67,15 +94,19 @@ def simulated(
     path = tmp_path_factory.mktemp("simulated") / "warehouse.duckdb"
     load(path, simulate(accounts=300))
     build(path, AS_OF, *dbt_paths)
-    built = Marts(path)
+    built = Marts.of(path)
     yield built
     built.close()
 
 
-def simulate(accounts: int) -> dict[str, pa.Table]:
+def company_of(accounts: int) -> Company:
+    return Company(CompanyConfig(seed=7, accounts=accounts, start=Month(2024, 1)))
+
+
+def simulate(accounts: int, until: Month | None = None) -> dict[str, pa.Table]:
     """All months of a company as a mirror would hold them: the last state of each key, less erasures."""
-    company = Company(CompanyConfig(seed=7, accounts=accounts, start=Month(2024, 1)))
-    last = Month.of(AS_OF).plus(-1)
+    company = company_of(accounts)
+    last = until or Month.of(AS_OF).plus(-1)
     batches = [company.batch(month, AS_OF) for month in Month(2024, 1).until(last)]
     erased = {user for batch in batches for user in batch.erasures["user_id"].to_pylist()}
     tables = {}

@@ -288,12 +288,15 @@ class Story:
 
 
 def load(path: Path, tables: Mapping[str, pa.Table]) -> None:
-    """Write the tables as `raw.*` of a new DuckDB file, with the sync's own column."""
+    """Write the tables as `raw.*` of a new DuckDB file."""
     with duckdb.connect(str(path)) as connection:
-        connection.execute("CREATE SCHEMA raw")
-        for name, rows in tables.items():
-            connection.register("given", rows)
-            connection.execute(
-                f"CREATE TABLE raw.{name} AS SELECT *, 'sync-1' AS _sync_id FROM given"
-            )
-            connection.unregister("given")
+        load_into(connection, tables)
+
+
+def load_into(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
+    """Write the tables as `raw.*`, with the sync's own column."""
+    connection.execute("CREATE SCHEMA raw")
+    for name, rows in tables.items():
+        connection.register("given", rows)
+        connection.execute(f"CREATE TABLE raw.{name} AS SELECT *, 'sync-1' AS _sync_id FROM given")
+        connection.unregister("given")

@@ -76,3 +76,7 @@ def test_promotion_against_holdout(marts: Marts) -> None:
     assert row["treated_net_revenue"] == 60
     assert row["treated_net_revenue_per_account"] == 15
     assert row["holdout_net_revenue_per_account"] == 0
+    # One of four paid 60: a variance of 900; the holdout's is 0.
+    assert row["net_revenue_difference"] == 15
+    assert row["net_revenue_difference_high"] == Decimal("44.40"), "15 + 1.96 x sqrt(900 / 4)"
+    assert row["net_revenue_difference_low"] == Decimal("-14.40")

@@ -33,7 +33,7 @@ def extreme(
     path = tmp_path_factory.mktemp("extreme") / "warehouse.duckdb"
     load(path, tables)
     build(path, AS_OF, *dbt_paths)
-    built = Marts(path)
+    built = Marts.of(path)
     yield built
     built.close()
 

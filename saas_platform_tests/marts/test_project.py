@@ -34,6 +34,19 @@ def test_a_failed_test_is_named_and_the_file_is_closed(
     duckdb.connect(str(path)).close()
 
 
+def test_a_null_that_the_contract_forbids_is_named(
+    tmp_path: Path, dbt_paths: tuple[Path, Path]
+) -> None:
+    story = Story()
+    story.promo_code(1, "acquisition", 40)
+    path = tmp_path / "warehouse.duckdb"
+    load(path, story.tables())
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE raw.promo_codes SET campaign = NULL")
+    with pytest.raises(MartsError, match=r"(?s)dim_promo_code .*NOT NULL.*campaign"):
+        build(path, datetime(2026, 1, 1), *dbt_paths, select=["+dim_promo_code"])
+
+
 @pytest.mark.slow
 def test_a_missing_table_is_named(tmp_path: Path, dbt_paths: tuple[Path, Path]) -> None:
     path = tmp_path / "warehouse.duckdb"

@@ -1,134 +1,140 @@
-"""Monthly MRR and movements computed once more, from METRICS.md and the raw tables alone.
-
-It shares no code and no method with the models: plain Python, one account at a time, with
-nothing summed up in steps. It must agree with the marts to the cent.
-"""
+"""The marts against the metrics computed once more (recomputed.py), to the cent."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from saas_platform.clock import Month
+from saas_platform.schema import TABLES
+from saas_platform_tests.marts.compiled import Models
 from saas_platform_tests.marts.conftest import AS_OF, Marts
-
-CENT = Decimal("0.01")
-PAUSE = timedelta(days=90)
-
-
-def _raw(marts: Marts, table: str) -> pd.DataFrame:
-    return pd.DataFrame(marts.rows(f"SELECT * FROM raw.{table}"))
+from saas_platform_tests.marts.random_companies import companies
+from saas_platform_tests.marts.raw import Story
+from saas_platform_tests.marts.recomputed import CENT, Metrics
 
 
-class Subscription:
-    """The history of a subscription: its state at any moment."""
+def _metrics(marts: Marts) -> Metrics:
+    def raw(table: str) -> pd.DataFrame:
+        columns = [column.name for column in TABLES[table].c]
+        return pd.DataFrame(marts.rows(f"SELECT * FROM raw.{table}"), columns=columns)
 
-    def __init__(self, changes: pd.DataFrame, months_of_plan: dict[int, int]) -> None:
-        self._changes = changes.sort_values("change_no").to_dict("records")
-        self._months_of_plan = months_of_plan
-
-    def moments(self) -> Iterator[datetime]:
-        """When something may have changed, the end of a long pause included."""
-        for change in self._changes:
-            yield change["effective_at"]
-        for start in self._pause_starts():
-            yield start + PAUSE
-
-    def _pause_starts(self) -> list[datetime]:
-        pairs = zip([{"status": ""}, *self._changes], self._changes, strict=False)
-        return [
-            after["effective_at"]
-            for before, after in pairs
-            if after["status"] == "paused" and before["status"] != "paused"
-        ]
-
-    def at(self, moment: datetime) -> tuple[Decimal, bool]:
-        """MRR, and whether it is alive."""
-        past = [change for change in self._changes if change["effective_at"] <= moment]
-        if not past:
-            return Decimal(0), False
-        state = past[-1]
-        if state["status"] == "paused":
-            start = max(s for s in self._pause_starts() if s <= moment)
-            return Decimal(0), moment < start + PAUSE
-        if state["status"] not in ("active", "past_due"):
-            return Decimal(0), False
-        dollars = (
-            Decimal(state["seats"])
-            * Decimal(state["unit_price_cents"])
-            * (100 - Decimal(state["discount_percent"]))
-            / 100
-            / 100
-            / self._months_of_plan[state["plan_id"]]
-        )
-        return dollars.quantize(CENT, ROUND_HALF_UP), True
+    return Metrics(raw, AS_OF)
 
 
-def _subscriptions(marts: Marts) -> dict[int, list[Subscription]]:
-    plans = _raw(marts, "plans")
-    months = {
-        plan.plan_id: 12 if plan.billing_interval == "year" else 1 for plan in plans.itertuples()
-    }
-    accounts = _raw(marts, "subscriptions").set_index("subscription_id")["account_id"]
-    found: dict[int, list[Subscription]] = defaultdict(list)
-    for key, changes in _raw(marts, "subscription_changes").groupby("subscription_id"):
-        found[int(accounts[key])].append(Subscription(changes, months))
-    return found
+def _same(row: dict, expected: dict) -> None:
+    """Money and counts are equal; a ratio, a float, is the same but for its last digits."""
+    for name, value in expected.items():
+        wanted = pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
+        assert row[name] == wanted, (name, row[name], value, row)
 
 
-def _movements(subscriptions: list[Subscription]) -> Iterator[tuple[datetime, str, Decimal]]:
-    mrr, is_customer, was_customer = Decimal(0), False, False
-    for moment in sorted({m for s in subscriptions for m in s.moments() if m < AS_OF}):
-        states = [s.at(moment) for s in subscriptions]
-        now, alive = sum((m for m, _ in states), Decimal(0)), any(a for _, a in states)
-        if not is_customer and now > 0:
-            yield moment, "reactivation" if was_customer else "new", now
-            is_customer = was_customer = True
-        elif is_customer and not alive:
-            yield moment, "churn", -mrr
-            is_customer = False
-        elif is_customer and now != mrr:
-            yield moment, "expansion" if now > mrr else "contraction", now - mrr
-        mrr = now
+def _ledger(marts: Marts, metrics: Metrics) -> None:
+    expected = Counter(
+        (account.key, m.moment, m.kind, m.amount, m.churn_kind)
+        for account in metrics.accounts
+        for m in account.movements
+    )
+    rows = marts.rows(
+        "SELECT account_id, occurred_at, movement, amount, churn_kind FROM fct_mrr_movements"
+    )
+    assert Counter(tuple(row.values()) for row in rows) == expected
 
 
-@pytest.fixture(params=["marts", "simulated"])
-def built(request: pytest.FixtureRequest) -> Marts:
-    return request.getfixturevalue(request.param)
+def _month_ends(marts: Marts, metrics: Metrics) -> None:
+    for row in marts.rows(
+        "SELECT account_id, month, closing_mrr, closing_is_customer FROM account_months"
+    ):
+        expected = metrics.closing[Month.of(row["month"])][row["account_id"]]
+        assert (row["closing_mrr"], row["closing_is_customer"]) == expected, row
 
 
-def test_the_ledger_agrees(built: Marts) -> None:
-    expected = {
-        (account, moment, kind, amount)
-        for account, subscriptions in _subscriptions(built).items()
-        for moment, kind, amount in _movements(subscriptions)
-    }
-    rows = built.rows("SELECT account_id, occurred_at, movement, amount FROM fct_mrr_movements")
-    assert {tuple(row.values()) for row in rows} == expected
-    assert len(rows) == len(expected)
+def _by_month(mart: str) -> Callable[[Marts, Metrics], None]:
+    recomputed = {
+        "mrr_monthly": Metrics.mrr_month,
+        "revenue_monthly": Metrics.revenue_month,
+        "billing_health": Metrics.billing_month,
+    }[mart]
+
+    def check(marts: Marts, metrics: Metrics) -> None:
+        rows = marts.rows(f"SELECT * FROM {mart}")
+        assert {Month.of(row["month"]) for row in rows} == set(metrics.months)
+        for row in rows:
+            _same(row, recomputed(metrics, Month.of(row["month"])))
+
+    return check
 
 
-def test_every_month_end_agrees(built: Marts) -> None:
-    subscriptions = _subscriptions(built)
-    wrong = []
-    for row in built.rows("SELECT account_id, month, closing_mrr FROM account_months"):
-        last = Month.of(row["month"]).end - timedelta(microseconds=1)
-        expected = sum((s.at(last)[0] for s in subscriptions[row["account_id"]]), Decimal(0))
-        if expected != row["closing_mrr"]:
-            wrong.append((row, expected))
-    assert not wrong
+def _churn(marts: Marts, metrics: Metrics) -> None:
+    for row in marts.rows("SELECT * FROM churn_monthly"):
+        _same(row, metrics.churn_month(Month.of(row["month"]), row["segment"]))
 
 
-def test_the_company_agrees(built: Marts) -> None:
-    every = [s for subscriptions in _subscriptions(built).values() for s in subscriptions]
-    for row in built.rows("SELECT month, closing_mrr FROM mrr_monthly"):
-        last = Month.of(row["month"]).end - timedelta(microseconds=1)
-        assert sum((s.at(last)[0] for s in every), Decimal(0)) == row["closing_mrr"]
+def _cohorts(marts: Marts, metrics: Metrics) -> None:
+    for row in marts.rows("SELECT * FROM cohort_retention"):
+        k = row["months_since_first_paid"]
+        _same(row, metrics.cohort(Month.of(row["cohort_month"]), row["segment"], k))
+
+
+def _lifetime_value(marts: Marts, metrics: Metrics) -> None:
+    rows = marts.rows("SELECT * FROM account_ltv")
+    assert len(rows) == sum(account.first_paid is not None for account in metrics.accounts)
+    months = {row["segment"]: metrics.expected_months(row["segment"]) for row in rows}
+    for row in rows:
+        expected = months[row["segment"]]
+        assert row["expected_months"] == pytest.approx(expected)
+        value = float(row["segment_arpa"]) * expected * 0.8
+        assert float(row["segment_ltv_36m"]) == pytest.approx(value, abs=0.01)
+
+
+CHECKS: dict[str, Callable[[Marts, Metrics], None]] = {
+    "ledger": _ledger,
+    "month_ends": _month_ends,
+    "mrr": _by_month("mrr_monthly"),
+    "churn": _churn,
+    "cohorts": _cohorts,
+    "lifetime_value": _lifetime_value,
+    "revenue": _by_month("revenue_monthly"),
+    "billing": _by_month("billing_health"),
+}
+
+
+@pytest.fixture(scope="module", params=["marts", "simulated"])
+def built(request: pytest.FixtureRequest) -> tuple[Marts, Metrics]:
+    marts = request.getfixturevalue(request.param)
+    return marts, _metrics(marts)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_it_agrees(built: tuple[Marts, Metrics], check: str) -> None:
+    CHECKS[check](*built)
+
+
+@given(company=companies())
+@settings(
+    max_examples=8,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_random_companies_agree(models: Models, company: Story) -> None:
+    marts = Marts(models.run(company.tables()))
+    metrics = _metrics(marts)
+    for check in CHECKS.values():
+        check(marts, metrics)
+    marts.close()
+
+
+def test_the_own_lifetime_value_is_of_the_own_mrr(marts: Marts) -> None:
+    for row in marts.rows("SELECT * FROM account_ltv WHERE mean_mrr IS NOT NULL"):
+        value = Decimal(row["expected_months"]) * row["mean_mrr"] * Decimal("0.8")
+        assert row["ltv_36m"] == value.quantize(CENT, ROUND_HALF_UP)
 
 
 def test_active_users_agree(simulated: Marts) -> None:

@@ -41,3 +41,9 @@
         ~ ' as ' ~ dbt.type_bigint() ~ ')'
     ) }}
 {%- endmacro %}
+
+
+{# amount x factor, a float, to the cent: for estimates, not for what must add up. #}
+{% macro money_times(amount, factor) -%}
+    cast(round(cast({{ amount }} as {{ type_ratio() }}) * ({{ factor }}), 2) as {{ type_money() }})
+{%- endmacro %}

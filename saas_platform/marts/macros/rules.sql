@@ -16,3 +16,12 @@
 {% macro movement_kinds() -%}
     {{ return(['new', 'expansion', 'contraction', 'churn', 'reactivation']) }}
 {%- endmacro %}
+
+{# Months over which LTV is summed. #}
+{% macro ltv_months() -%} {{ return(36) }} {%- endmacro %}
+
+{# Part of the revenue that is left after the cost of serving it; a company's own figure. #}
+{% macro gross_margin_percent() -%} {{ return(var('gross_margin_percent')) }} {%- endmacro %}
+
+{# Accounts that a month of life must have seen for its own loss rate to count. #}
+{% macro least_at_risk() -%} {{ return(30) }} {%- endmacro %}

@@ -1,7 +1,7 @@
 -- Net invoice amounts spread evenly over the days they cover, to the cent: each month takes the share
 -- due by its end less the share due by its start, so the parts add up to the whole.
 with invoices as (
-    select * from {{ ref('stg_invoices') }}
+    select * from {{ ref('fct_invoices') }}
     where status not in ('void', 'uncollectible')
 ),
 
@@ -12,7 +12,7 @@ months as (
 covering as (
     select
         invoice_id,
-        subtotal - discount as net,
+        net_amount as net,
         cast(period_start as date) as first_day,
         {{ dbt.datediff('cast(period_start as date)', 'cast(period_end as date)', 'day') }} as days
     from invoices

@@ -35,7 +35,7 @@ tickets as (
 ),
 
 payments as (
-    select * from {{ ref('int_payments') }}
+    select * from {{ ref('fct_payments') }}
     where kind = 'charge' and status = 'failed'
 ),
 

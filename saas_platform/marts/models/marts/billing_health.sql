@@ -1,10 +1,10 @@
 with payments as (
-    select * from {{ ref('int_payments') }}
+    select * from {{ ref('fct_payments') }}
     where kind = 'charge'
 ),
 
 invoices as (
-    select * from {{ ref('stg_invoices') }}
+    select * from {{ ref('fct_invoices') }}
 ),
 
 months as (
@@ -43,22 +43,13 @@ recoveries as (
     group by {{ month_of('first_failed_at') }}
 ),
 
--- An invoice is a receivable until it is paid, given up or withdrawn; the source stamps the latter two
--- with its last change.
-settled as (
-    select
-        issued_at,
-        total,
-        coalesce(paid_at, case when status in ('uncollectible', 'void') then updated_at end) as settled_at
-    from invoices
-),
-
+-- An invoice is a receivable until it is paid, given up or withdrawn.
 balances as (
     select
-        {{ month_of('issued_at') }} as month,
+        month,
         total as billed,
         total as change
-    from settled
+    from invoices
 
     union all
 
@@ -66,7 +57,7 @@ balances as (
         {{ month_of('settled_at') }} as month,
         cast(0 as {{ type_money() }}) as billed,
         -total as change
-    from settled
+    from invoices
     where settled_at is not null
 ),
 

@@ -18,7 +18,7 @@ steps as (
 ),
 
 payments as (
-    select * from {{ ref('int_payments') }}
+    select * from {{ ref('fct_payments') }}
     where status = 'succeeded'
 ),
 
@@ -102,7 +102,10 @@ counted as (
         {{ count_where("arm = '" ~ arm ~ "' and is_acquisition and is_converted") }} as {{ arm }}_converted,
         {{ count_where("arm = '" ~ arm ~ "' and is_matured") }} as {{ arm }}_matured,
         {{ count_where("arm = '" ~ arm ~ "' and is_matured and is_retained") }} as {{ arm }}_retained,
-        {{ sum_money("case when arm = '" ~ arm ~ "' then net_revenue end") }} as {{ arm }}_net_revenue
+        {{ sum_money("case when arm = '" ~ arm ~ "' then net_revenue end") }} as {{ arm }}_net_revenue,
+        var_samp(
+            case when arm = '{{ arm }}' then cast(net_revenue as {{ type_ratio() }}) end
+        ) as {{ arm }}_net_revenue_variance
         {%- if not loop.last %},{% endif %}
         {% endfor %}
     from offers
@@ -124,7 +127,8 @@ joined as (
         coalesce(counted.{{ arm }}_converted, 0) as {{ arm }}_converted,
         coalesce(counted.{{ arm }}_matured, 0) as {{ arm }}_matured,
         coalesce(counted.{{ arm }}_retained, 0) as {{ arm }}_retained,
-        coalesce(counted.{{ arm }}_net_revenue, cast(0 as {{ type_money() }})) as {{ arm }}_net_revenue
+        coalesce(counted.{{ arm }}_net_revenue, cast(0 as {{ type_money() }})) as {{ arm }}_net_revenue,
+        counted.{{ arm }}_net_revenue_variance
         {%- if not loop.last %},{% endif %}
         {% endfor %}
     from promo_codes
@@ -157,8 +161,13 @@ compared as (
         1.96 * sqrt(
             {{ ratio('treated_' ~ rate ~ ' * (1 - treated_' ~ rate ~ ')', 'treated_' ~ size) }}
             + {{ ratio('holdout_' ~ rate ~ ' * (1 - holdout_' ~ rate ~ ')', 'holdout_' ~ size) }}
-        ) as {{ name }}_half_width{% if not loop.last %},{% endif %}
+        ) as {{ name }}_half_width,
         {% endfor %}
+        treated_net_revenue_per_account - holdout_net_revenue_per_account as net_revenue_difference,
+        {{ money_times('1.96', 'sqrt('
+            ~ ratio('treated_net_revenue_variance', 'treated_accounts') ~ ' + '
+            ~ ratio('holdout_net_revenue_variance', 'holdout_accounts') ~ ')') }}
+            as net_revenue_half_width
     from rated
 )
 
@@ -191,5 +200,10 @@ select
     treated_net_revenue,
     holdout_net_revenue,
     treated_net_revenue_per_account,
-    holdout_net_revenue_per_account
+    holdout_net_revenue_per_account,
+    cast(net_revenue_difference as {{ type_money() }}) as net_revenue_difference,
+    cast(net_revenue_difference - net_revenue_half_width as {{ type_money() }})
+        as net_revenue_difference_low,
+    cast(net_revenue_difference + net_revenue_half_width as {{ type_money() }})
+        as net_revenue_difference_high
 from compared

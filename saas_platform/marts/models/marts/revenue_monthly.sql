@@ -3,12 +3,12 @@ with months as (
 ),
 
 invoices as (
-    select * from {{ ref('stg_invoices') }}
+    select * from {{ ref('fct_invoices') }}
     where status <> 'void'
 ),
 
 payments as (
-    select * from {{ ref('int_payments') }}
+    select * from {{ ref('fct_payments') }}
     where status = 'succeeded'
 ),
 
@@ -18,22 +18,22 @@ recognised as (
 
 invoiced as (
     select
-        {{ month_of('issued_at') }} as month,
+        month,
         count(*) as invoices,
         {{ sum_money('subtotal') }} as gross,
         {{ sum_money('discount') }} as discounts,
         {{ sum_money('tax') }} as tax
     from invoices
-    group by {{ month_of('issued_at') }}
+    group by month
 ),
 
 written_off as (
     select
-        {{ month_of('updated_at') }} as month,
-        {{ sum_money('subtotal - discount') }} as amount
+        {{ month_of('settled_at') }} as month,
+        {{ sum_money('net_amount') }} as amount
     from invoices
     where status = 'uncollectible'
-    group by {{ month_of('updated_at') }}
+    group by {{ month_of('settled_at') }}
 ),
 
 paid as (

@@ -1,0 +1,2 @@
+-- Accounts, users and revenue by channel.
+{{ company_by('acquisition_channel') }}

@@ -1,0 +1,2 @@
+-- Accounts, users and revenue by country.
+{{ company_by('country') }}

@@ -1,0 +1,2 @@
+-- Accounts, users and revenue by language.
+{{ company_by('language') }}

@@ -1,0 +1,17 @@
+-- MRR by the health of its accounts now, and how such accounts fared in the past.
+with health as (
+    select * from {{ ref('account_health') }}
+)
+
+select
+    segment,
+    health,
+    {{ count_where('is_latest') }} as accounts_now,
+    {{ sum_money('case when is_latest then mrr end') }} as mrr_now,
+    {{ count_where('churned_next_month is not null') }} as account_months_before,
+    {{ ratio(
+        count_where('churned_next_month'), count_where('churned_next_month is not null')
+    ) }} as churn_rate_before
+from health
+group by segment, health
+order by segment, health

@@ -1,0 +1,9 @@
+-- Trials that asked for a card beside those that did not.
+select
+    trial_with_card,
+    {{ sum_whole('trials') }} as trials,
+    {{ sum_whole('converted_trials') }} as converted_trials,
+    {{ ratio('sum(converted_trials)', 'sum(trials)') }} as conversion_rate
+from {{ ref('trial_funnel') }}
+group by trial_with_card
+order by trial_with_card

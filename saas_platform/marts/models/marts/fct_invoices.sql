@@ -1,0 +1,32 @@
+with invoices as (
+    select * from {{ ref('stg_invoices') }}
+),
+
+subscriptions as (
+    select * from {{ ref('stg_subscriptions') }}
+)
+
+select
+    invoices.invoice_id,
+    invoices.number,
+    subscriptions.account_id,
+    invoices.subscription_id,
+    invoices.status,
+    invoices.issued_at,
+    {{ month_of('invoices.issued_at') }} as month,
+    invoices.due_at,
+    invoices.period_start,
+    invoices.period_end,
+    invoices.subtotal,
+    invoices.discount,
+    cast(invoices.subtotal - invoices.discount as {{ type_money() }}) as net_amount,
+    invoices.tax,
+    invoices.total,
+    invoices.paid_at,
+    -- The source stamps what is given up or withdrawn with its last change.
+    coalesce(
+        invoices.paid_at,
+        case when invoices.status in ('uncollectible', 'void') then invoices.updated_at end
+    ) as settled_at
+from invoices
+inner join subscriptions on invoices.subscription_id = subscriptions.subscription_id

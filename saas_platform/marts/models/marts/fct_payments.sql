@@ -1,0 +1,28 @@
+with payments as (
+    select * from {{ ref('stg_payments') }}
+),
+
+invoices as (
+    select * from {{ ref('fct_invoices') }}
+)
+
+select
+    payments.payment_id,
+    payments.invoice_id,
+    invoices.account_id,
+    payments.attempted_at,
+    {{ month_of('payments.attempted_at') }} as month,
+    payments.attempt_no,
+    payments.kind,
+    payments.method,
+    payments.status,
+    payments.failure_code,
+    payments.amount,
+    case
+        when invoices.total = 0 then payments.amount
+        else {{ money_share(
+            'payments.amount', in_cents('invoices.net_amount'), in_cents('invoices.total')
+        ) }}
+    end as net_amount
+from payments
+inner join invoices on payments.invoice_id = invoices.invoice_id

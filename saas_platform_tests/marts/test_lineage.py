@@ -1,0 +1,38 @@
+"""The lineage of columns, from the SQL of a build."""
+
+from __future__ import annotations
+
+import pytest
+
+from saas_platform.marts import PROJECT_DIR
+from saas_platform.marts.lineage import ColumnSources, column_sources
+from saas_platform.schema import TABLES
+from saas_platform_tests.marts.conftest import Build
+
+
+@pytest.fixture(scope="module")
+def sources(story_build: Build) -> ColumnSources:
+    return column_sources(story_build.models.manifest)
+
+
+def test_columns_lead_to_what_they_are_made_of(sources: ColumnSources) -> None:
+    assert sources["stg_plans"]["seat_price"] == [("raw", "plans", "seat_price_cents")]
+    assert sources["dim_account"]["mrr"] == [("marts", "int_mrr_steps", "mrr")]
+    assert ("marts", "fct_payments", "net_amount") in sources["account_ltv"]["net_revenue"]
+    assert sources["mrr_monthly"]["nrr"] == [
+        ("marts", "account_months", f"{movement}_mrr")
+        for movement in ("churn", "contraction", "expansion", "opening")
+    ]
+
+
+def test_every_source_is_a_column_that_is(sources: ColumnSources) -> None:
+    known = {("raw", name, column.name) for name, table in TABLES.items() for column in table.c}
+    known |= {("marts", name, column) for name, columns in sources.items() for column in columns}
+    led = {each for columns in sources.values() for found in columns.values() for each in found}
+    assert led <= known
+
+
+def test_only_counts_and_constants_have_no_source(sources: ColumnSources) -> None:
+    found = [column for columns in sources.values() for column in columns.values()]
+    assert len(sources) == len(list((PROJECT_DIR / "models").rglob("*.sql")))
+    assert sum(not column for column in found) < 0.03 * len(found)
