@@ -149,7 +149,7 @@ def _watch(fate: Fate, tell: Callable[[str], None]) -> Callable[[str], None]:
             time.sleep(pauses.pop()[1])
 
     to_warehouse = duckdb_connection.Connection.run
-    execute, ingest, cast = adbc.Cursor.execute, adbc.Cursor.adbc_ingest, snapshot._cast
+    execute, ingest, typed = adbc.Cursor.execute, adbc.Cursor.adbc_ingest, snapshot.typed
 
     def watched_run(
         self: duckdb_connection.Connection, sql: str, parameters: Sequence[Any] = ()
@@ -168,13 +168,13 @@ def _watch(fate: Fate, tell: Callable[[str], None]) -> Callable[[str], None]:
         step(f"source: ingest {name}")
         return ingest(self, name, *args, **more)
 
-    def watched_cast(*args: Any) -> Any:
+    def watched_typed(*args: Any) -> Any:
         step("source: batch of rows")
-        return cast(*args)
+        return typed(*args)
 
     duckdb_connection.Connection.run = watched_run  # type: ignore[method-assign]
     adbc.Cursor.execute, adbc.Cursor.adbc_ingest = watched_execute, watched_ingest
-    snapshot._cast = watched_cast  # type: ignore[assignment]
+    snapshot.typed = watched_typed  # type: ignore[assignment]
     # Streams of a few rows have several batches too.
     snapshot._BATCH_ROWS = 5
     return step

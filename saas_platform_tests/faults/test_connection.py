@@ -36,14 +36,14 @@ _ACTS: dict[str, Callable[..., list[Any]]] = {"repair": repair, "verify": verify
 def drop_at(monkeypatch: pytest.MonkeyPatch, batch: int, drop: Exception) -> None:
     """Batch number `batch` of all that are read does not come."""
     counter = itertools.count(1)
-    cast = snapshot._cast
+    typed = snapshot.typed
 
     def dropped(*args: Any) -> pa.RecordBatch:
         if next(counter) == batch:
             raise drop
-        return cast(*args)
+        return typed(*args)
 
-    monkeypatch.setattr(snapshot, "_cast", dropped)
+    monkeypatch.setattr(snapshot, "typed", dropped)
     monkeypatch.setattr(snapshot, "_BATCH_ROWS", 8)
 
 
