@@ -41,6 +41,10 @@ def _leads_an_index(cursor: Any, table: str, column: str) -> bool:
 def _by_seeking(cursor: Any, table: sa.Table, cut: Slice) -> dict[str, int] | None:
     """None where a value is no text that begins with a whole slice id, or is NULL."""
     name, column, length = quoted(table.name), f"t.{quoted(cut.column)}", cut.id_length
+    # Numbers sort before texts, bytes after them, and neither compares as its text does.
+    ends = (f"SELECT typeof({end}({column})) FROM main.{name} t" for end in ("min", "max"))
+    if any(scalar(cursor, query) not in ("text", "null") for query in ends):
+        return None
     # The first text after all that begin with the id.
     after = f"substr(s.id, 1, {length - 1}) || char(unicode(substr(s.id, {length})) + 1)"
     first = f"SELECT substr(min({column}), 1, {length}) FROM main.{name} t"
