@@ -19,7 +19,7 @@ from saas_platform.source.sqlite.counting import slice_counts
 from saas_platform.source.sqlite.ddl import key_column, quoted, slice_expression
 from saas_platform.source.values import typed
 
-_BATCH_ROWS = 65_536
+_BATCH_ROWS = 16_384
 #: More ranges than this in one WHERE cost more than a scan.
 _MOST_RANGES = 50
 
