@@ -6,11 +6,13 @@ tested by nobody here.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,13 @@ Fresh = Callable[[Scene], Path]
 
 
 MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fork_server(pytestconfig: pytest.Config) -> None:
+    """Started where it finds the tests' modules: else it imports none, silently, and each child all of them."""
+    with contextlib.chdir(pytestconfig.rootpath):
+        forkserver.ensure_running()
 
 
 @pytest.fixture(scope="session")
