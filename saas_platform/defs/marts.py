@@ -1,7 +1,6 @@
 """Assets of group `marts`: dbt's models as assets, its tests as asset checks."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,13 +9,15 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
+from saas_platform import rebuilding
 from saas_platform.defs.failures import told
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.work import WorkClock
 from saas_platform.layers import fingerprints, record
+from saas_platform.marts import project
 from saas_platform.marts.lineage import ColumnSources
 from saas_platform.marts.manifest import column_lineage, manifest, target_of
-from saas_platform.marts.project import PATH_VARIABLE, PROJECT_DIR, UNIT_TESTS_LEFT_OUT
+from saas_platform.marts.project import PROJECT_DIR
 from saas_platform.platform import Platform
 from saas_platform.schema.slices import SliceDigest
 
@@ -67,21 +68,28 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     ) -> Iterator[Any]:
         with work.measure(GROUP), told():
             wanted = fingerprints(platform)["marts"]
-            os.environ[PATH_VARIABLE] = str(_database(platform))
-            variables = json.dumps({"as_of": platform.as_of.isoformat(" ")})
-            invocation = dbt.cli(
-                [
-                    *("build", *UNIT_TESTS_LEFT_OUT, "--vars", variables),
-                    *("--log-path", str(platform.home.dbt / "logs")),
-                ],
-                context=context,
-                target_path=target_of(platform.home.dbt),
-                raise_on_error=False,
-            )
-            # Told only afterwards: while dbt runs, no other process may open a DuckDB file.
-            events = list(invocation.stream())
+            again = rebuilding.rebuild(platform)
+            context.log.info(_said(again))
+            more, variables = project.rebuilding(again.months)
+            with project.environment(
+                {project.PATH_VARIABLE: str(_database(platform)), **variables}
+            ):
+                invocation = dbt.cli(
+                    [
+                        *("build", *project.UNIT_TESTS_LEFT_OUT, *more),
+                        *("--vars", json.dumps({"as_of": platform.as_of.isoformat(" ")})),
+                        *("--log-path", str(platform.home.dbt / "logs")),
+                    ],
+                    context=context,
+                    target_path=target_of(platform.home.dbt),
+                    raise_on_error=False,
+                )
+                # Told only afterwards: while dbt runs, no other process may open a DuckDB file.
+                events = list(invocation.stream())
             succeeded = invocation.is_successful()
-            if succeeded:
+            # A part of the marts says nothing of the others.
+            if succeeded and context.selected_asset_keys == context.assets_def.keys:
+                rebuilding.record(platform, again)
                 record(platform, "marts", wanted)
             digests = _digests(platform, events) if succeeded else {}
             lineage = column_lineage(platform.home.dbt) if succeeded else {}
@@ -93,6 +101,12 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             )
 
     return marts
+
+
+def _said(again: rebuilding.Rebuild) -> str:
+    if again.months is None:
+        return f"All months of the marts are built anew: {again.reason}."
+    return f"The marts are built again by month; {again.reason}."
 
 
 def _model(event: Any) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,10 @@ from saas_platform.errors import PlatformError
 PROJECT_DIR = Path(__file__).parent
 #: The environment variable from which profiles.yml takes the DuckDB file.
 PATH_VARIABLE = "SAAS_DBT_DUCKDB_PATH"
+
+#: The environment variable from which the models take what is to be built again; see macros/rebuild.sql.
+#: A variable of dbt's own would have the whole project parsed again at each new value.
+REBUILD_VARIABLE = "SAAS_DBT_REBUILD"
 
 #: A unit test judges the code, on rows of its own: that is for development, not for each load.
 UNIT_TESTS_LEFT_OUT = ("--exclude-resource-type", "unit_test")
@@ -31,17 +35,28 @@ def build(
     target_path: Path,
     log_path: Path,
     select: Sequence[str] | None = None,
+    touched: Mapping[str, str] | None = None,
 ) -> Any:
     """Build and test the marts (`dbt build`), all of them or those that `select` names.
 
-    Returns dbt's result, one entry per model and test. Raises MartsError, naming what failed. The
+    `touched` names the first month of each table of raw that has changed since they were built, as
+    `YYYY-MM-DD`; without it they are built anew. Returns dbt's result, one entry per model and test. Raises MartsError, naming what failed. The
     DuckDB file is closed again in either case.
     """
     arguments = ["build", *UNIT_TESTS_LEFT_OUT, *options(as_of, target_path, log_path)]
     if select:
         # A test that needs a model besides the selected ones would read a table that is not there.
         arguments += ["--select", *select, "--indirect-selection", "cautious"]
-    return run(warehouse_path, arguments)
+    more, variables = rebuilding(touched)
+    with environment(variables):
+        return run(warehouse_path, [*arguments, *more])
+
+
+def rebuilding(touched: Mapping[str, str] | None) -> tuple[list[str], dict[str, str]]:
+    """The arguments and the environment that tell dbt what to build again."""
+    if touched is None:
+        return ["--full-refresh"], {}
+    return [], {REBUILD_VARIABLE: json.dumps(touched)}
 
 
 def options(as_of: datetime, target_path: Path, log_path: Path) -> list[str]:
@@ -79,15 +94,25 @@ def _warehouse(path: Path) -> Iterator[None]:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import cleanup_connections, reset_adapters
 
-    before = os.environ.get(PATH_VARIABLE)
-    os.environ[PATH_VARIABLE] = str(path)
+    with environment({PATH_VARIABLE: str(path)}):
+        try:
+            yield
+        finally:
+            cleanup_connections()
+            DuckDBConnectionManager.close_all_connections()
+            reset_adapters()
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """With these environment variables set, as dbt reads them; afterwards as they were before."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        cleanup_connections()
-        DuckDBConnectionManager.close_all_connections()
-        reset_adapters()
-        if before is None:
-            del os.environ[PATH_VARIABLE]
-        else:
-            os.environ[PATH_VARIABLE] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -104,6 +104,7 @@ priced as (
     select
         split.*,
         subscriptions.account_id,
+        subscriptions.cancellation_kind,
         plans.tier,
         plans.billing_interval,
         case when plans.billing_interval = 'year' then 12 else 1 end as interval_months,
@@ -127,6 +128,7 @@ select
     status,
     cause,
     churn_kind,
+    cancellation_kind,
     plan_id,
     tier,
     billing_interval,

@@ -1,5 +1,11 @@
+{{ config(**by_month(
+    'month', ['payments', 'invoices', 'subscriptions'], cluster_by=['account_id']
+)) }}
 with payments as (
     select * from {{ ref('stg_payments') }}
+    {% if is_incremental() %}
+    where attempted_at >= {{ rebuilt_from(type=dbt.type_timestamp()) }}
+    {% endif %}
 ),
 
 invoices as (

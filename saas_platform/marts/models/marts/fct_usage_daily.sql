@@ -1,5 +1,9 @@
+{{ config(**by_month('usage_date', ['usage_events', 'features'], cluster_by=['account_id'])) }}
 with events as (
     select * from {{ ref('stg_usage_events') }}
+    {% if is_incremental() %}
+    where occurred_at >= {{ rebuilt_from(type=dbt.type_timestamp()) }}
+    {% endif %}
 ),
 
 features as (
