@@ -88,7 +88,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
                 events = list(invocation.stream())
             succeeded = invocation.is_successful()
             # A part of the marts says nothing of the others.
-            if succeeded and context.selected_asset_keys == context.assets_def.keys:
+            if succeeded and context.selected_asset_keys == marts.keys:
                 rebuilding.record(platform, again)
                 record(platform, "marts", wanted)
             digests = _digests(platform, events) if succeeded else {}
