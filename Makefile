@@ -30,6 +30,7 @@ lint: $(VENV)/.installed-dev ## style, types, and that Dagster can load the defi
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/dagster definitions validate -w workspace.yaml
+	deploy/terraform/check
 
 ui: $(VENV)/.installed ## the Dagster UI on your SAAS_HOME, at http://127.0.0.1:3000
 	@DAGSTER_HOME="$$($(BIN)/python -m saas_platform.defs.instance)" && export DAGSTER_HOME \

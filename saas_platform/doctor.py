@@ -14,6 +14,7 @@ from saas_platform.schema.declared import as_yaml
 from saas_platform.settings import SettingsError
 from saas_platform.source.contract import WritableSource
 from saas_platform.source.rules import check_company
+from saas_platform.warehouse.contract import WarehouseError
 
 #: Below this a run of the default company may fill the disk.
 _FREE_BYTES = 1 << 30
@@ -127,6 +128,9 @@ def _tables(platform: Platform) -> str:
     if platform.is_company:
         return "those of the company"
     tables = platform.tables.values()
+    objections = [why for each in tables if (why := platform.warehouse.objection(each))]
+    if objections:
+        raise WarehouseError(" ".join(objections))
     without_key = [table.name for table in tables if not table.primary_key.columns]
     told = f"{len(tables)} declared in {platform.home.tables}"
     return (

@@ -1,4 +1,4 @@
-"""Whether source and mirror still have the declared columns.
+"""Whether source and mirror have, or can have, the declared columns.
 
 Holds sentences on structure. Does not hold: anything about rows.
 """
@@ -61,11 +61,15 @@ def _kind(column: sa.Column) -> str:
     raise TypeError(f"{column.table.name}.{column.name}: {column.type!r} can't be mirrored yet")
 
 
-def check_source(snapshot: SourceSnapshot, table: sa.Table) -> tuple[str, ...]:
+def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:
     """Warnings on columns that are not mirrored, or may be NULL though they are declared not to.
 
-    Raises SyncError where the table, its key or a declared column is missing, or has another type.
+    Raises SyncError where the warehouse can't have the table, or the source has lost it, its key or a
+    declared column, or has another type.
     """
+    objection = warehouse.objection(table)
+    if objection is not None:
+        raise SyncError(objection)
     found = {column.name: column for column in snapshot.columns(table)}
     if not found:
         raise SyncError(f"The source has no table {table.name}: create it, or restore it.")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema import version_of
 from saas_platform.source.contract import Source, SourceSnapshot
-from saas_platform.sync.drift import SyncError, check_source, mirror_faults
+from saas_platform.sync.drift import SyncError, check_table, mirror_faults
 from saas_platform.sync.report import TableProbe
 from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.journal import SyncEntry
@@ -54,7 +54,7 @@ def unseen_since(warehouse: Warehouse, table: sa.Table) -> bool:
 def probe(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> list[TableProbe]:
     """Whether each table's mirror is behind its source, and why; reads no rows.
 
-    A table whose source can't be synced is stale for that reason, so that its sync tells it.
+    A table that can't be synced is stale for that reason, so that its sync tells it.
     """
     with source.snapshot() as snapshot, warehouse.session():
         return [_probe(snapshot, warehouse, table) for table in tables]
@@ -64,7 +64,7 @@ def _probe(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> T
     last = warehouse.last_sync(table)
     watermark = None if last is None else last.watermark
     try:
-        check_source(snapshot, table)
+        check_table(snapshot, warehouse, table)
     except SyncError as error:
         return TableProbe(table.name, str(error), watermark, None, None, None)
     reason = reason_for_full(snapshot, warehouse, table, last)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.source.contract import Source, SourceError, SourceSnapshot
 from saas_platform.sync.diff import find_differences
-from saas_platform.sync.drift import SyncError, check_source, mirror_faults
+from saas_platform.sync.drift import SyncError, check_table, mirror_faults
 from saas_platform.sync.reading import slices_feed, source_digests, telling
 from saas_platform.sync.report import Differences, OnProgress, ProofReport
 from saas_platform.warehouse.contract import Warehouse
@@ -43,7 +43,7 @@ def verify(
         for table in tables:
             with warehouse.session():
                 try:
-                    check_source(snapshot, table)
+                    check_table(snapshot, warehouse, table)
                     report = prove(
                         snapshot,
                         warehouse,

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from saas_platform.source.contract import Source, SourceError, SourceSnapshot
 from saas_platform.sync.apply import copy_again, load_all
-from saas_platform.sync.drift import SyncError, check_source, mirror_faults
+from saas_platform.sync.drift import SyncError, check_table, mirror_faults
 from saas_platform.sync.entries import new_sync_id
 from saas_platform.sync.proof import prove, prove_again, record, unproven
 from saas_platform.sync.report import OnProgress, RepairReport
@@ -51,7 +51,7 @@ def repair_table(
     """Repair one table; a mirror that is missing or has other columns is loaded anew."""
     started = time.monotonic()
     with warehouse.session():
-        check_source(snapshot, table)
+        check_table(snapshot, warehouse, table)
         last = warehouse.last_sync(table)
         entry: SyncEntry | None
         if mirror_faults(warehouse, table):

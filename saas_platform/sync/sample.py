@@ -17,7 +17,7 @@ from saas_platform.schema import slice_of
 from saas_platform.schema.slices import WHOLE
 from saas_platform.source.contract import Source, SourceError, SourceSnapshot
 from saas_platform.sync.diff import shown
-from saas_platform.sync.drift import SyncError, check_source, mirror_faults
+from saas_platform.sync.drift import SyncError, check_table, mirror_faults
 from saas_platform.sync.reading import slices_feed
 from saas_platform.sync.report import SampledRow, SampleReport, Value
 from saas_platform.warehouse.contract import Warehouse
@@ -46,7 +46,7 @@ def sample(
     with source.snapshot() as snapshot, warehouse.session():
         for table in tables:
             try:
-                check_source(snapshot, table)
+                check_table(snapshot, warehouse, table)
                 problems = mirror_faults(warehouse, table)
                 drawn = () if problems else _sample(snapshot, warehouse, table, rows, chance)
             except (SourceError, SyncError) as error:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from saas_platform.schema import version_of
 from saas_platform.source.contract import Source, SourceError, SourceSnapshot
 from saas_platform.sync.apply import apply_changes, copy_again, load_all
-from saas_platform.sync.drift import SyncError, check_source
+from saas_platform.sync.drift import SyncError, check_table
 from saas_platform.sync.entries import new_sync_id
 from saas_platform.sync.probe import reason_for_full, unseen_since
 from saas_platform.sync.proof import prove, prove_again, record, unproven
@@ -60,14 +60,15 @@ def sync_table(
 
     The slices of `also_prove` are proven by digest, and mended, whether touched or not.
 
-    Raises SyncError where the source has lost a declared column, SourceError where it can't be read.
+    Raises SyncError where the source has lost a declared column or the warehouse can't have the table,
+    SourceError where it can't be read.
     """
     started = time.monotonic()
     sync_id = sync_id or new_sync_id()
     with warehouse.session():
         last = warehouse.last_sync(table)
         try:
-            warnings = check_source(snapshot, table)
+            warnings = check_table(snapshot, warehouse, table)
         except SyncError as error:
             if last is not None:
                 record(warehouse, unproven(table, "digest", (str(error),)))

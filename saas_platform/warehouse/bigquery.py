@@ -22,6 +22,7 @@ from saas_platform.warehouse.bigquery_datasets import drop, examine, prepare
 from saas_platform.warehouse.bigquery_jobs import job_name
 from saas_platform.warehouse.bigquery_loads import replace_rows
 from saas_platform.warehouse.bigquery_staging import BigqueryStaging, append_to_log, load_anew
+from saas_platform.warehouse.bigquery_tables import objection
 from saas_platform.warehouse.bigquery_target import BigqueryTarget
 from saas_platform.warehouse.contract import (
     RAW,
@@ -91,6 +92,8 @@ class BigqueryWarehouse(Warehouse):
         connection = self._connection
         costs = []
         for table in tables:
+            if objection(table) is not None:
+                continue
             asked = {
                 "newest sync": _newest(SYNC_LOG, table, "finished_at"),
                 "newest proof": _newest(PROOF_LOG, table, "proven_at"),
@@ -133,6 +136,9 @@ class BigqueryWarehouse(Warehouse):
         ]
         found = self._connection.run(" UNION ALL ".join(parts))
         return {name: SliceDigest(rows, int(total or 0)) for name, rows, total in found}
+
+    def objection(self, table: sa.Table) -> str | None:
+        return objection(table)
 
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
         return q.declared(table)

@@ -17,7 +17,7 @@ from saas_platform.warehouse.contract import RAW, SCHEMAS, WarehouseError
 from saas_platform.warehouse.journal import LOGS
 
 #: What the loads do in the staging bucket.
-_BUCKET_RIGHTS = ("storage.objects.create", "storage.objects.get", "storage.objects.delete")
+BUCKET_RIGHTS = ("storage.objects.create", "storage.objects.get", "storage.objects.delete")
 
 
 def prepare(connection: Connection) -> None:
@@ -99,14 +99,14 @@ def _examine_bucket(target: BigqueryTarget) -> None:
     bucket, _ = target.bucket()
     with told(target):
         bucket.reload()
-        allowed = bucket.test_iam_permissions(_BUCKET_RIGHTS)
+        allowed = bucket.test_iam_permissions(BUCKET_RIGHTS)
     if not near(target.location, bucket.location):
         raise WarehouseError(
             f"The bucket {bucket.name} lies in {bucket.location}, the datasets in {target.location},"
             " and BigQuery loads from no other place: name a bucket in"
             f" {target.location} in SAAS_WAREHOUSE_URL, or leave staging out."
         )
-    lacking = [right for right in _BUCKET_RIGHTS if right not in allowed]
+    lacking = [right for right in BUCKET_RIGHTS if right not in allowed]
     if lacking:
         raise WarehouseError(
             f"The bucket {bucket.name} does not let your account {', '.join(lacking)}: grant it"

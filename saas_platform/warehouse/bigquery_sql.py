@@ -6,7 +6,7 @@ Holds pure functions from tables, slices and values to text. Does not hold: clie
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from saas_platform.schema.slices import WHOLE, slice_of
 from saas_platform.warehouse.bounds import within_bounds
-from saas_platform.warehouse.contract import RAW, SYNC_ID, WarehouseError
+from saas_platform.warehouse.contract import SYNC_ID
+from saas_platform.warehouse.naming import Naming
 
 #: Every moment that BigQuery knows is at or after it: a bound that leaves nothing out.
 FIRST_MOMENT = datetime(1, 1, 1)
@@ -28,12 +29,10 @@ def quote(name: str) -> str:
     return f"`{name}`"
 
 
-def qualified(schema: str, name: str) -> str:
-    return f"{quote(schema)}.{quote(name)}"
-
-
-def mirror(table: sa.Table) -> str:
-    return qualified(RAW, table.name)
+_naming = Naming(quote)
+qualified, mirror = _naming.qualified, _naming.mirror
+columns, keys = _naming.columns, _naming.keys
+listed, same_key = _naming.listed, _naming.same_key
 
 
 def text(value: str) -> str:
@@ -77,24 +76,6 @@ def moment(value: datetime) -> str:
     return f"TIMESTAMP '{value.isoformat(' ')}+00:00'"
 
 
-def listed(names: Iterable[str], alias: str = "") -> str:
-    """Columns, separated by commas."""
-    prefix = f"{alias}." if alias else ""
-    return ", ".join(prefix + quote(name) for name in names)
-
-
-def columns(table: sa.Table) -> list[str]:
-    return [column.name for column in table.columns]
-
-
-def keys(table: sa.Table) -> list[str]:
-    return [column.name for column in table.primary_key.columns]
-
-
-def same_key(table: sa.Table, left: str, right: str) -> str:
-    return " AND ".join(f"{left}.{quote(k)} = {right}.{quote(k)}" for k in keys(table))
-
-
 def equals(column: str, value: Any, alias: str) -> str:
     """Whether a column holds the value; NULL is a value here."""
     name = f"{alias}.{quote(column)}"
@@ -127,16 +108,6 @@ def type_of(column: sa.Column) -> str:
 def declared(table: sa.Table) -> dict[str, str]:
     """The columns of the mirror and their types, in order."""
     return {**{c.name: type_of(c) for c in table.columns}, SYNC_ID: "STRING"}
-
-
-def check_names(table: sa.Table) -> None:
-    """Raises WarehouseError for a name that BigQuery can't hold."""
-    for name in (table.name, *columns(table)):
-        if not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdigit():
-            raise WarehouseError(
-                f"{table.name} can't be mirrored to BigQuery, as the name {name!r} has other characters"
-                " than letters, digits and underscores: leave it out of tables.yaml, or mirror a view."
-            )
 
 
 def slice_id(table: sa.Table, alias: str = "") -> str:

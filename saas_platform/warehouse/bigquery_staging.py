@@ -100,7 +100,6 @@ def load_anew(
     connection: Connection, table: sa.Table, feed: Feed, entry: SyncEntry, name: str
 ) -> SyncEntry:
     """Make the mirror hold the feed's rows and nothing else; rows and log in one transaction."""
-    q.check_names(table)
     staged = Staged(connection, table, name)
     with staged.created():
         with feed.faithful():
@@ -215,7 +214,6 @@ class BigqueryStaging(Staging):
         read_slices: Callable[[Collection[str]], pa.Table],
         count_slices: Callable[[], dict[str, int]],
     ) -> None:
-        q.check_names(table)
         self._connection = connection
         self._table = table
         self._name = name

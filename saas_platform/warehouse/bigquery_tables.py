@@ -1,10 +1,12 @@
 """The definitions of BigQuery tables, derived from the declared ones.
 
-Holds schemas, partitions, clusters, descriptions, labels and policy tags. Does not hold: any request.
+Holds schemas, partitions, clusters, descriptions, labels and policy tags, and which names can't be used.
+Does not hold: any request.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +18,7 @@ from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.slices import slice_of
 from saas_platform.warehouse import bigquery_sql as q
 from saas_platform.warehouse.contract import RAW, SYNC_ID, WarehouseError
+from saas_platform.warehouse.naming import REMEDY, clash
 
 #: On every dataset, table and job of ours: what has it may be dropped, and is found on the bill.
 LABELS = {"managed_by": "saas-platform"}
@@ -24,6 +27,19 @@ GONE = "_sync_gone"
 #: What a sync leaves behind when it is killed is gone by then.
 STAGING_LIFE = timedelta(days=1)
 _MOST_CLUSTERED = 4
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
+#: Columns that begin so are BigQuery's own.
+_TAKEN = (
+    "_table_",
+    "_file_",
+    "_partition",
+    "_row_timestamp",
+    "__root__",
+    "_colidentifier",
+    "_change_sequence_number",
+    "_change_type",
+    "_change_timestamp",
+)
 _CLUSTERED = {"BOOL", "INT64", "STRING", "DATE", "TIMESTAMP", "NUMERIC", "BIGNUMERIC"}
 #: As the service says them, whichever name they were declared by.
 _TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
@@ -37,6 +53,20 @@ _ARROW_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_date, "DATE"),
     (pa.types.is_decimal, "BIGNUMERIC"),
 )
+
+
+def objection(table: sa.Table) -> str | None:
+    """Why BigQuery can't hold the table by its names, with the remedy; None: it can."""
+    says = f"{table.name} can't be mirrored to BigQuery, as the"
+    for kind, name in (("table", table.name), *(("column", name) for name in q.columns(table))):
+        if not _NAME.fullmatch(name):
+            return (
+                f"{says} name of the {kind} {name!r} has other characters than ASCII letters, digits and"
+                f" underscores, begins with a digit or is longer than 300: {REMEDY}."
+            )
+        if kind == "column" and name.lower().startswith(_TAKEN):
+            return f"{says} name of the column {name} begins as BigQuery's own do: {REMEDY}."
+    return clash(table, SYNC_ID, GONE)
 
 
 def _field(

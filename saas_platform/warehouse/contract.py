@@ -166,6 +166,13 @@ class Warehouse(ABC):
     # The mirror and its log.
 
     @abstractmethod
+    def objection(self, table: sa.Table) -> str | None:
+        """Why the table can't be mirrored here by its names, with the remedy; None: it can.
+
+        Nothing else may be asked about a table that there is an objection to, its logs apart.
+        """
+
+    @abstractmethod
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
         """The columns and engine types that the mirror should have, in order."""
 

@@ -17,6 +17,7 @@ from saas_platform.warehouse import duckdb_sql as q
 from saas_platform.warehouse.contract import (
     RAW,
     SCHEMAS,
+    SYNC_ID,
     Comparison,
     DigestForm,
     Staging,
@@ -40,6 +41,7 @@ from saas_platform.warehouse.journal import (
     ProofEntry,
     SyncEntry,
 )
+from saas_platform.warehouse.naming import clash
 
 
 class DuckdbWarehouse(Warehouse):
@@ -140,6 +142,9 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection:
             found = connection.run(" UNION ALL ".join(parts))
         return {name: SliceDigest(rows, total or 0) for name, rows, total in found}
+
+    def objection(self, table: sa.Table) -> str | None:
+        return clash(table, SYNC_ID)
 
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
         return q.declared(table)

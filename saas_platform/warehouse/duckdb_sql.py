@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from saas_platform.schema.slices import WHOLE, slice_of
 from saas_platform.warehouse.bounds import within_bounds
-from saas_platform.warehouse.contract import RAW, SYNC_ID
+from saas_platform.warehouse.contract import SYNC_ID
+from saas_platform.warehouse.naming import Naming
 
 
 def quote(name: str) -> str:
@@ -20,35 +21,15 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def qualified(schema: str, name: str) -> str:
-    return f"{quote(schema)}.{quote(name)}"
-
-
-def mirror(table: sa.Table) -> str:
-    return qualified(RAW, table.name)
+_naming = Naming(quote)
+qualified, mirror = _naming.qualified, _naming.mirror
+columns, keys = _naming.columns, _naming.keys
+listed, same_key = _naming.listed, _naming.same_key
 
 
 def text(value: str) -> str:
     """A text literal."""
     return "'" + value.replace("'", "''") + "'"
-
-
-def listed(names: Iterable[str], alias: str = "") -> str:
-    """Columns, separated by commas."""
-    prefix = f"{alias}." if alias else ""
-    return ", ".join(prefix + quote(name) for name in names)
-
-
-def columns(table: sa.Table) -> list[str]:
-    return [column.name for column in table.columns]
-
-
-def keys(table: sa.Table) -> list[str]:
-    return [column.name for column in table.primary_key.columns]
-
-
-def same_key(table: sa.Table, left: str, right: str) -> str:
-    return " AND ".join(f"{left}.{quote(k)} = {right}.{quote(k)}" for k in keys(table))
 
 
 def differs(names: Iterable[str], left: str, right: str) -> str:

@@ -95,13 +95,18 @@ def test_the_script_makes_everything() -> None:
     assert made.count("CREATE TRIGGER") == len(TABLES)
     assert made.count(" ROWVERSION ") == len(TABLES) + 1
     assert "DATETIME " not in made, "it would round to 3 ms"
+    assert "DATETIME2(6)" in made
+    assert "CONSTRAINT fk_users_account_id FOREIGN KEY(account_id)" in made
     assert "REFERENCES saas.accounts (account_id)" in made
+    assert "sp_addextendedproperty 'MS_Description'" in made
     assert "INCLUDE (occurred_at)" in made
     assert "WHERE user_id IS NOT NULL" in made
     # Each batch that must stand alone does.
     for batch in made.split("\nGO\n"):
         if "CREATE TRIGGER" in batch or "CREATE SCHEMA" in batch:
             assert batch.upper().count("CREATE ") == 1
+        elif "CREATE " in batch:
+            assert sqlglot.parse_one(batch, dialect="tsql").key == "create"
 
 
 def test_names_and_times_of_others_are_taken_as_they_are() -> None:

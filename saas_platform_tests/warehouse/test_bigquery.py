@@ -178,12 +178,6 @@ def test_literals(value: Any, sql: str) -> None:
     assert q.literal(value) == sql
 
 
-def test_a_name_that_bigquery_cannot_hold_is_told() -> None:
-    odd = sa.Table("t", sa.MetaData(), sa.Column('a "b"', sa.Integer))
-    with pytest.raises(WarehouseError, match=r"leave it out of tables\.yaml"):
-        q.check_names(odd)
-
-
 # Jobs.
 
 

@@ -1,0 +1,23 @@
+# The interfaces that the platform calls, or that are called to make what is here.
+
+locals {
+  services = concat(
+    [
+      "bigquery.googleapis.com",
+      "bigquerystorage.googleapis.com",
+      "iam.googleapis.com",
+      "iamcredentials.googleapis.com",
+      "storage.googleapis.com",
+    ],
+    var.billing_account == null ? [] : ["billingbudgets.googleapis.com"],
+    length(var.budget_emails) == 0 ? [] : ["monitoring.googleapis.com"],
+  )
+}
+
+resource "google_project_service" "used" {
+  for_each = toset(local.services)
+
+  project            = var.project
+  service            = each.value
+  disable_on_destroy = false
+}

@@ -1,0 +1,74 @@
+"""Tables and columns as SQL names them, by an engine's way to quote.
+
+Holds what the engines share of it, and of what stands against a name. Does not hold: how an engine
+quotes, or which characters it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from saas_platform.warehouse.contract import RAW
+from saas_platform.warehouse.journal import LOGS
+
+#: What can be done about a table that can't be mirrored by its names.
+REMEDY = "leave it out of tables.yaml, or rename it in the source"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """The names of an engine that writes an identifier by `quote`."""
+
+    quote: Callable[[str], str]
+
+    @staticmethod
+    def columns(table: sa.Table) -> list[str]:
+        return [column.name for column in table.columns]
+
+    @staticmethod
+    def keys(table: sa.Table) -> list[str]:
+        return [column.name for column in table.primary_key.columns]
+
+    def qualified(self, schema: str, name: str) -> str:
+        return f"{self.quote(schema)}.{self.quote(name)}"
+
+    def mirror(self, table: sa.Table) -> str:
+        return self.qualified(RAW, table.name)
+
+    def listed(self, names: Iterable[str], alias: str = "") -> str:
+        """Columns, separated by commas."""
+        prefix = f"{alias}." if alias else ""
+        return ", ".join(prefix + self.quote(name) for name in names)
+
+    def same_key(self, table: sa.Table, left: str, right: str) -> str:
+        return " AND ".join(
+            f"{left}.{self.quote(key)} = {right}.{self.quote(key)}" for key in self.keys(table)
+        )
+
+
+def clash(table: sa.Table, *ours: str) -> str | None:
+    """Which of a mirror's names can't be told apart, as a sentence; None: all can.
+
+    `ours` are the columns that an engine adds. To engines small and capital letters of ASCII are the same.
+    """
+    for log in LOGS:
+        if _folded(table.name) == log.name:
+            return (
+                f"{table.name} can't be mirrored, as {RAW}.{log.name} is a log of ours: {REMEDY}."
+            )
+    seen = {_folded(name): name for name in ours}
+    for column in table.columns:
+        other = seen.setdefault(_folded(column.name), column.name)
+        if other is not column.name:
+            return (
+                f"{table.name} can't be mirrored, as its column {column.name} and"
+                f" {f'our {other}' if other in ours else other} would be one: {REMEDY}."
+            )
+    return None
+
+
+def _folded(name: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)

@@ -1,0 +1,95 @@
+"""Names that a warehouse can't hold stop their own table, before anything is asked about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from saas_platform.doctor import examine
+from saas_platform.platform import Platform
+from saas_platform.schema.declared import as_yaml
+from saas_platform.source.sqlite import SqliteDatabase
+from saas_platform.sync import probe, repair, sample, sync, verify
+from saas_platform.warehouse import bigquery_tables
+from saas_platform.warehouse.contract import SYNC_ID, Warehouse
+from saas_platform.warehouse.naming import clash
+from saas_platform_tests.sync.own_databases import TRADING_HOUSE, make
+
+
+def named(table: str, *columns: str) -> sa.Table:
+    return sa.Table(table, sa.MetaData(), *(sa.Column(each, sa.Integer) for each in columns))
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (named("t", "a", "_b", "c9", "select", "table_x"), None),
+        (named("Order Details", "a"), "the name of the table 'Order Details' has other characters"),
+        (named("t", "prénom"), "the name of the column 'prénom' has other characters"),
+        (named("t", "a`b"), "the name of the column 'a`b' has other characters"),
+        (named("t", "a\n"), r"the name of the column 'a\n' has other characters"),
+        (named("t", "9a"), "begins with a digit"),
+        (named("t", "a" * 301), "longer than 300"),
+        (named("t", "_Partition_day"), "_Partition_day begins as BigQuery's own do"),
+        (named("t", "_SYNC_GONE"), "_SYNC_GONE and our _sync_gone would be one"),
+        (named("t", "a", "A"), "its column A and a would be one"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_bigquery_objects_to_what_it_can_not_name(table: sa.Table, says: str | None) -> None:
+    told = bigquery_tables.objection(table)
+    if says is None:
+        assert told is None
+    else:
+        assert told is not None
+        assert says in told
+        assert told.endswith(": leave it out of tables.yaml, or rename it in the source.")
+
+
+def test_no_engine_takes_two_names_for_one() -> None:
+    assert clash(named("_Sync_Log", "a"), SYNC_ID) == (
+        "_Sync_Log can't be mirrored, as raw._sync_log is a log of ours: leave it out of tables.yaml,"
+        " or rename it in the source."
+    )
+    assert clash(named("t", "_Sync_ID"), SYNC_ID) is not None
+    assert clash(named("t", "ü", "Ü", "straße", "strasse"), SYNC_ID) is None
+
+
+#: Some of these tables can be named everywhere, the others have blanks in their names.
+REFUSED = {"Customers", "Order Details"}
+
+
+def test_a_table_that_can_not_be_named_stops_alone(
+    any_warehouse: Warehouse, tmp_path: Path
+) -> None:
+    source = SqliteDatabase(make(tmp_path / "theirs.db", TRADING_HOUSE))
+    tables = source.discover()
+    names = {table.name for table in tables}
+    refused = REFUSED if any_warehouse.engine == "bigquery" else set()
+    synced = {report.table: report for report in sync(source, any_warehouse, tables)}
+    assert {name for name, report in synced.items() if report.error} == refused
+    assert {name for name, report in synced.items() if report.succeeded} == names - refused
+    assert {r.table for r in verify(source, any_warehouse, tables) if r.problems} == refused
+    assert {r.table for r in repair(source, any_warehouse, tables) if r.error} == refused
+    assert {r.table for r in sample(source, any_warehouse, tables) if r.problems} == refused
+    stale = {r.table for r in probe(source, any_warehouse, tables) if "can't be" in str(r.reason)}
+    assert stale == refused
+    costs = any_warehouse.query_costs(tables)
+    assert costs is None or {each.table for each in costs} == names - refused
+
+
+def test_the_doctor_names_every_such_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = make(tmp_path / "theirs.db", TRADING_HOUSE)
+    monkeypatch.setenv("SAAS_SYNTHETIC", "false")
+    monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{path}")
+    monkeypatch.setenv("SAAS_WAREHOUSE_URL", "bigquery://acme")
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
+    platform = Platform.load()
+    platform.home.create()
+    platform.home.tables.write_text(as_yaml(SqliteDatabase(path).discover()))
+    # Stops before the warehouse is asked.
+    found = next(each for each in examine(platform) if each.name == "tables")
+    assert not found.ok
+    assert all(name in found.detail + found.remedy for name in REFUSED)
