@@ -40,7 +40,8 @@ moments as (
         account_id,
         valid_from,
         min(cause) as cause,
-        max(churn_kind) as churn_kind,
+        -- Of those that end here; what lapsed before may be canceled now.
+        max(case when live_step < 0 then churn_kind end) as churn_kind,
         {% for measure in measures %}
         sum({{ measure }}_step) as {{ measure }}_step{% if not loop.last %},{% endif %}
         {% endfor %}
