@@ -1,7 +1,6 @@
 """Assets of group `marts`: dbt's models as assets, its tests as asset checks."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from saas_platform.defs.work import WorkClock
 from saas_platform.layers import fingerprints, record
 from saas_platform.marts.lineage import ColumnSources
 from saas_platform.marts.manifest import column_lineage, manifest, target_of
-from saas_platform.marts.project import PATH_VARIABLE, PROJECT_DIR, UNIT_TESTS_LEFT_OUT
+from saas_platform.marts.project import PROJECT_DIR, UNIT_TESTS_LEFT_OUT
 from saas_platform.platform import Platform
 from saas_platform.schema.slices import SliceDigest
 
@@ -45,17 +44,12 @@ def dbt_resource() -> DbtCliResource:
     )
 
 
-def _database(platform: Platform) -> Path:
-    """The DuckDB file that dbt's profile opens."""
-    return Path(str(platform.settings.warehouse.database)).absolute()
-
-
 def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     """Every model of the dbt project."""
 
     @dbt_assets(
         name=GROUP,
-        manifest=manifest(platform.home.dbt, _database(platform), platform.as_of),
+        manifest=manifest(platform.home.dbt, platform.marts_target, platform.as_of),
         dagster_dbt_translator=_Translator(),
         backfill_policy=None,
     )
@@ -65,13 +59,13 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         platform: dg.ResourceParam[Platform],
         work: dg.ResourceParam[WorkClock],
     ) -> Iterator[Any]:
-        with work.measure(GROUP), told():
+        with work.measure(GROUP), told(), platform.marts_target.in_environment():
             wanted = fingerprints(platform)["marts"]
-            os.environ[PATH_VARIABLE] = str(_database(platform))
             variables = json.dumps({"as_of": platform.as_of.isoformat(" ")})
             invocation = dbt.cli(
                 [
                     *("build", *UNIT_TESTS_LEFT_OUT, "--vars", variables),
+                    *("--target", platform.marts_target.name),
                     *("--log-path", str(platform.home.dbt / "logs")),
                 ],
                 context=context,
@@ -84,7 +78,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             if succeeded:
                 record(platform, "marts", wanted)
             digests = _digests(platform, events) if succeeded else {}
-            lineage = column_lineage(platform.home.dbt) if succeeded else {}
+            lineage = column_lineage(platform.home.dbt, platform.marts_target) if succeeded else {}
         for event in events:
             yield _with_metadata(event, digests, lineage)
         if not succeeded:
