@@ -14,10 +14,9 @@ from saas_platform.defs.failures import told
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.work import WorkClock
 from saas_platform.layers import fingerprints, record
-from saas_platform.marts import project
 from saas_platform.marts.lineage import ColumnSources
 from saas_platform.marts.manifest import column_lineage, manifest, target_of
-from saas_platform.marts.project import PROJECT_DIR
+from saas_platform.marts.project import PROJECT_DIR, UNIT_TESTS_LEFT_OUT, refresh
 from saas_platform.platform import Platform
 from saas_platform.schema.slices import SliceDigest
 
@@ -46,17 +45,12 @@ def dbt_resource() -> DbtCliResource:
     )
 
 
-def _database(platform: Platform) -> Path:
-    """The DuckDB file that dbt's profile opens."""
-    return Path(str(platform.settings.warehouse.database)).absolute()
-
-
 def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     """Every model of the dbt project."""
 
     @dbt_assets(
         name=GROUP,
-        manifest=manifest(platform.home.dbt, _database(platform), platform.as_of),
+        manifest=manifest(platform.home.dbt, platform.marts_target, platform.as_of),
         dagster_dbt_translator=_Translator(),
         backfill_policy=None,
     )
@@ -66,18 +60,17 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         platform: dg.ResourceParam[Platform],
         work: dg.ResourceParam[WorkClock],
     ) -> Iterator[Any]:
+        target = platform.marts_target
         with work.measure(GROUP), told():
             wanted = fingerprints(platform)["marts"]
             again = rebuilding.rebuild(platform)
             context.log.info(_said(again))
-            more, variables = project.rebuilding(again.months)
-            with project.environment(
-                {project.PATH_VARIABLE: str(_database(platform)), **variables}
-            ):
+            with target.rebuilding(again.months).in_environment():
                 invocation = dbt.cli(
                     [
-                        *("build", *project.UNIT_TESTS_LEFT_OUT, *more),
+                        *("build", *UNIT_TESTS_LEFT_OUT, *refresh(again.months)),
                         *("--vars", json.dumps({"as_of": platform.as_of.isoformat(" ")})),
+                        *("--target", target.name),
                         *("--log-path", str(platform.home.dbt / "logs")),
                     ],
                     context=context,
@@ -92,7 +85,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
                 rebuilding.record(platform, again)
                 record(platform, "marts", wanted)
             digests = _digests(platform, events) if succeeded else {}
-            lineage = column_lineage(platform.home.dbt) if succeeded else {}
+            lineage = column_lineage(platform.home.dbt, target) if succeeded else {}
         for event in events:
             yield _with_metadata(event, digests, lineage)
         if not succeeded:

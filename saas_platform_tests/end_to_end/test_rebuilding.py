@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -11,6 +12,7 @@ import pytest
 
 from saas_platform.layers import stale_layers
 from saas_platform.marts import project
+from saas_platform.marts.target import MartsTarget
 from saas_platform.platform import Platform
 from saas_platform.rebuilding import Rebuild, rebuild, record
 from saas_platform_tests.end_to_end.conftest import command
@@ -90,20 +92,19 @@ def edit(home: Path, *statements: str) -> None:
     assert command("sync").code == 0
 
 
-def build(platform: Platform, warehouse: Path, *arguments: str) -> None:
-    target = platform.home.dbt / "target"
+def build(platform: Platform, warehouse: Path, touched: Mapping[str, str] | None) -> None:
+    """All models, without their tests: the edits break what holds in a company."""
+    folders = platform.home.dbt / "target", platform.home.dbt / "logs"
     project.run(
-        warehouse,
-        ["run", *project.options(platform.as_of, target, platform.home.dbt / "logs"), *arguments],
+        MartsTarget.duckdb(warehouse).rebuilding(touched),
+        ["run", *project.options(platform.as_of, *folders), *project.refresh(touched)],
     )
 
 
 def build_touched(platform: Platform, home: Path) -> Rebuild:
     """Build what is to be built again, as the asset does."""
     again = rebuild(platform)
-    more, variables = project.rebuilding(again.months)
-    with project.environment(variables):
-        build(platform, home / "warehouse.duckdb", *more)
+    build(platform, home / "warehouse.duckdb", again.months)
     record(platform, again)
     return again
 
@@ -112,7 +113,7 @@ def assert_as_if_built_anew(platform: Platform, home: Path, tmp_path: Path) -> N
     anew = tmp_path / "anew" / "warehouse.duckdb"
     anew.parent.mkdir(exist_ok=True)
     shutil.copy(home / "warehouse.duckdb", anew)
-    build(platform, anew, "--full-refresh")
+    build(platform, anew, None)
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         connection.execute(f"ATTACH '{anew}' AS anew (READ_ONLY)")
         names = connection.execute(
