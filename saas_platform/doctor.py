@@ -14,7 +14,7 @@ from saas_platform.schema.declared import as_yaml
 from saas_platform.settings import SettingsError
 from saas_platform.source.contract import WritableSource
 from saas_platform.source.rules import check_company
-from saas_platform.warehouse.contract import WarehouseError
+from saas_platform.sync import check_tables
 
 #: Below this a run of the default company may fill the disk.
 _FREE_BYTES = 1 << 30
@@ -61,8 +61,10 @@ def examine(platform: Platform) -> Iterator[Finding]:
     yield _versions()
     yield _attempt("home", lambda: _home(platform))
     yield _disk(platform)
-    yield _attempt("source", lambda: _source(platform))
-    if not platform.settings.synthetic:
+    source = _attempt("source", lambda: _source(platform))
+    yield source
+    # The same trouble is not told twice.
+    if source.ok and not platform.settings.synthetic:
         yield _attempt("tables", lambda: _tables(platform))
     yield _attempt("warehouse", lambda: _warehouse(platform))
 
@@ -128,9 +130,7 @@ def _tables(platform: Platform) -> str:
     if platform.is_company:
         return "those of the company"
     tables = platform.tables.values()
-    objections = [why for each in tables if (why := platform.warehouse.objection(each))]
-    if objections:
-        raise WarehouseError(" ".join(objections))
+    check_tables(platform.source, platform.warehouse, tables)
     without_key = [table.name for table in tables if not table.primary_key.columns]
     told = f"{len(tables)} declared in {platform.home.tables}"
     return (

@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "layers": {"platform", "schema", "warehouse"},
     "staleness": {"clock", "generation", "layers", "platform", "sync"},
     "summary": {"platform", "sync", "warehouse"},
-    "doctor": {"errors", "platform", "schema", "settings", "source"},
+    "doctor": {"errors", "platform", "schema", "settings", "source", "sync"},
     "reset": {"errors", "platform", "settings", "source", "warehouse"},
 }
 #: The edges, which may know everything below them.

@@ -5,7 +5,7 @@ Holds the decisions. Does not hold: SQL of any engine, Dagster, or settings.
 
 from saas_platform.sync.drift import SyncError
 from saas_platform.sync.findings import Finding, open_findings
-from saas_platform.sync.probe import probe
+from saas_platform.sync.probe import check_tables, probe
 from saas_platform.sync.proof import prove, verify
 from saas_platform.sync.repair import repair
 from saas_platform.sync.report import (
@@ -37,6 +37,7 @@ __all__ = [
     "SyncError",
     "SyncReport",
     "TableProbe",
+    "check_tables",
     "open_findings",
     "probe",
     "prove",

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from saas_platform.schema import version_of
-from saas_platform.source.contract import Source, SourceSnapshot
+from saas_platform.source.contract import Source, SourceError, SourceSnapshot
 from saas_platform.sync.drift import SyncError, check_table, mirror_faults
 from saas_platform.sync.report import TableProbe
 from saas_platform.warehouse.contract import Warehouse
@@ -49,6 +49,21 @@ def unseen_since(warehouse: Warehouse, table: sa.Table) -> bool:
     """Whether the newest proof could not look: what was done to the rows meanwhile left no version."""
     proof = warehouse.last_proof(table)
     return proof is not None and proof.blind
+
+
+def check_tables(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> None:
+    """Raises SyncError with a sentence for each table that its sync would stop at; reads no rows."""
+    found = []
+    with source.snapshot() as snapshot:
+        for table in tables:
+            try:
+                check_table(snapshot, warehouse, table)
+                # The right to see a table is not the one to read it.
+                snapshot.rows(table, slices=[]).read_all()
+            except (SourceError, SyncError) as error:
+                found.append(str(error))
+    if found:
+        raise SyncError(" ".join(found))
 
 
 def probe(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> list[TableProbe]:

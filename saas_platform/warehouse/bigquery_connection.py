@@ -12,11 +12,15 @@ from typing import Any
 import pyarrow as pa
 from google.api_core import exceptions as api
 from google.cloud import bigquery
+from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from saas_platform.warehouse.bigquery_errors import told
 from saas_platform.warehouse.bigquery_jobs import run_once
 from saas_platform.warehouse.bigquery_tables import LABELS, types_of
 from saas_platform.warehouse.bigquery_target import BigqueryTarget
+
+#: Seconds for which a request is sent again while nobody answers, as Google's client does it.
+_PATIENCE = 600.0
 
 
 class Connection:
@@ -64,13 +68,20 @@ class Connection:
                 self.client.get_job,
             )
 
-    def dry_run(self, sql: str) -> int:
-        """Bytes that the statement would bill, which is not run."""
+    def dry_run(self, sql: str, *, seconds: float = _PATIENCE) -> int:
+        """Bytes that the statement would bill, which is not run; a server that is silent is given `seconds`."""
         config = self._config()
         config.dry_run = True
         config.use_query_cache = False
         with told(self.target):
-            return self.client.query(sql, job_config=config).total_bytes_processed or 0
+            job = self.client.query(
+                sql,
+                job_config=config,
+                retry=DEFAULT_RETRY.with_timeout(seconds),
+                # It would begin the waiting anew; and no job is made.
+                job_retry=None,
+            )
+            return job.total_bytes_processed or 0
 
     def table(self, schema: str, name: str) -> bigquery.Table | None:
         """A table or view as it is; None: there is none."""

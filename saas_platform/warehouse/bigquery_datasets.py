@@ -16,6 +16,8 @@ from saas_platform.warehouse.bigquery_target import BigqueryTarget
 from saas_platform.warehouse.contract import RAW, SCHEMAS, WarehouseError
 from saas_platform.warehouse.journal import LOGS
 
+#: A run is patient with a network that breaks; who asks what is wrong wants to know now.
+_SECONDS = 15.0
 #: What the loads do in the staging bucket.
 BUCKET_RIGHTS = ("storage.objects.create", "storage.objects.get", "storage.objects.delete")
 
@@ -79,7 +81,7 @@ def drop(connection: Connection) -> None:
 def examine(connection: Connection) -> str:
     """What answers, in a few words. Raises WarehouseError for what a run would fail at; changes nothing."""
     target = connection.target
-    connection.dry_run("SELECT 1")
+    connection.dry_run("SELECT 1", seconds=_SECONDS)
     missing = []
     for schema in SCHEMAS:
         if dataset(connection, schema) is None:

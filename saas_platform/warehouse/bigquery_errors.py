@@ -101,13 +101,19 @@ def in_words(target: BigqueryTarget, error: Exception) -> WarehouseError:
 def _of_place_or_right(target: BigqueryTarget, error: Exception, message: str) -> WarehouseError:
     if isinstance(error, api.Unauthorized):
         return _credentials(target, error)
+    if isinstance(error, api.Forbidden) and "policy tag" in message.casefold():
+        return WarehouseError(
+            f"A column with personal data is closed to your account by its policy tag ({message}): grant"
+            " it roles/datacatalog.categoryFineGrainedReader on the tag."
+        )
     if isinstance(error, api.Forbidden):
         right = re.search(r"\b(?:bigquery|storage|datacatalog)\.\w+\.\w+", message)
         what = f"the permission {right[0]}" if right else "a permission"
         return WarehouseError(
             f"BigQuery refused for want of {what} ({message}): grant your account roles/bigquery.jobUser"
-            f" on project {target.project}, and roles/bigquery.dataEditor there or on raw, marts and"
-            f" models{_bucket_role(target)}."
+            f" and roles/bigquery.readSessionUser on project {target.project}, and"
+            " roles/bigquery.dataEditor there or on raw, marts and models"
+            f"{_bucket_role(target)}."
         )
     if re.search(
         r"different (?:location|region)s?|locations? .*(?:mismatch|not match)", message, re.I

@@ -67,6 +67,29 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
             "is locked by another program: close it",
         ),
         (
+            "42000",
+            f"[42000] {_BY}[SQL Server]Cannot open server 'db' requested by the login. Client with IP address"
+            " '203.0.113.7' is not allowed to access the server. (40615)",
+            "does not let this machine in: have an administrator add its address",
+        ),
+        (
+            "42000",
+            f'[42000] {_BY}[SQL Server]The server principal "me" is not able to access the database'
+            ' "company" under the current security context. (916)',
+            "has no such database, or the login may not open it: name another",
+        ),
+        (
+            "42000",
+            f"[42000] {_BY}[SQL Server]The database 'company' has reached its size quota. (40544)",
+            "can't grow, its disk, log or size quota is full: free some space",
+        ),
+        (
+            "42000",
+            f"[42000] {_BY}[SQL Server]Resource ID : 1. The request limit for the database is 60 and has"
+            " been reached. (10928)",
+            "has reached the limit of its sessions or requests: close other programs",
+        ),
+        (
             "42S02",
             f"[42S02] {_BY}[SQL Server]Invalid object name 'gone'. (208) (SQLExecDirectW)",
             "answered: Invalid object name 'gone'. (208).",

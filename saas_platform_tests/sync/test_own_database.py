@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from saas_platform.schema.declared import TablesError, as_yaml, read_tables
 from saas_platform.source.contract import SourceError
 from saas_platform.source.sqlite import SqliteDatabase
-from saas_platform.sync import repair, sync, verify
+from saas_platform.sync import SyncError, check_tables, repair, sync, verify
 from saas_platform.sync.probe import ONLY_A_DIGEST_TELLS, probe
 from saas_platform.sync.report import SyncReport
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
@@ -398,3 +398,20 @@ def test_any_values_of_any_type(
     own.tables = read_tables(own.file)
     assert {report.error for report in own.sync().values()} == {None}
     assert own.proven()
+
+
+def test_what_a_sync_would_stop_at_is_known_before(tmp_path: Path) -> None:
+    """Each table is told, and nothing is written."""
+    own = Own(tmp_path, MUSIC_SHOP)
+    check_tables(own.source, own.warehouse, own.tables.values())
+    execute(
+        own.path,
+        "ALTER TABLE Artist RENAME COLUMN Name TO Title; ALTER TABLE Employee DROP COLUMN Email",
+    )
+    with pytest.raises(SyncError) as caught:
+        check_tables(own.source, own.warehouse, own.tables.values())
+    assert re.findall(r"(\w+\.\w+) is missing", str(caught.value)) == [
+        "Artist.Name",
+        "Employee.Email",
+    ]
+    assert not own.warehouse.path.exists()

@@ -16,11 +16,11 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.cloud import bigquery
 
-from saas_platform.doctor import examine
+from saas_platform.doctor import Finding, examine
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.schema.slices import Slice
-from saas_platform.warehouse import bigquery_loads
+from saas_platform.warehouse import bigquery_datasets, bigquery_loads
 from saas_platform.warehouse import bigquery_sql as q
 from saas_platform.warehouse.bigquery import BigqueryWarehouse
 from saas_platform.warehouse.bigquery_connection import Connection
@@ -257,6 +257,14 @@ def test_an_error_that_stays_is_raised_at_once() -> None:
     assert list(server.jobs) == ["load-1"]
 
 
+def test_a_quota_that_is_used_up_is_told_at_once_and_one_of_the_rate_is_waited_for() -> None:
+    used_up = api.Forbidden("Quota exceeded", errors=[{"reason": "quotaExceeded"}])
+    with pytest.raises(api.Forbidden):
+        Server(Job(used_up), Job()).run()
+    too_fast = api.Forbidden("Exceeded rate limits", errors=[{"reason": "rateLimitExceeded"}])
+    assert Server(Job(too_fast), Job()).run() == ["load-1", "load-2"]
+
+
 def test_it_ends_when_nothing_helps() -> None:
     with pytest.raises(api.RetryError):
         Server(*[PASSING] * 10_000).run(seconds=0.05)
@@ -394,6 +402,21 @@ def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "")
             "roles/storage.objectAdmin on the bucket of gs://acme-staging/loads",
         ),
         (
+            answered(
+                api.Forbidden,
+                "request failed: the user does not have 'bigquery.readsessions.create' permission",
+            ),
+            "roles/bigquery.readSessionUser on project acme",
+        ),
+        (
+            answered(
+                api.Forbidden,
+                "Access Denied: BigQuery BigQuery: User has neither fine-grained reader nor masked get"
+                " permission to get data protected by policy tag 'acme : email' on column raw.users.email.",
+            ),
+            "closed to your account by its policy tag",
+        ),
+        (
             answered(api.Forbidden, "Quota exceeded: Your project exceeded quota", "quotaExceeded"),
             "The quota of project acme is exceeded",
         ),
@@ -475,7 +498,7 @@ class Project:
         self.location, self.refuses, self.labels = location, refuses, labels
         self.asked: list[str] = []
 
-    def query(self, sql: str, job_config: bigquery.QueryJobConfig) -> Any:
+    def query(self, sql: str, job_config: bigquery.QueryJobConfig, **_: Any) -> Any:
         assert job_config.dry_run
         self.asked.append(sql)
         if self.refuses in sql:
@@ -538,20 +561,72 @@ def test_a_bucket_somewhere_else_or_without_rights_is_told(monkeypatch: pytest.M
         staged.ping()
 
 
+def found_by_the_doctor() -> Finding:
+    (found,) = [each for each in examine(Platform.load()) if each.name == "warehouse"]
+    assert not found.ok
+    return found
+
+
 def test_the_doctor_finds_missing_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_: Any, **__: Any) -> None:
         raise auth.DefaultCredentialsError("none")
 
     monkeypatch.setenv("SAAS_WAREHOUSE_URL", "bigquery://acme?location=EU")
     monkeypatch.setattr(bigquery, "Client", none)
-    (found,) = [each for each in examine(Platform.load()) if each.name == "warehouse"]
-    assert not found.ok
+    found = found_by_the_doctor()
     assert found.detail == "No usable Google credentials were found for project acme"
     assert found.remedy.startswith("log in with `gcloud auth application-default login`")
 
 
+@pytest.mark.parametrize(
+    ("error", "detail", "remedy"),
+    [
+        (
+            auth.RefreshError("invalid_grant: Token has been expired or revoked."),
+            "Google does not accept the credentials, which are expired",
+            "log in again",
+        ),
+        (
+            answered(api.NotFound, "Not found: Project acme", "notFound"),
+            "There is no project acme",
+            "correct SAAS_WAREHOUSE_URL",
+        ),
+        (
+            answered(api.Forbidden, "Access Denied: bigquery.jobs.create", "accessDenied"),
+            "BigQuery refused for want of the permission bigquery.jobs.create",
+            "roles/bigquery.jobUser",
+        ),
+        (
+            answered(api.Forbidden, "Quota exceeded: too many dry runs", "quotaExceeded"),
+            "The quota of project acme is exceeded",
+            "wait until it is renewed",
+        ),
+    ],
+)
+def test_the_doctor_finds_what_a_run_would_fail_at(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, detail: str, remedy: str
+) -> None:
+    class Refusing(Project):
+        def query(self, *_: Any, **__: Any) -> Any:
+            raise error
+
+    monkeypatch.setenv("SAAS_WAREHOUSE_URL", "bigquery://acme?location=EU")
+    monkeypatch.setattr(bigquery, "Client", lambda **_: Refusing())
+    found = found_by_the_doctor()
+    assert detail in found.detail
+    assert remedy in found.detail + found.remedy
+
+
+def test_the_doctor_does_not_wait_for_a_server_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run is patient for ten minutes."""
+    monkeypatch.setattr(bigquery_datasets, "_SECONDS", 0.5)
+    monkeypatch.setenv("SAAS_WAREHOUSE_URL", "bigquery://acme")
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
+    assert found_by_the_doctor().detail == "BigQuery does not answer at http://127.0.0.1:1"
+
+
 def test_the_doctor_finds_a_wrong_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAAS_WAREHOUSE_URL", "bigquery://acme?lokation=EU")
-    (found,) = [each for each in examine(Platform.load()) if each.name == "warehouse"]
-    assert not found.ok
-    assert "lokation" in found.detail
+    assert "lokation" in found_by_the_doctor().detail

@@ -89,7 +89,7 @@ def test_the_doctor_names_every_such_table(monkeypatch: pytest.MonkeyPatch, tmp_
     platform = Platform.load()
     platform.home.create()
     platform.home.tables.write_text(as_yaml(SqliteDatabase(path).discover()))
-    # Stops before the warehouse is asked.
+    # Told before the warehouse is asked.
     found = next(each for each in examine(platform) if each.name == "tables")
     assert not found.ok
     assert all(name in found.detail + found.remedy for name in REFUSED)

@@ -99,7 +99,7 @@ class Acting:
         if right not in rights(self.account, place):
             raise api.Forbidden(f"Access Denied: {right} denied on {place}")
 
-    def query(self, sql: str, job_config: bigquery.QueryJobConfig) -> Any:
+    def query(self, sql: str, job_config: bigquery.QueryJobConfig, **_: Any) -> Any:
         assert job_config.dry_run
         self._need("bigquery.jobs.create", "project")
         made = re.match(r"CREATE TABLE `(\w+)`", sql)

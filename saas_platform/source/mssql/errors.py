@@ -13,7 +13,7 @@ from saas_platform.source.mssql.driver import LIBRARIES
 #: Signs of an error (the server's number, or words of the driver) and what to say; the first that fits.
 _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
-        ("(4060)", "Cannot open database", 'database "'),
+        ("(4060)", "(916)", "Cannot open database", 'database "'),
         "has no such database, or the login may not open it: name another in SAAS_SOURCE_URL, or have"
         " an administrator run deploy/mssql/writer.sql (or reader.sql) in it",
     ),
@@ -24,6 +24,10 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("(18487)", "(18488)"),
         "wants a new password for the login: change it, then correct SAAS_SOURCE_URL",
+    ),
+    (
+        ("(40615)", "(40914)"),
+        "does not let this machine in: have an administrator add its address to the server's firewall",
     ),
     (
         ("(229)", "(230)", "(262)", "(297)", "(300)", "(2760)", "(15247)", "permission"),
@@ -50,8 +54,14 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         "is locked by another program: close it, then run again",
     ),
     (
-        ("(1105)", "(9002)", "No space left"),
-        "can't grow, its disk or log is full: free some space, then run again",
+        ("(1105)", "(9002)", "(40544)", "No space left"),
+        "can't grow, its disk, log or size quota is full: free some space or have the quota raised, then"
+        " run again",
+    ),
+    (
+        ("(10928)", "(10929)"),
+        "has reached the limit of its sessions or requests: close other programs or choose a larger size of"
+        " database, then run again",
     ),
     (
         ("08001", "HYT00", "Login timeout", "network-related", "TCP Provider: Error"),

@@ -31,7 +31,6 @@ class Features:
     floor: str | None
     change_tracking: bool
     bulk_copy: bool
-    may_create: bool
     #: What its digests can do.
     abilities: frozenset[Ability]
 
@@ -78,10 +77,6 @@ def look(cursor: Any) -> Features:
             )
         ),
         bulk_copy=takes_bulk_copy(cursor),
-        may_create=_answer(
-            cursor, "SELECT HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE')"
-        )
-        != 0,
         abilities=frozenset(
             probe.ability for probe in PROBES if _answer(cursor, probe.sql) == probe.answer
         ),

@@ -56,13 +56,19 @@ class MssqlSource(WritableSource):
 
     def ping(self) -> str:
         with connect(self.address, arrow=True) as cursor:
-            found = look(cursor)
-            if not found.may_create:
-                raise SourceError(
-                    f"{self.address.label} does not let the login create tables: have an administrator"
-                    " run deploy/mssql/writer.sql in it."
-                )
-            return found.words()
+            self._try_to_create(cursor)
+            return look(cursor).words()
+
+    def _try_to_create(self, cursor: Any) -> None:
+        """A table in our schema, taken back at once: whether it may be made no single right tells, as a
+        login may have that of the database and not of the schema.
+        """
+        cursor.execute("BEGIN TRANSACTION")
+        try:
+            self._make_schema(cursor)
+            cursor.execute(f"CREATE TABLE {qualified(self.schema, '_doctor')} (a INT)")
+        finally:
+            cursor.execute("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
 
     def exists(self) -> bool:
         with connect(self.address) as cursor:
@@ -74,12 +80,15 @@ class MssqlSource(WritableSource):
 
     def create_schema(self) -> None:
         with connect(self.address) as cursor, self._alone(cursor), transaction(cursor):
-            if scalar(cursor, f"SELECT SCHEMA_ID({literal(self.schema)})") is None:
-                cursor.execute(ddl.create_schema(self.schema))
+            self._make_schema(cursor)
             present = set(catalogue.tables(cursor, self.schema))
             for table in [*ddl.BOOKS.values(), *TABLES.values()]:
                 if table.name not in present:
                     self._create(cursor, table)
+
+    def _make_schema(self, cursor: Any) -> None:
+        if scalar(cursor, f"SELECT SCHEMA_ID({literal(self.schema)})") is None:
+            cursor.execute(ddl.create_schema(self.schema))
 
     def _create(self, cursor: Any, table: sa.Table) -> None:
         statements, comments = ddl.create_table(table, self.schema)

@@ -1,0 +1,115 @@
+"""What the doctor finds at a SQL Server before a run does; the server is a cursor that refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from saas_platform.doctor import Finding, examine
+from saas_platform.platform import Platform
+from saas_platform.source.mssql import connection, errors, features
+
+_BY = "[Microsoft][ODBC Driver 18 for SQL Server][SQL Server]"
+
+
+class FakeError(Exception):
+    pass
+
+
+class Server:
+    """A connection, and its cursor: an empty database that refuses statements with a word in them."""
+
+    description = ("an answer",)
+
+    def __init__(self, refuses: str, error: FakeError) -> None:
+        self.refuses, self.error = refuses, error
+        self.said: list[str] = []
+
+    def cursor(self) -> Server:
+        return self
+
+    def execute(self, sql: str, *_: Any) -> Server:
+        self.said.append(sql)
+        if self.refuses in sql:
+            raise self.error
+        return self
+
+    def fetchone(self) -> None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _their_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAAS_SOURCE_URL", "mssql+pyodbc://me:s3cret@db.example/company?schema=saas")
+    for module in (connection, errors, features):
+        monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
+
+
+def source() -> Finding:
+    return next(each for each in examine(Platform.load()) if each.name == "source")
+
+
+@pytest.mark.parametrize(
+    ("said", "problem", "remedy"),
+    [
+        ("Login failed for user 'me'. (18456)", "refuses the login", "correct user and password"),
+        ("The password of the account has expired. (18487)", "wants a new password", "change it"),
+        (
+            'Cannot open database "company" requested by the login. (4060)',
+            "has no such database",
+            "name another in SAAS_SOURCE_URL",
+        ),
+    ],
+)
+def test_who_is_not_let_in_is_told_why(
+    monkeypatch: pytest.MonkeyPatch, said: str, problem: str, remedy: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise FakeError("28000", f"[28000] {_BY}{said}")
+
+    monkeypatch.setattr(connection, "_open", refuse)
+    found = source()
+    assert not found.ok
+    assert problem in found.detail
+    assert remedy in found.remedy
+    assert "s3cret" not in found.detail + found.remedy
+
+
+@pytest.mark.parametrize(
+    ("refuses", "said"),
+    [
+        ("CREATE SCHEMA", "CREATE SCHEMA permission denied in database 'company'. (262)"),
+        # With CREATE TABLE in the database, and nothing in the schema.
+        (
+            "CREATE TABLE",
+            'The specified schema name "saas" either does not exist or you do not have permission to'
+            " use it. (2760)",
+        ),
+    ],
+)
+def test_a_login_that_could_not_make_the_tables_is_told(
+    monkeypatch: pytest.MonkeyPatch, refuses: str, said: str
+) -> None:
+    server = Server(refuses, FakeError("42000", f"[42000] {_BY}{said}"))
+    monkeypatch.setattr(connection, "_open", lambda *_, **__: server)
+    found = source()
+    assert not found.ok
+    assert "denies a privilege" in found.detail
+    assert "deploy/mssql/writer.sql" in found.remedy
+    assert "ROLLBACK" in server.said[-1]
+
+
+def test_looking_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server("no such word", FakeError())
+    monkeypatch.setattr(connection, "_open", lambda *_, **__: server)
+    assert source().ok
+    began = server.said.index("BEGIN TRANSACTION")
+    ended = next(n for n, sql in enumerate(server.said) if "ROLLBACK" in sql)
+    made = [n for n, sql in enumerate(server.said) if sql.startswith("CREATE ")]
+    assert made
+    assert began < min(made) <= max(made) < ended
+    assert not any("COMMIT" in sql for sql in server.said)
