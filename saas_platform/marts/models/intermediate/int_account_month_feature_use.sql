@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month'), cluster_by=['account_id']) }}
+
 -- How many features an account used in the 28 days before each month's end.
 with events as (
     select * from {{ ref('stg_usage_events') }}

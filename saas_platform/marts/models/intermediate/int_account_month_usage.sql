@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month'), cluster_by=['account_id']) }}
+
 -- Product use in the days before each month's end.
 with usage_daily as (
     select * from {{ ref('fct_usage_daily') }}

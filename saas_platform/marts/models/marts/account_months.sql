@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month'), cluster_by=['account_id']) }}
+
 with accounts as (
     select * from {{ ref('dim_account') }}
 ),

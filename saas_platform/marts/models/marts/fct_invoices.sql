@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month'), cluster_by=['account_id', 'subscription_id']) }}
+
 with invoices as (
     select * from {{ ref('stg_invoices') }}
 ),

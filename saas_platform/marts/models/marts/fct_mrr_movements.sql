@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month'), cluster_by=['account_id']) }}
+
 with steps as (
     select * from {{ ref('int_mrr_steps') }}
     where movement is not null

@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month'), cluster_by=['account_id', 'invoice_id']) }}
+
 with payments as (
     select * from {{ ref('stg_payments') }}
 ),

@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('usage_date'), cluster_by=['account_id', 'user_id']) }}
+
 with events as (
     select * from {{ ref('stg_usage_events') }}
 ),

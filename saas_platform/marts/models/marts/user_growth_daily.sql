@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('date_day')) }}
+
 with dates as (
     select * from {{ ref('dim_date') }}
     where date_day < cast({{ as_of() }} as date)
