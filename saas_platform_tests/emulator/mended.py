@@ -11,6 +11,7 @@ import sys
 from bqemulator.cli import main
 from bqemulator.sql.rewriter import create_table_schema_ctas
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
 
 _first_select = create_table_schema_ctas._first_select
 
@@ -20,7 +21,17 @@ def _first_select_in_parentheses(body: exp.Expression | None) -> exp.Select | No
     return _first_select(body.unnest() if isinstance(body, exp.Subquery) else body)
 
 
+def _quotient(generator: DuckDB.Generator, quotient: exp.IntDiv) -> str:
+    """DIV of whole numbers, exact and without a fraction, which DuckDB's // keeps of a DECIMAL.
+
+    sqlglot writes DIV(a + b, 2 * c) as a + b // 2 * c.
+    """
+    parts = (f"CAST({generator.sql(quotient, key)} AS HUGEINT)" for key in ("this", "expression"))
+    return f"({' // '.join(parts)})"
+
+
 create_table_schema_ctas._first_select = _first_select_in_parentheses
+DuckDB.Generator.TRANSFORMS[exp.IntDiv] = _quotient
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,7 +12,7 @@
     months_before: how far back a touched month reaches: 1 where a row looks into the next month.
     cluster_by: columns by which BigQuery keeps a month's rows together.
 #}
-{% macro by_month(field, built_from, months_before=0, cluster_by=none) -%}
+{% macro rebuilt_by_month(field, built_from, months_before=0, cluster_by=none) -%}
     {%- set found = {
         'materialized': 'incremental',
         'incremental_strategy': 'from_month',
@@ -22,7 +22,7 @@
     {%- if target.type == 'bigquery' -%}
         {%- do found.update(
             incremental_strategy='insert_overwrite',
-            partition_by={'field': field, 'data_type': 'date', 'granularity': 'month'},
+            partition_by=by_month(field),
             partitions=months_rebuilt(built_from, months_before),
             cluster_by=cluster_by
         ) -%}

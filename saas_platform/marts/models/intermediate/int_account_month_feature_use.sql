@@ -1,4 +1,5 @@
-{{ config(**by_month('month', ['usage_events'], cluster_by=['account_id'])) }}
+{{ config(**rebuilt_by_month('month', ['usage_events'], cluster_by=['account_id'])) }}
+
 -- How many features an account used in the 28 days before each month's end.
 with events as (
     select * from {{ ref('stg_usage_events') }}

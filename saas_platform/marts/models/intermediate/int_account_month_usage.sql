@@ -1,4 +1,5 @@
-{{ config(**by_month('month', ['usage_events'], cluster_by=['account_id'])) }}
+{{ config(**rebuilt_by_month('month', ['usage_events'], cluster_by=['account_id'])) }}
+
 -- Product use in the days before each month's end.
 with usage_daily as (
     select * from {{ ref('fct_usage_daily') }}

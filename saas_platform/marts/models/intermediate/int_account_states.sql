@@ -1,3 +1,5 @@
+{{ config(cluster_by=['account_id']) }}
+
 -- All subscriptions of an account together, after each moment at which one of them changed.
 with states as (
     select * from {{ ref('int_subscription_states') }}

@@ -1,3 +1,5 @@
+{{ config(cluster_by=['account_id', 'subscription_id']) }}
+
 -- What each subscription was worth, and from when to when.
 with changes as (
     select * from {{ ref('stg_subscription_changes') }}

@@ -1,4 +1,4 @@
-{{ config(**by_month(
+{{ config(**rebuilt_by_month(
     'month',
     [
         'accounts', 'subscriptions', 'subscription_changes', 'plans', 'invoices', 'payments',
@@ -7,6 +7,7 @@
     months_before=1,
     cluster_by=['account_id']
 )) }}
+
 with account_months as (
     select * from {{ ref('account_months') }}
 ),

@@ -1,6 +1,7 @@
-{{ config(**by_month(
+{{ config(**rebuilt_by_month(
     'month', ['accounts', 'subscriptions', 'subscription_changes', 'plans'], cluster_by=['account_id']
 )) }}
+
 with accounts as (
     select * from {{ ref('dim_account') }}
 ),

@@ -1,4 +1,5 @@
-{{ config(**by_month('month', ['invoices', 'subscriptions'], cluster_by=['account_id'])) }}
+{{ config(**rebuilt_by_month('month', ['invoices', 'subscriptions'], cluster_by=['account_id', 'subscription_id'])) }}
+
 with invoices as (
     select * from {{ ref('stg_invoices') }}
     {% if is_incremental() %}

@@ -1,6 +1,7 @@
-{{ config(**by_month(
-    'month', ['payments', 'invoices', 'subscriptions'], cluster_by=['account_id']
+{{ config(**rebuilt_by_month(
+    'month', ['payments', 'invoices', 'subscriptions'], cluster_by=['account_id', 'invoice_id']
 )) }}
+
 with payments as (
     select * from {{ ref('stg_payments') }}
     {% if is_incremental() %}

@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month')) }}
+
 with account_months as (
     select * from {{ ref('account_months') }}
 ),

@@ -1,7 +1,8 @@
 {# An account is activated by its use in the days after its signup, so a month reaches back by one. #}
-{{ config(**by_month(
+{{ config(**rebuilt_by_month(
     'date_day', ['usage_events', 'features', 'accounts', 'users'], months_before=1
 )) }}
+
 with dates as (
     select * from {{ ref('dim_date') }}
     where
