@@ -122,6 +122,24 @@ def mirror_definition(
     return made
 
 
+def day_definition(mirror: bigquery.Table, slice_id: str) -> bigquery.Table:
+    """One day of a mirror, by the name under which a load replaces it alone."""
+    made = bigquery.Table(
+        bigquery.DatasetReference(mirror.project, mirror.dataset_id).table(
+            f"{mirror.table_id}${slice_id.replace('-', '')}"
+        ),
+        schema=mirror.schema,
+    )
+    made.time_partitioning = mirror.time_partitioning
+    return made
+
+
+def day_schema(table: sa.Table) -> pa.Schema:
+    """Arrow types of rows on their way into a mirror; required where its columns are."""
+    rows = loadable(arrow_schema(table, with_row_version=True))
+    return rows.append(pa.field(SYNC_ID, pa.string(), nullable=False))
+
+
 def log_definition(name: bigquery.TableReference, log: sa.Table) -> bigquery.Table:
     """One of the two logs; what is asked of it is asked by table."""
     made = bigquery.Table(name, schema=[_field(column) for column in log.columns])
@@ -176,7 +194,7 @@ def loadable(schema: pa.Schema) -> pa.Schema:
     """With UTC as the zone of times: one without would be taken for DATETIME, which is no moment."""
     return pa.schema(
         [
-            pa.field(f.name, pa.timestamp("us", "UTC") if pa.types.is_timestamp(f.type) else f.type)
+            f.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(f.type) else f
             for f in schema
         ]
     )
