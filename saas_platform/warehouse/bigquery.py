@@ -188,7 +188,7 @@ class BigqueryWarehouse(Warehouse):
                 name,
                 local,
                 lambda slices: self._rows(table, slices),
-                lambda: self.sliceq.counts(table),
+                lambda: self.slice_counts(table),
             ) as staging,
         ):
             yield staging
