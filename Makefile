@@ -57,7 +57,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what the tests need ..."
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[bigquery,dev]'
 	@touch $@
 
 $(EMULATOR)/.installed: saas_platform_tests/emulator/requirements.txt $(VENV)/bin/python

@@ -73,11 +73,14 @@ def load(laps: Laps, path: str, accounts: int, months: int) -> None:
 
 def build(laps: Laps, path: str, folder: str, as_of: str) -> None:
     """All models and tests, as an asset run has them: with the project parsed before."""
-    from saas_platform.marts.project import build
+    from saas_platform.marts import MartsTarget, build
 
     with laps.lap("models and tests"):
         results = build(
-            Path(path), datetime.fromisoformat(as_of), Path(folder) / "target", Path(folder)
+            MartsTarget.duckdb(Path(path)),
+            datetime.fromisoformat(as_of),
+            Path(folder) / "target",
+            Path(folder),
         )
         laps.rows["models and tests"] += len(results.results)
 

@@ -33,7 +33,7 @@ _SCHEMA = pa.schema(
 
 
 @cache
-def _code(package: str) -> str:
+def code_digest(package: str) -> str:
     """Digest of a package's files."""
     digest = hashlib.sha256()
     root = Path(__file__).parent / package
@@ -51,7 +51,7 @@ def fingerprints(platform: Platform) -> dict[Layer, str]:
     below = "/".join(sync.sync_id if sync else "" for sync in syncs) + platform.as_of.isoformat()
     found: dict[Layer, str] = {}
     for layer in LAYERS:
-        below = hashlib.sha256(f"{below}/{_code(_PACKAGES[layer])}".encode()).hexdigest()
+        below = hashlib.sha256(f"{below}/{code_digest(_PACKAGES[layer])}".encode()).hexdigest()
         found[layer] = below
     return found
 

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from saas_platform.artefacts import Artefacts
 from saas_platform.errors import PlatformError
+from saas_platform.marts.target import MartsTarget
 from saas_platform.schema import TABLES
 from saas_platform.schema.declared import read_tables
 from saas_platform.settings import Settings, SettingsError, load_settings
@@ -195,6 +196,22 @@ class Platform:
         raise SettingsError(
             f"SAAS_WAREHOUSE_URL names {url.get_backend_name()}, which this version can't load:"
             " use duckdb:///FILE, or bigquery://PROJECT?location=EU."
+        )
+
+    @property
+    def marts_target(self) -> MartsTarget:
+        """Where dbt builds the marts: in the warehouse."""
+        url = self.settings.warehouse
+        if url.get_backend_name() == "duckdb":
+            return MartsTarget.duckdb(Path(str(url.database)).absolute())
+        from saas_platform.warehouse.bigquery_target import BigqueryTarget
+
+        there = BigqueryTarget.of(url)
+        return MartsTarget.bigquery(
+            there.project,
+            there.location,
+            maximum_bytes_billed=there.maximum_bytes_billed,
+            emulator=there.emulator,
         )
 
     @property

@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "artefacts",
         "company",
         "errors",
+        "marts",
         "schema",
         "settings",
         "source",

@@ -1,7 +1,6 @@
 """Assets of group `marts`: dbt's models as assets, its tests as asset checks."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
+from saas_platform import rebuilding
 from saas_platform.defs.failures import told
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.work import WorkClock
 from saas_platform.layers import fingerprints, record
 from saas_platform.marts.lineage import ColumnSources
 from saas_platform.marts.manifest import column_lineage, manifest, target_of
-from saas_platform.marts.project import PATH_VARIABLE, PROJECT_DIR, UNIT_TESTS_LEFT_OUT
+from saas_platform.marts.project import PROJECT_DIR, UNIT_TESTS_LEFT_OUT, refresh
 from saas_platform.platform import Platform
 from saas_platform.schema.slices import SliceDigest
 
@@ -45,17 +45,12 @@ def dbt_resource() -> DbtCliResource:
     )
 
 
-def _database(platform: Platform) -> Path:
-    """The DuckDB file that dbt's profile opens."""
-    return Path(str(platform.settings.warehouse.database)).absolute()
-
-
 def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     """Every model of the dbt project."""
 
     @dbt_assets(
         name=GROUP,
-        manifest=manifest(platform.home.dbt, _database(platform), platform.as_of),
+        manifest=manifest(platform.home.dbt, platform.marts_target, platform.as_of),
         dagster_dbt_translator=_Translator(),
         backfill_policy=None,
     )
@@ -65,26 +60,32 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         platform: dg.ResourceParam[Platform],
         work: dg.ResourceParam[WorkClock],
     ) -> Iterator[Any]:
+        target = platform.marts_target
         with work.measure(GROUP), told():
             wanted = fingerprints(platform)["marts"]
-            os.environ[PATH_VARIABLE] = str(_database(platform))
-            variables = json.dumps({"as_of": platform.as_of.isoformat(" ")})
-            invocation = dbt.cli(
-                [
-                    *("build", *UNIT_TESTS_LEFT_OUT, "--vars", variables),
-                    *("--log-path", str(platform.home.dbt / "logs")),
-                ],
-                context=context,
-                target_path=target_of(platform.home.dbt),
-                raise_on_error=False,
-            )
-            # Told only afterwards: while dbt runs, no other process may open a DuckDB file.
-            events = list(invocation.stream())
+            again = rebuilding.rebuild(platform)
+            context.log.info(_said(again))
+            with target.rebuilding(again.months).in_environment():
+                invocation = dbt.cli(
+                    [
+                        *("build", *UNIT_TESTS_LEFT_OUT, *refresh(again.months)),
+                        *("--vars", json.dumps({"as_of": platform.as_of.isoformat(" ")})),
+                        *("--target", target.name),
+                        *("--log-path", str(platform.home.dbt / "logs")),
+                    ],
+                    context=context,
+                    target_path=target_of(platform.home.dbt),
+                    raise_on_error=False,
+                )
+                # Told only afterwards: while dbt runs, no other process may open a DuckDB file.
+                events = list(invocation.stream())
             succeeded = invocation.is_successful()
-            if succeeded:
+            # A part of the marts says nothing of the others.
+            if succeeded and context.selected_asset_keys == marts.keys:
+                rebuilding.record(platform, again)
                 record(platform, "marts", wanted)
             digests = _digests(platform, events) if succeeded else {}
-            lineage = column_lineage(platform.home.dbt) if succeeded else {}
+            lineage = column_lineage(platform.home.dbt, target) if succeeded else {}
         for event in events:
             yield _with_metadata(event, digests, lineage)
         if not succeeded:
@@ -93,6 +94,12 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             )
 
     return marts
+
+
+def _said(again: rebuilding.Rebuild) -> str:
+    if again.months is None:
+        return f"All months of the marts are built anew: {again.reason}."
+    return f"The marts are built again by month; {again.reason}."
 
 
 def _model(event: Any) -> str | None:

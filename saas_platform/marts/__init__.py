@@ -3,6 +3,8 @@
 Holds the project (its models, macros and tests) and `build`. Does not hold: any metric in Python.
 """
 
-from saas_platform.marts.project import PROJECT_DIR, MartsError, build
+from saas_platform.marts.errors import MartsError
+from saas_platform.marts.project import PROJECT_DIR, build
+from saas_platform.marts.target import MartsTarget
 
-__all__ = ["PROJECT_DIR", "MartsError", "build"]
+__all__ = ["PROJECT_DIR", "MartsError", "MartsTarget", "build"]

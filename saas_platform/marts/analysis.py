@@ -13,8 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from saas_platform.marts.errors import MartsError
 from saas_platform.marts.manifest import target_of
-from saas_platform.marts.project import MartsError, options, run
+from saas_platform.marts.project import options, run
+from saas_platform.marts.target import MartsTarget
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,11 +24,11 @@ if TYPE_CHECKING:
 
 
 def compiled(
-    warehouse_path: Path, as_of: datetime, target_path: Path, log_path: Path
+    target: MartsTarget, as_of: datetime, target_path: Path, log_path: Path
 ) -> dict[str, str]:
     """The SQL of each analysis by name. Raises MartsError where one does not compile."""
     run(
-        warehouse_path,
+        target,
         ["compile", *options(as_of, target_path, log_path), "--select", "resource_type:analysis"],
     )
     nodes = json.loads((target_path / "manifest.json").read_text())["nodes"].values()
@@ -45,13 +47,13 @@ class Analyses:
     @classmethod
     def of(
         cls,
-        warehouse_path: Path,
+        target: MartsTarget,
         as_of: datetime,
         folder: Path,
         query: Callable[[str], pa.Table],
     ) -> Analyses:
         """Compiled in dbt's `folder` of the home. Raises MartsError."""
-        sql = compiled(warehouse_path, as_of, target_of(folder), folder / "logs")
+        sql = compiled(target, as_of, target_of(folder), folder / "logs")
         return cls(query, sql)
 
     @property

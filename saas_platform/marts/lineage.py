@@ -28,16 +28,18 @@ def column_sources(manifest: Mapping[str, Any]) -> ColumnSources:
     for model in models:
         columns = dict.fromkeys(model["columns"], "unknown")
         known.setdefault(model["schema"], {})[model["name"]] = columns
-    return {model["name"]: _of_model(model, known) for model in models}
+    # dbt and sqlglot call the engines by the same names.
+    dialect = manifest["metadata"]["adapter_type"]
+    return {model["name"]: _of_model(model, known, dialect) for model in models}
 
 
 def _of_model(
-    model: Mapping[str, Any], known: Mapping[str, Any]
+    model: Mapping[str, Any], known: Mapping[str, Any], dialect: str
 ) -> dict[str, list[tuple[str, str, str]]]:
-    expression = sqlglot.parse_one(model["compiled_code"], dialect="duckdb")
+    expression = sqlglot.parse_one(model["compiled_code"], dialect=dialect)
     for table in expression.find_all(exp.Table):
         table.set("catalog", None)
-    found = lineage(None, expression, schema=dict(known), dialect="duckdb")
+    found = lineage(None, expression, schema=dict(known), dialect=dialect)
     return {column: sorted(set(_leaves(found[column]))) for column in model["columns"]}
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from saas_platform.marts.lineage import ColumnSources, column_sources
 from saas_platform.marts.project import PROJECT_DIR, options, run
+from saas_platform.marts.target import MartsTarget
 
 _PARSED = ("*.sql", "*.yml")
 
 
-def _digest() -> str:
-    digest = hashlib.sha256()
+def _digest(target: MartsTarget) -> str:
+    """Of all that dbt makes the manifest from: the names of tables in it are the target's."""
+    digest = hashlib.sha256(repr((target.name, sorted(target.variables.items()))).encode())
     for path in sorted(file for pattern in _PARSED for file in PROJECT_DIR.rglob(pattern)):
         digest.update(str(path.relative_to(PROJECT_DIR)).encode())
         digest.update(path.read_bytes())
@@ -30,33 +32,33 @@ def target_of(folder: Path) -> Path:
     return folder / "target"
 
 
-def manifest(folder: Path, warehouse_path: Path, as_of: datetime) -> Path:
+def manifest(folder: Path, target: MartsTarget, as_of: datetime) -> Path:
     """The manifest of the project as it is now, kept in `folder`. Raises MartsError.
 
     Parsing takes seconds, and several Dagster processes may ask at the same time. What dbt remembers
     of the parse is left in `folder/target`, where a build with the same warehouse and clock uses it.
     """
-    kept = folder / f"manifest-{_digest()}.json"
+    kept = folder / f"manifest-{_digest(target)}.json"
     if kept.exists():
         return kept
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        target = Path(scratch)
-        run(warehouse_path, ["parse", *options(as_of, target, target)])
+        made = Path(scratch)
+        run(target, ["parse", *options(as_of, made, made)])
         for old in folder.glob("manifest-*.json"):
             old.unlink(missing_ok=True)
         target_of(folder).mkdir(exist_ok=True)
-        (target / "partial_parse.msgpack").replace(target_of(folder) / "partial_parse.msgpack")
-        (target / "manifest.json").replace(kept)
+        (made / "partial_parse.msgpack").replace(target_of(folder) / "partial_parse.msgpack")
+        (made / "manifest.json").replace(kept)
     return kept
 
 
-def column_lineage(folder: Path) -> ColumnSources:
+def column_lineage(folder: Path, target: MartsTarget) -> ColumnSources:
     """The sources of each column, from what the build in `folder` compiled.
 
     Seconds to find, so kept once all models were compiled; a build of some tells of those alone.
     """
-    kept = folder / f"lineage-{_digest()}.json"
+    kept = folder / f"lineage-{_digest(target)}.json"
     if kept.exists():
         found: ColumnSources = json.loads(kept.read_text())
         return found

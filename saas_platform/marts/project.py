@@ -1,47 +1,48 @@
-"""Where the dbt project lies, and running it in this process on a DuckDB file."""
+"""Where the dbt project lies, and running it in this process on one of its targets."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from saas_platform.errors import PlatformError
+from saas_platform.marts.errors import MartsError
+from saas_platform.marts.target import MartsTarget
 
 #: The folder with dbt_project.yml and profiles.yml.
 PROJECT_DIR = Path(__file__).parent
-#: The environment variable from which profiles.yml takes the DuckDB file.
-PATH_VARIABLE = "SAAS_DBT_DUCKDB_PATH"
 
 #: A unit test judges the code, on rows of its own: that is for development, not for each load.
 UNIT_TESTS_LEFT_OUT = ("--exclude-resource-type", "unit_test")
 
 
-class MartsError(PlatformError):
-    """A model failed to build, or a test on one did not hold."""
-
-
 def build(
-    warehouse_path: Path,
+    target: MartsTarget,
     as_of: datetime,
     target_path: Path,
     log_path: Path,
     select: Sequence[str] | None = None,
+    touched: Mapping[str, str] | None = None,
 ) -> Any:
     """Build and test the marts (`dbt build`), all of them or those that `select` names.
 
-    Returns dbt's result, one entry per model and test. Raises MartsError, naming what failed. The
-    DuckDB file is closed again in either case.
+    `touched` names the first month of each table of raw that has changed since they were built, as
+    `YYYY-MM-DD`; without it they are built anew. Returns dbt's result, one entry per model and test.
+    Raises MartsError, naming what failed. The warehouse is closed again in either case.
     """
     arguments = ["build", *UNIT_TESTS_LEFT_OUT, *options(as_of, target_path, log_path)]
     if select:
         # A test that needs a model besides the selected ones would read a table that is not there.
         arguments += ["--select", *select, "--indirect-selection", "cautious"]
-    return run(warehouse_path, arguments)
+    return run(target.rebuilding(touched), [*arguments, *refresh(touched)])
+
+
+def refresh(touched: Mapping[str, str] | None) -> list[str]:
+    """The arguments that have all months built anew, where nothing is known of what is touched."""
+    return ["--full-refresh"] if touched is None else []
 
 
 def options(as_of: datetime, target_path: Path, log_path: Path) -> list[str]:
@@ -54,13 +55,14 @@ def options(as_of: datetime, target_path: Path, log_path: Path) -> list[str]:
     ]
 
 
-def run(warehouse_path: Path, arguments: Sequence[str]) -> Any:
+def run(target: MartsTarget, arguments: Sequence[str]) -> Any:
     """One dbt command in this process. Raises MartsError unless all of it succeeded."""
+    target.require_adapter()
     # dbt takes a second to import; only who runs it should wait.
     from dbt.cli.main import dbtRunner
 
-    with _warehouse(warehouse_path):
-        outcome: Any = dbtRunner().invoke(list(arguments))
+    with target.in_environment(), _closing(target):
+        outcome: Any = dbtRunner().invoke([*arguments, "--target", target.name])
     if outcome.exception is not None:
         raise MartsError(f"dbt {arguments[0]} could not run: {outcome.exception}")
     if not outcome.success:
@@ -74,20 +76,16 @@ def run(warehouse_path: Path, arguments: Sequence[str]) -> Any:
 
 
 @contextmanager
-def _warehouse(path: Path) -> Iterator[None]:
-    """Name the DuckDB file to dbt, and close it afterwards: dbt-duckdb keeps it open in the process."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+def _closing(target: MartsTarget) -> Iterator[None]:
+    """Close what dbt opened; dbt-duckdb would keep the file open in the process."""
     from dbt.adapters.factory import cleanup_connections, reset_adapters
 
-    before = os.environ.get(PATH_VARIABLE)
-    os.environ[PATH_VARIABLE] = str(path)
     try:
         yield
     finally:
         cleanup_connections()
-        DuckDBConnectionManager.close_all_connections()
+        if target.name == "duckdb":
+            from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+            DuckDBConnectionManager.close_all_connections()
         reset_adapters()
-        if before is None:
-            del os.environ[PATH_VARIABLE]
-        else:
-            os.environ[PATH_VARIABLE] = before

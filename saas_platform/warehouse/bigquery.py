@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -152,6 +153,13 @@ class BigqueryWarehouse(Warehouse):
     def last_sync(self, table: sa.Table) -> SyncEntry | None:
         rows = self._connection.run(_newest(SYNC_LOG, table, "finished_at"))
         return SyncEntry.of(rows[0]) if rows else None
+
+    def syncs_after(self, moment: datetime) -> list[SyncEntry]:
+        rows = self._connection.run(
+            f"SELECT {q.listed(q.columns(SYNC_LOG))} FROM {q.qualified(RAW, SYNC_LOG.name)}"
+            f" WHERE finished_at > {q.moment(moment)} ORDER BY finished_at"
+        )
+        return [SyncEntry.of(row) for row in rows]
 
     def unproven(self, table: sa.Table) -> list[SyncEntry]:
         log, proofs = q.qualified(RAW, SYNC_LOG.name), q.qualified(RAW, PROOF_LOG.name)

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -182,6 +183,10 @@ class Warehouse(ABC):
     @abstractmethod
     def last_sync(self, table: sa.Table) -> SyncEntry | None:
         """The newest entry of the table in the log."""
+
+    @abstractmethod
+    def syncs_after(self, moment: datetime) -> list[SyncEntry]:
+        """The entries of all tables that were finished after a moment (UTC), oldest first."""
 
     @abstractmethod
     def unproven(self, table: sa.Table) -> list[SyncEntry]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -160,6 +161,15 @@ class DuckdbWarehouse(Warehouse):
                 [table.name],
             )
         return SyncEntry.of(rows[0]) if rows else None
+
+    def syncs_after(self, moment: datetime) -> list[SyncEntry]:
+        with self._connected() as connection:
+            rows = connection.run(
+                f"SELECT {q.listed(q.columns(SYNC_LOG))} FROM {q.qualified(RAW, SYNC_LOG.name)}"
+                " WHERE finished_at > ? ORDER BY finished_at",
+                [moment],
+            )
+        return [SyncEntry.of(row) for row in rows]
 
     def unproven(self, table: sa.Table) -> list[SyncEntry]:
         log, proofs = q.qualified(RAW, SYNC_LOG.name), q.qualified(RAW, PROOF_LOG.name)

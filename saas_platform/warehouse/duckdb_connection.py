@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -18,8 +18,15 @@ import pyarrow as pa
 from saas_platform.warehouse.contract import WarehouseError
 from saas_platform.warehouse.feed import Feed
 
+T = TypeVar("T")
+
 #: The catalogue of `Connection.staging_file`.
 STAGING = "_staging"
+#: What the engine may keep in memory. By its own default it would keep all that it has ever written or
+#: read, up to 80 % of the machine, so that memory grew with the table.
+MEMORY_LIMIT = "256MB"
+#: Bytes of a row from which that is too little: 122,880 rows are worked on together.
+_WIDE = 2048
 _PAUSE_SECONDS = 0.1
 _LOCKED = "Could not set lock"
 _CORRUPT = ("not a valid DuckDB database", "Corrupt database", "checksum", "Failed to deserialize")
@@ -63,9 +70,10 @@ class Connection:
         self._streams = 0
         self._staging = staging
         self._has_staging = False
+        self._may_ask_again = True
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self._connection.execute(sql, list(parameters)).fetchall()
+        return self._with_room(lambda: self._connection.execute(sql, list(parameters)).fetchall())
 
     def columns(self, table: str) -> dict[str, str]:
         """Columns of a table or view and their types, in order; empty where there is none."""
@@ -78,8 +86,12 @@ class Connection:
 
     def arrow(self, sql: str) -> pa.Table:
         """The result of a SELECT; an empty table for a statement that has none."""
-        result = self._connection.sql(sql)
-        return pa.table({}) if result is None else result.to_arrow_table()
+
+        def ask() -> pa.Table:
+            result = self._connection.sql(sql)
+            return pa.table({}) if result is None else result.to_arrow_table()
+
+        return self._with_room(ask)
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """The result of a SELECT as it is computed; to be read before the next statement."""
@@ -98,8 +110,41 @@ class Connection:
 
     @contextmanager
     def streaming(self, feed: Feed) -> Iterator[str]:
-        with feed.faithful(), self.registered(feed.reader()) as name:
+        """The feed's rows under a name that one statement may select from."""
+        reader = pa.RecordBatchReader.from_batches(feed.schema, self._making_room(feed.reader()))
+        with feed.faithful(), self._asking_once(), self.registered(reader) as name:
             yield name
+
+    def _making_room(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        roomy = False
+        for batch in batches:
+            if not roomy and batch.nbytes > _WIDE * batch.num_rows:
+                self._lift_limit()
+                roomy = True
+            yield batch
+
+    def _with_room(self, ask: Callable[[], T]) -> T:
+        """What it gives; where memory does not suffice, once more with all that the machine has."""
+        try:
+            return ask()
+        except duckdb.OutOfMemoryException:
+            if not self._may_ask_again:
+                raise
+            self._lift_limit()
+            return ask()
+
+    def _lift_limit(self) -> None:
+        # By another connection to the same database: this one may be in the midst of a statement.
+        self._connection.cursor().execute("RESET memory_limit")
+
+    @contextmanager
+    def _asking_once(self) -> Iterator[None]:
+        """Within it, a statement that fails is not asked again: what it read, or a transaction, is gone."""
+        before, self._may_ask_again = self._may_ask_again, False
+        try:
+            yield
+        finally:
+            self._may_ask_again = before
 
     @contextmanager
     def staging_file(self) -> Iterator[None]:
@@ -135,8 +180,9 @@ class Connection:
         """Commit at the end of the block; on any other way out roll back."""
         self.run("BEGIN")
         try:
-            yield
-            self.run("COMMIT")
+            with self._asking_once():
+                yield
+                self.run("COMMIT")
         except BaseException:
             # A failed statement may have ended the transaction already; the first error is the one.
             with suppress(duckdb.TransactionException):
@@ -163,7 +209,9 @@ def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
-            return duckdb.connect(str(path))
+            connection = duckdb.connect(str(path))
+            connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+            return connection
         except duckdb.IOException as error:
             if _LOCKED not in str(error) or time.monotonic() >= deadline:
                 raise

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from saas_platform.dashboard import build_page
+from saas_platform.marts import MartsTarget
 from saas_platform.marts.project import options, run
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 from saas_platform_tests.marts.conftest import simulate
@@ -42,7 +43,7 @@ def marts_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("dashboard")
     path = root / "warehouse.duckdb"
     load(path, simulate(accounts=200))
-    run(path, ["run", *options(AS_OF, root / "target", root / "logs")])
+    run(MartsTarget.duckdb(path), ["run", *options(AS_OF, root / "target", root / "logs")])
     return path
 
 

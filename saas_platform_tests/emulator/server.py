@@ -20,6 +20,7 @@ import requests
 from saas_platform.warehouse.contract import Warehouse
 
 HOME = Path(sys.prefix) / "emulator"
+_MENDED = Path(__file__).with_name("mended.py")
 _SECONDS = 60.0
 
 #: What bqemulator 1.4.0 does in another way than BigQuery, for which a test, or its end, is skipped.
@@ -48,7 +49,15 @@ def emulator(folder: Path) -> Iterator[str]:
     port = _free_port()
     with (folder / "emulator.log").open("wb") as log:
         server = subprocess.Popen(
-            [HOME / "bin" / "bqemulator", "start", "--rest-port", str(port), "--grpc-port", "0"],
+            [
+                HOME / "bin" / "python",
+                _MENDED,
+                "start",
+                "--rest-port",
+                str(port),
+                "--grpc-port",
+                "0",
+            ],
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=folder,

@@ -13,7 +13,7 @@ import pytest
 
 from saas_platform.clock import Month
 from saas_platform.company import Company, CompanyConfig
-from saas_platform.marts import build
+from saas_platform.marts import MartsTarget, build
 from saas_platform.marts.analysis import compiled
 from saas_platform.marts.project import options, run
 from saas_platform.schema import TABLES
@@ -67,10 +67,13 @@ def story_build(tmp_path_factory: pytest.TempPathFactory, dbt_paths: tuple[Path,
     """The company in story.py, built; dbt's own tests have passed on it, the unit tests too."""
     path = tmp_path_factory.mktemp("story") / "warehouse.duckdb"
     load(path, story.tell().tables())
-    build(path, AS_OF, *dbt_paths)
+    build(MartsTarget.duckdb(path), AS_OF, *dbt_paths)
     models = Models(dbt_paths[0])
-    run(path, ["test", *options(AS_OF, *dbt_paths), "--select", "test_type:unit"])
-    return Build(path, models, compiled(path, AS_OF, *dbt_paths))
+    run(
+        MartsTarget.duckdb(path),
+        ["test", *options(AS_OF, *dbt_paths), "--select", "test_type:unit"],
+    )
+    return Build(path, models, compiled(MartsTarget.duckdb(path), AS_OF, *dbt_paths))
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +96,7 @@ def simulated(
     """The marts of a small simulated company."""
     path = tmp_path_factory.mktemp("simulated") / "warehouse.duckdb"
     load(path, simulate(accounts=300))
-    build(path, AS_OF, *dbt_paths)
+    build(MartsTarget.duckdb(path), AS_OF, *dbt_paths)
     built = Marts.of(path)
     yield built
     built.close()

@@ -1,16 +1,19 @@
-"""Whole small companies drawn by hypothesis: subscription histories and bills in any order they may take."""
+"""Whole small companies drawn by hypothesis: subscription histories, bills, offers and use in any order they may take."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
 from saas_platform_tests.marts.conftest import AS_OF
-from saas_platform_tests.marts.raw import MONTHLY, YEARLY, Change, Story
+from saas_platform_tests.marts.raw import MONTHLY, YEARLY, Change, Story, moment
 
-_FIRST = datetime(2025, 1, 2)
+#: Early enough for retention over 12 months.
+_FIRST = datetime(2024, 8, 2)
 _DAYS = (AS_OF - _FIRST).days
+_ACQUISITION, _LOYALTY = 1, 2
 
 #: What may follow a status, as (kind of change, status after it).
 _NEXT = {
@@ -31,12 +34,14 @@ _NEXT = {
 
 
 @st.composite
-def _history(draw: st.DrawFn) -> list[Change]:
-    days = sorted(draw(st.lists(st.integers(0, _DAYS - 1), min_size=1, max_size=6)))
+def _history(draw: st.DrawFn, signup: int) -> list[Change]:
+    hours = st.builds(
+        lambda day, hour: 24 * day + hour, st.integers(signup, _DAYS - 1), st.sampled_from([0, 9])
+    )
     status = draw(st.sampled_from(["trialing", "active"]))
     kind = "trial_started" if status == "trialing" else "activated"
     changes: list[Change] = []
-    for day in days:
+    for hour in sorted(draw(st.lists(hours, min_size=1, max_size=6))):
         if changes:
             following = _NEXT[status]
             if not following:
@@ -44,7 +49,7 @@ def _history(draw: st.DrawFn) -> list[Change]:
             kind, status = draw(st.sampled_from(following))
         changes.append(
             Change(
-                str(_FIRST + timedelta(days=day, hours=draw(st.sampled_from([0, 9])))),
+                str(_FIRST + timedelta(hours=hour)),
                 kind,
                 status,
                 seats=draw(st.integers(1, 4)),
@@ -60,8 +65,8 @@ def _moment(draw: st.DrawFn, low: int, high: int) -> str:
     return str(_FIRST + timedelta(days=draw(st.integers(low, high))))
 
 
-def _bill(draw: st.DrawFn, story: Story, subscription: int) -> None:
-    day = draw(st.integers(0, _DAYS - 40))
+def _bill(draw: st.DrawFn, story: Story, subscription: int, signup: int) -> None:
+    day = draw(st.integers(signup, _DAYS - 40))
     tries = [
         (str(_FIRST + timedelta(days=day + n * 9)), "failed")
         for n in range(draw(st.integers(0, 3)))
@@ -86,18 +91,62 @@ def _bill(draw: st.DrawFn, story: Story, subscription: int) -> None:
     )
 
 
+def _ending(draw: st.DrawFn, changes: list[Change]) -> dict[str, Any]:
+    """How it ended; asking to leave does not end it."""
+    if changes[-1].status != "canceled":
+        return {}
+    return {
+        "cancellation_kind": draw(st.sampled_from(["voluntary", "involuntary"])),
+        "cancel_requested_at": moment(changes[-1].at) - timedelta(days=draw(st.integers(0, 20))),
+    }
+
+
+def _trial(draw: st.DrawFn, changes: list[Change]) -> dict[str, Any]:
+    if changes[0].status != "trialing":
+        return {}
+    started = moment(changes[0].at)
+    return {
+        "trial_started_at": started,
+        "trial_ends_at": started + timedelta(days=14),
+        "trial_with_card": draw(st.booleans()),
+    }
+
+
+def _offers(draw: st.DrawFn, story: Story, account: int, signup: int) -> None:
+    for promo in draw(st.sets(st.sampled_from([_ACQUISITION, _LOYALTY]))):
+        at = _moment(draw, signup, _DAYS - 1)
+        used = (at, account * 100 + 1) if draw(st.booleans()) else None
+        story.offer(promo, account, draw(st.sampled_from(["treated", "holdout"])), at, used)
+
+
+def _use(draw: st.DrawFn, story: Story, account: int, signup: int) -> None:
+    """Mostly in the first days, for the ends of the activation and of the windows."""
+    users = [story.user(account, n) for n in range(1, draw(st.integers(1, 2)) + 1)]
+    days = st.one_of(st.integers(0, 9), st.integers(0, _DAYS - 1 - signup))
+    for day in draw(st.lists(days, max_size=6)):
+        hour = draw(st.sampled_from([0, 9]))
+        moment_of_use = _FIRST + timedelta(days=min(signup + day, _DAYS - 1), hours=hour)
+        user = draw(st.sampled_from([*users, None]))
+        story.use(account, user, str(moment_of_use), draw(st.sampled_from([None, 1, 1, 2])))
+
+
 @st.composite
 def companies(draw: st.DrawFn) -> Story:
-    """One to six accounts of up to two subscriptions each, with bills."""
+    """One to six accounts of up to two subscriptions each, with bills, offers and users."""
     story = Story()
+    story.promo_code(_ACQUISITION, "acquisition", 40)
+    story.promo_code(_LOYALTY, "loyalty", 20)
     for account in range(1, draw(st.integers(1, 6)) + 1):
-        story.account(account, segment=draw(st.sampled_from(["smb", "enterprise"])))
+        signup = draw(st.integers(0, 300))
+        story.account(
+            account, _moment(draw, signup, signup), draw(st.sampled_from(["smb", "enterprise"]))
+        )
         for ordinal in range(1, draw(st.integers(1, 2)) + 1):
-            changes = draw(_history())
-            kind = {}
-            if changes[-1].status == "canceled":
-                kind = {"cancellation_kind": draw(st.sampled_from(["voluntary", "involuntary"]))}
-            subscription = story.subscription(account, *changes, ordinal=ordinal, **kind)
+            changes = draw(_history(signup))
+            columns = _ending(draw, changes) | _trial(draw, changes)
+            subscription = story.subscription(account, *changes, ordinal=ordinal, **columns)
             for _ in range(draw(st.integers(0, 2))):
-                _bill(draw, story, subscription)
+                _bill(draw, story, subscription, signup)
+        _offers(draw, story, account, signup)
+        _use(draw, story, account, signup)
     return story

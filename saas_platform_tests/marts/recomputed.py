@@ -1,7 +1,8 @@
 """The metrics computed once more, from METRICS.md and the raw tables alone.
 
-It shares no code and no method with the models: plain Python and pandas, one account at a time, with
-nothing summed up in steps, in integers of cents and decimals.
+Holds: accounts, MRR, retention, LTV, revenue and billing. Does not hold: users, trials and promotions
+(recomputed_growth.py). It shares no code and no method with the models: plain Python and pandas, one
+account at a time, with nothing summed up in steps, in integers of cents and decimals.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
+from typing import NamedTuple
 
 import pandas as pd
 
 from saas_platform.clock import Month
 
 CENT = Decimal("0.01")
-PAUSE = timedelta(days=90)
+#: How long a subscription may be in a status before it counts as ended, and how it then ended.
+LIMITS = {"paused": timedelta(days=90), "past_due": timedelta(days=30)}
+LAPSES = {"paused": "voluntary", "past_due": "involuntary"}
 TICK = timedelta(microseconds=1)
 ZERO = Decimal(0)
 
@@ -27,12 +31,24 @@ def ratio(numerator: Decimal | int, denominator: Decimal | int) -> float | None:
     return float(numerator) / float(denominator) if denominator else None
 
 
+def to_the_cent(amount: Decimal) -> Decimal:
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
 @dataclass(frozen=True)
 class Movement:
     moment: datetime
     kind: str
     amount: Decimal
     churn_kind: str | None = None
+
+
+class State(NamedTuple):
+    """What a subscription is at a moment."""
+
+    mrr: Decimal = ZERO
+    list_mrr: Decimal = ZERO
+    is_alive: bool = False
 
 
 class Subscription:
@@ -46,49 +62,47 @@ class Subscription:
         self._cancellation_kind = kind
 
     def moments(self) -> Iterator[datetime]:
-        """When something may have changed, the end of a long pause included."""
+        """When something may have changed, the end of a long pause or debt included."""
         for change in self._changes:
             yield change["effective_at"]
-        for start in self._pause_starts():
-            yield start + PAUSE
+        for start, status in self._spells():
+            if status in LIMITS:
+                yield start + LIMITS[status]
 
-    def _pause_starts(self) -> list[datetime]:
+    def _spells(self) -> list[tuple[datetime, str]]:
+        """When each status began, where another one went before."""
         pairs = zip([{"status": ""}, *self._changes], self._changes, strict=False)
         return [
-            after["effective_at"]
+            (after["effective_at"], after["status"])
             for before, after in pairs
-            if after["status"] == "paused" and before["status"] != "paused"
+            if after["status"] != before["status"]
         ]
 
-    def at(self, moment: datetime) -> tuple[Decimal, bool]:
-        """MRR, and whether it is alive."""
+    def _overdue(self, moment: datetime) -> str | None:
+        """The status in which it has been for too long."""
+        start, status = [spell for spell in self._spells() if spell[0] <= moment][-1]
+        return status if status in LIMITS and moment >= start + LIMITS[status] else None
+
+    def at(self, moment: datetime) -> State:
         past = [change for change in self._changes if change["effective_at"] <= moment]
-        if not past:
-            return ZERO, False
-        state = past[-1]
-        if state["status"] == "paused":
-            start = max(s for s in self._pause_starts() if s <= moment)
-            return ZERO, moment < start + PAUSE
-        if state["status"] not in ("active", "past_due"):
-            return ZERO, False
-        dollars = (
-            Decimal(state["seats"])
-            * Decimal(state["unit_price_cents"])
-            * (100 - Decimal(state["discount_percent"]))
-            / 100
-            / 100
-            / self._months_of_plan[state["plan_id"]]
-        )
-        return dollars.quantize(CENT, ROUND_HALF_UP), True
+        if not past or self._overdue(moment):
+            return State()
+        change = past[-1]
+        if change["status"] == "paused":
+            return State(is_alive=True)
+        if change["status"] not in ("active", "past_due"):
+            return State()
+        listed = Decimal(change["seats"]) * Decimal(change["unit_price_cents"]) / 100
+        net = listed * (100 - Decimal(change["discount_percent"])) / 100
+        months = self._months_of_plan[change["plan_id"]]
+        return State(to_the_cent(net / months), to_the_cent(listed / months), True)
 
     def left_how(self, moment: datetime) -> str | None:
         """voluntary or involuntary, where it ends at the moment."""
-        if not self.at(moment - TICK)[1] or self.at(moment)[1]:
+        if not self.at(moment - TICK).is_alive or self.at(moment).is_alive:
             return None
-        if self._cancellation_kind:
-            return self._cancellation_kind
-        before = [c for c in self._changes if c["effective_at"] < moment][-1]
-        return "involuntary" if before["status"] == "past_due" else "voluntary"
+        overdue = self._overdue(moment)
+        return LAPSES[overdue] if overdue else self._cancellation_kind
 
 
 class Account:
@@ -104,7 +118,10 @@ class Account:
         self.first_paid = Month.of(started[0]) if started else None
 
     def mrr(self, moment: datetime) -> Decimal:
-        return sum((s.at(moment)[0] for s in self.subscriptions), ZERO)
+        return sum((s.at(moment).mrr for s in self.subscriptions), ZERO)
+
+    def list_mrr(self, moment: datetime) -> Decimal:
+        return sum((s.at(moment).list_mrr for s in self.subscriptions), ZERO)
 
     def is_customer(self, moment: datetime) -> bool:
         past = [m for m in self.movements if m.moment <= moment]
@@ -114,7 +131,7 @@ class Account:
         mrr, is_customer, was_customer = ZERO, False, False
         for moment in sorted({m for s in self.subscriptions for m in s.moments() if m < as_of}):
             states = [s.at(moment) for s in self.subscriptions]
-            now, alive = sum((m for m, _ in states), ZERO), any(a for _, a in states)
+            now, alive = sum((s.mrr for s in states), ZERO), any(s.is_alive for s in states)
             if not is_customer and now > 0:
                 yield Movement(moment, "reactivation" if was_customer else "new", now)
                 is_customer = was_customer = True
@@ -131,17 +148,17 @@ class Metrics:
     """All metrics of a company; `raw` reads a source table."""
 
     def __init__(self, raw: Callable[[str], pd.DataFrame], as_of: datetime) -> None:
-        self._raw = raw
+        self.raw = raw
         self.as_of = as_of
 
     @cached_property
     def accounts(self) -> list[Account]:
-        plans, rows = self._raw("plans"), self._raw("subscriptions")
+        plans, rows = self.raw("plans"), self.raw("subscriptions")
         lengths = {
             int(p.plan_id): 12 if p.billing_interval == "year" else 1 for p in plans.itertuples()
         }
         histories = defaultdict(list)
-        for change in self._raw("subscription_changes").to_dict("records"):
+        for change in self.raw("subscription_changes").to_dict("records"):
             histories[change["subscription_id"]].append(change)
         owned = defaultdict(list)
         for row in rows.to_dict("records"):
@@ -151,7 +168,7 @@ class Metrics:
             )
         return [
             Account(row, owned[row["account_id"]], self.as_of)
-            for row in self._raw("accounts").to_dict("records")
+            for row in self.raw("accounts").to_dict("records")
         ]
 
     @cached_property
@@ -174,16 +191,30 @@ class Metrics:
         nothing = {account.key: (ZERO, False) for account in self.accounts}
         return self.closing.get(month.plus(-1), nothing)
 
+    def retention(self, month: Month, months: int) -> tuple[float | None, float | None]:
+        """NRR and GRR of the accounts that paid before the last `months`; who left stays left."""
+        first = month.plus(1 - months)
+        opening, closing = self.opening(first), self.closing[month]
+        retained = kept = ZERO
+        for account in self.accounts:
+            start = opening[account.key][0]
+            kept += min(start, closing[account.key][0])
+            if start > 0:
+                within = [m for m in account.movements if first.start <= m.moment < month.end]
+                kinds = [m.kind for m in within]
+                upto = kinds.index("churn") + 1 if "churn" in kinds else len(within)
+                retained += start + sum((m.amount for m in within[:upto]), ZERO)
+        paid = sum((mrr for mrr, _ in opening.values()), ZERO)
+        return ratio(retained, paid), ratio(kept, paid)
+
     def mrr_month(self, month: Month) -> dict:
         opening, closing = self.opening(month), self.closing[month]
         moved: dict[str, Decimal] = defaultdict(Decimal)
-        kept_moves = ZERO
         for account in self.accounts:
             for movement in account.movements:
                 if Month.of(movement.moment) == month:
                     moved[movement.kind] += movement.amount
-                    if opening[account.key][0] > 0 and movement.kind != "reactivation":
-                        kept_moves += movement.amount
+        (nrr, grr), (nrr_12m, grr_12m) = self.retention(month, 1), self.retention(month, 12)
         start = sum((mrr for mrr, _ in opening.values()), ZERO)
         end = sum((mrr for mrr, _ in closing.values()), ZERO)
         paying = sum(mrr > 0 for mrr, _ in closing.values())
@@ -194,9 +225,11 @@ class Metrics:
             "arr": 12 * end,
             "paying_accounts": paying,
             "customers": sum(is_customer for _, is_customer in closing.values()),
-            "arpa": (end / paying).quantize(CENT, ROUND_HALF_UP) if paying else None,
-            "nrr": ratio(start + kept_moves, start),
-            "grr": ratio(sum((min(opening[k][0], closing[k][0]) for k in opening), ZERO), start),
+            "arpa": to_the_cent(end / paying) if paying else None,
+            "nrr": nrr,
+            "grr": grr,
+            "nrr_12m": nrr_12m,
+            "grr_12m": grr_12m,
             "quick_ratio": ratio(gained, -(moved["contraction"] + moved["churn"])),
             **{
                 f"{kind}_mrr": moved[kind]
@@ -212,14 +245,20 @@ class Metrics:
             a.key: [m for m in a.movements if m.kind == "churn" and m.moment < month.end][-1]
             for a in left
         }
+
+        def lost(accounts: list[Account]) -> Decimal:
+            return sum((opening[a.key][0] for a in accounts), ZERO)
+
         return {
             "opening_customers": len(there),
             "churned_customers": len(left),
-            "churned_mrr": sum((opening[a.key][0] for a in left), ZERO),
+            "churned_mrr": lost(left),
             "logo_churn_rate": ratio(len(left), len(there)),
+            "revenue_churn_rate": ratio(lost(left), lost(there)),
             **{
-                f"{kind}_churned_customers": sum(m.churn_kind == kind for m in how.values())
+                f"{kind}_churned_{unit}": count([a for a in left if how[a.key].churn_kind == kind])
                 for kind in ("voluntary", "involuntary")
+                for unit, count in (("customers", len), ("mrr", lost))
             },
         }
 
@@ -243,6 +282,18 @@ class Metrics:
             "revenue_retention": ratio(now, first),
         }
 
+    def segment_arpa(self, segment: str) -> Decimal | None:
+        """The mean closing MRR of those that pay, over the complete months since they first did."""
+        amounts = [
+            self.closing[month][account.key][0]
+            for account in self.accounts
+            if account.segment == segment and account.first_paid
+            for month in self.months
+            if month >= account.first_paid and month.end <= self.as_of
+        ]
+        paying = [amount for amount in amounts if amount > 0]
+        return to_the_cent(sum(paying, ZERO) / len(paying)) if paying else None
+
     def expected_months(self, segment: str) -> float:
         """The sum of S(t) over 36 months; a month seen by fewer than 30 takes the mean hazard."""
         risk: dict[int, int] = defaultdict(int)
@@ -265,12 +316,12 @@ class Metrics:
 
     @cached_property
     def invoices(self) -> pd.DataFrame:
-        rows = self._raw("invoices")
+        rows = self.raw("invoices")
         return rows.assign(net_cents=rows["subtotal_cents"] - rows["discount_cents"])
 
     @cached_property
     def payments(self) -> pd.DataFrame:
-        rows = self._raw("payments")
+        rows = self.raw("payments")
         columns = ["invoice_id", "net_cents", "total_cents"]
         return rows.merge(self.invoices[columns], on="invoice_id")
 
@@ -299,6 +350,13 @@ class Metrics:
         return found
 
     @staticmethod
+    def without_tax(payment: dict) -> Decimal:
+        """Its part of the net amount, as much as it is of the total, in dollars."""
+        amount, total = int(payment["amount_cents"]), int(payment["total_cents"])
+        net = Decimal(amount) * int(payment["net_cents"]) / total if total else Decimal(amount)
+        return to_the_cent(net / 100)
+
+    @staticmethod
     def _in(month: Month, rows: pd.DataFrame, column: str) -> pd.DataFrame:
         """The rows whose moment lies in the month."""
         moments = pd.to_datetime(rows[column])
@@ -309,15 +367,7 @@ class Metrics:
         paid = self._in(month, self.payments, "attempted_at")
         paid = paid[paid["status"] == "succeeded"]
         refunds = paid[paid["kind"] == "refund"]
-        refunded = sum(
-            (
-                (
-                    Decimal(int(r.amount_cents)) * int(r.net_cents) / int(r.total_cents) / 100
-                ).quantize(CENT, ROUND_HALF_UP)
-                for r in refunds.itertuples()
-            ),
-            ZERO,
-        )
+        refunded = sum((self.without_tax(row) for row in refunds.to_dict("records")), ZERO)
         given_up = self.invoices[self.invoices["status"] == "uncollectible"]
         written_off = _dollars(self._in(month, given_up, "updated_at")["net_cents"])
         net = _dollars(sent["net_cents"])
@@ -335,6 +385,7 @@ class Metrics:
     def billing_month(self, month: Month) -> dict:
         charges = self.payments[self.payments["kind"] == "charge"]
         tried = self._in(month, charges, "attempted_at")
+        failed = int((tried["status"] == "failed").sum())
         outcomes = self.first_failures[month]
         end = month.end
         owed = sum(
@@ -348,9 +399,11 @@ class Metrics:
         matured = end + timedelta(days=30) <= self.as_of
         return {
             "attempted_charges": len(tried),
-            "failed_charges": int((tried["status"] == "failed").sum()),
+            "failed_charges": failed,
+            "decline_rate": ratio(failed, len(tried)),
             "first_failures": len(outcomes),
             "recovered_failures": sum(outcomes) if matured else None,
+            "recovery_rate": ratio(sum(outcomes), len(outcomes)) if matured else None,
             "billings": billed,
             "receivables": receivables,
             "dso_days": ratio(receivables * days, billed),

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from saas_platform.marts import build
+from saas_platform.marts import MartsTarget, build
 from saas_platform_tests.marts.conftest import AS_OF, Marts, simulate
 from saas_platform_tests.marts.raw import load
 
@@ -32,7 +32,7 @@ def extreme(
     tables["payments"] = payments.set_column(index, payments.schema.field(index), amounts)
     path = tmp_path_factory.mktemp("extreme") / "warehouse.duckdb"
     load(path, tables)
-    build(path, AS_OF, *dbt_paths)
+    build(MartsTarget.duckdb(path), AS_OF, *dbt_paths)
     built = Marts.of(path)
     yield built
     built.close()

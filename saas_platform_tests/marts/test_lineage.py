@@ -20,8 +20,8 @@ def test_columns_lead_to_what_they_are_made_of(sources: ColumnSources) -> None:
     assert sources["dim_account"]["mrr"] == [("marts", "int_mrr_steps", "mrr")]
     assert ("marts", "fct_payments", "net_amount") in sources["account_ltv"]["net_revenue"]
     assert sources["mrr_monthly"]["nrr"] == [
-        ("marts", "account_months", f"{movement}_mrr")
-        for movement in ("churn", "contraction", "expansion", "opening")
+        ("marts", "account_months", f"{name}_mrr")
+        for name in ("closing", "opening", "reactivation")
     ]
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from saas_platform_tests.marts import story
+from saas_platform_tests.marts.compiled import Models
 from saas_platform_tests.marts.conftest import Marts
 
 #: Movements of each account: (month, kind, amount).
@@ -173,6 +174,17 @@ def test_cohorts_count_from_the_first_paid_month(marts: Marts) -> None:
     assert first["cohort_accounts"] == first["observed_accounts"] == ever
     assert first["retained_accounts"] == ever - 1, "one left in its first month"
     assert first["revenue_retention"] == 1
+
+
+def test_bills_and_payments_are_nowhere_in_mrr(models: Models) -> None:
+    """So no proration, tax or refund can be."""
+    nodes, found, open_ends = models.manifest["nodes"], set(), ["model.saas_marts.mrr_monthly"]
+    while open_ends:
+        name = open_ends.pop()
+        found.add(name.split(".")[-1])
+        open_ends += nodes.get(name, {"depends_on": {"nodes": []}})["depends_on"]["nodes"]
+    assert {"subscription_changes", "plans"} < found
+    assert not found & {"invoices", "invoice_items", "payments"}
 
 
 def test_trials_by_cohort(marts: Marts) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from saas_platform.marts import MartsError, build
+from saas_platform.marts import MartsError, MartsTarget, build
 from saas_platform_tests.marts.raw import Story, load
 
 
@@ -16,7 +16,7 @@ from saas_platform_tests.marts.raw import Story, load
 def test_an_empty_company_builds(tmp_path: Path, dbt_paths: tuple[Path, Path]) -> None:
     path = tmp_path / "warehouse.duckdb"
     load(path, Story().tables())
-    build(path, datetime(2026, 1, 1), *dbt_paths)
+    build(MartsTarget.duckdb(path), datetime(2026, 1, 1), *dbt_paths)
     with duckdb.connect(str(path)) as connection:
         assert connection.execute("SELECT count(*) FROM marts.mrr_monthly").fetchone() == (0,)
 
@@ -30,7 +30,7 @@ def test_a_failed_test_is_named_and_the_file_is_closed(
     path = tmp_path / "warehouse.duckdb"
     load(path, story.tables())
     with pytest.raises(MartsError, match="unique_combination_dim_account"):
-        build(path, datetime(2026, 1, 1), *dbt_paths, select=["+dim_account"])
+        build(MartsTarget.duckdb(path), datetime(2026, 1, 1), *dbt_paths, select=["+dim_account"])
     duckdb.connect(str(path)).close()
 
 
@@ -44,7 +44,9 @@ def test_a_null_that_the_contract_forbids_is_named(
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE raw.promo_codes SET campaign = NULL")
     with pytest.raises(MartsError, match=r"(?s)dim_promo_code .*NOT NULL.*campaign"):
-        build(path, datetime(2026, 1, 1), *dbt_paths, select=["+dim_promo_code"])
+        build(
+            MartsTarget.duckdb(path), datetime(2026, 1, 1), *dbt_paths, select=["+dim_promo_code"]
+        )
 
 
 @pytest.mark.slow
@@ -52,7 +54,7 @@ def test_a_missing_table_is_named(tmp_path: Path, dbt_paths: tuple[Path, Path]) 
     path = tmp_path / "warehouse.duckdb"
     duckdb.connect(str(path)).close()
     with pytest.raises(MartsError, match="stg_plans"):
-        build(path, datetime(2026, 1, 1), *dbt_paths, select=["stg_plans"])
+        build(MartsTarget.duckdb(path), datetime(2026, 1, 1), *dbt_paths, select=["stg_plans"])
 
 
 def test_the_as_of_in_mid_month_ends_time_there(
@@ -62,7 +64,12 @@ def test_the_as_of_in_mid_month_ends_time_there(
     story.account(1, "2025-01-02")
     path = tmp_path / "warehouse.duckdb"
     load(path, story.tables())
-    build(path, datetime(2025, 2, 15), *dbt_paths, select=["+mrr_monthly", "+user_growth_daily"])
+    build(
+        MartsTarget.duckdb(path),
+        datetime(2025, 2, 15),
+        *dbt_paths,
+        select=["+mrr_monthly", "+user_growth_daily"],
+    )
     with duckdb.connect(str(path)) as connection:
         months = connection.execute("SELECT is_complete FROM marts.mrr_monthly ORDER BY month")
         assert months.fetchall() == [(True,), (False,)]

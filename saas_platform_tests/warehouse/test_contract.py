@@ -91,6 +91,11 @@ def test_a_load_makes_the_mirror_and_the_next_one_replaces_it(
     assert held(any_warehouse, table) == rows_of(table, range(4, 9))
     assert any_warehouse.last_sync(table) == second
     assert any_warehouse.unproven(table) == [entry, second]
+    assert any_warehouse.syncs_after(entry.finished_at) == [second]
+    assert any_warehouse.syncs_after(entry.finished_at - timedelta(microseconds=1)) == [
+        entry,
+        second,
+    ]
 
 
 def test_an_empty_load_is_a_mirror_too(any_warehouse: Warehouse) -> None:

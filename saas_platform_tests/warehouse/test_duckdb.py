@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 from saas_platform.schema import TABLES
+from saas_platform.schema.arrow import arrow_schema
 from saas_platform.warehouse import duckdb_sql
 from saas_platform.warehouse.contract import WarehouseError
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.journal import SyncEntry
 
 _HOLDER = """
 import sys, time, duckdb
@@ -147,3 +153,41 @@ def test_slice_bounds_are_literal_and_merged() -> None:
     assert duckdb_sql.within(events, []) == "FALSE"
     assert duckdb_sql.within(events, None) == "TRUE"
     assert duckdb_sql.within(TABLES["plans"], ["all"]) == "TRUE"
+
+
+def test_memory_is_bounded_but_for_rows_that_need_more(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long texts are loaded and digested whatever the limit: it is lifted for them, in the midst of a load."""
+    monkeypatch.setattr("saas_platform.warehouse.duckdb_connection.MEMORY_LIMIT", "24MB")
+    table = sa.Table(
+        "documents",
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("body", sa.String, nullable=False),
+    )
+    warehouse = DuckdbWarehouse(path)
+
+    def limit() -> str:
+        return warehouse.query("SELECT current_setting('memory_limit') AS it").to_pylist()[0]["it"]
+
+    def batches(length: int) -> Iterator[pa.RecordBatch]:
+        for first in range(0, 200, 50):
+            rows = [{"id": n, "body": f"{n:x}" * length} for n in range(first, first + 50)]
+            yield pa.RecordBatch.from_pylist(rows, schema=arrow_schema(table))
+
+    def loaded(length: int) -> SyncEntry:
+        reader = pa.RecordBatchReader.from_batches(arrow_schema(table), batches(length))
+        noon = datetime(2026, 1, 1, 12)
+        return warehouse.load(
+            table, Feed(reader), SyncEntry("one", table.name, "full", "identity", 1, noon, noon)
+        )
+
+    with warehouse.session():
+        assert loaded(10).rows_written == 200
+        assert limit() == "22.8 MiB"
+        assert loaded(200_000).rows_written == 200
+        assert limit() != "22.8 MiB"
+    assert limit() == "22.8 MiB"
+    # In a new connection nothing streams in that could tell of the length.
+    assert warehouse.digest_mirror(table)["all"].rows == 200

@@ -3,6 +3,9 @@
 {# After a pause of this many days the account counts as churned. #}
 {% macro pause_days() -%} {{ return(90) }} {%- endmacro %}
 
+{# After this many days past due dunning has failed, whatever the source still says. #}
+{% macro dunning_days() -%} {{ return(30) }} {%- endmacro %}
+
 {# Days from signup within which the key event activates an account. #}
 {% macro activation_days() -%} {{ return(7) }} {%- endmacro %}
 

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'cohort_retention'}}}) }}
 
 -- Month 0 of the cohorts holds every account that ever paid and whose first month is over, no cohort
--- grows with k, and none is larger than its size.
+-- grows with k, none is larger than its size, and month 0 keeps all of its own MRR.
 with cohorts as (
     select
         *,
@@ -30,6 +30,7 @@ where
     retained_accounts > observed_accounts
     or observed_accounts > cohort_accounts
     or observed_accounts > previous_observed
+    or (months_since_first_paid = 0 and retained_mrr <> observed_first_mrr)
 
 union all
 

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_mrr_movements'}}}) }}
 
 -- Opening MRR + movements = closing MRR, for each account and month, to the cent; and the sum of the
--- ledger is the closing MRR.
+-- ledger is the closing MRR. A discount only takes off, and nothing more than there is.
 with account_months as (
     select * from {{ ref('account_months') }}
 ),
@@ -22,7 +22,9 @@ from account_months
 left join movements
     on account_months.account_id = movements.account_id and account_months.month = movements.month
 where
-    account_months.opening_mrr + coalesce(movements.amount, 0) <> account_months.closing_mrr
+    account_months.closing_mrr < 0
+    or account_months.closing_mrr > account_months.closing_list_mrr
+    or account_months.opening_mrr + coalesce(movements.amount, 0) <> account_months.closing_mrr
     or account_months.opening_mrr
     {% for movement in movement_kinds() %} + account_months.{{ movement }}_mrr {% endfor %}
     <> account_months.closing_mrr

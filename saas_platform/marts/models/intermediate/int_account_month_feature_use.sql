@@ -1,11 +1,20 @@
+{{ config(**rebuilt_by_month('month', ['usage_events'], cluster_by=['account_id'])) }}
+
 -- How many features an account used in the 28 days before each month's end.
 with events as (
     select * from {{ ref('stg_usage_events') }}
-    where feature_id is not null
+    where
+        feature_id is not null
+        {% if is_incremental() %}
+        and occurred_at >= {{ rebuilt_from(days_before=28, type=dbt.type_timestamp()) }}
+        {% endif %}
 ),
 
 months as (
     select * from {{ ref('int_months') }}
+    {% if is_incremental() %}
+    where month >= {{ rebuilt_from() }}
+    {% endif %}
 ),
 
 -- The last day of use in a calendar month decides for every window that ends in or after it.

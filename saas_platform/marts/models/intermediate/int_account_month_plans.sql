@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month'), cluster_by=['account_id']) }}
+
 -- The main subscription of an account at each month's end: the one with most MRR.
 with states as (
     select * from {{ ref('int_subscription_states') }}

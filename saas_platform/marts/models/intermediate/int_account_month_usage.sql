@@ -1,10 +1,18 @@
+{{ config(**rebuilt_by_month('month', ['usage_events'], cluster_by=['account_id'])) }}
+
 -- Product use in the days before each month's end.
 with usage_daily as (
     select * from {{ ref('fct_usage_daily') }}
+    {% if is_incremental() %}
+    where usage_date >= {{ rebuilt_from(days_before=60) }}
+    {% endif %}
 ),
 
 months as (
     select * from {{ ref('int_months') }}
+    {% if is_incremental() %}
+    where month >= {{ rebuilt_from() }}
+    {% endif %}
 ),
 
 aged as (

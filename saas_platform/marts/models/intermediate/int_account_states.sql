@@ -1,3 +1,5 @@
+{{ config(cluster_by=['account_id']) }}
+
 -- All subscriptions of an account together, after each moment at which one of them changed.
 with states as (
     select * from {{ ref('int_subscription_states') }}
@@ -40,7 +42,8 @@ moments as (
         account_id,
         valid_from,
         min(cause) as cause,
-        max(churn_kind) as churn_kind,
+        -- Of those that end here; what lapsed before may be canceled now.
+        max(case when live_step < 0 then churn_kind end) as churn_kind,
         {% for measure in measures %}
         sum({{ measure }}_step) as {{ measure }}_step{% if not loop.last %},{% endif %}
         {% endfor %}

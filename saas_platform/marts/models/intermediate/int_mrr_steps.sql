@@ -1,3 +1,5 @@
+{{ config(cluster_by=['account_id']) }}
+
 -- Each moment of an account with the movement it makes, if any. The account is a customer from its
 -- first MRR above 0 until no subscription of it is live: a free or paused one keeps the logo.
 with states as (

@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month'), cluster_by=['invoice_id']) }}
+
 -- Net invoice amounts spread evenly over the days they cover, to the cent: each month takes the share
 -- due by its end less the share due by its start, so the parts add up to the whole.
 with invoices as (

@@ -1,3 +1,5 @@
+{{ config(cluster_by=['account_id', 'subscription_id']) }}
+
 -- What each subscription was worth, and from when to when.
 with changes as (
     select * from {{ ref('stg_subscription_changes') }}
@@ -27,23 +29,22 @@ ordered as (
 numbered as (
     select
         ordered.*,
-        sum(case when status = 'paused' and coalesce(previous_status, '') <> 'paused' then 1 else 0 end)
-            over (
-                partition by subscription_id order by change_no
-                rows between unbounded preceding and current row
-            ) as pause_no
+        sum(case when status = previous_status then 0 else 1 end) over (
+            partition by subscription_id order by change_no
+            rows between unbounded preceding and current row
+        ) as spell_no
     from ordered
 ),
 
-paused as (
+-- A pause and a debt last so long, whatever else changes meanwhile.
+{% set spell_start = 'min(effective_at) over (partition by subscription_id, spell_no)' %}
+limited as (
     select
         numbered.*,
-        case when status = 'paused' then {{ add_to_moment(
-            'day',
-            pause_days(),
-            "min(case when status = 'paused' then effective_at end)"
-            ~ " over (partition by subscription_id, pause_no)"
-        ) }} end as lapses_at
+        case status
+            when 'paused' then {{ add_to_moment('day', pause_days(), spell_start) }}
+            when 'past_due' then {{ add_to_moment('day', dunning_days(), spell_start) }}
+        end as lapses_at
     from numbered
 ),
 
@@ -61,7 +62,7 @@ as_changed as (
         kind as cause,
         case when effective_at >= lapses_at then 'lapsed' else status end as status,
         lapses_at
-    from paused
+    from limited
     where next_effective_at is null or next_effective_at > effective_at
 ),
 
@@ -75,7 +76,7 @@ split as (
         previous_status,
         valid_from,
         case
-            when status = 'paused' and lapses_at < coalesce(valid_to, {{ as_of() }}) then lapses_at
+            when status <> 'lapsed' and lapses_at < coalesce(valid_to, {{ as_of() }}) then lapses_at
             else valid_to
         end as valid_to,
         cause,
@@ -84,33 +85,35 @@ split as (
 
     union all
 
-    -- Nothing is recorded when a pause grows too long: the moment follows from the rule.
+    -- Nothing is recorded when it lasts too long: the moment follows from the rule.
     select
         subscription_id,
         plan_id,
         seats,
         unit_price,
         discount_percent,
-        'paused' as previous_status,
+        status as previous_status,
         lapses_at as valid_from,
         valid_to,
-        'pause_lapsed' as cause,
+        case when status = 'paused' then 'pause_lapsed' else 'dunning_lapsed' end as cause,
         'lapsed' as status
     from as_changed
-    where status = 'paused' and lapses_at < coalesce(valid_to, {{ as_of() }})
+    where status <> 'lapsed' and lapses_at < coalesce(valid_to, {{ as_of() }})
 ),
 
 priced as (
     select
         split.*,
         subscriptions.account_id,
+        subscriptions.cancellation_kind,
         plans.tier,
         plans.billing_interval,
         case when plans.billing_interval = 'year' then 12 else 1 end as interval_months,
         split.status in ('active', 'past_due') as is_charged,
         case
             when split.status in ('canceled', 'lapsed') then coalesce(
-                subscriptions.cancellation_kind,
+                -- What is canceled after it lapsed has ended before, and not by that.
+                case when split.status = 'canceled' then subscriptions.cancellation_kind end,
                 case when split.previous_status = 'past_due' then 'involuntary' else 'voluntary' end
             )
         end as churn_kind
@@ -127,6 +130,7 @@ select
     status,
     cause,
     churn_kind,
+    cancellation_kind,
     plan_id,
     tier,
     billing_interval,

@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month'), cluster_by=['account_id']) }}
+
 {# Each sign and the points it takes, strongest first. #}
 {% set signs = {
     'is_late': ('is_past_due or failed_payments_60d > 0', 40),

@@ -1,3 +1,5 @@
+{{ config(cluster_by=['account_id']) }}
+
 with accounts as (
     select * from {{ ref('dim_account') }}
     where first_paid_month is not null

@@ -1,3 +1,13 @@
+{{ config(**rebuilt_by_month(
+    'month',
+    [
+        'accounts', 'subscriptions', 'subscription_changes', 'plans', 'invoices', 'payments',
+        'promo_codes', 'promo_redemptions', 'usage_events', 'support_tickets'
+    ],
+    months_before=1,
+    cluster_by=['account_id']
+)) }}
+
 with account_months as (
     select * from {{ ref('account_months') }}
 ),
@@ -224,3 +234,6 @@ left join promos
         paying.account_id = promos.account_id
         and paying.month = promos.month
         and promos.from_last = 1
+{% if is_incremental() %}
+where paying.month >= {{ rebuilt_from() }}
+{% endif %}

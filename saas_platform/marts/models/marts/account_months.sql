@@ -1,3 +1,7 @@
+{{ config(**rebuilt_by_month(
+    'month', ['accounts', 'subscriptions', 'subscription_changes', 'plans'], cluster_by=['account_id']
+)) }}
+
 with accounts as (
     select * from {{ ref('dim_account') }}
 ),
@@ -135,3 +139,6 @@ left join churns
         moved.account_id = churns.account_id
         and moved.month = churns.month
         and moved.last_churn_no = churns.movement_no
+{% if is_incremental() %}
+where opened.month >= {{ rebuilt_from() }}
+{% endif %}

@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month')) }}
+
 with payments as (
     select * from {{ ref('fct_payments') }}
     where kind = 'charge'

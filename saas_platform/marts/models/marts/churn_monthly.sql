@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month'), cluster_by=['segment']) }}
+
 with account_months as (
     select * from {{ ref('account_months') }}
 ),

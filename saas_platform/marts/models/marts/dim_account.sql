@@ -1,3 +1,5 @@
+{{ config(cluster_by=['account_id']) }}
+
 with accounts as (
     select * from {{ ref('stg_accounts') }}
 ),

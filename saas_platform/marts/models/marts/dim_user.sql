@@ -1,3 +1,5 @@
+{{ config(cluster_by=['account_id', 'user_id']) }}
+
 with users as (
     select * from {{ ref('stg_users') }}
 )

@@ -1,5 +1,10 @@
+{{ config(**rebuilt_by_month('month', ['invoices', 'subscriptions'], cluster_by=['account_id', 'subscription_id'])) }}
+
 with invoices as (
     select * from {{ ref('stg_invoices') }}
+    {% if is_incremental() %}
+    where issued_at >= {{ rebuilt_from(type=dbt.type_timestamp()) }}
+    {% endif %}
 ),
 
 subscriptions as (

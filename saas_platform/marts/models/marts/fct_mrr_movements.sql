@@ -1,6 +1,14 @@
+{{ config(**rebuilt_by_month(
+    'month', ['subscriptions', 'subscription_changes', 'plans'], cluster_by=['account_id']
+)) }}
+
 with steps as (
     select * from {{ ref('int_mrr_steps') }}
-    where movement is not null
+    where
+        movement is not null
+        {% if is_incremental() %}
+        and valid_from >= {{ rebuilt_from(type=dbt.type_timestamp()) }}
+        {% endif %}
 )
 
 select

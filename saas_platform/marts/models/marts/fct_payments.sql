@@ -1,5 +1,12 @@
+{{ config(**rebuilt_by_month(
+    'month', ['payments', 'invoices', 'subscriptions'], cluster_by=['account_id', 'invoice_id']
+)) }}
+
 with payments as (
     select * from {{ ref('stg_payments') }}
+    {% if is_incremental() %}
+    where attempted_at >= {{ rebuilt_from(type=dbt.type_timestamp()) }}
+    {% endif %}
 ),
 
 invoices as (

@@ -1,5 +1,10 @@
+{{ config(**rebuilt_by_month('usage_date', ['usage_events', 'features'], cluster_by=['account_id', 'user_id'])) }}
+
 with events as (
     select * from {{ ref('stg_usage_events') }}
+    {% if is_incremental() %}
+    where occurred_at >= {{ rebuilt_from(type=dbt.type_timestamp()) }}
+    {% endif %}
 ),
 
 features as (

@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month')) }}
+
 with account_months as (
     select * from {{ ref('account_months') }}
 ),
@@ -6,6 +8,7 @@ months as (
     select * from {{ ref('int_months') }}
 ),
 
+-- Who paid at the start and is reactivated afterwards has left in between: what it pays now is not retained.
 with_year_ago as (
     select
         account_months.*,
@@ -13,11 +16,11 @@ with_year_ago as (
             lag(closing_mrr, 12) over (partition by account_id order by month),
             cast(0 as {{ type_money() }})
         ) as year_ago_mrr,
-        max(case when churn_mrr < 0 or is_churned then 1 else 0 end) over (
+        max(case when reactivation_mrr > 0 then 1 else 0 end) over (
             partition by account_id
             order by month
             rows between 11 preceding and current row
-        ) as left_within_year
+        ) = 1 as is_back_within_year
     from account_months
 ),
 
@@ -32,14 +35,11 @@ summed as (
         {{ sum_money('closing_list_mrr') }} as closing_list_mrr,
         {{ count_where('closing_is_paying') }} as paying_accounts,
         {{ count_where('closing_is_customer') }} as customers,
-        {{ sum_money(
-            'case when opening_mrr > 0'
-            ' then opening_mrr + expansion_mrr + contraction_mrr + churn_mrr end'
-        ) }} as retained_mrr,
+        {{ sum_money('case when opening_mrr > 0 and reactivation_mrr = 0 then closing_mrr end') }} as retained_mrr,
         {{ sum_money('least(closing_mrr, opening_mrr)') }} as kept_mrr,
         {{ sum_money('year_ago_mrr') }} as year_ago_mrr,
         {{ sum_money(
-            'case when year_ago_mrr > 0 and left_within_year = 0 then closing_mrr end'
+            'case when year_ago_mrr > 0 and not is_back_within_year then closing_mrr end'
         ) }} as year_retained_mrr,
         {{ sum_money('least(closing_mrr, year_ago_mrr)') }} as year_kept_mrr
     from with_year_ago

@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month')) }}
+
 with months as (
     select * from {{ ref('int_months') }}
 ),

@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('cohort_month')) }}
+
 with subscriptions as (
     select * from {{ ref('stg_subscriptions') }}
     where trial_started_at is not null

@@ -1,6 +1,15 @@
+{# An account is activated by its use in the days after its signup, so a month reaches back by one. #}
+{{ config(**rebuilt_by_month(
+    'date_day', ['usage_events', 'features', 'accounts', 'users'], months_before=1
+)) }}
+
 with dates as (
     select * from {{ ref('dim_date') }}
-    where date_day < cast({{ as_of() }} as date)
+    where
+        date_day < cast({{ as_of() }} as date)
+        {% if is_incremental() %}
+        and date_day >= {{ rebuilt_from(days_before=28) }}
+        {% endif %}
 ),
 
 accounts as (
@@ -13,7 +22,11 @@ users as (
 
 usage_daily as (
     select * from {{ ref('fct_usage_daily') }}
-    where user_id is not null
+    where
+        user_id is not null
+        {% if is_incremental() %}
+        and usage_date >= {{ rebuilt_from(days_before=28) }}
+        {% endif %}
 ),
 
 signups as (
@@ -84,23 +97,30 @@ active as (
         count(distinct account_id) as active_accounts
     from usage_daily
     group by usage_date
+),
+
+counted as (
+    select
+        dates.date_day,
+        dates.month,
+        coalesce(signups.signups, 0) as signups,
+        case
+            when {{ add_to_date('day', activation_days() + 1, 'dates.date_day') }} <= cast({{ as_of() }} as date)
+                then coalesce(signups.activated_signups, 0)
+        end as activated_signups,
+        coalesce(new_users.new_users, 0) as new_users,
+        coalesce(active.dau, 0) as dau,
+        {{ sum_whole_over('daily_changes.wau_change', 'dates.date_day') }} as wau,
+        {{ sum_whole_over('daily_changes.mau_change', 'dates.date_day') }} as mau,
+        coalesce(active.active_accounts, 0) as active_accounts
+    from dates
+    left join signups on dates.date_day = signups.date_day
+    left join new_users on dates.date_day = new_users.date_day
+    left join active on dates.date_day = active.date_day
+    left join daily_changes on dates.date_day = daily_changes.date_day
 )
 
-select
-    dates.date_day,
-    dates.month,
-    coalesce(signups.signups, 0) as signups,
-    case
-        when {{ add_to_date('day', activation_days() + 1, 'dates.date_day') }} <= cast({{ as_of() }} as date)
-            then coalesce(signups.activated_signups, 0)
-    end as activated_signups,
-    coalesce(new_users.new_users, 0) as new_users,
-    coalesce(active.dau, 0) as dau,
-    {{ sum_whole_over('daily_changes.wau_change', 'dates.date_day') }} as wau,
-    {{ sum_whole_over('daily_changes.mau_change', 'dates.date_day') }} as mau,
-    coalesce(active.active_accounts, 0) as active_accounts
-from dates
-left join signups on dates.date_day = signups.date_day
-left join new_users on dates.date_day = new_users.date_day
-left join active on dates.date_day = active.date_day
-left join daily_changes on dates.date_day = daily_changes.date_day
+select * from counted
+{% if is_incremental() %}
+where date_day >= {{ rebuilt_from() }}
+{% endif %}

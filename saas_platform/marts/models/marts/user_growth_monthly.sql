@@ -1,3 +1,5 @@
+{{ config(partition_by=by_month('month')) }}
+
 with days as (
     select * from {{ ref('user_growth_daily') }}
 ),

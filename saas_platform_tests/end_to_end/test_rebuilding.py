@@ -1,0 +1,214 @@
+"""The marts by month: whatever is changed below them, building what was touched equals building all."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from saas_platform.layers import stale_layers
+from saas_platform.marts import project
+from saas_platform.marts.target import MartsTarget
+from saas_platform.platform import Platform
+from saas_platform.rebuilding import Rebuild, rebuild, record
+from saas_platform_tests.end_to_end.conftest import command
+from saas_platform_tests.rows import by_hand
+
+
+def picked(table: str, column: str, where: str = "1 = 1") -> str:
+    """A value of a random row."""
+    rows = f"FROM {table} WHERE {where}"
+    return (
+        f"(SELECT {column} {rows} ORDER BY {column} LIMIT 1"
+        f" OFFSET chance() % (SELECT max(count(*), 1) {rows}))"
+    )
+
+
+#: What a person may do to the source, in any month. A moment is copied from another row: so rows move
+#: months ahead and back, before the month they were entered in and before what they belong to.
+EDITS = (
+    f"""INSERT INTO usage_events (event_id, occurred_at, account_id, user_id, event_type, feature_id)
+        SELECT (SELECT max(event_id) + 1 FROM usage_events), {picked("usage_events", "occurred_at")},
+            account_id, user_id, 'feature_use', {picked("features", "feature_id")}
+        FROM users WHERE user_id = {picked("users", "user_id")}""",
+    f"""DELETE FROM usage_events
+        WHERE substr(occurred_at, 1, 10) = substr({picked("usage_events", "occurred_at")}, 1, 10)""",
+    f"""UPDATE accounts SET segment = {picked("accounts", "segment")}
+        WHERE account_id = {picked("accounts", "account_id")}""",
+    f"""UPDATE accounts SET signed_up_at = {picked("accounts", "signed_up_at")}
+        WHERE account_id = {picked("accounts", "account_id")}""",
+    f"""UPDATE subscriptions SET account_id = {picked("accounts", "account_id")}
+        WHERE subscription_id = {picked("subscriptions", "subscription_id")}""",
+    f"""UPDATE subscriptions SET cancellation_kind = CASE cancellation_kind
+            WHEN 'voluntary' THEN 'involuntary' ELSE 'voluntary' END
+        WHERE subscription_id = {picked("subscriptions", "subscription_id", "cancellation_kind IS NOT NULL")}""",
+    f"""UPDATE subscription_changes AS c SET effective_at = (
+            SELECT p.effective_at FROM subscription_changes p
+            WHERE p.subscription_id = c.subscription_id AND p.change_no = c.change_no - 1)
+        WHERE change_id = {picked("subscription_changes", "change_id", "change_no > 1")}""",
+    f"""UPDATE subscription_changes SET seats = seats + 1
+        WHERE change_id = {picked("subscription_changes", "change_id")}""",
+    f"""DELETE FROM subscription_changes WHERE change_id = {
+        picked("subscription_changes", "change_id", "change_no > 1")
+    }""",
+    f"""UPDATE invoices SET issued_at = {picked("invoices", "issued_at")}
+        WHERE invoice_id = {picked("invoices", "invoice_id")}""",
+    f"""UPDATE invoices SET subtotal_cents = subtotal_cents + 100, total_cents = total_cents + 100
+        WHERE invoice_id = {picked("invoices", "invoice_id")}""",
+    f"DELETE FROM payments WHERE payment_id = {picked('payments', 'payment_id')}",
+    f"""UPDATE payments SET attempted_at = {picked("payments", "attempted_at")}
+        WHERE payment_id = {picked("payments", "payment_id")}""",
+    f"DELETE FROM support_tickets WHERE ticket_id = {picked('support_tickets', 'ticket_id')}",
+    f"""UPDATE support_tickets SET opened_at = {picked("support_tickets", "opened_at")}
+        WHERE ticket_id = {picked("support_tickets", "ticket_id")}""",
+    f"""UPDATE promo_redemptions SET redeemed_at = {picked("promo_redemptions", "assigned_at")}
+        WHERE promo_redemption_id = {
+        picked("promo_redemptions", "promo_redemption_id", "redeemed_at IS NOT NULL")
+    }""",
+    f"""UPDATE users SET device = {picked("users", "device")}
+        WHERE user_id = {picked("users", "user_id")}""",
+)
+
+
+#: Entered after the clock of the small company.
+NEW_PLAN = """SELECT 99, 'new', 'New', tier, billing_interval, seat_price_cents, trial_days,
+    '2024-07-20 00:00:00.000000', '2024-07-20 00:00:00.000000', 0 FROM plans WHERE plan_id = 1"""
+
+
+@pytest.fixture
+def platform(home: Path) -> Platform:
+    return Platform.load()
+
+
+def edit(home: Path, *statements: str, chance: random.Random | None = None) -> None:
+    # A month may hold what the business would not do; the marts follow it all the same.
+    with by_hand(home / "source.db", checked=False) as connection:
+        draw = (chance or random.Random(1)).randrange
+        connection.create_function("chance", 0, lambda: draw(1_000_000_000))
+        for statement in statements:
+            connection.execute(statement)
+    assert command("sync").code == 0
+
+
+def build(platform: Platform, warehouse: Path, touched: Mapping[str, str] | None) -> None:
+    """All models, without their tests: the edits break what holds in a company."""
+    folders = platform.home.dbt / "target", platform.home.dbt / "logs"
+    project.run(
+        MartsTarget.duckdb(warehouse).rebuilding(touched),
+        ["run", *project.options(platform.as_of, *folders), *project.refresh(touched)],
+    )
+
+
+def build_touched(platform: Platform, home: Path) -> Rebuild:
+    """Build what is to be built again, as the asset does."""
+    again = rebuild(platform)
+    build(platform, home / "warehouse.duckdb", again.months)
+    record(platform, again)
+    return again
+
+
+def assert_as_if_built_anew(platform: Platform, home: Path, tmp_path: Path) -> None:
+    anew = tmp_path / "anew" / "warehouse.duckdb"
+    anew.parent.mkdir(exist_ok=True)
+    shutil.copy(home / "warehouse.duckdb", anew)
+    build(platform, anew, None)
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        connection.execute(f"ATTACH '{anew}' AS anew (READ_ONLY)")
+        names = connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'anew'"
+            " AND schema_name = 'marts' AND NOT starts_with(table_name, '_')"
+        ).fetchall()
+        assert len(names) > 25
+        differing = {}
+        for (name,) in names:
+            ours, theirs = f"FROM marts.{name}", f"FROM anew.marts.{name}"
+            rows = connection.execute(
+                f"(SELECT 'extra', * {ours} EXCEPT ALL SELECT 'extra', * {theirs})"
+                f" UNION ALL (SELECT 'missing', * {theirs} EXCEPT ALL SELECT 'missing', * {ours})"
+                " LIMIT 4"
+            ).fetchall()
+            if rows:
+                differing[name] = rows
+    assert not differing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_edits_by_hand_in_any_month_are_followed_as_if_all_was_built_anew(
+    platform: Platform, home: Path, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    for edits in (3, len(EDITS), 6):
+        edit(home, *chance.sample(EDITS, edits), chance=chance)
+        again = build_touched(platform, home)
+        assert again.months is not None, again.reason
+        assert_as_if_built_anew(platform, home, tmp_path)
+
+
+@pytest.mark.slow
+def test_months_before_the_first_touched_one_are_left_alone(platform: Platform, home: Path) -> None:
+    edit(home, "DELETE FROM usage_events WHERE occurred_at >= '2024-07-10'")
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute("UPDATE marts.fct_usage_daily SET events = events + 1000")
+    again = build_touched(platform, home)
+    assert again.months == {"as_of": "2024-07-01", "usage_events": "2024-07-01"}
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        marked = connection.execute(
+            "SELECT DISTINCT strftime(usage_date, '%Y-%m'), events >= 1000"
+            " FROM marts.fct_usage_daily ORDER BY 1"
+        ).fetchall()
+    assert marked == [(f"2024-0{month}", month < 7) for month in range(1, 8)]
+
+
+@pytest.mark.slow
+def test_a_later_clock_builds_again_from_the_month_it_stood_in(
+    platform: Platform, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAAS_AS_OF", "2024-08-20")
+    later = Platform.load()
+    assert command("run", "--select", "raw").code == 0
+    assert build_touched(later, home).months is not None
+    assert_as_if_built_anew(later, home, tmp_path)
+
+
+def test_what_no_month_bounds_is_built_anew_and_says_why(
+    platform: Platform, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = rebuild(platform)
+    assert built.months == {"as_of": "2024-07-01"}
+
+    edit(home, f"INSERT INTO plans {NEW_PLAN}")
+    assert rebuild(platform).months == {"as_of": "2024-07-01"}
+    record(platform, rebuild(platform))
+
+    for statement, reason in {
+        "UPDATE plans SET tier = 'other' WHERE plan_id = 1": "plans has changed",
+        "DELETE FROM plans WHERE plan_id = 99": "rows of plans were deleted",
+        "UPDATE accounts SET signed_up_at = '2020-01-01 00:00:00.000000' WHERE account_id ="
+        " (SELECT min(account_id) FROM accounts)": "the first month has changed",
+        "UPDATE _source SET identity = 'another'": "was loaded anew",
+    }.items():
+        edit(home, statement)
+        found = rebuild(platform)
+        assert found.months is None, statement
+        assert reason in found.reason
+        record(platform, found)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("saas_platform.rebuilding.code_digest", lambda package: f"other {package}")
+        assert rebuild(platform).reason == "the models have changed"
+    monkeypatch.setenv("SAAS_AS_OF", "2024-06-01")
+    assert "as_of went back" in rebuild(Platform.load()).reason
+    platform.warehouse.drop()
+
+
+def test_a_part_of_the_marts_says_nothing_of_the_others(platform: Platform, home: Path) -> None:
+    edit(home, "DELETE FROM usage_events WHERE occurred_at >= '2024-07-10'")
+    before = rebuild(platform)
+    assert command("run", "--select", "marts/dim_plan").code == 0
+    assert "marts" in stale_layers(platform)
+    assert rebuild(platform).months == before.months
