@@ -136,8 +136,14 @@ def day_definition(mirror: bigquery.Table, slice_id: str) -> bigquery.Table:
 
 def day_schema(table: sa.Table) -> pa.Schema:
     """Arrow types of rows on their way into a mirror; required where its columns are."""
-    rows = loadable(arrow_schema(table, with_row_version=True))
-    return rows.append(pa.field(SYNC_ID, pa.string(), nullable=False))
+    rows = arrow_schema(table, with_row_version=True)
+    types = loadable(rows)
+    return pa.schema(
+        [
+            *(types.field(f.name).with_nullable(f.nullable) for f in rows),
+            pa.field(SYNC_ID, pa.string(), nullable=False),
+        ]
+    )
 
 
 def log_definition(name: bigquery.TableReference, log: sa.Table) -> bigquery.Table:
@@ -194,7 +200,7 @@ def loadable(schema: pa.Schema) -> pa.Schema:
     """With UTC as the zone of times: one without would be taken for DATETIME, which is no moment."""
     return pa.schema(
         [
-            f.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(f.type) else f
+            pa.field(f.name, pa.timestamp("us", "UTC") if pa.types.is_timestamp(f.type) else f.type)
             for f in schema
         ]
     )
