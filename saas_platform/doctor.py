@@ -127,10 +127,10 @@ def _source(platform: Platform) -> str:
 
 
 def _tables(platform: Platform) -> str:
-    if platform.is_company:
-        return "those of the company"
     tables = platform.tables.values()
     check_tables(platform.source, platform.warehouse, tables)
+    if platform.is_company:
+        return "those of the company"
     without_key = [table.name for table in tables if not table.primary_key.columns]
     told = f"{len(tables)} declared in {platform.home.tables}"
     return (

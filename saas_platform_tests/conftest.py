@@ -38,11 +38,11 @@ def bigquery_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 #: The real one only where a project is named: a skipped test for each would hide the emulator's gaps.
 _REAL = os.environ.get("SAAS_TEST_BIGQUERY_PROJECT")
-_ENGINES = [
-    "duckdb",
+BIGQUERY_ENGINES = [
     pytest.param("emulator", marks=pytest.mark.slow),
     *([pytest.param("bigquery", marks=pytest.mark.slow)] if _REAL else []),
 ]
+_ENGINES = ["duckdb", *BIGQUERY_ENGINES]
 
 
 @pytest.fixture(params=_ENGINES)

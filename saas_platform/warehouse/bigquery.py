@@ -19,6 +19,7 @@ from saas_platform.warehouse import bigquery_canonical
 from saas_platform.warehouse import bigquery_sql as q
 from saas_platform.warehouse.bigquery_connection import Connection
 from saas_platform.warehouse.bigquery_datasets import drop, examine, prepare
+from saas_platform.warehouse.bigquery_days import load_by_days, may_load_by_days
 from saas_platform.warehouse.bigquery_jobs import job_name
 from saas_platform.warehouse.bigquery_loads import replace_rows
 from saas_platform.warehouse.bigquery_staging import BigqueryStaging, append_to_log, load_anew
@@ -100,7 +101,7 @@ class BigqueryWarehouse(Warehouse):
             }
             if connection.table(RAW, table.name) is not None:
                 asked |= {
-                    "rows of each slice": _counts(table),
+                    "rows of each slice": q.counts(table),
                     "slices of touched keys": _key_columns(table),
                     "digest of every slice": _digests(table, None),
                 }
@@ -177,10 +178,12 @@ class BigqueryWarehouse(Warehouse):
         return ProofEntry.of(rows[0]) if rows else None
 
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
-        return dict(self._connection.run(_counts(table)))
+        return dict(self._connection.run(q.counts(table)))
 
     def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
-        return load_anew(self._connection, table, feed, entry, self._name(entry.sync_id, table))
+        connection = self._connection
+        way = load_by_days if may_load_by_days(connection, table) else load_anew
+        return way(connection, table, feed, entry, self._name(entry.sync_id, table))
 
     @contextmanager
     def stage(self, table: sa.Table, sync_id: str) -> Iterator[Staging]:
@@ -277,13 +280,6 @@ def _newest(log: sa.Table, table: sa.Table, moment: str) -> str:
         f"SELECT {q.listed(q.columns(log))} FROM {q.qualified(RAW, log.name)}"
         f" WHERE table_name = {q.text(table.name)} ORDER BY {moment} DESC LIMIT 1"
     )
-
-
-def _counts(table: sa.Table) -> str:
-    rows = (
-        f"SELECT {q.slice_id(table)} AS slice FROM {q.mirror(table)} WHERE {q.within(table, None)}"
-    )
-    return q.by_slice(rows, "COUNT(*)")
 
 
 def _digests(table: sa.Table, slices: Collection[str] | None) -> str:

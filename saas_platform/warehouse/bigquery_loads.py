@@ -35,11 +35,19 @@ def load_rows(
     schema: pa.Schema,
     rows: Iterable[pa.RecordBatch],
     name: str,
+    *,
+    anew: bool = False,
 ) -> int:
-    """Append the rows to a table, in jobs called after `name`; returns how many there were."""
-    config = _config("WRITE_APPEND", destination.schema)
+    """Append the rows to a table, in jobs called after `name`; returns how many there were.
+
+    With `anew` the first job replaces what the table holds, or the one day of it that is named.
+    """
     loaded = 0
     for number, (file, count) in enumerate(_files(schema, rows)):
+        write = "WRITE_TRUNCATE" if anew and number == 0 else "WRITE_APPEND"
+        config = _config(write, destination.schema)
+        if destination.time_partitioning is not None:
+            config.time_partitioning = destination.time_partitioning
         with closing(file):
             _load_file(connection, destination.reference, file, f"{name}-{number}", config)
         loaded += count

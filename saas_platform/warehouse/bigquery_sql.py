@@ -151,3 +151,9 @@ def by_slice(rows: str, measures: str) -> str:
     The id is a column of a subquery, because GROUP BY takes no literal, which it is for a whole table.
     """
     return f"SELECT `slice`, {measures} FROM ({rows}) GROUP BY `slice`"
+
+
+def counts(table: sa.Table) -> str:
+    """A query of the mirror's rows in each slice."""
+    rows = f"SELECT {slice_id(table)} AS slice FROM {mirror(table)} WHERE {within(table, None)}"
+    return by_slice(rows, "COUNT(*)")

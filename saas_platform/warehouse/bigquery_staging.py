@@ -110,7 +110,7 @@ def load_anew(
                 f"BigQuery holds {sum(slices.values())} of {feed.rows} rows that were loaded for"
                 f" {table.name}, and nothing was applied: run again."
             )
-        _make_mirror(connection, table)
+        make_mirror(connection, table)
         entry = replace(
             finished(entry),
             rows_read=feed.rows,
@@ -123,7 +123,7 @@ def load_anew(
             f"DELETE FROM {q.mirror(table)} WHERE {q.within(table, None)}",
             *_inserts(table, staged.sql, slices, entry.sync_id),
         ]
-        _commit(connection, table, statements, entry, name)
+        commit(connection, table, statements, entry, name)
     return entry
 
 
@@ -134,7 +134,7 @@ def _kept(rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield batch.append_column(GONE, mark)
 
 
-def _make_mirror(connection: Connection, table: sa.Table) -> None:
+def make_mirror(connection: Connection, table: sa.Table) -> None:
     """The mirror as declared: made, or given what it lacks, or else made anew, empty.
 
     BigQuery's transactions take no DDL, so that this comes just before. Killed in between, the mirror
@@ -173,9 +173,10 @@ def _groups(slices: Collection[str]) -> Iterator[list[str]]:
         yield listed[start : start + _MOST_SLICES]
 
 
-def _commit(
+def commit(
     connection: Connection, table: sa.Table, statements: list[str], entry: SyncEntry, name: str
 ) -> None:
+    """Run the statements and append the entry to the log, in one transaction."""
     script = ";\n".join(
         [
             "BEGIN TRANSACTION",
@@ -273,7 +274,7 @@ class BigqueryStaging(Staging):
             slices_copied=len(slices),
         )
         statements += _inserts(table, staged.sql, new, entry.sync_id)
-        _commit(self._connection, table, statements, entry, self._name)
+        commit(self._connection, table, statements, entry, self._name)
         return entry
 
     def _load(self) -> tuple[Staged, _Touched]:

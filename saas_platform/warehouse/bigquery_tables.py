@@ -122,6 +122,30 @@ def mirror_definition(
     return made
 
 
+def day_definition(mirror: bigquery.Table, slice_id: str) -> bigquery.Table:
+    """One day of a mirror, by the name under which a load replaces it alone."""
+    made = bigquery.Table(
+        bigquery.DatasetReference(mirror.project, mirror.dataset_id).table(
+            f"{mirror.table_id}${slice_id.replace('-', '')}"
+        ),
+        schema=mirror.schema,
+    )
+    made.time_partitioning = mirror.time_partitioning
+    return made
+
+
+def day_schema(table: sa.Table) -> pa.Schema:
+    """Arrow types of rows on their way into a mirror; required where its columns are."""
+    rows = arrow_schema(table, with_row_version=True)
+    types = loadable(rows)
+    return pa.schema(
+        [
+            *(types.field(f.name).with_nullable(f.nullable) for f in rows),
+            pa.field(SYNC_ID, pa.string(), nullable=False),
+        ]
+    )
+
+
 def log_definition(name: bigquery.TableReference, log: sa.Table) -> bigquery.Table:
     """One of the two logs; what is asked of it is asked by table."""
     made = bigquery.Table(name, schema=[_field(column) for column in log.columns])

@@ -20,7 +20,7 @@ from saas_platform.warehouse.contract import WarehouseError
 #: As Google's own clients read it.
 EMULATOR_VARIABLE = "BIGQUERY_EMULATOR_HOST"
 _FORM = "bigquery://PROJECT?location=EU&staging=gs://BUCKET/PREFIX"
-_WORDS = ("location", "staging", "maximum_bytes_billed", "policy_tag")
+_WORDS = ("location", "staging", "maximum_bytes_billed", "policy_tag", "first_load")
 _POLICY_TAG = re.compile(r"projects/[^/]+/locations/[^/]+/taxonomies/[^/]+/policyTags/[^/]+")
 
 
@@ -35,6 +35,8 @@ class BigqueryTarget:
     staging: str | None = None
     #: A query that would bill more is refused before it runs; None: no bound.
     maximum_bytes_billed: int | None = None
+    #: Whether a table that is cut by day is first loaded day by day, and not in one transaction.
+    first_load_by_days: bool = False
     #: For columns with personal data: by kind (name, email, free_text), or "" for every kind.
     policy_tags: Mapping[str, str] = field(default_factory=dict)
     #: Address of an emulator; None: Google's own service.
@@ -60,6 +62,7 @@ class BigqueryTarget:
             location=words.get("location", "US"),
             staging=_staging(words.get("staging")),
             maximum_bytes_billed=_bytes(words.get("maximum_bytes_billed")),
+            first_load_by_days=_by_days(words.get("first_load", "transaction")),
             policy_tags={
                 name.removeprefix("policy_tag").removeprefix("."): _policy_tag(name, value)
                 for name, value in words.items()
@@ -104,6 +107,14 @@ def _bytes(value: str | None) -> int | None:
             " such as 10000000000."
         )
     return None if value is None else int(value)
+
+
+def _by_days(value: str) -> bool:
+    if value not in ("transaction", "days"):
+        raise WarehouseError(
+            f"first_load in SAAS_WAREHOUSE_URL is {value}: write days, or leave it out."
+        )
+    return value == "days"
 
 
 def _policy_tag(name: str, value: str) -> str:

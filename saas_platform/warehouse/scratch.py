@@ -33,7 +33,9 @@ def scratch() -> Iterator[Connection]:
 
 
 @contextmanager
-def holding(connection: Connection, table: sa.Table, rows: pa.Table) -> Iterator[None]:
+def holding(
+    connection: Connection, table: sa.Table, rows: pa.Table | pa.RecordBatchReader
+) -> Iterator[None]:
     """Within it, the scratch has these rows of the mirror."""
     names = q.listed(q.columns(table))
     connection.run(f"CREATE TABLE {q.mirror(table)} {q.definition(table)}")

@@ -41,7 +41,7 @@ TAG = "projects/acme/locations/eu/taxonomies/1/policyTags/2"
 def test_the_url_says_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
     url = sa.make_url(
-        "bigquery://acme?location=europe-west3&staging=gs://bucket/a/b&maximum_bytes_billed=1000"
+        "bigquery://acme?location=europe-west3&staging=gs://bucket/a/b&maximum_bytes_billed=1000&first_load=days"
         f"&policy_tag={TAG}&policy_tag.email={TAG}9"
     )
     assert BigqueryTarget.of(url) == BigqueryTarget(
@@ -49,6 +49,7 @@ def test_the_url_says_everything(monkeypatch: pytest.MonkeyPatch) -> None:
         "europe-west3",
         "gs://bucket/a/b",
         1000,
+        True,
         {"": TAG, "email": f"{TAG}9"},
         "http://127.0.0.1:1",
     )
@@ -66,6 +67,7 @@ def test_the_url_says_everything(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ("bigquery://acme?maximum_bytes_billed=1e9", "is 1e9: write a whole number of bytes"),
         ("bigquery://acme?maximum_bytes_billed=0", "is 0: write a whole number of bytes"),
+        ("bigquery://acme?first_load=fast", "first_load in SAAS_WAREHOUSE_URL is fast: write days"),
         ("bigquery://acme?policy_tag=secret", "is secret: write the tag's resource name"),
         (f"bigquery://acme?policy_tag.shoe={TAG}", "has policy_tag.shoe: personal data is of"),
     ],
