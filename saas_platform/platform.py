@@ -129,11 +129,6 @@ class Platform:
         """Whether the tables are those of the company, which marts, models and page are made for."""
         return self.tables is TABLES
 
-    @property
-    def has_marts(self) -> bool:
-        """Whether marts, models and page follow: those of the company, which dbt builds on DuckDB so far."""
-        return self.is_company and self.settings.warehouse.get_backend_name() == "duckdb"
-
     @cached_property
     def source(self) -> Source:
         if self.settings.synthetic:
