@@ -48,7 +48,15 @@ def emulator(folder: Path) -> Iterator[str]:
     port = _free_port()
     with (folder / "emulator.log").open("wb") as log:
         server = subprocess.Popen(
-            [HOME / "bin" / "python", _MENDED, "start", "--rest-port", str(port), "--grpc-port", "0"],
+            [
+                HOME / "bin" / "python",
+                _MENDED,
+                "start",
+                "--rest-port",
+                str(port),
+                "--grpc-port",
+                "0",
+            ],
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=folder,
