@@ -67,6 +67,8 @@ def examine(platform: Platform) -> Iterator[Finding]:
     if source.ok and not platform.settings.synthetic:
         yield _attempt("tables", lambda: _tables(platform))
     yield _attempt("warehouse", lambda: _warehouse(platform))
+    if platform.is_company:
+        yield _attempt("marts", lambda: _marts(platform))
 
 
 def _attempt(name: str, look: Callable[[], str]) -> Finding:
@@ -142,3 +144,9 @@ def _tables(platform: Platform) -> str:
 
 def _warehouse(platform: Platform) -> str:
     return f"{platform.warehouse.engine}, {platform.warehouse.ping()}"
+
+
+def _marts(platform: Platform) -> str:
+    target = platform.marts_target
+    target.require_adapter()
+    return f"dbt-{target.name} {metadata.version(f'dbt-{target.name}')}"

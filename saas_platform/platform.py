@@ -129,11 +129,6 @@ class Platform:
         """Whether the tables are those of the company, which marts, models and page are made for."""
         return self.tables is TABLES
 
-    @property
-    def has_marts(self) -> bool:
-        """Whether marts, models and page follow: those of the company, which dbt builds on DuckDB so far."""
-        return self.is_company and self.settings.warehouse.get_backend_name() == "duckdb"
-
     @cached_property
     def source(self) -> Source:
         if self.settings.synthetic:
@@ -201,12 +196,12 @@ class Platform:
     @property
     def marts_target(self) -> MartsTarget:
         """Where dbt builds the marts: in the warehouse."""
-        url = self.settings.warehouse
-        if url.get_backend_name() == "duckdb":
-            return MartsTarget.duckdb(Path(str(url.database)).absolute())
-        from saas_platform.warehouse.bigquery_target import BigqueryTarget
+        if isinstance(self.warehouse, DuckdbWarehouse):
+            return MartsTarget.duckdb(self.warehouse.path)
+        from saas_platform.warehouse.bigquery import BigqueryWarehouse
 
-        there = BigqueryTarget.of(url)
+        assert isinstance(self.warehouse, BigqueryWarehouse)
+        there = self.warehouse.target
         return MartsTarget.bigquery(
             there.project,
             there.location,

@@ -39,7 +39,7 @@ def staleness(platform: Platform, through: Month) -> Staleness:
     if stale:
         reason = f"raw: {len(stale)} tables to sync: {', '.join(stale)}"
         return Staleness(_from("raw"), (), (reason,))
-    layers = stale_layers(platform) if platform.has_marts else ()
+    layers = stale_layers(platform) if platform.is_company else ()
     if layers:
         reason = f"{layers[0]}: what they are built from has changed"
         return Staleness(_from(layers[0]), (), (reason,))

@@ -48,7 +48,7 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
         stays_fresh=platform.settings.as_of == "now" or not from_synthetic,
     )
     # What follows is made for the company's tables; of others there is the proven mirror.
-    if platform.has_marts:
+    if platform.is_company:
         marts = marts_assets(platform)
         assets.append(marts)
         assets += model_assets(from_synthetic=from_synthetic)
@@ -69,7 +69,7 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
         resources={
             "platform": platform,
             "work": work or WorkClock(),
-            "dbt": dbt_resource(),
+            "dbt": dbt_resource(platform),
             **bigquery_resources(platform),
             "frames": FrameIO(platform.staging),
             "artefacts": ArtefactIO(platform.artefacts),

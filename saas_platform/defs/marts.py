@@ -36,11 +36,12 @@ class _Translator(DagsterDbtTranslator):
         return GROUP
 
 
-def dbt_resource() -> DbtCliResource:
+def dbt_resource(platform: Platform) -> DbtCliResource:
     """The dbt of this environment, whatever PATH says."""
     return DbtCliResource(
         project_dir=str(PROJECT_DIR),
         profiles_dir=str(PROJECT_DIR),
+        target=platform.marts_target.name,
         dbt_executable=str(Path(sys.executable).with_name("dbt")),
     )
 
@@ -70,7 +71,6 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
                     [
                         *("build", *UNIT_TESTS_LEFT_OUT, *refresh(again.months)),
                         *("--vars", json.dumps({"as_of": platform.as_of.isoformat(" ")})),
-                        *("--target", target.name),
                         *("--log-path", str(platform.home.dbt / "logs")),
                     ],
                     context=context,

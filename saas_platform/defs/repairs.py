@@ -156,7 +156,7 @@ def failed_proofs_sensor(
         try:
             findings = open_findings(platform.warehouse, tables.values())
             done = sorted(name for name in asked if name not in findings)
-            rebuild = bool(done) and platform.has_marts and bool(stale_layers(platform))
+            rebuild = bool(done) and platform.is_company and bool(stale_layers(platform))
         except PlatformError as error:
             return dg.SensorResult(skip_reason=str(error))
         says, requests = [], []
