@@ -23,9 +23,11 @@
         {%- do found.update(
             incremental_strategy='insert_overwrite',
             partition_by=by_month(field),
-            partitions=months_rebuilt(built_from, months_before),
-            cluster_by=cluster_by
+            partitions=months_rebuilt(built_from, months_before)
         ) -%}
+        {%- if cluster_by is not none -%}
+            {%- do found.update(cluster_by=cluster_by) -%}
+        {%- endif -%}
     {%- endif -%}
     {{ return(found) }}
 {%- endmacro %}
