@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What is stale, made and summed up.
     "generation": {"clock", "platform", "schema", "source", "staging"},
     "layers": {"platform", "schema", "warehouse"},
+    "rebuilding": {"clock", "layers", "platform", "schema", "warehouse"},
     "staleness": {"clock", "generation", "layers", "platform", "sync"},
     "summary": {"platform", "sync", "warehouse"},
     "doctor": {"errors", "platform", "schema", "settings", "source", "sync"},
