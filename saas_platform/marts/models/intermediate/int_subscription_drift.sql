@@ -18,7 +18,7 @@ built as (
         subscription_id,
         account_id,
         {{ month_of('valid_from') }} as month,
-        status in ('canceled', 'lapsed') as is_end,
+        status = 'canceled' as is_end,
         cancellation_kind
     from states
 
