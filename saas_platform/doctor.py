@@ -63,9 +63,9 @@ def examine(platform: Platform) -> Iterator[Finding]:
     yield _attempt("source", lambda: _source(platform))
     if not platform.settings.synthetic:
         yield _attempt("tables", lambda: _tables(platform))
-    yield _attempt("warehouse", lambda: _warehouse(platform))
     if platform.is_company:
         yield _attempt("marts", lambda: _marts(platform))
+    yield _attempt("warehouse", lambda: _warehouse(platform))
 
 
 def _attempt(name: str, look: Callable[[], str]) -> Finding:
