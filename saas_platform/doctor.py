@@ -66,9 +66,9 @@ def examine(platform: Platform) -> Iterator[Finding]:
     # The same trouble is not told twice.
     if source.ok and not platform.settings.synthetic:
         yield _attempt("tables", lambda: _tables(platform))
-    yield _attempt("warehouse", lambda: _warehouse(platform))
     if platform.is_company:
         yield _attempt("marts", lambda: _marts(platform))
+    yield _attempt("warehouse", lambda: _warehouse(platform))
 
 
 def _attempt(name: str, look: Callable[[], str]) -> Finding:

@@ -122,7 +122,7 @@ def test_doctor_finds_what_a_run_would_meet(home: Path, monkeypatch: pytest.Monk
     said = command("doctor", "--json")
     assert said.code == 0
     assert [finding["name"] for finding in said.json] == [
-        "python", "packages", "home", "disk", "source", "warehouse", "marts",
+        "python", "packages", "home", "disk", "source", "marts", "warehouse",
     ]  # fmt: skip
     monkeypatch.setenv("SAAS_SEED", "8")
     (home / "warehouse.duckdb").write_bytes(b"garbage" * 999)

@@ -196,7 +196,9 @@ def test_a_difference_is_seen() -> None:
 def test_every_model_is_the_same(on_duckdb: Built, on_bigquery: Built) -> None:
     assert set(on_bigquery.models) == set(on_duckdb.models)
     wrong = {}
-    for name in on_duckdb.models:
+    for name, model in on_duckdb.models.items():
+        if model["fqn"][1] == "staging":
+            continue  # views of raw, whose rows are proven; what is made of them is compared
         sql = f"SELECT * FROM marts.{name}"
         mine = on_duckdb.warehouse.query(sql)
         assert mine.num_rows or name in EMPTY, name

@@ -1,0 +1,57 @@
+"""Which warehouse dbt is told of, and what is missing for it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from saas_platform.doctor import examine
+from saas_platform.marts import MartsError, MartsTarget, target
+from saas_platform.platform import Platform
+from saas_platform.settings import Settings
+
+BIGQUERY = "bigquery://acme?location=EU&maximum_bytes_billed=1000"
+
+
+def of(tmp_path: Path, url: str = "") -> Platform:
+    return Platform(Settings(_env_file=None, home=tmp_path, warehouse_url=url))
+
+
+def test_the_marts_are_built_in_the_warehouse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    assert of(tmp_path).marts_target == MartsTarget.duckdb(path)
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
+    assert of(tmp_path, BIGQUERY).marts_target == MartsTarget.bigquery(
+        "acme", "EU", maximum_bytes_billed=1000, emulator="http://127.0.0.1:1"
+    )
+
+
+def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAAS_DBT_BIGQUERY_PROJECT", "before")
+    with MartsTarget.bigquery("acme", "EU").in_environment():
+        assert os.environ["SAAS_DBT_BIGQUERY_PROJECT"] == "acme"
+        assert os.environ["SAAS_DBT_BIGQUERY_LOCATION"] == "EU"
+    assert os.environ["SAAS_DBT_BIGQUERY_PROJECT"] == "before"
+    assert "SAAS_DBT_BIGQUERY_LOCATION" not in os.environ
+
+
+def test_a_missing_adapter_is_told_with_the_line_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "find_spec", lambda _: None)
+    with pytest.raises(MartsError, match=r"need dbt-bigquery.*pip install .*\[bigquery\]"):
+        MartsTarget.bigquery("acme", "EU").require_adapter()
+    # Taken before the doctor asks Google, who is not to be asked here.
+    found = next(f for f in examine(of(tmp_path, BIGQUERY)) if f.name == "marts")
+    assert not found.ok
+    assert found.remedy.startswith("`pip install -c constraints.txt -e '.[bigquery]'`")
+
+
+def test_an_adapter_that_is_there_is_told(tmp_path: Path) -> None:
+    found = next(f for f in examine(of(tmp_path)) if f.name == "marts")
+    assert found.ok
+    assert found.detail.startswith("dbt-duckdb ")
