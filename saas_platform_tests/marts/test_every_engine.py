@@ -57,6 +57,7 @@ class Built:
     """The marts in one warehouse, as dbt knows them."""
 
     platform: Platform
+    folder: Path
     manifest: dict[str, Any]
     analyses: dict[str, str]
 
@@ -79,7 +80,7 @@ def build(platform: Platform, folder: Path) -> Built:
     target, logs = folder / "target", folder / "logs"
     manifest = json.loads((target / "manifest.json").read_text())
     analyses = compiled(platform.marts_target, platform.as_of, target, logs)
-    return Built(platform, manifest, analyses)
+    return Built(platform, folder, manifest, analyses)
 
 
 def build_touched(platform: Platform, folder: Path) -> Rebuild:
@@ -303,7 +304,7 @@ def test_building_what_was_touched_is_the_same_as_building_all(
         ):
             connection.execute(statement)
     jobs.clear()
-    again = build_touched(on_bigquery.platform, tmp_path / "bigquery")
+    again = build_touched(on_bigquery.platform, on_bigquery.folder)
     assert again.months is not None, again.reason
     assert again.months["usage_events"] == "2025-02-01"
     (merge,) = (
