@@ -137,11 +137,10 @@ def assert_as_if_built_anew(platform: Platform, home: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
 def test_edits_by_hand_in_any_month_are_followed_as_if_all_was_built_anew(
-    platform: Platform, home: Path, tmp_path: Path, seed: int
+    platform: Platform, home: Path, tmp_path: Path
 ) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(1)
     for edits in (3, len(EDITS), 6):
         edit(home, *chance.sample(EDITS, edits), chance=chance)
         again = build_touched(platform, home)
