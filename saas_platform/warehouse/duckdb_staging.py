@@ -151,7 +151,7 @@ def compare(
         )
         found = connection.run(
             f"SELECT {kind}, {slice_id}, s, m"
-            f" FROM {_DIFFERENT} ORDER BY {key_values}, 1 LIMIT {int(samples)}"
+            f" FROM {_DIFFERENT} ORDER BY {key_values}, 1, s, m LIMIT {int(samples)}"
         )
     counts = {name: totals.get(name, 0) for name in get_args(Kind)}
     return Comparison(
