@@ -5,7 +5,7 @@ The one place that knows which engine a URL means, and where things live in SAAS
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,10 @@ from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 
 if TYPE_CHECKING:
+    from google.cloud import bigquery
+
     from saas_platform.company import SoiledCompany
+    from saas_platform.warehouse.bigquery_target import BigqueryTarget
 
 
 class HomeError(PlatformError):
@@ -100,6 +103,8 @@ class Platform:
     """What the settings describe; opens nothing until it is asked."""
 
     settings: Settings
+    #: Gives the client of a BigQuery warehouse, in place of one made from the environment.
+    bigquery_client: Callable[[], bigquery.Client] | None = None
 
     @classmethod
     def load(cls) -> Platform:
@@ -185,23 +190,26 @@ class Platform:
         if url.get_backend_name() == "bigquery":
             # Google's client takes a second to import; only who uses it should wait.
             from saas_platform.warehouse.bigquery import BigqueryWarehouse
-            from saas_platform.warehouse.bigquery_target import BigqueryTarget
 
-            return BigqueryWarehouse(BigqueryTarget.of(url))
+            return BigqueryWarehouse(self.bigquery, self.bigquery_client)
         raise SettingsError(
             f"SAAS_WAREHOUSE_URL names {url.get_backend_name()}, which this version can't load:"
             " use duckdb:///FILE, or bigquery://PROJECT?location=EU."
         )
 
     @property
+    def bigquery(self) -> BigqueryTarget:
+        """Which BigQuery the warehouse is, where it is one. Raises WarehouseError for a URL that can't be used."""
+        from saas_platform.warehouse.bigquery_target import BigqueryTarget
+
+        return BigqueryTarget.of(self.settings.warehouse)
+
+    @property
     def marts_target(self) -> MartsTarget:
         """Where dbt builds the marts: in the warehouse."""
         if isinstance(self.warehouse, DuckdbWarehouse):
             return MartsTarget.duckdb(self.warehouse.path)
-        from saas_platform.warehouse.bigquery import BigqueryWarehouse
-
-        assert isinstance(self.warehouse, BigqueryWarehouse)
-        there = self.warehouse.target
+        there = self.bigquery
         return MartsTarget.bigquery(
             there.project,
             there.location,

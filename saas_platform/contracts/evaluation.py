@@ -59,7 +59,7 @@ def evaluate(warehouse: Warehouse, table: sa.Table) -> Verdict:
     """Hold the mirror of a table to all its rules."""
     began = time.perf_counter()
     with warehouse.session():
-        rules = rules_of(table, warehouse.quoted)
+        rules = rules_of(table, warehouse)
         wrong = _wrong_types(warehouse, table)
         breaches = [
             Breach(rule, 1, (wrong[rule.columns[0]],))
@@ -77,7 +77,7 @@ def offenders(warehouse: Warehouse, table: sa.Table) -> Iterator[tuple[Rule, tup
     """Every row that breaks a rule, by its key; once for each rule."""
     with warehouse.session():
         wrong = _wrong_types(warehouse, table)
-        _, counts = _counts(warehouse, table, _asked(rules_of(table, warehouse.quoted), wrong))
+        _, counts = _counts(warehouse, table, _asked(rules_of(table, warehouse), wrong))
         for rule, count in counts:
             if count:
                 found = warehouse.query(_select(warehouse, table, rule, _key(table)))

@@ -3,19 +3,20 @@
 Holds: rules as values, each with the SQL that is true for an offending row. Does not hold: queries.
 
 The SQL is what DuckDB, BigQuery and others have in common: CASE, EXISTS. How a name is quoted is the
-warehouse's to say, and how a text is matched with a regular expression, which is RE2's.
+warehouse's to say, how all rows of a table are had, and how a text is matched with a regular expression,
+which is RE2's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 
-from saas_platform.warehouse.contract import RAW
+from saas_platform.warehouse.contract import Warehouse
 
 #: error: what the schema forbids. warning: what it allows, and no one expects.
 Severity = Literal["error", "warning"]
@@ -65,21 +66,20 @@ class Rule:
         return "warning" if self.kind in WARNINGS else "error"
 
 
-#: Quotes a name for an engine.
-Quote = Callable[[str], str]
+def rules_of(table: sa.Table, warehouse: Warehouse) -> list[Rule]:
+    """Every rule of the table, in the order of its columns; those of several columns come last.
+
+    The warehouse is asked for its SQL, and opened by nothing.
+    """
+    found = [rule for column in table.columns for rule in _of_column(table, column, warehouse)]
+    return [*found, *_of_table(table, warehouse)]
 
 
-def rules_of(table: sa.Table, quoted: Quote) -> list[Rule]:
-    """Every rule of the table, in the order of its columns; those of several columns come last."""
-    found = [rule for column in table.columns for rule in _of_column(table, column, quoted)]
-    return [*found, *_of_table(table, quoted)]
-
-
-def _of_column(table: sa.Table, column: sa.Column, quoted: Quote) -> Iterator[Rule]:
+def _of_column(table: sa.Table, column: sa.Column, warehouse: Warehouse) -> Iterator[Rule]:
     def rule(kind: Kind, says: str, offends: str | None = None, pattern: str | None = None) -> Rule:
         return Rule(table.name, f"{name}_{kind}", kind, (name,), says, offends, pattern)
 
-    name, sql = column.name, f"r.{quoted(column.name)}"
+    name, sql = column.name, f"r.{warehouse.quoted(column.name)}"
     yield rule("type", f"{name} has the type that the schema declares")
     if not column.nullable:
         yield rule("not_null", f"{name} is there", f"{sql} IS NULL")
@@ -106,9 +106,9 @@ def _between(name: str, low: Any, high: Any) -> str:
     return f"{name} is at most {high}" if low is None else f"{name} lies between {low} and {high}"
 
 
-def _of_table(table: sa.Table, quoted: Quote) -> Iterator[Rule]:
+def _of_table(table: sa.Table, warehouse: Warehouse) -> Iterator[Rule]:
     for reference in _sorted(table.foreign_key_constraints):
-        yield _foreign_key(table, reference, quoted)
+        yield _foreign_key(table, reference, warehouse)
     known = {f"ck_{table.name}_{column.name}_known" for column in table.columns}
     for constraint in sorted(
         (c for c in table.constraints if isinstance(c, sa.CheckConstraint)),
@@ -134,10 +134,13 @@ def _of_table(table: sa.Table, quoted: Quote) -> Iterator[Rule]:
             yield Rule(table.name, f"{name}_unique", "unique", columns, says)
 
 
-def _foreign_key(table: sa.Table, constraint: sa.ForeignKeyConstraint, quoted: Quote) -> Rule:
+def _foreign_key(
+    table: sa.Table, constraint: sa.ForeignKeyConstraint, warehouse: Warehouse
+) -> Rule:
+    quoted = warehouse.quoted
     columns = _names_of(constraint.columns)
     parents = _names_of(element.column for element in constraint.elements)
-    parent = constraint.referred_table.name
+    parent = constraint.referred_table
     there = " AND ".join(f"r.{quoted(column)} IS NOT NULL" for column in columns)
     same = " AND ".join(
         f"p.{quoted(theirs)} = r.{quoted(mine)}"
@@ -148,8 +151,8 @@ def _foreign_key(table: sa.Table, constraint: sa.ForeignKeyConstraint, quoted: Q
         f"{'_'.join(columns)}_foreign_key",
         "foreign_key",
         columns,
-        f"{', '.join(columns)} is a {parent}.{', '.join(parents)}",
-        f"{there} AND NOT EXISTS (SELECT 1 FROM {quoted(RAW)}.{quoted(parent)} AS p WHERE {same})",
+        f"{', '.join(columns)} is a {parent.name}.{', '.join(parents)}",
+        f"{there} AND NOT EXISTS (SELECT 1 FROM {warehouse.mirror_rows(parent)} AS p WHERE {same})",
     )
 
 

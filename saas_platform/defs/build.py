@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from saas_platform.defs.automation import schedules, source_sensor
-from saas_platform.defs.bigquery import bigquery_resources
+from saas_platform.defs.bigquery import with_bigquery
 from saas_platform.defs.contracts import contract_checks
 from saas_platform.defs.dashboards import dashboard_assets
 from saas_platform.defs.growth import growth_checks
@@ -31,6 +31,7 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
 
     `work` is told how long the work itself takes, for whoever wants to know.
     """
+    platform, bigquery = with_bigquery(platform)
     partitions = monthly(platform)
     from_synthetic = platform.settings.synthetic
     source_engine = platform.settings.source.get_backend_name()
@@ -70,7 +71,7 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
             "platform": platform,
             "work": work or WorkClock(),
             "dbt": dbt_resource(platform),
-            **bigquery_resources(platform),
+            **bigquery,
             "frames": FrameIO(platform.staging),
             "artefacts": ArtefactIO(platform.artefacts),
         },

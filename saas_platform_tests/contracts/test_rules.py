@@ -25,6 +25,8 @@ from saas_platform.warehouse.bigquery_target import BigqueryTarget
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 from saas_platform_tests.rows import populate
 
+#: Asked for its SQL alone.
+UNOPENED = DuckdbWarehouse(Path("none.duckdb"))
 #: What breaks each CHECK, as a SET of one row; others of the same name stand by their table.
 _BREAKS = {
     "adds_up": "amount_cents = amount_cents + 1",
@@ -136,7 +138,7 @@ def _offending(rule: Rule, table: sa.Table) -> set[int | None]:
 def test_each_rule_finds_its_offender_and_no_other(
     warehouse: DuckdbWarehouse, table: sa.Table
 ) -> None:
-    for rule in rules_of(table, warehouse.quoted):
+    for rule in rules_of(table, warehouse):
         if rule.kind == "type":
             continue
         with undone(warehouse) as run:
@@ -158,12 +160,12 @@ def test_valid_rows_keep_every_rule(warehouse: DuckdbWarehouse, table: sa.Table)
     verdict = evaluate(warehouse, table)
     assert verdict.kept, verdict.breaches
     assert verdict.rows == 8
-    assert verdict.rules == len(rules_of(table, warehouse.quoted))
+    assert verdict.rules == len(rules_of(table, warehouse))
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_rules_are_derived_for_every_part_of_the_schema(table: sa.Table) -> None:
-    rules = rules_of(table, str)
+    rules = rules_of(table, UNOPENED)
     names = Counter(rule.name for rule in rules)
     assert max(names.values()) == 1
     by_kind: dict[str, set[tuple[str, ...]]] = {kind: set() for kind in get_args(r.Kind)}
@@ -192,9 +194,29 @@ def test_rules_are_derived_for_every_part_of_the_schema(table: sa.Table) -> None
     assert all(rule.columns for rule in rules), "a check names its columns"
 
 
+def test_a_parent_that_is_cut_by_day_is_asked_within_bounds() -> None:
+    """BigQuery refuses every query of such a table that has none."""
+    events = TABLES["usage_events"]
+    notes = sa.Table(
+        "notes",
+        sa.MetaData(),
+        sa.Column("note_id", sa.BigInteger, primary_key=True),
+        sa.Column("event_id", sa.BigInteger, sa.ForeignKey(events.c.event_id)),
+    )
+    warehouse = BigqueryWarehouse(BigqueryTarget("acme"))
+    rule = next(rule for rule in rules_of(notes, warehouse) if rule.kind == "foreign_key")
+    asked = sqlglot.parse_one(str(rule.offends), dialect="bigquery")
+    (scan,) = (t for t in asked.find_all(sqlglot.exp.Table) if t.name == "usage_events")
+    inner = scan.find_ancestor(sqlglot.exp.Select)
+    assert inner is not None
+    assert "occurred_at" in {
+        column.name for column in inner.args["where"].find_all(sqlglot.exp.Column)
+    }
+
+
 def test_what_the_schema_forbids_is_an_error_and_what_is_odd_a_warning() -> None:
     severities = {
-        rule.kind: rule.severity for table in TABLES.values() for rule in rules_of(table, str)
+        rule.kind: rule.severity for table in TABLES.values() for rule in rules_of(table, UNOPENED)
     }
     odd = {"plausible", "blank_edges", "odd_unicode"}
     assert {kind for kind, severity in severities.items() if severity == "warning"} == odd
@@ -271,7 +293,7 @@ def test_what_reads_like_nothing_is_odd(warehouse: DuckdbWarehouse, code: int) -
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_the_sql_is_bigquerys_too(table: sa.Table) -> None:
     warehouse = BigqueryWarehouse(BigqueryTarget("acme"))
-    for rule in rules_of(table, warehouse.quoted):
+    for rule in rules_of(table, warehouse):
         if rule.kind == "type":
             continue
         for sql in (

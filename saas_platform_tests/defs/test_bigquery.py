@@ -1,0 +1,71 @@
+"""The warehouse of a run talks through dagster-gcp's resource, as assets of one's own do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster_gcp import BigQueryResource
+from dagster_gcp.bigquery import resources
+from google.auth.credentials import AnonymousCredentials
+
+from saas_platform.defs.build import build_definitions
+from saas_platform.platform import Platform
+
+URL = "bigquery://acme?location=europe-west3"
+
+
+@pytest.fixture
+def definitions(platform_of: Callable[..., Platform]) -> Callable[[str], dg.Definitions]:
+    return lambda url: build_definitions(platform_of(warehouse_url=url, synthetic=False))
+
+
+def client_of(definitions: dg.Definitions) -> Any:
+    """The client of the warehouse that assets are given."""
+    platform = (definitions.resources or {})["platform"]
+    assert isinstance(platform, Platform)
+    return platform.warehouse._bare.client  # type: ignore[attr-defined]
+
+
+def test_the_warehouse_takes_its_client_from_the_resource(
+    definitions: Callable[[str], dg.Definitions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
+    asked: list[dict[str, Any]] = []
+
+    class Client:
+        def __init__(self, **options: Any) -> None:
+            asked.append(options)
+
+    monkeypatch.setattr(resources.bigquery, "Client", Client)
+    made = definitions(URL)
+    assert isinstance((made.resources or {})["bigquery"], BigQueryResource)
+    assert asked == []  # nothing is opened before it is used
+    assert isinstance(client_of(made), Client)
+    assert asked == [{"project": "acme", "location": "europe-west3"}]
+
+
+def test_a_location_left_out_is_that_of_the_datasets(
+    definitions: Callable[[str], dg.Definitions],
+) -> None:
+    resource = (definitions("bigquery://acme").resources or {})["bigquery"]
+    assert isinstance(resource, BigQueryResource)
+    assert resource.location == "US"
+
+
+def test_an_emulator_wants_no_credentials(
+    definitions: Callable[[str], dg.Definitions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9050")
+    client = client_of(definitions(URL))
+    assert isinstance(client._credentials, AnonymousCredentials)
+    assert client._connection.API_BASE_URL == "http://127.0.0.1:9050"
+    assert (client.project, client.location) == ("acme", "europe-west3")
+
+
+def test_another_warehouse_has_no_such_resource(
+    definitions: Callable[[str], dg.Definitions],
+) -> None:
+    assert "bigquery" not in (definitions("duckdb:///elsewhere.duckdb").resources or {})
