@@ -63,6 +63,20 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             "42000",
+            f"[42000] {_BY}[SQL Server]Snapshot isolation transaction failed in database 'company' because"
+            " the object accessed by the statement has been modified by a DDL statement in another"
+            " concurrent transaction since the start of this transaction. (3961) (SQLExecDirectW)",
+            "had a table altered while it was read: let that end",
+        ),
+        (
+            "42000",
+            f"[42000] {_BY}[SQL Server]Transaction is rolled back when accessing version store. It was"
+            " earlier marked as victim when the version store was shrunk due to insufficient space in"
+            " tempdb. (3966) (SQLFetch)",
+            "could not keep the versions of rows that a read of one moment needs",
+        ),
+        (
+            "42000",
             f"[42000] {_BY}[SQL Server]Lock request time out period exceeded. (1222)",
             "is locked by another program: close it",
         ),

@@ -50,6 +50,15 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         " ALLOW_SNAPSHOT_ISOLATION ON, then run again",
     ),
     (
+        ("(3961)", "modified by a DDL statement"),
+        "had a table altered while it was read: let that end, then run again",
+    ),
+    (
+        ("(3958)", "(3966)", "(3967)", "version store"),
+        "could not keep the versions of rows that a read of one moment needs, its tempdb is full: have it"
+        " enlarged, or run again when fewer programs write",
+    ),
+    (
         ("(1222)", "lock timeout", "Lock request time out"),
         "is locked by another program: close it, then run again",
     ),
