@@ -197,7 +197,7 @@ class Platform:
             " use duckdb:///FILE, or bigquery://PROJECT?location=EU."
         )
 
-    @property
+    @cached_property
     def bigquery(self) -> BigqueryTarget:
         """Which BigQuery the warehouse is, where it is one. Raises WarehouseError for a URL that can't be used."""
         from saas_platform.warehouse.bigquery_target import BigqueryTarget
