@@ -65,4 +65,5 @@ $(EMULATOR)/.installed: saas_platform_tests/emulator/requirements.txt $(VENV)/bi
 	@$(PYTHON) -m venv $(EMULATOR)
 	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@$(EMULATOR)/bin/python saas_platform_tests/emulator/install_extension.py $(EMULATOR)/home
+	@HOME="$(abspath $(EMULATOR))/home" $(EMULATOR)/bin/python saas_platform_tests/emulator/compiled.py
 	@touch $@

@@ -1,18 +1,25 @@
-"""bqemulator, started with what dbt needs mended: run by the emulator's own Python, with its arguments.
+"""bqemulator, mended and as strict as BigQuery: run by the emulator's own Python, with its arguments.
 
-Holds each place where it refuses, or answers otherwise than, the SQL that BigQuery takes. What can't be
-mended is a gap of `server.GAPS`, or named where a test meets it.
+Holds each place where it refuses, or answers otherwise than, the SQL that BigQuery takes; and lets Google's
+analyzer read each statement first, as it takes SQL that BigQuery refuses. What can't be mended is a gap of
+`server.GAPS`, or named where a test meets it.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
+from analysis import Datasets, Table, refusal, type_of
+from bqemulator.api.routes import jobs, tables
 from bqemulator.cli import main
+from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.sql.rewriter import create_table_schema_ctas
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
+_execute = jobs.execute_query_job
+_table_meta = tables._rest_to_table_meta
 _first_select = create_table_schema_ctas._first_select
 
 
@@ -30,6 +37,43 @@ def _quotient(generator: DuckDB.Generator, quotient: exp.IntDiv) -> str:
     return f"({' // '.join(parts)})"
 
 
+async def _execute_what_google_takes(
+    project: str, job_id: str, sql: str, parameters: Any, ctx: Any, **more: Any
+) -> Any:
+    if found := refusal(project, sql, _named(project, sql, ctx.catalog)):
+        raise InvalidQueryError(found)
+    return await _execute(project, job_id, sql, parameters, ctx, **more)
+
+
+def _named(project: str, sql: str, catalog: Any) -> Datasets:
+    """The tables and views that the SQL may mean."""
+    return {
+        dataset.dataset_id: {
+            table.table_id: Table(
+                [(field.name, type_of(field.type, field.mode)) for field in table.schema_.fields],
+                _bounded(table.time_partitioning),
+            )
+            for table in catalog.list_tables(project, dataset.dataset_id)
+            if table.table_id in sql
+        }
+        for dataset in catalog.list_datasets(project)
+    }
+
+
+def _bounded(partitioning: Any) -> str | None:
+    return partitioning.field if partitioning and partitioning.require_partition_filter else None
+
+
+def _meta_with_the_filter(project: str, dataset: str, body: Any, *more: Any) -> Any:
+    """Google's client writes requirePartitionFilter beside the partitioning, where bqemulator does not look."""
+    if partitioning := body.get("timePartitioning"):
+        wanted = {"requirePartitionFilter": bool(body.get("requirePartitionFilter"))}
+        body = {**body, "timePartitioning": {**wanted, **partitioning}}
+    return _table_meta(project, dataset, body, *more)
+
+
+tables._rest_to_table_meta = _meta_with_the_filter
+jobs.execute_query_job = _execute_what_google_takes
 create_table_schema_ctas._first_select = _first_select_in_parentheses
 DuckDB.Generator.TRANSFORMS[exp.IntDiv] = _quotient
 

@@ -1,5 +1,5 @@
 -- Why subscriptions end, by kind, with the MRR that was lost.
-with subscriptions as (
+with canceled as (
     select * from {{ ref('stg_subscriptions') }}
     where status = 'canceled'
 ),
@@ -15,13 +15,13 @@ worth as (
 )
 
 select
-    subscriptions.cancellation_kind,
-    subscriptions.cancellation_reason,
+    canceled.cancellation_kind,
+    canceled.cancellation_reason,
     count(*) as subscriptions,
     {{ sum_money('worth.mrr') }} as lost_mrr,
     {{ ratio('count(*)', 'sum(count(*)) over ()') }} as share_of_cancellations
-from subscriptions
+from canceled
 left join worth
-    on subscriptions.subscription_id = worth.subscription_id and worth.from_last = 1
-group by subscriptions.cancellation_kind, subscriptions.cancellation_reason
-order by lost_mrr desc, subscriptions.cancellation_reason
+    on canceled.subscription_id = worth.subscription_id and worth.from_last = 1
+group by canceled.cancellation_kind, canceled.cancellation_reason
+order by lost_mrr desc, canceled.cancellation_reason

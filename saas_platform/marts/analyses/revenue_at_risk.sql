@@ -1,5 +1,5 @@
 -- MRR by the health of its accounts now, and how such accounts fared in the past.
-with health as (
+with account_months as (
     select * from {{ ref('account_health') }}
 )
 
@@ -12,6 +12,6 @@ select
     {{ ratio(
         count_where('churned_next_month'), count_where('churned_next_month is not null')
     ) }} as churn_rate_before
-from health
+from account_months
 group by segment, health
 order by segment, health
