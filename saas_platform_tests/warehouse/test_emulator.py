@@ -18,7 +18,7 @@ REFUSED = {
     "a reserved word": ("SELECT user_id AS rows FROM raw.users", "keyword ROWS"),
     "an unknown function": ("SELECT LEN(email) FROM raw.users", "Function not found: LEN"),
     "a cast of another engine's": ("SELECT user_id::STRING FROM raw.users", "Syntax error"),
-    "types that do not meet": ("SELECT user_id || 1 FROM raw.users", r"\|\|"),
+    "types that do not meet": ("SELECT user_id + email FROM raw.users", "No matching signature"),
     "an alias where it is made": ("SELECT user_id AS a, a + 1 FROM raw.users", "name: a"),
     "an alias that hides a table": (
         "SELECT users.role, COUNT(*) AS users FROM raw.users GROUP BY users.role",
