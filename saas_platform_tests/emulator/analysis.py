@@ -157,6 +157,8 @@ def _breaches(node: Any, conditions: Sequence[Any]) -> Iterator[str]:
         case t.ResolvedDeleteStmt() | t.ResolvedUpdateStmt():
             yield from _breaches(node.table_scan, _parts(node.where_expr))
             yield from _below(node, [], "table_scan")
+        case t.ResolvedInsertStmt():
+            yield from _below(node, [], "table_scan")
         case t.ResolvedMergeStmt():
             yield from _breaches(node.table_scan, _parts(node.merge_expr))
             yield from _below(node, [], "table_scan")

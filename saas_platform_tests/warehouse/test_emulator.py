@@ -55,6 +55,8 @@ TAKEN = {
     " WHERE e.occurred_at >= TIMESTAMP '2024-01-01 00:00:00'",
     "an outer join by an equality": "SELECT 1 FROM raw.users AS u LEFT JOIN raw.accounts AS a"
     " ON a.created_at < u.created_at AND a.account_id = u.account_id",
+    "an insert": "INSERT INTO raw.usage_events (event_id, occurred_at, account_id, event_type, row_version, _sync_id)"
+    " VALUES (1, TIMESTAMP '2024-01-01 00:00:00', 1, 'login', 1, 'one')",
     "what is made by the script": "CREATE TABLE raw.made AS SELECT user_id AS id FROM raw.users;"
     " SELECT id FROM raw.made; DROP TABLE raw.made",
 }
