@@ -129,14 +129,14 @@ def within(table: sa.Table, slices: Collection[str] | None, alias: str = "") -> 
     cut = slice_of(table)
     if cut is None:
         return "TRUE" if slices is None or slices else "FALSE"
-    if slices is not None and not slices:
-        return "FALSE"
     is_date = isinstance(table.columns[cut.column].type, sa.Date)
     bound = _day if is_date else moment
     column = listed([cut.column], alias)
     everywhere = f"{column} >= {bound(FIRST_MOMENT)}"
     if slices is None:
         return everywhere
+    if not slices:
+        return f"({everywhere} AND FALSE)"
     inside = within_bounds(cut, slices, column, slice_id(table, alias), moment=bound, text=text)
     return f"({everywhere} AND {inside})"
 
