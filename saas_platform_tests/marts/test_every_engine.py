@@ -22,7 +22,7 @@ from google.cloud import bigquery
 
 from saas_platform.generation import months, stage_month, staged_month
 from saas_platform.marts.analysis import compiled
-from saas_platform.marts.project import options, refresh, run
+from saas_platform.marts.project import UNIT_TESTS_LEFT_OUT, options, refresh, run
 from saas_platform.platform import Platform
 from saas_platform.rebuilding import Rebuild, rebuild, record
 from saas_platform.schema import TABLES
@@ -215,6 +215,15 @@ def test_every_analysis_is_the_same(on_duckdb: Built, on_bigquery: Built) -> Non
         if found := differences(mine, its):
             wrong[name] = found[:3]
     assert wrong == {}
+
+
+def test_every_test_of_dbt_holds_on_bigquery(on_bigquery: Built) -> None:
+    """All of them: those of columns, and those of the sums."""
+    arguments = options(on_bigquery.platform.as_of, on_bigquery.folder / "tested", on_bigquery.folder)
+    results = run(on_bigquery.platform.marts_target, ["test", *UNIT_TESTS_LEFT_OUT, *arguments])
+    tests = {i for i, node in on_bigquery.manifest["nodes"].items() if node["resource_type"] == "test"}
+    assert {result.node.unique_id for result in results} == tests
+    assert {result.status for result in results} == {"pass"}
 
 
 def test_every_fact_and_month_is_partitioned(

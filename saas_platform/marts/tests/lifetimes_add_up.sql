@@ -2,7 +2,7 @@
 
 -- Survival starts at 1 at most and never grows, nobody lives longer than the months that are looked at, and
 -- every account that ever paid has its value. Floats: to nine digits.
-with survival as (
+with curves as (
     select
         *,
         lag(survival) over (partition by segment order by months_since_first_paid) as previous
@@ -16,7 +16,7 @@ accounts as (
 )
 
 select segment as problem
-from survival
+from curves
 where survival < 0 or survival > coalesce(previous, 1) + 0.000000001
 
 union all
