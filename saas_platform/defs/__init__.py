@@ -7,7 +7,10 @@ import warnings
 
 import dagster as dg
 
-# Used knowingly: one run for many months, and the frames' types (all of dagster-pandas is beta).
+# Used knowingly: one run for many months, and the frames' types (all of dagster-pandas is beta); `owners`
+# is what Dagster itself gives a sensor where it binds resources.
 warnings.filterwarnings(
-    "ignore", category=dg.BetaWarning, message=r".*(`backfill_policy`|Pandas|Constraint|dataframe)"
+    "ignore",
+    category=dg.BetaWarning,
+    message=r".*(`backfill_policy`|`owners`|Pandas|Constraint|dataframe)",
 )

@@ -121,4 +121,5 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
                 said[failure.description or "a step failed without a word"] = None
             elif data.error is not None and not said:
                 said[f"{event.step_key} failed: {data.error_display_string.strip()}"] = None
-    return " ".join(said) or "The run failed before any step: see its log in the UI."
+    sentences = (f"{each.rstrip('.')}." for each in said)
+    return " ".join(sentences) or "The run failed before any step: see its log in the UI."
