@@ -120,9 +120,7 @@ def run(
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run", help="Only tell what each query of raw's sync and proof would bill."
-        ),
+        typer.Option("--dry-run", help="Only tell what each query of a whole run would bill."),
     ] = False,
     as_json: AsJson = False,
 ) -> bool:
@@ -150,9 +148,11 @@ def run(
 
 
 def _tell_costs(platform: Platform, *, as_json: bool) -> bool:
-    """Bytes that each query of a sync and a full proof of raw would bill, by the warehouse's own estimate."""
-    costs = platform.warehouse.query_costs(list(platform.tables.values()))
-    total = sum(cost.bytes for cost in costs or ())
+    """Bytes that each query of a run would bill, by the warehouse's own estimate."""
+    from saas_platform.costs import query_costs
+
+    costs = query_costs(platform)
+    total = sum(cost.bytes or 0 for cost in costs or ())
     if as_json:
         _print_json({"bytes": total, "queries": [asdict(cost) for cost in costs or ()]})
         return True
@@ -160,15 +160,19 @@ def _tell_costs(platform: Platform, *, as_json: bool) -> bool:
         output.print(f"Nothing is billed: the warehouse is {platform.warehouse.engine}.")
         return True
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    shown.add_column("table", no_wrap=True)
-    shown.add_column("query", no_wrap=True)
+    shown.add_column("of", no_wrap=True)
+    shown.add_column("query", overflow="fold")
     shown.add_column("bytes", justify="right", no_wrap=True)
     for cost in costs:
         shown.add_row(cost.table, cost.purpose, _number(cost.bytes))
     output.print(shown)
     output.print(
-        f"{_number(total)} bytes for a sync of every table with a proof of every slice; loads are free."
+        f"{_number(total)} bytes for a sync of every table with a proof of every slice, and everything above"
+        " raw anew; loads are free."
     )
+    absent = sum(cost.bytes is None for cost in costs)
+    if absent:
+        output.print(f"{absent} of the queries read what is not there before the first run: -.")
     return True
 
 

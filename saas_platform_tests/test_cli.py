@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from saas_platform.cli import app
 from saas_platform.warehouse.contract import QueryCost
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
 
 _DOCS = (Path(__file__).parent.parent / "docs" / "cli.md").read_text()
 _COMMANDS = ["run", "sync", "verify", "repair", "doctor", "dashboard", "reset"]
@@ -54,8 +53,14 @@ def test_a_dry_run_on_duckdb_says_that_nothing_is_billed() -> None:
 
 
 def test_a_dry_run_tells_each_query_and_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
-    costs = [QueryCost("users", "rows of each slice", 10_485_760), QueryCost("users", "digest", 5)]
-    monkeypatch.setattr(DuckdbWarehouse, "query_costs", lambda *_: costs)
+    costs = [
+        QueryCost("users", "rows of each slice", 10_485_760),
+        QueryCost("users", "digest", 5),
+        QueryCost("marts/dim_account", "all months", None),
+    ]
+    monkeypatch.setattr("saas_platform.costs.query_costs", lambda _: costs)
     result = CliRunner().invoke(app, ["run", "--dry-run"])
     assert re.search(r"^users +rows of each slice +10,485,760$", result.stdout, flags=re.MULTILINE)
+    assert re.search(r"^marts/dim_account +all months +-$", result.stdout, flags=re.MULTILINE)
     assert "10,485,765 bytes for a sync of every table" in result.stdout
+    assert "1 of the queries read what is not there" in result.stdout

@@ -73,6 +73,11 @@ def evaluate(warehouse: Warehouse, table: sa.Table) -> Verdict:
     return Verdict(table.name, rows, len(rules), tuple(breaches), time.perf_counter() - began)
 
 
+def question(warehouse: Warehouse, table: sa.Table) -> str:
+    """The query that holds the mirror of a table to all its rules, where its columns are as declared."""
+    return _question(warehouse, table, _asked(rules_of(table, warehouse), {}))
+
+
 def offenders(warehouse: Warehouse, table: sa.Table) -> Iterator[tuple[Rule, tuple[Any, ...]]]:
     """Every row that breaks a rule, by its key; once for each rule."""
     with warehouse.session():
@@ -110,11 +115,14 @@ def _counts(
     """Rows of the table and offenders of each rule, in one query."""
     if not warehouse.table_exists(RAW, table.name):
         return None, []
+    (row,) = warehouse.query(_question(warehouse, table, rules)).to_pylist()
+    return row["n"], [(rule, int(row[f"r{n}"])) for n, rule in enumerate(rules)]
+
+
+def _question(warehouse: Warehouse, table: sa.Table, rules: list[Rule]) -> str:
     counts = [f"{_count(warehouse, table, rule)} AS r{n}" for n, rule in enumerate(rules)]
     listed = ", ".join(["COUNT(*) AS n", *counts])
-    rows = _rows(warehouse, table)
-    (row,) = warehouse.query(f"SELECT {listed} FROM {rows}").to_pylist()
-    return row["n"], [(rule, int(row[f"r{n}"])) for n, rule in enumerate(rules)]
+    return f"SELECT {listed} FROM {_rows(warehouse, table)}"
 
 
 def _count(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:

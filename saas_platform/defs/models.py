@@ -17,7 +17,6 @@ from saas_platform.models.evaluation import evaluate
 from saas_platform.platform import Platform
 
 GROUP = "models"
-_FEATURES = "account_month_features"
 BEATS_BASE_RATE = "beats_base_rate"
 WELL_CALIBRATED = "well_calibrated"
 #: Means of thousands of probabilities; farther apart, the model is wrong and not unlucky.
@@ -75,7 +74,7 @@ def _features_frame(rows: pa.Table) -> pd.DataFrame:
 
 @dg.asset(
     key=[GROUP, "churn_features"],
-    deps=[[MARTS, _FEATURES]],
+    deps=[[MARTS, churn.FEATURES]],
     group_name=GROUP,
     kinds={"python", "pandas"},
     dagster_type=FEATURES_FRAME,
@@ -89,11 +88,7 @@ def churn_features(
     work: dg.ResourceParam[WorkClock],
 ) -> pd.DataFrame:
     with work.measure(GROUP) as lap, told():
-        columns = ", ".join(churn.COLUMNS)
-        rows = platform.warehouse.query(
-            f"SELECT {columns} FROM {MARTS}.{_FEATURES} ORDER BY account_id, month"
-        )
-        frame = _features_frame(rows)
+        frame = _features_frame(platform.warehouse.query(churn.ROWS))
     context.add_output_metadata({"seconds": lap.seconds})
     return frame
 

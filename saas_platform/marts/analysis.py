@@ -6,7 +6,6 @@ definition.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from saas_platform.marts.errors import MartsError
 from saas_platform.marts.manifest import target_of
-from saas_platform.marts.project import options, run
+from saas_platform.marts.project import compiled
 from saas_platform.marts.target import MartsTarget
 
 if TYPE_CHECKING:
@@ -23,18 +22,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def compiled(
+def analysis_sql(
     target: MartsTarget, as_of: datetime, target_path: Path, log_path: Path
 ) -> dict[str, str]:
     """The SQL of each analysis by name. Raises MartsError where one does not compile."""
-    run(
-        target,
-        ["compile", *options(as_of, target_path, log_path), "--select", "resource_type:analysis"],
-    )
-    nodes = json.loads((target_path / "manifest.json").read_text())["nodes"].values()
-    return {
-        node["name"]: node["compiled_code"] for node in nodes if node["resource_type"] == "analysis"
-    }
+    nodes = compiled(target, as_of, target_path, log_path, "analysis")
+    return {node["name"]: node["compiled_code"] for node in nodes}
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ class Analyses:
         query: Callable[[str], pa.Table],
     ) -> Analyses:
         """Compiled in dbt's `folder` of the home. Raises MartsError."""
-        sql = compiled(target, as_of, target_of(folder), folder / "logs")
+        sql = analysis_sql(target, as_of, target_of(folder), folder / "logs")
         return cls(query, sql)
 
     @property

@@ -40,6 +40,19 @@ def build(
     return run(target.rebuilding(touched), [*arguments, *refresh(touched)])
 
 
+def compiled(
+    target: MartsTarget, as_of: datetime, target_path: Path, log_path: Path, *kinds: str
+) -> list[dict[str, Any]]:
+    """The nodes of some kinds (`model`, `test`, `analysis`) with their SQL, as of a build of all months.
+
+    Raises MartsError where one does not compile.
+    """
+    chosen = ["--select", *(f"resource_type:{kind}" for kind in kinds)]
+    run(target, ["compile", *options(as_of, target_path, log_path), *refresh(None), *chosen])
+    nodes = json.loads((target_path / "manifest.json").read_text())["nodes"].values()
+    return [node for node in nodes if node["resource_type"] in kinds]
+
+
 def refresh(touched: Mapping[str, str] | None) -> list[str]:
     """The arguments that have all months built anew, where nothing is known of what is touched."""
     return ["--full-refresh"] if touched is None else []

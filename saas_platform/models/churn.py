@@ -52,6 +52,9 @@ NUMBERS = [
     "months_to_renewal",
 ]
 COLUMNS = [*KEY, *CATEGORIES, *COUNTS, *NUMBERS, LABEL]
+#: The mart that has them, and the query of its rows.
+FEATURES = "account_month_features"
+ROWS = f"SELECT {', '.join(COLUMNS)} FROM marts.{FEATURES} ORDER BY account_id, month"
 
 #: Labelled months kept out of training, the newest ones.
 HOLDOUT_MONTHS = 6

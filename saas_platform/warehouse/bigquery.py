@@ -111,6 +111,9 @@ class BigqueryWarehouse(Warehouse):
             ]
         return costs
 
+    def query_bytes(self, sql: str) -> int | None:
+        return self._connection.bytes_of(sql)
+
     def quoted(self, name: str) -> str:
         return q.quote(name)
 

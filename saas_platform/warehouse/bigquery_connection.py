@@ -70,18 +70,28 @@ class Connection:
 
     def dry_run(self, sql: str, *, seconds: float = _PATIENCE) -> int:
         """Bytes that the statement would bill, which is not run; a server that is silent is given `seconds`."""
-        config = self._config()
-        config.dry_run = True
-        config.use_query_cache = False
         with told(self.target):
-            job = self.client.query(
-                sql,
-                job_config=config,
-                retry=DEFAULT_RETRY.with_timeout(seconds),
-                # It would begin the waiting anew; and no job is made.
-                job_retry=None,
-            )
-            return job.total_bytes_processed or 0
+            return self._estimate(sql, seconds)
+
+    def bytes_of(self, sql: str) -> int | None:
+        """Bytes that a SELECT would bill; None: something it reads is not there."""
+        with told(self.target):
+            try:
+                return self._estimate(sql, _PATIENCE)
+            except api.NotFound:
+                return None
+
+    def _estimate(self, sql: str, seconds: float) -> int:
+        # Without the bound of what may be billed: who asks wants to know how far beyond it a query is.
+        config = bigquery.QueryJobConfig(labels=LABELS, dry_run=True, use_query_cache=False)
+        job = self.client.query(
+            sql,
+            job_config=config,
+            retry=DEFAULT_RETRY.with_timeout(seconds),
+            # It would begin the waiting anew; and no job is made.
+            job_retry=None,
+        )
+        return job.total_bytes_processed or 0
 
     def table(self, schema: str, name: str) -> bigquery.Table | None:
         """A table or view as it is; None: there is none."""

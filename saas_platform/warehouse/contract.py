@@ -71,7 +71,8 @@ class QueryCost:
     table: str
     #: What it is asked for, in a few words.
     purpose: str
-    bytes: int
+    #: None: what it reads is not there yet.
+    bytes: int | None
 
 
 class Staging(ABC):
@@ -138,6 +139,10 @@ class Warehouse(ABC):
     @abstractmethod
     def query_costs(self, tables: Collection[sa.Table]) -> list[QueryCost] | None:
         """Bytes that each query of a sync and a full proof would bill now; None: nothing is billed."""
+
+    @abstractmethod
+    def query_bytes(self, sql: str) -> int | None:
+        """Bytes that a SELECT would bill now, by estimate; None: what it reads is not there."""
 
     @abstractmethod
     def quoted(self, name: str) -> str:

@@ -210,7 +210,9 @@ def test_building_them_warns_of_nothing_of_ours(parsed_platform_of: PlatformOf) 
 @pytest.mark.slow
 def test_a_process_of_its_own_hears_of_no_warning(parsed_platform_of: PlatformOf) -> None:
     # Here, pytest leaves out what is in beta; who runs the platform must not read of it either.
-    loading = "from saas_platform.definitions import definitions as d; d.resolve_job_def('everything')"
+    loading = (
+        "from saas_platform.definitions import definitions as d; d.resolve_job_def('everything')"
+    )
     said = subprocess.run(
         [sys.executable, "-c", loading],
         env={**os.environ, "SAAS_HOME": str(parsed_platform_of().home.root)},

@@ -14,7 +14,7 @@ import pytest
 from saas_platform.clock import Month
 from saas_platform.company import Company, CompanyConfig
 from saas_platform.marts import MartsTarget, build
-from saas_platform.marts.analysis import compiled
+from saas_platform.marts.analysis import analysis_sql
 from saas_platform.marts.project import options, run
 from saas_platform.schema import TABLES
 from saas_platform_tests.marts import story
@@ -73,7 +73,7 @@ def story_build(tmp_path_factory: pytest.TempPathFactory, dbt_paths: tuple[Path,
         MartsTarget.duckdb(path),
         ["test", *options(AS_OF, *dbt_paths), "--select", "test_type:unit"],
     )
-    return Build(path, models, compiled(MartsTarget.duckdb(path), AS_OF, *dbt_paths))
+    return Build(path, models, analysis_sql(MartsTarget.duckdb(path), AS_OF, *dbt_paths))
 
 
 @pytest.fixture(scope="session")

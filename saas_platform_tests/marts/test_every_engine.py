@@ -20,8 +20,10 @@ import pyarrow as pa
 import pytest
 from google.cloud import bigquery
 
+from saas_platform.costs import query_costs
+from saas_platform.dashboard.data import MODEL_QUERIES
 from saas_platform.generation import months, stage_month, staged_month
-from saas_platform.marts.analysis import compiled
+from saas_platform.marts.analysis import analysis_sql
 from saas_platform.marts.project import UNIT_TESTS_LEFT_OUT, options, refresh, run
 from saas_platform.platform import Platform
 from saas_platform.rebuilding import Rebuild, rebuild, record
@@ -77,7 +79,7 @@ def build(platform: Platform, folder: Path) -> Built:
     build_touched(platform, folder)
     target, logs = folder / "target", folder / "logs"
     manifest = json.loads((target / "manifest.json").read_text())
-    analyses = compiled(platform.marts_target, platform.as_of, target, logs)
+    analyses = analysis_sql(platform.marts_target, platform.as_of, target, logs)
     return Built(platform, folder, manifest, analyses)
 
 
@@ -219,11 +221,32 @@ def test_every_analysis_is_the_same(on_duckdb: Built, on_bigquery: Built) -> Non
 
 def test_every_test_of_dbt_holds_on_bigquery(on_bigquery: Built) -> None:
     """All of them: those of columns, and those of the sums."""
-    arguments = options(on_bigquery.platform.as_of, on_bigquery.folder / "tested", on_bigquery.folder)
+    arguments = options(
+        on_bigquery.platform.as_of, on_bigquery.folder / "tested", on_bigquery.folder
+    )
     results = run(on_bigquery.platform.marts_target, ["test", *UNIT_TESTS_LEFT_OUT, *arguments])
-    tests = {i for i, node in on_bigquery.manifest["nodes"].items() if node["resource_type"] == "test"}
+    tests = {
+        i for i, node in on_bigquery.manifest["nodes"].items() if node["resource_type"] == "test"
+    }
     assert {result.node.unique_id for result in results} == tests
     assert {result.status for result in results} == {"pass"}
+
+
+def test_what_a_whole_run_bills_is_asked_query_by_query(
+    on_bigquery: Built, jobs: list[tuple[str, bigquery.QueryJobConfig]]
+) -> None:
+    before = len(jobs)
+    costs = query_costs(on_bigquery.platform)
+    assert costs is not None
+    assert all(config.dry_run for _, config in jobs[before:])
+    assert all(config.maximum_bytes_billed is None for _, config in jobs[before:])
+    assert {cost.purpose for cost in costs if cost.bytes is None} == set(MODEL_QUERIES)
+    of = {cost.table for cost in costs}
+    models = on_bigquery.models.items()
+    built = {f"marts/{name}" for name, m in models if m["config"]["materialized"] != "view"}
+    assert of == built | {*TABLES, "marts", "models/churn_features", "dashboards/page"}
+    assert {c.purpose for c in costs if c.table == "users"} > {"contract", "digest of every slice"}
+    assert "lifetimes_add_up" in {cost.purpose for cost in costs if cost.table == "marts"}
 
 
 def test_every_fact_and_month_is_partitioned(

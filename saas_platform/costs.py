@@ -1,0 +1,55 @@
+"""What a whole run would bill, query by query, by the warehouse's own estimate.
+
+Holds: which queries of the layers above raw there are. Does not hold: those of raw, which the warehouse knows
+itself, or running any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from saas_platform import contracts
+from saas_platform.dashboard.data import MODEL_QUERIES, QUERIES
+from saas_platform.marts.project import compiled
+from saas_platform.models import churn
+from saas_platform.platform import Platform
+from saas_platform.warehouse.contract import QueryCost
+
+
+def query_costs(platform: Platform) -> list[QueryCost] | None:
+    """Every table synced and proven, its contract, all marts anew and tested, what the models and the page read.
+
+    None: nothing is billed. Raises WarehouseError, and MartsError where dbt can't compile.
+    """
+    warehouse = platform.warehouse
+    with warehouse.session():
+        costs = warehouse.query_costs(list(platform.tables.values()))
+        if costs is None:
+            return None
+        return [
+            *costs,
+            *(QueryCost(of, why, warehouse.query_bytes(sql)) for of, why, sql in _above(platform)),
+        ]
+
+
+def _above(platform: Platform) -> Iterator[tuple[str, str, str]]:
+    """What is made, the query's purpose, and its SQL."""
+    for name, table in platform.tables.items():
+        if platform.warehouse.objection(table) is None:
+            yield name, "contract", contracts.question(platform.warehouse, table)
+    if not platform.is_company:
+        return
+    # A folder of its own: a run may be compiling in dbt's.
+    folder = platform.home.dbt / "costs"
+    nodes = compiled(
+        platform.marts_target, platform.as_of, folder / "target", folder / "logs", "model", "test"
+    )
+    for node in nodes:
+        # Making a view reads nothing.
+        if node["config"]["materialized"] != "view":
+            of = f"marts/{node['name']}" if node["resource_type"] == "model" else "marts"
+            why = "all months" if node["resource_type"] == "model" else node["name"]
+            yield of, why, node["compiled_code"]
+    yield "models/churn_features", "rows", churn.ROWS
+    for name, sql in {**QUERIES, **MODEL_QUERIES}.items():
+        yield "dashboards/page", name, sql
