@@ -172,7 +172,7 @@ def _tell_costs(platform: Platform, *, as_json: bool) -> bool:
     )
     absent = sum(cost.bytes is None for cost in costs)
     if absent:
-        output.print(f"{absent} of the queries read what is not there before the first run: -.")
+        output.print(f"{absent} of the queries, marked -, read what is not there yet.")
     return True
 
 
