@@ -15,6 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from google.cloud import bigquery
 
+from saas_platform.schema.slices import slice_of
 from saas_platform.warehouse import bigquery_sql as q
 from saas_platform.warehouse.bigquery_connection import Connection
 from saas_platform.warehouse.bigquery_errors import told
@@ -34,7 +35,7 @@ from saas_platform.warehouse.journal import SYNC_LOG, SyncEntry
 from saas_platform.warehouse.scratch import holding
 
 #: A job may change 4,000 partitions of a table: more slices are written by more statements.
-_MOST_SLICES = 3_500
+MOST_SLICES = 3_500
 
 
 def append_to_log(log: sa.Table, values: list[object]) -> str:
@@ -120,7 +121,7 @@ def load_anew(
             slices_copied=len(slices),
         )
         statements = [
-            f"DELETE FROM {q.mirror(table)} WHERE {q.within(table, None)}",
+            *_deletes(connection, table),
             *_inserts(table, staged.sql, slices, entry.sync_id),
         ]
         commit(connection, table, statements, entry, name)
@@ -156,6 +157,15 @@ def make_mirror(connection: Connection, table: sa.Table) -> None:
         connection.client.create_table(wanted)
 
 
+def _deletes(connection: Connection, table: sa.Table) -> Iterator[str]:
+    """The statements that empty the mirror."""
+    cut = slice_of(table)
+    is_by_day = cut is not None and cut.grain == "day"  # of months there are never so many
+    present = dict(connection.run(q.counts(table))) if is_by_day else {}
+    for group in _groups(present) if len(present) > MOST_SLICES else [None]:
+        yield f"DELETE FROM {q.mirror(table)} WHERE {q.within(table, group)}"
+
+
 def _inserts(table: sa.Table, staged: str, slices: Collection[str], sync_id: str) -> Iterator[str]:
     """The statements that copy the staged rows of the slices into the mirror."""
     columns = q.listed(q.columns(table))
@@ -169,8 +179,8 @@ def _inserts(table: sa.Table, staged: str, slices: Collection[str], sync_id: str
 
 def _groups(slices: Collection[str]) -> Iterator[list[str]]:
     listed = sorted(slices)
-    for start in range(0, len(listed), _MOST_SLICES):
-        yield listed[start : start + _MOST_SLICES]
+    for start in range(0, len(listed), MOST_SLICES):
+        yield listed[start : start + MOST_SLICES]
 
 
 def commit(

@@ -27,6 +27,8 @@ GONE = "_sync_gone"
 #: What a sync leaves behind when it is killed is gone by then.
 STAGING_LIFE = timedelta(days=1)
 _MOST_CLUSTERED = 4
+#: Characters that the description of a column and of a table may have.
+_DESCRIPTIONS = 1_024, 16_384
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
 #: Columns that begin so are BigQuery's own.
 _TAKEN = (
@@ -80,7 +82,7 @@ def _field(
         "name": column.name,
         "type": kind,
         "mode": "NULLABLE" if loose or column.nullable else "REQUIRED",
-        "description": column.comment,
+        "description": column.comment and column.comment[: _DESCRIPTIONS[0]],
         "precision": precision,
         "scale": scale,
         "policyTags": {"names": [tag]} if tag else None,
@@ -110,7 +112,7 @@ def mirror_definition(
     One that is cut by day is large: no query may read it without saying which days.
     """
     made = bigquery.Table(name, schema=mirror_schema(table, policy_tags))
-    made.description = table.comment
+    made.description = table.comment and table.comment[: _DESCRIPTIONS[1]]
     made.labels = {**LABELS, "layer": RAW}
     made.clustering_fields = _clustered(table.primary_key.columns)
     cut = slice_of(table)

@@ -107,6 +107,15 @@ def test_a_mirror_is_partitioned_clustered_and_described() -> None:
     assert mirror_definition(place(TABLES["plans"]), TABLES["plans"], {}).time_partitioning is None
 
 
+def test_a_long_description_is_cut_as_bigquery_takes_it() -> None:
+    place = bigquery.TableReference.from_string("acme.raw.t")
+    described = sa.Column("a", sa.Integer, comment="x" * 7_500)
+    made = mirror_definition(
+        place, sa.Table("t", sa.MetaData(), described, comment="y" * 20_000), {}
+    )
+    assert (len(made.description or ""), len(made.schema[0].description)) == (16_384, 1_024)
+
+
 def test_personal_data_gets_its_policy_tag() -> None:
     def tagged(tags: dict[str, str]) -> dict[str, str]:
         made = mirror_definition(place(TABLES["users"]), TABLES["users"], tags)

@@ -98,6 +98,27 @@ def test_a_load_makes_the_mirror_and_the_next_one_replaces_it(
     ]
 
 
+def test_more_slices_than_one_statement_may_write(
+    any_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saas_platform.warehouse.bigquery_staging.MOST_SLICES", 2)
+    days = [datetime(2024, 2, day, 23) for day in range(1, 8)]
+    rows = [
+        each | {"occurred_at": day}
+        for each, day in zip(rows_of(EVENTS, range(1, 8)), days, strict=True)
+    ]
+    load(any_warehouse, EVENTS, rows)
+    assert held(any_warehouse, EVENTS) == rows
+    load(any_warehouse, EVENTS, rows[1:], "two", hours=1)
+    assert held(any_warehouse, EVENTS) == rows[1:]
+    changed = [{**each, "row_version": 99} for each in rows[2:]]
+    with any_warehouse.stage(EVENTS, "three") as staging:
+        staging.add_rows(feed(EVENTS, changed))
+        entry = staging.commit(entry_of(EVENTS, "three", hours=2))
+    assert (entry.rows_written, entry.rows_deleted, len(entry.slices)) == (5, 0, 5)
+    assert held(any_warehouse, EVENTS) == [rows[1], *changed]
+
+
 def test_an_empty_load_is_a_mirror_too(any_warehouse: Warehouse) -> None:
     entry = load(any_warehouse, USERS, [])
     assert (entry.rows_written, entry.slices) == (0, ())
