@@ -37,7 +37,13 @@ def server(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         "from pathlib import Path; from saas_platform.dashboard.serve import serve;"
         f"serve(Path({str(folder)!r}), {port}, open_browser=False)"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background of a script, Ctrl-C is ignored, and so by who they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stdout
     assert process.stdout.readline() == f"Dashboard: http://127.0.0.1:{port}/ (Ctrl-C ends it)\n"
     yield process
