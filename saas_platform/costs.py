@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from saas_platform import contracts
-from saas_platform.dashboard.data import MODEL_QUERIES, QUERIES
+from saas_platform.dashboard.data import MODEL_QUERIES, QUERIES, ROW_COUNTS
 from saas_platform.marts.project import compiled
 from saas_platform.models import churn
 from saas_platform.platform import Platform
-from saas_platform.warehouse.contract import QueryCost
+from saas_platform.rebuilding import READS
+from saas_platform.warehouse.contract import MARTS, QueryCost
 
 
 def query_costs(platform: Platform) -> list[QueryCost] | None:
@@ -44,12 +45,18 @@ def _above(platform: Platform) -> Iterator[tuple[str, str, str]]:
     nodes = compiled(
         platform.marts_target, platform.as_of, folder / "target", folder / "logs", "model", "test"
     )
+    for name, sql in READS.items():
+        yield MARTS, name, sql
     for node in nodes:
-        # Making a view reads nothing.
-        if node["config"]["materialized"] != "view":
-            of = f"marts/{node['name']}" if node["resource_type"] == "model" else "marts"
-            why = "all months" if node["resource_type"] == "model" else node["name"]
-            yield of, why, node["compiled_code"]
+        name, sql = node["name"], node["compiled_code"]
+        if node["resource_type"] == "test":
+            yield MARTS, name, sql
+            continue
+        if node["config"]["materialized"] != "view":  # making one reads nothing
+            yield f"{MARTS}/{name}", "all months", sql
+        yield f"{MARTS}/{name}", "digest", platform.warehouse.digest_query(MARTS, [name])
     yield "models/churn_features", "rows", churn.ROWS
     for name, sql in {**QUERIES, **MODEL_QUERIES}.items():
         yield "dashboards/page", name, sql
+    for name, sql in ROW_COUNTS.items():
+        yield "dashboards/page", f"rows of {name}", sql

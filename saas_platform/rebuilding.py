@@ -56,6 +56,15 @@ class Rebuild:
 
 _INPUTS = TypeAdapter(Inputs)
 
+#: What is read of raw and of the models to find the months; beside the logs.
+READS = {
+    "first signup": f"SELECT MIN(signed_up_at) AS first FROM {RAW}.accounts",
+    "backdated rows": "SELECT table_name, created_month, first_effect_month"
+    f" FROM {MARTS}.int_backdated_rows",
+    "drift of subscriptions": "SELECT MIN(first_effect_month) AS first"
+    f" FROM {MARTS}.int_subscription_drift",
+}
+
 
 def rebuild(platform: Platform) -> Rebuild:
     """What to build again now, as of a moment before anything is read for it."""
@@ -87,7 +96,7 @@ def _inputs(platform: Platform) -> Inputs:
     log = warehouse.query(
         f"SELECT table_name, MAX(finished_at) AS finished_at FROM {RAW}.{SYNC_LOG.name} GROUP BY table_name"
     )
-    first = warehouse.query(f"SELECT MIN(signed_up_at) AS first FROM {RAW}.accounts")
+    first = warehouse.query(READS["first signup"])
     return Inputs(
         code=code_digest("marts"),
         as_of=platform.as_of,
@@ -164,9 +173,7 @@ def _must_be_additions(
 
 
 def _backdated(warehouse: Warehouse) -> Backdated:
-    rows = warehouse.query(
-        f"SELECT table_name, created_month, first_effect_month FROM {MARTS}.int_backdated_rows"
-    )
+    rows = warehouse.query(READS["backdated rows"])
     found: Backdated = {}
     for row in rows.to_pylist():
         found.setdefault(row["table_name"], {})[str(row["created_month"])] = str(
@@ -176,9 +183,7 @@ def _backdated(warehouse: Warehouse) -> Backdated:
 
 
 def _drift(warehouse: Warehouse) -> Day | None:
-    rows = warehouse.query(
-        f"SELECT MIN(first_effect_month) AS first FROM {MARTS}.int_subscription_drift"
-    )
+    rows = warehouse.query(READS["drift of subscriptions"])
     first: Any = rows.to_pylist()[0]["first"]
     return None if first is None else str(first)
 

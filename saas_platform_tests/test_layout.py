@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "layers": {"platform", "schema", "warehouse"},
     "rebuilding": {"clock", "layers", "platform", "schema", "warehouse"},
     "staleness": {"clock", "generation", "layers", "platform", "sync"},
-    "costs": {"contracts", "dashboard", "marts", "models", "platform", "warehouse"},
+    "costs": {"contracts", "dashboard", "marts", "models", "platform", "rebuilding", "warehouse"},
     "summary": {"platform", "sync", "warehouse"},
     "doctor": {"errors", "platform", "schema", "settings", "source", "sync"},
     "reset": {"errors", "platform", "settings", "source", "warehouse"},

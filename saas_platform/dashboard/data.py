@@ -155,6 +155,10 @@ MART_NAMES = (
     "user_growth_monthly",
 )
 
+ROW_COUNTS: Mapping[str, str] = {
+    name: f"SELECT COUNT(*) AS n FROM marts.{name}" for name in MART_NAMES
+}
+
 #: Read where they exist: the models are trained after the marts, and may not be at all.
 MODEL_QUERIES: Mapping[str, str] = {
     "churn_evaluation": "SELECT metric, value FROM models.churn_evaluation ORDER BY metric",
@@ -179,8 +183,7 @@ def read(warehouse: Warehouse) -> Facts:
             queries |= MODEL_QUERIES
         tables = {name: _read(warehouse, sql) for name, sql in queries.items()}
         mart_rows = {
-            name: warehouse.query(f"SELECT COUNT(*) AS n FROM marts.{name}").column("n")[0].as_py()
-            for name in MART_NAMES
+            name: warehouse.query(sql).column("n")[0].as_py() for name, sql in ROW_COUNTS.items()
         }
     months = tuple(str(month) for month in tables["company_months"].columns["month"])
     return Facts(tables, mart_rows, months)

@@ -98,15 +98,12 @@ class BigqueryWarehouse(Warehouse):
             asked = {
                 "newest sync": _newest(SYNC_LOG, table, "finished_at"),
                 "newest proof": _newest(PROOF_LOG, table, "proven_at"),
+                "rows of each slice": q.counts(table),
+                "slices of touched keys": _key_columns(table),
+                "digest of every slice": _digests(table, None),
             }
-            if connection.table(RAW, table.name) is not None:
-                asked |= {
-                    "rows of each slice": q.counts(table),
-                    "slices of touched keys": _key_columns(table),
-                    "digest of every slice": _digests(table, None),
-                }
             costs += [
-                QueryCost(table.name, purpose, connection.dry_run(sql))
+                QueryCost(table.name, purpose, connection.bytes_of(sql))
                 for purpose, sql in asked.items()
             ]
         return costs
@@ -129,16 +126,18 @@ class BigqueryWarehouse(Warehouse):
     def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
         replace_rows(self._connection, schema, name, rows)
 
-    def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:
-        if not names:
-            return {}
-        parts = [
+    def digest_query(self, schema: str, names: Collection[str]) -> str:
+        return " UNION ALL ".join(
             f"SELECT {q.text(name)}, COUNT(*),"
             " SUM(CAST(FARM_FINGERPRINT(TO_JSON_STRING(t)) AS BIGNUMERIC))"
             f" FROM {q.qualified(schema, name)} AS t"
             for name in names
-        ]
-        found = self._connection.run(" UNION ALL ".join(parts))
+        )
+
+    def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:
+        if not names:
+            return {}
+        found = self._connection.run(self.digest_query(schema, names))
         return {name: SliceDigest(rows, int(total or 0)) for name, rows, total in found}
 
     def objection(self, table: sa.Table) -> str | None:

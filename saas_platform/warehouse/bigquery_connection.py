@@ -5,6 +5,7 @@ Does not hold: any table of ours, or what a statement says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,8 @@ from saas_platform.warehouse.bigquery_target import BigqueryTarget
 
 #: Seconds for which a request is sent again while nobody answers, as Google's client does it.
 _PATIENCE = 600.0
+#: BigQuery's words for a column that a table has not, by its name alone and behind an alias.
+_UNKNOWN_COLUMN = re.compile(r"Unrecognized name: |Name \S+ not found inside ")
 
 
 class Connection:
@@ -74,12 +77,16 @@ class Connection:
             return self._estimate(sql, seconds)
 
     def bytes_of(self, sql: str) -> int | None:
-        """Bytes that a SELECT would bill; None: something it reads is not there."""
+        """Bytes that a SELECT would bill; None: a table or column that it reads is not there."""
         with told(self.target):
             try:
                 return self._estimate(sql, _PATIENCE)
             except api.NotFound:
                 return None
+            except api.BadRequest as error:
+                if _UNKNOWN_COLUMN.search(error.message or ""):
+                    return None
+                raise
 
     def _estimate(self, sql: str, seconds: float) -> int:
         # Without the bound of what may be billed: who asks wants to know how far beyond it a query is.

@@ -71,7 +71,7 @@ class QueryCost:
     table: str
     #: What it is asked for, in a few words.
     purpose: str
-    #: None: what it reads is not there yet.
+    #: None: a table or column that it reads is not there yet.
     bytes: int | None
 
 
@@ -142,7 +142,7 @@ class Warehouse(ABC):
 
     @abstractmethod
     def query_bytes(self, sql: str) -> int | None:
-        """Bytes that a SELECT would bill now, by estimate; None: what it reads is not there."""
+        """Bytes that a SELECT would bill now, by estimate; None: a table or column that it reads is not there."""
 
     @abstractmethod
     def quoted(self, name: str) -> str:
@@ -163,6 +163,10 @@ class Warehouse(ABC):
     @abstractmethod
     def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
         """Make the table hold exactly these rows, atomically."""
+
+    @abstractmethod
+    def digest_query(self, schema: str, names: Collection[str]) -> str:
+        """The query that `digest_tables` asks."""
 
     @abstractmethod
     def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:

@@ -135,15 +135,17 @@ class DuckdbWarehouse(Warehouse):
                 f"CREATE OR REPLACE TABLE {q.qualified(schema, name)} AS SELECT * FROM {stream}"
             )
 
+    def digest_query(self, schema: str, names: Collection[str]) -> str:
+        return " UNION ALL ".join(
+            f"SELECT {q.text(name)}, {q.whole_digest('rows')} FROM {q.qualified(schema, name)} AS rows"
+            for name in names
+        )
+
     def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:
         if not names:
             return {}
-        parts = [
-            f"SELECT {q.text(name)}, {q.whole_digest('rows')} FROM {q.qualified(schema, name)} AS rows"
-            for name in names
-        ]
         with self._connected() as connection:
-            found = connection.run(" UNION ALL ".join(parts))
+            found = connection.run(self.digest_query(schema, names))
         return {name: SliceDigest(rows, total or 0) for name, rows, total in found}
 
     def objection(self, table: sa.Table) -> str | None:

@@ -358,6 +358,8 @@ def test_tables_are_digested_whole_whatever_their_order(any_warehouse: Warehouse
     assert found["one"].rows == 3
     assert found["three"].total != found["one"].total
     assert any_warehouse.digest_tables("marts", []) == {}
+    asked = any_warehouse.query(any_warehouse.digest_query("marts", ["three"])).to_pylist()
+    assert [list(row.values())[:2] for row in asked] == [["three", found["three"].rows]]
 
 
 def test_drop_drops_all_and_can_be_repeated(any_warehouse: Warehouse) -> None:
@@ -390,5 +392,21 @@ def test_what_a_query_costs_is_told_where_it_costs(any_warehouse: Warehouse) -> 
         assert costs is not None
         assert {cost.table for cost in costs} == {"usage_events", "users"}
         assert "digest of every slice" in {c.purpose for c in costs if c.table == "usage_events"}
-        # The emulator knows of no bytes.
-        assert all(cost.bytes >= 0 for cost in costs)
+        # The emulator knows of no bytes; USERS is not there yet.
+        assert {cost.bytes for cost in costs if cost.table == "usage_events"} == {0}
+        assert None in {cost.bytes for cost in costs if cost.table == "users"}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 FROM raw.users",
+        "SELECT other FROM raw.features",
+        "SELECT f.other FROM raw.features AS f",
+    ],
+)
+def test_what_reads_something_that_is_not_there_has_no_bytes_yet(
+    any_warehouse: Warehouse, sql: str
+) -> None:
+    load(any_warehouse, FEATURES, rows_of(FEATURES, [1]))
+    assert any_warehouse.query_bytes(sql) == (0 if any_warehouse.engine == "duckdb" else None)
