@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
+import google.auth
 import pytest
 from dagster_gcp import BigQueryResource
-from dagster_gcp.bigquery import resources
 from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
 
 from saas_platform.defs.build import build_definitions
 from saas_platform.platform import Platform
@@ -33,18 +34,21 @@ def test_the_warehouse_takes_its_client_from_the_resource(
     definitions: Callable[[str], dg.Definitions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
-    asked: list[dict[str, Any]] = []
+    asked: list[str] = []
 
-    class Client:
-        def __init__(self, **options: Any) -> None:
-            asked.append(options)
+    def credentials(**_: Any) -> tuple[AnonymousCredentials, str]:
+        asked.append("credentials")
+        return AnonymousCredentials(), "not-this-project"
 
-    monkeypatch.setattr(resources.bigquery, "Client", Client)
+    # Its class stays as it is: dbt may first be imported here, and would keep another one.
+    monkeypatch.setattr(google.auth, "default", credentials)
     made = definitions(URL)
     assert isinstance((made.resources or {})["bigquery"], BigQueryResource)
     assert asked == []  # nothing is opened before it is used
-    assert isinstance(client_of(made), Client)
-    assert asked == [{"project": "acme", "location": "europe-west3"}]
+    client = client_of(made)
+    assert asked == ["credentials"]
+    assert isinstance(client, bigquery.Client)
+    assert (client.project, client.location) == ("acme", "europe-west3")
 
 
 def test_a_location_left_out_is_that_of_the_datasets(
