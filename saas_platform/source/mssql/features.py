@@ -30,6 +30,8 @@ class Features:
     #: The query for the first open row version; None: the server has none.
     floor: str | None
     change_tracking: bool
+    #: What a restore changes; None where the server, as Azure SQL Database, does not tell.
+    recovery_fork: str | None
     bulk_copy: bool
     #: What its digests can do.
     abilities: frozenset[Ability]
@@ -66,15 +68,22 @@ def look(cursor: Any) -> Features:
         version=_version(cursor),
         snapshot_isolation=_answer(
             cursor,
-            "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()",
+            "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()",
         )
         == 1,
         floor=next((sql for sql in _FLOORS if _answer(cursor, sql) is not None), None),
+        # By both of its numbers: Azure SQL Database has another one in its views than DB_ID() says.
         change_tracking=bool(
             _answer(
                 cursor,
-                "SELECT COUNT(*) FROM sys.change_tracking_databases WHERE database_id = DB_ID()",
+                "SELECT COUNT(*) FROM sys.change_tracking_databases WHERE database_id = DB_ID()"
+                " OR database_id IN (SELECT database_id FROM sys.databases WHERE name = DB_NAME())",
             )
+        ),
+        recovery_fork=_answer(
+            cursor,
+            "SELECT CONVERT(VARCHAR(40), recovery_fork_guid) FROM sys.database_recovery_status"
+            " WHERE database_id = DB_ID()",
         ),
         bulk_copy=takes_bulk_copy(cursor),
         abilities=frozenset(

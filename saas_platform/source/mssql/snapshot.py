@@ -66,7 +66,7 @@ class MssqlSnapshot(SourceSnapshot):
         self._schema = schema
         self._features = features
         self._floor = floor
-        self.identity = database_identity(cursor)
+        self.identity = database_identity(cursor, features.recovery_fork)
 
     def _named(self, table: sa.Table) -> str:
         return qualified(self._schema, table.name)
@@ -166,16 +166,15 @@ class CompanySnapshot(MssqlSnapshot):
         return max(super().highest_version(table), int(buried[0][0]) if buried else 0)
 
 
-def database_identity(cursor: Any) -> str:
+def database_identity(cursor: Any, recovery_fork: str | None) -> str:
     """Tells this database from a recreated or a restored one."""
-    number, created, restored = cursor.execute(
-        "SELECT CONVERT(VARCHAR(20), d.database_id), CONVERT(VARCHAR(30), d.create_date, 126),"
-        " CONVERT(VARCHAR(40), r.recovery_fork_guid) FROM sys.databases d"
-        " LEFT JOIN sys.database_recovery_status r ON r.database_id = d.database_id"
-        " WHERE d.database_id = DB_ID()"
+    # By name, as Azure SQL Database has another number for it here than DB_ID() says.
+    number, created = cursor.execute(
+        "SELECT CONVERT(VARCHAR(20), database_id), CONVERT(VARCHAR(30), create_date, 126)"
+        " FROM sys.databases WHERE name = DB_NAME()"
     ).fetchone()
     told = f"database {number}, created {created}"
-    return f"{told}, recovery fork {restored}" if restored else told
+    return f"{told}, recovery fork {recovery_fork}" if recovery_fork else told
 
 
 def rows_query(
