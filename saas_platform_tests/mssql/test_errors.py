@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from saas_platform.source.contract import SourceError
-from saas_platform.source.mssql import connection, errors
+from saas_platform.source.mssql import connection, errors, staging
 from saas_platform.source.mssql.address import Address
 
 ADDRESS = Address.of(sa.make_url("mssql+pyodbc://me:s3cret@db.example/company"))
 _BY = "[Microsoft][ODBC Driver 18 for SQL Server]"
+BROKEN = (
+    "The connection is broken and recovery is not possible. The client driver attempted to recover the"
+    " connection one or more times and all attempts failed. Increase the value of ConnectRetryCount to"
+    " increase the number of recovery attempts."
+)
+KILLED = "Cannot continue the execution because the session is in the kill state."
 
 
 class FakeError(Exception):
@@ -19,7 +26,7 @@ class FakeError(Exception):
 
 @pytest.fixture(autouse=True)
 def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (errors, connection):
+    for module in (errors, connection, staging):
         monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
     monkeypatch.setattr(connection.tenacity.nap.time, "sleep", lambda _: None)
 
@@ -108,6 +115,16 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
             f"[42S02] {_BY}[SQL Server]Invalid object name 'gone'. (208) (SQLExecDirectW)",
             "answered: Invalid object name 'gone'. (208).",
         ),
+        (
+            "IMC06",
+            f"[IMC06] {_BY}{BROKEN} (0) (SQLExecDirectW)",
+            "broke the connection: see that it is up",
+        ),
+        (
+            "HY000",
+            f"[HY000] {_BY}[SQL Server]{KILLED} (596) (SQLExecDirectW)",
+            "broke the connection: see that it is up",
+        ),
     ],
 )
 def test_each_error_is_one_sentence_with_a_remedy(state: str, said: str, sentence: str) -> None:
@@ -125,6 +142,8 @@ DEADLOCK = f"[40001] {_BY}[SQL Server]Transaction (Process ID 53) was deadlocked
     [
         DEADLOCK,
         "[08S01] Communication link failure (0)",
+        f"[IMC06] {_BY}{BROKEN} (0)",
+        f"[HY000] {_BY}[SQL Server]{KILLED} (596)",
         "[42000] [SQL Server]Database 'company' on server is not currently available. (40613)",
         "[42000] [SQL Server]Snapshot isolation transaction aborted due to update conflict. (3960)",
     ],
@@ -168,6 +187,35 @@ def test_what_stays_wrong_is_not_tried_again(error: Exception) -> None:
     with pytest.raises(type(error)):
         connection.again(work)
     assert tries == [1]
+
+
+class _Cut:
+    """A cursor whose connection breaks while rows are loaded; it answers nothing from then on."""
+
+    def __init__(self) -> None:
+        self.first = FakeError("IMC06", f"[IMC06] {_BY}{BROKEN} (0)")
+        self.cut = False
+
+    def execute(self, _: str) -> None:
+        if self.cut:
+            raise FakeError("HY010", "[HY010] Function sequence error (0)")
+
+
+def test_a_connection_that_broke_is_told_as_that_though_it_drops_nothing_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cursor = _Cut()
+
+    def load(*_: object) -> None:
+        cursor.cut = True
+        raise cursor.first
+
+    monkeypatch.setattr(staging, "_load", load)
+    rows = {"plans": pa.table({"plan_id": [1]})}
+    with pytest.raises(FakeError) as raised, staging.staged(ADDRESS, cursor, "saas", rows):
+        pass
+    assert raised.value is cursor.first
+    assert errors.is_transient(raised.value)
 
 
 def test_values_of_a_row_are_in_no_message() -> None:

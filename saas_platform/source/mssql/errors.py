@@ -78,7 +78,17 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         " TCP connections",
     ),
     (
-        ("08S01", "08003", "10054", "Communication link failure", "connection is closed"),
+        (
+            "08S01",
+            "08003",
+            "10054",
+            "Communication link failure",
+            "connection is closed",
+            "IMC0",
+            "connection is broken",
+            "(596)",
+            "in the kill state",
+        ),
         "broke the connection: see that it is up, then run again",
     ),
 )
@@ -86,7 +96,8 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
 #: moves a database: done again, it works.
 _TRANSIENT = re.compile(
     r"\((1205|3960|10053|10054|10060|40197|40501|40613|49918|49919|49920)\)"
-    r"|40001|08S01|deadlock|Communication link failure",
+    r"|40001|08S01|deadlock|Communication link failure"
+    r"|IMC0|connection is broken|\(596\)|in the kill state",
     re.IGNORECASE,
 )
 _NOISE = re.compile(r"^(Driver Error: [^;]*; DDBC Error: )?(\[[^\]]*\]\s*)*")

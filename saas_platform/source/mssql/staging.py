@@ -6,8 +6,8 @@ beside the tables first. Does not hold: the statements that take them from there
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from saas_platform.source.contract import SourceError
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.connection import connect, mssql_python
 from saas_platform.source.mssql.ddl import create_staged, drop_table, staged_name
+from saas_platform.source.mssql.errors import driver_errors
 from saas_platform.source.mssql.features import takes_bulk_copy
 from saas_platform.source.mssql.sql import qualified, quoted
 
@@ -31,15 +32,23 @@ def staged(
     """Within it, each table that has rows has them in its staging table."""
     filled = {name: table for name, table in rows.items() if table.num_rows}
     try:
+        # Some may be left of a run that was killed.
+        _drop(cursor, schema, filled)
         for name in filled:
-            # One may be left of a run that was killed.
-            cursor.execute(drop_table(schema, staged_name(name)))
             cursor.execute(create_staged(TABLES[name], schema))
         _load(address, cursor, schema, filled)
         yield
-    finally:
-        for name in filled:
-            cursor.execute(drop_table(schema, staged_name(name)))
+    except BaseException:
+        # A broken connection drops nothing either: the first error is the one.
+        with suppress(*driver_errors()):
+            _drop(cursor, schema, filled)
+        raise
+    _drop(cursor, schema, filled)
+
+
+def _drop(cursor: Any, schema: str, names: Iterable[str]) -> None:
+    for name in names:
+        cursor.execute(drop_table(schema, staged_name(name)))
 
 
 def _load(address: Address, cursor: Any, schema: str, rows: Mapping[str, pa.Table]) -> None:
