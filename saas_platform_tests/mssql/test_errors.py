@@ -101,13 +101,15 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             "42000",
-            f"[42000] {_BY}[SQL Server]The database 'company' has reached its size quota. (40544)",
+            f"[42000] {_BY}[SQL Server]The database has reached its size quota. Partition or delete data, drop"
+            " indexes, or consult the documentation for possible resolutions. (40544)",
             "can't grow, its disk, log or size quota is full: free some space",
         ),
         (
             "42000",
             f"[42000] {_BY}[SQL Server]Resource ID : 1. The request limit for the database is 60 and has"
-            " been reached. (10928)",
+            " been reached. See 'https://docs.microsoft.com/azure/azure-sql/database/resource-limits-logical"
+            "-server' for assistance. (10928)",
             "has reached the limit of its sessions or requests: close other programs",
         ),
         (
@@ -134,6 +136,60 @@ def test_each_error_is_one_sentence_with_a_remedy(state: str, said: str, sentenc
     assert "\n" not in told
 
 
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (
+            "Cannot open server 'db' requested by the login. Client with IP address '203.0.113.7' is not"
+            " allowed to access the server. To enable access, use the Azure Management Portal.",
+            "does not let this machine in",
+        ),
+        (
+            "Cannot open server 'db' requested by the login. Client is not allowed to access the server.",
+            "does not let this machine in",
+        ),
+        (
+            "Snapshot isolation transaction failed accessing database 'company' because snapshot isolation"
+            " is not allowed in this database. Use ALTER DATABASE to allow snapshot isolation.",
+            "does not allow snapshot isolation any more",
+        ),
+        (
+            "Transaction aborted when accessing versioned row in table 'saas.plans' in database 'company'."
+            " Requested versioned row was not found. Your tempdb is probably out of space.",
+            "could not keep the versions of rows",
+        ),
+        (
+            "The transaction log for database 'company' is full due to 'LOG_BACKUP'.",
+            "can't grow, its disk, log or size quota is full",
+        ),
+        (
+            "Could not allocate space for object 'saas.plans'.'pk_plans' in database 'company' because the"
+            " 'PRIMARY' filegroup is full. Create disk space by deleting unneeded files.",
+            "can't grow, its disk, log or size quota is full",
+        ),
+        (
+            "The database has reached its size quota. Partition or delete data, drop indexes, or consult the"
+            " documentation for possible resolutions.",
+            "can't grow, its disk, log or size quota is full",
+        ),
+        (
+            "Resource ID : 1. The request limit for the database is 60 and has been reached.",
+            "has reached the limit of its sessions or requests",
+        ),
+        (
+            "Resource ID: 1. The request minimum guarantee is 0, maximum limit is 60 and the current usage"
+            " for the database is 60. However, the server is currently too busy to support requests"
+            " greater than 0 for this database.",
+            "has reached the limit of its sessions or requests",
+        ),
+    ],
+)
+def test_an_error_without_its_number_is_known_by_its_words(said: str, sentence: str) -> None:
+    text = f"Driver Error: Base table or view not found; DDBC Error: [Microsoft][SQL Server]{said}"
+    told = str(errors.in_words(ADDRESS, FakeError(text)))
+    assert told.startswith(f"SQL Server db.example, database company {sentence}")
+
+
 DEADLOCK = f"[40001] {_BY}[SQL Server]Transaction (Process ID 53) was deadlocked (1205)"
 
 
@@ -144,8 +200,27 @@ DEADLOCK = f"[40001] {_BY}[SQL Server]Transaction (Process ID 53) was deadlocked
         "[08S01] Communication link failure (0)",
         f"[IMC06] {_BY}{BROKEN} (0)",
         f"[HY000] {_BY}[SQL Server]{KILLED} (596)",
-        "[42000] [SQL Server]Database 'company' on server is not currently available. (40613)",
-        "[42000] [SQL Server]Snapshot isolation transaction aborted due to update conflict. (3960)",
+        # mssql-python's, without the numbers.
+        *(
+            f"Driver Error: Syntax error or access violation; DDBC Error: [Microsoft][SQL Server]{words}"
+            for words in (
+                "Database 'company' on server 'db' is not currently available. Please retry the connection"
+                " later. If the problem persists, contact customer support.",
+                "The service is currently busy. Retry the request after 10 seconds. Incident ID: 1.",
+                "The service has encountered an error processing your request. Please try again. Error"
+                " code 4221.",
+                "Cannot process request. Not enough resources to process request. Please retry you request"
+                " later.",
+                "Cannot process create or update request. Too many create or update operations in progress"
+                ' for subscription "1". Query sys.dm_operation_status for pending operations.',
+                'Cannot process request. Too many operations in progress for subscription "1".',
+                "Snapshot isolation transaction aborted due to update conflict. You cannot use snapshot"
+                " isolation to access table 'saas.plans' directly or indirectly in database 'company'.",
+                "Transaction (Process ID 53) was deadlocked on lock resources with another process and has"
+                " been chosen as the deadlock victim. Rerun the transaction.",
+                KILLED,
+            )
+        ),
     ],
 )
 def test_what_passes_by_itself_is_tried_again(said: str) -> None:

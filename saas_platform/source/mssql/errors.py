@@ -10,7 +10,8 @@ from saas_platform.source.contract import SourceError
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.driver import LIBRARIES
 
-#: Signs of an error (the server's number, or words of the driver) and what to say; the first that fits.
+#: Signs of an error and what to say; the first that fits. Each has words beside the server's number, as
+#: mssql-python drops the number.
 _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("(4060)", "(916)", "Cannot open database", 'database "'),
@@ -26,7 +27,7 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         "wants a new password for the login: change it, then correct SAAS_SOURCE_URL",
     ),
     (
-        ("(40615)", "(40914)"),
+        ("(40615)", "(40914)", "is not allowed to access the server"),
         "does not let this machine in: have an administrator add its address to the server's firewall",
     ),
     (
@@ -45,7 +46,7 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         " Red Hat `dnf install unixODBC krb5-libs libtool-ltdl`, macOS `brew install unixodbc`",
     ),
     (
-        ("(3952)",),
+        ("(3952)", "snapshot isolation is not allowed in this database"),
         "does not allow snapshot isolation any more: have an administrator run ALTER DATABASE ... SET"
         " ALLOW_SNAPSHOT_ISOLATION ON, then run again",
     ),
@@ -54,7 +55,7 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         "had a table altered while it was read: let that end, then run again",
     ),
     (
-        ("(3958)", "(3966)", "(3967)", "version store"),
+        ("(3958)", "(3966)", "(3967)", "version store", "versioned row was not found"),
         "could not keep the versions of rows that a read of one moment needs, its tempdb is full: have it"
         " enlarged, or run again when fewer programs write",
     ),
@@ -63,12 +64,20 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         "is locked by another program: close it, then run again",
     ),
     (
-        ("(1105)", "(9002)", "(40544)", "No space left"),
+        (
+            "(1105)",
+            "Could not allocate space for object",
+            "(9002)",
+            "The transaction log for database",
+            "(40544)",
+            "has reached its size quota",
+            "No space left",
+        ),
         "can't grow, its disk, log or size quota is full: free some space or have the quota raised, then"
         " run again",
     ),
     (
-        ("(10928)", "(10929)"),
+        ("(10928)", "and has been reached", "(10929)", "too busy to support requests"),
         "has reached the limit of its sessions or requests: close other programs or choose a larger size of"
         " database, then run again",
     ),
@@ -95,9 +104,11 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
 #: Deadlock, update conflict under snapshot isolation, a broken connection, and what Azure says when it
 #: moves a database: done again, it works.
 _TRANSIENT = re.compile(
-    r"\((1205|3960|10053|10054|10060|40197|40501|40613|49918|49919|49920)\)"
-    r"|40001|08S01|deadlock|Communication link failure"
-    r"|IMC0|connection is broken|\(596\)|in the kill state",
+    r"\((596|1205|3960|10053|10054|10060|40197|40501|40613|49918|49919|49920)\)"
+    r"|40001|08S01|IMC0|deadlock|due to update conflict|Communication link failure|connection is broken"
+    r"|in the kill state|is not currently available|service is currently busy"
+    r"|service has encountered an error processing your request"
+    r"|Not enough resources to process request|Too many (create or update )?operations in progress",
     re.IGNORECASE,
 )
 _NOISE = re.compile(r"^(Driver Error: [^;]*; DDBC Error: )?(\[[^\]]*\]\s*)*")
