@@ -103,6 +103,25 @@ def test_a_login_that_could_not_make_the_tables_is_told(
     assert "ROLLBACK" in server.said[-1]
 
 
+class _Alone(Server):
+    """A bulk copy is taken, but connects by itself, and is not let in."""
+
+    def fetchone(self) -> Any:
+        return ("ab",) if "@all" in self.said[-1] else None
+
+    def bulkcopy_arrow(self, *_: Any, **__: Any) -> None:
+        raise RuntimeError(
+            "Failed to connect to SQL Server: IO error: Connection refused (os error 111)"
+        )
+
+
+def test_a_bulk_copy_that_can_not_connect_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_open", lambda *_, **__: _Alone("no such word", FakeError()))
+    found = source()
+    assert found.ok
+    assert "no bulk copy that connects" in found.detail
+
+
 def test_looking_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server("no such word", FakeError())
     monkeypatch.setattr(connection, "_open", lambda *_, **__: server)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Any
+
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
@@ -234,6 +237,57 @@ def test_what_passes_by_itself_is_tried_again(said: str) -> None:
 
     assert connection.again(work) == "done"
     assert len(tries) == 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Failed to connect to SQL Server: IO error: Connection reset by peer (os error 104)",
+        "Bulk copy failed: IO error: Broken pipe (os error 32)",
+        "Bulk copy failed: Connection closed by server while reading TDS packet header",
+    ],
+)
+def test_a_bulk_copy_that_was_cut_off_is_tried_again(said: str) -> None:
+    class Bulk:
+        def bulkcopy_arrow(self, *_: Any, **__: Any) -> None:
+            raise RuntimeError(said)
+
+    with pytest.raises(SourceError, match="takes no bulk load into") as raised:
+        staging._by_bulk_copy(ADDRESS, Bulk(), "[saas].[t]", pa.table({"a": [1]}))
+    assert errors.is_transient(raised.value)
+
+
+def test_a_bulk_copy_that_does_not_fit_is_not_tried_again() -> None:
+    told = SourceError("SQL Server takes no bulk load")
+    told.__cause__ = RuntimeError("Bulk copy failed: column a is too long")
+    assert not errors.is_transient(told)
+
+
+@pytest.mark.parametrize(
+    ("said", "way"),
+    [
+        ("Failed to connect to SQL Server: IO error: Connection refused (os error 111)", "arrays"),
+        ("Invalid object name '#none'.", "bulk copy"),
+    ],
+)
+def test_rows_go_as_arrays_where_the_bulk_copy_can_not_connect(
+    monkeypatch: pytest.MonkeyPatch, said: str, way: str
+) -> None:
+    went: list[str] = []
+
+    class Bulk:
+        def bulkcopy_arrow(self, target: str, rows: pa.Table, **_: Any) -> dict[str, int]:
+            if target == "#none" or "connect" in said:
+                raise RuntimeError(said)
+            went.append("bulk copy")
+            return {"rows_copied": rows.num_rows}
+
+    monkeypatch.setattr(staging, "mssql_python", lambda: "installed")
+    monkeypatch.setattr(staging, "takes_bulk_copy", lambda _: True)
+    monkeypatch.setattr(staging, "connect", lambda *_, **__: nullcontext(Bulk()))
+    monkeypatch.setattr(staging, "_by_arrays", lambda *_: went.append("arrays"))
+    staging._load(ADDRESS, None, "saas", {"plans": pa.table({"a": [1]})})
+    assert went == [way]
 
 
 def test_a_deadlock_that_stays_is_told() -> None:

@@ -101,6 +101,8 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         "broke the connection: see that it is up, then run again",
     ),
 )
+#: What mssql-python's bulk copy says where the connection of its own does not open.
+UNREACHED = "Failed to connect to SQL Server"
 #: Deadlock, update conflict under snapshot isolation, a broken connection, and what Azure says when it
 #: moves a database: done again, it works.
 _TRANSIENT = re.compile(
@@ -108,7 +110,8 @@ _TRANSIENT = re.compile(
     r"|40001|08S01|IMC0|deadlock|due to update conflict|Communication link failure|connection is broken"
     r"|in the kill state|is not currently available|service is currently busy"
     r"|service has encountered an error processing your request"
-    r"|Not enough resources to process request|Too many (create or update )?operations in progress",
+    r"|Not enough resources to process request|Too many (create or update )?operations in progress"
+    rf"|{UNREACHED}|Connection closed|connection has been closed|os error (32|104|110|10053|10054|10060)\)",
     re.IGNORECASE,
 )
 _NOISE = re.compile(r"^(Driver Error: [^;]*; DDBC Error: )?(\[[^\]]*\]\s*)*")
@@ -138,7 +141,9 @@ def plain(error: Exception) -> str:
 def is_transient(error: BaseException) -> bool:
     """Whether the same, done again, may well succeed."""
     cause = error.__cause__ if isinstance(error, SourceError) else error
-    return isinstance(cause, driver_errors()) and bool(_TRANSIENT.search(text_of(cause)))
+    # mssql-python's bulk copy raises none of the driver's errors.
+    kinds: tuple[type[Exception], ...] = (*driver_errors(), RuntimeError)
+    return isinstance(cause, kinds) and bool(_TRANSIENT.search(text_of(cause)))
 
 
 def in_words(address: Address, error: Exception) -> SourceError:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from saas_platform.source.mssql.canonical import PROBES, Ability
 from saas_platform.source.mssql.connection import scalar
-from saas_platform.source.mssql.errors import driver_errors
+from saas_platform.source.mssql.errors import UNREACHED, driver_errors
 
 #: The first row version of a transaction that is still open, in the first form that the server knows.
 #: The second is for servers over PostgreSQL, where a row version is the number of its transaction.
@@ -55,7 +57,7 @@ class Features:
             )
         if not self.bulk_copy:
             missing.append(
-                "no bulk copy that finds a table's columns, so that arrays are sent instead"
+                "no bulk copy that connects and finds a table's columns, so that arrays are sent instead"
             )
         if not self.abilities & {"utf8_collation", "utf8_always"}:
             missing.append("no hash of UTF-8, so that rows are streamed to be proven")
@@ -100,6 +102,15 @@ def takes_bulk_copy(cursor: Any) -> bool:
         " SELECT @all = @all + e.v FROM (SELECT 'a' AS v UNION ALL SELECT 'b') e; SET NOCOUNT OFF; SELECT @all",
     )
     return listed in ("ab", "ba")
+
+
+def reaches_bulk_copy(cursor: Any) -> bool:
+    """Whether mssql-python's bulk copy gets through: what it says of a table that is not there tells."""
+    try:
+        cursor.bulkcopy_arrow("#none", pa.table({"a": [1]}))
+    except (RuntimeError, ValueError) as error:
+        return UNREACHED not in str(error)
+    return True
 
 
 def _answer(cursor: Any, sql: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -35,7 +36,7 @@ from saas_platform.source.mssql.connection import (
     transaction,
 )
 from saas_platform.source.mssql.discovery import discover_schema
-from saas_platform.source.mssql.features import look
+from saas_platform.source.mssql.features import look, reaches_bulk_copy
 from saas_platform.source.mssql.snapshot import CompanySnapshot, MssqlSnapshot, reading
 from saas_platform.source.mssql.sql import literal, qualified
 from saas_platform.source.mssql.staging import staged
@@ -57,7 +58,10 @@ class MssqlSource(WritableSource):
     def ping(self) -> str:
         with connect(self.address, arrow=True) as cursor:
             self._try_to_create(cursor)
-            return look(cursor).words()
+            able = look(cursor)
+            if able.bulk_copy and hasattr(cursor, "bulkcopy_arrow"):
+                able = replace(able, bulk_copy=reaches_bulk_copy(cursor))
+            return able.words()
 
     def _try_to_create(self, cursor: Any) -> None:
         """A table in our schema, taken back at once: whether it may be made no single right tells, as a

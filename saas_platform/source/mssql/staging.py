@@ -18,7 +18,7 @@ from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.connection import connect, mssql_python
 from saas_platform.source.mssql.ddl import create_staged, drop_table, staged_name
 from saas_platform.source.mssql.errors import driver_errors
-from saas_platform.source.mssql.features import takes_bulk_copy
+from saas_platform.source.mssql.features import reaches_bulk_copy, takes_bulk_copy
 from saas_platform.source.mssql.sql import qualified, quoted
 
 #: Rows that pyodbc sends at a time.
@@ -52,14 +52,16 @@ def _drop(cursor: Any, schema: str, names: Iterable[str]) -> None:
 
 
 def _load(address: Address, cursor: Any, schema: str, rows: Mapping[str, pa.Table]) -> None:
+    targets = {qualified(schema, staged_name(name)): table for name, table in rows.items()}
     possible = mssql_python() is not None and address.for_mssql_python() is not None
-    if not possible or not takes_bulk_copy(cursor):
-        for name, table in rows.items():
-            _by_arrays(cursor, qualified(schema, staged_name(name)), table)
-        return
-    with connect(address, arrow=True) as bulk:
-        for name, table in rows.items():
-            _by_bulk_copy(address, bulk, qualified(schema, staged_name(name)), table)
+    if possible and takes_bulk_copy(cursor):
+        with connect(address, arrow=True) as bulk:
+            if reaches_bulk_copy(bulk):
+                for target, table in targets.items():
+                    _by_bulk_copy(address, bulk, target, table)
+                return
+    for target, table in targets.items():
+        _by_arrays(cursor, target, table)
 
 
 def _by_bulk_copy(address: Address, cursor: Any, target: str, rows: pa.Table) -> None:
