@@ -57,7 +57,22 @@ def source() -> Finding:
     ("said", "problem", "remedy"),
     [
         ("Login failed for user 'me'. (18456)", "refuses the login", "correct user and password"),
-        ("The password of the account has expired. (18487)", "wants a new password", "change it"),
+        (
+            "Login failed for user 'me'.  Reason: The password of the account has expired. (18487)",
+            "wants a new password",
+            "change it",
+        ),
+        (
+            "Login failed for user 'me'.  Reason: The password of the account must be changed. (18488)",
+            "wants a new password",
+            "change it",
+        ),
+        (
+            "Login failed for user 'me' because the account is currently locked out. The system"
+            " administrator can unlock it. (18486)",
+            "has locked the login",
+            "have an administrator unlock it",
+        ),
         (
             'Cannot open database "company" requested by the login. (4060)',
             "has no such database",

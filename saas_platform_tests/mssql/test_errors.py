@@ -148,6 +148,19 @@ def test_each_error_is_one_sentence_with_a_remedy(state: str, said: str, sentenc
             "does not let this machine in",
         ),
         (
+            "Login failed for user 'me'.  Reason: The password of the account has expired.",
+            "wants a new password for the login",
+        ),
+        (
+            "Login failed for user 'me'.  Reason: The password of the account must be changed.",
+            "wants a new password for the login",
+        ),
+        (
+            "Login failed for user 'me' because the account is currently locked out. The system"
+            " administrator can unlock it.",
+            "has locked the login",
+        ),
+        (
             "Cannot open server 'db' requested by the login. Client is not allowed to access the server.",
             "does not let this machine in",
         ),

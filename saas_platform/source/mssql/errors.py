@@ -19,12 +19,17 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         " an administrator run deploy/mssql/writer.sql (or reader.sql) in it",
     ),
     (
-        ("(18456)", "Login failed", "authentication failed"),
-        "refuses the login: correct user and password in SAAS_SOURCE_URL",
+        ("(18487)", "(18488)", "The password of the account"),
+        "wants a new password for the login: change it, then correct SAAS_SOURCE_URL",
     ),
     (
-        ("(18487)", "(18488)"),
-        "wants a new password for the login: change it, then correct SAAS_SOURCE_URL",
+        ("(18486)", "is currently locked out"),
+        "has locked the login: have an administrator unlock it, then run again",
+    ),
+    # After those, which begin with these words too.
+    (
+        ("(18456)", "Login failed", "authentication failed"),
+        "refuses the login: correct user and password in SAAS_SOURCE_URL",
     ),
     (
         ("(40615)", "(40914)", "is not allowed to access the server"),
