@@ -5,8 +5,16 @@
 --
 -- Written to be run again: what is there already stays.
 
-IF SUSER_ID('$(login)') IS NULL
-    CREATE LOGIN [$(login)] WITH PASSWORD = '$(password)';
+-- Azure SQL Database (edition 5) makes logins in master alone: there the user has the password itself.
+DECLARE @named NVARCHAR(600) =
+    QUOTENAME('$(login)') + N' WITH PASSWORD = ' + QUOTENAME(N'$(password)', '''');
+IF SERVERPROPERTY('EngineEdition') = 5
+BEGIN
+    IF DATABASE_PRINCIPAL_ID('$(login)') IS NULL
+        EXEC (N'CREATE USER ' + @named);
+END
+ELSE IF SUSER_ID('$(login)') IS NULL
+    EXEC (N'CREATE LOGIN ' + @named);
 GO
 IF DATABASE_PRINCIPAL_ID('$(login)') IS NULL
     CREATE USER [$(login)] FOR LOGIN [$(login)];

@@ -156,13 +156,32 @@ def test_each_type_travels_as_one_of_ours(declared: str, kind: type) -> None:
     assert isinstance(discovery.portable("t", "c", declared), kind)
 
 
+def _role_script(name: str) -> str:
+    script = (ROOT / "deploy" / "mssql" / f"{name}.sql").read_text()
+    return "\n".join(line for line in script.splitlines() if not line.startswith("--"))
+
+
+@pytest.mark.parametrize("name", ["reader", "writer"])
+def test_azure_which_makes_no_login_in_a_database_is_not_asked_for_one(name: str) -> None:
+    (batch,) = (each for each in _role_script(name).split("\nGO\n") if "LOGIN '" in each)
+    azure, others = batch.split("ELSE")
+    assert "IF SERVERPROPERTY('EngineEdition') = 5\nBEGIN" in azure
+    assert "IF DATABASE_PRINCIPAL_ID('$(login)') IS NULL\n        EXEC (N'CREATE USER '" in azure
+    assert others.strip() == (
+        "IF SUSER_ID('$(login)') IS NULL\n    EXEC (N'CREATE LOGIN ' + @named);"
+    )
+    # As a text, which is read where it is run alone.
+    assert _role_script(name).count("CREATE LOGIN") == 1
+    assert _role_script(name).count("'$(password)'") == 1
+    assert "QUOTENAME(N'$(password)', '''')" in batch, "a quote would end it"
+
+
 def test_roles_are_least_and_nobody_is_sa() -> None:
     for name, granted in (
         ("reader", {"SELECT", "VIEW DEFINITION", "VIEW CHANGE TRACKING"}),
         ("writer", {"CREATE TABLE"}),
     ):
-        script = (ROOT / "deploy" / "mssql" / f"{name}.sql").read_text()
-        code = "\n".join(line for line in script.splitlines() if not line.startswith("--"))
+        code = _role_script(name)
         (grant,) = re.findall(r"GRANT (.+?) (?:ON|TO) ", code)
         assert {each.strip() for each in grant.split(",")} == granted
         assert not re.search(r"sysadmin|db_owner|\bsa\b|CONTROL", code)
