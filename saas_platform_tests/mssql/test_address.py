@@ -52,6 +52,15 @@ def test_without_a_login_it_is_the_systems() -> None:
         ("mssql+pymssql://me@db.example/company", r"begins with mssql\+pymssql: write it as"),
         ("mssql+pyodbc://me:secret@db.example", "names no database: write it as"),
         (f"{URL}?encrypt=yes&encrypt=no", "says encrypt more than once"),
+        *(
+            (url, "says MARS_Connection, under which no transaction lasts: leave it out")
+            for url in (
+                f"{URL}?MARS_Connection=yes",
+                f"{URL}?mars_connection=True",
+                f"{URL}?Mars_Connection=1",
+                "mssql+pyodbc://?odbc_connect=DSN%3Dsales%3BPWD%3Dsecret%3BMARS_Connection%3DYES",
+            )
+        ),
     ],
 )
 def test_a_url_that_can_not_be_used_is_one_sentence(url: str, says: str) -> None:
@@ -70,7 +79,11 @@ def test_mssql_python_is_given_what_it_knows_or_is_not_asked() -> None:
     assert text is not None
     assert parse(text)["packetsize"] == "8192"
     assert "driver" not in parse(text)
-    assert address(f"{URL}?MARS_Connection=yes").for_mssql_python() is None
+    assert address(f"{URL}?QuotedId=yes").for_mssql_python() is None
+    text = address(f"{URL}?ApplicationIntent=ReadOnly").for_mssql_python()
+    assert text is not None
+    assert parse(text)["applicationintent"] == "ReadOnly"
+    assert address(f"{URL}?MARS_Connection=no").options["mars_connection"] == "no"
 
 
 def test_a_driver_of_the_urls_is_not_looked_for() -> None:

@@ -52,6 +52,11 @@ class Address:
         options = {"encrypt": "yes", **options, **query}
         if not options.get("database") and "dsn" not in options:
             raise SourceError(f"SAAS_SOURCE_URL names no database: write it as {_FORM}.")
+        if options.get("mars_connection", "").lower() in ("yes", "true", "1"):
+            # Several results at a time: a transaction then ends with the batch that began it (3997).
+            raise SourceError(
+                "SAAS_SOURCE_URL says MARS_Connection, under which no transaction lasts: leave it out."
+            )
         return cls(options, schema)
 
     @property
