@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 import sqlglot
 
+from saas_platform.source.contract import SourceError
 from saas_platform.source.mssql import Address, MssqlDatabase, connection, errors, features
 from saas_platform.source.mssql import snapshot as snapshots
 
@@ -21,13 +22,17 @@ class FakeError(Exception):
     pass
 
 
+class EndingError(FakeError):
+    """One that rolls the transaction back, and leaves a connection that commits each statement."""
+
+
 class Server:
     """A connection and its cursor; answers by words that a statement has, else with nothing."""
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self.answers = answers
         self.said: list[str] = []
-        self.open = 0
+        self.open = False
         self._row: Any = None
 
     def cursor(self) -> Server:
@@ -41,12 +46,15 @@ class Server:
         self.said.append(sql)
         answer = next((given for words, given in self.answers.items() if words in sql), None)
         if isinstance(answer, Exception):
+            self.open &= not isinstance(answer, EndingError)
             raise answer
         if sql == "BEGIN TRANSACTION":
-            self.open = 1
-        elif "COMMIT" in sql:
-            self.open = 0
-        self._row = (self.open,) if sql == "SELECT @@TRANCOUNT" else answer
+            self.open = True
+        elif sql == "COMMIT TRANSACTION" and not self.open:
+            raise FakeError(
+                "25000", "The COMMIT TRANSACTION request has no corresponding BEGIN (3902)"
+            )
+        self._row = (int(self.open),) if sql == "SELECT @@TRANCOUNT" else answer
         return self
 
     def fetchone(self) -> Any:
@@ -56,7 +64,7 @@ class Server:
         return [] if self._row is None else [self._row]
 
     def close(self) -> None:
-        self.open = 0
+        self.open = False
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +119,46 @@ def test_a_database_is_found_by_name_as_its_number_may_be_another_on_azure(
     assert all("FROM sys.databases WHERE name = DB_NAME()" in sql for sql in asked)
     for sql in asked:
         assert sqlglot.parse_one(sql, dialect="tsql").key == "select"
+
+
+FIRST, SECOND = (
+    sa.Table(name, sa.MetaData(), sa.Column("id", sa.BigInteger, primary_key=True))
+    for name in ("first", "second")
+)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda snapshot: snapshot.slice_counts(SECOND),
+        lambda snapshot: snapshot.rows(SECOND).read_all(),
+        lambda snapshot: snapshot.columns(SECOND),
+    ],
+)
+def test_an_error_that_ends_the_transaction_ends_the_snapshot(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[snapshots.MssqlSnapshot], Any]
+) -> None:
+    victim = EndingError(
+        "42000",
+        "[42000] [SQL Server]Transaction is rolled back when accessing version store. It was earlier marked"
+        " as victim when the version store was shrunk due to insufficient space in tempdb. (3966)",
+    )
+    server = Server({**DATABASE, "[sales].[first]": victim})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        with pytest.raises(SourceError, match="could not keep the versions of rows"):
+            snapshot.slice_counts(FIRST)
+        server.said.clear()
+        with pytest.raises(SourceError, match="ended the snapshot at an earlier error: mend that"):
+            read(snapshot)
+        assert server.said == [], "nothing of another moment is read"
+
+
+def test_an_error_that_does_not_leaves_the_other_tables_their_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    locked = FakeError("42000", "[42000] [SQL Server]Lock request time out period exceeded. (1222)")
+    server = Server({**DATABASE, "[sales].[first]": locked})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        with pytest.raises(SourceError, match="is locked by another program"):
+            snapshot.rows(FIRST).read_all()
+        assert snapshot.slice_counts(SECOND) == {}

@@ -68,35 +68,35 @@ def look(cursor: Any) -> Features:
     """Ask; outside of a transaction, which an error might end."""
     return Features(
         version=_version(cursor),
-        snapshot_isolation=_answer(
+        snapshot_isolation=answer(
             cursor,
             "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()",
         )
         == 1,
-        floor=next((sql for sql in _FLOORS if _answer(cursor, sql) is not None), None),
+        floor=next((sql for sql in _FLOORS if answer(cursor, sql) is not None), None),
         # By both of its numbers: Azure SQL Database has another one in its views than DB_ID() says.
         change_tracking=bool(
-            _answer(
+            answer(
                 cursor,
                 "SELECT COUNT(*) FROM sys.change_tracking_databases WHERE database_id = DB_ID()"
                 " OR database_id IN (SELECT database_id FROM sys.databases WHERE name = DB_NAME())",
             )
         ),
-        recovery_fork=_answer(
+        recovery_fork=answer(
             cursor,
             "SELECT CONVERT(VARCHAR(40), recovery_fork_guid) FROM sys.database_recovery_status"
             " WHERE database_id = DB_ID()",
         ),
         bulk_copy=takes_bulk_copy(cursor),
         abilities=frozenset(
-            probe.ability for probe in PROBES if _answer(cursor, probe.sql) == probe.answer
+            probe.ability for probe in PROBES if answer(cursor, probe.sql) == probe.answer
         ),
     )
 
 
 def takes_bulk_copy(cursor: Any) -> bool:
     """Whether a SELECT into a variable goes through all rows: so the bulk copy asks for the columns."""
-    listed = _answer(
+    listed = answer(
         cursor,
         "SET NOCOUNT ON; DECLARE @all VARCHAR(2) = '';"
         " SELECT @all = @all + e.v FROM (SELECT 'a' AS v UNION ALL SELECT 'b') e; SET NOCOUNT OFF; SELECT @all",
@@ -113,7 +113,7 @@ def reaches_bulk_copy(cursor: Any) -> bool:
     return True
 
 
-def _answer(cursor: Any, sql: str) -> Any:
+def answer(cursor: Any, sql: str) -> Any:
     """None where the server does not know what is asked."""
     try:
         return scalar(cursor, sql)
@@ -122,5 +122,5 @@ def _answer(cursor: Any, sql: str) -> Any:
 
 
 def _version(cursor: Any) -> str:
-    number = _answer(cursor, "SELECT CONVERT(VARCHAR(40), SERVERPROPERTY('ProductVersion'))")
+    number = answer(cursor, "SELECT CONVERT(VARCHAR(40), SERVERPROPERTY('ProductVersion'))")
     return f"version {number}" if number else "of unknown version"

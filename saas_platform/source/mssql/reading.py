@@ -13,24 +13,19 @@ import sqlalchemy as sa
 
 from saas_platform.schema import arrow_schema
 from saas_platform.source.contract import SourceError
-from saas_platform.source.mssql.address import Address
-from saas_platform.source.mssql.errors import driver_errors, in_words
 from saas_platform.source.values import typed
 
 #: Rows of a batch; more of them cost memory and win nothing.
 _ROWS = 65_536
 
 
-def batches(address: Address, cursor: Any, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
-    """The rows, with the table's own types. Raises SourceError."""
+def batches(cursor: Any, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
+    """The rows, with the table's own types. Raises SourceError for a value, and the driver's errors."""
     schema = arrow_schema(table, with_row_version=True)
-    try:
-        cursor.execute(sql)
-        raw = _arrow(cursor) if hasattr(cursor, "arrow_reader") else _rows(cursor, table, schema)
-        for batch in raw:
-            yield typed(batch, table, schema)
-    except driver_errors() as error:
-        raise in_words(address, error) from error
+    cursor.execute(sql)
+    raw = _arrow(cursor) if hasattr(cursor, "arrow_reader") else _rows(cursor, table, schema)
+    for batch in raw:
+        yield typed(batch, table, schema)
 
 
 def _arrow(cursor: Any) -> Iterator[pa.RecordBatch]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from saas_platform.schema import arrow_schema, version_of
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.source import bookkeeping
-from saas_platform.source.contract import SourceColumn, SourceSnapshot
+from saas_platform.source.contract import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.mssql import canonical, catalogue
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.canonical import Ability
-from saas_platform.source.mssql.connection import connect, scalar, transaction
+from saas_platform.source.mssql.connection import connect, scalar
 from saas_platform.source.mssql.errors import driver_errors, in_words
-from saas_platform.source.mssql.features import Features, look
+from saas_platform.source.mssql.features import Features, answer, look
 from saas_platform.source.mssql.reading import batches
 from saas_platform.source.mssql.sql import (
     above_version,
@@ -44,10 +44,15 @@ def reading(address: Address) -> Iterator[tuple[Any, Features, int | None]]:
         # Before the view is pinned: what commits between the two is seen, and read once more.
         floor = None if features.floor is None else int(scalar(cursor, features.floor))
         cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
-        with transaction(cursor):
+        cursor.execute("BEGIN TRANSACTION")
+        try:
             # The first read pins the view that all later ones see.
             scalar(cursor, "SELECT COUNT(*) FROM sys.tables")
             yield cursor, features, floor
+        finally:
+            # Nothing was written; and an error that ended it before has been told.
+            with suppress(*driver_errors()):
+                cursor.execute("IF @@TRANCOUNT > 0 COMMIT TRANSACTION")
 
 
 class MssqlSnapshot(SourceSnapshot):
@@ -66,17 +71,36 @@ class MssqlSnapshot(SourceSnapshot):
         self._schema = schema
         self._features = features
         self._floor = floor
+        self._ended = False
         self.identity = database_identity(cursor, features.recovery_fork)
 
     def _named(self, table: sa.Table) -> str:
         return qualified(self._schema, table.name)
 
-    def _fetch(self, sql: str) -> list[Any]:
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Errors in words. One that ended the transaction ends the snapshot: what is read later would be
+        of other moments.
+        """
+        if self._ended:
+            raise SourceError(
+                f"{self._address.label} ended the snapshot at an earlier error: mend that one, then run"
+                " again."
+            )
         try:
-            found: list[Any] = self._cursor.execute(sql).fetchall()
+            yield
         except driver_errors() as error:
+            self._ended = not answer(self._cursor, "SELECT @@TRANCOUNT")
             raise in_words(self._address, error) from error
+
+    def _fetch(self, sql: str) -> list[Any]:
+        with self._reading():
+            found: list[Any] = self._cursor.execute(sql).fetchall()
         return found
+
+    def _batches(self, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
+        with self._reading():
+            yield from batches(self._cursor, table, sql)
 
     def ceiling(self, table: sa.Table) -> int:
         version = version_of(table)
@@ -85,10 +109,12 @@ class MssqlSnapshot(SourceSnapshot):
         return self._floor - 1
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
-        return catalogue.columns(self._cursor, self._named(table))
+        with self._reading():
+            return catalogue.columns(self._cursor, self._named(table))
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
-        return catalogue.keys(self._cursor, self._named(table))
+        with self._reading():
+            return catalogue.keys(self._cursor, self._named(table))
 
     def rows(
         self,
@@ -99,17 +125,14 @@ class MssqlSnapshot(SourceSnapshot):
     ) -> pa.RecordBatchReader:
         sql = rows_query(table, self._schema, above=above, slices=slices)
         return pa.RecordBatchReader.from_batches(
-            arrow_schema(table, with_row_version=True),
-            batches(self._address, self._cursor, table, sql),
+            arrow_schema(table, with_row_version=True), self._batches(table, sql)
         )
 
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
         if not self._features.change_tracking:
             return None
-        try:
+        with self._reading():
             return tracked_deletes(self._cursor, table, self._named(table), above=above)
-        except driver_errors() as error:
-            raise in_words(self._address, error) from error
 
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         rows = self._fetch(counts_query(table, self._schema))
