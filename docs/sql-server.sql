@@ -1,6 +1,9 @@
 -- The source database on SQL Server, as `saas-platform run` creates it. Written by
 -- saas_platform/source/mssql/ddl.py; a test holds the two together.
 
+SET QUOTED_IDENTIFIER ON;
+GO
+
 CREATE SCHEMA [saas];
 GO
 

@@ -101,6 +101,9 @@ def test_the_script_makes_everything() -> None:
     assert "sp_addextendedproperty 'MS_Description'" in made
     assert "INCLUDE (occurred_at)" in made
     assert "WHERE user_id IS NOT NULL" in made
+    assert made.index("\nSET QUOTED_IDENTIFIER ON;\nGO\n") < made.index("CREATE "), (
+        "sqlcmd has it off"
+    )
     # Each batch that must stand alone does.
     for batch in made.split("\nGO\n"):
         if "CREATE TRIGGER" in batch or "CREATE SCHEMA" in batch:

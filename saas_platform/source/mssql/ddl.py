@@ -96,7 +96,8 @@ def drop_table(schema: str, name: str) -> str:
 
 def script(schema: str, tables: Iterable[sa.Table] | None = None) -> str:
     """Everything as one file for sqlcmd."""
-    batches = [create_schema(schema)]
+    # sqlcmd has them off, unlike the drivers, and no filtered index or write beside one goes without.
+    batches = ["SET QUOTED_IDENTIFIER ON", create_schema(schema)]
     for table in [*BOOKS.values(), *TABLES.values()] if tables is None else tables:
         rest, comments = create_table(table, schema)
         batches += [*rest, *([";\n".join(comments)] if comments else [])]
