@@ -8,7 +8,7 @@
 -- Azure SQL Database (edition 5) makes logins in master alone: there the user has the password itself.
 DECLARE @named NVARCHAR(600) =
     QUOTENAME('$(login)') + N' WITH PASSWORD = ' + QUOTENAME(N'$(password)', '''');
-IF SERVERPROPERTY('EngineEdition') = 5
+IF CONVERT(INT, SERVERPROPERTY('EngineEdition')) = 5
 BEGIN
     IF DATABASE_PRINCIPAL_ID('$(login)') IS NULL
         EXEC (N'CREATE USER ' + @named);
