@@ -6,7 +6,7 @@ locals {
     platform    = "Runs the whole of saas-platform: loads raw, builds marts and models"
     loader      = "Loads raw alone: saas-platform sync, verify, repair"
     transformer = "Builds marts and models from raw alone"
-    reader      = "Reads marts alone: dashboards and notebooks"
+    reader      = "Reads marts and models alone: dashboards and notebooks"
   }
 
   # To run jobs, and to read their results through the Storage API.
@@ -29,6 +29,7 @@ locals {
       platform    = "roles/bigquery.dataEditor"
       loader      = "roles/bigquery.metadataViewer"
       transformer = "roles/bigquery.dataEditor"
+      reader      = "roles/bigquery.dataViewer"
     }
   }
 
@@ -37,6 +38,11 @@ locals {
     platform = ["roles/storage.objectUser", "roles/storage.legacyBucketReader"]
     loader   = ["roles/storage.objectUser", "roles/storage.legacyBucketReader"]
   }
+
+  # No predefined role but the owner's has the first.
+  tagging_permissions = ["bigquery.tables.setCategory", "datacatalog.taxonomies.get"]
+  taggers             = ["platform", "loader"]
+  tag_readers         = ["platform", "loader", "transformer"]
 }
 
 resource "google_service_account" "account" {
@@ -85,6 +91,41 @@ resource "google_storage_bucket_iam_member" "account" {
   bucket = google_storage_bucket.staging.name
   role   = each.value.role
   member = google_service_account.account[each.value.account].member
+}
+
+# Columns with personal data: who makes the mirrors gives them their tags, who reads whole rows may see through.
+
+resource "google_project_iam_custom_role" "tagger" {
+  count = length(var.policy_tags) == 0 ? 0 : 1
+
+  project     = var.project
+  role_id     = "saasPlatformTagger"
+  title       = "saas-platform tagger"
+  description = "Gives columns of tables, which one may change anyway, their policy tags"
+  permissions = local.tagging_permissions
+
+  depends_on = [google_project_service.used]
+}
+
+resource "google_project_iam_member" "tagger" {
+  for_each = length(var.policy_tags) == 0 ? toset([]) : toset(local.taggers)
+
+  project = var.project
+  role    = google_project_iam_custom_role.tagger[0].id
+  member  = google_service_account.account[each.value].member
+}
+
+resource "google_data_catalog_policy_tag_iam_member" "account" {
+  for_each = {
+    for pair in setproduct(local.tag_readers, var.policy_tags) :
+    "${pair[0]} ${pair[1]}" => { account = pair[0], tag = pair[1] }
+  }
+
+  policy_tag = each.value.tag
+  role       = "roles/datacatalog.categoryFineGrainedReader"
+  member     = google_service_account.account[each.value.account].member
+
+  depends_on = [google_project_service.used]
 }
 
 resource "google_service_account_iam_member" "impersonator" {

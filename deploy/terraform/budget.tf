@@ -1,7 +1,11 @@
 # An alert, and no limit: `maximum_bytes_billed` in SAAS_WAREHOUSE_URL is what refuses a query.
 
 data "google_project" "this" {
+  count = var.billing_account == null ? 0 : 1
+
   project_id = var.project
+
+  depends_on = [google_project_service.used]
 }
 
 resource "google_monitoring_notification_channel" "budget" {
@@ -24,7 +28,7 @@ resource "google_billing_budget" "monthly" {
   display_name    = "saas-platform ${var.project}"
 
   budget_filter {
-    projects        = ["projects/${data.google_project.this.number}"]
+    projects        = ["projects/${data.google_project.this[0].number}"]
     calendar_period = "MONTH"
   }
 

@@ -5,10 +5,12 @@ locals {
     [
       "bigquery.googleapis.com",
       "bigquerystorage.googleapis.com",
+      "cloudresourcemanager.googleapis.com",
       "iam.googleapis.com",
       "iamcredentials.googleapis.com",
       "storage.googleapis.com",
     ],
+    length(var.policy_tags) == 0 ? [] : ["datacatalog.googleapis.com"],
     var.billing_account == null ? [] : ["billingbudgets.googleapis.com"],
     length(var.budget_emails) == 0 ? [] : ["monitoring.googleapis.com"],
   )

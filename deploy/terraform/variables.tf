@@ -60,6 +60,17 @@ variable "impersonators" {
   }
 }
 
+variable "policy_tags" {
+  description = "Policy tags that SAAS_WAREHOUSE_URL names for columns with personal data, by resource name; they exist already, in this project."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for tag in var.policy_tags : can(regex("^projects/[^/]+/locations/[^/]+/taxonomies/[^/]+/policyTags/[^/]+$", tag))])
+    error_message = "policy_tags are written projects/P/locations/L/taxonomies/T/policyTags/N."
+  }
+}
+
 variable "billing_account" {
   description = "Billing account of the project, 000000-000000-000000; null: no budget is made."
   type        = string

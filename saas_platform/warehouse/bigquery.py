@@ -14,6 +14,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from google.cloud import bigquery
 
+from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.slices import SliceDigest, slice_of
 from saas_platform.warehouse import bigquery_canonical
 from saas_platform.warehouse import bigquery_sql as q
@@ -23,7 +24,7 @@ from saas_platform.warehouse.bigquery_days import load_by_days, may_load_by_days
 from saas_platform.warehouse.bigquery_jobs import job_name
 from saas_platform.warehouse.bigquery_loads import replace_rows
 from saas_platform.warehouse.bigquery_staging import BigqueryStaging, append_to_log, load_anew
-from saas_platform.warehouse.bigquery_tables import objection
+from saas_platform.warehouse.bigquery_tables import mirror_schema, objection, tagged, types_of
 from saas_platform.warehouse.bigquery_target import BigqueryTarget
 from saas_platform.warehouse.contract import (
     RAW,
@@ -43,7 +44,7 @@ from saas_platform.warehouse.journal import (
     ProofEntry,
     SyncEntry,
 )
-from saas_platform.warehouse.scratch import holding, scratch
+from saas_platform.warehouse.scratch import holding, narrowed, scratch
 
 _LONG_AGO = q.moment(q.FIRST_MOMENT)
 
@@ -87,10 +88,9 @@ class BigqueryWarehouse(Warehouse):
         self._prepared = False
 
     def query(self, sql: str) -> pa.Table:
-        return self._connection.arrow(sql)
+        return self._bare.arrow(sql)
 
     def query_costs(self, tables: Collection[sa.Table]) -> list[QueryCost]:
-        connection = self._connection
         costs = []
         for table in tables:
             if objection(table) is not None:
@@ -103,13 +103,13 @@ class BigqueryWarehouse(Warehouse):
                 "digest of every slice": _digests(table, None),
             }
             costs += [
-                QueryCost(table.name, purpose, connection.bytes_of(sql))
+                QueryCost(table.name, purpose, self.query_bytes(sql))
                 for purpose, sql in asked.items()
             ]
         return costs
 
     def query_bytes(self, sql: str) -> int | None:
-        return self._connection.bytes_of(sql)
+        return self._bare.bytes_of(sql)
 
     def quoted(self, name: str) -> str:
         return q.quote(name)
@@ -121,7 +121,7 @@ class BigqueryWarehouse(Warehouse):
         return f"REGEXP_CONTAINS({q.quote(column)}, {q.text(pattern)})"
 
     def table_exists(self, schema: str, name: str) -> bool:
-        return self._connection.table(schema, name) is not None
+        return self._bare.table(schema, name) is not None
 
     def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
         replace_rows(self._connection, schema, name, rows)
@@ -144,11 +144,13 @@ class BigqueryWarehouse(Warehouse):
         return objection(table)
 
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
-        return q.declared(table)
+        tags = self.target.policy_tags
+        return types_of(mirror_schema(table, tags), tagged=tagged(table, tags))
 
     def mirror_columns(self, table: sa.Table) -> dict[str, str]:
         # Every statement names its columns, and a new one can only come last: their order says nothing.
-        found = self._connection.columns(RAW, table.name)
+        tags = tagged(table, self.target.policy_tags)
+        found = self._connection.columns(RAW, table.name, tagged=tags)
         places = {name: place for place, name in enumerate(q.declared(table))}
         return dict(sorted(found.items(), key=lambda each: places.get(each[0], len(places))))
 
@@ -270,10 +272,11 @@ class BigqueryWarehouse(Warehouse):
 
     def _rows(self, table: sa.Table, slices: Collection[str]) -> pa.Table:
         """The mirror's rows in the slices."""
-        return self._connection.arrow(
+        rows = self._connection.arrow(
             f"SELECT {q.listed(q.columns(table))} FROM {q.mirror(table)}"
             f" WHERE {q.within(table, slices)}"
         )
+        return narrowed(rows, arrow_schema(table, with_row_version=True))
 
 
 def _newest(log: sa.Table, table: sa.Table, moment: str) -> str:

@@ -6,7 +6,7 @@ Does not hold: any table of ours, or what a statement says.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -108,10 +108,10 @@ class Connection:
             except api.NotFound:
                 return None
 
-    def columns(self, schema: str, name: str) -> dict[str, str]:
+    def columns(self, schema: str, name: str, *, tagged: Collection[str] = ()) -> dict[str, str]:
         """Columns of a table or view and their types, in order; empty where there is none."""
         found = self.table(schema, name)
-        return {} if found is None else types_of(found.schema)
+        return {} if found is None else types_of(found.schema, tagged=tagged)
 
     def reference(self, schema: str, name: str) -> bigquery.TableReference:
         return bigquery.DatasetReference(self.target.project, schema).table(name)

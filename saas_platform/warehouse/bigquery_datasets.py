@@ -20,6 +20,8 @@ from saas_platform.warehouse.journal import LOGS
 _SECONDS = 15.0
 #: What the loads do in the staging bucket.
 BUCKET_RIGHTS = ("storage.objects.create", "storage.objects.get", "storage.objects.delete")
+#: What a table with tagged columns takes to make, and roles/bigquery.dataEditor has not.
+TAGGING_RIGHT = "bigquery.tables.setCategory"
 
 
 def prepare(connection: Connection) -> None:
@@ -90,11 +92,28 @@ def examine(connection: Connection) -> str:
             connection.dry_run(f"CREATE SCHEMA {q.quote(schema)}")
         else:
             connection.dry_run(f"CREATE TABLE {q.qualified(schema, '_doctor')} (a INT64)")
+    if target.policy_tags:
+        _examine_tagging(connection)
     if target.staging is not None:
         _examine_bucket(target)
     if missing:
         return f"empty in {target.location}: `saas-platform run` will make {', '.join(missing)}"
     return f"answers; project {target.project} in {target.location}"
+
+
+def _examine_tagging(connection: Connection) -> None:
+    """Before the first run there is no table to ask it of."""
+    log = connection.table(RAW, LOGS[0].name)
+    if log is None:
+        return
+    with told(connection.target):
+        allowed = connection.client.test_iam_permissions(log, [TAGGING_RIGHT])
+    if TAGGING_RIGHT not in allowed.get("permissions", []):
+        raise WarehouseError(
+            f"Dataset {RAW} does not let your account give columns their policy tags, {TAGGING_RIGHT}:"
+            " grant it a role that has it, as policy_tags of deploy/terraform does, or leave policy_tag"
+            " out of SAAS_WAREHOUSE_URL."
+        )
 
 
 def _examine_bucket(target: BigqueryTarget) -> None:

@@ -5,6 +5,7 @@ Holds the words, and which errors go away by themselves. Does not hold: any requ
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,6 +102,12 @@ def in_words(target: BigqueryTarget, error: Exception) -> WarehouseError:
 def _of_place_or_right(target: BigqueryTarget, error: Exception, message: str) -> WarehouseError:
     if isinstance(error, api.Unauthorized):
         return _credentials(target, error)
+    if isinstance(error, api.Forbidden) and re.search(r"setCategory|get taxonomy", message, re.I):
+        return WarehouseError(
+            f"Columns with personal data can't be given their policy tags ({message}): grant your account"
+            " bigquery.tables.setCategory and datacatalog.taxonomies.get, as policy_tags of"
+            " deploy/terraform does, or leave policy_tag out of SAAS_WAREHOUSE_URL."
+        )
     if isinstance(error, api.Forbidden) and "policy tag" in message.casefold():
         return WarehouseError(
             f"A column with personal data is closed to your account by its policy tag ({message}): grant"
@@ -181,10 +188,20 @@ def _bucket_role(target: BigqueryTarget) -> str:
 def _message(error: Exception) -> str:
     """What the server said, without the request and the job's id."""
     said = str(getattr(error, "message", "") or error)
+    said = re.sub(r"^(?:GET|POST|PUT|PATCH|DELETE) \S+: ", "", said.strip())
+    if said.startswith("{"):
+        said = _of_upload(said)
     said = said.strip().splitlines()[0] if said.strip() else type(error).__name__
-    said = re.sub(r"^(?:GET|POST|PUT|PATCH|DELETE) \S+: ", "", said)
     said = re.split(r"; reason: |\s+Job ID: |, location: query", said)[0]
     return said.strip().rstrip(".").removeprefix("Access Denied: ")
+
+
+def _of_upload(body: str) -> str:
+    """The sentence in the answer to an upload, which Google's client hands on as it came."""
+    try:
+        return str(json.JSONDecoder().raw_decode(body)[0]["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return body
 
 
 def _said(error: Exception) -> WarehouseError:

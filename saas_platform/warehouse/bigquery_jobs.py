@@ -31,8 +31,8 @@ class Job(Protocol):
         """Waits for the end. Raises the job's error."""
 
 
-class _FailedBefore(Exception):  # noqa: N818
-    """A job of this id was sent earlier, and failed: the next id is its turn."""
+class _AskAgain(Exception):  # noqa: N818
+    """A job of this id was sent earlier, and failed, so that the next id is its turn; or can't be seen yet."""
 
 
 def job_name(*parts: str | int) -> str:
@@ -62,10 +62,14 @@ def run_once(
         try:
             job = begin(job_id)
         except api.Conflict:
-            job = fetch(job_id)
+            try:
+                job = fetch(job_id)
+            except api.NotFound as error:
+                # Taken, and not told everywhere yet.
+                raise _AskAgain(str(error)) from error
             if job.error_result is not None:
                 failed += 1
-                raise _FailedBefore from None
+                raise _AskAgain from None
         try:
             job.result()
         except api.GoogleAPICallError:
@@ -75,7 +79,7 @@ def run_once(
             raise
 
     again = Retry(
-        predicate=lambda error: isinstance(error, _FailedBefore) or passes(error),
+        predicate=lambda error: isinstance(error, _AskAgain) or passes(error),
         initial=pause,
         maximum=30.0,
         timeout=seconds,

@@ -19,7 +19,7 @@ from google.cloud import bigquery
 from saas_platform.warehouse.bigquery_connection import Connection
 from saas_platform.warehouse.bigquery_errors import told
 from saas_platform.warehouse.bigquery_jobs import job_name, run_once
-from saas_platform.warehouse.bigquery_tables import LABELS, fields_of, loadable
+from saas_platform.warehouse.bigquery_tables import LABELS, fields_of, loadable, untagged
 
 #: Arrow bytes of a row group. BigQuery wants 16 MiB and more in the file, where they are fewer.
 GROUP_BYTES = 64 << 20
@@ -48,6 +48,7 @@ def load_rows(
         config = _config(write, destination.schema)
         if destination.time_partitioning is not None:
             config.time_partitioning = destination.time_partitioning
+            config.clustering_fields = destination.clustering_fields
         with closing(file):
             _load_file(connection, destination.reference, file, f"{name}-{number}", config)
         loaded += count
@@ -73,7 +74,8 @@ def _config(write: str, fields: Sequence[bigquery.SchemaField]) -> bigquery.Load
     return bigquery.LoadJobConfig(
         source_format=bigquery.SourceFormat.PARQUET,
         write_disposition=write,
-        schema=fields,
+        # The table has its tags; a load that says them is asked for the right to see their taxonomy.
+        schema=[untagged(field) for field in fields],
         # Without it Parquet's decimals are NUMERIC, or too large, whatever the schema says.
         decimal_target_types=["NUMERIC", "BIGNUMERIC"],
         labels=LABELS,

@@ -22,7 +22,8 @@ from saas_platform.warehouse.bigquery_errors import told
 from saas_platform.warehouse.bigquery_loads import load_rows
 from saas_platform.warehouse.bigquery_tables import (
     GONE,
-    lacking,
+    completed,
+    is_cut_alike,
     mirror_definition,
     parquet_schema,
     staging_definition,
@@ -61,7 +62,8 @@ class Staged:
 
     @property
     def _definition(self) -> bigquery.Table:
-        return staging_definition(self.connection.reference(RAW, self._table_name), self.table)
+        place = self.connection.reference(RAW, self._table_name)
+        return staging_definition(place, self.table, self.connection.target.policy_tags)
 
     @property
     def sql(self) -> str:
@@ -74,7 +76,8 @@ class Staged:
         with told(self.connection.target):
             # There already where a process of this sync's id was killed; what it holds is not known.
             self.connection.client.delete_table(made, not_found_ok=True)
-            self.connection.client.create_table(made)
+            # An answer that is lost is asked for again.
+            self.connection.client.create_table(made, exists_ok=True)
         try:
             yield
         finally:
@@ -146,15 +149,14 @@ def make_mirror(connection: Connection, table: sa.Table) -> None:
     present = connection.table(RAW, table.name)
     with told(connection.target):
         if present is not None:
-            missing = lacking(table, connection.columns(RAW, table.name), tags)
-            same_cut = present.time_partitioning == wanted.time_partitioning
-            if missing is not None and same_cut:
-                if missing:
-                    present.schema = [*present.schema, *missing]
+            schema = completed(table, present.schema, tags)
+            if schema is not None and is_cut_alike(present, wanted):
+                if schema != list(present.schema):
+                    present.schema = schema
                     connection.client.update_table(present, ["schema"])
                 return
             connection.client.delete_table(place)
-        connection.client.create_table(wanted)
+        connection.client.create_table(wanted, exists_ok=True)
 
 
 def _deletes(connection: Connection, table: sa.Table) -> Iterator[str]:

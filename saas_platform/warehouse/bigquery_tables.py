@@ -7,7 +7,7 @@ Does not hold: any request.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -132,7 +132,9 @@ def day_definition(mirror: bigquery.Table, slice_id: str) -> bigquery.Table:
         ),
         schema=mirror.schema,
     )
+    # A load is compared with the whole of both, where it says either.
     made.time_partitioning = mirror.time_partitioning
+    made.clustering_fields = mirror.clustering_fields
     return made
 
 
@@ -156,9 +158,11 @@ def log_definition(name: bigquery.TableReference, log: sa.Table) -> bigquery.Tab
     return made
 
 
-def staging_definition(name: bigquery.TableReference, table: sa.Table) -> bigquery.Table:
+def staging_definition(
+    name: bigquery.TableReference, table: sa.Table, policy_tags: Mapping[str, str]
+) -> bigquery.Table:
     """Rows and keys on their way to a mirror."""
-    schema = [_field(column, loose=True) for column in table.columns]
+    schema = [_field(column, policy_tags, loose=True) for column in table.columns]
     made = bigquery.Table(name, schema=[*schema, bigquery.SchemaField(GONE, "BOOL")])
     made.labels = {**LABELS, "layer": "staging"}
     made.expires = datetime.now(UTC) + STAGING_LIFE
@@ -170,9 +174,27 @@ def _clustered(columns: Iterable[sa.Column]) -> list[str] | None:
     return names[:_MOST_CLUSTERED] or None
 
 
-def types_of(schema: Iterable[bigquery.SchemaField]) -> dict[str, str]:
-    """Columns and their types, as `bigquery_sql.declared` writes them."""
-    return {field.name: _type_of(field) for field in schema}
+def is_cut_alike(one: bigquery.Table, other: bigquery.Table) -> bool:
+    """Whether both have the same partitions, by what a definition says: the service says more of its own."""
+    cuts = [made.time_partitioning for made in (one, other)]
+    first, second = (cut and (cut.type_, cut.field) for cut in cuts)
+    return first == second
+
+
+def types_of(
+    schema: Iterable[bigquery.SchemaField], *, tagged: Collection[str] = ()
+) -> dict[str, str]:
+    """Columns and their types, as `bigquery_sql.declared` writes them; with the policy tags of some."""
+    return {
+        field.name: _type_of(field) + (_tag_of(field) if field.name in tagged else "")
+        for field in schema
+    }
+
+
+def _tag_of(field: bigquery.SchemaField) -> str:
+    if field.policy_tags is None:
+        return ""
+    return f" with the policy tag {', '.join(field.policy_tags.names)}"
 
 
 def _type_of(field: bigquery.SchemaField) -> str:
@@ -182,14 +204,36 @@ def _type_of(field: bigquery.SchemaField) -> str:
     return kind if field.precision is None else f"{kind}({field.precision}, {field.scale or 0})"
 
 
-def lacking(
-    table: sa.Table, present: Mapping[str, str], policy_tags: Mapping[str, str]
-) -> Sequence[bigquery.SchemaField] | None:
-    """The fields that make a mirror as declared when they are added; None: adding does not do."""
-    wanted = q.declared(table)
-    missing = [field for field in mirror_schema(table, policy_tags) if field.name not in present]
-    others_differ = any(wanted.get(name) != kind for name, kind in present.items())
-    return None if others_differ or any(f.mode == "REQUIRED" for f in missing) else missing
+def tagged(table: sa.Table, policy_tags: Mapping[str, str]) -> set[str]:
+    """The columns that are to have a policy tag. What others have is not ours to say."""
+    return {field.name for field in mirror_schema(table, policy_tags) if field.policy_tags}
+
+
+def completed(
+    table: sa.Table, present: Sequence[bigquery.SchemaField], policy_tags: Mapping[str, str]
+) -> list[bigquery.SchemaField] | None:
+    """The fields of a mirror with the columns and policy tags that it lacks; None: that does not do."""
+    wanted = {field.name: field for field in mirror_schema(table, policy_tags)}
+    declared, kinds = types_of(wanted.values()), types_of(present)
+    missing = [field for name, field in wanted.items() if name not in kinds]
+    others_differ = any(declared.get(name) != kind for name, kind in kinds.items())
+    if others_differ or any(field.mode == "REQUIRED" for field in missing):
+        return None
+    return [*(_tagged_as(field, wanted[field.name]) for field in present), *missing]
+
+
+def _tagged_as(field: bigquery.SchemaField, wanted: bigquery.SchemaField) -> bigquery.SchemaField:
+    if wanted.policy_tags is None:
+        return field
+    tags = wanted.policy_tags.to_api_repr()
+    return bigquery.SchemaField.from_api_repr({**field.to_api_repr(), "policyTags": tags})
+
+
+def untagged(field: bigquery.SchemaField) -> bigquery.SchemaField:
+    """The field without its policy tag."""
+    return bigquery.SchemaField.from_api_repr(
+        {name: value for name, value in field.to_api_repr().items() if name != "policyTags"}
+    )
 
 
 def parquet_schema(table: sa.Table) -> pa.Schema:

@@ -32,6 +32,17 @@ def scratch() -> Iterator[Connection]:
         yield connection
 
 
+def narrowed(rows: pa.Table, declared: pa.Schema) -> pa.Table:
+    """The rows with each decimal of 256 bits, BigQuery's BIGNUMERIC, as declared: a scratch has no such type."""
+    fields = [
+        field.with_type(declared.field(field.name).type)
+        if pa.types.is_decimal256(field.type)
+        else field
+        for field in rows.schema
+    ]
+    return rows.cast(pa.schema(fields))
+
+
 @contextmanager
 def holding(
     connection: Connection, table: sa.Table, rows: pa.Table | pa.RecordBatchReader

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -15,11 +18,14 @@ import sqlalchemy as sa
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.cloud import bigquery
+from google.cloud.storage.blob import _raise_from_invalid_response
+from google.cloud.storage.exceptions import InvalidResponse
 
 from saas_platform.doctor import Finding, examine
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.schema.slices import Slice
+from saas_platform.sync.drift import mirror_faults
 from saas_platform.warehouse import bigquery_datasets, bigquery_loads
 from saas_platform.warehouse import bigquery_sql as q
 from saas_platform.warehouse.bigquery import BigqueryWarehouse
@@ -27,9 +33,16 @@ from saas_platform.warehouse.bigquery_connection import Connection
 from saas_platform.warehouse.bigquery_datasets import near
 from saas_platform.warehouse.bigquery_errors import in_words
 from saas_platform.warehouse.bigquery_jobs import job_name, run_once
-from saas_platform.warehouse.bigquery_tables import lacking, mirror_definition
+from saas_platform.warehouse.bigquery_staging import Staged, make_mirror
+from saas_platform.warehouse.bigquery_tables import (
+    completed,
+    mirror_definition,
+    mirror_schema,
+    staging_definition,
+)
 from saas_platform.warehouse.bigquery_target import BigqueryTarget
 from saas_platform.warehouse.contract import WarehouseError
+from saas_platform.warehouse.scratch import narrowed, scratch
 
 TARGET = BigqueryTarget("acme", "EU", staging="gs://acme-staging/loads")
 TAG = "projects/acme/locations/eu/taxonomies/1/policyTags/2"
@@ -138,15 +151,126 @@ def test_decimals_take_the_smallest_type_that_holds_them() -> None:
 
 def test_only_new_columns_that_may_be_null_are_added() -> None:
     plans = TABLES["plans"]
-    wanted = q.declared(plans)
-    assert lacking(plans, wanted, {}) == []
-    without = {name: kind for name, kind in wanted.items() if name != "tier"}
-    assert lacking(plans, without, {}) is None
+    wanted = mirror_schema(plans)
+    assert completed(plans, wanted, {}) == wanted
+    assert completed(plans, [field for field in wanted if field.name != "tier"], {}) is None
     table = sa.Table("t", sa.MetaData(), sa.Column("a", sa.Integer), sa.Column("b", sa.String))
-    (missing,) = lacking(table, {"a": "INT64", "_sync_id": "STRING"}, {}) or ()
-    assert missing.name == "b"
-    assert lacking(table, {"a": "STRING", "_sync_id": "STRING"}, {}) is None
-    assert lacking(table, {**q.declared(table), "c": "STRING"}, {}) is None
+    a, b, ours = mirror_schema(table)
+    assert completed(table, [a, ours], {}) == [a, ours, b]
+    assert completed(table, [bigquery.SchemaField("a", "STRING"), ours], {}) is None
+    assert completed(table, [a, b, ours, bigquery.SchemaField("c", "STRING")], {}) is None
+
+
+class Mirrors:
+    """A client that keeps tables as the service does, and tells what is done to them."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, bigquery.Table] = {}
+        self.done: list[str] = []
+
+    def get_table(self, place: bigquery.TableReference) -> bigquery.Table:
+        if place.table_id not in self.tables:
+            raise api.NotFound(place.table_id)
+        return bigquery.Table.from_api_repr(deepcopy(self.tables[place.table_id].to_api_repr()))
+
+    def create_table(self, table: bigquery.Table, exists_ok: bool) -> None:
+        assert exists_ok, "a second answer to a request whose first was lost"
+        kept = deepcopy(table.to_api_repr())
+        if table.require_partition_filter:
+            kept["timePartitioning"]["requirePartitionFilter"] = True
+        self.tables[table.table_id] = bigquery.Table.from_api_repr(kept)
+        self.done.append("created")
+
+    def update_table(self, table: bigquery.Table, fields: list[str]) -> None:
+        assert fields == ["schema"]
+        self.tables[table.table_id] = table
+        self.done.append("updated")
+
+    def delete_table(self, place: bigquery.TableReference) -> None:
+        del self.tables[place.table_id]
+        self.done.append("deleted")
+
+
+def with_mirrors(mirrors: Mirrors, tags: dict[str, str]) -> Connection:
+    target = BigqueryTarget("acme", "EU", policy_tags=tags)
+    return Connection(target, lambda: mirrors)  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize("name", ["usage_events", "users", "plans"])
+def test_a_mirror_that_is_as_declared_is_left_as_it_is(name: str) -> None:
+    mirrors = Mirrors()
+    for _ in range(2):
+        make_mirror(with_mirrors(mirrors, {"": TAG}), TABLES[name])
+    assert mirrors.done == ["created"]
+
+
+def test_a_mirror_with_other_partitions_is_made_anew() -> None:
+    mirrors, events = Mirrors(), TABLES["usage_events"]
+    by_month = events.to_metadata(sa.MetaData())
+    by_month.info = {**events.info, "slice": Slice("occurred_at", "month")}
+    make_mirror(with_mirrors(mirrors, {}), by_month)
+    make_mirror(with_mirrors(mirrors, {}), events)
+    assert mirrors.done == ["created", "deleted", "created"]
+
+
+def test_a_policy_tag_that_is_configured_later_is_put_on_by_the_next_sync() -> None:
+    mirrors, users = Mirrors(), TABLES["users"]
+    make_mirror(with_mirrors(mirrors, {}), users)
+
+    def faults(tags: dict[str, str]) -> tuple[str, ...]:
+        target = BigqueryTarget("acme", "EU", policy_tags=tags)
+        there = BigqueryWarehouse(target, lambda: mirrors)  # type: ignore[arg-type, return-value]
+        there._prepared = True
+        return mirror_faults(there, users)
+
+    assert faults({}) == ()
+    assert faults({"email": TAG}) == (
+        f"raw.users.email is STRING, declared as STRING with the policy tag {TAG}:"
+        " run `saas-platform sync`, which loads it anew.",
+    )
+    make_mirror(with_mirrors(mirrors, {"email": TAG}), users)
+    assert mirrors.done == ["created", "updated"]
+    assert faults({"email": TAG}) == ()
+    # Who takes the word out of the URL, or tags by hand, keeps what is there.
+    assert faults({}) == ()
+    make_mirror(with_mirrors(mirrors, {}), users)
+    assert mirrors.done == ["created", "updated"]
+
+
+def test_personal_data_is_tagged_on_its_way_too() -> None:
+    made = staging_definition(place(TABLES["users"]), TABLES["users"], {"": TAG})
+    assert [f.name for f in made.schema if f.policy_tags] == ["email", "full_name"]
+
+
+def test_a_load_says_no_policy_tag_as_the_table_has_it() -> None:
+    sent: list[bigquery.LoadJobConfig] = []
+
+    class Client:
+        def load_table_from_file(
+            self, *_: Any, job_config: bigquery.LoadJobConfig, **__: Any
+        ) -> Job:
+            sent.append(job_config)
+            return Job()
+
+        def get_job(self, job_id: str) -> Job:
+            raise AssertionError(job_id)
+
+    target = BigqueryTarget("acme", "EU", policy_tags={"": TAG})
+    connection = Connection(target, Client)  # type: ignore[arg-type]
+    assert Staged(connection, TABLES["users"], "s").load([], 0) == 0
+    (config,) = sent
+    assert "email" in [field.name for field in config.schema]
+    assert not [field for field in config.schema if field.policy_tags]
+
+
+def test_decimals_of_256_bits_come_as_declared() -> None:
+    rows = pa.table({"n": [1], "d": pa.array([Decimal("1.000000000001")], pa.decimal256(76, 38))})
+    declared = pa.schema([("n", pa.int32()), ("d", pa.decimal128(38, 12))])
+    found = narrowed(rows, declared)
+    assert found.schema == pa.schema([("n", pa.int64()), ("d", pa.decimal128(38, 12))])
+    assert found["d"].to_pylist() == [Decimal("1.000000000001")]
+    with scratch() as local, local.registered(found) as stream:
+        assert local.run(f"SELECT d FROM {stream}") == [(Decimal("1.000000000001"),)]
 
 
 def test_slice_bounds_are_literal_and_always_there() -> None:
@@ -259,6 +383,20 @@ def test_a_job_that_failed_before_takes_the_next_id_and_one_that_is_done_is_not_
     server.begin = lambda job_id: (_ for _ in ()).throw(api.Conflict(job_id))  # type: ignore[method-assign]
     server.jobs = {"load-1": Job()}
     assert server.run() == ["load-1"]
+
+
+def test_a_job_that_is_taken_and_can_not_be_seen_yet_is_asked_for_again() -> None:
+    server = Server((requests.exceptions.Timeout(), Job()))
+    asked: list[str] = []
+
+    def fetch(job_id: str) -> Job:
+        asked.append(job_id)
+        if len(asked) < 3:
+            raise api.NotFound(f"Not found: Job {job_id}")
+        return server.jobs[job_id]
+
+    run_once("load", server.begin, fetch, seconds=5.0, pause=0.001)
+    assert asked == ["load-1"] * 3
 
 
 def test_an_error_that_stays_is_raised_at_once() -> None:
@@ -378,6 +516,22 @@ def test_buckets_that_a_dataset_can_be_loaded_from(dataset: str, bucket: str, go
 # Errors.
 
 
+def uploaded(status: int, message: str) -> Exception:
+    """What Google's client raises when an upload is refused."""
+    refused = requests.Response()
+    refused.status_code, refused.request = (
+        status,
+        requests.Request("POST", "https://up/b").prepare(),
+    )
+    refused._content = json.dumps(
+        {"error": {"code": status, "message": message}}, indent=2
+    ).encode()
+    try:
+        _raise_from_invalid_response(InvalidResponse(refused, "Request failed", status))
+    except api.GoogleAPICallError as error:
+        return error
+
+
 def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "") -> Exception:
     return kind(message, errors=[{"reason": reason, "message": message}])
 
@@ -428,6 +582,14 @@ def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "")
             "closed to your account by its policy tag",
         ),
         (
+            answered(
+                api.Forbidden,
+                "Access Denied: Table acme:raw.users: Permission bigquery.tables.setCategory denied on"
+                " table acme:raw.users (or it may not exist).",
+            ),
+            "grant your account bigquery.tables.setCategory and datacatalog.taxonomies.get",
+        ),
+        (
             answered(api.Forbidden, "Quota exceeded: Your project exceeded quota", "quotaExceeded"),
             "The quota of project acme is exceeded",
         ),
@@ -457,6 +619,14 @@ def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "")
         (
             answered(api.NotFound, "The specified bucket does not exist."),
             "The staging bucket of gs://acme-staging/loads does not exist: create it in EU",
+        ),
+        (
+            uploaded(404, "The specified bucket does not exist."),
+            "The staging bucket of gs://acme-staging/loads does not exist: create it in EU",
+        ),
+        (
+            uploaded(403, "me@acme does not have storage.objects.create access to the bucket."),
+            "for want of the permission storage.objects.create (me@acme does not have",
         ),
         (
             answered(api.NotFound, "Not found: Dataset acme:raw was not found in location EU"),
@@ -530,6 +700,26 @@ class Project:
 
 def warehouse(make_client: Callable[[], Any], **target: Any) -> BigqueryWarehouse:
     return BigqueryWarehouse(BigqueryTarget("acme", "EU", **target), make_client)
+
+
+def test_the_doctor_asks_whether_columns_may_be_tagged_once_there_is_a_table() -> None:
+    class Tagging(Project):
+        has: tuple[str, ...] = ()
+
+        def get_table(self, place: bigquery.TableReference) -> bigquery.Table:
+            return bigquery.Table(place)
+
+        def test_iam_permissions(self, table: bigquery.Table, wanted: list[str]) -> Any:
+            assert table.table_id == "_sync_log"
+            return {"permissions": [right for right in wanted if right in self.has]}
+
+    project = Tagging()
+    assert warehouse(lambda: project).ping()
+    tagging = warehouse(lambda: project, policy_tags={"": TAG})
+    with pytest.raises(WarehouseError, match=r"policy tags, bigquery\.tables\.setCategory: grant"):
+        tagging.ping()
+    project.has = ("bigquery.tables.setCategory",)
+    assert tagging.ping()
 
 
 def test_ping_asks_for_the_rights_and_changes_nothing() -> None:

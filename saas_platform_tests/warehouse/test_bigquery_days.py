@@ -126,6 +126,8 @@ def test_each_day_is_replaced_by_a_job_of_its_own_and_the_log_comes_last() -> No
         assert config.time_partitioning == bigquery.TimePartitioning(
             type_="DAY", field="occurred_at"
         )
+        # It is refused where it says one of the two and not the other.
+        assert config.clustering_fields == ["event_id"]
         assert config.schema == project.tables["usage_events"].schema
     assert [
         [(each["event_id"], each["_sync_id"]) for each in rows] for rows in project.days.values()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import hcl2
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 from google.api_core import exceptions as api
@@ -17,6 +18,7 @@ from google.cloud import bigquery
 
 from saas_platform.warehouse import bigquery_datasets
 from saas_platform.warehouse.bigquery import BigqueryWarehouse
+from saas_platform.warehouse.bigquery_datasets import TAGGING_RIGHT
 from saas_platform.warehouse.bigquery_tables import LABELS
 from saas_platform.warehouse.bigquery_target import BigqueryTarget
 from saas_platform.warehouse.contract import SCHEMAS, WarehouseError
@@ -109,6 +111,11 @@ class Acting:
             assert sql == "SELECT 1"
         return type("Answer", (), {"total_bytes_processed": 0})
 
+    def query_and_wait(self, _sql: str, **_: Any) -> Any:
+        self._need("bigquery.jobs.create", "project")
+        self._need("bigquery.readsessions.create", "project")
+        return type("Rows", (), {"to_arrow": lambda _, **__: pa.table({"n": [1]})})()
+
     def get_dataset(self, name: str) -> bigquery.Dataset:
         self._need("bigquery.datasets.get", name.rpartition(".")[2])
         found = bigquery.Dataset(name)
@@ -192,7 +199,7 @@ def test_each_account_has_what_its_work_needs_and_no_more(acting: Any) -> None:
         "platform": everywhere,
         "loader": {"raw"},
         "transformer": everywhere,
-        "reader": {"marts"},
+        "reader": {"marts", "models"},
     }
     in_bucket = {account for account in LOCALS["accounts"] if rights(account, "bucket")}
     assert in_bucket == {"platform", "loader"}
@@ -201,6 +208,21 @@ def test_each_account_has_what_its_work_needs_and_no_more(acting: Any) -> None:
         assert needed <= rights(account, "bucket")
     # A sync prepares the datasets and the logs; the loader can.
     bigquery_datasets.prepare(acting("loader")._bare)
+    # Dashboards and notebooks read, and prepare nothing; the reader can't.
+    assert acting("reader").query("SELECT 1").num_rows == 1
+    assert not acting("reader").table_exists("models", "churn_scores")
+    with pytest.raises(WarehouseError, match=r"bigquery\.datasets\.get .* on raw"):
+        bigquery_datasets.prepare(acting("reader")._bare)
+
+
+def test_personal_data_is_tagged_by_who_loads_it_and_read_by_who_builds_of_it() -> None:
+    """No predefined role but an owner's may tag; every read of whole rows, as digests are, sees them."""
+    role = RESOURCES["google_project_iam_custom_role"]
+    assert role["permissions"] == "${local.tagging_permissions}"
+    assert LOCALS["tagging_permissions"] == [TAGGING_RIGHT, "datacatalog.taxonomies.get"]
+    writers = {who for who, role in LOCALS["dataset_roles"]["raw"].items() if "Editor" in role}
+    assert set(LOCALS["taggers"]) == writers
+    assert set(LOCALS["tag_readers"]) == set(LOCALS["dataset_roles"]["raw"])
 
 
 def test_no_role_is_wider_than_its_place() -> None:
@@ -209,6 +231,7 @@ def test_no_role_is_wider_than_its_place() -> None:
     assert set(re.findall(r'"(roles/[\w.]+)"', text)) == {
         *ROLES,
         "roles/iam.serviceAccountTokenCreator",
+        "roles/datacatalog.categoryFineGrainedReader",
     }
     assert LOCALS["project_roles"] == ["roles/bigquery.jobUser", "roles/bigquery.readSessionUser"]
     for public in ("allUsers", "allAuthenticatedUsers"):
