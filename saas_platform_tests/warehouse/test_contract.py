@@ -371,6 +371,9 @@ def test_drop_drops_all_and_can_be_repeated(any_warehouse: Warehouse) -> None:
 
 
 def test_a_wrong_statement_is_told(any_warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match="raw|nothing"):
+        any_warehouse.query("SELECT * FROM raw.nothing")  # nor is there a raw yet
+    load(any_warehouse, FEATURES, rows_of(FEATURES, [1]))
     with pytest.raises(WarehouseError, match="nothing"):
         any_warehouse.query("SELECT * FROM raw.nothing")
 
