@@ -61,7 +61,7 @@ def any_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Wa
 
     if request.param == "emulator":
         address = request.getfixturevalue("bigquery_emulator")
-        yield BigqueryWarehouse(BigqueryTarget(f"test-{next(_projects)}", "EU", emulator=address))
+        yield BigqueryWarehouse(BigqueryTarget(f"project{next(_projects)}", "EU", emulator=address))
     else:
         url = _REAL if "://" in _REAL else f"bigquery://{_REAL}?location=EU"
         warehouse = BigqueryWarehouse(BigqueryTarget.of(sa.make_url(url)))

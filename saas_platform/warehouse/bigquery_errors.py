@@ -137,9 +137,8 @@ def _of_place_or_right(target: BigqueryTarget, error: Exception, message: str) -
             " SAAS_WAREHOUSE_URL."
         )
     if isinstance(error, api.NotFound):
-        if re.search(r"\bproject\b(?!.*\b(?:dataset|table)\b)", message, re.I) or (
-            "invalid project" in message.casefold()
-        ):
+        # A dataset that is not there is told with its project's name, which may have the word in it.
+        if re.match(r"(?:not found: )?(?:the )?project\b|invalid project", message, re.I):
             return WarehouseError(
                 f"There is no project {target.project}, or you may not see it: correct"
                 " SAAS_WAREHOUSE_URL, or ask for access to the project."

@@ -629,8 +629,10 @@ def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "")
             "for want of the permission storage.objects.create (me@acme does not have",
         ),
         (
-            answered(api.NotFound, "Not found: Dataset acme:raw was not found in location EU"),
-            "BigQuery does not have it in EU (Not found: Dataset acme:raw",
+            answered(
+                api.NotFound, "Not found: Dataset my-project:raw was not found in location EU"
+            ),
+            "BigQuery does not have it in EU (Not found: Dataset my-project:raw",
         ),
         (
             answered(api.Forbidden, "BigQuery API has not been used in project acme before"),

@@ -371,7 +371,7 @@ def test_drop_drops_all_and_can_be_repeated(any_warehouse: Warehouse) -> None:
 
 
 def test_a_wrong_statement_is_told(any_warehouse: Warehouse) -> None:
-    with pytest.raises(WarehouseError, match="raw|nothing"):
+    with pytest.raises(WarehouseError, match=r"raw|nothing"):
         any_warehouse.query("SELECT * FROM raw.nothing")  # nor is there a raw yet
     load(any_warehouse, FEATURES, rows_of(FEATURES, [1]))
     with pytest.raises(WarehouseError, match="nothing"):
@@ -387,6 +387,8 @@ def test_texts_are_matched_by_an_expression(any_warehouse: Warehouse) -> None:
 
 
 def test_what_a_query_costs_is_told_where_it_costs(any_warehouse: Warehouse) -> None:
+    before = any_warehouse.query_costs([EVENTS])  # of a warehouse that nothing is made for
+    assert before is None or {cost.bytes for cost in before} == {None}
     load(any_warehouse, EVENTS, rows_of(EVENTS, [1]))
     costs = any_warehouse.query_costs([EVENTS, USERS])
     if any_warehouse.engine == "duckdb":
