@@ -27,9 +27,10 @@ def query_costs(platform: Platform) -> list[QueryCost] | None:
         costs = warehouse.query_costs(list(platform.tables.values()))
         if costs is None:
             return None
-        return [
-            *costs,
-            *(QueryCost(of, why, warehouse.query_bytes(sql)) for of, why, sql in _above(platform)),
+        above = list(_above(platform))
+        found = warehouse.query_bytes([sql for _, _, sql in above])
+        return costs + [
+            QueryCost(of, why, bytes_) for (of, why, _), bytes_ in zip(above, found, strict=True)
         ]
 
 

@@ -7,7 +7,7 @@ decision on when to load, prove or repair (that is the sync's).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -141,8 +141,8 @@ class Warehouse(ABC):
         """Bytes that each query of a sync and a full proof would bill now; None: nothing is billed."""
 
     @abstractmethod
-    def query_bytes(self, sql: str) -> int | None:
-        """Bytes that a SELECT would bill now, by estimate; None: a table or column that it reads is not there."""
+    def query_bytes(self, queries: Sequence[str]) -> list[int | None]:
+        """Bytes that each SELECT would bill now, by estimate; None: a table or column that it reads is not there."""
 
     @abstractmethod
     def quoted(self, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -102,8 +102,8 @@ class DuckdbWarehouse(Warehouse):
     def query_costs(self, tables: Collection[sa.Table]) -> None:  # noqa: ARG002
         return None
 
-    def query_bytes(self, sql: str) -> int:  # noqa: ARG002
-        return 0
+    def query_bytes(self, queries: Sequence[str]) -> list[int | None]:
+        return [0] * len(queries)
 
     def quoted(self, name: str) -> str:
         return q.quote(name)

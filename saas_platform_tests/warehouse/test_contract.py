@@ -414,4 +414,4 @@ def test_what_reads_something_that_is_not_there_has_no_bytes_yet(
     any_warehouse: Warehouse, sql: str
 ) -> None:
     load(any_warehouse, FEATURES, rows_of(FEATURES, [1]))
-    assert any_warehouse.query_bytes(sql) == (0 if any_warehouse.engine == "duckdb" else None)
+    assert any_warehouse.query_bytes([sql]) == [0 if any_warehouse.engine == "duckdb" else None]
