@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from saas_platform.clock import Month
 from saas_platform.schema import TABLES, Slice, slice_of
 from saas_platform.source.mssql import ddl, discovery, snapshot, sql, tracking
 from saas_platform.source.mssql.apply import insert, update
+from saas_platform.source.mssql.features import Features
 from saas_platform.source.mssql.intake import Intake
 
 ROOT = Path(__file__).parents[2]
@@ -136,6 +138,25 @@ def test_tracked_deletes_are_those_after_what_the_version_knew() -> None:
     assert query.count("CHANGETABLE(CHANGES [sales].[t], 3)") == 2
     assert "d.SYS_CHANGE_OPERATION = 'D'" in query
     assert "t.[a key] = c.[a key]" in query
+
+
+def test_changes_that_a_login_may_not_see_are_told_and_not_asked_for() -> None:
+    query = tracking.oldest_query("[sales].[t]")
+    sqlglot.parse_one(query, dialect="tsql")
+    right = "HAS_PERMS_BY_NAME(N'[sales].[t]', 'OBJECT', 'VIEW CHANGE TRACKING') = 1"
+    assert f"CASE WHEN {right} THEN CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID(N'[sales]" in query
+    able = Features(
+        version="version 16",
+        snapshot_isolation=True,
+        floor="SELECT 1",
+        change_tracking=True,
+        hidden_changes=2,
+        recovery_fork=None,
+        bulk_copy=True,
+        abilities=frozenset({"utf8_collation"}),
+    )
+    assert "no right to see the tracked changes of 2 tables" in able.words()
+    assert replace(able, hidden_changes=0).words() == "version 16"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pyarrow as pa
 from saas_platform.source.mssql.canonical import PROBES, Ability
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.errors import UNREACHED, driver_errors
+from saas_platform.source.mssql.tracking import may_see_changes
 
 #: The first row version of a transaction that is still open, in the first form that the server knows.
 #: The second is for servers over PostgreSQL, where a row version is the number of its transaction.
@@ -21,6 +22,9 @@ _FLOORS = (
     "SELECT CAST(CAST(pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())"
     " AS VARCHAR(20)) AS BIGINT)",
 )
+
+#: The full name of a row of sys.change_tracking_tables.
+_TRACKED = "QUOTENAME(OBJECT_SCHEMA_NAME(object_id)) + N'.' + QUOTENAME(OBJECT_NAME(object_id))"
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Features:
     #: The query for the first open row version; None: the server has none.
     floor: str | None
     change_tracking: bool
+    #: Tables whose changes are tracked, and that this login may not ask for them.
+    hidden_changes: int
     #: What a restore changes; None where the server, as Azure SQL Database, does not tell.
     recovery_fork: str | None
     bulk_copy: bool
@@ -54,6 +60,12 @@ class Features:
         if not self.change_tracking:
             missing.append(
                 "no Change Tracking, so that deletes are found by tombstones or row counts"
+            )
+        elif self.hidden_changes:
+            missing.append(
+                f"no right to see the tracked changes of {self.hidden_changes} tables, so that their deletes"
+                " are found by row counts (GRANT VIEW CHANGE TRACKING, as deploy/mssql/reader.sql does,"
+                " mends it)"
             )
         if not self.bulk_copy:
             missing.append(
@@ -82,6 +94,11 @@ def look(cursor: Any) -> Features:
                 " OR database_id IN (SELECT database_id FROM sys.databases WHERE name = DB_NAME())",
             )
         ),
+        hidden_changes=answer(
+            cursor,
+            f"SELECT COUNT(*) FROM sys.change_tracking_tables WHERE {may_see_changes(_TRACKED)} = 0",
+        )
+        or 0,
         recovery_fork=answer(
             cursor,
             "SELECT CONVERT(VARCHAR(40), recovery_fork_guid) FROM sys.database_recovery_status"

@@ -17,15 +17,13 @@ from saas_platform.source.mssql.sql import above_version, literal, quoted
 
 
 def tracked_deletes(cursor: Any, table: sa.Table, full_name: str, *, above: int) -> pa.Table | None:
-    """Keys that are gone since the row version, or a little longer; None: the table is not tracked.
+    """Keys that are gone since the row version, or a little longer; None: they can't be known.
 
     Change Tracking counts commits, and knows no row versions. Every commit up to that of the newest row
     not above the version had been made when the version was the highest: what was deleted by then is
     known. What retention has cleaned up is not here any more; the row counts of slices tell of it.
     """
-    oldest = scalar(
-        cursor, f"SELECT CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID({literal(full_name)}))"
-    )
+    oldest = scalar(cursor, oldest_query(full_name))
     keys = [column.name for column in table.primary_key.columns]
     # It tells the columns of the primary key, and no others.
     if oldest is None or version_of(table) is None or keys != primary_key(cursor, full_name):
@@ -36,6 +34,20 @@ def tracked_deletes(cursor: Any, table: sa.Table, full_name: str, *, above: int)
     return pa.table(
         [pa.array([row[n] for row in rows], field.type) for n, field in enumerate(fields)],
         schema=pa.schema(fields),
+    )
+
+
+def may_see_changes(full_name: str) -> str:
+    """Whether this login may ask for the changes of the table that an expression names: 1, 0 or NULL."""
+    return f"HAS_PERMS_BY_NAME({full_name}, 'OBJECT', 'VIEW CHANGE TRACKING')"
+
+
+def oldest_query(full_name: str) -> str:
+    """The version since which changes are kept; NULL: none are, or not for this login."""
+    name = literal(full_name)
+    return (
+        f"SELECT CASE WHEN {may_see_changes(name)} = 1"
+        f" THEN CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID({name})) END"
     )
 
 
