@@ -155,7 +155,7 @@ class BigqueryWarehouse(Warehouse):
         # Every statement names its columns, and a new one can only come last: their order says nothing.
         tags = tagged(table, self.target.policy_tags)
         found = self._connection.columns(RAW, table.name, tagged=tags)
-        places = {name: place for place, name in enumerate(q.declared(table))}
+        places = {name: place for place, name in enumerate(self.declared_columns(table))}
         return dict(sorted(found.items(), key=lambda each: places.get(each[0], len(places))))
 
     def last_sync(self, table: sa.Table) -> SyncEntry | None:

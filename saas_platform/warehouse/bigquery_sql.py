@@ -15,7 +15,6 @@ import sqlalchemy as sa
 
 from saas_platform.schema.slices import WHOLE, slice_of
 from saas_platform.warehouse.bounds import within_bounds
-from saas_platform.warehouse.contract import SYNC_ID
 from saas_platform.warehouse.naming import Naming
 
 #: Every moment that BigQuery knows is at or after it: a bound that leaves nothing out.
@@ -103,11 +102,6 @@ def type_of(column: sa.Column) -> str:
         case sa.LargeBinary():
             return "BYTES"
     raise TypeError(f"{column.table.name}.{column.name}: no BigQuery type for {column.type!r}")
-
-
-def declared(table: sa.Table) -> dict[str, str]:
-    """The columns of the mirror and their types, in order."""
-    return {**{c.name: type_of(c) for c in table.columns}, SYNC_ID: "STRING"}
 
 
 def slice_id(table: sa.Table, alias: str = "") -> str:

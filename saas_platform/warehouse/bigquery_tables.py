@@ -184,7 +184,7 @@ def is_cut_alike(one: bigquery.Table, other: bigquery.Table) -> bool:
 def types_of(
     schema: Iterable[bigquery.SchemaField], *, tagged: Collection[str] = ()
 ) -> dict[str, str]:
-    """Columns and their types, as `bigquery_sql.declared` writes them; with the policy tags of some."""
+    """Columns and their types, as `bigquery_sql.type_of` writes them; with the policy tags of some."""
     return {
         field.name: _type_of(field) + (_tag_of(field) if field.name in tagged else "")
         for field in schema
