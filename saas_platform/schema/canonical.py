@@ -3,10 +3,12 @@
 Holds the specification, and an implementation in plain Python that every engine's SQL is tested
 against. Does not hold: that SQL, which each engine has beside its own.
 
-*Text of a row.* Its columns in declared order, each with an end of its own:
+*Text of a row.* The cells of its columns in declared order, one after the other. A cell has an end of its own:
 
     a value   its text, every `|` of it doubled, then `|.`
     NULL      `|-`
+    a misfit  the database's own literal of it, every `|` doubled, then `|?`: a value that the declared type
+              does not hold. No mirror has such a cell, so a row with a misfit never equals a mirrored one.
 
 Read from the left, the character after a `|` says what it is: no two rows share a text. Escaped, not
 prefixed with lengths, because engines count a text in bytes, code points or UTF-16 units, and some
@@ -18,13 +20,14 @@ leave trailing blanks out; all of them double one ASCII character alike.
     Boolean       `1` or `0`
     Numeric(p,s)  fixed point: exactly s places, at least one digit before the point; no point where s is 0
     Float         the 64 bits of the IEEE 754 double, as a signed integer
-    DateTime      microseconds since 1970-01-01, as an integer
-    Date          days since 1970-01-01, as an integer
+    DateTime      `YYYY-MM-DD hh:mm:ss.ffffff`, always six digits after the second
+    Date          `YYYY-MM-DD`
     String        its own characters, whatever they are: no case, accent or blank is folded
     LargeBinary   two upper-case hexadecimal digits a byte
 
 What SQL takes for equal has one text: -0.0 is written as 0.0, and there is one NaN. A float as bits,
-because engines print seventeen digits in different ways.
+because engines print seventeen digits in different ways. A time as a text, because SQLite stores one, and
+would take longer to count its microseconds than to read it.
 
 *Number of a row.* The first seven bytes of the MD5 of its text in UTF-8, as a big-endian integer: it
 fits a signed 64-bit integer of every engine.
@@ -41,7 +44,6 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -53,12 +55,22 @@ from saas_platform.schema.slices import WHOLE, SliceDigest, slice_of
 MARK = "|"
 VALUE_END = MARK + "."
 NULL = MARK + "-"
+MISFIT_END = MARK + "?"
 #: Bytes of the MD5 that make a row's number.
 NUMBER_BYTES = 7
 #: The bits of the one NaN.
 NAN = 0x7FF8 << 48
 
-_EPOCH = datetime(1970, 1, 1)
+#: What a source streams of the text of whole rows: the id of a row's slice, and its text.
+ROW_TEXTS = pa.schema([("c0", pa.string()), ("c1", pa.string())])
+
+
+def cells_schema(table: sa.Table) -> pa.Schema:
+    """What a source streams of the cells of rows: the id of the slice, then a cell for each column.
+
+    Columns are named by their places, so that no name of a user's column can meet one of ours.
+    """
+    return pa.schema([(f"c{place}", pa.string()) for place in range(len(table.columns) + 1)])
 
 
 def value_text(column: sa.Column, value: Any) -> str:
@@ -75,9 +87,9 @@ def value_text(column: sa.Column, value: Any) -> str:
         case sa.Numeric(scale=int(scale)):
             return f"{Decimal(value or 0):.{scale}f}"  # Python's decimals know a -0.00
         case sa.DateTime():
-            return str((value - _EPOCH) // timedelta(microseconds=1))
+            return str(value.isoformat(" ", "microseconds"))
         case sa.Date():
-            return str(value.toordinal() - date(1970, 1, 1).toordinal())
+            return str(value.isoformat())
         case sa.String():
             return str(value)
         case sa.LargeBinary():
@@ -99,12 +111,25 @@ def row_text(table: sa.Table, row: Mapping[str, Any]) -> str:
     >>> row_text(two, {"a": "x|y", "b": None})
     'x||y|.|-'
     """
-    return "".join(
-        NULL
-        if row[column.name] is None
-        else value_text(column, row[column.name]).replace(MARK, MARK * 2) + VALUE_END
-        for column in table.columns
-    )
+    return "".join(cell(column, row[column.name]) for column in table.columns)
+
+
+def cell(column: sa.Column, value: Any) -> str:
+    """The cell of a value, None for NULL.
+
+    >>> cell(sa.Column("a", sa.String), "x|y")
+    'x||y|.'
+    """
+    return NULL if value is None else _closed(value_text(column, value), VALUE_END)
+
+
+def misfit(literal: str) -> str:
+    """The cell of a value that its column's type does not hold, from the database's literal of it."""
+    return _closed(literal, MISFIT_END)
+
+
+def _closed(text: str, end: str) -> str:
+    return text.replace(MARK, MARK * 2) + end
 
 
 def row_number(text: str) -> int:

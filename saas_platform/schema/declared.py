@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from saas_platform.errors import PlatformError
+from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.arrow import version_of
 from saas_platform.schema.slices import Slice, slice_of
 from saas_platform.yaml_model import read_model
@@ -26,6 +27,7 @@ _TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
     "integer": sa.BigInteger,
     "flag": sa.Boolean,
     "float": sa.Double,
+    "any": AnyValue,
     "text": sa.String,
     "time": sa.DateTime,
     "date": sa.Date,
@@ -49,8 +51,10 @@ _HEAD = """\
 #   version: a whole-number column that grows with every write (SQL Server: rowversion); null: the sync
 #            compares digests, and copies the slices that differ.
 #   slice:   a time or date column that cuts a large table by day or month; null: one slice.
-#   type:    integer, flag, float, decimal(p, s), text, time, date, bytes. `declared` is what the
-#            source's catalogue says; when it changes, the table stops with a message.
+#   type:    integer, flag, float, decimal(p, s), text, time, date, bytes; any: values of several types
+#            in one column, each as the text of its literal. A value that is not of its type stops the
+#            table with a message. `declared` is what the source's catalogue says; when it changes, the
+#            table stops with a message.
 #   pii:     name, email or free_text: values are masked in reports.
 # The contract of a table, which each sync is held to (who breaks it is told, and nothing dropped):
 #   unique:     lists of columns that no two rows share.

@@ -70,6 +70,23 @@ class SourceSnapshot(ABC):
         """
 
     @abstractmethod
+    def row_texts(
+        self, table: sa.Table, slices: Collection[str] | None = None
+    ) -> pa.RecordBatchReader:
+        """The canonical text of each row in those slices, all where None (`canonical.ROW_TEXTS`).
+
+        The proof reads by this. The database itself writes the text from the value that it stores, by
+        expressions that `rows` has no part in: what `rows` gets wrong is right here. A value that its
+        declared type does not hold is a misfit (`canonical.MISFIT_END`), and raises nothing.
+        """
+
+    @abstractmethod
+    def cells(
+        self, table: sa.Table, slices: Collection[str] | None = None
+    ) -> pa.RecordBatchReader:
+        """The same, with a column for each cell (`canonical.cells_schema`), to find out which cells differ."""
+
+    @abstractmethod
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
         """Deletes with a version above `above`, older ones among them where the record has no versions: key
         columns, and `slice` where the record has it; None: not recorded.
@@ -87,8 +104,8 @@ class SourceSnapshot(ABC):
         """Canonical digest (`schema.canonical`) of the rows in each slice that has any, computed where
         the data is; all slices where None.
 
-        None: the database has no fast way for this table, and its rows are streamed and hashed
-        elsewhere.
+        By the same texts as `row_texts`. None: the database has no fast way for this table, and its
+        `row_texts` are streamed and hashed elsewhere.
         """
         return None
 

@@ -5,10 +5,35 @@ Does not hold: reading.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 import sqlalchemy as sa
 
+from saas_platform.schema.describing import key_words, printable, type_words
 from saas_platform.source.contract import SourceError
+
+
+def misfit_error(column: sa.Column, key: Mapping[str, Any], literal: str) -> SourceError:
+    """The error for a value that its column's type does not hold.
+
+    `key` has the key of the value's row, empty where the table has none; `literal` is the value as the
+    database writes it. Both are masked where the column holds personal data.
+    """
+    table = column.table
+    value = "a value" if column.info.get("pii") else printable(literal)
+    place = f" in the row with {key_words(table, key)}" if key else ""
+    own = ", or declare another type for the column in tables.yaml" if _is_own(column) else ""
+    return SourceError(
+        f"{table.name}.{column.name} of the source holds {value}{place}, which is not"
+        f" {type_words(column)}: correct it in the source{own}, then run again."
+    )
+
+
+def _is_own(column: sa.Column) -> bool:
+    """Whether the table is declared in the user's own tables.yaml."""
+    return "declared" in column.info
 
 
 def typed(batch: pa.RecordBatch, table: sa.Table, schema: pa.Schema) -> pa.RecordBatch:

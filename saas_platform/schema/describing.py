@@ -1,0 +1,83 @@
+"""How a column's type, a value and a key read in a sentence for a person.
+
+Holds the words, the masking of personal data, and the escaping of what a terminal would act on. Does not
+hold: any sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from saas_platform.schema.any_value import AnyValue
+
+#: A value as JSON has it; times are ISO texts.
+Value = str | int | float | bool | None
+
+#: Characters of a value that are shown; a report must stay readable whatever a row holds.
+MOST_CHARACTERS = 200
+
+
+def type_words(column: sa.Column) -> str:
+    """The column's type, as a sentence names it.
+
+    Raises TypeError for a type that can't be mirrored.
+
+    >>> type_words(sa.Column("price", sa.Numeric(10, 2)))
+    'a decimal of at most 10 digits, 2 of them after the point'
+    """
+    match column.type:
+        case sa.Boolean():
+            return "a flag (0 or 1)"
+        case sa.Integer():
+            return "a whole number of at most 64 bits"
+        case sa.Float():
+            return "a float"
+        case sa.Numeric(precision=precision, scale=scale):
+            return f"a decimal of at most {precision} digits, {scale} of them after the point"
+        case sa.DateTime():
+            return "a time (YYYY-MM-DD hh:mm:ss, years 1 to 9999, at most microseconds, no zone)"
+        case sa.Date():
+            return "a date (YYYY-MM-DD, years 1 to 9999)"
+        case AnyValue():
+            return "a value of any type"
+        case sa.String():
+            return "a text"
+        case sa.LargeBinary():
+            return "bytes"
+    raise TypeError(f"{column.table.name}.{column.name}: {column.type!r} can't be mirrored")
+
+
+def shown(column: sa.Column, value: Any, show_pii: bool = False) -> Value:
+    """A value as reports have it: personal data masked unless asked for, long texts cut, and characters
+    that a terminal would act on escaped.
+    """
+    if value is not None and column.info.get("pii") and not show_pii:
+        return f"*** ({len(str(value))} characters)"
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return printable(value.isoformat(" ") if isinstance(value, datetime) else str(value))
+
+
+def printable(text: str, most: int = MOST_CHARACTERS) -> str:
+    r"""The text with control characters and other unprintable ones escaped, cut after `most` characters.
+
+    >>> printable("a\x1b[31mb\nc")
+    'a\\x1b[31mb\\nc'
+    """
+    head = text[:most]
+    escaped = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in head
+    )
+    return escaped if len(text) <= most else f"{escaped}... ({len(text):,} characters)"
+
+
+def key_words(table: sa.Table, key: Mapping[str, Any], show_pii: bool = False) -> str:
+    """The columns of a key with their values, by which a person finds the row."""
+    return ", ".join(
+        f"{name} {shown(table.columns[name], value, show_pii)}" for name, value in key.items()
+    )
