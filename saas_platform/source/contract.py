@@ -81,9 +81,7 @@ class SourceSnapshot(ABC):
         """
 
     @abstractmethod
-    def cells(
-        self, table: sa.Table, slices: Collection[str] | None = None
-    ) -> pa.RecordBatchReader:
+    def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
         """The same, with a column for each cell (`canonical.cells_schema`), to find out which cells differ."""
 
     @abstractmethod

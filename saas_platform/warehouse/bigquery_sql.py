@@ -75,12 +75,6 @@ def moment(value: datetime) -> str:
     return f"TIMESTAMP '{value.isoformat(' ')}+00:00'"
 
 
-def equals(column: str, value: Any, alias: str) -> str:
-    """Whether a column holds the value; NULL is a value here."""
-    name = f"{alias}.{quote(column)}"
-    return f"{name} IS NULL" if value is None else f"{name} = {literal(value)}"
-
-
 def type_of(column: sa.Column) -> str:
     """Raises TypeError for a type that can't be mirrored."""
     match column.type:

@@ -32,6 +32,14 @@ class Naming:
     def keys(table: sa.Table) -> list[str]:
         return [column.name for column in table.primary_key.columns]
 
+    @staticmethod
+    def unused(table: sa.Table, name: str) -> str:
+        """The name, or a longer one that no column of the table has; engines fold the case of ASCII."""
+        taken = {_folded(column.name) for column in table.columns}
+        while _folded(name) in taken:
+            name += "_"
+        return name
+
     def qualified(self, schema: str, name: str) -> str:
         return f"{self.quote(schema)}.{self.quote(name)}"
 
