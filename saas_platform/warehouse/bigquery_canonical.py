@@ -40,9 +40,11 @@ def _value(column: sa.Column, name: str) -> str:
         case sa.Numeric(scale=int(scale)):
             return f"FORMAT('%.{scale}f', {name})"
         case sa.DateTime():
-            return f"FORMAT_TIMESTAMP('%E4Y-%m-%d %H:%M:%E6S', {name})"
+            # By way of a date, which a cast writes with four digits of the year.
+            day = f"CAST(EXTRACT(DATE FROM {name}) AS STRING)"
+            return f"CONCAT({day}, FORMAT_TIMESTAMP(' %H:%M:%E6S', {name}))"
         case sa.Date():
-            return f"FORMAT_DATE('%E4Y-%m-%d', {name})"
+            return f"CAST({name} AS STRING)"
         case sa.String():
             return f"REPLACE({name}, '{MARK}', '{MARK * 2}')"
         case sa.LargeBinary():
