@@ -56,6 +56,8 @@ class BigqueryWarehouse(Warehouse):
     """The warehouse in a project; `make_client` gives another client than that of the environment."""
 
     engine = "bigquery"
+    #: A table has no more partitions.
+    most_slices = 10_000
 
     def __init__(
         self, target: BigqueryTarget, make_client: Callable[[], bigquery.Client] | None = None
@@ -216,7 +218,11 @@ class BigqueryWarehouse(Warehouse):
         form: DigestForm = "native",  # noqa: ARG002
     ) -> dict[str, SliceDigest]:
         found = self._connection.run(_digests(table, slices))
-        return {slice_id: SliceDigest(n, int(total)) for slice_id, n, total in found}
+        return {
+            slice_id: SliceDigest(n, int(total))
+            for slice_id, n, total in found
+            if slices is None or slice_id in slices
+        }
 
     def digest_texts(
         self,
@@ -277,7 +283,7 @@ class BigqueryWarehouse(Warehouse):
         rows = self._connection.run(
             "SELECT EXTRACT(DATE FROM proven_at) AS day, MAX_BY(rows_mirror, proven_at)"
             f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = {q.text(table.name)}"
-            f" AND verdict = 'proven' GROUP BY day ORDER BY day DESC LIMIT {int(days)}"
+            f" AND verdict <> 'differs' GROUP BY day ORDER BY day DESC LIMIT {int(days)}"
         )
         return [DayRows(day, count) for day, count in reversed(rows)]
 

@@ -129,6 +129,8 @@ class Warehouse(ABC):
 
     #: Such as `duckdb`; for messages and metadata.
     engine: str
+    #: Slices that the mirror of one table may have; None: any number.
+    most_slices: int | None = None
 
     @abstractmethod
     def session(self) -> AbstractContextManager[None]:

@@ -30,7 +30,12 @@ from saas_platform.warehouse.duckdb_canonical import cell
 from saas_platform.warehouse.duckdb_comparison import compare
 from saas_platform.warehouse.duckdb_connection import STAGING, Connection, connect, translated
 from saas_platform.warehouse.duckdb_digests import mirror_digests, text_digests
-from saas_platform.warehouse.duckdb_staging import DuckdbStaging, append_to_log, commit_entry
+from saas_platform.warehouse.duckdb_staging import (
+    DuckdbStaging,
+    append_to_log,
+    check_key,
+    commit_entry,
+)
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import (
     LOGS,
@@ -227,6 +232,7 @@ class DuckdbWarehouse(Warehouse):
                     f" SELECT {q.listed(q.columns(table))}, ? FROM {stream}",
                     [entry.sync_id],
                 )
+            check_key(connection, table, q.mirror(table))
             return commit_entry(
                 connection,
                 replace(
@@ -304,7 +310,7 @@ class DuckdbWarehouse(Warehouse):
             rows = connection.run(
                 "SELECT CAST(proven_at AS DATE) AS day, arg_max(rows_mirror, proven_at)"
                 f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = ?"
-                " AND verdict = 'proven' GROUP BY day ORDER BY day DESC LIMIT ?",
+                " AND verdict <> 'differs' GROUP BY day ORDER BY day DESC LIMIT ?",
                 [table.name, days],
             )
         return [DayRows(day, count) for day, count in reversed(rows)]

@@ -21,6 +21,7 @@ from saas_platform.warehouse.contract import RAW, Staging
 from saas_platform.warehouse.duckdb_connection import STAGING, Connection
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import SYNC_LOG, SyncEntry
+from saas_platform.warehouse.naming import key_may_repeat, repeated_key
 
 _STAGED, _GONE, _THEIRS, _DIFFERENT = (
     f"{STAGING}.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
@@ -50,6 +51,16 @@ def commit_entry(connection: Connection, entry: SyncEntry) -> SyncEntry:
     entry = replace(finished(entry), slices_copied=len(entry.slices))
     append_to_log(connection, SYNC_LOG, entry.values())
     return entry
+
+
+def check_key(connection: Connection, table: sa.Table, rows: str) -> None:
+    """Raises WarehouseError where rows of the relation share a key, though the table has one."""
+    if not q.keys(table) or not key_may_repeat(table):
+        return
+    keys = q.listed(q.keys(table))
+    found = connection.run(f"SELECT {keys} FROM {rows} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1")
+    if found:
+        raise repeated_key(table, dict(zip(q.keys(table), found[0], strict=True)))
 
 
 @contextmanager
@@ -203,8 +214,13 @@ class DuckdbStaging(Staging):
             f" WHERE NOT EXISTS (SELECT 1 FROM {_STAGED} s WHERE {q.same_key(table, 'g', 's')})"
         )
 
+    def check(self) -> None:
+        """Raises WarehouseError where two staged rows share a key."""
+        check_key(self._connection, self._table, _STAGED)
+
     def commit(self, entry: SyncEntry) -> SyncEntry:
         table = self._table
+        self.check()
         columns = q.listed(q.columns(table))
         with self._connection.transaction():
             self._find_touched()
