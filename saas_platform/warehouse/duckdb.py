@@ -45,7 +45,7 @@ from saas_platform.warehouse.journal import (
     ProofEntry,
     SyncEntry,
 )
-from saas_platform.warehouse.naming import clash
+from saas_platform.warehouse.naming import clash, differs_by_case
 
 
 class DuckdbWarehouse(Warehouse):
@@ -162,7 +162,17 @@ class DuckdbWarehouse(Warehouse):
         return {name: SliceDigest(rows, total or 0) for name, rows, total in found}
 
     def objection(self, table: sa.Table) -> str | None:
-        return clash(table, SYNC_ID)
+        found = clash(table, SYNC_ID)
+        if found is not None or not self.path.exists():
+            return found
+        # The engine does not tell capitals from small letters in a name: two tables would be one mirror.
+        with self._connected() as connection:
+            others = connection.run(
+                f"SELECT table_name FROM {q.qualified(RAW, SYNC_LOG.name)}"
+                " WHERE lower(table_name) = lower(?) AND table_name <> ? LIMIT 1",
+                [table.name, table.name],
+            )
+        return differs_by_case(table, others[0][0]) if others else None
 
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
         return q.declared(table)

@@ -101,5 +101,14 @@ def clash(table: sa.Table, *ours: str) -> str | None:
     return None
 
 
+def differs_by_case(table: sa.Table, other: str) -> str:
+    """The sentence for a table whose mirror would be that of another one."""
+    return (
+        f"{table.name} can't be mirrored, as {RAW}.{other} is the mirror of a table {other}, and the warehouse"
+        f" does not tell the two names apart: give it another name in tables.yaml, with `source:"
+        f" {table.name}`, or drop the other mirror with `saas-platform reset`."
+    )
+
+
 def _folded(name: str) -> str:
     return "".join(letter.lower() if letter.isascii() else letter for letter in name)
