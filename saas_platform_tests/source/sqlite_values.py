@@ -178,7 +178,7 @@ def _utf8(stored_as: str, value: Any) -> str:
 
 
 def _decimal(stored_as: str, value: Any, precision: int, scale: int) -> Decimal:
-    """A float is the decimal of the 15 or else 16 digits that reads as it."""
+    """A float is the decimal of the 15 or else 16 digits that alone reads as it."""
     _only(stored_as in ("integer", "real"), value)
     if isinstance(value, int) or (value.is_integer() and abs(value) < 2**63):
         found = Decimal(int(value))
@@ -186,11 +186,21 @@ def _decimal(stored_as: str, value: Any, precision: int, scale: int) -> Decimal:
         _only(math.isfinite(value), value)
         contexts = (Context(digits, ROUND_HALF_UP) for digits in (15, 16))
         rounded = (context.plus(Decimal(value)) for context in contexts)
-        found = next((each for each in rounded if float(each) == value), Decimal("NaN"))
+        found = next((each for each in rounded if _alone(each, value)), Decimal("NaN"))
         _only(found.is_finite(), value)
         _only(abs(value) < 2**63 and (Fraction(found) * 10**scale).denominator == 1, value)
     _only(abs(found) < 10 ** (precision - scale), value)
     return found
+
+
+def _alone(decimal: Decimal, value: float) -> bool:
+    """Whether the decimal reads as the float, and no other one of as many digits can."""
+    if float(decimal) != value:
+        return False
+    digits = decimal.as_tuple().digits
+    # Floats must be closer to each other than the decimals are.
+    between = Fraction(decimal) / int("".join(map(str, digits)))
+    return len(digits) < 16 or abs(between) > Fraction(math.ulp(value))
 
 
 def literal(stored_as: str, value: Any) -> str:

@@ -153,7 +153,7 @@ def _bits(x: str) -> str:
 
 
 def _decimal(c: str, integer: str, real: str, precision: int, scale: int) -> list[tuple[str, str]]:
-    """A whole number exactly; another one as the decimal of 15 or else 16 digits that reads as it."""
+    """A whole number exactly; another one as the decimal of 15 or else 16 digits that alone reads as it."""
     most = 10 ** (precision - scale)
     widest = min(most - 1, (1 << 63) - 1)
     zeros = f".{'0' * scale}" if scale else ""
@@ -164,10 +164,12 @@ def _decimal(c: str, integer: str, real: str, precision: int, scale: int) -> lis
         (f"{in_range} AND {c} = CAST({c} AS INTEGER)", f"CAST({c} AS INTEGER) || '{zeros}'")
     )
     for digits in (15, 16) if scale else ():
-        places = f"{digits - 1} - CAST(floor(log10(abs({c}))) AS INTEGER)"
+        places = f"({digits - 1} - CAST(floor(log10(abs({c}))) AS INTEGER))"
+        # Of 15 digits there is only one; of 16 where floats are closer to each other than decimals.
+        alone = f"pow(2, floor(log2(abs({c}))) - 52) < pow(10, -{places})"
         text = f"format('%!.*f', min(max({places}, 1), {scale}), {c})"
         padded = f"substr({text} || '{'0' * scale}', 1, instr({text}, '.') + {scale})"
-        fits.append((f"{in_range} AND CAST({text} AS REAL) = {c}", padded))
+        fits.append((f"{in_range} AND CAST({text} AS REAL) = {c} AND {alone}", padded))
     return fits
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Context
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -228,8 +228,8 @@ def _first_not(values: pa.Array, wanted: pa.DataType) -> bytes:
     return bytes(values.cast(pa.binary())[0].as_py())
 
 
-# Decimals: a whole number is one, and a float is the decimal of 15 or else 16 digits that reads as it. A float
-# that takes 17 digits is the result of a computation.
+# Decimals: a whole number is one, and a float is the decimal of 15 or else 16 digits that reads as it, where
+# no other one of as many digits can. A float that takes 17 digits is the result of a computation.
 
 
 def _is_wide(column: sa.Column[Any]) -> bool:
@@ -315,7 +315,8 @@ def _exact(value: int | float, scale: int) -> int | None:
     for digits in (_FLOAT_DIGITS, _FLOAT_DIGITS + 1):
         # A half is rounded up, as SQLite does.
         found = Context(prec=digits, rounding=ROUND_HALF_UP).create_decimal_from_float(value)
-        if float(found) == value:
+        last_place = Decimal(1).scaleb(found.adjusted() - digits + 1)
+        if float(found) == value and math.ulp(value) < last_place:
             scaled = _EXACTLY.scaleb(found, scale)
             return int(scaled) if scaled == scaled.to_integral_value() else None
     return None
