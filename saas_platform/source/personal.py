@@ -1,7 +1,7 @@
 """Which columns hold personal data, by the words of their names and by a sample of their values.
 
-Holds: the words of several languages, the forms and checksums of values, and the decision. Does not hold:
-the drawing of a sample (each engine's discovery.py), or what is done about the column (tables.yaml).
+Holds: the words of several languages, the forms of values (their checksums are python-stdnum's), and the
+decision. Does not hold: the drawing of a sample (each engine's discovery.py), or what is done about the column (tables.yaml).
 
 Conservative, because a wrong mark hides values that someone needs: a name counts by whole words, so that
 `filename` is none; values count where a clear majority of them has the form. A person looks the marks over.
@@ -11,12 +11,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
 import sqlalchemy as sa
+from stdnum import iban, luhn
+from stdnum.br import cpf
+from stdnum.de import idnr
+from stdnum.es import dni, nie
+from stdnum.fr import nir
+from stdnum.it import codicefiscale
+from stdnum.nl import bsn
+from stdnum.pl import pesel
+from stdnum.se import personnummer
+from stdnum.us import ssn
 
 from saas_platform.schema.columns import Pii
 
@@ -280,10 +290,18 @@ _PHONES = (
     re.compile(r"\+\d[\d ().\-/]{6,20}"),
     re.compile(r"(1[ .-])?(\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}( ?(x|ext\.?) ?\d+)?"),
     re.compile(r"\(?0\d{1,4}\)?[ /-]\d{3,}[\d /-]*"),
+    re.compile(r"0\d([ .]\d\d){4}"),
 )
-_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
-_SSN = re.compile(r"(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}")
 _NINO = re.compile(r"(?![DFIQUV])[A-Z](?![DFIQUVO])[A-Z] ?\d\d ?\d\d ?\d\d ?[A-D]")
+#: Ids whose written form hardly anything else has, with what checks the rest.
+_IDS: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
+    (re.compile(r"\d{3}-\d\d-\d{4}"), ssn.is_valid),
+    (re.compile(r"\d{8}-?[A-Z]", re.IGNORECASE), dni.is_valid),
+    (re.compile(r"[XYZ]\d{7}-?[A-Z]", re.IGNORECASE), nie.is_valid),
+    (re.compile(r"[A-Z0-9]{15}[A-Z]", re.IGNORECASE), codicefiscale.is_valid),
+    (re.compile(r"[1278][0-9AB ]{14,21}"), nir.is_valid),
+    (re.compile(r"\d{6}(\d\d)?[-+]\d{4}"), personnummer.is_valid),
+)
 
 
 def _is_phone(text: str) -> bool:
@@ -301,120 +319,20 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-def _is_iban(text: str) -> bool:
-    joined = text.replace(" ", "").upper()
-    if not _IBAN.fullmatch(joined):
-        return False
-    return int("".join(str(int(c, 36)) for c in joined[4:] + joined[:4])) % 97 == 1
-
-
 def _is_card(text: str) -> bool:
     joined = re.sub(r"[ -]", "", text)
-    return bool(re.fullmatch(r"[2-6]\d{12,18}", joined)) and _luhn(joined)
-
-
-def _luhn(digits: str) -> bool:
-    """Every second digit from the right is doubled; the sum of all digits ends with 0."""
-    doubled = (int(d) * (1 + n % 2) for n, d in enumerate(reversed(digits)))
-    return sum(n - 9 if n > 9 else n for n in doubled) % 10 == 0
-
-
-def _weighted(digits: str, weights: Sequence[int]) -> int:
-    return sum(int(d) * w for d, w in zip(digits, weights, strict=False))
-
-
-def _is_spanish_id(text: str) -> bool:
-    """DNI and NIE: the letter follows from the number."""
-    found = re.fullmatch(r"([XYZ]?)(\d{7,8})-?([A-Z])", text.upper())
-    if found is None or len(found[1] + found[2]) != 8:
-        return False
-    number = int(str("XYZ".index(found[1]) if found[1] else "") + found[2])
-    return "TRWAGMYFPDXBNJZSQVHLCKE"[number % 23] == found[3]
-
-
-_ODD = dict(
-    zip(
-        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        (
-            *(1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21),
-            *(2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23),
-        ),
-        strict=True,
-    )
-)
-
-
-def _is_italian_id(text: str) -> bool:
-    """Codice fiscale: the last letter is a sum over the others, by place."""
-    upper = text.upper()
-    if not re.fullmatch(r"[A-Z]{6}[\dL-V]{2}[A-EHLMPRST][\dL-V]{2}[A-Z][\dL-V]{3}[A-Z]", upper):
-        return False
-    even = sum(int(c) if c.isdigit() else ord(c) - ord("A") for c in upper[1:15:2])
-    return chr(ord("A") + (even + sum(_ODD[c] for c in upper[:15:2])) % 26) == upper[15]
-
-
-def _is_french_id(text: str) -> bool:
-    """NIR: 97 less the rest of the number by 97; Corsica's 2A and 2B stand for 19 and 18."""
-    joined = text.replace(" ", "").upper()
-    if not re.fullmatch(r"[1278]\d\d(0[1-9]|1[0-2]|[2-9]\d)(\d\d|2[AB])\d{8}", joined):
-        return False
-    number = int(joined[:13].replace("2A", "19").replace("2B", "18"))
-    return 97 - number % 97 == int(joined[13:])
-
-
-def _is_german_tax_id(text: str) -> bool:
-    """ISO 7064, MOD 11,10; one of the first ten digits is there two or three times."""
-    joined = text.replace(" ", "")
-    if not re.fullmatch(r"[1-9]\d{10}", joined) or len(set(joined[:10])) not in (8, 9):
-        return False
-    product = 10
-    for digit in joined[:10]:
-        product = ((int(digit) + product) % 10 or 10) * 2 % 11
-    return (11 - product) % 10 == int(joined[10])
-
-
-def _is_dutch_id(text: str) -> bool:
-    """BSN: weights 9 to 2 and -1 make a multiple of 11."""
-    weights = (9, 8, 7, 6, 5, 4, 3, 2, -1)
-    return bool(re.fullmatch(r"[1-9]\d{8}", text)) and _weighted(text, weights) % 11 == 0
-
-
-def _is_brazilian_id(text: str) -> bool:
-    """CPF: two check digits by weights."""
-    joined = re.sub(r"[.-]", "", text)
-    if not re.fullmatch(r"\d{11}", joined) or len(set(joined)) == 1:
-        return False
-    return all(
-        _weighted(joined[:n], range(n + 1, 1, -1)) * 10 % 11 % 10 == int(joined[n]) for n in (9, 10)
-    )
-
-
-def _is_polish_id(text: str) -> bool:
-    """PESEL: a day of birth, the century in its month, and a check digit."""
-    found = re.fullmatch(r"\d\d(\d\d)(\d\d)\d{5}", text)
-    if found is None or not 1 <= int(found[1]) % 20 <= 12 or not 1 <= int(found[2]) <= 31:
-        return False
-    return _weighted(text, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)) % 10 == 0
-
-
-def _is_swedish_id(text: str) -> bool:
-    """Personnummer: a day of birth, a dash, four digits; Luhn over the ten."""
-    found = re.fullmatch(
-        r"(?:19|20)?(\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))[-+](\d{4})", text
-    )
-    return found is not None and _luhn(found[1] + found[2])
+    return bool(re.fullmatch(r"[2-6]\d{12,18}", joined)) and luhn.is_valid(joined)
 
 
 def _is_national_id(text: str) -> bool:
-    """Those whose form alone hardly anything else has."""
-    return bool(
-        _SSN.fullmatch(text)
-        or _NINO.fullmatch(text)
-        or _is_spanish_id(text)
-        or _is_italian_id(text)
-        or _is_french_id(text)
-        or _is_swedish_id(text)
+    return bool(_NINO.fullmatch(text)) or any(
+        form.fullmatch(text) and check(text) for form, check in _IDS
     )
+
+
+def _digits(check: Callable[[str], bool]) -> Callable[[str], bool]:
+    """The check, of numbers alone: a text with other characters may be anything."""
+    return lambda text: bool(re.fullmatch(r"[\d ./-]{9,14}", text)) and check(text)
 
 
 #: Narrower forms first. Each number that is digits alone is held to one country's checksum for itself:
@@ -424,7 +342,7 @@ _FORMS: tuple[_Form, ...] = (
     _Form(
         "credential", "hashes of passwords or tokens", lambda text: bool(_SECRET.fullmatch(text))
     ),
-    _Form("bank", "IBANs with a right checksum", _is_iban),
+    _Form("bank", "IBANs with a right checksum", iban.is_valid),
     _Form(
         "ip",
         "IP addresses",
@@ -434,12 +352,12 @@ _FORMS: tuple[_Form, ...] = (
     _Form("national_id", "national ids", _is_national_id),
     _Form("card", "card numbers with a right checksum", _is_card, fewest=_FEWEST_DIGITS),
     *(
-        _Form("national_id", f"{called} with a right checksum", has, fewest=_FEWEST_DIGITS)
-        for called, has in (
-            ("German tax ids", _is_german_tax_id),
-            ("Dutch citizen numbers", _is_dutch_id),
-            ("Brazilian tax ids", _is_brazilian_id),
-            ("Polish PESEL numbers", _is_polish_id),
+        _Form("national_id", f"{called} with a right checksum", _digits(check), _FEWEST_DIGITS)
+        for called, check in (
+            ("German tax ids", idnr.is_valid),
+            ("Dutch citizen numbers", bsn.is_valid),
+            ("Brazilian tax ids", cpf.is_valid),
+            ("Polish PESEL numbers", pesel.is_valid),
         )
     ),
     _Form("phone", "telephone numbers", _is_phone),
