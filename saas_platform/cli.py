@@ -218,18 +218,20 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
     for heading in ("source", "raw"):
         shown.add_column(heading, justify="right", no_wrap=True)
     shown.add_column("proof", no_wrap=True)
-    shown.add_column("slices proven", justify="right", no_wrap=True)
+    shown.add_column("slices compared", justify="right", no_wrap=True)
+    shown.add_column("at (UTC)", no_wrap=True)
     shown.add_column("seconds", justify="right", no_wrap=True)
     for table in tables:
         shown.add_row(
             table.table,
             _number(table.rows_source),
             _number(table.rows_raw),
-            table.verdict or "-",
+            table.proof,
             f"{_number(table.slices_checked)} of {_number(table.slices_total)}",
+            "-" if table.proven_at is None else f"{table.proven_at:%Y-%m-%d %H:%M}",
             "-" if table.seconds is None else f"{table.seconds:.2f}",
         )
-    output.print("\nRows in source and raw, and whether they were proven equal:")
+    output.print("\nRows in source and raw, and the newest proof that they are equal:")
     output.print(shown)
     output.print()
     if outcome is not None:
@@ -319,10 +321,10 @@ def verify(
         _print_json([asdict(report) for report in reports])
     else:
         for report in reports:
-            style = None if report.proven else "red"
+            style = None if report.holds else "red"
             for sentence in sentences(report):
                 output.print(_escaped(sentence), style=style, soft_wrap=True)
-    return all(report.proven for report in reports)
+    return all(report.holds for report in reports)
 
 
 def _tell_samples(

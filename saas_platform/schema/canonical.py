@@ -132,6 +132,33 @@ def _closed(text: str, end: str) -> str:
     return text.replace(MARK, MARK * 2) + end
 
 
+def value_of(column: sa.Column, cell_: str) -> Any:
+    """What a person would read in a cell: None for NULL, and a misfit's literal as a text.
+
+    >>> value_of(sa.Column("ratio", sa.Double), "4609434218613702656|.")
+    1.5
+    """
+    if cell_ == NULL:
+        return None
+    text = cell_[: -len(VALUE_END)].replace(MARK * 2, MARK)
+    if not cell_.endswith(VALUE_END):
+        return text
+    match column.type:
+        case sa.Boolean():
+            return text == "1"
+        case sa.Integer():
+            return int(text)
+        case sa.Float():
+            return float(struct.unpack(">d", struct.pack(">q", int(text)))[0])
+        case sa.Numeric():
+            return Decimal(text)
+        case sa.DateTime():
+            return text.removesuffix(".000000")
+        case sa.LargeBinary():
+            return f"X'{text}'"
+    return text
+
+
 def row_number(text: str) -> int:
     """The number of a row, from its canonical text."""
     digest = hashlib.md5(text.encode(), usedforsecurity=False).digest()

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from google.cloud import bigquery
 
 from saas_platform.schema.arrow import arrow_schema
-from saas_platform.schema.slices import SliceDigest, slice_of
+from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse import bigquery_canonical
 from saas_platform.warehouse import bigquery_sql as q
 from saas_platform.warehouse.bigquery_connection import Connection
@@ -35,8 +35,8 @@ from saas_platform.warehouse.contract import (
     Staging,
     Warehouse,
 )
-from saas_platform.warehouse.duckdb_digests import hash_stream
-from saas_platform.warehouse.duckdb_staging import compare
+from saas_platform.warehouse.duckdb_comparison import compare
+from saas_platform.warehouse.duckdb_digests import hash_texts
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import (
     PROOF_LOG,
@@ -56,6 +56,8 @@ class BigqueryWarehouse(Warehouse):
     """The warehouse in a project; `make_client` gives another client than that of the environment."""
 
     engine = "bigquery"
+    #: A table has no more partitions.
+    most_slices = 10_000
 
     def __init__(
         self, target: BigqueryTarget, make_client: Callable[[], bigquery.Client] | None = None
@@ -216,35 +218,46 @@ class BigqueryWarehouse(Warehouse):
         form: DigestForm = "native",  # noqa: ARG002
     ) -> dict[str, SliceDigest]:
         found = self._connection.run(_digests(table, slices))
-        return {slice_id: SliceDigest(n, int(total)) for slice_id, n, total in found}
+        return {
+            slice_id: SliceDigest(n, int(total))
+            for slice_id, n, total in found
+            if slices is None or slice_id in slices
+        }
 
-    def digest_feed(
+    def digest_texts(
         self,
-        table: sa.Table,
-        feed: Feed,
+        texts: Feed,
         form: DigestForm = "native",  # noqa: ARG002
     ) -> dict[str, SliceDigest]:
-        return hash_stream(table, feed)
+        return hash_texts(texts)
 
     def compare(
-        self, table: sa.Table, slices: Collection[str], feed: Feed, *, samples: int
+        self, table: sa.Table, slices: Collection[str], cells: Feed, *, samples: int
     ) -> Comparison:
         with scratch() as local, holding(local, table, self._rows(table, slices)):
-            return compare(local, table, slices, feed, samples)
+            return compare(local, table, slices, cells, samples)
 
-    def rows_like(self, table: sa.Table, rows: pa.Table) -> pa.Table:
-        names = q.keys(table) or q.columns(table)
-        found = rows.to_pylist()
+    def rows_like(self, table: sa.Table, cells: pa.Table) -> pa.Table:
+        places = dict(zip(q.columns(table), cells.schema.names[1:], strict=True))
+        keys = [table.columns[name] for name in q.keys(table) or q.columns(table)]
+        found = cells.to_pylist()
         same = [
-            f"({' AND '.join(q.equals(name, row[name], 'm') for name in names)})" for row in found
+            " AND ".join(
+                f"{bigquery_canonical.cell(column, 'm')} = {q.text(row[places[column.name]])}"
+                for column in keys
+            )
+            for row in found
         ]
-        cut = slice_of(table)
-        slices = None if cut is None else {cut.id_of(row[cut.column]) for row in found}
+        slices = {row["c0"] for row in found}
         # A row whose slice changed is looked for where its key is, wherever that may be.
         where = q.within(table, None if q.keys(table) else slices, "m")
+        mine = ", ".join(
+            f"{bigquery_canonical.cell(table.columns[name], 'm')} AS {place}"
+            for name, place in places.items()
+        )
         return self._connection.arrow(
-            f"SELECT {q.listed(q.columns(table), 'm')} FROM {q.mirror(table)} AS m"
-            f" WHERE {where} AND ({' OR '.join(same) or 'FALSE'})"
+            f"SELECT {mine} FROM {q.mirror(table)} AS m"
+            f" WHERE {where} AND ({' OR '.join(f'({each})' for each in same) or 'FALSE'})"
         )
 
     def record_proof(self, entry: ProofEntry) -> None:
@@ -270,7 +283,7 @@ class BigqueryWarehouse(Warehouse):
         rows = self._connection.run(
             "SELECT EXTRACT(DATE FROM proven_at) AS day, MAX_BY(rows_mirror, proven_at)"
             f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = {q.text(table.name)}"
-            f" AND verdict = 'proven' GROUP BY day ORDER BY day DESC LIMIT {int(days)}"
+            f" AND verdict <> 'differs' GROUP BY day ORDER BY day DESC LIMIT {int(days)}"
         )
         return [DayRows(day, count) for day, count in reversed(rows)]
 
