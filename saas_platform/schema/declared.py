@@ -3,7 +3,8 @@
 Holds: the way from the file to SQLAlchemy tables, which is what sync and proof know, and back. Does not
 hold: the file's form (schema/tables_file.py), or finding the tables (source/discovery.py).
 
-What SQLAlchemy has no word for stands in `info`. Of a table: `source_schema` and `source_name` where the
+What SQLAlchemy has no word for stands in `info`. Of the metadata: `skipped`, the tables of the source that
+are left out on purpose. Of a table: `source_schema` and `source_name` where the
 source has others than the mirror (schema/source_names.py), `target_schema` where it is not raw, `skipped`,
 the source's columns that are left out on purpose, `slice`, and `key_enforced` where it is false. Of a
 column: `declared`, `source_name`, `pii`, `mirror_form` (mask or hash; keep has none), `row_version`,
@@ -102,13 +103,14 @@ def read_tables(path: Path) -> dict[str, sa.Table]:
 
 def read_declaration(path: Path) -> Declaration:
     """Read what the file says. Raises TablesError, naming line, table and column, for what is wrong in it."""
-    metadata = sa.MetaData()
     file = read_model(TablesFile, path, TablesError, place_words=place_words)
+    skipped = frozenset((each.schema_, each.table) for each in file.skip)
+    metadata = sa.MetaData(info={"skipped": skipped})
     found = {name: _table(name, table, metadata) for name, table in file.tables.items()}
     for name, table in file.tables.items():
         for reference in table.references:
             refer(found[name], reference.columns, found[reference.table], reference.to)
-    return Declaration(found, frozenset((each.schema_, each.table) for each in file.skip))
+    return Declaration(found, skipped)
 
 
 def _table(name: str, told: Table, metadata: sa.MetaData) -> sa.Table:
@@ -172,7 +174,7 @@ def refer(table: sa.Table, columns: Sequence[str], parent: sa.Table, to: Sequenc
 
 def as_yaml(tables: Iterable[sa.Table], skipped: Iterable[SourcePlace] = ()) -> str:
     """Write the text of a `tables.yaml` that declares the tables."""
-    left_out = [_place_said(place) for place in sorted(skipped, key=str)]
+    left_out = [place_said(place) for place in sorted(skipped, key=str)]
     told = {
         **({"skip": left_out} if left_out else {}),
         "tables": {_plain(table.name): _told(table) for table in tables},
@@ -188,7 +190,20 @@ def yaml_text(said: Any) -> str:
     return text
 
 
-def _place_said(place: SourcePlace) -> str | dict[str, str]:
+def yaml_line(name: str, value: Any) -> str:
+    """Write a name and its value as one line of the file.
+
+    >>> yaml_line("no", {"type": "text"})
+    "'no': {type: text}"
+    """
+    text: str = yaml.safe_dump(
+        {name: value}, sort_keys=False, allow_unicode=True, width=1 << 30, default_flow_style=True
+    )
+    return text.strip()[1:-1]
+
+
+def place_said(place: SourcePlace) -> str | dict[str, str]:
+    """A table of the source as `source:` and `skip:` have it."""
     schema, name = place
     return name if schema is None else {"schema": schema, "table": name}
 
@@ -197,7 +212,7 @@ def _told(table: sa.Table) -> dict[str, Any]:
     cut, version = slice_of(table), version_of(table)
     place = source_table(table)
     return {
-        **({} if place == (None, _plain(table.name)) else {"source": _place_said(place)}),
+        **({} if place == (None, _plain(table.name)) else {"source": place_said(place)}),
         **({"schema": table.info["target_schema"]} if "target_schema" in table.info else {}),
         **({"skip": sorted(table.info["skipped"])} if "skipped" in table.info else {}),
         "key": [_plain(column.name) for column in table.primary_key.columns],

@@ -7,7 +7,6 @@ discovery.py), or the file that it is written to (schema/declared.py).
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.declared import refer
-from saas_platform.schema.mirror_names import mark, mirror_names
+from saas_platform.schema.mirror_names import mirror_names
 from saas_platform.schema.slices import Slice
 from saas_platform.schema.source_names import source_column
 from saas_platform.source.personal import personal
@@ -49,8 +48,6 @@ class SeenReference:
     columns: Sequence[str]
     table: str
     to: Sequence[str]
-    #: Of the parent; None for the source's default one.
-    schema: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,38 +64,18 @@ class SeenTable:
     unique: Iterable[Sequence[str]]
     references: Sequence[SeenReference]
     rows: int
-    #: None for the source's default one.
-    schema: str | None = None
-
-
-#: A table's schema and name in the source.
-_Place = tuple[str | None, str]
 
 
 def propose(tables: Iterable[SeenTable]) -> list[sa.Table]:
     """The tables, with what is proposed for each."""
     metadata = sa.MetaData()
-    seen = {(table.schema, table.name): table for table in tables}
-    # Of another schema than the default one a table has both names: sales_orders next to orders.
-    plain = {place: "_".join(part for part in place if part is not None) for place in seen}
-    names = _table_names(plain)
-    found = {place: _table(table, names[place], metadata) for place, table in seen.items()}
-    for place, table in seen.items():
-        _add_unique(found[place], table.unique)
-        _add_references(found[place], table.references, found)
+    seen = {table.name: table for table in tables}
+    names = mirror_names(seen)
+    found = {each: _table(table, names[each], metadata) for each, table in seen.items()}
+    for each, table in seen.items():
+        _add_unique(found[each], table.unique)
+        _add_references(found[each], table.references, found)
     return list(found.values())
-
-
-def _table_names(plain: Mapping[_Place, str]) -> dict[_Place, str]:
-    """The name of each table in the mirror."""
-    often = Counter(plain.values())
-    # Where two places read alike (a_b.c and a.b_c), both are told apart by a mark of the whole place.
-    told = {
-        place: name if often[name] == 1 else f"{name}_{mark(repr(place))}"
-        for place, name in plain.items()
-    }
-    names = mirror_names(told.values())
-    return {place: names[name] for place, name in told.items()}
 
 
 def _table(table: SeenTable, name: str, metadata: sa.MetaData) -> sa.Table:
@@ -130,7 +107,6 @@ def _table(table: SeenTable, name: str, metadata: sa.MetaData) -> sa.Table:
         ),
         info={
             **({} if cut is None else {"slice": cut}),
-            **({} if table.schema is None else {"source_schema": table.schema}),
             **({} if table.name == name else {"source_name": table.name}),
         },
     )
@@ -145,14 +121,14 @@ def _add_unique(table: sa.Table, unique: Iterable[Sequence[str]]) -> None:
 
 
 def _add_references(
-    table: sa.Table, references: Sequence[SeenReference], tables: Mapping[_Place, sa.Table]
+    table: sa.Table, references: Sequence[SeenReference], tables: Mapping[str, sa.Table]
 ) -> None:
     """The catalogue's foreign keys; not one whose values travel as another type than what they name."""
     # Catalogues may not tell capitals from small letters in names.
-    by_place = {(schema, name.casefold()): each for (schema, name), each in tables.items()}
+    by_name = {name.casefold(): each for name, each in tables.items()}
     columns = {source_column(column): column for column in table.columns}
     for told in references:
-        parent = by_place.get((told.schema, told.table.casefold()))
+        parent = by_name.get(told.table.casefold())
         if parent is None:
             continue
         theirs = {source_column(column).casefold(): column for column in parent.columns}
