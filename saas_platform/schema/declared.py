@@ -177,7 +177,7 @@ def as_yaml(tables: Iterable[sa.Table], skipped: Iterable[SourcePlace] = ()) -> 
     left_out = [place_said(place) for place in sorted(skipped, key=str)]
     told = {
         **({"skip": left_out} if left_out else {}),
-        "tables": {_plain(table.name): _told(table) for table in tables},
+        "tables": {_plain(table.name): table_said(table) for table in tables},
     }
     return _HEAD + yaml_text(told)
 
@@ -208,7 +208,8 @@ def place_said(place: SourcePlace) -> str | dict[str, str]:
     return name if schema is None else {"schema": schema, "table": name}
 
 
-def _told(table: sa.Table) -> dict[str, Any]:
+def table_said(table: sa.Table) -> dict[str, Any]:
+    """What the file says of a table."""
     cut, version = slice_of(table), version_of(table)
     place = source_table(table)
     return {
@@ -220,11 +221,12 @@ def _told(table: sa.Table) -> dict[str, Any]:
         "version": None if version is None else _plain(version),
         "slice": None if cut is None else {"column": _plain(cut.column), "grain": cut.grain},
         **_contract(table),
-        "columns": {_plain(column.name): _told_column(column) for column in table.columns},
+        "columns": {_plain(column.name): column_said(column) for column in table.columns},
     }
 
 
-def _told_column(column: sa.Column[Any]) -> dict[str, Any]:
+def column_said(column: sa.Column[Any]) -> dict[str, Any]:
+    """What the file says of a column."""
     source = source_column(column)
     return {
         **({} if source == _plain(column.name) else {"source": source}),
