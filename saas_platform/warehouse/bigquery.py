@@ -38,6 +38,7 @@ from saas_platform.warehouse.contract import (
 from saas_platform.warehouse.duckdb_comparison import compare
 from saas_platform.warehouse.duckdb_digests import hash_texts
 from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.journal import (
     PROOF_LOG,
     SYNC_LOG,
@@ -49,6 +50,8 @@ from saas_platform.warehouse.scratch import holding, narrowed, scratch
 
 #: Estimates asked for at the same time: each is a request that waits for Google, and a run has hundreds.
 _AT_ONCE = 8
+#: A letter and its accents apart, and the accents left out.
+_WITHOUT_ACCENTS = r"REGEXP_REPLACE(NORMALIZE({}, NFD), r'\pM', '')"
 _LONG_AGO = q.moment(q.FIRST_MOMENT)
 
 
@@ -125,6 +128,9 @@ class BigqueryWarehouse(Warehouse):
 
     def matches(self, column: str, pattern: str) -> str:
         return f"REGEXP_CONTAINS({q.quote(column)}, {q.text(pattern)})"
+
+    def folded(self, text: str, collation: str, *, broadly: bool) -> str:
+        return folded(text, collation, broadly=broadly, without_accents=_WITHOUT_ACCENTS)
 
     def table_exists(self, schema: str, name: str) -> bool:
         return self._bare.table(schema, name) is not None

@@ -178,6 +178,14 @@ class Warehouse(ABC):
         """SQL of the engine that is true where a text column has a match of an RE2 expression."""
 
     @abstractmethod
+    def folded(self, text: str, collation: str, *, broadly: bool) -> str:
+        """SQL of a text in which what a collation (`schema.collations`) takes for the same is the same.
+
+        No engine folds as another does. Narrowly: only what every collation of the word folds, as small and
+        capital letters of ASCII. Broadly: whatever one of them may fold.
+        """
+
+    @abstractmethod
     def table_exists(self, schema: str, name: str) -> bool:
         """Whether there is such a table or view."""
 

@@ -37,6 +37,7 @@ from saas_platform.warehouse.duckdb_staging import (
     commit_entry,
 )
 from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.journal import (
     LOGS,
     PROOF_LOG,
@@ -126,6 +127,9 @@ class DuckdbWarehouse(Warehouse):
 
     def matches(self, column: str, pattern: str) -> str:
         return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
+
+    def folded(self, text: str, collation: str, *, broadly: bool) -> str:
+        return folded(text, collation, broadly=broadly, without_accents="strip_accents({})")
 
     def table_exists(self, schema: str, name: str) -> bool:
         with self._connected() as connection:
