@@ -50,6 +50,10 @@ class SourceSnapshot(ABC):
         """The table's columns as they are now; empty where the table is missing."""
 
     @abstractmethod
+    def tables(self) -> list[tuple[str | None, str]]:
+        """Schema (None for the source's default one) and name of each table that could be mirrored."""
+
+    @abstractmethod
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         """The sets of columns of which the source lets no two rows share the values: its primary key, its
         unique constraints and indexes, as they are now.

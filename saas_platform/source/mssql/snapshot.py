@@ -17,6 +17,7 @@ from saas_platform.source.mssql import canonical, catalogue
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform.source.mssql.connection import connect, scalar
+from saas_platform.source.mssql.ddl import is_ours
 from saas_platform.source.mssql.errors import driver_errors, in_words
 from saas_platform.source.mssql.features import Features, answer, look
 from saas_platform.source.mssql.reading import batches
@@ -111,6 +112,11 @@ class MssqlSnapshot(SourceSnapshot):
     def columns(self, table: sa.Table) -> list[SourceColumn]:
         with self._reading():
             return catalogue.columns(self._cursor, self._named(table))
+
+    def tables(self) -> list[tuple[str | None, str]]:
+        with self._reading():
+            names = catalogue.tables(self._cursor, self._schema)
+        return [(None, name) for name in names if not is_ours(name)]
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         with self._reading():

@@ -23,6 +23,7 @@ from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream
 
+_OURS = frozenset(bookkeeping.metadata.tables)
 #: More ranges than this in one WHERE cost more than a scan.
 _MOST_RANGES = 50
 
@@ -52,6 +53,13 @@ class SqliteSnapshot(SourceSnapshot):
             SourceColumn(name, kind, not required)
             for name, kind, required in self._cursor.fetchall()
         ]
+
+    def tables(self) -> list[tuple[str | None, str]]:
+        self._cursor.execute(
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+            " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        )
+        return [(None, name) for (name,) in self._cursor.fetchall() if name not in _OURS]
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         # An INTEGER PRIMARY KEY has no index; one on an expression has parts without a name.
