@@ -392,8 +392,10 @@ def doctor(
     if discover:
         with platform.home.exclusive():
             found = declare_tables(platform)
+        for note in found.notes:
+            errors.print(_escaped(note), soft_wrap=True)
         errors.print(
-            f"{platform.home.tables} declares {len(found)} tables: look it over, then"
+            f"{platform.home.tables} declares {len(found.tables)} tables: look it over, then"
             " `saas-platform run`.",
             soft_wrap=True,
         )

@@ -12,7 +12,7 @@ from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.schema.declared import as_yaml
 from saas_platform.settings import SettingsError
-from saas_platform.source.contract import WritableSource
+from saas_platform.source.contract import Discovery, WritableSource
 from saas_platform.source.rules import check_company
 from saas_platform.sync import check_tables
 
@@ -33,8 +33,8 @@ class Finding:
     remedy: str = ""
 
 
-def declare_tables(platform: Platform) -> list[str]:
-    """Writes `tables.yaml` from the catalogue of the user's database; returns the tables' names.
+def declare_tables(platform: Platform) -> Discovery:
+    """Write `tables.yaml` from the catalogue of the user's database, and return what was found.
 
     Raises SettingsError where the source is ours to write, or the file is there already.
     """
@@ -46,13 +46,20 @@ def declare_tables(platform: Platform) -> list[str]:
         )
     if file.exists():
         raise SettingsError(f"{file} is there already: edit it, or remove it to discover anew.")
-    tables = platform.database.discover()
-    if not tables:
-        raise SettingsError("The source has no tables: name another database in SAAS_SOURCE_URL.")
+    found = platform.database.discover()
+    if not found.tables:
+        raise SettingsError(
+            " ".join(
+                [
+                    "The source has no tables: name another database in SAAS_SOURCE_URL.",
+                    *found.notes,
+                ]
+            )
+        )
     partial = file.with_suffix(".partial")
-    partial.write_text(as_yaml(tables), encoding="utf-8")
+    partial.write_text(as_yaml(found.tables), encoding="utf-8")
     partial.replace(file)
-    return [table.name for table in tables]
+    return found
 
 
 def examine(platform: Platform) -> Iterator[Finding]:

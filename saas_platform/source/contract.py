@@ -81,9 +81,7 @@ class SourceSnapshot(ABC):
         """
 
     @abstractmethod
-    def cells(
-        self, table: sa.Table, slices: Collection[str] | None = None
-    ) -> pa.RecordBatchReader:
+    def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
         """The same, with a column for each cell (`canonical.cells_schema`), to find out which cells differ."""
 
     @abstractmethod
@@ -166,6 +164,17 @@ class TableChange:
         )
 
 
+@dataclass(frozen=True)
+class Discovery:
+    """What discovery found: the tables, with what is proposed for each, and what a person should know.
+
+    Each note is a sentence that names its table, and says so where the table was left out.
+    """
+
+    tables: tuple[sa.Table, ...]
+    notes: tuple[str, ...] = ()
+
+
 class Source(ABC):
     """A source database."""
 
@@ -180,8 +189,8 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def discover(self) -> list[sa.Table]:
-        """The tables that the catalogue has, with what is proposed for each; ours left out.
+    def discover(self) -> Discovery:
+        """Find the tables that the catalogue has; a table that can't be looked at is left out with a note.
 
         Raises SourceError where the database can't be read.
         """

@@ -40,7 +40,7 @@ EDITS = [
 
 def declared(folder: Path, sql: str, *edits: tuple[str, str]) -> dict[str, sa.Table]:
     file = folder / "tables.yaml"
-    text = as_yaml(SqliteDatabase(make(folder / "own.db", sql)).discover())
+    text = as_yaml(SqliteDatabase(make(folder / "own.db", sql)).discover().tables)
     for old, new in edits:
         assert old in text, (old, text)
         text = text.replace(old, new)

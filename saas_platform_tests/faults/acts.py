@@ -257,7 +257,9 @@ def own_database(folder: Path) -> None:
         connection.executemany("INSERT INTO orders VALUES (?, 'some')", [(n,) for n in numbers])
         connection.executemany("INSERT INTO lines VALUES ('line', ?)", [(n % 5,) for n in numbers])
         connection.commit()
-    (folder / "tables.yaml").write_text(as_yaml(SqliteDatabase(folder / "own.db").discover()))
+    (folder / "tables.yaml").write_text(
+        as_yaml(SqliteDatabase(folder / "own.db").discover().tables)
+    )
     sync_all(folder)
     execute(
         folder / "own.db",

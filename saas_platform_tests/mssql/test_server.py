@@ -331,7 +331,7 @@ def test_a_database_of_someone_else_is_found_mirrored_and_proven(
         mssql.run(*drop, THEIRS.format(orders), f"CREATE TABLE {keyless} (a INT NULL)")
         mssql.run(THEIR_ROWS.format(orders), f"INSERT INTO {keyless} (a) VALUES (1), (1), (NULL)")
         source = MssqlDatabase(address)
-        (tmp_path / "tables.yaml").write_text(as_yaml(source.discover()))
+        (tmp_path / "tables.yaml").write_text(as_yaml(source.discover().tables))
         declared = read_tables(tmp_path / "tables.yaml")
         tables = [declared[name.removeprefix("dbo.")] for name in (orders, keyless)]
         assert [c.name for c in tables[0].primary_key.columns] == ["number", "part"]
@@ -422,7 +422,7 @@ def test_drop_leaves_what_is_not_ours(mssql: MssqlPlace) -> None:
     try:
         mssql.source.drop()
         assert not mssql.source.exists()
-        assert [table.name for table in mssql.source.discover()] == ["theirs"]
+        assert [table.name for table in mssql.source.discover().tables] == ["theirs"]
     finally:
         mssql.run(f"DROP TABLE {theirs}")
     mssql.source.create_schema()

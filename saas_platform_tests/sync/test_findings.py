@@ -209,7 +209,7 @@ def test_a_table_without_a_key_is_proven_whole_after_it_was_made_anew(
         "INSERT INTO t VALUES ('2024-01-01 00:00:00', 'a'), ('2024-02-01 00:00:00', 'b')",
     )
     own = SqliteDatabase(path)
-    table: sa.Table = own.discover()[0]
+    table: sa.Table = own.discover().tables[0]
     sync(own, warehouse, [table])
     in_mirror(warehouse.path, "DELETE FROM raw.t WHERE v = 'a'")
     (report,) = repair(own, warehouse, [table])

@@ -33,7 +33,7 @@ class Own:
         self.path = make(folder / "own.db", sql)
         self.file = folder / "tables.yaml"
         self.source = SqliteDatabase(self.path)
-        self.file.write_text(as_yaml(self.source.discover()))
+        self.file.write_text(as_yaml(self.source.discover().tables))
         self.tables = read_tables(self.file)
         self.warehouse = DuckdbWarehouse(folder / "warehouse.duckdb")
 
@@ -394,7 +394,7 @@ def test_any_values_of_any_type(
             "UPDATE keyed SET b = ?, a = a WHERE id = ?", [(b, 1) for _, b in later]
         )
         connection.commit()
-    own.file.write_text(as_yaml(own.source.discover()))
+    own.file.write_text(as_yaml(own.source.discover().tables))
     own.tables = read_tables(own.file)
     assert {report.error for report in own.sync().values()} == {None}
     assert own.proven()

@@ -65,7 +65,7 @@ def test_a_table_that_can_not_be_named_stops_alone(
     any_warehouse: Warehouse, tmp_path: Path
 ) -> None:
     source = SqliteDatabase(make(tmp_path / "theirs.db", TRADING_HOUSE))
-    tables = source.discover()
+    tables = source.discover().tables
     names = {table.name for table in tables}
     refused = REFUSED if any_warehouse.engine == "bigquery" else set()
     synced = {report.table: report for report in sync(source, any_warehouse, tables)}
@@ -88,7 +88,7 @@ def test_the_doctor_names_every_such_table(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
     platform = Platform.load()
     platform.home.create()
-    platform.home.tables.write_text(as_yaml(SqliteDatabase(path).discover()))
+    platform.home.tables.write_text(as_yaml(SqliteDatabase(path).discover().tables))
     # Told before the warehouse is asked.
     found = next(each for each in examine(platform) if each.name == "tables")
     assert not found.ok

@@ -17,6 +17,7 @@ from saas_platform.source import bookkeeping
 from saas_platform.source.applying import apply_batch
 from saas_platform.source.contract import (
     AppliedMonth,
+    Discovery,
     MonthBatch,
     Source,
     SourceError,
@@ -121,9 +122,9 @@ class MssqlSource(WritableSource):
             )
         yield
 
-    def discover(self) -> list[sa.Table]:
+    def discover(self) -> Discovery:
         with connect(self.address) as cursor:
-            return discover_schema(cursor, self.schema)
+            return Discovery(tuple(discover_schema(cursor, self.schema)))
 
     @contextmanager
     def snapshot(self) -> Iterator[CompanySnapshot]:
@@ -207,9 +208,9 @@ class MssqlDatabase(Source):
         with connect(self.address, arrow=True) as cursor:
             return look(cursor).words()
 
-    def discover(self) -> list[sa.Table]:
+    def discover(self) -> Discovery:
         with connect(self.address) as cursor:
-            return discover_schema(cursor, self._schema(cursor))
+            return Discovery(tuple(discover_schema(cursor, self._schema(cursor))))
 
     @contextmanager
     def snapshot(self) -> Iterator[MssqlSnapshot]:

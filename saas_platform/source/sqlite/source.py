@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES
@@ -18,6 +17,7 @@ from saas_platform.source import bookkeeping
 from saas_platform.source.applying import apply_batch
 from saas_platform.source.contract import (
     AppliedMonth,
+    Discovery,
     MonthBatch,
     Source,
     SourceError,
@@ -86,8 +86,8 @@ class SqliteSource(WritableSource):
                 cursor.execute(statement)
             cursor.execute(f'INSERT INTO "{_IDENTITY}" (identity) VALUES (?)', (str(uuid.uuid4()),))
 
-    def discover(self) -> list[sa.Table]:
-        return discover_file(self.path)
+    def discover(self) -> Discovery:
+        return Discovery(tuple(discover_file(self.path)))
 
     @contextmanager
     def snapshot(self) -> Iterator[CompanySnapshot]:
@@ -159,8 +159,8 @@ class SqliteDatabase(Source):
         check_present(self.path)
         return _answer(self.path)
 
-    def discover(self) -> list[sa.Table]:
-        return discover_file(self.path)
+    def discover(self) -> Discovery:
+        return Discovery(tuple(discover_file(self.path)))
 
     @contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:
