@@ -106,7 +106,7 @@ def half_pair(column: sa.Column[Any]) -> str:
     if isinstance(column.type, AnyValue):
         # Bytes too would convert to characters.
         wide = f"{_base_type(name)} IN (N'nchar', N'nvarchar')"
-        name = f"CASE WHEN {wide} THEN CAST({name} AS nvarchar(4000)) END"
+        name = f"CASE WHEN {wide} THEN CAST({name} AS nvarchar(max)) END"
     text = f"CONVERT(nvarchar(max), {name}) {_BINARY}"
     return (
         f"({text} + N' ' LIKE N'%[' + {_HIGH} + N'][^' + {_LOW} + N']%' {_BINARY}"
@@ -231,8 +231,9 @@ def _variant(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
     What can't be written, bytes or half of a surrogate pair, is a literal that no mirror has.
     """
     name = _name(column)
-    code = f"N'0x' + {_hexadecimal(name)}" if "hex_text" in abilities else "N'bytes'"
-    characters = f"REPLACE(CAST({name} AS nvarchar(4000)), N'''', N'''''') + N''''"
+    bytes_ = f"CONVERT(nvarchar(max), CAST({name} AS varbinary(8000)), 2)"
+    code = f"N'0x' + {bytes_}" if "hex_text" in abilities else "N'bytes'"
+    characters = f"REPLACE(CAST({name} AS nvarchar(max)) {_BINARY}, N'''', N'''''') + N''''"
     number = f"CAST({name} AS varchar(41))"
     amount = f"CAST(CAST({name} AS decimal(38, 4)) AS varchar(41))"
     double = f"CONVERT(varchar(40), CAST({name} AS float(53)), 3)"

@@ -61,6 +61,8 @@ _AS_TEXT = {
     "geography": "N'SRID=' + CONVERT(NVARCHAR(11), {0}.STSrid) + N';' + {0}.ToString()",
     "geometry": "N'SRID=' + CONVERT(NVARCHAR(11), {0}.STSrid) + N';' + {0}.ToString()",
 }
+#: Other collations take a full-width apostrophe for ours.
+_ESCAPED = "REPLACE(CONVERT(NVARCHAR(MAX), {}) COLLATE Latin1_General_BIN2, N'''', N'''''')"
 #: Of a sql_variant by its base type: the literal, which names the type where its text does not.
 _VARIANT = {
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "CONVERT(NVARCHAR(20), {})"),
@@ -71,13 +73,8 @@ _VARIANT = {
     ),
     "float": "CONVERT(NVARCHAR(40), CONVERT(FLOAT, {}), 3)",
     "real": "N'real ' + CONVERT(NVARCHAR(40), CONVERT(FLOAT, {}), 3)",
-    **dict.fromkeys(
-        ("char", "varchar"), "N'''' + REPLACE(CONVERT(NVARCHAR(MAX), {}), N'''', N'''''') + N''''"
-    ),
-    **dict.fromkeys(
-        ("nchar", "nvarchar"),
-        "N'N''' + REPLACE(CONVERT(NVARCHAR(MAX), {}), N'''', N'''''') + N''''",
-    ),
+    **dict.fromkeys(("char", "varchar"), f"N'''' + {_ESCAPED} + N''''"),
+    **dict.fromkeys(("nchar", "nvarchar"), f"N'N''' + {_ESCAPED} + N''''"),
     **dict.fromkeys(
         ("binary", "varbinary"), "CONVERT(NVARCHAR(MAX), CONVERT(VARBINARY(8000), {}), 1)"
     ),
