@@ -185,11 +185,11 @@ def test_a_missing_right_a_missing_schema_and_a_missing_table_are_three_sentence
     """With the server's numbers, as pyodbc has them, and without, as mssql-python."""
     gone = FakeError("42S02", f"[SQL Server]{_NO_OBJECT}{number.replace('229', '208')}")
     denied = FakeError("42000", f"[SQL Server]{_NO_RIGHT}{number.replace('208', '229')}")
-    with snapshot_of(Server({**DATABASE, "SCHEMA_ID": (None,)}), monkeypatch) as snapshot:
-        with pytest.raises(
-            SourceError, match=r"first can't be read.*has no schema sales: name ano"
-        ):
-            snapshot.columns(FIRST)
+    with (
+        snapshot_of(Server({**DATABASE, "SCHEMA_ID": (None,)}), monkeypatch) as snapshot,
+        pytest.raises(SourceError, match=r"first can't be read.*has no schema sales: name ano"),
+    ):
+        snapshot.columns(FIRST)
     answers: dict[str, Any] = {**DATABASE, "SCHEMA_ID": (7,)}
     with snapshot_of(Server({**answers, "FROM [sales].[first]": gone}), monkeypatch) as snapshot:
         assert snapshot.columns(FIRST) == []

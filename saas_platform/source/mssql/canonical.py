@@ -58,7 +58,7 @@ def slice_text(table: sa.Table) -> str:
     cut = slice_of(table)
     if cut is None:
         return f"N'{WHOLE}'"
-    return f"LEFT(CONVERT(nvarchar(10), {_name(table.columns[cut.column])}, 23), {cut.id_length})"
+    return f"CONVERT(nvarchar({cut.id_length}), {_name(table.columns[cut.column])}, 23)"
 
 
 def row_text(table: sa.Table, abilities: Collection[Ability]) -> str | None:
@@ -185,8 +185,8 @@ def _time(name: str, kind: str) -> str:
         return f"{seconds} + N'.000000'"
     # Counted, as some servers leave zeros at the end out; from an epoch before all of them.
     epoch = "CONVERT(datetime2(6), '0001-01-01T00:00:00')"
-    micros = f"DATEDIFF_BIG(MICROSECOND, {epoch}, {name}) % 1000000"
-    return f"{seconds} + N'.' + RIGHT(N'00000' + CONVERT(nvarchar(6), {micros}), 6)"
+    micros = f"1000000 + DATEDIFF_BIG(MICROSECOND, {epoch}, {name}) % 1000000"
+    return f"{seconds} + N'.' + SUBSTRING(CONVERT(nvarchar(7), {micros}), 2, 6)"
 
 
 def _exact_text(column: sa.Column[Any]) -> str:

@@ -121,7 +121,7 @@ def mirror_name(schema: str, name: str, taken: Collection[str]) -> str:
     """The mirror's name of a table of a further schema; `taken` has names in small letters.
 
     >>> mirror_name("sales", "orders", set()), mirror_name("sales", "orders", {"sales__orders"})
-    ('sales__orders', 'sales__orders_99a67a')
+    ('sales__orders', 'sales__orders_9070a8')
     """
     plain = f"{schema}__{name}"
     if plain.casefold() not in taken:
