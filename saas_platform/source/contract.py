@@ -111,6 +111,10 @@ class SourceSnapshot(ABC):
         """
         return None
 
+    def notes(self, table: sa.Table) -> tuple[str, ...]:  # noqa: ARG002
+        """What a report must say of how the table was read, in sentences that name it."""
+        return ()
+
     @abstractmethod
     def highest_version(self, table: sa.Table) -> int:
         """The highest row version in the table, deletes included where recorded; 0: empty."""

@@ -23,7 +23,6 @@ from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream
 
-_OURS = frozenset(bookkeeping.metadata.tables)
 #: More ranges than this in one WHERE cost more than a scan.
 _MOST_RANGES = 50
 
@@ -59,7 +58,7 @@ class SqliteSnapshot(SourceSnapshot):
             "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
             " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
         )
-        return [(None, name) for (name,) in self._cursor.fetchall() if name not in _OURS]
+        return [(None, name) for (name,) in self._cursor.fetchall()]
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         # An INTEGER PRIMARY KEY has no index; one on an expression has parts without a name.
