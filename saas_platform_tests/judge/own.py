@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import sqlalchemy as sa
 import yaml
 
 from saas_platform.schema.declared import as_yaml, read_tables
@@ -47,6 +48,8 @@ from saas_platform_tests.judge.rules import (
 Row = tuple[Normal, ...]
 #: What a change of tables.yaml does to the tables in it.
 Edit = Callable[[dict[str, Any]], None]
+#: As `yaml.safe_load`, in C where that was built.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: Reports name so many rows of a table.
 _SAMPLES = 20
 
@@ -98,9 +101,7 @@ class Expected:
     def merged_key(self) -> bool:
         """Whether two keys of the source are one in the mirror."""
         places = [list(self.table.kinds).index(name) for name in self.table.key]
-        keys = Counter(
-            tuple(row[place].value for place in places) for row in self.rights if places
-        )
+        keys = Counter(tuple(row[place].value for place in places) for row in self.rights if places)
         return any(count > 1 for count in keys.values())
 
     @cached_property
@@ -122,6 +123,8 @@ class Own:
         self.file = folder / "tables.yaml"
         self.warehouse = DuckdbWarehouse(folder / "warehouse.duckdb", wait_seconds=2)
         self.source = SqliteDatabase(self.path)
+        self._read: tuple[str, Mapping[str, sa.Table]] | None = None
+        self._declared: tuple[str, dict[str, Declared]] | None = None
         self.execute(sql)
         self.discovery = self.declare(edit)
 
@@ -149,7 +152,7 @@ class Own:
         return found
 
     def edit(self, change: Edit) -> None:
-        told = yaml.safe_load(self.file.read_text(encoding="utf-8"))
+        told = yaml.load(self.file.read_text(encoding="utf-8"), _Loader)
         change(told["tables"])
         self.file.write_text(
             yaml.safe_dump(told, sort_keys=False, allow_unicode=True), encoding="utf-8"
@@ -157,45 +160,42 @@ class Own:
 
     # What is under test.
 
+    def tables(self) -> Collection[sa.Table]:
+        text = self.file.read_text(encoding="utf-8")
+        if self._read is None or self._read[0] != text:
+            self._read = (text, read_tables(self.file))
+        return self._read[1].values()
+
+    # One session for all tables: to open a warehouse takes longer than to sync four rows.
+
     def sync(self) -> dict[str, SyncReport]:
-        tables = read_tables(self.file).values()
-        return {report.table: report for report in sync(self.source, self.warehouse, tables)}
+        with self.warehouse.session():
+            found = sync(self.source, self.warehouse, self.tables())
+        return {report.table: report for report in found}
 
     def verify(self, level: Any = "digest") -> dict[str, ProofReport]:
-        tables = read_tables(self.file).values()
-        return {
-            report.table: report for report in verify(self.source, self.warehouse, tables, level)
-        }
+        with self.warehouse.session():
+            found = verify(self.source, self.warehouse, self.tables(), level)
+        return {report.table: report for report in found}
 
     def repair(self) -> dict[str, RepairReport]:
-        tables = read_tables(self.file).values()
-        return {report.table: report for report in repair(self.source, self.warehouse, tables)}
+        with self.warehouse.session():
+            found = repair(self.source, self.warehouse, self.tables())
+        return {report.table: report for report in found}
 
     # What the judge sees.
 
     def declared(self) -> dict[str, Declared]:
-        told = yaml.safe_load(self.file.read_text(encoding="utf-8"))["tables"]
-        return {
-            name: Declared(
-                name,
-                tuple(table["key"]),
-                {column: each["type"] for column, each in table["columns"].items()},
-                {
-                    column: each.get("nullable", True) and column not in table["key"]
-                    for column, each in table["columns"].items()
-                },
-                frozenset(c for c, each in table["columns"].items() if each.get("pii")),
-            )
-            for name, table in told.items()
-        }
+        text = self.file.read_text(encoding="utf-8")
+        if self._declared is None or self._declared[0] != text:
+            self._declared = (text, _declared(yaml.load(text, _Loader)["tables"]))
+        return self._declared[1]
 
     def expected(self) -> dict[str, Expected]:
         """What is right now, for each declared table."""
         with closing(sqlite3.connect(self.path)) as connection:
             connection.text_factory = Text
-            return {
-                name: _expected(connection, table) for name, table in self.declared().items()
-            }
+            return {name: _expected(connection, table) for name, table in self.declared().items()}
 
     def mirror(self) -> dict[str, Counter[Row]]:
         """The rows of each declared table's mirror; without the tables that have none."""
@@ -212,9 +212,7 @@ class Own:
             for name, table in self.declared().items():
                 if name in present:
                     asked = ", ".join(map(quoted, table.kinds))
-                    rows = connection.execute(
-                        f"SELECT {asked} FROM raw.{quoted(name)}"
-                    ).fetchall()
+                    rows = connection.execute(f"SELECT {asked} FROM raw.{quoted(name)}").fetchall()
                     found[name] = Counter(
                         tuple(map(mirrored, table.kinds.values(), row)) for row in rows
                     )
@@ -250,10 +248,8 @@ class Own:
                 found.append(f"{name}: {_unequal(wanted.rows, after.get(name, Counter()))}")
         return found
 
-    def faults_of_verify(
-        self, reports: Mapping[str, ProofReport], stopped: Collection[str] = ()
-    ) -> list[str]:
-        """What a proof says wrongly of the mirror as it is; `stopped` are tables whose sync ended in an error."""
+    def faults_of_verify(self, reports: Mapping[str, ProofReport]) -> list[str]:
+        """What a proof says wrongly of the mirror as it is."""
         found = []
         expected, mirror = self.expected(), self.mirror()
         for name, report in reports.items():
@@ -277,6 +273,22 @@ class Own:
         for level in ("digest", "rows"):
             found += self.faults_of_verify(self.verify(level))
         return found
+
+
+def _declared(told: Mapping[str, Any]) -> dict[str, Declared]:
+    return {
+        name: Declared(
+            name,
+            tuple(table["key"]),
+            {column: each["type"] for column, each in table["columns"].items()},
+            {
+                column: each.get("nullable", True) and column not in table["key"]
+                for column, each in table["columns"].items()
+            },
+            frozenset(c for c, each in table["columns"].items() if each.get("pii")),
+        )
+        for name, table in told.items()
+    }
 
 
 def _expected(connection: sqlite3.Connection, table: Declared) -> Expected:
@@ -375,7 +387,9 @@ def _faults_of_differences(
         like = [s for s in said.samples if s.kind == "different" and _has_key(wanted, s, row)]
         if not like and sum(counted) <= _SAMPLES:
             found.append(f"{name}: verify {report.level} does not name the row {row}: {said}")
-        found += [each for sample in like for each in _faults_of_sample(wanted, sample, row, columns)]
+        found += [
+            each for sample in like for each in _faults_of_sample(wanted, sample, row, columns)
+        ]
     return found
 
 

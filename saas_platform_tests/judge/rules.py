@@ -267,7 +267,9 @@ def names_literal(sentence: str, value: Stored) -> bool:
             )
         case float():
             return any(
-                _as_float(token) == value for token in _NUMBER.findall(sentence) if "." in token or "inf" in token.lower()
+                _as_float(token) == value
+                for token in _NUMBER.findall(sentence)
+                if "." in token or "inf" in token.lower()
             )
     return re.search(rf"(?<![\d.]){re.escape(str(value))}(?![\d.]\d)", sentence) is not None
 
@@ -285,5 +287,3 @@ def cut(text: str, most: int = 200) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text[:most]
     )
-
-
