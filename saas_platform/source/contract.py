@@ -7,7 +7,7 @@ belong together. Writing is one call: a month's batch in one transaction.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -173,6 +173,10 @@ class Discovery:
 
     tables: tuple[sa.Table, ...]
     notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[sa.Table]:
+        """The tables, one after the other."""
+        return iter(self.tables)
 
 
 class Source(ABC):
