@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import MARK, MISFIT_END, NULL, VALUE_END, misfit
-from saas_platform.source.sqlite.ddl import quoted, slice_expression
+from saas_platform.source.sqlite.ddl import column_sql, slice_expression
 
 #: Arguments of one function; SQLite takes 1,000.
 _MOST_ARGUMENTS = 500
@@ -50,7 +50,7 @@ def slice_id(table: sa.Table) -> str:
 
 def cell(column: sa.Column[Any]) -> str:
     """SQL for the cell of a value."""
-    c = quoted(column.name)
+    c = column_sql(column)
     fits = "".join(
         f" WHEN {condition} THEN {text} || '{VALUE_END}'" for condition, text in _fits(column, c)
     )

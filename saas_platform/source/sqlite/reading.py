@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.arrow import arrow_type
-from saas_platform.source.sqlite.ddl import quoted
+from saas_platform.source.sqlite.ddl import column_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel
 
 #: Whole numbers up to this one are floats too.
@@ -67,7 +67,7 @@ def readings(columns: Sequence[sa.Column[Any]]) -> list[ColumnReading]:
 
 def _reading(column: sa.Column[Any], *, pairs: bool) -> ColumnReading:
     """`pairs`: whether there is room for two expressions of a wide decimal."""
-    name = quoted(column.name)
+    name = column_sql(column)
     match column.type:
         case sa.Boolean():
             return _one(column, name, pa.int64(), _flags)
