@@ -5,6 +5,7 @@ Digests are computed there; rows that have to be compared are fetched, slice by 
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,7 @@ from saas_platform.warehouse.duckdb_digests import hash_texts
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.journal import (
+    LOGS,
     PROOF_LOG,
     SYNC_LOG,
     DayRows,
@@ -94,6 +96,25 @@ class BigqueryWarehouse(Warehouse):
     def drop(self) -> None:
         drop(self._bare)
         self._prepared = False
+
+    def mirrors(self) -> dict[str, datetime]:
+        if not self.table_exists(RAW, SYNC_LOG.name):
+            return {}
+        rows = self._bare.run(
+            f"SELECT table_name, MAX(finished_at) FROM {q.qualified(RAW, SYNC_LOG.name)}"
+            " GROUP BY table_name ORDER BY table_name"
+        )
+        return {name: moment for name, moment in rows if self.table_exists(RAW, name)}
+
+    def drop_mirror(self, name: str) -> None:
+        # The table first, as no transaction drops one: killed here, the log names a mirror that is missing,
+        # which the next sync makes again.
+        logs = [
+            f"DELETE FROM {q.qualified(RAW, log.name)} WHERE table_name = {q.text(name)};"
+            for log in LOGS
+        ]
+        script = "\n".join([f"DROP TABLE IF EXISTS {q.qualified(RAW, name)};", *logs])
+        self._connection.script(script, job_name("reset", uuid.uuid4().hex), {})
 
     def query(self, sql: str) -> pa.Table:
         return self._bare.arrow(sql)

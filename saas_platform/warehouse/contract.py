@@ -151,6 +151,14 @@ class Warehouse(ABC):
     def drop(self) -> None:
         """Drop the schemas of the platform, and nothing else."""
 
+    @abstractmethod
+    def mirrors(self) -> dict[str, datetime]:
+        """Each mirror that is there, declared or not, and when it was synced last (UTC); makes nothing."""
+
+    @abstractmethod
+    def drop_mirror(self, name: str) -> None:
+        """Drop one mirror, where it is there, with its entries in both logs."""
+
     # General access, for the later layers.
 
     @abstractmethod

@@ -109,6 +109,28 @@ class DuckdbWarehouse(Warehouse):
             for schema in SCHEMAS:
                 connection.run(f"DROP SCHEMA {q.quote(schema)} CASCADE")
 
+    def mirrors(self) -> dict[str, datetime]:
+        if not self.path.exists():
+            return {}
+        with self._connected() as connection:
+            return dict(
+                connection.run(
+                    f"SELECT table_name, max(finished_at) FROM {q.qualified(RAW, SYNC_LOG.name)}"
+                    " WHERE table_name IN (SELECT t.table_name FROM information_schema.tables t"
+                    " WHERE t.table_catalog = current_database() AND t.table_schema = ?)"
+                    " GROUP BY table_name ORDER BY table_name",
+                    [RAW],
+                )
+            )
+
+    def drop_mirror(self, name: str) -> None:
+        with self._connected() as connection, connection.transaction():
+            connection.run(f"DROP TABLE IF EXISTS {q.qualified(RAW, name)}")
+            for log in LOGS:
+                connection.run(
+                    f"DELETE FROM {q.qualified(RAW, log.name)} WHERE table_name = ?", [name]
+                )
+
     def query(self, sql: str) -> pa.Table:
         with self._connected() as connection:
             return connection.arrow(sql)
