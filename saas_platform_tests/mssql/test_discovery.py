@@ -227,7 +227,9 @@ def test_a_schema_that_is_not_there_is_told_with_those_that_are(
 def test_names_that_differ_by_case_alone_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = {f"[dbo].[{name}]": table_of(ID, **KEYED) for name in ("Orders", "orders", "rest")}
     found, _ = discover(monkeypatch, tables)
-    assert [table.name for table in found.tables] == ["Orders", "orders", "rest"]
+    places = [source_table(table) for table in found.tables]
+    assert places == [(None, "Orders"), (None, "orders"), (None, "rest")]
+    assert len({table.name.casefold() for table in found.tables}) == 3
     assert len(found.notes) == 2
     for name, note in zip(("Orders", "orders"), found.notes, strict=True):
         assert f"[dbo].[{name}] has a name that differs from another table's by case alone" in note

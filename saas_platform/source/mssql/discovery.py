@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.collations import Fact, collation
+from saas_platform.schema.source_names import source_column
 from saas_platform.source.contract import Discovery, SourceColumn, SourceError
 from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
 from saas_platform.source.mssql import catalogue, kinds
@@ -110,7 +111,7 @@ def _places(
     same = Counter(place.mirror.casefold() for place in places)
     notes = [
         f"{place.full_name} has a name that differs from another table's by case alone, and a warehouse has"
-        " one table for both: give one of them another name in tables.yaml, or leave it out."
+        " one table for both: each has another name in tables.yaml, which is yours to change."
         for place in places
         if same[place.mirror.casefold()] > 1
     ]
@@ -236,8 +237,9 @@ def _mark(table: sa.Table, place: _Place, first: str, collations: dict[str, str]
     if place.mirror != place.name:
         table.info["source_name"] = place.name
     for column in table.columns:
-        if column.name in collations and isinstance(column.type, sa.String):
-            column.info["collation"] = shared_collation(collations[column.name])
+        name = source_column(column)
+        if name in collations and isinstance(column.type, sa.String):
+            column.info["collation"] = shared_collation(collations[name])
 
 
 def shared_collation(name: str) -> str:
