@@ -39,6 +39,8 @@ class Seen:
     has_null: bool
     #: Whether the database itself raises it with every write to the row.
     is_version: bool = False
+    #: How the database compares it, where that is not by its bytes (SQLite: NOCASE, RTRIM).
+    collation: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def _add_references(
         to = [theirs[name.casefold()] for name in names if name.casefold() in theirs]
         mine = [table.columns[name] for name in told.columns]
         if len(mine) == len(to) and all(
-            str(m.type) == str(t.type) for m, t in zip(mine, to, strict=True)
+            type(m.type) is type(t.type) and str(m.type) == str(t.type)
+            for m, t in zip(mine, to, strict=True)
         ):
             refer(table, [column.name for column in mine], parent, [c.name for c in to])
 
@@ -139,27 +142,9 @@ def _column(name: str, seen: Seen) -> sa.Column[Any]:
     pii = next((p for p, pattern in _PII.items() if pattern.search(name)), None)
     if pii is not None and isinstance(seen.type, sa.String):
         info["pii"] = pii
+    if seen.collation:
+        info["collation"] = seen.collation
     return sa.Column(name, seen.type, nullable=seen.nullable, info=info)
-
-
-def portable(kind: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
-    """The type in which the values travel; what has none of its own travels as text."""
-    match kind:
-        case sa.Boolean():
-            return sa.Boolean()
-        case sa.Integer():
-            return sa.BigInteger()
-        case sa.Float():
-            return sa.Double()
-        case sa.Numeric(precision=int(precision), scale=scale) if precision <= 38:
-            return sa.Numeric(precision, scale or 0)
-        case sa.DateTime():
-            return sa.DateTime()
-        case sa.Date():
-            return sa.Date()
-        case sa.LargeBinary():
-            return sa.LargeBinary()
-    return sa.String()
 
 
 def _slice(columns: list[sa.Column[Any]]) -> Slice | None:

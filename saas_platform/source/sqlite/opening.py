@@ -76,7 +76,7 @@ def open_untouched(path: Path) -> Iterator[tuple[Any, Untouched]]:
             cursor.fetchall()
             yield cursor, untouched
     except adbc.Error as error:
-        raise in_words(path, error) from error
+        raise in_words(path, error, ours=False) from error
 
 
 @contextmanager
