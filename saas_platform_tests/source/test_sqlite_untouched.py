@@ -83,6 +83,38 @@ def test_a_wal_that_a_program_left_when_it_ended(tmp_path: Path, left: tuple[str
     assert files(tmp_path / "copy") == before
 
 
+@pytest.mark.parametrize("kept", [0, 20, 32, 60, 2_000])
+def test_a_wal_without_a_transaction_stays(tmp_path: Path, kept: int) -> None:
+    """Of nothing, of a part of its head, of a part of a page: SQLite itself would remove it."""
+    with made_elsewhere(tmp_path / "first") as path:
+        (tmp_path / "copy").mkdir()
+        shutil.copy(path, tmp_path / "copy")
+        wal = path.with_name("own.db-wal").read_bytes()
+        assert len(wal) > 2_000
+    (tmp_path / "copy" / "own.db-wal").write_bytes(wal[:kept])
+    before = files(tmp_path / "copy")
+    assert read_all(tmp_path / "copy" / "own.db") == 3
+    assert files(tmp_path / "copy") == before
+
+
+def test_what_is_next_to_an_empty_file_stays(tmp_path: Path) -> None:
+    with made_elsewhere(tmp_path / "first") as path:
+        (tmp_path / "copy").mkdir()
+        shutil.copy(f"{path}-wal", tmp_path / "copy" / "own.db-wal")
+    (tmp_path / "copy" / "own.db").touch()
+    before = files(tmp_path / "copy")
+    assert SqliteDatabase(tmp_path / "copy" / "own.db").discover().tables == ()
+    assert files(tmp_path / "copy") == before
+
+
+def test_a_shm_alone_is_nobody_s(tmp_path: Path) -> None:
+    make(tmp_path / "own.db", "wal")
+    (tmp_path / "own.db-shm").write_bytes(bytes(32_768))
+    before = files(tmp_path)
+    assert read_all(tmp_path / "own.db") == 3
+    assert files(tmp_path) == before
+
+
 @contextmanager
 def made_elsewhere(folder: Path) -> Iterator[Path]:
     """A file with its last row in the -wal alone, held open by a connection."""
@@ -168,7 +200,11 @@ def test_a_writer_that_comes_while_nobody_else_has_the_file_open(tmp_path: Path)
             write(writer, "checkpoint")
             with pytest.raises(SourceError, match=r"own\.db was written to by another program"):
                 list(batches)
-    assert read_all(path) == 60_002
+            assert write(writer) == 60_003
+            assert (tmp_path / "own.db-wal").exists()
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert read_all(path) == 60_003
 
 
 def test_a_writer_waits_for_a_reader_without_wal(tmp_path: Path) -> None:
@@ -281,17 +317,24 @@ print(read_all(Path(sys.argv[1])))
 """
 
 
-def test_a_folder_that_can_only_be_read(mode: str) -> None:
+@pytest.mark.parametrize("mode", ["wal", "wal in use", "delete"])
+def test_a_folder_that_can_only_be_read(tmp_path: Path, mode: str) -> None:
     with tempfile.TemporaryDirectory() as parent:
         Path(parent).chmod(0o755)
         folder = Path(parent) / "folder"
         folder.mkdir()
-        make(folder / "own.db", mode)
+        if mode == "wal in use":
+            with made_elsewhere(tmp_path / "first") as path:
+                for suffix in ("", "-wal"):
+                    shutil.copy(f"{path}{suffix}", f"{folder / 'own.db'}{suffix}")
+        else:
+            make(folder / "own.db", mode)
         before = files(folder)
-        (folder / "own.db").chmod(0o444)
+        for path in folder.iterdir():
+            path.chmod(0o444)
         folder.chmod(0o555)
         try:
-            assert as_a_user(folder / "own.db") == "3"
+            assert as_a_user(folder / "own.db") == ("4" if mode == "wal in use" else "3")
         finally:
             folder.chmod(0o755)
         assert files(folder) == before
