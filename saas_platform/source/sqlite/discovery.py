@@ -26,7 +26,7 @@ from saas_platform.source.sqlite import catalogue
 from saas_platform.source.sqlite.connection import in_words
 from saas_platform.source.sqlite.ddl import quoted
 from saas_platform.source.sqlite.opening import open_untouched
-from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, readings
+from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_wide, readings
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream
 
 Types = dict[str, sa.types.TypeEngine[Any]]
@@ -204,10 +204,13 @@ def _types(
         if name in hopeless
     ]
     for name, mirrored in _table(table, types).columns.items():
-        told, kinds = declared[name], stored[name].kinds
-        if kinds and (
-            len(kinds - {"integer"}) > 1 if told is None else type(told) is not type(mirrored.type)
-        ):
+        told = declared[name]
+        differs = (
+            isinstance(mirrored.type, AnyValue)
+            if told is None
+            else type(told) is not type(mirrored.type)
+        )
+        if stored[name].kinds and differs:
             as_declared = next(column.declared for column in columns if column.name == name)
             says = f"is declared as {as_declared} and" if as_declared else "has no type and"
             notes.append(
@@ -248,7 +251,7 @@ def _likely(declared: sa.types.TypeEngine[Any] | None, stored: _Stored) -> sa.ty
     if not kinds:
         return AnyValue() if declared is None else declared
     if kinds <= {"integer", "real"}:
-        if declared is not None and is_decimal:
+        if declared is not None and is_decimal and (is_wide(declared) or not stored.wide):
             return declared
         if "real" in kinds:
             return AnyValue() if stored.wide else sa.Double()

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from urllib.parse import quote
 import adbc_driver_sqlite.dbapi as adbc
 
 from saas_platform.source.contract import SourceError
-from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS, in_words, transaction
+from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS, in_words
 from saas_platform.source.sqlite.write_ahead_log import has_commits
 
 _READ_ONLY = "mode=ro"
@@ -78,11 +78,15 @@ def open_untouched(path: Path) -> Iterator[tuple[Any, Untouched]]:
     """
     check_present(path)
     try:
-        with _connected(path) as (cursor, untouched), transaction(cursor, "DEFERRED"):
+        with _connected(path) as (cursor, untouched):
+            cursor.execute("BEGIN")
             # The first read pins the view that all later ones see.
             cursor.execute("SELECT count(*) FROM sqlite_master")
             cursor.fetchall()
             yield cursor, untouched
+            # Where a page is corrupt, SQLite has ended the transaction; whoever read the page knows.
+            with suppress(adbc.Error):
+                cursor.execute("ROLLBACK")
     except adbc.Error as error:
         raise in_words(path, error, ours=False) from error
 
