@@ -119,11 +119,14 @@ def _is_misfit(column: sa.Column[Any]) -> str:
             wrong = f"({stored} IN ('text', 'blob') OR ({stored} = 'integer' AND {wide}))"
         case sa.Numeric(precision=int(precision), scale=int(scale)):
             most = 10 ** (precision - scale)
-            whole = min(most - 1, (1 << 63) - 1)
             wrong = (
                 f"({stored} IN ('text', 'blob') OR ({stored} = 'real' AND abs({name}) >= {most}.0)"
-                f" OR ({stored} = 'integer' AND {name} NOT BETWEEN {-whole} AND {whole}))"
             )
+            if most < 1 << 63:
+                wrong += (
+                    f" OR ({stored} = 'integer' AND {name} NOT BETWEEN {1 - most} AND {most - 1})"
+                )
+            wrong += ")"
         case AnyValue():
             wrong = "FALSE"
         case sa.LargeBinary():

@@ -282,7 +282,8 @@ def _unscaled(column: sa.Column[Any], integers: pa.Array, floats: pa.Array) -> p
     if is_float.any() and kind.scale <= _FLOAT_POWERS:
         values = floats.fill_null(0.0).to_numpy()
         power = 10.0**kind.scale
-        scaled = np.rint(values * power)
+        with np.errstate(over="ignore"):
+            scaled = np.rint(values * power)
         quick = is_float & (np.abs(scaled) < min(10**_FLOAT_DIGITS, limit))
         quick &= scaled / power == values
         words[quick, 0] = scaled[quick].astype(np.int64)
