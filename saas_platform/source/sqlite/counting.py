@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from saas_platform.schema import slice_of
 from saas_platform.schema.slices import Slice
 from saas_platform.source.sqlite.connection import scalar
-from saas_platform.source.sqlite.ddl import quoted, slice_expression
+from saas_platform.source.sqlite.ddl import quoted, slice_text
+from saas_platform.source.sqlite.streaming import texts
 
 
 def slice_counts(cursor: Any, table: sa.Table) -> dict[str, int]:
@@ -23,10 +24,13 @@ def slice_counts(cursor: Any, table: sa.Table) -> dict[str, int]:
         counts = _by_seeking(cursor, table, cut)
         if counts is not None:
             return counts
-    cursor.execute(
-        f"SELECT {slice_expression(table)}, count(*) FROM {quoted(table.name)} GROUP BY 1"
-    )
-    return dict(cursor.fetchall())
+    asked = [slice_text(table), "CAST(count(*) AS TEXT)"]
+    source = f"{quoted(table.name)} GROUP BY {slice_text(table)}"
+    # The slice of a row without a time is None, or another text.
+    found: dict[Any, int] = {}
+    for slice_id, rows in texts(cursor, asked, source):
+        found[slice_id] = int(rows or 0)
+    return found
 
 
 def _leads_an_index(cursor: Any, table: str, column: str) -> bool:
@@ -38,12 +42,20 @@ def _leads_an_index(cursor: Any, table: str, column: str) -> bool:
     return cursor.fetchone() is not None
 
 
+def holds_only_texts(cursor: Any, table: str, column: str) -> bool:
+    """Whether the column holds texts and NULL alone."""
+    # Numbers sort before texts, bytes after them, and neither compares as its text does.
+    ends = (
+        f"SELECT typeof({end}(t.{quoted(column)})) FROM main.{quoted(table)} t"
+        for end in ("min", "max")
+    )
+    return all(scalar(cursor, query) in ("text", "null") for query in ends)
+
+
 def _by_seeking(cursor: Any, table: sa.Table, cut: Slice) -> dict[str, int] | None:
     """None where a value is no text that begins with a whole slice id, or is NULL."""
     name, column, length = quoted(table.name), f"t.{quoted(cut.column)}", cut.id_length
-    # Numbers sort before texts, bytes after them, and neither compares as its text does.
-    ends = (f"SELECT typeof({end}({column})) FROM main.{name} t" for end in ("min", "max"))
-    if any(scalar(cursor, query) not in ("text", "null") for query in ends):
+    if not holds_only_texts(cursor, table.name, cut.column):
         return None
     # The first text after all that begin with the id.
     after = f"substr(s.id, 1, {length - 1}) || char(unicode(substr(s.id, {length})) + 1)"
