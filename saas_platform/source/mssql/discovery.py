@@ -150,7 +150,7 @@ def _seen(
         {
             column.name: Seen(
                 column.type,
-                _portable(place, column, in_key),
+                portable(place.mirror, column.name, column.type, in_key=column.name in in_key),
                 nullable=column.nullable,
                 has_null=column.name in with_null,
                 is_version=column.type == "rowversion",
@@ -170,15 +170,15 @@ def _seen(
     return found, catalogue.collations(cursor, place.full_name)
 
 
-def _portable(
-    place: _Place, column: SourceColumn, in_key: Collection[str]
+def portable(
+    table: str, column: str, declared: str, *, in_key: bool = False
 ) -> sa.types.TypeEngine[Any]:
-    if not kinds.base_type(column.type):
+    """The type in which the values travel. Raises SourceError for a type that has no name here."""
+    if not kinds.base_type(declared):
         raise SourceError(
-            f"{place.mirror}.{column.name} has a type that the catalogue does not name: grant VIEW"
-            " DEFINITION on it."
+            f"{table}.{column} has a type that the catalogue does not name: grant VIEW DEFINITION on it."
         )
-    return kinds.portable(column.type, in_key=column.name in in_key)
+    return kinds.portable(declared, in_key=in_key)
 
 
 def _rows(cursor: Any, place: _Place) -> int:
