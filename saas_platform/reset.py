@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from saas_platform.platform import Platform
+from saas_platform.settings import SettingsError
 
 
 def reset(platform: Platform) -> list[str]:
@@ -31,6 +33,21 @@ def reset(platform: Platform) -> list[str]:
         *(root / name for name in ("staging", "truth", "artefacts", "dbt", "dashboard", "dagster")),
     ]
     return said + [str(path) for path in ours if _remove(path)]
+
+
+def reset_mirrors(platform: Platform, names: Sequence[str]) -> list[str]:
+    """Drop single mirrors from raw, with their log entries; one that is still declared is loaded again.
+
+    Gives a line for each. Raises SettingsError, before anything is dropped, for a name that is no mirror's.
+    """
+    there = platform.warehouse.mirrors()
+    for name in names:
+        if name not in there:
+            known = f"the mirrors are {', '.join(there)}" if there else "there are none yet"
+            raise SettingsError(f"{name} has no mirror in raw: {known}.")
+    for name in names:
+        platform.warehouse.drop_mirror(name)
+    return [f"raw.{name}, with its log entries" for name in names]
 
 
 def _remove(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from saas_platform.platform import Platform
@@ -13,15 +14,27 @@ from saas_platform.warehouse.journal import PROOF_LOG, SYNC_LOG
 
 @dataclass(frozen=True)
 class TableSummary:
-    """One table; None where there is nothing yet. `seconds` are those of its last sync and proof."""
+    """One table; None where there is nothing yet. `seconds` are those of its last sync and proof.
+
+    The proof is the newest one in the log: `level` says what it compared, `proven_at` (UTC) when.
+    """
 
     table: str
     rows_source: int | None
     rows_raw: int | None
     verdict: str | None
+    level: str | None
     slices_checked: int | None
     slices_total: int | None
+    proven_at: datetime | None
     seconds: float | None
+
+    @property
+    def proof(self) -> str:
+        """The newest proof in words: never `proven` without how."""
+        if self.verdict == "proven":
+            return f"proven by {self.level}"
+        return self.verdict or "-"
 
 
 def _newest(log: str, moment: str) -> str:
@@ -52,8 +65,10 @@ def summarise(platform: Platform) -> list[TableSummary]:
                 rows_raw=probes[name].rows_mirror,
                 # The newest proof may not have looked at what differed by one before it.
                 verdict="differs" if name in findings else proof.get("verdict"),
+                level=proof.get("level"),
                 slices_checked=proof.get("slices_checked"),
                 slices_total=proof.get("slices_total"),
+                proven_at=proof.get("proven_at"),
                 seconds=round(sum(seconds), 3) if seconds else None,
             )
         )

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.contracts.rules import Rule, Severity, rules_of
+from saas_platform.schema.collations import BINARY
 from saas_platform.warehouse.contract import RAW, Warehouse
 
 #: Offenders shown for each rule.
@@ -128,7 +129,7 @@ def _question(warehouse: Warehouse, table: sa.Table, rules: list[Rule]) -> str:
 def _count(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:
     """The number of offenders, as an item of a SELECT from the table."""
     if rule.kind == "unique":
-        return f"(SELECT COALESCE(SUM(g.n), 0) FROM ({_groups(warehouse, table, rule, 'COUNT(*) AS n')}) g)"
+        return f"(SELECT COALESCE(SUM(g.n), 0) FROM ({_groups(warehouse, table, rule)}) g)"
     if rule.kind == "foreign_key":
         # Of its own, as an anti-join; in an aggregate's argument engines have no plan for it.
         rows = _rows(warehouse, table)
@@ -141,21 +142,34 @@ def _condition(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:
     if rule.pattern is not None:
         return warehouse.matches(rule.columns[0], rule.pattern)
     if rule.kind == "unique":
-        columns = [warehouse.quoted(column) for column in rule.columns]
-        same = " AND ".join(f"g.{column} = r.{column}" for column in columns)
-        groups = _groups(warehouse, table, rule, ", ".join(columns))
-        return f"EXISTS (SELECT 1 FROM ({groups}) g WHERE {same})"
+        same = " AND ".join(
+            f"g.k{place} = {value}" for place, value in enumerate(_compared(warehouse, table, rule))
+        )
+        return f"EXISTS (SELECT 1 FROM ({_groups(warehouse, table, rule)}) g WHERE {same})"
     return str(rule.offends)
 
 
-def _groups(warehouse: Warehouse, table: sa.Table, rule: Rule, listed: str) -> str:
-    """What more than one row has."""
-    columns = [warehouse.quoted(column) for column in rule.columns]
-    there = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+def _groups(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:
+    """What more than one row has, as columns k0, k1 ..., and how many rows, as n."""
+    values = _compared(warehouse, table, rule)
+    listed = ", ".join(f"{value} AS k{place}" for place, value in enumerate(values))
+    there = " AND ".join(f"r.{warehouse.quoted(column)} IS NOT NULL" for column in rule.columns)
     return (
-        f"SELECT {listed} FROM {_rows(warehouse, table)} WHERE {there}"
-        f" GROUP BY {', '.join(columns)} HAVING COUNT(*) > 1"
+        f"SELECT {listed}, COUNT(*) AS n FROM {_rows(warehouse, table)} WHERE {there}"
+        f" GROUP BY {', '.join(values)} HAVING COUNT(*) > 1"
     )
+
+
+def _compared(warehouse: Warehouse, table: sa.Table, rule: Rule) -> list[str]:
+    """The rule's columns of a row `r`, as the source compares their values."""
+    return [
+        warehouse.folded(
+            f"r.{warehouse.quoted(column)}",
+            table.columns[column].info.get("collation", BINARY),
+            broadly=False,
+        )
+        for column in rule.columns
+    ]
 
 
 def _select(warehouse: Warehouse, table: sa.Table, rule: Rule, columns: list[sa.Column]) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 
+from saas_platform.schema.collations import BINARY
 from saas_platform.warehouse.contract import Warehouse
 
 #: error: what the schema forbids. warning: what it allows, and no one expects.
@@ -142,9 +143,15 @@ def _foreign_key(
     parents = _names_of(element.column for element in constraint.elements)
     parent = constraint.referred_table
     there = " AND ".join(f"r.{quoted(column)} IS NOT NULL" for column in columns)
+    # Databases compare a reference by the collation of the column that it names.
+    collations = [element.column.info.get("collation", BINARY) for element in constraint.elements]
+
+    def compared(sql: str, collation: str) -> str:
+        return warehouse.folded(sql, collation, broadly=True)
+
     same = " AND ".join(
-        f"p.{quoted(theirs)} = r.{quoted(mine)}"
-        for mine, theirs in zip(columns, parents, strict=True)
+        f"{compared(f'p.{quoted(theirs)}', collation)} = {compared(f'r.{quoted(mine)}', collation)}"
+        for mine, theirs, collation in zip(columns, parents, collations, strict=True)
     )
     return Rule(
         table.name,

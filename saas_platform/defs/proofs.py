@@ -41,7 +41,7 @@ def full_proof(tables: Tables) -> dg.AssetChecksDefinition:
             yield dg.AssetCheckResult(
                 check_name=EVERY_SLICE,
                 asset_key=[GROUP, proven[report.table]],
-                passed=report.proven,
+                passed=report.holds,
                 description=" ".join([*sentences(report), *standing]),
                 metadata={
                     "rows_source": report.rows_source,

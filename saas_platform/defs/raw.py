@@ -124,7 +124,10 @@ def _metadata(report: SyncReport) -> dict[str, Any]:
         "slices_compared": report.slices_compared,
         "slices_copied": len(report.slices),
         "slices_healed": list(report.healed),
-        "slices_proven": f"{proof.slices_checked} of {proof.slices_total}" if proof else "none",
+        "proof": proof.verdict if proof else "none",
+        "slices_compared_by_proof": f"{proof.slices_checked} of {proof.slices_total}"
+        if proof
+        else "none",
         "digest": (proof.digest if proof else None) or "counts only",
         "seconds": round(report.seconds + (proof.seconds if proof else 0.0), 3),
         "watermark": report.watermark or 0,
@@ -139,7 +142,7 @@ def _check(report: SyncReport) -> dg.AssetCheckResult:
         )
     return dg.AssetCheckResult(
         check_name=EQUALS_SOURCE,
-        passed=proof.proven,
+        passed=proof.holds,
         description=" ".join(sentences(proof)),
         metadata={
             "rows_source": proof.rows_source,

@@ -50,6 +50,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from saas_platform.schema.describing import type_words
 from saas_platform.schema.slices import WHOLE, SliceDigest, slice_of
 
 MARK = "|"
@@ -130,6 +131,33 @@ def misfit(literal: str) -> str:
 
 def _closed(text: str, end: str) -> str:
     return text.replace(MARK, MARK * 2) + end
+
+
+def value_of(column: sa.Column, cell_: str) -> Any:
+    """What a person would read in a cell: None for NULL, and a misfit's literal with what it is not.
+
+    >>> value_of(sa.Column("ratio", sa.Double), "4609434218613702656|.")
+    1.5
+    """
+    if cell_ == NULL:
+        return None
+    text = cell_[: -len(VALUE_END)].replace(MARK * 2, MARK)
+    if not cell_.endswith(VALUE_END):
+        return f"{text}, which is not {type_words(column)}"
+    match column.type:
+        case sa.Boolean():
+            return text == "1"
+        case sa.Integer():
+            return int(text)
+        case sa.Float():
+            return float(struct.unpack(">d", struct.pack(">q", int(text)))[0])
+        case sa.Numeric():
+            return Decimal(text)
+        case sa.DateTime():
+            return text.removesuffix(".000000")
+        case sa.LargeBinary():
+            return f"X'{text}'"
+    return text
 
 
 def row_number(text: str) -> int:

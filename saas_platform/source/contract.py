@@ -7,7 +7,7 @@ belong together. Writing is one call: a month's batch in one transaction.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,6 +48,10 @@ class SourceSnapshot(ABC):
     @abstractmethod
     def columns(self, table: sa.Table) -> list[SourceColumn]:
         """The table's columns as they are now; empty where the table is missing."""
+
+    @abstractmethod
+    def tables(self) -> list[tuple[str | None, str]]:
+        """Schema (None for the source's default one) and name of each table that could be mirrored."""
 
     @abstractmethod
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
@@ -177,6 +181,10 @@ class Discovery:
 
     tables: tuple[sa.Table, ...]
     notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[sa.Table]:
+        """The tables, one after the other."""
+        return iter(self.tables)
 
 
 class Source(ABC):

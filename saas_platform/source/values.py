@@ -15,7 +15,7 @@ from saas_platform.schema.describing import key_words, printable, type_words
 from saas_platform.source.contract import SourceError
 
 
-def misfit_error(column: sa.Column, key: Mapping[str, Any], literal: str) -> SourceError:
+def misfit_error(column: sa.Column[Any], key: Mapping[str, Any], literal: str) -> SourceError:
     """The error for a value that its column's type does not hold.
 
     `key` has the key of the value's row, empty where the table has none; `literal` is the value as the
@@ -31,7 +31,17 @@ def misfit_error(column: sa.Column, key: Mapping[str, Any], literal: str) -> Sou
     )
 
 
-def _is_own(column: sa.Column) -> bool:
+def null_error(column: sa.Column[Any], key: Mapping[str, Any]) -> SourceError:
+    """The error for a NULL in a column that is declared without."""
+    place = f" in the row with {key_words(column.table, key)}" if key else ""
+    own = ", or declare the column nullable in tables.yaml" if _is_own(column) else ""
+    return SourceError(
+        f"{column.table.name}.{column.name} of the source holds NULL{place}, declared as NOT NULL:"
+        f" correct the row{own}, then run again."
+    )
+
+
+def _is_own(column: sa.Column[Any]) -> bool:
     """Whether the table is declared in the user's own tables.yaml."""
     return "declared" in column.info
 

@@ -11,7 +11,9 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
+from saas_platform.schema import slice_of
 from saas_platform.source.contract import SourceSnapshot
+from saas_platform.sync.drift import SyncError
 from saas_platform.sync.entries import new_entry
 from saas_platform.sync.reading import feed, grouped, slices_feed, telling
 from saas_platform.sync.report import OnProgress, ProofReport
@@ -29,10 +31,27 @@ def load_all(
     *,
     compared: int = 0,
 ) -> SyncEntry:
-    """Make the mirror anew; `compared`: the slices that were compared before that was decided."""
+    """Make the mirror again from all rows; `compared`: the slices that were compared before that was decided.
+
+    Raises SyncError for more slices than a mirror may have, before anything is sent.
+    """
+    if warehouse.most_slices is not None and slice_of(table) is not None:
+        _check_slices(warehouse, table, snapshot.slice_counts(table))
     rows = feed(snapshot, table, telling(on_progress, table, "read"))
     entry = new_entry(snapshot, table, "full", sync_id, last)
     return warehouse.load(table, rows, replace(entry, slices_compared=compared))
+
+
+def _check_slices(warehouse: Warehouse, table: sa.Table, counts: Mapping[str, int]) -> None:
+    """Raises SyncError where the source has more slices than a mirror may have."""
+    most, cut = warehouse.most_slices, slice_of(table)
+    if most is None or cut is None or len(counts) <= most:
+        return
+    raise SyncError(
+        f"{table.name} has {len(counts):,} slices by the {cut.grain} of {cut.column}, and a table of"
+        f" {warehouse.engine} has at most {most:,} partitions: write `slice: null` for it in tables.yaml"
+        f"{', or cut it by month' if cut.grain == 'day' else ''}."
+    )
 
 
 def apply_changes(
@@ -49,6 +68,7 @@ def apply_changes(
     Tombstones name most deletes. Where the slice counts still disagree (no tombstones are kept, or
     INSERT OR REPLACE displaced a row without one), the rows of those slices decide.
     """
+    _check_slices(warehouse, table, source_counts)
     # At the watermark nothing was written: in our own source not even to another table.
     written = snapshot.ceiling(table) > last.watermark
     if not written and source_counts == warehouse.slice_counts(table):

@@ -1,25 +1,24 @@
 """Which rows and columns differ, in slices that are known to differ.
 
-Holds merging, masking and JSON values. Does not hold: finding the slices (that is the proof's).
+Holds merging, and values as reports have them. Does not hold: finding the slices (that is the proof's).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
+from saas_platform.schema.canonical import value_of
+from saas_platform.schema.describing import Value, shown
 from saas_platform.source.contract import SourceSnapshot
-from saas_platform.sync.reading import grouped, slices_feed, telling
+from saas_platform.sync.reading import cells_feed, grouped, telling
 from saas_platform.sync.report import (
     ColumnDifference,
     Difference,
     Differences,
     OnProgress,
-    Value,
 )
 from saas_platform.warehouse.contract import RowDifference, Warehouse
 
@@ -49,10 +48,10 @@ def find_differences(
     columns: Counter[str] = Counter()
     samples: list[Difference] = []
     for group in grouped(slices, largest):
-        feed = slices_feed(
+        cells = cells_feed(
             snapshot, table, group, source_counts, telling(on_progress, table, "compare")
         )
-        found = warehouse.compare(table, group, feed, samples=SAMPLES - len(samples))
+        found = warehouse.compare(table, group, cells, samples=SAMPLES - len(samples))
         missing += found.missing
         extra += found.extra
         different += found.different
@@ -75,34 +74,23 @@ def _difference(table: sa.Table, row: RowDifference, show_pii: bool) -> Differen
 
 def _key(table: sa.Table, row: RowDifference, show_pii: bool) -> dict[str, Value]:
     """The key; of a table without one, the whole row."""
-    if row.key:
-        return {name: _value(value) for name, value in row.key.items()}
-    whole = row.source or row.mirror or {}
-    return {name: shown(table.columns[name], value, show_pii) for name, value in whole.items()}
+    cells = row.key or row.source or row.mirror or {}
+    return {name: _shown(table.columns[name], cell, show_pii) for name, cell in cells.items()}
 
 
 def _columns(
-    table: sa.Table, source: Mapping[str, Any], mirror: Mapping[str, Any], show_pii: bool
+    table: sa.Table, source: Mapping[str, str], mirror: Mapping[str, str], show_pii: bool
 ) -> list[ColumnDifference]:
     return [
         ColumnDifference(
             column.name,
-            shown(column, source[column.name], show_pii),
-            shown(column, mirror[column.name], show_pii),
+            _shown(column, source[column.name], show_pii),
+            _shown(column, mirror[column.name], show_pii),
         )
         for column in table.columns
         if source[column.name] != mirror[column.name]
     ]
 
 
-def shown(column: sa.Column, value: Any, show_pii: bool) -> Value:
-    """A value as reports have it; personal data masked unless asked for."""
-    if value is not None and column.info.get("pii") and not show_pii:
-        return f"*** ({len(str(value))} characters)"
-    return _value(value)
-
-
-def _value(value: Any) -> Value:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return value.isoformat(" ") if isinstance(value, datetime) else str(value)
+def _shown(column: sa.Column, cell: str, show_pii: bool) -> Value:
+    return shown(column, value_of(column, cell), show_pii)

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from saas_platform.schema import version_of
-from saas_platform.source.contract import Source, SourceError, SourceSnapshot
-from saas_platform.sync.drift import SyncError, check_table, mirror_faults
+from saas_platform.source.contract import Source, SourceSnapshot
+from saas_platform.sync.drift import check_table, mirror_faults
+from saas_platform.sync.proof_log import TABLE_ERRORS, sentence
 from saas_platform.sync.report import TableProbe
-from saas_platform.warehouse.contract import Warehouse
+from saas_platform.warehouse.contract import Warehouse, WarehouseUnusableError
 from saas_platform.warehouse.journal import SyncEntry
 
 NEVER_SYNCED = "never synced"
@@ -51,37 +52,45 @@ def unseen_since(warehouse: Warehouse, table: sa.Table) -> bool:
     return proof is not None and proof.blind
 
 
-def check_tables(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> None:
-    """Raises SyncError with a sentence for each table that its sync would stop at; reads no rows."""
-    found = []
+def check_tables(
+    source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]
+) -> dict[str, str]:
+    """A sentence for each table that its sync would stop at, by the table's name; reads no rows."""
+    found = {}
     with source.snapshot() as snapshot:
         for table in tables:
             try:
                 check_table(snapshot, warehouse, table)
                 # The right to see a table is not the one to read it.
                 snapshot.rows(table, slices=[]).read_all()
-            except (SourceError, SyncError) as error:
-                found.append(str(error))
-    if found:
-        raise SyncError(" ".join(found))
+            except TABLE_ERRORS as error:
+                found[table.name] = sentence(table, error)
+    return found
 
 
 def probe(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> list[TableProbe]:
     """Whether each table's mirror is behind its source, and why; reads no rows.
 
-    A table that can't be synced is stale for that reason, so that its sync tells it.
+    A table that can't be looked at is stale for that reason, so that its sync reports it.
+
+    Raises WarehouseUnusableError where no table can be looked at.
     """
+    found = []
     with source.snapshot() as snapshot, warehouse.session():
-        return [_probe(snapshot, warehouse, table) for table in tables]
+        for table in tables:
+            try:
+                found.append(_probe(snapshot, warehouse, table))
+            except WarehouseUnusableError:
+                raise
+            except TABLE_ERRORS as error:
+                found.append(TableProbe(table.name, sentence(table, error), None, None, None, None))
+    return found
 
 
 def _probe(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> TableProbe:
     last = warehouse.last_sync(table)
     watermark = None if last is None else last.watermark
-    try:
-        check_table(snapshot, warehouse, table)
-    except SyncError as error:
-        return TableProbe(table.name, str(error), watermark, None, None, None)
+    check_table(snapshot, warehouse, table)
     reason = reason_for_full(snapshot, warehouse, table, last)
     version = snapshot.highest_version(table)
     if reason is not None or last is None:

@@ -1,6 +1,9 @@
-"""Proof that a mirror equals its source: one snapshot, read anew or digested where it is, against it.
+"""Proof that a mirror equals its source, by another reading of one snapshot than the load's.
 
-Holds the levels and the verdict. Does not hold: loading, mending, or reading what the load read.
+The source's database writes each value as a text, or hashes that text where the data is; the warehouse writes
+the mirror's values as texts of the same form. Nothing that the load converted takes part.
+
+Holds the levels and the verdict. Does not hold: loading, or repairing.
 """
 
 from __future__ import annotations
@@ -10,18 +13,19 @@ import time
 import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from functools import partial
 
 import sqlalchemy as sa
 
 from saas_platform.schema.slices import SliceDigest
-from saas_platform.source.contract import Source, SourceError, SourceSnapshot
+from saas_platform.source.contract import Source, SourceSnapshot
 from saas_platform.sync.diff import find_differences
-from saas_platform.sync.drift import SyncError, check_table, mirror_faults
-from saas_platform.sync.reading import slices_feed, source_digests, telling
+from saas_platform.sync.drift import check_table, mirror_faults
+from saas_platform.sync.proof_log import TABLE_ERRORS, failed, now, record, unproven
+from saas_platform.sync.reading import source_digests, telling, texts_feed
 from saas_platform.sync.report import Differences, OnProgress, ProofReport
 from saas_platform.warehouse.contract import Warehouse
-from saas_platform.warehouse.journal import Level, ProofEntry, SyncEntry
+from saas_platform.warehouse.journal import Level, SyncEntry, Verdict
 
 
 def verify(
@@ -35,28 +39,38 @@ def verify(
 ) -> list[ProofReport]:
     """Prove every slice of the tables as of one snapshot, and log it.
 
-    `counts` compares the row count of each slice, `digest` (what decides) every row by its hash,
-    `rows` every row by its values. Whatever differs is told by row and column.
+    `counts` compares the row count of each slice, `digest` (what decides) every row by its hash, `rows`
+    every cell by the source's own text of it. Whatever differs is reported by row and column. A table
+    that can't be read on either side says why in its report, and the others go on.
+
+    Raises WarehouseUnusableError where no table can be proven.
     """
     reports = []
     with source.snapshot() as snapshot:
         for table in tables:
             with warehouse.session():
+                prove_table = partial(
+                    _verify, snapshot, warehouse, table, level, show_pii, on_progress
+                )
                 try:
-                    check_table(snapshot, warehouse, table)
-                    report = prove(
-                        snapshot,
-                        warehouse,
-                        table,
-                        level,
-                        show_pii=show_pii,
-                        on_progress=on_progress,
-                    )
-                except (SourceError, SyncError) as error:
-                    report = unproven(table, level, (str(error),))
-                record(warehouse, report)
+                    report = warehouse.with_room(prove_table)
+                    record(warehouse, report)
+                except TABLE_ERRORS as error:
+                    report = failed(warehouse, table, level, error)
             reports.append(report)
     return reports
+
+
+def _verify(
+    snapshot: SourceSnapshot,
+    warehouse: Warehouse,
+    table: sa.Table,
+    level: Level,
+    show_pii: bool,
+    on_progress: OnProgress | None,
+) -> ProofReport:
+    check_table(snapshot, warehouse, table)
+    return prove(snapshot, warehouse, table, level, show_pii=show_pii, on_progress=on_progress)
 
 
 def prove(
@@ -122,7 +136,7 @@ def prove(
         table=table.name,
         level=level,
         scope="all" if slices is None else "touched",
-        verdict="differs" if differing else "proven",
+        verdict=_verdict(level, differing),
         slices_checked=len(checked),
         slices_total=len(everything),
         slices_differing=tuple(sorted(differing)),
@@ -134,8 +148,14 @@ def prove(
         seconds=time.monotonic() - started,
         proof_id=str(uuid.uuid4()),
         sync_id=sync_id,
-        proven_at=_now(),
+        proven_at=now(),
     )
+
+
+def _verdict(level: Level, differing: Collection[str]) -> Verdict:
+    if differing:
+        return "differs"
+    return "counted" if level == "counts" else "proven"
 
 
 def _digests(
@@ -148,15 +168,15 @@ def _digests(
 ) -> tuple[dict[str, SliceDigest], dict[str, SliceDigest]]:
     """The mirror's digests and the source's: of the slices, or of more of the source; all where None.
 
-    Computed where the data is, where the source can; else its rows are streamed through the warehouse,
-    and its fastest hash will do.
+    Computed where the data is, where the source can; else the texts of its rows are streamed through the
+    warehouse, whose fastest hash will do.
     """
     theirs = source_digests(snapshot, table, slices, source_counts)
     if theirs is not None:
         return warehouse.digest_mirror(table, slices, "canonical"), theirs
     mine = warehouse.digest_mirror(table, slices)
-    rows = slices_feed(snapshot, table, slices, source_counts, telling(on_progress, table, "prove"))
-    return mine, warehouse.digest_feed(table, rows)
+    texts = texts_feed(snapshot, table, slices, source_counts, telling(on_progress, table, "prove"))
+    return mine, warehouse.digest_texts(texts)
 
 
 def _completed(first: ProofReport, again: ProofReport) -> ProofReport:
@@ -199,57 +219,7 @@ def prove_again(
     return _completed(first, again)
 
 
-def unproven(
-    table: sa.Table, level: Level, problems: tuple[str, ...], sync_id: str | None = None
-) -> ProofReport:
-    """A proof that could not look at rows, and why."""
-    return ProofReport(
-        table=table.name,
-        level=level,
-        scope="all",
-        verdict="differs",
-        slices_checked=0,
-        slices_total=0,
-        slices_differing=(),
-        rows_source=0,
-        rows_mirror=0,
-        digest=None,
-        differences=None,
-        problems=problems,
-        seconds=0.0,
-        proof_id=str(uuid.uuid4()),
-        sync_id=sync_id,
-        proven_at=_now(),
-    )
-
-
-def record(warehouse: Warehouse, report: ProofReport) -> None:
-    """Append the proof to the warehouse's log."""
-    warehouse.record_proof(
-        ProofEntry(
-            proof_id=report.proof_id,
-            sync_id=report.sync_id,
-            table_name=report.table,
-            level=report.level,
-            scope=report.scope,
-            slices_checked=report.slices_checked,
-            slices_total=report.slices_total,
-            slices_differing=len(report.slices_differing),
-            rows_source=report.rows_source,
-            rows_mirror=report.rows_mirror,
-            digest=report.digest,
-            verdict=report.verdict,
-            seconds=report.seconds,
-            proven_at=report.proven_at,
-        )
-    )
-
-
 def _digest_text(digests: Mapping[str, SliceDigest]) -> str:
     """One short text for the digests of a scope."""
     lines = "\n".join(f"{s} {d.rows} {d.total}" for s, d in sorted(digests.items()))
     return hashlib.sha256(lines.encode()).hexdigest()[:32]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

@@ -1,6 +1,7 @@
-"""Reading whole slices of the source, so many at a time that memory stays bounded, or their digests.
+"""Reading whole slices of the source, so many at a time that memory stays bounded.
 
-Does not hold: what is done with either.
+Two ways, which share nothing: typed rows, which are loaded, and the texts or digests that the database itself
+makes of its values, by which they are proven. Does not hold: what is done with either.
 """
 
 from __future__ import annotations
@@ -54,6 +55,28 @@ def slices_feed(
 ) -> Feed:
     """The rows of the slices, or more: of the whole table where `_asked` says so."""
     return feed(snapshot, table, on_rows, slices=_asked(table, slices, counts))
+
+
+def texts_feed(
+    snapshot: SourceSnapshot,
+    table: sa.Table,
+    slices: Collection[str] | None,
+    counts: Mapping[str, int],
+    on_rows: Callable[[int], None] | None = None,
+) -> Feed:
+    """The canonical texts of the rows of the slices, or more, as `slices_feed`."""
+    return Feed(snapshot.row_texts(table, _asked(table, slices, counts)), on_rows)
+
+
+def cells_feed(
+    snapshot: SourceSnapshot,
+    table: sa.Table,
+    slices: Collection[str] | None,
+    counts: Mapping[str, int],
+    on_rows: Callable[[int], None] | None = None,
+) -> Feed:
+    """The canonical cells of the rows of the slices, or more, as `slices_feed`."""
+    return Feed(snapshot.cells(table, _asked(table, slices, counts)), on_rows)
 
 
 def source_digests(

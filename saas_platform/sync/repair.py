@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import partial
 
 import sqlalchemy as sa
 
-from saas_platform.source.contract import Source, SourceError, SourceSnapshot
+from saas_platform.source.contract import Source, SourceSnapshot
 from saas_platform.sync.apply import copy_again, load_all
-from saas_platform.sync.drift import SyncError, check_table, mirror_faults
+from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.entries import new_sync_id
-from saas_platform.sync.proof import prove, prove_again, record, unproven
+from saas_platform.sync.proof import prove, prove_again
+from saas_platform.sync.proof_log import TABLE_ERRORS, failed, record
 from saas_platform.sync.report import OnProgress, RepairReport
 from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.journal import SyncEntry
@@ -26,17 +28,24 @@ def repair(
     tables: Iterable[sa.Table],
     on_progress: OnProgress | None = None,
 ) -> list[RepairReport]:
-    """Repair the tables as of one snapshot; one that can't be repaired says why, the others go on."""
+    """Repair the tables as of one snapshot; one that can't be repaired says why, the others go on.
+
+    Raises WarehouseUnusableError where no table can be repaired.
+    """
     sync_id = new_sync_id()
     reports = []
     with source.snapshot() as snapshot:
         for table in tables:
-            try:
-                report = repair_table(snapshot, warehouse, table, sync_id, on_progress)
-            except (SourceError, SyncError) as error:
-                # Logged as a proof that failed, so that the tries can be counted.
-                record(warehouse, unproven(table, "digest", (str(error),), sync_id))
-                report = RepairReport(table.name, None, None, 0, 0, (), 0.0, None, str(error))
+            with warehouse.session():
+                work = partial(repair_table, snapshot, warehouse, table, sync_id, on_progress)
+                try:
+                    report = warehouse.with_room(work)
+                except TABLE_ERRORS as error:
+                    # Logged as a proof that failed, so that the tries can be counted.
+                    proof = failed(warehouse, table, "digest", error, sync_id)
+                    report = RepairReport(
+                        table.name, None, None, 0, 0, (), 0.0, None, proof.problems[0]
+                    )
             reports.append(report)
     return reports
 
@@ -66,7 +75,7 @@ def repair_table(
                 snapshot, warehouse, table, "digest", explain=False, on_progress=on_progress
             )
             record(warehouse, proof)
-            if not proof.proven:
+            if not proof.holds:
                 entry = copy_again(snapshot, warehouse, table, proof, sync_id, last, on_progress)
                 proof = prove_again(snapshot, warehouse, table, proof, entry, sync_id, on_progress)
                 record(warehouse, proof)

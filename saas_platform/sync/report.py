@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from saas_platform.schema.describing import Value, printable
 from saas_platform.warehouse.contract import Kind
 from saas_platform.warehouse.journal import Level, Mode, Scope, Verdict
 
 Step = Literal["read", "prove", "compare"]
-
-#: A value of a row as JSON has it; times are ISO texts.
-Value = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class ProofReport:
     #: Of the checked slices of the source; None at level `counts`.
     digest: str | None
     differences: Differences | None
-    #: What can't be said in rows: no mirror, another column, a value that can't be read.
+    #: What can't be said in rows: no mirror, another column, an error of the source or the warehouse.
     problems: tuple[str, ...]
     seconds: float
     proof_id: str
@@ -90,7 +88,13 @@ class ProofReport:
 
     @property
     def proven(self) -> bool:
+        """Whether the values of the slices in scope were compared, and are equal."""
         return self.verdict == "proven"
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differs at the level that was asked for."""
+        return self.verdict != "differs"
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ class SyncReport:
 
     @property
     def succeeded(self) -> bool:
-        return self.error is None and self.proof is not None and self.proof.proven
+        return self.error is None and self.proof is not None and self.proof.holds
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,7 @@ class RepairReport:
 
     @property
     def succeeded(self) -> bool:
-        return self.error is None and self.proof is not None and self.proof.proven
+        return self.error is None and self.proof is not None and self.proof.holds
 
 
 @dataclass(frozen=True)
@@ -181,11 +185,22 @@ class TableProbe:
 
 def sentences(report: ProofReport) -> list[str]:
     """What a proof found, in words: the table, then its slices, rows and columns."""
-    if report.verdict == "proven":
+    rows, slices = (
+        f"{report.rows_mirror:,} rows",
+        f"{report.slices_checked:,} of {report.slices_total:,} slices",
+    )
+    if report.verdict == "counted":
         return [
-            f"{report.table}: {report.rows_mirror:,} rows proven equal to the source"
-            f" ({report.slices_checked} of {report.slices_total} slices by {report.level})."
+            f"{report.table}: {rows} counted, as many as the source has in each slice; their values were not"
+            " compared."
         ]
+    if report.verdict == "proven" and report.scope == "touched":
+        return [
+            f"{report.table}: {slices} proven equal to the source by {report.level}; of the others the rows"
+            f" were counted, {rows} in all."
+        ]
+    if report.verdict == "proven":
+        return [f"{report.table}: {rows} proven equal to the source by {report.level} ({slices})."]
     said = list(report.problems)
     if report.slices_differing:
         said.append(
@@ -216,18 +231,19 @@ def mended(report: RepairReport) -> str:
 
 
 def _row_sentence(table: str, row: Difference) -> str:
-    key = ", ".join(f"{name} {value}" for name, value in row.key.items())
+    key = ", ".join(f"{name} {printable(str(value))}" for name, value in row.key.items())
+    slice_ = printable(row.slice)
     if row.kind == "different":
         values = "; ".join(
             f"{c.column} is {c.source!r} in the source, {c.mirror!r} in the mirror"
             for c in row.columns
         )
-        return f"{table} {key} in {row.slice}: {values}."
+        return f"{table} {key} in {slice_}: {values}."
     where = "missing in the mirror" if row.kind == "missing" else "only in the mirror"
-    return f"{table} {key} in {row.slice}: {where}."
+    return f"{table} {key} in {slice_}: {where}."
 
 
 def _some(texts: Iterable[str], most: int = 5) -> str:
     listed = list(texts)
     more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
+    return ", ".join(map(printable, listed[:most])) + more

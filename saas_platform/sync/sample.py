@@ -8,24 +8,25 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from saas_platform.schema import slice_of
-from saas_platform.schema.slices import WHOLE
-from saas_platform.source.contract import Source, SourceError, SourceSnapshot
-from saas_platform.sync.diff import shown
-from saas_platform.sync.drift import SyncError, check_table, mirror_faults
-from saas_platform.sync.reading import slices_feed
-from saas_platform.sync.report import SampledRow, SampleReport, Value
-from saas_platform.warehouse.contract import Warehouse
+from saas_platform.schema.canonical import cells_schema, value_of
+from saas_platform.schema.describing import Value, shown
+from saas_platform.source.contract import Source, SourceSnapshot
+from saas_platform.sync.drift import check_table, mirror_faults
+from saas_platform.sync.proof_log import TABLE_ERRORS, sentence
+from saas_platform.sync.reading import cells_feed
+from saas_platform.sync.report import SampledRow, SampleReport
+from saas_platform.warehouse.contract import Warehouse, WarehouseUnusableError
 
 #: Rows drawn of each table.
 ROWS = 3
 
-_Row = Mapping[str, Any]
+#: The cells of a row (`schema.canonical`), by column.
+_Cells = Mapping[str, str]
 
 
 def sample(
@@ -49,8 +50,10 @@ def sample(
                 check_table(snapshot, warehouse, table)
                 problems = mirror_faults(warehouse, table)
                 drawn = () if problems else _sample(snapshot, warehouse, table, rows, chance)
-            except (SourceError, SyncError) as error:
-                problems, drawn = (str(error),), ()
+            except WarehouseUnusableError:
+                raise
+            except TABLE_ERRORS as error:
+                problems, drawn = (sentence(table, error),), ()
             reports.append(
                 SampleReport(
                     table.name, tuple(_row(table, *each, show_pii) for each in drawn), problems
@@ -65,20 +68,31 @@ def _sample(
     table: sa.Table,
     rows: int,
     chance: random.Random,
-) -> tuple[tuple[_Row, _Row | None], ...]:
+) -> tuple[tuple[str, _Cells, _Cells | None], ...]:
+    """The slice of each row, its cells in the source, and those that the mirror has under its key."""
+    names = [column.name for column in table.columns]
+    places = dict(zip(names, cells_schema(table).names[1:], strict=True))
+    keys = [places[column.name] for column in table.primary_key.columns] or list(places.values())
     theirs = _draw(snapshot, table, rows, chance)
     ours = warehouse.rows_like(table, theirs).to_pylist()
-    # A key that the mirror holds twice is no pair: the row that is equal, where there is one, or any.
-    keys = [column.name for column in table.primary_key.columns] or theirs.column_names
     pairs = []
     for row in theirs.to_pylist():
-        like = [mine for mine in ours if all(mine[k] == row[k] for k in keys)]
-        pairs.append((row, next((mine for mine in like if mine == row), like[0] if like else None)))
+        slice_id = row.pop("c0")
+        like = [mine for mine in ours if all(mine[key] == row[key] for key in keys)]
+        # A key that the mirror holds twice is no pair: the row that is equal, where there is one, or any.
+        mine = next((mine for mine in like if mine == row), like[0] if like else None)
+        pairs.append(
+            (slice_id, _named(places, row), None if mine is None else _named(places, mine))
+        )
     return tuple(pairs)
 
 
+def _named(places: Mapping[str, str], row: Mapping[str, str]) -> _Cells:
+    return {name: row[place] for name, place in places.items()}
+
+
 def _draw(snapshot: SourceSnapshot, table: sa.Table, rows: int, chance: random.Random) -> pa.Table:
-    """Random rows, each slice as likely as it has rows; only their slices are read."""
+    """The cells of random rows, each slice as likely as it has rows; only their slices are read."""
     counts = snapshot.slice_counts(table)
     most = min(rows, sum(counts.values()))
     slices = chance.choices(list(counts), list(counts.values()), k=most) if most else []
@@ -88,8 +102,7 @@ def _draw(snapshot: SourceSnapshot, table: sa.Table, rows: int, chance: random.R
         number = min(number, counts[slice_id])
         places = sorted(chance.sample(range(counts[slice_id]), number))
         parts += _at(snapshot, table, slice_id, counts, places)
-    schema = slices_feed(snapshot, table, [], counts).schema
-    return pa.Table.from_batches(parts, schema=schema)
+    return pa.Table.from_batches(parts, schema=cells_schema(table))
 
 
 def _at(
@@ -101,22 +114,27 @@ def _at(
 ) -> list[pa.RecordBatch]:
     """The rows of a slice at some places, in the order in which the source gives them."""
     found, passed = [], 0
-    for batch in slices_feed(snapshot, table, [slice_id], counts).reader():
-        here = [place - passed for place in places if passed <= place < passed + batch.num_rows]
-        if here:
-            found.append(batch.take(pa.array(here)))
-        passed += batch.num_rows
+    for batch in cells_feed(snapshot, table, [slice_id], counts).reader():
+        here = batch.filter(pc.equal(batch.column(0), slice_id))
+        chosen = [place - passed for place in places if passed <= place < passed + here.num_rows]
+        if chosen:
+            found.append(here.take(pa.array(chosen)))
+        passed += here.num_rows
     return found
 
 
-def _row(table: sa.Table, source: _Row, mirror: _Row | None, show_pii: bool) -> SampledRow:
-    def told(row: _Row) -> dict[str, Value]:
-        return {name: shown(table.columns[name], value, show_pii) for name, value in row.items()}
+def _row(
+    table: sa.Table, slice_id: str, source: _Cells, mirror: _Cells | None, show_pii: bool
+) -> SampledRow:
+    def displayed(row: _Cells) -> dict[str, Value]:
+        return {
+            name: shown(table.columns[name], value_of(table.columns[name], cell), show_pii)
+            for name, cell in row.items()
+        }
 
-    cut = slice_of(table)
     return SampledRow(
-        slice=WHOLE if cut is None else cut.id_of(source[cut.column]),
-        source=told(source),
-        mirror=None if mirror is None else told(mirror),
+        slice=slice_id,
+        source=displayed(source),
+        mirror=None if mirror is None else displayed(mirror),
         equal=source == mirror,
     )

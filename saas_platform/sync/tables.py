@@ -8,18 +8,20 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import sqlalchemy as sa
 
 from saas_platform.schema import version_of
-from saas_platform.source.contract import Source, SourceError, SourceSnapshot
+from saas_platform.source.contract import Source, SourceSnapshot
 from saas_platform.sync.apply import apply_changes, copy_again, load_all
-from saas_platform.sync.drift import SyncError, check_table
+from saas_platform.sync.drift import check_table
 from saas_platform.sync.entries import new_sync_id
 from saas_platform.sync.probe import reason_for_full, unseen_since
-from saas_platform.sync.proof import prove, prove_again, record, unproven
+from saas_platform.sync.proof import prove, prove_again
+from saas_platform.sync.proof_log import TABLE_ERRORS, failed, record, sentence
 from saas_platform.sync.report import OnProgress, ProofReport, SyncReport
-from saas_platform.warehouse.contract import Warehouse
+from saas_platform.warehouse.contract import Warehouse, WarehouseUnusableError
 from saas_platform.warehouse.journal import SyncEntry
 
 
@@ -32,6 +34,8 @@ def sync(
     """Sync the tables as of one snapshot, under one sync id.
 
     A table that can't be synced says why in its report, and the others go on; the caller raises.
+
+    Raises WarehouseUnusableError where no table can be synced.
     """
     sync_id = new_sync_id()
     reports = []
@@ -41,8 +45,10 @@ def sync(
                 report = sync_table(
                     snapshot, warehouse, table, sync_id=sync_id, on_progress=on_progress
                 )
-            except (SourceError, SyncError) as error:
-                report = _failed(table, str(error))
+            except WarehouseUnusableError:
+                raise
+            except TABLE_ERRORS as error:
+                report = _failed(table, sentence(table, error))
             reports.append(report)
     return reports
 
@@ -58,28 +64,49 @@ def sync_table(
 ) -> SyncReport:
     """Bring the mirror of one table up to the snapshot, and prove it.
 
-    The slices of `also_prove` are proven by digest, and mended, whether touched or not.
+    The slices of `also_prove` are proven by digest, and repaired, whether touched or not. An error that ends
+    the table is logged as a proof that failed.
 
     Raises SyncError where the source has lost a declared column or the warehouse can't have the table,
-    SourceError where it can't be read.
+    SourceError where it can't be read, WarehouseError where the warehouse refuses its rows.
     """
-    started = time.monotonic()
-    sync_id = sync_id or new_sync_id()
     with warehouse.session():
-        last = warehouse.last_sync(table)
-        try:
-            warnings = check_table(snapshot, warehouse, table)
-        except SyncError as error:
-            if last is not None:
-                record(warehouse, unproven(table, "digest", (str(error),)))
-            raise
-        reason = reason_for_full(snapshot, warehouse, table, last)
-        by_digest = last is not None and reason is None and version_of(table) is None
-        way = _by_digest if by_digest else _by_hints
-        entry, healed, proof = way(
-            snapshot, warehouse, table, sync_id, reason, last, also_prove, on_progress
+        work = partial(
+            _sync_table,
+            snapshot,
+            warehouse,
+            table,
+            sync_id or new_sync_id(),
+            also_prove,
+            on_progress,
         )
-    return _report(table, reason, last, entry, healed, proof, warnings, time.monotonic() - started)
+        try:
+            return warehouse.with_room(work)
+        except TABLE_ERRORS as error:
+            failed(warehouse, table, "digest", error)
+            raise
+
+
+def _sync_table(
+    snapshot: SourceSnapshot,
+    warehouse: Warehouse,
+    table: sa.Table,
+    sync_id: str,
+    also_prove: Collection[str],
+    on_progress: OnProgress | None,
+) -> SyncReport:
+    started = time.monotonic()
+    last = warehouse.last_sync(table)
+    warnings = check_table(snapshot, warehouse, table)
+    reason = reason_for_full(snapshot, warehouse, table, last)
+    by_digest = last is not None and reason is None and version_of(table) is None
+    way = _by_digest if by_digest else _by_hints
+    entry, repaired, proof = way(
+        snapshot, warehouse, table, sync_id, reason, last, also_prove, on_progress
+    )
+    return _report(
+        table, reason, last, entry, repaired, proof, warnings, time.monotonic() - started
+    )
 
 
 #: What was done first, what the proof made necessary, and the last proof.
@@ -119,7 +146,7 @@ def _by_hints(
         snapshot, warehouse, table, sync_id, done, also, counts, on_progress, unseen=unseen
     )
     healed: SyncEntry | None = None
-    if not proof.proven:
+    if not proof.holds:
         healed = copy_again(snapshot, warehouse, table, proof, sync_id, entry or last, on_progress)
     if healed is not None:
         done.append(healed)
@@ -142,7 +169,7 @@ def _by_digest(
     """A table without a version: no hint tells what changed, the digest of every slice does."""
     proof = prove(snapshot, warehouse, table, "digest", explain=False, on_progress=on_progress)
     entry: SyncEntry | None = None
-    if not proof.proven:
+    if not proof.holds:
         entry = copy_again(snapshot, warehouse, table, proof, sync_id, last, on_progress)
     if entry is None:
         record(warehouse, proof)
@@ -177,7 +204,7 @@ def _prove(
         sync_id=entries[-1].sync_id if entries else sync_id,
         on_progress=on_progress,
     )
-    if report.proven or not unseen:
+    if report.holds or not unseen:
         # Else what could not look stays the newest: killed before it mends, the next sync looks again.
         record(warehouse, report)
     return report

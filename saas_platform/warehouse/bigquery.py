@@ -5,6 +5,7 @@ Digests are computed there; rows that have to be compared are fetched, slice by 
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from google.cloud import bigquery
 
 from saas_platform.schema.arrow import arrow_schema
-from saas_platform.schema.slices import SliceDigest, slice_of
+from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse import bigquery_canonical
 from saas_platform.warehouse import bigquery_sql as q
 from saas_platform.warehouse.bigquery_connection import Connection
@@ -35,10 +36,12 @@ from saas_platform.warehouse.contract import (
     Staging,
     Warehouse,
 )
-from saas_platform.warehouse.duckdb_digests import hash_stream
-from saas_platform.warehouse.duckdb_staging import compare
+from saas_platform.warehouse.duckdb_comparison import compare
+from saas_platform.warehouse.duckdb_digests import hash_texts
 from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.journal import (
+    LOGS,
     PROOF_LOG,
     SYNC_LOG,
     DayRows,
@@ -49,6 +52,8 @@ from saas_platform.warehouse.scratch import holding, narrowed, scratch
 
 #: Estimates asked for at the same time: each is a request that waits for Google, and a run has hundreds.
 _AT_ONCE = 8
+#: A letter and its accents apart, and the accents left out.
+_WITHOUT_ACCENTS = r"REGEXP_REPLACE(NORMALIZE({}, NFD), r'\pM', '')"
 _LONG_AGO = q.moment(q.FIRST_MOMENT)
 
 
@@ -56,6 +61,8 @@ class BigqueryWarehouse(Warehouse):
     """The warehouse in a project; `make_client` gives another client than that of the environment."""
 
     engine = "bigquery"
+    #: A table has no more partitions.
+    most_slices = 10_000
 
     def __init__(
         self, target: BigqueryTarget, make_client: Callable[[], bigquery.Client] | None = None
@@ -90,6 +97,25 @@ class BigqueryWarehouse(Warehouse):
         drop(self._bare)
         self._prepared = False
 
+    def mirrors(self) -> dict[str, datetime]:
+        if not self.table_exists(RAW, SYNC_LOG.name):
+            return {}
+        rows = self._bare.run(
+            f"SELECT table_name, MAX(finished_at) FROM {q.qualified(RAW, SYNC_LOG.name)}"
+            " GROUP BY table_name ORDER BY table_name"
+        )
+        return {name: moment for name, moment in rows if self.table_exists(RAW, name)}
+
+    def drop_mirror(self, name: str) -> None:
+        # The table first, as no transaction drops one: killed here, the log names a mirror that is missing,
+        # which the next sync makes again.
+        logs = [
+            f"DELETE FROM {q.qualified(RAW, log.name)} WHERE table_name = {q.text(name)};"
+            for log in LOGS
+        ]
+        script = "\n".join([f"DROP TABLE IF EXISTS {q.qualified(RAW, name)};", *logs])
+        self._connection.script(script, job_name("reset", uuid.uuid4().hex), {})
+
     def query(self, sql: str) -> pa.Table:
         return self._bare.arrow(sql)
 
@@ -123,6 +149,9 @@ class BigqueryWarehouse(Warehouse):
 
     def matches(self, column: str, pattern: str) -> str:
         return f"REGEXP_CONTAINS({q.quote(column)}, {q.text(pattern)})"
+
+    def folded(self, text: str, collation: str, *, broadly: bool) -> str:
+        return folded(text, collation, broadly=broadly, without_accents=_WITHOUT_ACCENTS)
 
     def table_exists(self, schema: str, name: str) -> bool:
         return self._bare.table(schema, name) is not None
@@ -216,35 +245,46 @@ class BigqueryWarehouse(Warehouse):
         form: DigestForm = "native",  # noqa: ARG002
     ) -> dict[str, SliceDigest]:
         found = self._connection.run(_digests(table, slices))
-        return {slice_id: SliceDigest(n, int(total)) for slice_id, n, total in found}
+        return {
+            slice_id: SliceDigest(n, int(total))
+            for slice_id, n, total in found
+            if slices is None or slice_id in slices
+        }
 
-    def digest_feed(
+    def digest_texts(
         self,
-        table: sa.Table,
-        feed: Feed,
+        texts: Feed,
         form: DigestForm = "native",  # noqa: ARG002
     ) -> dict[str, SliceDigest]:
-        return hash_stream(table, feed)
+        return hash_texts(texts)
 
     def compare(
-        self, table: sa.Table, slices: Collection[str], feed: Feed, *, samples: int
+        self, table: sa.Table, slices: Collection[str], cells: Feed, *, samples: int
     ) -> Comparison:
         with scratch() as local, holding(local, table, self._rows(table, slices)):
-            return compare(local, table, slices, feed, samples)
+            return compare(local, table, slices, cells, samples)
 
-    def rows_like(self, table: sa.Table, rows: pa.Table) -> pa.Table:
-        names = q.keys(table) or q.columns(table)
-        found = rows.to_pylist()
+    def rows_like(self, table: sa.Table, cells: pa.Table) -> pa.Table:
+        places = dict(zip(q.columns(table), cells.schema.names[1:], strict=True))
+        keys = [table.columns[name] for name in q.keys(table) or q.columns(table)]
+        found = cells.to_pylist()
         same = [
-            f"({' AND '.join(q.equals(name, row[name], 'm') for name in names)})" for row in found
+            " AND ".join(
+                f"{bigquery_canonical.cell(column, 'm')} = {q.text(row[places[column.name]])}"
+                for column in keys
+            )
+            for row in found
         ]
-        cut = slice_of(table)
-        slices = None if cut is None else {cut.id_of(row[cut.column]) for row in found}
+        slices = {row["c0"] for row in found}
         # A row whose slice changed is looked for where its key is, wherever that may be.
         where = q.within(table, None if q.keys(table) else slices, "m")
+        mine = ", ".join(
+            f"{bigquery_canonical.cell(table.columns[name], 'm')} AS {place}"
+            for name, place in places.items()
+        )
         return self._connection.arrow(
-            f"SELECT {q.listed(q.columns(table), 'm')} FROM {q.mirror(table)} AS m"
-            f" WHERE {where} AND ({' OR '.join(same) or 'FALSE'})"
+            f"SELECT {mine} FROM {q.mirror(table)} AS m"
+            f" WHERE {where} AND ({' OR '.join(f'({each})' for each in same) or 'FALSE'})"
         )
 
     def record_proof(self, entry: ProofEntry) -> None:
@@ -270,7 +310,7 @@ class BigqueryWarehouse(Warehouse):
         rows = self._connection.run(
             "SELECT EXTRACT(DATE FROM proven_at) AS day, MAX_BY(rows_mirror, proven_at)"
             f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = {q.text(table.name)}"
-            f" AND verdict = 'proven' GROUP BY day ORDER BY day DESC LIMIT {int(days)}"
+            f" AND verdict <> 'differs' GROUP BY day ORDER BY day DESC LIMIT {int(days)}"
         )
         return [DayRows(day, count) for day, count in reversed(rows)]
 

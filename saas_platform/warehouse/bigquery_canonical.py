@@ -1,4 +1,4 @@
-"""The canonical digest (`schema.canonical`) in GoogleSQL.
+"""The canonical form of a row (`schema.canonical`) in GoogleSQL: its cells, and the digest of rows.
 
 Holds pure functions from declared columns to text. Does not hold: the query they are put into.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from saas_platform.schema.canonical import MARK, NAN, NULL, NUMBER_BYTES, VALUE_END
+from saas_platform.warehouse.bigquery_sql import listed
 
 #: The bits of an infinity, and what the sign takes off those of a positive number.
 _INFINITY, _SIGN = 0x7FF << 52, 1 << 63
@@ -15,19 +16,20 @@ _INFINITY, _SIGN = 0x7FF << 52, 1 << 63
 
 def digest(table: sa.Table) -> str:
     """Row count `n` and sum `total` of row numbers, of a group of rows; an INT64 would overflow."""
-    row = ", ".join(map(_field, table.columns))
+    row = ", ".join(map(cell, table.columns))
     hexadecimal = f"SUBSTR(TO_HEX(MD5(CONCAT({row}))), 1, {2 * NUMBER_BYTES})"
     number = f"CAST(CAST(CONCAT('0x', {hexadecimal}) AS INT64) AS BIGNUMERIC)"
     return f"COUNT(*) AS n, SUM({number}) AS total"
 
 
-def _field(column: sa.Column) -> str:
-    return f"IFNULL(CONCAT({_value(column)}, '{VALUE_END}'), '{NULL}')"
+def cell(column: sa.Column, alias: str = "") -> str:
+    """The cell of a mirrored value."""
+    value = _value(column, listed([column.name], alias))
+    return f"IFNULL(CONCAT({value}, '{VALUE_END}'), '{NULL}')"
 
 
-def _value(column: sa.Column) -> str:
+def _value(column: sa.Column, name: str) -> str:
     """The text of a value with its marks doubled; NULL for NULL."""
-    name = f"`{column.name}`"
     match column.type:
         case sa.Boolean():
             return f"CAST(CAST({name} AS INT64) AS STRING)"
@@ -38,9 +40,11 @@ def _value(column: sa.Column) -> str:
         case sa.Numeric(scale=int(scale)):
             return f"FORMAT('%.{scale}f', {name})"
         case sa.DateTime():
-            return f"CAST(UNIX_MICROS({name}) AS STRING)"
+            # By way of a date, which a cast writes with four digits of the year.
+            day = f"CAST(EXTRACT(DATE FROM {name}) AS STRING)"
+            return f"CONCAT({day}, FORMAT_TIMESTAMP(' %H:%M:%E6S', {name}))"
         case sa.Date():
-            return f"CAST(UNIX_DATE({name}) AS STRING)"
+            return f"CAST({name} AS STRING)"
         case sa.String():
             return f"REPLACE({name}, '{MARK}', '{MARK * 2}')"
         case sa.LargeBinary():

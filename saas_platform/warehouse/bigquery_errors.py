@@ -15,7 +15,7 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
 from saas_platform.warehouse.bigquery_target import BigqueryTarget
-from saas_platform.warehouse.contract import WarehouseError
+from saas_platform.warehouse.contract import WarehouseError, WarehouseUnusableError
 
 _LOGIN = "`gcloud auth application-default login`"
 #: Reasons that BigQuery itself says to try again for.
@@ -66,7 +66,7 @@ def in_words(target: BigqueryTarget, error: Exception) -> WarehouseError:
         return _credentials(target, error)
     if isinstance(error, requests.exceptions.RequestException):
         where = target.emulator or "bigquery.googleapis.com"
-        return WarehouseError(
+        return WarehouseUnusableError(
             f"BigQuery does not answer at {where}: check the network and its proxy"
             f"{', and that the emulator runs' if target.emulator else ''}."
         )
@@ -87,12 +87,12 @@ def in_words(target: BigqueryTarget, error: Exception) -> WarehouseError:
             " renewed, or have it raised under IAM & Admin, Quotas."
         )
     if "billingNotEnabled" in why or "billing has not been enabled" in message.casefold():
-        return WarehouseError(
+        return WarehouseUnusableError(
             f"Project {target.project} has no billing, and the sandbox takes no DML: enable billing"
             " for it."
         )
     if "accessNotConfigured" in why or "has not been used in project" in message:
-        return WarehouseError(
+        return WarehouseUnusableError(
             f"The BigQuery API is off in project {target.project}: switch it on with"
             f" `gcloud services enable bigquery.googleapis.com --project {target.project}`."
         )
@@ -139,7 +139,7 @@ def _of_place_or_right(target: BigqueryTarget, error: Exception, message: str) -
     if isinstance(error, api.NotFound):
         # A dataset that is not there is told with its project's name, which may have the word in it.
         if re.match(r"(?:not found: )?(?:the )?project\b|invalid project", message, re.I):
-            return WarehouseError(
+            return WarehouseUnusableError(
                 f"There is no project {target.project}, or you may not see it: correct"
                 " SAAS_WAREHOUSE_URL, or ask for access to the project."
             )
@@ -162,15 +162,15 @@ def _of_place_or_right(target: BigqueryTarget, error: Exception, message: str) -
 
 def _credentials(target: BigqueryTarget, error: Exception) -> WarehouseError:
     if isinstance(error, auth.TransportError):
-        return WarehouseError(
+        return WarehouseUnusableError(
             "Google's servers for credentials do not answer: check the network and its proxy."
         )
     if isinstance(error, auth.DefaultCredentialsError):
-        return WarehouseError(
+        return WarehouseUnusableError(
             f"No usable Google credentials were found for project {target.project}: log in with"
             f" {_LOGIN}, or name a service account's key file in GOOGLE_APPLICATION_CREDENTIALS."
         )
-    return WarehouseError(
+    return WarehouseUnusableError(
         f"Google does not accept the credentials, which are expired, revoked or of another kind:"
         f" log in again with {_LOGIN}, or make a new key for the service account."
     )

@@ -19,6 +19,8 @@ from saas_platform.warehouse.naming import Naming
 
 #: Every moment that BigQuery knows is at or after it: a bound that leaves nothing out.
 FIRST_MOMENT = datetime(1, 1, 1)
+#: Ranges of slices in one condition: about 100 bytes each.
+MOST_RANGES = 1_000
 #: NUMERIC has 29 digits before the point and 9 after it; BIGNUMERIC has 38 of each.
 _NUMERIC_WHOLE, _NUMERIC_SCALE = 29, 9
 
@@ -75,12 +77,6 @@ def moment(value: datetime) -> str:
     return f"TIMESTAMP '{value.isoformat(' ')}+00:00'"
 
 
-def equals(column: str, value: Any, alias: str) -> str:
-    """Whether a column holds the value; NULL is a value here."""
-    name = f"{alias}.{quote(column)}"
-    return f"{name} IS NULL" if value is None else f"{name} = {literal(value)}"
-
-
 def type_of(column: sa.Column) -> str:
     """Raises TypeError for a type that can't be mirrored."""
     match column.type:
@@ -115,9 +111,17 @@ def slice_id(table: sa.Table, alias: str = "") -> str:
     return f"SUBSTR(CAST({day} AS STRING), 1, {cut.id_length})"
 
 
-def within(table: sa.Table, slices: Collection[str] | None, alias: str = "") -> str:
+def within(
+    table: sa.Table,
+    slices: Collection[str] | None,
+    alias: str = "",
+    *,
+    most_ranges: int = MOST_RANGES,
+) -> str:
     """Whether a row lies in the slices, by literal bounds, which prune; None: everywhere.
 
+    More than `most_ranges` ranges are replaced by so many that cover them, as BigQuery takes no query of more
+    than 1 MB: rows of slices between those asked for are then within, too.
     Everywhere is a bound too: a table that requires a filter on its partitions answers nothing without.
     """
     cut = slice_of(table)
@@ -131,7 +135,15 @@ def within(table: sa.Table, slices: Collection[str] | None, alias: str = "") -> 
         return everywhere
     if not slices:
         return f"({everywhere} AND FALSE)"
-    inside = within_bounds(cut, slices, column, slice_id(table, alias), moment=bound, text=text)
+    inside = within_bounds(
+        cut,
+        slices,
+        column,
+        slice_id(table, alias),
+        moment=bound,
+        text=text,
+        most=most_ranges,
+    )
     return f"({everywhere} AND {inside})"
 
 

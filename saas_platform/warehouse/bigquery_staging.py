@@ -33,6 +33,7 @@ from saas_platform.warehouse.duckdb_connection import Connection as ScratchConne
 from saas_platform.warehouse.duckdb_staging import DuckdbStaging, finished
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import SYNC_LOG, SyncEntry
+from saas_platform.warehouse.naming import key_may_repeat, repeated_key
 from saas_platform.warehouse.scratch import holding
 
 #: A job may change 4,000 partitions of a table: more slices are written by more statements.
@@ -99,6 +100,18 @@ class Staged:
         rows = f"SELECT {q.slice_id(self.table)} AS slice FROM {self.sql} WHERE NOT {q.quote(GONE)}"
         return dict(self.connection.run(q.by_slice(rows, "COUNT(*)")))
 
+    def check_key(self) -> None:
+        """Raises WarehouseError where rows that arrived share a key, though the table has one."""
+        if not q.keys(self.table) or not key_may_repeat(self.table):
+            return
+        keys = q.listed(q.keys(self.table))
+        found = self.connection.run(
+            f"SELECT {keys} FROM {self.sql} WHERE NOT {q.quote(GONE)}"
+            f" GROUP BY {keys} HAVING COUNT(*) > 1 LIMIT 1"
+        )
+        if found:
+            raise repeated_key(self.table, dict(zip(q.keys(self.table), found[0], strict=True)))
+
 
 def load_anew(
     connection: Connection, table: sa.Table, feed: Feed, entry: SyncEntry, name: str
@@ -114,6 +127,7 @@ def load_anew(
                 f"BigQuery holds {sum(slices.values())} of {feed.rows} rows that were loaded for"
                 f" {table.name}, and nothing was applied: run again."
             )
+        staged.check_key()
         make_mirror(connection, table)
         entry = replace(
             finished(entry),
@@ -165,18 +179,23 @@ def _deletes(connection: Connection, table: sa.Table) -> Iterator[str]:
     is_by_day = cut is not None and cut.grain == "day"  # of months there are never so many
     present = dict(connection.run(q.counts(table))) if is_by_day else {}
     for group in _groups(present) if len(present) > MOST_SLICES else [None]:
-        yield f"DELETE FROM {q.mirror(table)} WHERE {q.within(table, group)}"
+        yield f"DELETE FROM {q.mirror(table)} WHERE {_spanned(table, group)}"
 
 
 def _inserts(table: sa.Table, staged: str, slices: Collection[str], sync_id: str) -> Iterator[str]:
     """The statements that copy the staged rows of the slices into the mirror."""
     columns = q.listed(q.columns(table))
     for group in _groups(slices):
-        some = "" if len(group) == len(slices) else f" AND {q.within(table, group)}"
+        some = "" if len(group) == len(slices) else f" AND {_spanned(table, group)}"
         yield (
             f"INSERT INTO {q.mirror(table)} ({columns}, {q.quote(SYNC_ID)})"
             f" SELECT {columns}, {q.text(sync_id)} FROM {staged} WHERE NOT {q.quote(GONE)}{some}"
         )
+
+
+def _spanned(table: sa.Table, group: list[str] | None) -> str:
+    """Whether a row lies between the first and the last slice of a group, where no slice of another lies."""
+    return q.within(table, group, most_ranges=1)
 
 
 def _groups(slices: Collection[str]) -> Iterator[list[str]]:
@@ -291,6 +310,7 @@ class BigqueryStaging(Staging):
 
     def _load(self) -> tuple[Staged, _Touched]:
         if self._loaded is None:
+            self._local.check()
             staged = Staged(self._connection, self._table, f"{self._name}-{self._loads}")
             self._loads += 1
             self._tables.enter_context(staged.created())

@@ -7,11 +7,11 @@ decision on when to load, prove or repair (that is the sync's).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -20,6 +20,8 @@ from saas_platform.errors import PlatformError
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import DayRows, ProofEntry, SyncEntry
+
+T = TypeVar("T")
 
 RAW, MARTS, MODELS = "raw", "marts", "models"
 SCHEMAS = (RAW, MARTS, MODELS)
@@ -39,15 +41,25 @@ class WarehouseError(PlatformError):
     """The warehouse can't do what was asked; the text names the thing and the remedy."""
 
 
+class WarehouseUnusableError(WarehouseError):
+    """Nothing can be asked of the warehouse now, whichever table it is about: it is locked, damaged, full or
+    out of reach.
+    """
+
+
+class WarehouseMemoryError(WarehouseError):
+    """The memory that the warehouse may use does not suffice."""
+
+
 @dataclass(frozen=True)
 class RowDifference:
-    """One key that differs, with the whole rows of both sides as Python values, unmasked."""
+    """One key that differs, with the cells of the whole rows of both sides (`schema.canonical`), unmasked."""
 
     kind: Kind
     slice: str
-    key: Mapping[str, Any]
-    source: Mapping[str, Any] | None
-    mirror: Mapping[str, Any] | None
+    key: Mapping[str, str]
+    source: Mapping[str, str] | None
+    mirror: Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -117,10 +129,19 @@ class Warehouse(ABC):
 
     #: Such as `duckdb`; for messages and metadata.
     engine: str
+    #: Slices that the mirror of one table may have; None: any number.
+    most_slices: int | None = None
 
     @abstractmethod
     def session(self) -> AbstractContextManager[None]:
         """Keep the connection for several calls; may be nested. Calls outside open and close one."""
+
+    def with_room(self, work: Callable[[], T]) -> T:
+        """What the work gives, done a second time with more memory where that did not suffice.
+
+        The work may be repeated. It is called within a session.
+        """
+        return work()
 
     @abstractmethod
     def ping(self) -> str:
@@ -129,6 +150,14 @@ class Warehouse(ABC):
     @abstractmethod
     def drop(self) -> None:
         """Drop the schemas of the platform, and nothing else."""
+
+    @abstractmethod
+    def mirrors(self) -> dict[str, datetime]:
+        """Each mirror that is there, declared or not, and when it was synced last (UTC); makes nothing."""
+
+    @abstractmethod
+    def drop_mirror(self, name: str) -> None:
+        """Drop one mirror, where it is there, with its entries in both logs."""
 
     # General access, for the later layers.
 
@@ -155,6 +184,14 @@ class Warehouse(ABC):
     @abstractmethod
     def matches(self, column: str, pattern: str) -> str:
         """SQL of the engine that is true where a text column has a match of an RE2 expression."""
+
+    @abstractmethod
+    def folded(self, text: str, collation: str, *, broadly: bool) -> str:
+        """SQL of a text in which what a collation (`schema.collations`) takes for the same is the same.
+
+        No engine folds as another does. Narrowly: only what every collation of the word folds, as small and
+        capital letters of ASCII. Broadly: whatever one of them may fold.
+        """
 
     @abstractmethod
     def table_exists(self, schema: str, name: str) -> bool:
@@ -232,25 +269,26 @@ class Warehouse(ABC):
         """Digest of the mirror's rows in each slice that has any; all slices where None."""
 
     @abstractmethod
-    def digest_feed(
-        self, table: sa.Table, feed: Feed, form: DigestForm = "native"
-    ) -> dict[str, SliceDigest]:
-        """The same digest of rows that stream from elsewhere.
+    def digest_texts(self, texts: Feed, form: DigestForm = "native") -> dict[str, SliceDigest]:
+        """The same digest of rows whose texts a source streams (`canonical.ROW_TEXTS`).
 
         Not asked where the source gives canonical digests itself.
         """
 
     @abstractmethod
     def compare(
-        self, table: sa.Table, slices: Collection[str], feed: Feed, *, samples: int
+        self, table: sa.Table, slices: Collection[str], cells: Feed, *, samples: int
     ) -> Comparison:
-        """Row by row: the mirror's slices against the feed, which has all of their rows."""
+        """Cell by cell: the mirror's slices against the source's cells (`canonical.cells_schema`), which
+        has all of their rows.
+        """
 
     @abstractmethod
-    def rows_like(self, table: sa.Table, rows: pa.Table) -> pa.Table:
-        """The mirror's rows with the keys of these rows; of a table without a key, the same rows.
+    def rows_like(self, table: sa.Table, cells: pa.Table) -> pa.Table:
+        """The cells of the mirror's rows that have the keys of these rows; of a table without a key, the
+        same rows.
 
-        Columns as the source has them; rows in no order.
+        Both as `canonical.cells_schema` has them, the result without the slice; rows in no order.
         """
 
     @abstractmethod

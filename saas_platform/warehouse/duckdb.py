@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -21,18 +21,23 @@ from saas_platform.warehouse.contract import (
     Comparison,
     DigestForm,
     Staging,
+    T,
     Warehouse,
     WarehouseError,
+    WarehouseMemoryError,
 )
-from saas_platform.warehouse.duckdb_connection import STAGING, Connection, connect
-from saas_platform.warehouse.duckdb_digests import digests
+from saas_platform.warehouse.duckdb_canonical import cell
+from saas_platform.warehouse.duckdb_comparison import compare
+from saas_platform.warehouse.duckdb_connection import STAGING, Connection, connect, translated
+from saas_platform.warehouse.duckdb_digests import mirror_digests, text_digests
 from saas_platform.warehouse.duckdb_staging import (
     DuckdbStaging,
     append_to_log,
+    check_key,
     commit_entry,
-    compare,
 )
 from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.journal import (
     LOGS,
     PROOF_LOG,
@@ -41,7 +46,7 @@ from saas_platform.warehouse.journal import (
     ProofEntry,
     SyncEntry,
 )
-from saas_platform.warehouse.naming import clash
+from saas_platform.warehouse.naming import clash, differs_by_case
 
 
 class DuckdbWarehouse(Warehouse):
@@ -71,7 +76,8 @@ class DuckdbWarehouse(Warehouse):
     def _connected(self) -> Iterator[Connection]:
         with self._lock:
             if self._open is not None:
-                yield self._open
+                with translated(self.path):
+                    yield self._open
                 return
             with connect(self.path, self._wait_seconds) as connection:
                 _prepare(connection)
@@ -80,6 +86,14 @@ class DuckdbWarehouse(Warehouse):
                     yield connection
                 finally:
                     self._open = None
+
+    def with_room(self, work: Callable[[], T]) -> T:
+        with self._connected() as connection:
+            try:
+                return work()
+            except WarehouseMemoryError:
+                connection.lift_limit()
+                return work()
 
     def ping(self) -> str:
         if not self.path.exists():
@@ -94,6 +108,28 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection, connection.transaction():
             for schema in SCHEMAS:
                 connection.run(f"DROP SCHEMA {q.quote(schema)} CASCADE")
+
+    def mirrors(self) -> dict[str, datetime]:
+        if not self.path.exists():
+            return {}
+        with self._connected() as connection:
+            return dict(
+                connection.run(
+                    f"SELECT table_name, max(finished_at) FROM {q.qualified(RAW, SYNC_LOG.name)}"
+                    " WHERE table_name IN (SELECT t.table_name FROM information_schema.tables t"
+                    " WHERE t.table_catalog = current_database() AND t.table_schema = ?)"
+                    " GROUP BY table_name ORDER BY table_name",
+                    [RAW],
+                )
+            )
+
+    def drop_mirror(self, name: str) -> None:
+        with self._connected() as connection, connection.transaction():
+            connection.run(f"DROP TABLE IF EXISTS {q.qualified(RAW, name)}")
+            for log in LOGS:
+                connection.run(
+                    f"DELETE FROM {q.qualified(RAW, log.name)} WHERE table_name = ?", [name]
+                )
 
     def query(self, sql: str) -> pa.Table:
         with self._connected() as connection:
@@ -113,6 +149,9 @@ class DuckdbWarehouse(Warehouse):
 
     def matches(self, column: str, pattern: str) -> str:
         return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
+
+    def folded(self, text: str, collation: str, *, broadly: bool) -> str:
+        return folded(text, collation, broadly=broadly, without_accents="strip_accents({})")
 
     def table_exists(self, schema: str, name: str) -> bool:
         with self._connected() as connection:
@@ -149,7 +188,17 @@ class DuckdbWarehouse(Warehouse):
         return {name: SliceDigest(rows, total or 0) for name, rows, total in found}
 
     def objection(self, table: sa.Table) -> str | None:
-        return clash(table, SYNC_ID)
+        found = clash(table, SYNC_ID)
+        if found is not None or not self.path.exists():
+            return found
+        # The engine does not tell capitals from small letters in a name: two tables would be one mirror.
+        with self._connected() as connection:
+            others = connection.run(
+                f"SELECT table_name FROM {q.qualified(RAW, SYNC_LOG.name)}"
+                " WHERE lower(table_name) = lower(?) AND table_name <> ? LIMIT 1",
+                [table.name, table.name],
+            )
+        return differs_by_case(table, others[0][0]) if others else None
 
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
         return q.declared(table)
@@ -219,6 +268,7 @@ class DuckdbWarehouse(Warehouse):
                     f" SELECT {q.listed(q.columns(table))}, ? FROM {stream}",
                     [entry.sync_id],
                 )
+            check_key(connection, table, q.mirror(table))
             return commit_entry(
                 connection,
                 replace(
@@ -242,29 +292,33 @@ class DuckdbWarehouse(Warehouse):
         form: DigestForm = "native",
     ) -> dict[str, SliceDigest]:
         with self._connected() as connection:
-            return digests(connection, table, q.mirror(table), slices, form)
+            return mirror_digests(connection, table, slices, form)
 
-    def digest_feed(
-        self, table: sa.Table, feed: Feed, form: DigestForm = "native"
-    ) -> dict[str, SliceDigest]:
-        with self._connected() as connection, connection.streaming(feed) as stream:
-            return digests(connection, table, stream, None, form)
+    def digest_texts(self, texts: Feed, form: DigestForm = "native") -> dict[str, SliceDigest]:
+        with self._connected() as connection:
+            return text_digests(connection, texts, form)
 
     def compare(
-        self, table: sa.Table, slices: Collection[str], feed: Feed, *, samples: int
+        self, table: sa.Table, slices: Collection[str], cells: Feed, *, samples: int
     ) -> Comparison:
         with self._connected() as connection, connection.staging_file():
-            return compare(connection, table, slices, feed, samples)
+            return compare(connection, table, slices, cells, samples)
 
-    def rows_like(self, table: sa.Table, rows: pa.Table) -> pa.Table:
-        columns = q.columns(table)
-        same = " AND ".join(
-            f"m.{q.quote(name)} IS NOT DISTINCT FROM s.{q.quote(name)}"
-            for name in q.keys(table) or columns
+    def rows_like(self, table: sa.Table, cells: pa.Table) -> pa.Table:
+        places = cells.schema.names[1:]
+        mine = ", ".join(
+            f"{cell(column, 'r')} AS {place}"
+            for column, place in zip(table.columns, places, strict=True)
         )
-        with self._connected() as connection, connection.registered(rows) as wanted:
+        keys = [
+            place
+            for column, place in zip(table.columns, places, strict=True)
+            if column.primary_key or not q.keys(table)
+        ]
+        same = " AND ".join(f"m.{place} = s.{place}" for place in keys)
+        with self._connected() as connection, connection.registered(cells) as wanted:
             return connection.arrow(
-                f"SELECT {q.listed(columns, 'm')} FROM {q.mirror(table)} m"
+                f"SELECT m.* FROM (SELECT {mine} FROM {q.mirror(table)} r) m"
                 f" WHERE EXISTS (SELECT 1 FROM {wanted} s WHERE {same})"
             )
 
@@ -292,7 +346,7 @@ class DuckdbWarehouse(Warehouse):
             rows = connection.run(
                 "SELECT CAST(proven_at AS DATE) AS day, arg_max(rows_mirror, proven_at)"
                 f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = ?"
-                " AND verdict = 'proven' GROUP BY day ORDER BY day DESC LIMIT ?",
+                " AND verdict <> 'differs' GROUP BY day ORDER BY day DESC LIMIT ?",
                 [table.name, days],
             )
         return [DayRows(day, count) for day, count in reversed(rows)]

@@ -1,4 +1,4 @@
-"""The canonical digest (`schema.canonical`) in DuckDB's SQL.
+"""The canonical form of a row (`schema.canonical`) in DuckDB's SQL: its cells, its text, its number.
 
 Holds pure functions from declared columns to text. Does not hold: the query they are put into.
 """
@@ -8,24 +8,33 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from saas_platform.schema.canonical import MARK, NAN, NULL, NUMBER_BYTES, VALUE_END
-from saas_platform.warehouse.duckdb_sql import quote, text
+from saas_platform.warehouse.duckdb_sql import listed, text
+
+
+def row_text(table: sa.Table, alias: str = "") -> str:
+    """The text of a mirrored row."""
+    return f"concat({', '.join(cell(column, alias) for column in table.columns)})"
+
+
+def number(row_text_: str) -> str:
+    """The number of a row, from its text."""
+    # `md5_number` reads the bytes the other way round.
+    return f"CAST('0x' || left(md5({row_text_}), {2 * NUMBER_BYTES}) AS BIGINT)"
 
 
 def digest(table: sa.Table) -> str:
     """Row count and sum of row numbers, of a group of rows."""
-    row = ", ".join(map(_field, table.columns))
-    # `md5_number` reads the bytes the other way round.
-    number = f"CAST('0x' || left(md5(concat({row})), {2 * NUMBER_BYTES}) AS BIGINT)"
-    return f"count(*), sum({number})"
+    return f"count(*), sum({number(row_text(table))})"
 
 
-def _field(column: sa.Column) -> str:
-    return f"coalesce({_value(column)} || {text(VALUE_END)}, {text(NULL)})"
+def cell(column: sa.Column, alias: str = "") -> str:
+    """The cell of a mirrored value."""
+    value = _value(column, listed([column.name], alias))
+    return f"coalesce({value} || {text(VALUE_END)}, {text(NULL)})"
 
 
-def _value(column: sa.Column) -> str:
+def _value(column: sa.Column, name: str) -> str:
     """The text of a value with its marks doubled; NULL for NULL."""
-    name = quote(column.name)
     match column.type:
         case sa.Boolean():
             return f"CAST(CAST({name} AS TINYINT) AS VARCHAR)"
@@ -42,16 +51,12 @@ def _value(column: sa.Column) -> str:
         case sa.Numeric():
             return f"CAST({name} AS VARCHAR)"
         case sa.DateTime():
-            return _finite(name, f"epoch_us({name})")
+            # An 'infinity', set by hand in a mirror, is written as that word.
+            return f"strftime({name}, '%Y-%m-%d %H:%M:%S.%f')"
         case sa.Date():
-            return _finite(name, f"date_diff('day', DATE '1970-01-01', {name})")
+            return f"strftime({name}, '%Y-%m-%d')"
         case sa.String():
             return f"replace({name}, {text(MARK)}, {text(MARK * 2)})"
         case sa.LargeBinary():
             return f"hex({name})"
     raise TypeError(f"{column.table.name}.{column.name}: no canonical form for {column.type!r}")
-
-
-def _finite(name: str, count: str) -> str:
-    """An 'infinity', set by hand in a mirror, has no count: it must not pass for NULL."""
-    return f"coalesce(CAST({count} AS VARCHAR), CAST({name} AS VARCHAR))"

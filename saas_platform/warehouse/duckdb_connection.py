@@ -15,7 +15,11 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 
-from saas_platform.warehouse.contract import WarehouseError
+from saas_platform.warehouse.contract import (
+    WarehouseError,
+    WarehouseMemoryError,
+    WarehouseUnusableError,
+)
 from saas_platform.warehouse.feed import Feed
 
 T = TypeVar("T")
@@ -38,23 +42,28 @@ _ANOTHER_VERSION = "read a database file with version"
 def in_words(path: Path, error: duckdb.Error) -> WarehouseError:
     """The sentence for an error of the engine."""
     said = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return WarehouseMemoryError(
+            f"The warehouse {path} needs more memory than this machine has for it: close other programs, or"
+            " leave some of the table's columns out."
+        )
     if _LOCKED in said:
         holder = re.search(r"PID (\d+)", said)
         who = f"process {holder[1]}" if holder else "another process"
-        return WarehouseError(
+        return WarehouseUnusableError(
             f"The warehouse {path} is in use by {who}: wait until it ends, or stop it."
         )
     if any(sign in said for sign in _CORRUPT):
-        return WarehouseError(
+        return WarehouseUnusableError(
             f"The warehouse {path} is damaged or no DuckDB file: delete it and run"
             " `saas-platform run`, which fills it again from the source."
         )
     if any(sign in said for sign in _FULL):
-        return WarehouseError(
+        return WarehouseUnusableError(
             f"The warehouse {path} can't grow, the disk is full: free some space, then run again."
         )
     if _ANOTHER_VERSION in said:
-        return WarehouseError(
+        return WarehouseUnusableError(
             f"The warehouse {path} was written by another version of DuckDB: install that version,"
             " or delete the file and run `saas-platform run`, which fills it again."
         )
@@ -105,8 +114,12 @@ class Connection:
         self._connection.register(name, rows)
         try:
             yield name
-        finally:
-            self._connection.unregister(name)
+        except BaseException:
+            # An error within a transaction makes this one fail too: the first error is the one.
+            with suppress(duckdb.Error):
+                self._connection.unregister(name)
+            raise
+        self._connection.unregister(name)
 
     @contextmanager
     def streaming(self, feed: Feed) -> Iterator[str]:
@@ -119,7 +132,7 @@ class Connection:
         roomy = False
         for batch in batches:
             if not roomy and batch.nbytes > _WIDE * batch.num_rows:
-                self._lift_limit()
+                self.lift_limit()
                 roomy = True
             yield batch
 
@@ -130,10 +143,11 @@ class Connection:
         except duckdb.OutOfMemoryException:
             if not self._may_ask_again:
                 raise
-            self._lift_limit()
+            self.lift_limit()
             return ask()
 
-    def _lift_limit(self) -> None:
+    def lift_limit(self) -> None:
+        """Let the engine use the memory that it uses by its own default."""
         # By another connection to the same database: this one may be in the midst of a statement.
         self._connection.cursor().execute("RESET memory_limit")
 
@@ -193,12 +207,19 @@ class Connection:
 @contextmanager
 def connect(path: Path, wait_seconds: float) -> Iterator[Connection]:
     """An open connection. Raises WarehouseError for every error of the engine."""
-    try:
+    with translated(path):
         connection = _open(path, wait_seconds)
         try:
             yield Connection(connection, path.with_name(path.name + ".staging"))
         finally:
             connection.close()
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Within it, every error of the engine leaves as a WarehouseError."""
+    try:
+        yield
     except duckdb.Error as error:
         raise in_words(path, error) from error
 

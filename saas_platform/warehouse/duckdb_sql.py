@@ -23,7 +23,7 @@ def quote(name: str) -> str:
 
 _naming = Naming(quote)
 qualified, mirror = _naming.qualified, _naming.mirror
-columns, keys = _naming.columns, _naming.keys
+columns, keys, unused = _naming.columns, _naming.keys, _naming.unused
 listed, same_key = _naming.listed, _naming.same_key
 
 

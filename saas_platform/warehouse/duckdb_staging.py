@@ -1,6 +1,7 @@
-"""Changes of one table beside its mirror in DuckDB: collected in a file of their own, applied at once.
+"""Changes of one table next to its mirror in DuckDB: collected in a file of their own, applied at once.
 
-Holds staging, row comparison and the commit. Does not hold: connections, digests, full loads.
+Holds staging, what makes a slice equal, and the commit. Does not hold: connections, digests, full loads, or
+the comparison that a proof makes.
 """
 
 from __future__ import annotations
@@ -9,23 +10,18 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.warehouse import duckdb_sql as q
-from saas_platform.warehouse.contract import (
-    RAW,
-    Comparison,
-    Kind,
-    RowDifference,
-    Staging,
-)
+from saas_platform.warehouse.contract import RAW, Staging
 from saas_platform.warehouse.duckdb_connection import STAGING, Connection
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import SYNC_LOG, SyncEntry
+from saas_platform.warehouse.naming import key_may_repeat, repeated_key
 
 _STAGED, _GONE, _THEIRS, _DIFFERENT = (
     f"{STAGING}.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
@@ -57,6 +53,16 @@ def commit_entry(connection: Connection, entry: SyncEntry) -> SyncEntry:
     return entry
 
 
+def check_key(connection: Connection, table: sa.Table, rows: str) -> None:
+    """Raises WarehouseError where rows of the relation share a key, though the table has one."""
+    if not q.keys(table) or not key_may_repeat(table):
+        return
+    keys = q.listed(q.keys(table))
+    found = connection.run(f"SELECT {keys} FROM {rows} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1")
+    if found:
+        raise repeated_key(table, dict(zip(q.keys(table), found[0], strict=True)))
+
+
 @contextmanager
 def differences(
     connection: Connection, table: sa.Table, slices: Collection[str], feed: Feed
@@ -68,17 +74,18 @@ def differences(
     """
     columns = q.columns(table)
     where = q.within(table, slices, "r")
+    copy = q.quote(q.unused(table, "copy"))
     _collect(connection, table, where, feed)
     fields = {side: _struct(columns, side) for side in ("s", "m")}
     first_key = q.quote(q.keys(table)[0])
     into = f"CREATE OR REPLACE TABLE {_DIFFERENT} AS"
     for part in _parts(connection, table, where, q.keys(table)):
-        mine = f"SELECT {q.listed(columns)}, 1 AS _copy FROM {q.mirror(table)} r WHERE {part}"
+        mine = f"SELECT {q.listed(columns)}, 1 AS {copy} FROM {q.mirror(table)} r WHERE {part}"
         if _has_copies(connection, table, part):
             equal_first = f"({q.differs(columns, 'r', 't')}) NULLS LAST"
             mine = (
                 f"SELECT {q.listed(columns, 'r')}, row_number() OVER"
-                f" (PARTITION BY {q.listed(q.keys(table), 'r')} ORDER BY {equal_first}) AS _copy"
+                f" (PARTITION BY {q.listed(q.keys(table), 'r')} ORDER BY {equal_first}) AS {copy}"
                 f" FROM {q.mirror(table)} r LEFT JOIN (SELECT * FROM {_THEIRS} r WHERE {part}) t"
                 f" ON {q.same_key(table, 'r', 't')} WHERE {part}"
             )
@@ -86,7 +93,7 @@ def differences(
             f"{into} SELECT CASE WHEN s.{first_key} IS NOT NULL THEN {fields['s']} END AS s,"
             f" CASE WHEN m.{first_key} IS NOT NULL THEN {fields['m']} END AS m"
             f" FROM (SELECT * FROM {_THEIRS} r WHERE {part}) s FULL JOIN ({mine}) m"
-            f" ON {q.same_key(table, 's', 'm')} AND m._copy = 1 WHERE s.{first_key} IS NULL"
+            f" ON {q.same_key(table, 's', 'm')} AND m.{copy} = 1 WHERE s.{first_key} IS NULL"
             f" OR m.{first_key} IS NULL OR {q.differs(columns, 's', 'm')}"
         )
         into = f"INSERT INTO {_DIFFERENT}"
@@ -126,87 +133,6 @@ def _has_copies(connection: Connection, table: sa.Table, where: str) -> bool:
             f"SELECT 1 FROM {q.mirror(table)} r WHERE {where}"
             f" GROUP BY {q.listed(q.keys(table))} HAVING count(*) > 1 LIMIT 1"
         )
-    )
-
-
-def compare(
-    connection: Connection, table: sa.Table, slices: Collection[str], feed: Feed, samples: int
-) -> Comparison:
-    """Rows of the slices that differ: totals, and the first by key."""
-    if not q.keys(table):
-        return _compare_as_multisets(connection, table, slices, feed, samples)
-    columns, keys = q.columns(table), q.keys(table)
-    kind = "CASE WHEN m IS NULL THEN 'missing' WHEN s IS NULL THEN 'extra' ELSE 'different' END"
-    either = "coalesce(s, m)"
-    slice_id = q.slice_id(table, q.bucket(table, f"({either})"))
-    key_values = ", ".join(f"struct_extract({either}, {q.text(k)})" for k in keys)
-    changed = ", ".join(
-        f"count(*) FILTER (WHERE s.{q.quote(c)} IS DISTINCT FROM m.{q.quote(c)})" for c in columns
-    )
-    with differences(connection, table, slices, feed):
-        totals = dict(connection.run(f"SELECT {kind}, count(*) FROM {_DIFFERENT} GROUP BY 1"))
-        by_slice = dict(connection.run(f"SELECT {slice_id}, count(*) FROM {_DIFFERENT} GROUP BY 1"))
-        (by_column,) = connection.run(
-            f"SELECT {changed} FROM {_DIFFERENT} WHERE s IS NOT NULL AND m IS NOT NULL"
-        )
-        found = connection.run(
-            f"SELECT {kind}, {slice_id}, s, m"
-            f" FROM {_DIFFERENT} ORDER BY {key_values}, 1, s, m LIMIT {int(samples)}"
-        )
-    counts = {name: totals.get(name, 0) for name in get_args(Kind)}
-    return Comparison(
-        **counts,
-        slices=by_slice,
-        columns={c: n for c, n in zip(columns, by_column, strict=True) if n},
-        samples=tuple(
-            RowDifference(
-                kind=row_kind,
-                slice=row_slice,
-                key={k: (source or mirror)[k] for k in keys},
-                source=source,
-                mirror=mirror,
-            )
-            for row_kind, row_slice, source, mirror in found
-        ),
-    )
-
-
-def _compare_as_multisets(
-    connection: Connection, table: sa.Table, slices: Collection[str], feed: Feed, samples: int
-) -> Comparison:
-    """Without a key a row is missing or extra, as often as one side has it more than the other."""
-    columns, where = q.listed(q.columns(table)), q.within(table, slices, "r")
-    _collect(connection, table, where, feed)
-    into = f"CREATE OR REPLACE TABLE {_DIFFERENT} AS"
-    for part in _parts(connection, table, where, q.columns(table)):
-        mine = f"SELECT {columns} FROM {q.mirror(table)} r WHERE {part}"
-        theirs = f"SELECT {columns} FROM {_THEIRS} r WHERE {part}"
-        connection.run(
-            f"{into} SELECT 'missing' AS _kind, * FROM ({theirs} EXCEPT ALL {mine})"
-            f" UNION ALL SELECT 'extra', * FROM ({mine} EXCEPT ALL {theirs})"
-        )
-        into = f"INSERT INTO {_DIFFERENT}"
-    slice_id = q.slice_id(table, q.bucket(table))
-    totals = dict(connection.run(f"SELECT _kind, count(*) FROM {_DIFFERENT} GROUP BY 1"))
-    by_slice = dict(connection.run(f"SELECT {slice_id}, count(*) FROM {_DIFFERENT} GROUP BY 1"))
-    found = connection.run(
-        f"SELECT _kind, {slice_id}, {_struct(q.columns(table), 'd')} FROM {_DIFFERENT} d"
-        f" ORDER BY ALL LIMIT {int(samples)}"
-    )
-    return Comparison(
-        **{name: totals.get(name, 0) for name in get_args(Kind)},
-        slices=by_slice,
-        columns={},
-        samples=tuple(
-            RowDifference(
-                kind=kind,
-                slice=row_slice,
-                key={},
-                source=row if kind == "missing" else None,
-                mirror=row if kind == "extra" else None,
-            )
-            for kind, row_slice, row in found
-        ),
     )
 
 
@@ -257,7 +183,7 @@ class DuckdbStaging(Staging):
             self._connection.run(
                 f"SELECT {q.slice_id(table, 'b')}, sum(n)::BIGINT FROM ("
                 f" SELECT {q.bucket(table)} AS b, count(*) AS n FROM {q.mirror(table)} GROUP BY 1"
-                f" UNION ALL SELECT bucket, -count(*) FROM {_TOUCHED} GROUP BY 1"
+                f" UNION ALL SELECT bucket, -sum(copies) FROM {_TOUCHED} GROUP BY 1"
                 f" UNION ALL SELECT {q.bucket(table)}, count(*) FROM {_STAGED} GROUP BY 1)"
                 " GROUP BY b HAVING sum(n) <> 0"
             )
@@ -288,23 +214,30 @@ class DuckdbStaging(Staging):
             f" WHERE NOT EXISTS (SELECT 1 FROM {_STAGED} s WHERE {q.same_key(table, 'g', 's')})"
         )
 
+    def check(self) -> None:
+        """Raises WarehouseError where two staged rows share a key."""
+        check_key(self._connection, self._table, _STAGED)
+
     def commit(self, entry: SyncEntry) -> SyncEntry:
         table = self._table
+        self.check()
         columns = q.listed(q.columns(table))
         with self._connection.transaction():
-            # Here, as no row has another number before the transaction ends.
             self._find_touched()
             slices = self._connection.run(
                 f"SELECT {q.slice_id(table, 'b')} FROM (SELECT bucket AS b FROM {_TOUCHED}"
                 f" UNION SELECT {q.bucket(table)} FROM {_STAGED})"
             )
             ((removed, replaced, written),) = self._connection.run(
-                "SELECT count(*), count(DISTINCT key) FILTER (WHERE stays),"
+                "SELECT coalesce(sum(copies), 0)::BIGINT, count(DISTINCT key) FILTER (WHERE stays),"
                 f" (SELECT count(*) FROM {_STAGED}) FROM {_TOUCHED}"
             )
-            self._connection.run(
-                f"DELETE FROM {q.mirror(table)} WHERE rowid IN (SELECT number FROM {_TOUCHED})"
+            # By key, as a user's column may have the name of the engine's own number of a row.
+            same = " AND ".join(
+                f"r.{q.quote(name)} = t.key[{place}]"
+                for place, name in enumerate(q.keys(table), start=1)
             )
+            self._connection.run(f"DELETE FROM {q.mirror(table)} r USING {_TOUCHED} t WHERE {same}")
             self._connection.run(
                 f"INSERT INTO {q.mirror(table)} SELECT {columns}, ? FROM {_STAGED}",
                 [entry.sync_id],
@@ -320,13 +253,14 @@ class DuckdbStaging(Staging):
             )
 
     def _find_touched(self) -> None:
-        """The mirror's rows under the staged keys: their numbers, where they are, whether they come back."""
+        """The staged keys that the mirror holds: in which slices, how often, and whether they come back."""
         table, keys = self._table, q.listed(q.keys(self._table))
+        stays = q.quote(q.unused(table, "stays"))
         self._connection.run(
             f"CREATE OR REPLACE TEMP TABLE {_TOUCHED} AS"
-            f" SELECT r.rowid AS number, {q.bucket(table, 'r')} AS bucket,"
-            f" ({q.listed(q.keys(table), 'r')}) AS key, k._stays AS stays FROM {q.mirror(table)} r"
-            f" JOIN (SELECT {keys}, bool_or(_stays) FROM (SELECT {keys}, true AS _stays FROM {_STAGED}"
+            f" SELECT row({q.listed(q.keys(table), 'r')}) AS key, {q.bucket(table, 'r')} AS bucket,"
+            f" k.{stays} AS stays, count(*) AS copies FROM {q.mirror(table)} r"
+            f" JOIN (SELECT {keys}, bool_or({stays}) FROM (SELECT {keys}, true AS {stays} FROM {_STAGED}"
             f" UNION ALL SELECT {keys}, false FROM {_GONE}) GROUP BY ALL)"
-            f" AS k({keys}, _stays) ON {q.same_key(table, 'r', 'k')}"
+            f" AS k({keys}, {stays}) ON {q.same_key(table, 'r', 'k')} GROUP BY ALL"
         )

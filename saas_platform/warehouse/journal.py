@@ -16,7 +16,8 @@ import sqlalchemy as sa
 Mode = Literal["full", "incremental", "repair"]
 Level = Literal["counts", "digest", "rows"]
 Scope = Literal["touched", "all"]
-Verdict = Literal["proven", "differs"]
+#: counted: as many rows in each slice, whose values nobody has compared.
+Verdict = Literal["proven", "counted", "differs"]
 
 _metadata = sa.MetaData()
 
@@ -68,7 +69,7 @@ PROOF_LOG = sa.Table(
     sa.Column("rows_source", sa.BigInteger, nullable=False, comment="Rows of the source"),
     sa.Column("rows_mirror", sa.BigInteger, nullable=False, comment="Rows of the mirror"),
     sa.Column("digest", sa.String, nullable=True, comment="Of the checked slices of the source"),
-    sa.Column("verdict", sa.String, nullable=False, comment="proven or differs"),
+    sa.Column("verdict", sa.String, nullable=False, comment="proven, counted or differs"),
     sa.Column("seconds", sa.Double, nullable=False, comment="Wall time of the proof"),
     sa.Column("proven_at", sa.DateTime, nullable=False, comment="UTC"),
 )

@@ -6,12 +6,14 @@ quotes, or which characters it takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.warehouse.contract import RAW
+from saas_platform.schema.describing import key_words
+from saas_platform.warehouse.contract import RAW, WarehouseError
 from saas_platform.warehouse.journal import LOGS
 
 #: What can be done about a table that can't be mirrored by its names.
@@ -32,6 +34,14 @@ class Naming:
     def keys(table: sa.Table) -> list[str]:
         return [column.name for column in table.primary_key.columns]
 
+    @staticmethod
+    def unused(table: sa.Table, name: str) -> str:
+        """The name, or a longer one that no column of the table has; engines fold the case of ASCII."""
+        taken = {_folded(column.name) for column in table.columns}
+        while _folded(name) in taken:
+            name += "_"
+        return name
+
     def qualified(self, schema: str, name: str) -> str:
         return f"{self.quote(schema)}.{self.quote(name)}"
 
@@ -47,6 +57,27 @@ class Naming:
         return " AND ".join(
             f"{left}.{self.quote(key)} = {right}.{self.quote(key)}" for key in self.keys(table)
         )
+
+
+def key_may_repeat(table: sa.Table) -> bool:
+    """Whether two rows of the source may have one key in the mirror.
+
+    Nothing in the source may keep the key unique, or several of its values may be one value of the declared
+    type: `2024-01-01` and `2024-01-01 00:00:00` are one time.
+    """
+    return not table.info.get("key_enforced", True) or any(
+        isinstance(column.type, sa.DateTime) or column.info.get("may_merge")
+        for column in table.primary_key.columns
+    )
+
+
+def repeated_key(table: sa.Table, key: Mapping[str, Any]) -> WarehouseError:
+    """The error for a key that more than one row has."""
+    return WarehouseError(
+        f"{table.name} has more than one row with the key {key_words(table, key)}, once they are read as"
+        " declared: its key is not unique. Declare other columns or another type for its key in"
+        " tables.yaml, or `key: []`, then run again."
+    )
 
 
 def clash(table: sa.Table, *ours: str) -> str | None:
@@ -68,6 +99,15 @@ def clash(table: sa.Table, *ours: str) -> str | None:
                 f" {f'our {other}' if other in ours else other} would be one: {REMEDY}."
             )
     return None
+
+
+def differs_by_case(table: sa.Table, other: str) -> str:
+    """The sentence for a table whose mirror would be that of another one."""
+    return (
+        f"{table.name} can't be mirrored, as {RAW}.{other} is the mirror of a table {other}, and the warehouse"
+        f" does not tell the two names apart: give it another name in tables.yaml, with `source:"
+        f" {table.name}`, or drop the other mirror with `saas-platform reset`."
+    )
 
 
 def _folded(name: str) -> str:

@@ -15,9 +15,10 @@ from saas_platform.schema import canonical
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse.contract import DigestForm
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
-from saas_platform.warehouse.duckdb_digests import hash_stream
+from saas_platform.warehouse.duckdb_digests import hash_texts
 from saas_platform.warehouse.journal import SyncEntry
 from saas_platform_tests.digests.rows import Row, batches, feed
+from saas_platform_tests.texts import texts
 
 Digests = Callable[[sa.Table, Sequence[Row]], dict[str, SliceDigest]]
 
@@ -51,7 +52,7 @@ def duckdb_native(warehouse: DuckdbWarehouse) -> Digests:
 
 @pytest.fixture(scope="module")
 def duckdb_stream() -> Digests:
-    return lambda table, rows: hash_stream(table, feed(table, rows))
+    return lambda table, rows: hash_texts(texts(table, rows))
 
 
 @pytest.fixture(scope="module", params=ENGINES)

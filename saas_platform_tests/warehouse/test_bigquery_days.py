@@ -22,6 +22,7 @@ from saas_platform_tests.conftest import BIGQUERY_ENGINES
 from saas_platform_tests.digests.rows import feed
 from saas_platform_tests.emulator.server import skip_gap
 from saas_platform_tests.rows import row
+from saas_platform_tests.texts import texts
 
 EVENTS, USERS = TABLES["usage_events"], TABLES["users"]
 _NOON = datetime(2026, 1, 1, 12)
@@ -211,7 +212,7 @@ def test_a_first_load_by_days_holds_what_was_loaded(any_warehouse: BigqueryWareh
     warehouse = BigqueryWarehouse(replace(any_warehouse.target, first_load_by_days=True))
     rows = [row(EVENTS, n, row_version=n) for n in range(1, 6)]
     load(warehouse, EVENTS, range(1, 6))
-    assert warehouse.digest_mirror(EVENTS) == warehouse.digest_feed(EVENTS, feed(EVENTS, rows))
+    assert warehouse.digest_mirror(EVENTS) == warehouse.digest_texts(texts(EVENTS, rows))
     # The mirror is no longer empty: the next one is a transaction.
     load(warehouse, EVENTS, range(2, 6))
-    assert warehouse.digest_mirror(EVENTS) == warehouse.digest_feed(EVENTS, feed(EVENTS, rows[1:]))
+    assert warehouse.digest_mirror(EVENTS) == warehouse.digest_texts(texts(EVENTS, rows[1:]))

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.slices import Slice, SliceDigest
+from saas_platform.warehouse import duckdb_comparison
 from saas_platform.warehouse import duckdb_sql as q
-from saas_platform.warehouse import duckdb_staging
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import SyncEntry
+from saas_platform_tests.texts import cells, texts
 
 TABLE = sa.Table(
     'hostile "names"',
@@ -42,7 +43,7 @@ KEYLESS.primary_key = sa.PrimaryKeyConstraint()
 assert not q.keys(KEYLESS)
 Row = tuple[Any, ...]
 
-texts = (
+some_texts = (
     st.none()
     | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
     | st.sampled_from(["", " ", "null", "a", "ab", "|", "\\", "e\u0301", "\u00e9"])
@@ -54,8 +55,8 @@ big = st.integers(-(2**63), 2**63 - 1)
 rows = st.tuples(
     big,
     moments,
-    texts,
-    texts,
+    some_texts,
+    some_texts,
     st.none() | st.booleans(),
     st.none() | st.integers(-(2**31), 2**31 - 1),
     big,
@@ -84,8 +85,12 @@ def feed(found: list[Row], *, batch: int = 2) -> Feed:
     return Feed(pa.RecordBatchReader.from_batches(schema, batches))
 
 
+def named(found: list[Row]) -> list[dict[str, Any]]:
+    return [dict(zip(TABLE.columns.keys(), row, strict=True)) for row in found]
+
+
 def digest(warehouse: DuckdbWarehouse, found: list[Row]) -> dict[str, SliceDigest]:
-    return warehouse.digest_feed(TABLE, feed(found))
+    return warehouse.digest_texts(texts(TABLE, named(found)))
 
 
 @quick
@@ -116,15 +121,13 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
     moment = datetime(2024, 1, 1)
     # Equal rows, and copies of keys and of rows, on both sides.
     mine, theirs = [*mine, *theirs, *mine[:1]], [*theirs, *mine, *theirs[:1]]
-    if keyed:
-        theirs = list({row[0]: row for row in theirs}.values())
     entry = SyncEntry("one", table.name, "full", "source", 1, moment, moment)
     warehouse.load(table, feed(mine), entry)
     slices = {*warehouse.slice_counts(table), *digest(warehouse, theirs)}
-    at_once = warehouse.compare(table, slices, feed(theirs), samples=20)
+    at_once = warehouse.compare(table, slices, cells(table, named(theirs)), samples=20)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(duckdb_staging, "_PART_ROWS", parts)
-        assert warehouse.compare(table, slices, feed(theirs), samples=20) == at_once
+        patch.setattr(duckdb_comparison, "_PART_ROWS", parts)
+        assert warehouse.compare(table, slices, cells(table, named(theirs)), samples=20) == at_once
     assert not warehouse.path.with_name("warehouse.duckdb.staging").exists()
 
 
@@ -149,5 +152,5 @@ def test_reconcile_makes_any_mirror_equal(
         staging.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, moment, moment))
     assert warehouse.digest_mirror(TABLE) == digest(warehouse, theirs)
     assert warehouse.slice_counts(TABLE) == after
-    found = warehouse.compare(TABLE, slices, feed(theirs), samples=5)
+    found = warehouse.compare(TABLE, slices, cells(TABLE, named(theirs)), samples=5)
     assert (found.missing, found.extra, found.different) == (0, 0, 0)

@@ -22,6 +22,7 @@ from saas_platform.source import bookkeeping
 from saas_platform.source.contract import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.mssql import catalogue, kinds, queries
 from saas_platform.source.mssql.connection import scalar
+from saas_platform.source.mssql.discovery import schemas_to_read
 from saas_platform.source.mssql.errors import driver_errors, in_words, is_missing
 from saas_platform.source.mssql.reading import (
     REPLACEMENT,
@@ -229,6 +230,16 @@ class MssqlSnapshot(SourceSnapshot):
             said = self._in_words(table, error)
             if not is_missing(error):
                 raise said from error
+
+    def tables(self) -> list[tuple[str | None, str]]:
+        try:
+            return [
+                (None if schema == self._schema else schema, name)
+                for schema in schemas_to_read(self._cursor, self._session.address)
+                for name in catalogue.tables(self._cursor, schema)
+            ]
+        except driver_errors() as error:
+            raise in_words(self._session.address, error) from error
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         with self._reading(table):

@@ -22,17 +22,10 @@ from saas_platform.source.discovery import (
     propose,
 )
 from saas_platform.source.sqlite.ddl import quoted
+from saas_platform.source.sqlite.opening import check_present
 
 _OURS = frozenset(bookkeeping.metadata.tables)
 _STORED = ("null", "integer", "real", "text", "blob")
-
-
-def check_present(path: Path) -> None:
-    """Raises SourceError where there is no such file; SQLite would make an empty one."""
-    if not path.exists():
-        raise SourceError(
-            f"The source {path} does not exist: name an existing file in SAAS_SOURCE_URL."
-        )
 
 
 def discover_file(path: Path) -> list[sa.Table]:

@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema import arrow_schema, slice_of, version_of
+from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
 from saas_platform.schema.slices import ranges
+from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import SourceColumn, SourceError, SourceSnapshot
+from saas_platform.source.sqlite import canonical
 from saas_platform.source.sqlite.connection import in_words, scalar
 from saas_platform.source.sqlite.counting import slice_counts
-from saas_platform.source.sqlite.ddl import key_column, quoted, slice_expression
-from saas_platform.source.values import typed
+from saas_platform.source.sqlite.ddl import column_sql, key_column, slice_expression, table_sql
+from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
+from saas_platform.source.sqlite.reading import DoesNotFitError, readings
+from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream
 
-_BATCH_ROWS = 16_384
 #: More ranges than this in one WHERE cost more than a scan.
 _MOST_RANGES = 50
-
-
-def _typed_zero(arrow_type: pa.DataType) -> str:
-    """A literal that makes the driver, which types a column by its first rows, choose this type."""
-    if pa.types.is_binary(arrow_type):
-        return "x'00'"
-    if pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type):
-        return "0.0"
-    return "0" if pa.types.is_integer(arrow_type) or pa.types.is_boolean(arrow_type) else "''"
 
 
 class SqliteSnapshot(SourceSnapshot):
     """A read transaction on any SQLite file: no record of deletes, versions where a column has them."""
 
-    def __init__(self, cursor: Any, path: Path) -> None:
+    def __init__(self, cursor: Any, path: Path, check: Callable[[], None] = lambda: None) -> None:
+        """`check` raises SourceError where the file was written to since the snapshot began."""
         self._cursor = cursor
         self._path = path
+        self._check = check
         # The first read pins the view that all later ones see.
         scalar(cursor, "SELECT count(*) FROM sqlite_master")
         self.identity = f"{path.name}, file {path.stat().st_ino}"
@@ -50,12 +47,19 @@ class SqliteSnapshot(SourceSnapshot):
         self._cursor.execute(
             # Unlike table_info it tells generated columns too.
             'SELECT name, type, "notnull" FROM pragma_table_xinfo(?) WHERE hidden <> 1',
-            (table.name,),
+            (source_table(table)[1],),
         )
         return [
             SourceColumn(name, kind, not required)
             for name, kind, required in self._cursor.fetchall()
         ]
+
+    def tables(self) -> list[tuple[str | None, str]]:
+        self._cursor.execute(
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+            " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        )
+        return [(None, name) for (name,) in self._cursor.fetchall()]
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         # An INTEGER PRIMARY KEY has no index; one on an expression has parts without a name.
@@ -63,7 +67,7 @@ class SqliteSnapshot(SourceSnapshot):
             "SELECT '', name FROM pragma_table_xinfo(?1) WHERE pk > 0 UNION ALL"
             " SELECT i.name, c.name FROM pragma_index_list(?1) i, pragma_index_info(i.name) c"
             ' WHERE i."unique" AND NOT i.partial',
-            (table.name,),
+            (source_table(table)[1],),
         )
         found: dict[str, set[str | None]] = {}
         for index, column in self._cursor.fetchall():
@@ -82,49 +86,79 @@ class SqliteSnapshot(SourceSnapshot):
         slices: Collection[str] | None = None,
     ) -> pa.RecordBatchReader:
         schema = arrow_schema(table, with_row_version=True)
-        first = ", ".join(f"{_typed_zero(f.type)} AS {quoted(f.name)}" for f in schema)
-        listed = ", ".join(self._selected(field) for field in schema)
-        where = []
+        where = [] if slices is None else [_in_slices(table, slices)]
         if above is not None:
-            where.append(f"{quoted(version_of(table) or '')} > {int(above)}")
-        if slices is not None:
-            where.append(_in_slices(table, slices))
-        sql = f"SELECT {first} UNION ALL SELECT {listed} FROM {quoted(table.name)}"
-        if where:
-            sql += " WHERE " + " AND ".join(f"({condition})" for condition in where)
-        return pa.RecordBatchReader.from_batches(schema, self._batches(table, schema, sql))
+            where.append(_above(table, above))
+        return pa.RecordBatchReader.from_batches(schema, self._rows(table, schema, _all(where)))
 
-    def _selected(self, field: pa.Field) -> str:
-        """A column. SQLite binds no value to its column's type: where they are mixed, as one type.
-
-        A float as a text of SQLite's own would lose its last digits.
-        """
-        name = quoted(field.name)
-        kind = {pa.string(): "TEXT", pa.binary(): "BLOB"}.get(field.type)
-        if kind is None:
-            return name
-        exact = f"CASE typeof({name}) WHEN 'real' THEN format('%!.17g', {name}) ELSE {name} END"
-        return f"CAST({exact} AS {kind})"
-
-    def _batches(self, table: sa.Table, schema: pa.Schema, sql: str) -> Iterator[pa.RecordBatch]:
-        self._cursor.adbc_statement.set_options(
-            **{"adbc.sqlite.query.batch_rows": str(_BATCH_ROWS)}
-        )
+    def _rows(self, table: sa.Table, schema: pa.Schema, where: str) -> Iterator[pa.RecordBatch]:
+        columns = readings(list(table.columns))
+        channels = [channel for column in columns for channel in column.channels]
+        source = f"{table_sql(table)} WHERE {where}"
         try:
-            self._cursor.execute(sql)
-            with self._cursor.fetch_record_batch() as reader:
-                skip = 1  # the typed row
-                for batch in reader:
-                    if batch.num_rows > skip:
-                        yield typed(batch.slice(skip), table, schema)
-                    skip = 0
-        except (pa.ArrowInvalid, OSError) as error:
-            raise SourceError(
-                f"{table.name} of the source can't be read ({str(error).splitlines()[0]}):"
-                " correct the value, then run again."
-            ) from error
-        except adbc.Error as error:
-            raise in_words(self._path, error) from error
+            for batch in stream(self._cursor, channels, source):
+                self._check()
+                arrays = iter(batch.columns)
+                made = [
+                    column.make(list(islice(arrays, len(column.channels)))) for column in columns
+                ]
+                yield pa.RecordBatch.from_arrays(made, schema=schema)
+        except (DoesNotFitError, StreamError) as error:
+            raise self._misfit(table, where, error) from error
+
+    def _misfit(self, table: sa.Table, where: str, error: Exception) -> SourceError:
+        """Why rows could not be read: the first value that does not fit, if that is it."""
+        try:
+            if isinstance(error, DoesNotFitError):
+                return value_misfit(self._cursor, error, where)
+            found = stored_misfit(self._cursor, table, where)
+        except StreamError as later:
+            return self._unreadable(table, later)
+        return found or self._unreadable(table, error)
+
+    def _unreadable(self, table: sa.Table, error: Exception) -> SourceError:
+        told = in_words(self._path, error)
+        return SourceError(f"{table.name} of the source can't be read. {told}")
+
+    def row_texts(
+        self, table: sa.Table, slices: Collection[str] | None = None
+    ) -> pa.RecordBatchReader:
+        asked = [canonical.slice_id(table), canonical.row_text(table)]
+        return pa.RecordBatchReader.from_batches(
+            ROW_TEXTS, self._texts(table, asked, slices, ROW_TEXTS, canonical.valid_row)
+        )
+
+    def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
+        schema = cells_schema(table)
+        batches: Iterator[pa.RecordBatch]
+        if len(schema) > MOST_COLUMNS:
+            batches = (canonical.split(batch, schema) for batch in self.row_texts(table, slices))
+        else:
+            asked = [canonical.slice_id(table), *map(canonical.cell, table.columns)]
+            batches = self._texts(table, asked, slices, schema, canonical.valid_cell)
+        return pa.RecordBatchReader.from_batches(schema, batches)
+
+    def _texts(
+        self,
+        table: sa.Table,
+        asked: Collection[str],
+        slices: Collection[str] | None,
+        schema: pa.Schema,
+        valid: Callable[[bytes], str],
+    ) -> Iterator[pa.RecordBatch]:
+        channels = [Channel(sql, pa.string()) for sql in asked]
+        where = "TRUE" if slices is None else _in_slices(table, slices)
+        try:
+            for batch in stream(self._cursor, channels, f"{table_sql(table)} WHERE {where}"):
+                self._check()
+                first, *rest = batch.columns
+                columns = [
+                    canonical.valid_texts(first, canonical.valid_slice_id),
+                    *(canonical.valid_texts(column, valid) for column in rest),
+                ]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        except StreamError as error:
+            raise self._unreadable(table, error) from error
 
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:  # noqa: ARG002
         return None
@@ -136,9 +170,11 @@ class SqliteSnapshot(SourceSnapshot):
         version = version_of(table)
         if version is None:
             return 0
-        return int(
-            scalar(self._cursor, f"SELECT max({quoted(version)}) FROM {quoted(table.name)}") or 0
-        )
+        name = column_sql(table.columns[version])
+        found = scalar(self._cursor, f"SELECT max({name}) FROM {table_sql(table)}")
+        if found is not None and not isinstance(found, int):
+            raise self._misfit(table, "TRUE", StreamError(f"{version} is no whole number"))
+        return found or 0
 
 
 class CompanySnapshot(SqliteSnapshot):
@@ -150,9 +186,6 @@ class CompanySnapshot(SqliteSnapshot):
             scalar(cursor, f'SELECT value FROM "{bookkeeping.row_version_counter.name}"')
         )
         self.identity = scalar(cursor, f'SELECT identity FROM "{bookkeeping.source_identity.name}"')
-
-    def _selected(self, field: pa.Field) -> str:
-        return quoted(field.name)
 
     def ceiling(self, table: sa.Table) -> int:  # noqa: ARG002 - one counter for all tables
         return self._written
@@ -179,6 +212,18 @@ class CompanySnapshot(SqliteSnapshot):
         return max(super().highest_version(table), buried or 0)
 
 
+def _all(conditions: Collection[str]) -> str:
+    return " AND ".join(f"({condition})" for condition in conditions) or "TRUE"
+
+
+def _above(table: sa.Table, above: int) -> str:
+    """A row without a version may have changed at any time."""
+    column = table.columns[version_of(table) or ""]
+    version, nullable = column_sql(column), bool(column.nullable)
+    newer = f"{version} > {int(above)}"
+    return f"{newer} OR {version} IS NULL" if nullable else newer
+
+
 def _in_slices(table: sa.Table, slices: Collection[str]) -> str:
     cut = slice_of(table)
     if cut is None:
@@ -189,7 +234,7 @@ def _in_slices(table: sa.Table, slices: Collection[str]) -> str:
     if len(spans) > _MOST_RANGES:
         listed = ", ".join(f"'{slice_id}'" for slice_id in sorted(slices))
         return f"{slice_expression(table)} IN ({listed})"
-    column = quoted(cut.column)
+    column = column_sql(table.columns[cut.column])
     # ISO texts compare like the times they name, and a day's text sorts before its midnight.
     return " OR ".join(
         f"({column} >= '{first.date()}' AND {column} < '{after.date()}')" for first, after in spans

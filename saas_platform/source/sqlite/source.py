@@ -29,15 +29,11 @@ from saas_platform.source.rules import check_order
 from saas_platform.source.sqlite.apply import SqliteWriter
 from saas_platform.source.sqlite.connection import connect, scalar, transaction
 from saas_platform.source.sqlite.ddl import create_statements, later_statements, quoted
-from saas_platform.source.sqlite.discovery import check_present, discover_file
+from saas_platform.source.sqlite.discovery import discover_file
+from saas_platform.source.sqlite.opening import open_untouched
 from saas_platform.source.sqlite.snapshot import CompanySnapshot, SqliteSnapshot
 
 _IDENTITY = bookkeeping.source_identity.name
-
-
-def _answer(path: Path) -> str:
-    with connect(path, read_only=True) as cursor:
-        return f"version {scalar(cursor, 'SELECT sqlite_version()')}"
 
 
 def _company(cursor: Any) -> str | None:
@@ -65,7 +61,10 @@ class SqliteSource(WritableSource):
         self.path = path
 
     def ping(self) -> str:
-        return _answer(self.path) if self.path.exists() else "no file yet"
+        if not self.path.exists():
+            return "no file yet"
+        with connect(self.path, read_only=True) as cursor:
+            return f"version {scalar(cursor, 'SELECT sqlite_version()')}"
 
     def exists(self) -> bool:
         if not self.path.exists():
@@ -156,14 +155,13 @@ class SqliteDatabase(Source):
         self.path = path
 
     def ping(self) -> str:
-        check_present(self.path)
-        return _answer(self.path)
+        with open_untouched(self.path) as (cursor, _):
+            return f"version {scalar(cursor, 'SELECT sqlite_version()')}"
 
     def discover(self) -> Discovery:
         return Discovery(tuple(discover_file(self.path)))
 
     @contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:
-        check_present(self.path)
-        with connect(self.path, read_only=True) as cursor, transaction(cursor, "DEFERRED"):
-            yield SqliteSnapshot(cursor, self.path)
+        with open_untouched(self.path) as (cursor, untouched):
+            yield SqliteSnapshot(cursor, self.path, untouched.check)

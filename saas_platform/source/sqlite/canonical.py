@@ -1,0 +1,230 @@
+"""The canonical text of a row (`schema.canonical`), written by SQLite itself from what it stores.
+
+Holds pure functions: from declared columns to SQL, and from texts that are not UTF-8 to such that are. Does
+not hold: the query they are put into. Has no part in how values are loaded (reading.py), as it is what proves
+them.
+
+A cell says by `typeof` what is stored. What the declared type does not hold is a misfit, with one exception
+that saves time: a text of 26 characters with the marks of a time in their places is not parsed. Where it is
+none, its cell has the text as it is, which the cell of no time is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.canonical import MARK, MISFIT_END, NULL, VALUE_END, misfit
+from saas_platform.source.sqlite.ddl import column_sql, slice_expression
+
+#: Arguments of one function; SQLite takes 1,000.
+_MOST_ARGUMENTS = 500
+#: The bits of an infinity, and what the sign takes off those of a positive number.
+_INFINITY, _SIGN = 0x7FF << 52, 1 << 63
+_TIME = "0000-00-00 00:00:00.000000"
+#: Lengths of the texts of a time that end with a whole part of it.
+_TIME_LENGTHS = (10, 13, 16, 19, *range(21, 27))
+
+
+def row_text(table: sa.Table) -> str:
+    """SQL for the text of a row: its cells, one after the other."""
+    return _concatenated([cell(column) for column in table.columns])
+
+
+def _concatenated(parts: Sequence[str]) -> str:
+    if len(parts) > _MOST_ARGUMENTS:
+        groups = range(0, len(parts), _MOST_ARGUMENTS)
+        parts = [f"concat({', '.join(parts[g : g + _MOST_ARGUMENTS])})" for g in groups]
+    return f"concat({', '.join(parts)})"
+
+
+def slice_id(table: sa.Table) -> str:
+    """SQL for the id of a row's slice, a text whatever is stored."""
+    return f"CAST({slice_expression(table)} AS TEXT)"
+
+
+def cell(column: sa.Column[Any]) -> str:
+    """SQL for the cell of a value."""
+    c = column_sql(column)
+    fits = "".join(
+        f" WHEN {condition} THEN {text} || '{VALUE_END}'" for condition, text in _fits(column, c)
+    )
+    other = f"{_doubled(_literal(c))} || '{MISFIT_END}'"
+    return f"CASE{fits} WHEN {c} IS NULL THEN '{NULL}' ELSE {other} END"
+
+
+def _fits(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
+    """The conditions under which the type holds the value, each with the SQL of the value's text."""
+    integer, real, text = (f"typeof({c}) = '{kind}'" for kind in ("integer", "real", "text"))
+    match column.type:
+        case sa.Boolean():
+            return [(f"{integer} AND {c} IN (0, 1)", c)]
+        case sa.BigInteger():
+            return [(integer, c)]
+        case sa.Integer():
+            return [(f"{integer} AND {c} BETWEEN {-(1 << 31)} AND {(1 << 31) - 1}", c)]
+        case sa.Float():
+            held = f"{integer} AND {c} BETWEEN {-(1 << 53)} AND {1 << 53}"
+            return [(f"{real} OR ({held})", _bits(f"CAST({c} AS REAL)"))]
+        case sa.Numeric(precision=int(precision), scale=int(scale)):
+            return _decimal(c, integer, real, precision, scale)
+        case sa.DateTime():
+            # A GLOB of digits alone would cost a tenth of the whole proof.
+            return [
+                (f"{text} AND {c} GLOB '[0-9]???-??-?? ??:??:??.??????'", c),
+                (f"{text} AND {_is_time(c)}", _whole_time(c)),
+            ]
+        case sa.Date():
+            return [(f"{text} AND {_is_day(c)} AND octet_length({c}) = 10", c)]
+        case AnyValue():
+            of_text = f"concat('''', replace({c}, '''', ''''''), '''')"
+            return [(text, _doubled(of_text)), (f"{c} IS NOT NULL", f"quote({c})")]
+        case sa.String():
+            return [(text, _doubled(c))]
+        case sa.LargeBinary():
+            return [(f"typeof({c}) = 'blob'", f"hex({c})")]
+    raise TypeError(f"{column.table.name}.{column.name}: no canonical form for {column.type!r}")
+
+
+def _doubled(text: str) -> str:
+    return f"replace({text}, '{MARK}', '{MARK * 2}')"
+
+
+def _literal(c: str) -> str:
+    """SQLite's literal. Its own `quote` would end a text at a NUL character."""
+    of_text = f"'''' || replace({c}, '''', '''''') || ''''"
+    return f"CASE typeof({c}) WHEN 'text' THEN {of_text} ELSE quote({c}) END"
+
+
+# Times
+
+
+def _is_day(c: str) -> str:
+    """Whether the text begins with a day that there is. SQLite rolls the 30th of February on."""
+    day = f"substr({c}, 1, 10)"
+    pattern = re.sub(r"\d", "[0-9]", _TIME[:10])
+    return f"{day} GLOB '{pattern}' AND {day} >= '0001' AND date({day}) = {day}"
+
+
+def _whole_time(c: str) -> str:
+    """The text with a blank before the hour, and what is missing at its end as zeros."""
+    return f"substr({c}, 1, 10) || ' ' || substr({c}, 12) || substr('{_TIME}', max(length({c}), 11) + 1)"
+
+
+def _is_time(c: str) -> str:
+    whole = _whole_time(c)
+    lengths = ", ".join(map(str, _TIME_LENGTHS))
+    pattern = re.sub(r"\d", "[0-9]", _TIME)
+    return (
+        f"octet_length({c}) IN ({lengths}) AND substr({c}, 11, 1) IN ('', ' ', 'T')"
+        f" AND {whole} GLOB '{pattern}' AND {_is_day(c)} AND substr({whole}, 12, 2) < '24'"
+        f" AND substr({whole}, 15, 2) < '60' AND substr({whole}, 18, 2) < '60'"
+    )
+
+
+# Numbers
+
+
+def _bits(x: str) -> str:
+    """The bits of a double as a signed integer, by arithmetic that rounds nothing.
+
+    With |x| = m * 2^(e-52) they are (e+1022) * 2^52 + m, where 2^52 <= m < 2^53 or, for numbers too small for
+    that, e = -1022. The logarithm is made a little smaller, so that its error can only give an e that is one
+    too low, and an m that shows it by being too large. m is scaled in two steps, as one power of two would
+    leave the range at the ends.
+    """
+    exponent = f"max(CAST(floor(log2(abs({x})) - 1e-9) AS INTEGER), -1022)"
+    half = f"(52 - {exponent}) / 2"
+    scaled = f"abs({x}) * pow(2, {half}) * pow(2, 52 - {exponent} - {half})"
+    m = f"CAST({scaled} AS INTEGER)"
+    whole = f"({exponent} + 1022) * {1 << 52}"
+    bits = f"{whole} + iif({m} < {1 << 53}, {m}, {1 << 52} + {m} / 2)"
+    # SQLite has no literal for the lowest integer but the sum.
+    sign = f"iif({x} > 0, 0, {1 - _SIGN} - 1)"
+    return (
+        f"CASE WHEN {x} = 0 THEN 0 WHEN {x} = 9e999 THEN {_INFINITY}"
+        f" WHEN {x} = -9e999 THEN {_INFINITY - _SIGN} ELSE {sign} + {bits} END"
+    )
+
+
+def _decimal(c: str, integer: str, real: str, precision: int, scale: int) -> list[tuple[str, str]]:
+    """A whole number exactly; another one as the decimal of 15 or else 16 digits that alone reads as it."""
+    most = 10 ** (precision - scale)
+    widest = min(most - 1, (1 << 63) - 1)
+    zeros = f".{'0' * scale}" if scale else ""
+    fits = [(f"{integer} AND {c} BETWEEN {-widest} AND {widest}", f"{c} || '{zeros}'")]
+    in_range = f"{real} AND abs({c}) < {min(most, 1 << 63)}.0"
+    # With a fraction of its own, a float has fewer digits than a 64-bit integer.
+    fits.append(
+        (f"{in_range} AND {c} = CAST({c} AS INTEGER)", f"CAST({c} AS INTEGER) || '{zeros}'")
+    )
+    for digits in (15, 16) if scale else ():
+        places = f"({digits - 1} - CAST(floor(log10(abs({c}))) AS INTEGER))"
+        # Of 15 digits there is only one; of 16 where floats are closer to each other than decimals.
+        alone = f"pow(2, floor(log2(abs({c}))) - 52) < pow(10, -{places})"
+        text = f"format('%!.*f', min(max({places}, 1), {scale}), {c})"
+        padded = f"substr({text} || '{'0' * scale}', 1, instr({text}, '.') + {scale})"
+        fits.append((f"{in_range} AND CAST({text} AS REAL) = {c} AND {alone}", padded))
+    return fits
+
+
+# What is not UTF-8
+
+_CELL = re.compile(rb"((?:[^|]|\|\|)*)(\|[.?-])", re.DOTALL)
+
+
+def valid_texts(texts: pa.Array, valid: Callable[[bytes], str]) -> pa.Array:
+    """The texts, made UTF-8 by `valid` where they are not."""
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid:
+        made = [
+            None if value is None else _text(value, valid)
+            for value in texts.cast(pa.binary()).to_pylist()
+        ]
+        return pa.array(made, pa.string())
+    return texts
+
+
+def _text(value: bytes, valid: Callable[[bytes], str]) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return valid(value)
+
+
+def valid_slice_id(value: bytes) -> str:
+    return value.decode(errors="backslashreplace")
+
+
+def valid_row(row: bytes) -> str:
+    """The cells of the row, those that are not UTF-8 as misfits."""
+    return "".join(_text(each, valid_cell) for each in _cells(row))
+
+
+def _cells(row: bytes) -> list[bytes]:
+    return [match[0] for match in _CELL.finditer(row)]
+
+
+def valid_cell(value: bytes) -> str:
+    """The misfit in place of a cell that is not UTF-8: the bytes of what it holds."""
+    content = value[: -len(VALUE_END)].replace(b"||", b"|")
+    return f"X'{content.hex().upper()}'{MISFIT_END}"
+
+
+def split(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The cells of rows' texts, for a table of so many columns that SQLite can't list its cells."""
+    slice_ids, rows = batch.columns
+    cells = []
+    for row in rows.to_pylist():
+        found = [each.decode() for each in _cells(row.encode())]
+        # Only the text of what looks like a time and is none can have marks that are not doubled.
+        whole = len(found) == len(schema) - 1
+        cells.append(found if whole else [misfit(row), *[NULL] * (len(schema) - 2)])
+    columns = [pa.array(list(column), pa.string()) for column in zip(*cells, strict=True)]
+    return pa.RecordBatch.from_arrays([slice_ids, *columns], schema=schema)

@@ -1,0 +1,322 @@
+"""How the values of a SQLite column are read, by its declared type and by what SQLite says that it stores.
+
+Holds: for each type the expressions that are asked for, and what is made of their values. Does not hold: the
+query, which row it was that did not fit (misfits.py), or the texts of the proof (canonical.py).
+
+SQLite binds no value to its column's type, and its driver turns some into others without a word. So an
+expression whose value the driver would convert fails in SQLite itself where another kind of value is stored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.arrow import arrow_type
+from saas_platform.source.sqlite.ddl import column_sql
+from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel
+
+#: Whole numbers up to this one are floats too.
+WIDEST = 1 << 53
+#: Decimals of no more digits than these stay apart as floats.
+_FLOAT_DIGITS = 15
+#: Powers of ten up to this one are floats.
+_FLOAT_POWERS = 22
+_FIRST_SECOND = -62_135_596_800
+_FIRST_DAY = -719_162
+_WORD = (1 << 64) - 1
+_EXACTLY = Context(prec=100)
+
+
+class DoesNotFitError(Exception):
+    """A value that its column's type does not hold."""
+
+    def __init__(self, column: sa.Column[Any], value: int | float | bytes | None) -> None:
+        super().__init__(column.name)
+        self.column = column
+        self.value = value
+
+
+@dataclass(frozen=True)
+class ColumnReading:
+    """The expressions that read a column, and what makes its values of theirs.
+
+    `make` raises DoesNotFitError.
+    """
+
+    column: sa.Column[Any]
+    channels: tuple[Channel, ...]
+    make: Callable[[Sequence[pa.Array]], pa.Array]
+
+
+def readings(columns: Sequence[sa.Column[Any]]) -> list[ColumnReading]:
+    """How each column is read."""
+    wide = sum(_is_wide(column) for column in columns)
+    pairs = len(columns) + wide <= MOST_COLUMNS
+    return [_reading(column, pairs=pairs) for column in columns]
+
+
+def _reading(column: sa.Column[Any], *, pairs: bool) -> ColumnReading:
+    """`pairs`: whether there is room for two expressions of a wide decimal."""
+    name = column_sql(column)
+    match column.type:
+        case sa.Boolean():
+            return _one(column, name, pa.int64(), _flags)
+        case sa.Integer():
+            return _one(column, name, pa.int64(), _integers)
+        case sa.Float():
+            return _one(column, _float_sql(name), pa.float64(), _as_it_is)
+        case sa.Numeric() if not _is_wide(column):
+            return _one(column, _float_sql(name), pa.float64(), _decimals)
+        case sa.Numeric() if pairs:
+            return _wide_decimal(column, name)
+        case sa.Numeric():
+            return _one(column, _number_text_sql(name), pa.string(), _decimals_of_texts)
+        case sa.DateTime():
+            return _one(column, _only(name, "text"), pa.string(), _times)
+        case sa.Date():
+            return _one(column, _only(name, "text"), pa.string(), _dates)
+        case AnyValue():
+            return _one(column, _literal_sql(name), pa.string(), _texts)
+        case sa.String():
+            return _one(column, _only(name, "text"), pa.string(), _texts)
+        case sa.LargeBinary():
+            return _one(column, _only(name, "blob"), pa.binary(), _as_it_is)
+    raise TypeError(f"{column.table.name}.{column.name}: {column.type!r} can't be read")
+
+
+def _one(
+    column: sa.Column[Any],
+    sql: str,
+    kind: pa.DataType,
+    make: Callable[[sa.Column[Any], pa.Array], pa.Array],
+) -> ColumnReading:
+    def made(arrays: Sequence[pa.Array]) -> pa.Array:
+        (values,) = arrays
+        if values.null_count and not column.nullable:
+            raise DoesNotFitError(column, None)
+        return make(column, values)
+
+    return ColumnReading(column, (Channel(sql, kind),), made)
+
+
+# What is asked of SQLite
+
+
+def _fails(name: str) -> str:
+    """An expression that overflows, and so ends the query; by its column, or SQLite would compute it once."""
+    return f"abs(-9223372036854775807 - 1 + ({name} IS NULL))"
+
+
+def _only(name: str, stored: str) -> str:
+    """The value where it is stored so. The driver would make others of it without a word."""
+    return (
+        f"CASE WHEN typeof({name}) = '{stored}' THEN {name}"
+        f" WHEN {name} IS NOT NULL THEN {_fails(name)} END"
+    )
+
+
+def _float_sql(name: str) -> str:
+    """The number, but for whole ones that no float holds. The driver itself refuses what is no number."""
+    wide = f"{name} NOT BETWEEN {-WIDEST} AND {WIDEST}"
+    return f"CASE WHEN typeof({name}) = 'integer' AND {wide} THEN {_fails(name)} ELSE {name} END"
+
+
+def _number_text_sql(name: str) -> str:
+    return (
+        f"CASE typeof({name}) WHEN 'integer' THEN CAST({name} AS TEXT)"
+        f" WHEN 'real' THEN format('%!.17g', {name}) WHEN 'null' THEN NULL"
+        f" ELSE {_fails(name)} END"
+    )
+
+
+def _literal_sql(name: str) -> str:
+    """The literal of a value. SQLite's own `quote` would end a text at a NUL character."""
+    return (
+        f"CASE typeof({name}) WHEN 'text' THEN '''' || replace({name}, '''', '''''') || ''''"
+        f" WHEN 'null' THEN NULL ELSE quote({name}) END"
+    )
+
+
+# What is made of the values
+
+
+def _as_it_is(_column: sa.Column[Any], values: pa.Array) -> pa.Array:
+    return values
+
+
+def _flags(column: sa.Column[Any], values: pa.Array) -> pa.Array:
+    _check_range(column, values, 0, 1)
+    return values.cast(pa.bool_())
+
+
+def _integers(column: sa.Column[Any], values: pa.Array) -> pa.Array:
+    if arrow_type(column) == pa.int64():
+        return values
+    _check_range(column, values, -(1 << 31), (1 << 31) - 1)
+    return values.cast(pa.int32())
+
+
+def _check_range(column: sa.Column[Any], values: pa.Array, first: int, last: int) -> None:
+    ends = pc.min_max(values)
+    for end in (ends["min"].as_py(), ends["max"].as_py()):
+        if end is not None and not first <= end <= last:
+            raise DoesNotFitError(column, end)
+
+
+def _texts(column: sa.Column[Any], values: pa.Array) -> pa.Array:
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        for value in values.cast(pa.binary()).to_pylist():
+            if value is not None and not is_utf8(value):
+                raise DoesNotFitError(column, value) from None
+        raise
+    return values
+
+
+def is_utf8(value: bytes) -> bool:
+    """Whether the bytes are a text."""
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _times(column: sa.Column[Any], values: pa.Array) -> pa.Array:
+    return _parsed(column, values, pa.timestamp("us"), _FIRST_SECOND * 1_000_000)
+
+
+def _dates(column: sa.Column[Any], values: pa.Array) -> pa.Array:
+    return _parsed(column, values, pa.date32(), _FIRST_DAY)
+
+
+def _parsed(column: sa.Column[Any], values: pa.Array, wanted: pa.DataType, first: int) -> pa.Array:
+    """Arrow takes ISO texts of days that there are, the year 0 among them."""
+    try:
+        found = values.cast(wanted)
+    except pa.ArrowInvalid:
+        raise DoesNotFitError(column, _first_not(values, wanted)) from None
+    numbers = found.view(pa.int64() if pa.types.is_timestamp(wanted) else pa.int32())
+    lowest = pc.min(numbers).as_py()
+    if lowest is not None and lowest < first:
+        place = pc.index(numbers, lowest).as_py()
+        raise DoesNotFitError(column, values.cast(pa.binary())[place].as_py())
+    return found
+
+
+def _first_not(values: pa.Array, wanted: pa.DataType) -> bytes:
+    """The first value that Arrow does not take."""
+    while len(values) > 1:
+        half = values.slice(0, len(values) // 2)
+        try:
+            half.cast(wanted)
+        except pa.ArrowInvalid:
+            values = half
+        else:
+            values = values.slice(len(half))
+    return bytes(values.cast(pa.binary())[0].as_py())
+
+
+# Decimals: a whole number is one, and a float is the decimal of 15 or else 16 digits that reads as it, where
+# no other one of as many digits can. A float that takes 17 digits is the result of a computation.
+
+
+def _is_wide(column: sa.Column[Any]) -> bool:
+    """Whether the column's type holds whole numbers that no float does."""
+    match column.type:
+        case sa.Float():
+            return False
+        case sa.Numeric(precision=int(precision), scale=int(scale)):
+            return precision - scale > _FLOAT_DIGITS
+    return False
+
+
+def _wide_decimal(column: sa.Column[Any], name: str) -> ColumnReading:
+    whole = Channel(f"CASE WHEN typeof({name}) = 'integer' THEN {name} END", pa.int64())
+    other = Channel(f"CASE WHEN typeof({name}) <> 'integer' THEN {name} END", pa.float64())
+
+    def made(arrays: Sequence[pa.Array]) -> pa.Array:
+        integers, floats = arrays
+        if integers.null_count + floats.null_count > len(integers) and not column.nullable:
+            raise DoesNotFitError(column, None)
+        return _unscaled(column, integers, floats)
+
+    return ColumnReading(column, (whole, other), made)
+
+
+def _decimals(column: sa.Column[Any], values: pa.Array) -> pa.Array:
+    return _unscaled(column, pa.nulls(len(values), pa.int64()), values)
+
+
+def _decimals_of_texts(column: sa.Column[Any], values: pa.Array) -> pa.Array:
+    whole, other = [], []
+    for value in values.to_pylist():
+        is_whole = value is not None and value.lstrip("-").isdecimal()
+        whole.append(int(value) if is_whole else None)
+        other.append(None if is_whole or value is None else float(value))
+    return _unscaled(column, pa.array(whole, pa.int64()), pa.array(other, pa.float64()))
+
+
+def _unscaled(column: sa.Column[Any], integers: pa.Array, floats: pa.Array) -> pa.Array:
+    """Decimals of whole numbers and floats, of which each row has one or none.
+
+    Arrow's own casts between decimals and floats are not correctly rounded.
+    """
+    kind = arrow_type(column)
+    limit = 10**kind.precision
+    words = np.zeros((len(floats), 2), dtype=np.int64)
+    is_float = floats.is_valid().to_numpy(zero_copy_only=False)
+    is_whole = integers.is_valid().to_numpy(zero_copy_only=False)
+    done = ~is_float & ~is_whole
+    if is_float.any() and kind.scale <= _FLOAT_POWERS:
+        values = floats.fill_null(0.0).to_numpy()
+        power = 10.0**kind.scale
+        scaled = np.rint(values * power)
+        quick = is_float & (np.abs(scaled) < min(10**_FLOAT_DIGITS, limit))
+        quick &= scaled / power == values
+        words[quick, 0] = scaled[quick].astype(np.int64)
+        done |= quick
+    if is_whole.any() and kind.scale < 19:
+        values = integers.fill_null(0).to_numpy()
+        most = min(limit - 1, (1 << 63) - 1) // 10**kind.scale
+        quick = is_whole & (values <= most) & (values >= -most)
+        words[quick, 0] = values[quick] * 10**kind.scale
+        done |= quick
+    words[:, 1] = words[:, 0] >> 63
+    for place in np.flatnonzero(~done):
+        value = (integers if is_whole[place] else floats)[int(place)].as_py()
+        exact = _exact(value, kind.scale)
+        if exact is None or not -limit < exact < limit:
+            raise DoesNotFitError(column, value)
+        words[place] = np.array([exact & _WORD, exact >> 64 & _WORD], np.uint64).view(np.int64)
+    valid = pa.array(is_float | is_whole)
+    return pa.Array.from_buffers(
+        kind, len(words), [valid.buffers()[1], pa.py_buffer(words)], null_count=-1
+    )
+
+
+def _exact(value: int | float, scale: int) -> int | None:
+    """The value times ten to the scale; None where that is not a whole number, or the float too large."""
+    if isinstance(value, int) or (value.is_integer() and abs(value) < 1 << 63):
+        return int(value) * 10**scale
+    if not math.isfinite(value):
+        return None
+    for digits in (_FLOAT_DIGITS, _FLOAT_DIGITS + 1):
+        # A half is rounded up, as SQLite does.
+        found = Context(prec=digits, rounding=ROUND_HALF_UP).create_decimal_from_float(value)
+        last_place = Decimal(1).scaleb(found.adjusted() - digits + 1)
+        if float(found) == value and math.ulp(value) < last_place:
+            scaled = _EXACTLY.scaleb(found, scale)
+            return int(scaled) if scaled == scaled.to_integral_value() else None
+    return None

@@ -1,0 +1,77 @@
+"""Streaming the result of a query out of SQLite, as Arrow batches of types that are named beforehand.
+
+Does not hold: what is asked for, or what becomes of it.
+
+The driver types a column by the first batch of its values. A first row of literals makes it choose the type
+that is wanted, and is left out of what is streamed. A column in which other values were found has another
+type, or ends in the driver's error: both are an StreamError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import adbc_driver_sqlite.dbapi as adbc
+import pyarrow as pa
+
+_BATCH_ROWS = 16_384
+#: SQLite's limit for the columns of a table, and of a query.
+MOST_COLUMNS = 2_000
+
+#: A literal for each type that the driver knows.
+_LITERALS = {pa.int64(): "0", pa.float64(): "0.0", pa.string(): "''", pa.binary(): "x''"}
+
+
+class StreamError(Exception):
+    """SQLite or its driver ended a query, or gave a column another type; the text says why."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """An expression of a query, and the type of its values: int64, float64, string or binary."""
+
+    sql: str
+    type: pa.DataType
+
+
+def stream(
+    cursor: Any,
+    channels: Sequence[Channel],
+    source: str,
+    parameters: Sequence[Any] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The values of the expressions over `source`, the text after FROM. Raises StreamError."""
+    first = ", ".join(_LITERALS[channel.type] for channel in channels)
+    asked = ", ".join(channel.sql for channel in channels)
+    wanted = [channel.type for channel in channels]
+    cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_BATCH_ROWS)})
+    try:
+        cursor.execute(f"SELECT {first} UNION ALL SELECT {asked} FROM {source}", parameters)
+        with cursor.fetch_record_batch() as reader:
+            for place, (found, expected) in enumerate(
+                zip(reader.schema.types, wanted, strict=True)
+            ):
+                if found != expected:
+                    raise StreamError(f"column {place} has {found}, not {expected}")
+            skip = 1  # the row of literals
+            for batch in reader:
+                if batch.num_rows > skip:
+                    yield batch.slice(skip)
+                skip = 0
+    except (adbc.Error, pa.ArrowInvalid, OSError) as error:
+        raise StreamError(str(error).splitlines()[0]) from error
+
+
+def texts(
+    cursor: Any, asked: Sequence[str], source: str, parameters: Sequence[Any] | None = None
+) -> Iterator[tuple[str | None, ...]]:
+    """The rows of expressions that are texts; what is not UTF-8 in them is escaped. Raises StreamError."""
+    channels = [Channel(sql, pa.string()) for sql in asked]
+    for batch in stream(cursor, channels, source, parameters):
+        columns = [column.cast(pa.binary()).to_pylist() for column in batch.columns]
+        for row in zip(*columns, strict=True):
+            yield tuple(
+                None if value is None else value.decode(errors="backslashreplace") for value in row
+            )
