@@ -68,14 +68,19 @@ def cut(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""The text, cut, with line breaks and all that a terminal would act on escaped.
+    """The text, cut and escaped."""
+    return escaped(cut(text))
 
-    >>> printable("a\x1b[31mb\nc")
+
+def escaped(text: str) -> str:
+    r"""The text with line breaks and all that a terminal would act on escaped.
+
+    >>> escaped("a\x1b[31mb\nc")
     'a\\x1b[31mb\\nc'
     """
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in cut(text)
+        for letter in text
     )
 
 

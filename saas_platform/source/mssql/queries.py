@@ -41,7 +41,7 @@ def rows_query(
 ) -> str:
     where = []
     if above is not None:
-        where.append(above_version(table, above))
+        where.append(_above(table, above))
     if slices is not None:
         where.append(in_slices(table, slices))
     values = _places([value(column) for column in table.columns])
@@ -56,6 +56,22 @@ def _places(values: Sequence[str]) -> str:
 def _source(table: sa.Table, schema: str, slices: Collection[str] | None) -> str:
     where = "" if slices is None else f" WHERE {in_slices(table, slices)}"
     return f"{full_name(table, schema)}{where}"
+
+
+def _above(table: sa.Table, above: int) -> str:
+    """A row without a version may have changed at any time."""
+    column = table.columns[version_of(table) or ""]
+    newer = above_version(table, above)
+    return f"{newer} OR {named(column)} IS NULL" if column.nullable else newer
+
+
+def unversioned_query(table: sa.Table, schema: str) -> str | None:
+    """Rows without a version; None where there can be none."""
+    version = version_of(table)
+    if version is None or not table.columns[version].nullable:
+        return None
+    condition = f"{named(table.columns[version])} IS NULL"
+    return f"SELECT COUNT_BIG(*) FROM {full_name(table, schema)} WHERE {condition}"
 
 
 def cells_query(

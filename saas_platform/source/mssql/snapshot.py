@@ -303,10 +303,14 @@ class MssqlSnapshot(SourceSnapshot):
             for slice_, rows, total in self._fetch(table, query)
         }
 
+    def unversioned(self, table: sa.Table) -> int:
+        query = queries.unversioned_query(table, self._schema)
+        return 0 if query is None else int(self._fetch(table, query)[0][0])
+
     def highest_version(self, table: sa.Table) -> int:
         query = queries.highest_query(table, self._schema)
         found = [] if query is None else self._fetch(table, query)
-        return int(found[0][0]) if found else 0
+        return int(found[0][0] or 0) if found else 0
 
 
 class CompanySnapshot(MssqlSnapshot):

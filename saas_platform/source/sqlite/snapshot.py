@@ -166,6 +166,14 @@ class SqliteSnapshot(SourceSnapshot):
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         return slice_counts(self._cursor, table)
 
+    def unversioned(self, table: sa.Table) -> int:
+        version = version_of(table)
+        if version is None or not table.columns[version].nullable:
+            return 0
+        name = column_sql(table.columns[version])
+        query = f"SELECT count(*) FROM {table_sql(table)} WHERE {name} IS NULL"
+        return int(scalar(self._cursor, query))
+
     def highest_version(self, table: sa.Table) -> int:
         version = version_of(table)
         if version is None:
