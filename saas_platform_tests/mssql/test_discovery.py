@@ -90,13 +90,15 @@ ID = ("id", "int", False)
 KEYED = {"key": [("id",)], "unique": [(1, "id")]}
 
 
-def test_the_catalogue_answers_and_no_row_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_catalogue_answers_and_but_some_rows_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     wide = [(f"c{n}", "nvarchar", True) for n in range(200)]
     found, server = discover(monkeypatch, {"[dbo].[wide]": table_of(ID, *wide, **KEYED)})
     (table,) = found.tables
     assert found.notes == ()
     assert len(table.columns) == 201
-    assert not [sql for sql in server.said if "[dbo].[wide]" in sql and "OBJECT_ID" not in sql]
+    (looked,) = (s for s in server.said if "[dbo].[wide]" in s and "OBJECT_ID" not in s)
+    assert looked.startswith("SELECT TOP 1000 CONVERT(NVARCHAR(200), [c0]) AS c0,")
+    assert sqlglot.parse_one(looked, dialect="tsql").key == "select"
 
 
 @pytest.mark.parametrize(
@@ -224,10 +226,27 @@ def test_a_schema_that_is_not_there_is_told_with_those_that_are(
         discover(monkeypatch, SEVERAL, query=query)
 
 
+def test_personal_data_is_told_by_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = (ID, ("a", "nvarchar", True), ("b", "nvarchar", True))
+    rows = [(f"someone{n}@example.com", None if n % 2 else "plain") for n in range(20)]
+    tables = {"[dbo].[t]": table_of(*columns, **KEYED)}
+    found, _ = discover(monkeypatch, tables, {"SELECT TOP 1000": rows})
+    (table,) = found.tables
+    assert table.c.a.info["pii"] == "email"
+    assert "pii" not in table.c.b.info
+
+
 def test_names_that_differ_by_case_alone_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = {f"[dbo].[{name}]": table_of(ID, **KEYED) for name in ("Orders", "orders", "rest")}
     found, _ = discover(monkeypatch, tables)
-    assert [table.name for table in found.tables] == ["Orders", "orders", "rest"]
+    names = [table.name for table in found.tables]
+    assert len({name.casefold() for name in names}) == 3
+    assert [source_table(table) for table in found.tables] == [
+        (None, "Orders"),
+        (None, "orders"),
+        (None, "rest"),
+    ]
+    assert names[2] == "rest"
     assert len(found.notes) == 2
     for name, note in zip(("Orders", "orders"), found.notes, strict=True):
         assert f"[dbo].[{name}] has a name that differs from another table's by case alone" in note
