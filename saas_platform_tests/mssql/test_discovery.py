@@ -14,51 +14,9 @@ from saas_platform.schema.collations import collation, facts
 from saas_platform.schema.source_names import source_table
 from saas_platform.source.contract import Discovery, SourceError
 from saas_platform.source.mssql import Address, MssqlDatabase, discovery
-from saas_platform_tests.mssql.stub import EndingError, FakeError, Server, put
+from saas_platform_tests.mssql.stub import Catalogue, EndingError, FakeError, Server, put
 
-_OBJECT = re.compile(r"OBJECT_ID\(N'((?:[^']|'')+)'\)")
 _DENIED = FakeError("42000", "[SQL Server]The SELECT permission was denied on the object. (229)")
-
-
-class Catalogue(Server):
-    """A server whose catalogue has some tables, by schema and name."""
-
-    def __init__(self, tables: dict[str, dict[str, Any]], answers: dict[str, Any]) -> None:
-        super().__init__(answers)
-        self.tables = tables
-
-    def execute(self, sql: str, *values: Any) -> Server:
-        super().execute(sql, *values)
-        if self._answer is None and (found := self._look(sql)) is not None:
-            self._rows = found
-        return self
-
-    def _look(self, sql: str) -> list[Any] | None:
-        named = _OBJECT.search(sql)
-        table = self.tables.get(named[1], {}) if named else {}
-        schemas = sorted({name.split("].[")[0][1:] for name in self.tables})
-        if sql == "SELECT SCHEMA_NAME()":
-            return [("dbo",)]
-        if sql.startswith("SELECT SCHEMA_ID("):
-            return [(1 if re.search("'(.+)'", sql)[1] in schemas else None,)]  # type: ignore[index]
-        if "DISTINCT" in sql:
-            return [(name,) for name in schemas]
-        if "FROM sys.tables t JOIN sys.schemas" in sql:
-            (wanted,) = re.findall("s.name = N'(.+?)'", sql)
-            return [(n.split("].[")[1][:-1],) for n in self.tables if n.startswith(f"[{wanted}].")]
-        for words, part in (
-            ("collation_name", "collations"),
-            ("FROM sys.columns", "columns"),
-            ("is_primary_key", "key"),
-            ("i.is_unique", "unique"),
-            ("sys.foreign_keys", "references"),
-            ("sys.partitions", "partitions"),
-        ):
-            if words in sql:
-                return list(table.get(part, []))
-        if sql.startswith("SELECT OBJECT_ID"):
-            return [(table.get("id"),)]
-        return None
 
 
 def table_of(*columns: tuple[str, str, bool], **parts: Any) -> dict[str, Any]:
