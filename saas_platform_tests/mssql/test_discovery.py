@@ -164,6 +164,18 @@ def test_several_schemas_are_found_under_names_that_do_not_meet(
     assert parents == {"orders", f"sales__items_{digits}"}
 
 
+def test_of_all_schemas_only_the_logins_own_goes_without_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A snapshot looks for a table that names no schema in the login's own."""
+    tables = {name: table for name, table in SEVERAL.items() if name.startswith("[sales]")}
+    found, _ = discover(monkeypatch, tables, query="?schema=*")
+    assert {table.name: source_table(table) for table in found.tables} == {
+        "sales__orders": ("sales", "orders"),
+        "sales__items": ("sales", "items"),
+    }
+
+
 def test_one_schema_is_as_before_and_leaves_references_to_others_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -54,8 +54,8 @@ def schemas_to_read(cursor: Any, address: Address) -> list[str]:
     """
     own = str(scalar(cursor, "SELECT SCHEMA_NAME()"))
     if EVERY_SCHEMA in address.schemas:
-        found = catalogue.schemas(cursor)
-        return [name for name in [own] if name in found] + [n for n in found if n != own]
+        # The login's own even where it is empty: tables that name no schema are looked for there.
+        return [own, *(name for name in catalogue.schemas(cursor) if name != own)]
     wanted = address.schemas or [own]
     for name in wanted:
         if scalar(cursor, f"SELECT SCHEMA_ID({literal(name)})") is None:
