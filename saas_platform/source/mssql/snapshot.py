@@ -50,8 +50,8 @@ class MssqlSnapshot(SourceSnapshot):
         #: Why no transaction could be begun again.
         self._lost: SourceError | None = None
         self._is_renewed = False
-        #: What is kept from this login, by a table's name in the source.
-        self._objections: dict[str, str | None] = {}
+        #: Of tables by their names in the source.
+        self._object_ids: dict[str, int | None] = {}
 
     @property
     def _cursor(self) -> Any:
@@ -119,18 +119,18 @@ class MssqlSnapshot(SourceSnapshot):
         protection = self._session.features.protection
         if not protection:
             return
-        name = self._named(table)
-        if name not in self._objections:
-            self._objections[name] = protection.objection(
-                table, self._object_id(table), visible=self._session.address.rows_as_seen
-            )
-        objection = self._objections[name]
+        objection = protection.objection(
+            table, self._object_id(table), visible=self._session.address.rows_as_seen
+        )
         if objection is not None:
             raise SourceError(objection)
 
     def _object_id(self, table: sa.Table) -> int | None:
-        found = scalar(self._cursor, f"SELECT OBJECT_ID({literal(self._named(table))})")
-        return None if found is None else int(found)
+        name = self._named(table)
+        if name not in self._object_ids:
+            found = scalar(self._cursor, f"SELECT OBJECT_ID({literal(name)})")
+            self._object_ids[name] = None if found is None else int(found)
+        return self._object_ids[name]
 
     def notes(self, table: sa.Table) -> tuple[str, ...]:
         found: list[str | None] = []
