@@ -180,6 +180,7 @@ ARRIVES: list[tuple[Any, pa.Array, list[Any] | None]] = [
     (sa.LargeBinary(), pa.array([b"ab"], pa.binary(2)), [b"ab"]),
     (sa.LargeBinary(), pa.array(["a"]), None),
     (sa.LargeBinary(), pa.nulls(1), [None]),
+    (sa.Boolean(), pa.nulls(2, pa.int8()), [None, None]),
 ]
 
 
