@@ -168,16 +168,16 @@ def test_a_lie_of_the_load_is_never_proven_and_the_column_is_named(
         lying.setitem(getattr(sql, conversions), name, lie)
         (report,) = sync(source, warehouse, [table])
         assert report.proof is None or report.proof.verdict == "differs"
-        (mended,) = repair(source, warehouse, [table])
-        assert mended.error or (mended.proof and mended.proof.verdict == "differs")
+        (repaired,) = repair(source, warehouse, [table])
+        assert repaired.error or (repaired.proof and repaired.proof.verdict == "differs")
         (proof,) = verify(source, warehouse, [table], "rows")
         assert proof.verdict == "differs"
         if proof.differences is not None:
             assert {*proof.differences.columns} == {"v"}
     (report,) = sync(source, warehouse, [table])
-    (mended,) = repair(source, warehouse, [table])
+    (repaired,) = repair(source, warehouse, [table])
     (proof,) = verify(source, warehouse, [table], "rows")
-    assert (report.error, mended.error, proof.verdict) == (None, None, "proven")
+    assert (report.error, repaired.error, proof.verdict) == (None, None, "proven")
 
 
 def test_half_a_surrogate_pair_stops_its_table_and_is_never_proven(

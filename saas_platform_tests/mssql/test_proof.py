@@ -97,7 +97,7 @@ def test_a_conversion_of_the_load_that_lies_changes_nothing_in_the_proof(
 ) -> None:
     loaded, proven = queries.rows_query(TABLE, "dbo"), proofs(TABLE)
     monkeypatch.setitem(getattr(sql, conversions), name, "LIE({0})")
-    assert queries.rows_query(TABLE, "dbo") != loaded, "the lie is told"
+    assert queries.rows_query(TABLE, "dbo") != loaded, "the lie is in the load"
     assert proofs(TABLE) == proven
 
 

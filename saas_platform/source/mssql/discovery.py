@@ -28,7 +28,7 @@ from saas_platform.source.personal import SAMPLE
 
 #: Rows that `sample` looks at.
 SAMPLE_ROWS = 100_000
-#: No personal datum that is told by its form is longer.
+#: No personal datum that has a form of its own is longer.
 _SAMPLE_CHARACTERS = 200
 #: Names differ from each other by so many digits of a hash.
 _DIGITS = 6
@@ -223,7 +223,7 @@ def _with_null(
 
 
 def _samples(cursor: Any, place: _Place, columns: Sequence[SourceColumn]) -> dict[str, list[Any]]:
-    """The beginnings of some texts of each column that has any, by which personal data is told."""
+    """The beginnings of some texts of each column that has any, by which personal data is found."""
     texts = [c.name for c in columns if kinds.base_type(c.type) in kinds.TEXTS]
     if not texts:
         return {}

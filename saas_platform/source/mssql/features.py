@@ -80,7 +80,7 @@ class Features:
         if not self.protection.sees_policies:
             missing.append(
                 "no right to see the security policies of other schemas, so that rows which one hides would"
-                " be missed without a word (GRANT VIEW DEFINITION, as deploy/mssql/reader.sql does, mends it)"
+                " be missed without a word (GRANT VIEW DEFINITION, as deploy/mssql/reader.sql does, repairs it)"
             )
         return "; ".join([self.version, *missing])
 
