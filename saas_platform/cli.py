@@ -267,14 +267,15 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
     for report in reports:
         for warning in report.warnings:
             say_warning(warning)
-    _tell_drift(platform)
-    return _tell_changes(
+    succeeded = _tell_changes(
         reports,
         lambda r: (
             f"{r.mode or 'no change'}, {r.rows_written:,} written, {r.rows_deleted:,} deleted"
         ),
         as_json=as_json,
     )
+    _tell_drift(platform)
+    return succeeded
 
 
 def _tell_drift(platform: Platform) -> None:
