@@ -18,7 +18,7 @@ from saas_platform.schema.declared import TablesError, as_yaml, read_declaration
 from saas_platform.schema.merging import merge
 from saas_platform.settings import SettingsError
 from saas_platform.source.contract import Discovery
-from saas_platform.sync import leftovers, unnamed_tables
+from saas_platform.sync import leftover_sentence, leftovers, unnamed_tables
 
 
 @dataclass(frozen=True)
@@ -105,4 +105,5 @@ def left_behind(platform: Platform) -> tuple[str, ...]:
     """A sentence for each mirror whose table was taken out of `tables.yaml`."""
     if platform.is_company:
         return ()
-    return tuple(each.says for each in leftovers(platform.warehouse, platform.tables))
+    found = leftovers(platform.warehouse, platform.tables.values())
+    return tuple(map(leftover_sentence, found))

@@ -26,6 +26,7 @@ from saas_platform.source.contract import Source, WritableSource
 from saas_platform.source.mssql import Address, MssqlDatabase, MssqlSource
 from saas_platform.source.sqlite import SqliteDatabase, SqliteSource
 from saas_platform.staging import Staging
+from saas_platform.sync.formed_source import FormedSource
 from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 
@@ -162,7 +163,7 @@ class Platform:
         if self.settings.synthetic:
             return self._company_source
         if self.home.tables.exists():
-            return self.database
+            return FormedSource(self.database, self.hash_salt)
         source = self._company_source
         if not source.exists():
             raise SettingsError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from saas_platform.platform import Platform
 from saas_platform.settings import SettingsError
+from saas_platform.warehouse.contract import SCHEMAS
 
 
 def reset(platform: Platform) -> list[str]:
@@ -23,8 +24,13 @@ def reset(platform: Platform) -> list[str]:
         platform.owned_source.drop()
         said.append("the company's tables in the source")
     if platform.settings.warehouse_url:
+        # In a schema that tables.yaml names there may be other tables than ours.
+        elsewhere = [each for each in platform.warehouse.mirrors() if each.schema not in SCHEMAS]
+        for mirror in elsewhere:
+            platform.warehouse.drop_mirror(mirror)
         platform.warehouse.drop()
         said.append("schemas raw, marts and models in the warehouse")
+        said += map(str, elsewhere)
     source = [root / f"source.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
     ours = [
         *(source if platform.settings.synthetic else ()),
@@ -36,18 +42,22 @@ def reset(platform: Platform) -> list[str]:
 
 
 def reset_mirrors(platform: Platform, names: Sequence[str]) -> list[str]:
-    """Drop single mirrors from raw, with their log entries; one that is still declared is loaded again.
+    """Drop single mirrors, with their log entries; one that is still declared is loaded again.
 
     Gives a line for each. Raises SettingsError, before anything is dropped, for a name that is no mirror's.
     """
     there = platform.warehouse.mirrors()
+    known = {mirror.name for mirror in there}
     for name in names:
-        if name not in there:
-            known = f"the mirrors are {', '.join(there)}" if there else "there are none yet"
-            raise SettingsError(f"{name} has no mirror in raw: {known}.")
-    for name in names:
-        platform.warehouse.drop_mirror(name)
-    return [f"raw.{name}, with its log entries" for name in names]
+        if name not in known:
+            listed = (
+                f"the mirrors are {', '.join(sorted(known))}" if known else "there are none yet"
+            )
+            raise SettingsError(f"{name} has no mirror: {listed}.")
+    dropped = [mirror for mirror in there if mirror.name in names]
+    for mirror in dropped:
+        platform.warehouse.drop_mirror(mirror)
+    return [f"{mirror}, with its log entries" for mirror in dropped]
 
 
 def _remove(path: Path) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from saas_platform.schema.describing import printable
+from saas_platform.schema.describing import escaped
 
 #: Results go to standard output, progress and errors to standard error.
 output = Console(highlight=False)
@@ -46,6 +46,6 @@ def say_warning(text: str) -> None:
 
 def _escaped(part: Part) -> Part:
     if isinstance(part, str):
-        return printable(part, len(part))
+        return escaped(part)
     text, style = part
-    return printable(text, len(text)), style
+    return escaped(text), style

@@ -7,8 +7,8 @@ What SQLAlchemy has no word for stands in `info`. Of the metadata: `skipped`, th
 are left out on purpose. Of a table: `source_schema` and `source_name` where the
 source has others than the mirror (schema/source_names.py), `target_schema` where it is not raw, `skipped`,
 the source's columns that are left out on purpose, `slice`, and `key_enforced` where it is false. Of a
-column: `declared`, `source_name`, `pii`, `mirror_form` (mask or hash; keep has none), `row_version`,
-`values`, `plausible`.
+column: `declared`, `source_name`, `pii`, `mirror_form` (mask or hash; keep has none) with `source_type`, as
+the mirror's is a text, `row_version`, `values`, `plausible`.
 """
 
 from __future__ import annotations
@@ -146,18 +146,20 @@ def _table(name: str, told: Table, metadata: sa.MetaData) -> sa.Table:
 def _column(name: str, told: Column, *, in_key: bool, is_version: bool) -> sa.Column[Any]:
     match = DECIMAL.fullmatch(told.type)
     made: Any = sa.Numeric(int(match[1]), int(match[2])) if match else TYPES[told.type]()
+    formed = told.mirror != "keep"
     info: dict[str, Any] = {
         "declared": told.declared,
         **({} if told.source in (None, name) else {"source_name": told.source}),
         **({"pii": told.pii} if told.pii else {}),
-        **({} if told.mirror == "keep" else {"mirror_form": told.mirror}),
+        **({"mirror_form": told.mirror, "source_type": made} if formed else {}),
         **({"row_version": True} if is_version else {}),
-        **({"values": told.values} if told.values else {}),
-        **({} if told.plausible is None else {"plausible": told.plausible}),
+        # They are about the values, which a mask or a hash is not.
+        **({"values": told.values} if told.values and not formed else {}),
+        **({} if told.plausible is None or formed else {"plausible": told.plausible}),
     }
     return sa.Column(
         name,
-        made,
+        sa.String() if formed else made,
         primary_key=in_key,
         autoincrement=False,
         nullable=told.nullable and not in_key,
@@ -268,9 +270,10 @@ def _plain(name: str) -> str:
 
 def type_name(column: sa.Column[Any]) -> str:
     """The column's type as the file names it."""
-    match column.type:
+    kind = column.info.get("source_type", column.type)
+    match kind:
         case sa.Float():
             return "float"
         case sa.Numeric(precision=int(precision), scale=int(scale)):
             return f"decimal({precision}, {scale})"
-    return next(name for name, kind in TYPES.items() if isinstance(column.type, kind))
+    return next(name for name, each in TYPES.items() if isinstance(kind, each))

@@ -111,6 +111,14 @@ class SourceSnapshot(ABC):
         """
         return None
 
+    def notes(self, table: sa.Table) -> tuple[str, ...]:  # noqa: ARG002
+        """What a report must say of how the table was read, in sentences that name it."""
+        return ()
+
+    def unversioned(self, table: sa.Table) -> int:  # noqa: ARG002
+        """Rows whose version is NULL: they may have changed at any time, so that `rows` always reads them."""
+        return 0
+
     @abstractmethod
     def highest_version(self, table: sa.Table) -> int:
         """The highest row version in the table, deletes included where recorded; 0: empty."""
@@ -197,8 +205,10 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def discover(self) -> Discovery:
+    def discover(self, *, sample: bool = False) -> Discovery:
         """Find the tables that the catalogue has; a table that can't be looked at is left out with a note.
+
+        `sample`: look at the first rows of a table alone, where a server would have to read them all.
 
         Raises SourceError where the database can't be read.
         """

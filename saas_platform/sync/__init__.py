@@ -5,7 +5,7 @@ Holds the decisions. Does not hold: SQL of any engine, Dagster, or settings.
 
 from saas_platform.sync.drift import SyncError, unnamed_tables
 from saas_platform.sync.findings import Finding, open_findings
-from saas_platform.sync.leftovers import Leftover, leftovers
+from saas_platform.sync.leftovers import leftover_sentence, leftovers
 from saas_platform.sync.probe import check_tables, probe
 from saas_platform.sync.proof import prove, verify
 from saas_platform.sync.repair import repair
@@ -30,7 +30,6 @@ __all__ = [
     "Difference",
     "Differences",
     "Finding",
-    "Leftover",
     "Progress",
     "ProofReport",
     "RepairReport",
@@ -40,6 +39,7 @@ __all__ = [
     "SyncReport",
     "TableProbe",
     "check_tables",
+    "leftover_sentence",
     "leftovers",
     "open_findings",
     "probe",

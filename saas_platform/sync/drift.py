@@ -17,7 +17,9 @@ from saas_platform.errors import PlatformError
 from saas_platform.schema.declared import Declaration, SourcePlace, place_said, yaml_line
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.contract import SourceColumn, SourceSnapshot
-from saas_platform.warehouse.contract import Warehouse
+from saas_platform.sync.formed_source import FormedSnapshot
+from saas_platform.sync.mirror_forms import form_of
+from saas_platform.warehouse.contract import Warehouse, target_schema
 
 
 class SyncError(PlatformError):
@@ -72,6 +74,10 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
     Raises SyncError where the warehouse can't have the table, or the source has lost it, its key or a
     declared column, or has another type.
     """
+    if any(map(form_of, table.columns)) and not isinstance(snapshot, FormedSnapshot):
+        raise TypeError(
+            f"{table.name} has masked or hashed columns: read it through a FormedSource"
+        )
     objection = warehouse.objection(table)
     if objection is not None:
         raise SyncError(objection)
@@ -358,29 +364,30 @@ def _proposed(declared: str) -> str:
 
 def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:
     """How the mirror's columns differ from the declared ones, in sentences."""
+    mirror = f"{target_schema(table)}.{table.name}"
     wanted, found = warehouse.declared_columns(table), warehouse.mirror_columns(table)
     if not found:
-        return (f"raw.{table.name} is not in the warehouse: run `saas-platform sync`.",)
+        return (f"{mirror} is not in the warehouse: run `saas-platform sync`.",)
     faults = [
-        f"raw.{table.name} lacks the column {name}: run `saas-platform sync`, which loads it anew."
+        f"{mirror} lacks the column {name}: run `saas-platform sync`, which loads it again."
         for name in wanted
         if name not in found
     ]
     faults += [
-        f"raw.{table.name} has a column {name} that is not declared: run `saas-platform sync`,"
-        " which loads it anew."
+        f"{mirror} has a column {name} that is not declared: run `saas-platform sync`,"
+        " which loads it again."
         for name in found
         if name not in wanted
     ]
     faults += [
-        f"raw.{table.name}.{name} is {found[name]}, declared as {kind}: run `saas-platform sync`,"
-        " which loads it anew."
+        f"{mirror}.{name} is {found[name]}, declared as {kind}: run `saas-platform sync`,"
+        " which loads it again."
         for name, kind in wanted.items()
         if name in found and found[name] != kind
     ]
     if not faults and list(found) != list(wanted):
         faults = [
-            f"raw.{table.name} has its columns in another order: run `saas-platform sync`,"
-            " which loads it anew."
+            f"{mirror} has its columns in another order: run `saas-platform sync`,"
+            " which loads it again."
         ]
     return tuple(faults)

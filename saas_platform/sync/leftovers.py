@@ -1,37 +1,27 @@
-"""Mirrors in raw whose tables are no longer declared: nothing brings them up to date, or proves them.
+"""Mirrors whose tables are no longer declared: nothing brings them up to date, or proves them.
 
 Holds the finding of them, and the sentence. Does not hold: dropping them (reset.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable
 
-from saas_platform.warehouse.contract import Warehouse
+import sqlalchemy as sa
 
-
-@dataclass(frozen=True)
-class Leftover:
-    """A mirror, and when it was synced last (UTC)."""
-
-    table: str
-    as_of: datetime
-
-    @property
-    def says(self) -> str:
-        return (
-            f"{self.table} is no longer mirrored, and raw.{self.table} holds it as of"
-            f" {self.as_of:%Y-%m-%d %H:%M} UTC: drop it with `saas-platform reset --table {self.table} --yes`,"
-            " or take the table up again in tables.yaml."
-        )
+from saas_platform.warehouse.contract import Mirror, Warehouse, target_schema
 
 
-def leftovers(warehouse: Warehouse, declared: Container[str]) -> list[Leftover]:
-    """The mirrors that are there and not declared; makes nothing."""
-    return [
-        Leftover(table, moment)
-        for table, moment in warehouse.mirrors().items()
-        if table not in declared
-    ]
+def leftovers(warehouse: Warehouse, declared: Iterable[sa.Table]) -> list[Mirror]:
+    """The mirrors that are there, where no declared table has its mirror; makes nothing."""
+    places = {(target_schema(table), "".join(table.name)) for table in declared}
+    return [each for each in warehouse.mirrors() if (each.schema, each.name) not in places]
+
+
+def leftover_sentence(mirror: Mirror) -> str:
+    """What a person should know of a leftover."""
+    return (
+        f"{mirror.name} is no longer mirrored to {mirror.schema}, and {mirror} holds it as of"
+        f" {mirror.synced_at:%Y-%m-%d %H:%M} UTC: drop it with `saas-platform reset --table {mirror.name} --yes`,"
+        " or take the table up again in tables.yaml."
+    )

@@ -1,7 +1,8 @@
 """Personal columns in the form that tables.yaml gives them in the mirror: masked, or hashed.
 
-Holds: the forms, the types that a mirror has by them, and their making from Arrow rows. Does not hold: the
-declaration (schema/tables_file.py), or the proof, whose SQL makes the same texts from canonical cells.
+Holds: the forms, the types that the source has under them, and their making from Arrow rows, which is the
+load's. Does not hold: the declaration (schema/tables_file.py), or the proof, whose SQL makes the same texts
+from canonical cells (formed_source.py).
 
     mask   '***' for every value
     hash   the SHA-256 of the salt and the value's canonical text (`canonical.value_text`), both in UTF-8,
@@ -32,13 +33,8 @@ def form_of(column: sa.Column) -> str | None:
     return form
 
 
-def hashes(table: sa.Table) -> list[str]:
-    """The columns that are hashed, which needs a salt."""
-    return [str(column.name) for column in table.columns if form_of(column) == "hash"]
-
-
-def in_mirror(table: sa.Table) -> sa.Table:
-    """The table as its mirror has it: a masked or hashed column is a text.
+def in_source(table: sa.Table) -> sa.Table:
+    """The table as its source has it: a masked or hashed column has the type of its values.
 
     Names, key, slice and everything in `info` stay; references and unique rules are left out, as they are
     the contract's.
@@ -51,7 +47,7 @@ def in_mirror(table: sa.Table) -> sa.Table:
         *(
             sa.Column(
                 column.name,
-                column.type if form_of(column) is None else sa.String(),
+                column.info.get("source_type", column.type),
                 primary_key=column.primary_key,
                 autoincrement=False,
                 nullable=column.nullable,

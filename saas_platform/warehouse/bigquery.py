@@ -32,16 +32,17 @@ from saas_platform.warehouse.contract import (
     RAW,
     Comparison,
     DigestForm,
+    Mirror,
     QueryCost,
     Staging,
     Warehouse,
+    target_schema,
 )
 from saas_platform.warehouse.duckdb_comparison import compare
 from saas_platform.warehouse.duckdb_digests import hash_texts
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.journal import (
-    LOGS,
     PROOF_LOG,
     SYNC_LOG,
     DayRows,
@@ -97,23 +98,32 @@ class BigqueryWarehouse(Warehouse):
         drop(self._bare)
         self._prepared = False
 
-    def mirrors(self) -> dict[str, datetime]:
+    def mirrors(self) -> list[Mirror]:
         if not self.table_exists(RAW, SYNC_LOG.name):
-            return {}
+            return []
         rows = self._bare.run(
-            f"SELECT table_name, MAX(finished_at) FROM {q.qualified(RAW, SYNC_LOG.name)}"
-            " GROUP BY table_name ORDER BY table_name"
+            f"SELECT COALESCE(mirror_schema, {q.text(RAW)}) AS schema, table_name, MAX(finished_at)"
+            f" FROM {q.qualified(RAW, SYNC_LOG.name)} GROUP BY schema, table_name"
+            " ORDER BY table_name, schema"
         )
-        return {name: moment for name, moment in rows if self.table_exists(RAW, name)}
+        found = [Mirror(*row) for row in rows]
+        return [each for each in found if self.table_exists(each.schema, each.name)]
 
-    def drop_mirror(self, name: str) -> None:
+    def drop_mirror(self, mirror: Mirror) -> None:
         # The table first, as no transaction drops one: killed here, the log names a mirror that is missing,
         # which the next sync makes again.
-        logs = [
-            f"DELETE FROM {q.qualified(RAW, log.name)} WHERE table_name = {q.text(name)};"
-            for log in LOGS
-        ]
-        script = "\n".join([f"DROP TABLE IF EXISTS {q.qualified(RAW, name)};", *logs])
+        log, proofs = (q.qualified(RAW, each.name) for each in (SYNC_LOG, PROOF_LOG))
+        name = q.text(mirror.name)
+        script = "\n".join(
+            [
+                f"DROP TABLE IF EXISTS {q.qualified(mirror.schema, mirror.name)};",
+                f"DELETE FROM {log} WHERE table_name = {name}"
+                f" AND COALESCE(mirror_schema, {q.text(RAW)}) = {q.text(mirror.schema)};",
+                # Those of a mirror of the same name in another dataset stay.
+                f"DELETE FROM {proofs} WHERE table_name = {name} AND table_name NOT IN"
+                f" (SELECT table_name FROM {log});",
+            ]
+        )
         self._connection.script(script, job_name("reset", uuid.uuid4().hex), {})
 
     def query(self, sql: str) -> pa.Table:
@@ -183,7 +193,7 @@ class BigqueryWarehouse(Warehouse):
     def mirror_columns(self, table: sa.Table) -> dict[str, str]:
         # Every statement names its columns, and a new one can only come last: their order says nothing.
         tags = tagged(table, self.target.policy_tags)
-        found = self._connection.columns(RAW, table.name, tagged=tags)
+        found = self._connection.columns(target_schema(table), table.name, tagged=tags)
         places = {name: place for place, name in enumerate(self.declared_columns(table))}
         return dict(sorted(found.items(), key=lambda each: places.get(each[0], len(places))))
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.canonical import cell
-from saas_platform.sync.mirror_forms import applied, hashes, in_mirror
+from saas_platform.sync.mirror_forms import applied, in_source
 
 SALT = "sixteen letters!"
 
@@ -111,19 +111,18 @@ def test_what_is_kept_is_not_touched() -> None:
     table = _table(sa.String(), None)
     batch = _rows(table, ["a"])
     assert applied(batch, table, "") is batch
-    assert in_mirror(table) is table
+    assert in_source(table) is table
 
 
-def test_the_mirrors_types() -> None:
-    table = _table(sa.Double(), "hash")
-    mirror = in_mirror(table)
-    assert isinstance(mirror.c.v.type, sa.String)
-    assert isinstance(mirror.c.id.type, sa.BigInteger)
-    assert [c.name for c in mirror.primary_key] == ["id"]
-    assert hashes(table) == ["v"]
-    assert hashes(_table(sa.Double(), "mask")) == []
-    rows = applied(_rows(table, [1.5]), table, SALT)
-    assert rows.schema.types == arrow_schema(mirror).types
+def test_the_source_has_the_type_of_the_values() -> None:
+    table = _table(sa.String(), "hash")
+    table.c.v.info["source_type"] = sa.Double()
+    theirs = in_source(table)
+    assert isinstance(theirs.c.v.type, sa.Double)
+    assert isinstance(theirs.c.id.type, sa.BigInteger)
+    assert [c.name for c in theirs.primary_key] == ["id"]
+    rows = applied(_rows(theirs, [1.5]), theirs, SALT)
+    assert rows.schema.types == arrow_schema(table).types
 
 
 @given(values=st.lists(st.none() | st.text(st.characters(codec="utf-8"))), salt=st.text(st.characters(codec="utf-8")))  # fmt: skip

@@ -1,0 +1,447 @@
+"""A database of the user's own with its mirror, and what plain `sqlite3` and `duckdb` say of both.
+
+Holds: the commands under test, called by the package's own API, and the judge of what they did, which shares
+no code with it. Does not hold: what is right of a value (rules.py), or any database.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import sqlalchemy as sa
+import yaml
+
+from saas_platform.schema.declared import as_yaml, read_tables
+from saas_platform.source.contract import Discovery
+from saas_platform.source.sqlite import SqliteDatabase
+from saas_platform.sync import (
+    Difference,
+    ProofReport,
+    RepairReport,
+    SyncReport,
+    repair,
+    sync,
+    verify,
+)
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform_tests.judge.rules import (
+    Normal,
+    Right,
+    Stops,
+    Stored,
+    Text,
+    is_shown,
+    mirrored,
+    names_literal,
+    right,
+)
+
+#: A row, a value for each column; of the mirror as `rules.mirrored` has them.
+Row = tuple[Normal, ...]
+#: What a change of tables.yaml does to the tables in it.
+Edit = Callable[[dict[str, Any]], None]
+#: As `yaml.safe_load`, in C where that was built.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+#: Reports name so many rows of a table.
+_SAMPLES = 20
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A value that must stop its table, with its row."""
+
+    column: str
+    kind: str
+    value: Stored
+    masked: bool
+    #: Columns of the key that hold no personal data, with their values.
+    key: Mapping[str, Stored]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A table as tables.yaml has it, read by yaml alone."""
+
+    name: str
+    key: tuple[str, ...]
+    kinds: dict[str, str]
+    nullable: dict[str, bool]
+    masked: frozenset[str]
+
+
+@dataclass
+class Expected:
+    """What is right for one table now."""
+
+    table: Declared
+    source: list[dict[str, Stored]]
+    rights: list[list[Right]]
+    misfits: list[Misfit] = field(default_factory=list)
+
+    @cached_property
+    def stops(self) -> Stops:
+        found = {each.stops for row in self.rights for each in row}
+        if self.misfits or self.merged_key:
+            return Stops.MUST
+        return Stops.MAY if Stops.MAY in found else Stops.NEVER
+
+    @cached_property
+    def merged_key(self) -> bool:
+        """Whether two keys of the source are one in the mirror."""
+        places = [list(self.table.kinds).index(name) for name in self.table.key]
+        keys = Counter(tuple(row[place].value for place in places) for row in self.rights if places)
+        return any(count > 1 for count in keys.values())
+
+    @cached_property
+    def rows(self) -> Counter[Row] | None:
+        """The rows that the mirror must have; None where a value can't be mirrored."""
+        if self.stops is Stops.MUST:
+            return None
+        return Counter(
+            tuple(each.value for each in row if each.value is not None) for row in self.rights
+        )
+
+
+class Own:
+    """A SQLite file, a tables.yaml and a warehouse in one folder."""
+
+    def __init__(self, folder: Path, sql: str | Iterable[str], edit: Edit | None = None) -> None:
+        self.folder = folder
+        self.path = folder / "own.db"
+        self.file = folder / "tables.yaml"
+        self.warehouse = DuckdbWarehouse(folder / "warehouse.duckdb", wait_seconds=2)
+        self.source = SqliteDatabase(self.path)
+        self._read: tuple[str, Mapping[str, sa.Table]] | None = None
+        self._declared: tuple[str, dict[str, Declared]] | None = None
+        self.execute(sql)
+        self.discovery = self.declare(edit)
+
+    def execute(self, sql: str | Iterable[str]) -> None:
+        """Run a script, or single statements, by plain sqlite3."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            if isinstance(sql, str):
+                connection.executescript(sql)
+            else:
+                for statement in sql:
+                    connection.execute(statement)
+            connection.commit()
+
+    def fill(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.executemany(statement, rows)
+            connection.commit()
+
+    def declare(self, edit: Edit | None = None) -> Discovery:
+        """Write tables.yaml as discovery proposes it, then edit it as by hand."""
+        found = self.source.discover()
+        self.file.write_text(as_yaml(found.tables), encoding="utf-8")
+        if edit is not None:
+            self.edit(edit)
+        return found
+
+    def edit(self, change: Edit) -> None:
+        told = yaml.load(self.file.read_text(encoding="utf-8"), _Loader)
+        change(told["tables"])
+        self.file.write_text(
+            yaml.safe_dump(told, sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
+
+    # What is under test.
+
+    def tables(self) -> Collection[sa.Table]:
+        text = self.file.read_text(encoding="utf-8")
+        if self._read is None or self._read[0] != text:
+            self._read = (text, read_tables(self.file))
+        return self._read[1].values()
+
+    # One session for all tables: to open a warehouse takes longer than to sync four rows.
+
+    def sync(self) -> dict[str, SyncReport]:
+        with self.warehouse.session():
+            found = sync(self.source, self.warehouse, self.tables())
+        return {report.table: report for report in found}
+
+    def verify(self, level: Any = "digest") -> dict[str, ProofReport]:
+        with self.warehouse.session():
+            found = verify(self.source, self.warehouse, self.tables(), level)
+        return {report.table: report for report in found}
+
+    def repair(self) -> dict[str, RepairReport]:
+        with self.warehouse.session():
+            found = repair(self.source, self.warehouse, self.tables())
+        return {report.table: report for report in found}
+
+    # What the judge sees.
+
+    def declared(self) -> dict[str, Declared]:
+        text = self.file.read_text(encoding="utf-8")
+        if self._declared is None or self._declared[0] != text:
+            self._declared = (text, _declared(yaml.load(text, _Loader)["tables"]))
+        return self._declared[1]
+
+    def expected(self) -> dict[str, Expected]:
+        """What is right now, for each declared table."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.text_factory = Text
+            return {name: _expected(connection, table) for name, table in self.declared().items()}
+
+    def mirror(self) -> dict[str, Counter[Row]]:
+        """The rows of each declared table's mirror; without the tables that have none."""
+        if not self.warehouse.path.exists():
+            return {}
+        with duckdb.connect(str(self.warehouse.path), read_only=True) as connection:
+            present = {
+                name
+                for (name,) in connection.execute(
+                    "SELECT table_name FROM information_schema.tables WHERE table_schema = 'raw'"
+                ).fetchall()
+            }
+            found = {}
+            for name, table in self.declared().items():
+                if name in present:
+                    asked = ", ".join(map(quoted, table.kinds))
+                    rows = connection.execute(f"SELECT {asked} FROM raw.{quoted(name)}").fetchall()
+                    found[name] = Counter(
+                        tuple(map(mirrored, table.kinds.values(), row)) for row in rows
+                    )
+        return found
+
+    def in_mirror(self, sql: str) -> None:
+        """Change the mirror by hand."""
+        with duckdb.connect(str(self.warehouse.path)) as connection:
+            connection.execute(sql)
+
+    # The judge's word.
+
+    def faults_of_sync(
+        self, reports: Mapping[str, SyncReport], before: Mapping[str, Counter[Row]]
+    ) -> list[str]:
+        """What a sync did wrong, in sentences; `before` is the mirror as it was."""
+        found = []
+        expected, after = self.expected(), self.mirror()
+        if reports.keys() != expected.keys():
+            found.append(f"synced were {sorted(reports)}, declared are {sorted(expected)}")
+        for name, report in reports.items():
+            wanted = expected[name]
+            if report.error is not None:
+                found += _faults_of_stop(wanted, report.error)
+                if after.get(name, Counter()) != before.get(name, Counter()):
+                    found.append(f"{name} stopped, and its mirror changed all the same")
+                continue
+            if wanted.stops is Stops.MUST:
+                found.append(f"{name} did not stop: {_words(wanted)}; {_verdict(report.proof)}")
+            elif report.proof is None or not report.proof.proven:
+                found.append(f"{name} is not proven: {report.proof}")
+            if wanted.rows is not None and after.get(name) != wanted.rows:
+                found.append(f"{name}: {_unequal(wanted.rows, after.get(name, Counter()))}")
+        return found
+
+    def faults_of_verify(self, reports: Mapping[str, ProofReport]) -> list[str]:
+        """What a proof says wrongly of the mirror as it is."""
+        found = []
+        expected, mirror = self.expected(), self.mirror()
+        for name, report in reports.items():
+            wanted = expected[name]
+            equal = wanted.rows is not None and mirror.get(name) == wanted.rows
+            if equal and not report.proven:
+                # A mirror that is equal, of a table that may stop.
+                if wanted.stops is not Stops.MAY:
+                    found.append(f"{name} is equal, verify {report.level} says {_verdict(report)}")
+            elif not equal and report.proven:
+                found.append(f"{name} is not equal, verify {report.level} says proven")
+            elif not equal and name in mirror:
+                found += _faults_of_differences(wanted, mirror[name], report)
+        return found
+
+    def judged(self) -> list[str]:
+        """Sync, then verify at both levels; all that is wrong."""
+        before = self.mirror()
+        reports = self.sync()
+        found = self.faults_of_sync(reports, before)
+        for level in ("digest", "rows"):
+            found += self.faults_of_verify(self.verify(level))
+        return found
+
+
+def _declared(told: Mapping[str, Any]) -> dict[str, Declared]:
+    return {
+        name: Declared(
+            name,
+            tuple(table["key"]),
+            {column: each["type"] for column, each in table["columns"].items()},
+            {
+                column: each.get("nullable", True) and column not in table["key"]
+                for column, each in table["columns"].items()
+            },
+            frozenset(c for c, each in table["columns"].items() if each.get("pii")),
+        )
+        for name, table in told.items()
+    }
+
+
+def _expected(connection: sqlite3.Connection, table: Declared) -> Expected:
+    asked = ", ".join(map(quoted, table.kinds))
+    rows = [
+        dict(zip(table.kinds, row, strict=True))
+        for row in connection.execute(f"SELECT {asked} FROM {quoted(table.name)}")
+    ]
+    expected = Expected(table, rows, [])
+    for row in rows:
+        rights = []
+        for column, kind in table.kinds.items():
+            found = right(kind, table.nullable[column], row[column])
+            rights.append(found)
+            if found.stops is Stops.MUST:
+                key = {name: row[name] for name in table.key if name not in table.masked}
+                misfit = Misfit(column, kind, row[column], column in table.masked, key)
+                expected.misfits.append(misfit)
+        expected.rights.append(rights)
+    return expected
+
+
+def _faults_of_stop(wanted: Expected, error: str) -> list[str]:
+    name = wanted.table.name
+    if name not in error:
+        return [f"the error of {name} does not name it: {error}"]
+    if wanted.stops is Stops.NEVER:
+        return [f"{name} stopped, and holds nothing that should stop it: {error}"]
+    if wanted.stops is Stops.MAY or (wanted.merged_key and not wanted.misfits):
+        return []
+    if not any(_is_named(misfit, error) for misfit in wanted.misfits):
+        return [f"the error of {name} names no misfit of {_words(wanted)}: {error}"]
+    return []
+
+
+def _is_named(misfit: Misfit, error: str) -> bool:
+    """Whether the sentence has the column, the key and the value, the last two masked where personal."""
+    if misfit.column not in error:
+        return False
+    if misfit.value is not None and names_literal(error, misfit.value) is misfit.masked:
+        return False
+    return all(column in error and _reads(value, error) for column, value in misfit.key.items())
+
+
+def _reads(value: Stored, sentence: str) -> bool:
+    """Whether the value of a key is in the sentence, as a text or as a literal."""
+    if isinstance(value, Text) and value.valid() is not None:
+        return is_in(value.decode(), sentence)
+    return names_literal(sentence, value)
+
+
+def is_in(text: str, sentence: str) -> bool:
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escaped[:200] in sentence
+
+
+def _faults_of_differences(
+    wanted: Expected, mirror: Counter[Row], report: ProofReport
+) -> list[str]:
+    """Of a table that differs: whether the report names the rows, the columns and the source's values."""
+    name, said = wanted.table.name, report.differences
+    if said is None:
+        if report.problems and all(name in problem for problem in report.problems):
+            return []
+        return [f"verify {report.level} says that {name} differs, and not where: {report}"]
+    if not wanted.table.key or wanted.merged_key:
+        return []
+    keys = _keyed(wanted)
+    theirs = {_key(wanted.table, row): row for row in mirror}
+    missing = keys.keys() - theirs.keys()
+    extra = theirs.keys() - keys.keys()
+    different = {
+        key: tuple(
+            column
+            for column, each, mine in zip(
+                wanted.table.kinds, keys[key][1], theirs[key], strict=True
+            )
+            if each.value != mine
+        )
+        for key in keys.keys() & theirs.keys()
+    }
+    different = {key: columns for key, columns in different.items() if columns}
+    counted = (said.missing, said.extra, said.different)
+    found = []
+    if counted != (len(missing), len(extra), len(different)):
+        found.append(
+            f"{name}: verify {report.level} counts {counted} missing, extra, different rows;"
+            f" right are {(len(missing), len(extra), len(different))}"
+        )
+    if set(said.columns) != {column for columns in different.values() for column in columns}:
+        found.append(f"{name}: verify {report.level} names the columns {said.columns}")
+    if len(said.samples) != min(sum(counted), _SAMPLES):
+        found.append(f"{name}: {len(said.samples)} samples of {sum(counted)} rows")
+    for key, columns in different.items():
+        row = keys[key][0]
+        like = [s for s in said.samples if s.kind == "different" and _has_key(wanted, s, row)]
+        if not like and sum(counted) <= _SAMPLES:
+            found.append(f"{name}: verify {report.level} does not name the row {row}: {said}")
+        found += [
+            each for sample in like for each in _faults_of_sample(wanted, sample, row, columns)
+        ]
+    return found
+
+
+def _keyed(wanted: Expected) -> dict[Row, tuple[dict[str, Stored], list[Right]]]:
+    """The source's rows by their keys; a key that is a misfit is equal to none of the mirror."""
+    places = [list(wanted.table.kinds).index(name) for name in wanted.table.key]
+    return {
+        tuple(
+            rights[place].value or ("misfit", wanted.table.key[n], row[wanted.table.key[n]])
+            for n, place in enumerate(places)
+        ): (row, rights)
+        for row, rights in zip(wanted.source, wanted.rights, strict=True)
+    }
+
+
+def _key(table: Declared, row: Row) -> Row:
+    return tuple(row[list(table.kinds).index(name)] for name in table.key)
+
+
+def _has_key(wanted: Expected, sample: Difference, row: Mapping[str, Stored]) -> bool:
+    return all(
+        is_shown(sample.key[name], wanted.table.kinds[name], row[name])
+        for name in wanted.table.key
+        if name not in wanted.table.masked
+    )
+
+
+def _faults_of_sample(
+    wanted: Expected, sample: Difference, row: Mapping[str, Stored], columns: Sequence[str]
+) -> list[str]:
+    name, table = wanted.table.name, wanted.table
+    if tuple(each.column for each in sample.columns) != tuple(columns):
+        return [f"{name}: {columns} differ in the row {row}, not {sample.columns}"]
+    return [
+        f"{name}.{each.column} holds {row[each.column]!r} in the source, the report says {each.source!r}"
+        for each in sample.columns
+        if each.column not in table.masked
+        and not is_shown(each.source, table.kinds[each.column], row[each.column])
+    ]
+
+
+def _unequal(wanted: Counter[Row], found: Counter[Row]) -> str:
+    lacks, has = list((wanted - found).items())[:3], list((found - wanted).items())[:3]
+    return f"the mirror lacks {lacks} and has {has}, of {wanted.total()} rows"
+
+
+def _words(wanted: Expected) -> str:
+    if wanted.misfits:
+        first = wanted.misfits[0]
+        return f"{first.column} ({first.kind}) holds {first.value!r} at {dict(first.key)}"
+    return "two keys that are one in the mirror"
+
+
+def _verdict(proof: ProofReport | None) -> str:
+    return "no proof" if proof is None else f"{proof.verdict} {proof.problems} {proof.differences}"

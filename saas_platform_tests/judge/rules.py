@@ -1,0 +1,289 @@
+"""What is right: how the mirror must hold a value of a SQLite database, by its column's type in tables.yaml.
+
+Holds plain rules from what `sqlite3` gives to what `duckdb` must give, or to the verdict that the table must
+stop. Shares no code with the package, whose conversions it judges. Does not hold: the reading of either side
+(own.py).
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import struct
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+_DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?)?", re.ASCII
+)
+_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|inf)", re.IGNORECASE | re.ASCII)
+#: Whole numbers up to this one are floats too.
+_WIDEST = 1 << 53
+
+
+class Text(bytes):
+    """A value that SQLite stores as text: its bytes, which need not be UTF-8."""
+
+    def valid(self) -> str | None:
+        """The text; None where the bytes are not UTF-8."""
+        try:
+            return self.decode()
+        except UnicodeDecodeError:
+            return None
+
+
+#: What `sqlite3` gives, with `Text` as its `text_factory`.
+Stored = None | int | float | bytes
+#: A value with its kind, so that no two values of different types are equal: ("integer", 1), ("flag", True).
+Normal = tuple[Any, ...]
+NULL: Normal = ("null",)
+
+
+class Stops(enum.Enum):
+    """Whether a value ends the sync of its table."""
+
+    NEVER = enum.auto()
+    #: Right is the value that the rule names, or to stop.
+    MAY = enum.auto()
+    MUST = enum.auto()
+
+
+@dataclass(frozen=True)
+class Right:
+    """The value that the mirror must have; None where the table must stop."""
+
+    value: Normal | None
+    stops: Stops
+
+
+_MUST_STOP = Right(None, Stops.MUST)
+
+
+def right(kind: str, nullable: bool, value: Stored) -> Right:
+    """How a column of the type must be mirrored where it holds the value."""
+    if value is None:
+        return _exactly(NULL) if nullable else _MUST_STOP
+    decimal = _DECIMAL.fullmatch(kind)
+    if decimal is not None:
+        return _decimal(int(decimal[1]), int(decimal[2]), value)
+    normal = _RULES[kind](value)
+    return _MUST_STOP if normal is None else _exactly(normal)
+
+
+def _exactly(value: Normal) -> Right:
+    return Right(value, Stops.NEVER)
+
+
+def _integer(value: Stored) -> Normal | None:
+    return ("integer", value) if isinstance(value, int) else None
+
+
+def _flag(value: Stored) -> Normal | None:
+    return ("flag", value == 1) if isinstance(value, int) and value in (0, 1) else None
+
+
+def _float(value: Stored) -> Normal | None:
+    if isinstance(value, int) and abs(value) <= _WIDEST:
+        value = float(value)
+    return ("float", bits(value)) if isinstance(value, float) else None
+
+
+def _text(value: Stored) -> Normal | None:
+    text = value.valid() if isinstance(value, Text) else None
+    return None if text is None else ("text", text)
+
+
+def _time(value: Stored) -> Normal | None:
+    parts = _matched(_TIME, value)
+    if parts is None:
+        return None
+    year, month, day, hour, minute, second, fraction = parts
+    try:
+        return (
+            "time",
+            datetime(
+                int(year),
+                int(month),
+                int(day),
+                int(hour or 0),
+                int(minute or 0),
+                int(second or 0),
+                int((fraction or "0").ljust(6, "0")),
+            ),
+        )
+    except ValueError:
+        return None
+
+
+def _date(value: Stored) -> Normal | None:
+    parts = _matched(_DATE, value)
+    try:
+        return None if parts is None else ("date", date(*map(int, parts)))
+    except ValueError:
+        return None
+
+
+def _matched(pattern: re.Pattern[str], value: Stored) -> tuple[str, ...] | None:
+    text = value.valid() if isinstance(value, Text) else None
+    found = None if text is None else pattern.fullmatch(text)
+    return None if found is None else found.groups()
+
+
+def _bytes(value: Stored) -> Normal | None:
+    return ("bytes", value) if isinstance(value, bytes) and not isinstance(value, Text) else None
+
+
+def _any(value: Stored) -> Normal | None:
+    match value:
+        case Text():
+            text = value.valid()
+            return None if text is None else ("any", "text", text)
+        case bytes():
+            return ("any", "bytes", value)
+        case float():
+            return ("any", "float", bits(value))
+    return ("any", "integer", value)
+
+
+_RULES = {
+    "integer": _integer,
+    "flag": _flag,
+    "float": _float,
+    "text": _text,
+    "time": _time,
+    "date": _date,
+    "bytes": _bytes,
+    "any": _any,
+}
+
+
+def _decimal(precision: int, scale: int, value: Stored) -> Right:
+    """A whole number exactly, and a float as the decimal of the fewest digits that is read as it."""
+    if isinstance(value, bytes) or value is None:
+        return _MUST_STOP
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return _MUST_STOP
+    whole = isinstance(value, int) or value.is_integer()
+    exact = Decimal(int(value)) if whole else Decimal(repr(value))
+    scaled = exact.scaleb(scale)
+    if scaled != scaled.to_integral_value() or abs(scaled) >= 10**precision:
+        return _MUST_STOP
+    # Floats so large have neighbours that are no hundredth apart: to refuse them is right as well.
+    crowded = isinstance(value, float) and abs(scaled) >= _WIDEST
+    return Right(("decimal", exact), Stops.MAY if crowded else Stops.NEVER)
+
+
+def bits(value: float) -> int:
+    """The bits of a double; SQL takes both zeros for one."""
+    (found,) = struct.unpack(">q", struct.pack(">d", value + 0.0))
+    return int(found)
+
+
+def mirrored(kind: str, value: Any) -> Normal:
+    """The value that `duckdb` gives, with the kind that its own type says."""
+    if value is None:
+        return NULL
+    if kind == "any" and isinstance(value, str):
+        return _of_literal(value)
+    # A bool is an int to Python, and a datetime a date.
+    for name, python in (
+        ("flag", bool),
+        ("integer", int),
+        ("decimal", Decimal),
+        ("text", str),
+        ("time", datetime),
+        ("date", date),
+        ("bytes", bytes),
+    ):
+        if isinstance(value, python):
+            return (name, value)
+    if isinstance(value, float):
+        return ("float", bits(value))
+    return ("unknown", type(value).__name__, repr(value))
+
+
+def _of_literal(literal: str) -> Normal:
+    if re.fullmatch(r"[-+]?\d+", literal, re.ASCII):
+        return ("any", "integer", int(literal))
+    if re.fullmatch(r"'(?:[^']|'')*'", literal):
+        return ("any", "text", literal[1:-1].replace("''", "'"))
+    if re.fullmatch(r"X'(?:[0-9A-F]{2})*'", literal):
+        return ("any", "bytes", bytes.fromhex(literal[2:-1]))
+    if _NUMBER.fullmatch(literal):
+        return ("any", "float", bits(float(literal)))
+    return ("any", "no literal", literal)
+
+
+# How a value reads in a report.
+
+
+def is_shown(shown: Any, kind: str, value: Stored) -> bool:
+    """Whether a report's word for a value of the source is the right one, be it of the type or a misfit."""
+    found = right(kind, True, value)
+    if found.value is None:
+        return isinstance(shown, str) and names_literal(shown, value)
+    match found.value:
+        case ("null",):
+            return shown is None
+        case ("float", wanted):
+            return isinstance(shown, float) and bits(shown) == wanted
+        case ("decimal", exact):
+            return isinstance(shown, str) and Decimal(shown) == exact
+        case ("time", moment):
+            return bool(shown == moment.isoformat(" "))
+        case ("date", day):
+            return bool(shown == day.isoformat())
+        case ("bytes", held):
+            return bool(shown == cut(f"X'{held.hex().upper()}'"))
+        case ("text", text):
+            return bool(shown == cut(text))
+        case ("any", *_):
+            return isinstance(shown, str) and names_literal(shown, value)
+        case (_, plain):
+            return type(shown) is type(plain) and shown == plain
+    raise AssertionError(found)
+
+
+def names_literal(sentence: str, value: Stored) -> bool:
+    """Whether the sentence has the value as SQL writes it, with what a terminal would act on escaped."""
+    match value:
+        case None:
+            return "NULL" in sentence
+        case Text():
+            text = value.valid()
+            if text is not None:
+                quoted = "'" + text.replace("'", "''") + "'"
+                return cut(quoted) in sentence
+            # Its bytes, or the text with those escaped that are none of UTF-8.
+            escaped = cut(value.decode(errors="backslashreplace"))
+            return escaped in sentence or f"X'{value.hex().upper()}'" in sentence
+        case bytes():
+            return cut(f"X'{value.hex().upper()}'") in sentence or (
+                f"X'{value[:50].hex().upper()}" in sentence and len(value) > 50
+            )
+        case float():
+            return any(
+                _as_float(token) == value
+                for token in _NUMBER.findall(sentence)
+                if "." in token or "inf" in token.lower()
+            )
+    return re.search(rf"(?<![\d.]){re.escape(str(value))}(?![\d.]\d)", sentence) is not None
+
+
+def _as_float(token: str) -> float | None:
+    try:
+        return float(token.rstrip("."))
+    except ValueError:
+        return None
+
+
+def cut(text: str, most: int = 200) -> str:
+    """The text as a report may show it: unprintable characters escaped, what is too long left out."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text[:most]
+    )

@@ -1,0 +1,272 @@
+"""Every storage class that SQLite may put into a column of any declaration: mirrored exactly, or the table stops.
+
+Each case is a table of its own in one database, so that one sync has them all, and a table that stops shows
+whether it stops another.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from saas_platform_tests.judge.hostile import DECLARATIONS, KINDS, VALUES, drawn
+from saas_platform_tests.judge.own import Own
+from saas_platform_tests.judge.rules import Stops
+
+#: More rows than the reader has in one batch.
+_BEYOND = 20_000
+
+
+class Case(NamedTuple):
+    """A hostile value in the first or last row of a table."""
+
+    declaration: str
+    value: str
+    last: bool
+
+
+class Retyped(NamedTuple):
+    """A hostile value in a column whose type in tables.yaml was changed by hand."""
+
+    case: Case
+    kind: str
+
+
+CASES = [Case(*each) for each in itertools.product(DECLARATIONS, VALUES, (False, True))]
+
+
+class Many(NamedTuple):
+    """A value as SQL, written into one row of a table of many."""
+
+    declaration: str
+    sql: str
+    id_: int
+
+
+#: No declaration makes anything of a value, so that every value meets every type.
+RETYPED = [
+    Retyped(Case("", value, last), kind)
+    for value, last, kind in itertools.product(VALUES, (False, True), KINDS)
+]
+RETYPED_ALL = [Retyped(case, kind) for case in CASES for kind in KINDS]
+
+
+def holds(case: Case) -> bool:
+    """Whether SQLite lets the value into the column at all."""
+    return not (case.value == "NULL" and "NOT NULL" in case.declaration)
+
+
+def create(number: int, case: Case) -> list[str]:
+    """A table of four plain rows."""
+    plain = DECLARATIONS[case.declaration].plain
+    rows = ", ".join(f"({id_}, {plain[id_ % len(plain)]})" for id_ in range(1, 5))
+    return [
+        f"CREATE TABLE t{number} (id INTEGER PRIMARY KEY, v {case.declaration})",
+        f"INSERT INTO t{number} VALUES {rows}",
+    ]
+
+
+def write(number: int, case: Case) -> str:
+    """The hostile value in the table's first row or its last."""
+    return f"UPDATE t{number} SET v = {VALUES[case.value]} WHERE id = {4 if case.last else 1}"
+
+
+def back(number: int, case: Case) -> str:
+    plain = DECLARATIONS[case.declaration].plain
+    id_ = 4 if case.last else 1
+    return f"UPDATE t{number} SET v = {plain[id_ % len(plain)]} WHERE id = {id_}"
+
+
+def told(faults: Sequence[str], cases: Sequence[Any]) -> str:
+    """The faults, with the cases that the tables stand for."""
+    names = {f"t{number}": case for number, case in enumerate(cases)}
+    lines = []
+    for fault in faults:
+        named = [names[word] for word in re.findall(r"\w+", fault) if word in names]
+        lines.append(f"{named[:1]} {fault}")
+    return "\n".join(lines)
+
+
+def check_first_load(folder: Path, cases: Sequence[Case]) -> None:
+    """Discovery saw the values, so that all of them are mirrored, but for texts that are none."""
+    cases = [case for case in cases if holds(case)]
+    numbered = list(enumerate(cases))
+    own = Own(folder, itertools.chain.from_iterable(create(*each) for each in numbered))
+    own.execute([write(*each) for each in numbered])
+    own.declare()
+    expected = own.expected()
+    faults = [
+        f"t{number}: discovery declares {expected[f't{number}'].table.kinds['v']}, which does not hold"
+        f" the value"
+        for number, case in numbered
+        if expected[f"t{number}"].stops is Stops.MUST and not case.value.startswith("not UTF-8")
+    ]
+    faults += own.judged()
+    assert not faults, told(faults, cases)
+
+
+def check_later_edit(folder: Path, cases: Sequence[Case]) -> None:
+    """The values came after the load: those that do not fit stop their tables, and no other row changes."""
+    cases = [case for case in cases if holds(case)]
+    numbered = list(enumerate(cases))
+    own = Own(folder, itertools.chain.from_iterable(create(*each) for each in numbered))
+    faults = own.judged()
+    assert not faults, told(faults, cases)
+
+    own.execute([write(*each) for each in numbered])
+    faults = own.judged()
+    before = own.mirror()
+    repaired = own.repair()
+    wanted = own.expected()
+    faults += [
+        f"{name} holds what can't be mirrored, and repair says that it succeeded"
+        for name, report in repaired.items()
+        if report.succeeded and wanted[name].stops is Stops.MUST
+    ]
+    faults += [
+        f"{name} was changed by a repair that failed"
+        for name, report in repaired.items()
+        if not report.succeeded and own.mirror().get(name) != before.get(name)
+    ]
+    assert not faults, told(faults, cases)
+
+    own.execute([back(*each) for each in numbered])
+    faults = own.judged()
+    assert not faults, told(faults, cases)
+
+
+def check_retyped(folder: Path, cases: Sequence[Retyped], *, later: bool) -> None:
+    """A person wrote another type into tables.yaml, before the value came or after."""
+    cases = [each for each in cases if holds(each.case)]
+    numbered = [(number, each.case) for number, each in enumerate(cases)]
+    own = Own(folder, itertools.chain.from_iterable(create(*each) for each in numbered))
+    if not later:
+        own.execute([write(*each) for each in numbered])
+
+    def retype(tables: dict[str, Any]) -> None:
+        for number, each in enumerate(cases):
+            tables[f"t{number}"]["columns"]["v"]["type"] = each.kind
+
+    if later:
+        own.sync()
+    own.edit(retype)
+    if later:
+        own.execute([write(*each) for each in numbered])
+    faults = own.judged()
+    assert not faults, told(faults, cases)
+
+
+def test_some_at_the_first_load(tmp_path: Path) -> None:
+    check_first_load(tmp_path, drawn(CASES, 120))
+
+
+def test_some_written_later(tmp_path: Path) -> None:
+    check_later_edit(tmp_path, drawn(CASES, 80))
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["before the load", "after the load"])
+def test_some_under_types_written_by_hand(tmp_path: Path, later: bool) -> None:
+    check_retyped(tmp_path, drawn(RETYPED, 100), later=later)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("declaration", DECLARATIONS)
+def test_all_at_the_first_load(tmp_path: Path, declaration: str) -> None:
+    check_first_load(tmp_path, [case for case in CASES if case.declaration == declaration])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("declaration", DECLARATIONS)
+def test_all_written_later(tmp_path: Path, declaration: str) -> None:
+    check_later_edit(tmp_path, [case for case in CASES if case.declaration == declaration])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("declaration", DECLARATIONS)
+@pytest.mark.parametrize("later", [False, True], ids=["before the load", "after the load"])
+def test_all_under_types_written_by_hand(tmp_path: Path, declaration: str, later: bool) -> None:
+    cases = [each for each in RETYPED_ALL if each.case.declaration == declaration]
+    check_retyped(tmp_path, [each for each in cases if each.case.last], later=later)
+
+
+#: Values that must not reach another row of their batch, or of a later one.
+MANY = [
+    Many(*each, id_)
+    for id_ in (1, _BEYOND)
+    for each in [
+        ("REAL", "'NaN'"),
+        ("REAL", "x'31'"),
+        ("INTEGER", "'0x1F'"),
+        ("", "2.0"),
+        ("", "9007199254740993"),
+        ("DECIMAL(10,2)", "0.125"),
+        ("DECIMAL(10,2)", "0.35"),
+        ("NUMERIC(18,0)", "900719925474099301"),
+        ("BOOLEAN", "2"),
+        ("TEXT", "CAST(x'ff' AS TEXT)"),
+        ("TEXT", "x'41'"),
+        ("DATE", "'2023-02-29'"),
+        ("DATETIME", "'2024-01-01T10:00:00.123Z'"),
+        ("BLOB", "'x'"),
+        ("", "NULL"),
+    ]
+]
+
+#: SQL of a plain value that differs with `i`, for each declaration.
+PLAIN = {
+    "REAL": "i + 0.123456789",
+    "INTEGER": "i * 1000003",
+    "": "9007199254740993 - 7 * i",
+    "DECIMAL(10,2)": "i / 100.0",
+    "NUMERIC(18,0)": "i * 1000003",
+    "BOOLEAN": "i % 2",
+    "TEXT": "'text ' || i",
+    "DATE": "date('2000-01-01', i || ' days')",
+    "DATETIME": "strftime('%Y-%m-%d %H:%M:%f', '2000-01-01', i || ' minutes')",
+    "BLOB": "CAST('bytes ' || i AS BLOB)",
+}
+
+
+def check_many(folder: Path, cases: Sequence[Many]) -> None:
+    """A value written into a table of more rows than a batch has: no other row changes."""
+    own = Own(
+        folder,
+        [
+            statement
+            for number, case in enumerate(cases)
+            for statement in (
+                f"CREATE TABLE t{number} (id INTEGER PRIMARY KEY, v {case.declaration})",
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                f" WHERE i < {_BEYOND + 1}) INSERT INTO t{number}"
+                f" SELECT i, {PLAIN[case.declaration]} FROM n",
+            )
+        ],
+    )
+    reports = own.sync()
+    assert all(report.succeeded for report in reports.values()), reports
+    before = own.mirror()
+    own.execute(
+        f"UPDATE t{number} SET v = {case.sql} WHERE id = {case.id_}"
+        for number, case in enumerate(cases)
+    )
+    faults = own.faults_of_sync(own.sync(), before)
+    assert not faults, told(faults, cases)
+
+
+def test_some_in_a_table_of_many(tmp_path: Path) -> None:
+    check_many(tmp_path, drawn(MANY, 5))
+
+
+def test_a_text_among_floats(tmp_path: Path) -> None:
+    check_many(tmp_path, [Many("REAL", "'NaN'", 1), Many("REAL", "'NaN'", _BEYOND)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("declaration", PLAIN)
+def test_all_in_a_table_of_many(tmp_path: Path, declaration: str) -> None:
+    check_many(tmp_path, [case for case in MANY if case.declaration == declaration])
