@@ -10,7 +10,7 @@ from saas_platform.defs.names import Tables
 from saas_platform.defs.raw import GROUP
 from saas_platform.defs.work import WorkClock
 from saas_platform.platform import Platform
-from saas_platform.schema.describing import printable
+from saas_platform.schema.describing import escaped
 
 CONTRACT = "contract"
 
@@ -84,4 +84,4 @@ def _markdown(verdict: Verdict) -> str:
 
 
 def _cell(text: str) -> str:
-    return printable(text, len(text)).replace("|", "\\|")
+    return escaped(text).replace("|", "\\|")
