@@ -62,6 +62,7 @@ def same(kind: sa.types.TypeEngine[Any], wanted: Any, found: Any) -> bool:
     declared=st.sampled_from(DECLARED),
     kind=st.sampled_from(list(TYPES)),
 )
+@example(rows=[-(2**63), 1e300], declared="", kind="decimal(38, 10)")
 @example(rows=[5, 900719925474099301], declared="NUMERIC(10,2)", kind="decimal(18, 0)")
 @example(rows=[1.5, 2**53 + 1], declared="", kind="float")
 @example(rows=[2**53 + 1, 2.0], declared="", kind="integer")

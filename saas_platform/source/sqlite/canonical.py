@@ -155,9 +155,9 @@ def _bits(x: str) -> str:
 def _decimal(c: str, integer: str, real: str, precision: int, scale: int) -> list[tuple[str, str]]:
     """A whole number exactly; another one as the decimal of 15 or else 16 digits that alone reads as it."""
     most = 10 ** (precision - scale)
-    widest = min(most - 1, (1 << 63) - 1)
+    bounds = f" AND {c} BETWEEN {1 - most} AND {most - 1}" if most < 1 << 63 else ""
     zeros = f".{'0' * scale}" if scale else ""
-    fits = [(f"{integer} AND {c} BETWEEN {-widest} AND {widest}", f"{c} || '{zeros}'")]
+    fits = [(f"{integer}{bounds}", f"{c} || '{zeros}'")]
     in_range = f"{real} AND abs({c}) < {min(most, 1 << 63)}.0"
     # With a fraction of its own, a float has fewer digits than a 64-bit integer.
     fits.append(

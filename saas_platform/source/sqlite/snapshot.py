@@ -31,6 +31,9 @@ _MOST_RANGES = 50
 class SqliteSnapshot(SourceSnapshot):
     """A read transaction on any SQLite file: no record of deletes, versions where a column has them."""
 
+    #: Whether the file is one that we write.
+    _ours = False
+
     def __init__(self, cursor: Any, path: Path, check: Callable[[], None] = lambda: None) -> None:
         """`check` raises SourceError where the file was written to since the snapshot began."""
         self._cursor = cursor
@@ -117,7 +120,7 @@ class SqliteSnapshot(SourceSnapshot):
         return found or self._unreadable(table, error)
 
     def _unreadable(self, table: sa.Table, error: Exception) -> SourceError:
-        told = in_words(self._path, error)
+        told = in_words(self._path, error, ours=self._ours)
         return SourceError(f"{table.name} of the source can't be read. {told}")
 
     def row_texts(
@@ -187,6 +190,8 @@ class SqliteSnapshot(SourceSnapshot):
 
 class CompanySnapshot(SqliteSnapshot):
     """A read transaction on a source of ours, whose triggers keep versions and tombstones."""
+
+    _ours = True
 
     def __init__(self, cursor: Any, path: Path) -> None:
         super().__init__(cursor, path)
