@@ -22,24 +22,18 @@ from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.describing import printable, type_words
 from saas_platform.source.contract import Discovery
 from saas_platform.source.discovery import Seen, SeenTable, propose
+from saas_platform.source.personal import SAMPLE
 from saas_platform.source.sqlite import catalogue
 from saas_platform.source.sqlite.connection import in_words
 from saas_platform.source.sqlite.ddl import quoted
 from saas_platform.source.sqlite.opening import open_untouched
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_wide, readings
-from saas_platform.source.sqlite.streaming import (
-    MOST_COLUMNS,
-    Channel,
-    StreamError,
-    stream,
-    texts,
-)
-
-#: Rows and letters of a value that are looked at for personal data.
-_SAMPLE_ROWS, _SAMPLE_LETTERS = 500, 200
+from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream, texts
 
 Types = dict[str, sa.types.TypeEngine[Any]]
 
+#: Characters of a value that is sampled: none of the forms that are looked for is longer.
+_LONGEST_SAMPLED = 400
 _OTHER_KINDS = {
     "virtual": "it is a virtual table",
     "shadow": "it is a part of a virtual table",
@@ -125,7 +119,6 @@ def _seen(cursor: Any, name: str, check: Callable[[], None]) -> tuple[SeenTable,
             cursor, name, [each for each in types if each in compared and stored[each].text]
         ),
     }
-    samples = _samples(cursor, name, [each for each in types if stored[each].kinds])
     found = SeenTable(
         name,
         {
@@ -135,8 +128,8 @@ def _seen(cursor: Any, name: str, check: Callable[[], None]) -> tuple[SeenTable,
                 # SQLite itself lets NULL into a key.
                 nullable=not column.required or stored[column.name].null > 0,
                 has_null=stored[column.name].null > 0,
-                sample=samples.get(column.name, ()),
                 collation=collations.get(column.name, ""),
+                sample=_sample(cursor, name, column.name, types[column.name]),
             )
             for column in columns
         },
@@ -149,18 +142,17 @@ def _seen(cursor: Any, name: str, check: Callable[[], None]) -> tuple[SeenTable,
     return found, notes
 
 
-def _samples(cursor: Any, table: str, names: Sequence[str]) -> dict[str, list[str]]:
-    """Some values of the columns, as texts: what they hold tells of personal data."""
-    rows = f"(SELECT * FROM {quoted(table)} LIMIT {_SAMPLE_ROWS})"
-    found: dict[str, list[str]] = {name: [] for name in names}
-    for first in range(0, len(names), MOST_COLUMNS):
-        some = names[first : first + MOST_COLUMNS]
-        asked = [f"substr(CAST({quoted(name)} AS TEXT), 1, {_SAMPLE_LETTERS})" for name in some]
-        for row in texts(cursor, asked, rows):
-            for name, value in zip(some, row, strict=True):
-                if value is not None:
-                    found[name].append(value)
-    return found
+def _sample(
+    cursor: Any, table: str, column: str, kind: sa.types.TypeEngine[Any]
+) -> list[str | None]:
+    """Some of a column's values, where they may be personal."""
+    if not isinstance(kind, sa.String | sa.Integer):
+        return []
+    c = quoted(column)
+    short = f"typeof({c}) IN ('text', 'integer') AND length({c}) <= {_LONGEST_SAMPLED}"
+    # As a text, and without a collation, which might be one that only the writer of the file knows.
+    source = f"(SELECT {c} || '' AS x FROM {quoted(table)} WHERE {short} LIMIT {SAMPLE})"
+    return [value for (value,) in texts(cursor, ["x"], source)]
 
 
 def _of_indexes(indexes: Sequence[catalogue.Index]) -> dict[str, str]:
