@@ -200,9 +200,18 @@ def make_lie(lying: pytest.MonkeyPatch, function: str, lies: list[Told]) -> None
     )
 
 
+#: Of what may go wrong with one value of a type.
+HOW_MANY = pytest.mark.parametrize(
+    "most", [1, pytest.param(None, marks=pytest.mark.slow)], ids=["one lie", "all lies"]
+)
+
+
+@HOW_MANY
 @pytest.mark.parametrize("function", [*MAKES, *READS])
-def test_a_conversion_that_lies(tmp_path: Path, lying: pytest.MonkeyPatch, function: str) -> None:
-    lies = of_values({**MAKES, **READS}[function])
+def test_a_conversion_that_lies(
+    tmp_path: Path, lying: pytest.MonkeyPatch, function: str, most: int | None
+) -> None:
+    lies = of_values({**MAKES, **READS}[function], most=most)
     made = own(tmp_path, lies)
     if function == "_decimals_of_texts":  # the way of a table that is too wide for two expressions
         lying.setattr(reading, "MOST_COLUMNS", 2)
