@@ -150,8 +150,14 @@ def check_found(
     assert not faults, "\n".join(faults)
 
 
-def of_values(kinds: tuple[str, ...]) -> list[Told]:
-    return [Told(kind, name, lie) for kind in kinds for name, lie in lies_on(KINDS[kind]).items()]
+def of_values(kinds: tuple[str, ...], *, most: int | None = None) -> list[Told]:
+    """The lies on values of the types, all of them or `most` that are the type's own, and the NULL."""
+    found = []
+    for kind in kinds:
+        lies = lies_on(KINDS[kind])
+        names = [*lies] if most is None else [*[*KINDS[kind].wrong][:most], "NULL"]
+        found += [Told(kind, name, lies[name]) for name in names]
+    return found
 
 
 def of_sql(kinds: tuple[str, ...]) -> list[Told]:
