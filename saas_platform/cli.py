@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -17,7 +18,6 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from saas_platform.clock import Month
@@ -25,6 +25,7 @@ from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.settings import SettingsError
 from saas_platform.sync.report import RepairReport, SyncReport, sentences
+from saas_platform.terminal import errors, output, say, say_error, say_warning, shown
 from saas_platform.warehouse.journal import Level as ProofLevel
 
 app = typer.Typer(
@@ -34,9 +35,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-output = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
 
 P = ParamSpec("P")
 R = TypeVar("R", SyncReport, RepairReport)
@@ -72,19 +70,15 @@ def _command(function: Callable[P, bool]) -> Callable[P, None]:
         try:
             succeeded = function(*args, **kwargs)
         except PlatformError as error:
-            errors.print(f"[red]error:[/] {_escaped(str(error))}", soft_wrap=True)
+            say_error(str(error))
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
-            errors.print("Stopped; what was committed stays, run again to go on.")
+            say(errors, "Stopped; what was committed stays, run again to go on.")
             raise typer.Exit(130) from None
         if not succeeded:
             raise typer.Exit(1)
 
     return command
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 def _print_json(value: Any) -> None:
@@ -138,7 +132,7 @@ def run(
     with platform.home.exclusive():
         stale = staleness(platform, last)
         if not stale.groups and not select:
-            errors.print("Everything is up to date: nothing to do.")
+            say(errors, "Everything is up to date: nothing to do.")
             return _tell_run(platform, (), None, as_json=as_json)
         # Loading Dagster and dbt takes seconds; only who needs them should wait.
         from saas_platform.defs.launch import launch
@@ -157,15 +151,15 @@ def _tell_costs(platform: Platform, *, as_json: bool) -> bool:
         _print_json({"bytes": total, "queries": [asdict(cost) for cost in costs or ()]})
         return True
     if costs is None:
-        output.print(f"Nothing is billed: the warehouse is {platform.warehouse.engine}.")
+        say(output, f"Nothing is billed: the warehouse is {platform.warehouse.engine}.")
         return True
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    shown.add_column("of", no_wrap=True)
-    shown.add_column("query", overflow="fold")
-    shown.add_column("bytes", justify="right", no_wrap=True)
+    listed = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    listed.add_column("of", no_wrap=True)
+    listed.add_column("query", overflow="fold")
+    listed.add_column("bytes", justify="right", no_wrap=True)
     for cost in costs:
-        shown.add_row(cost.table, cost.purpose, _number(cost.bytes))
-    output.print(shown)
+        listed.add_row(shown(cost.table), shown(cost.purpose), _number(cost.bytes))
+    output.print(listed)
     output.print(
         f"{_number(total)} bytes for a sync of every table with a proof of every slice, and everything above"
         " raw anew; loads are free."
@@ -177,7 +171,7 @@ def _tell_costs(platform: Platform, *, as_json: bool) -> bool:
 
 
 def _say(line: str) -> None:
-    errors.print(f"  {_escaped(line)}", soft_wrap=True)
+    say(errors, f"  {line}")
 
 
 def _month(text: str | None) -> Month | None:
@@ -191,13 +185,13 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
     from saas_platform.summary import summarise
 
     tables = summarise(platform)
+    _tell_drift(platform)
     differing = [table.table for table in tables if table.verdict == "differs"]
     if differing:
         # A run syncs what has changed; what differed before it is for `repair` to compare and mend.
-        errors.print(
-            f"[red]error:[/] By its proofs raw differs from the source in"
-            f" {', '.join(differing)}: run `saas-platform repair {' '.join(differing)}`.",
-            soft_wrap=True,
+        say_error(
+            f"By its proofs raw differs from the source in {', '.join(differing)}:"
+            f" run `saas-platform repair {' '.join(differing)}`."
         )
     page = platform.home.dashboard / "index.html"
     if as_json:
@@ -209,21 +203,21 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
                 "dagster_seconds": round(outcome.dagster_seconds, 3) if outcome else 0.0,
                 "work_seconds": outcome.work_seconds if outcome else {},
                 "tables": [asdict(table) for table in tables],
-                "dashboard": str(page) if page.exists() else None,
+                "dashboard": str(page) if page.exists() and platform.is_company else None,
             }
         )
         return not differing
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    shown.add_column("table", no_wrap=True)
+    listed = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    listed.add_column("table", no_wrap=True)
     for heading in ("source", "raw"):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    shown.add_column("proof", no_wrap=True)
-    shown.add_column("slices compared", justify="right", no_wrap=True)
-    shown.add_column("at (UTC)", no_wrap=True)
-    shown.add_column("seconds", justify="right", no_wrap=True)
+        listed.add_column(heading, justify="right", no_wrap=True)
+    listed.add_column("proof", no_wrap=True)
+    listed.add_column("slices compared", justify="right", no_wrap=True)
+    listed.add_column("at (UTC)", no_wrap=True)
+    listed.add_column("seconds", justify="right", no_wrap=True)
     for table in tables:
-        shown.add_row(
-            table.table,
+        listed.add_row(
+            shown(table.table),
             _number(table.rows_source),
             _number(table.rows_raw),
             table.proof,
@@ -231,8 +225,9 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
             "-" if table.proven_at is None else f"{table.proven_at:%Y-%m-%d %H:%M}",
             "-" if table.seconds is None else f"{table.seconds:.2f}",
         )
-    output.print("\nRows in source and raw, and the newest proof that they are equal:")
-    output.print(shown)
+    output.print()
+    say(output, "Rows in source and raw, and the newest proof that they are equal:")
+    output.print(listed)
     output.print()
     if outcome is not None:
         work = ", ".join(f"{name} {seconds:.1f}" for name, seconds in outcome.work_seconds.items())
@@ -240,10 +235,15 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
             f"{outcome.seconds:.1f} s, of which Dagster {outcome.dagster_seconds:.1f} s"
             f" and the work itself: {work}."
         )
-    if page.exists():
-        output.print(f"Dashboard: {page} (or `saas-platform dashboard --open`)", soft_wrap=True)
+    if page.exists() and platform.is_company:
+        say(output, f"Dashboard: {page} (or `saas-platform dashboard --open`)")
     output.print("Dagster UI: `make ui`, then http://127.0.0.1:3000")
     return not differing
+
+
+def _quoted(value: Any) -> str:
+    """A value of a report, whose texts are escaped already."""
+    return f"'{value}'" if isinstance(value, str) else repr(value)
 
 
 def _number(value: int | None) -> str:
@@ -266,7 +266,8 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
         reports = sync_all(platform.source, platform.warehouse, wanted)
     for report in reports:
         for warning in report.warnings:
-            errors.print(f"[yellow]warning:[/] {_escaped(warning)}", soft_wrap=True)
+            say_warning(warning)
+    _tell_drift(platform)
     return _tell_changes(
         reports,
         lambda r: (
@@ -276,6 +277,14 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
     )
 
 
+def _tell_drift(platform: Platform) -> None:
+    """What the source has and tables.yaml does not name, and what raw has of tables taken out of it."""
+    from saas_platform.discovering import left_behind, not_named
+
+    for sentence in (*not_named(platform), *left_behind(platform)):
+        say_warning(sentence)
+
+
 def _tell_changes(reports: Sequence[R], line: Callable[[R], str], *, as_json: bool) -> bool:
     """What was written to each table, or why not, and its proof; whether all went well."""
     if as_json:
@@ -283,11 +292,11 @@ def _tell_changes(reports: Sequence[R], line: Callable[[R], str], *, as_json: bo
         return all(report.succeeded for report in reports)
     for report in reports:
         if report.error is not None:
-            errors.print(f"[red]error:[/] {_escaped(report.error)}", soft_wrap=True)
+            say_error(report.error)
             continue
-        output.print(f"{report.table}: {line(report)}")
+        say(output, f"{report.table}: {line(report)}")
         for sentence in sentences(report.proof) if report.proof else ():
-            output.print(f"  {_escaped(sentence)}", soft_wrap=True)
+            say(output, f"  {sentence}")
     return all(report.succeeded for report in reports)
 
 
@@ -321,9 +330,9 @@ def verify(
         _print_json([asdict(report) for report in reports])
     else:
         for report in reports:
-            style = None if report.holds else "red"
+            style = "" if report.holds else "red"
             for sentence in sentences(report):
-                output.print(_escaped(sentence), style=style, soft_wrap=True)
+                say(output, sentence, style=style)
     return all(report.holds for report in reports)
 
 
@@ -339,19 +348,20 @@ def _tell_samples(
         return all(report.equal for report in reports)
     for report in reports:
         for problem in report.problems:
-            errors.print(f"[red]error:[/] {_escaped(problem)}", soft_wrap=True)
+            say_error(problem)
         for number, row in enumerate(report.rows, 1):
-            verdict = "equal" if row.equal else "[red]not equal[/]"
-            output.print(f"\n{report.table}, row {number}, slice {row.slice}: {verdict}")
-            shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
+            verdict = "equal" if row.equal else ("not equal", "red")
+            output.print()
+            say(output, f"{report.table}, row {number}, slice {row.slice}: ", verdict)
+            listed = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
             for heading in ("column", "source", "mirror"):
-                shown.add_column(heading, overflow="fold")
+                listed.add_column(heading, overflow="fold")
             for column, value in row.source.items():
-                mirrored = "no such row" if row.mirror is None else repr(row.mirror[column])
-                style = None if mirrored == repr(value) else "red"
-                cells = (column, repr(value), mirrored)
-                shown.add_row(*(_escaped(cell) for cell in cells), style=style)
-            output.print(shown)
+                mirrored = "no such row" if row.mirror is None else _quoted(row.mirror[column])
+                style = None if mirrored == _quoted(value) else "red"
+                cells = (column, _quoted(value), mirrored)
+                listed.add_row(*(shown(cell) for cell in cells), style=style)
+            output.print(listed)
     return all(report.equal for report in reports)
 
 
@@ -380,39 +390,72 @@ def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
 def doctor(
     discover: Annotated[
         bool,
-        typer.Option("--discover", help="Write tables.yaml from the catalogue of your own source."),
+        typer.Option(
+            "--discover",
+            help="Write tables.yaml from your own source, or show what it has changed.",
+        ),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Write the changes into a tables.yaml that is there.")
     ] = False,
     as_json: AsJson = False,
 ) -> bool:
     """Check what a run needs, with remedies.
 
-    Settings, packages, home, disk, source and warehouse; exit code 1 where something is wrong.
+    Settings, packages, home, disk, source and warehouse; exit code 1 where something is wrong, or where
+    discovery found changes that are not written.
     """
-    from saas_platform.doctor import declare_tables, examine
+    from saas_platform.doctor import examine
 
     platform = Platform.load()
-    if discover:
-        with platform.home.exclusive():
-            found = declare_tables(platform)
-        for note in found.notes:
-            errors.print(_escaped(note), soft_wrap=True)
-        errors.print(
-            f"{platform.home.tables} declares {len(found.tables)} tables: look it over, then"
-            " `saas-platform run`.",
-            soft_wrap=True,
-        )
-        platform = Platform.load()
-    findings = list(examine(platform))
+    written = _discover(platform, write=yes) if discover else True
+    findings = list(examine(Platform.load()))
     if as_json:
         _print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
+            good = ("!", "yellow") if finding.remedy else ("✓", "green")
+            mark = good if finding.ok else ("✗", "red")
             remedy = f": {finding.remedy}" if finding.remedy else ""
-            output.print(
-                f"{mark} {finding.name:<10} {_escaped(finding.detail + remedy)}", soft_wrap=True
-            )
-    return all(finding.ok for finding in findings)
+            say(output, mark, f" {finding.name:<10} {finding.detail}{remedy}")
+    return written and all(finding.ok for finding in findings)
+
+
+def _discover(platform: Platform, *, write: bool) -> bool:
+    """Bring tables.yaml up to the source, and tell how; whether it is."""
+    from saas_platform.discovering import declare_tables
+
+    file = platform.home.tables
+    with platform.home.exclusive():
+        found = declare_tables(platform, write=write)
+    for note in found.notes:
+        say(errors, note)
+    for change in found.changes:
+        say(errors, f"  {change}")
+    marked = found.marked
+    if marked:
+        say(
+            errors,
+            f"{len(marked)} columns are marked as personal by their names or values: check them.",
+        )
+        for mark in marked:
+            say(errors, f"  {mark}")
+    if not found.written:
+        say(
+            errors,
+            f"{file} is not changed: `saas-platform doctor --discover --yes` writes the"
+            f" {len(found.changes)} changes above into it, and keeps your edits."
+            if found.changes
+            else f"{file} is as the source has it: nothing to change.",
+        )
+    elif found.changes:
+        say(errors, f"{file} has the changes: look it over, then `saas-platform run`.")
+    else:
+        say(
+            errors,
+            f"{file} declares {found.tables} tables: look it over, then `saas-platform run`.",
+        )
+    return found.written or not found.changes
 
 
 @app.command()
@@ -424,13 +467,23 @@ def dashboard(
     """Serve the built page until Ctrl-C."""
     from saas_platform.dashboard.serve import serve
 
-    serve(Platform.load().home.dashboard, port, open_browser=open_browser)
+    platform = Platform.load()
+    if not platform.is_company:
+        raise SettingsError(
+            f"There is no page of a database of your own: it is made for the company's tables, and"
+            f" {platform.home.tables} declares others; `saas-platform run` ends with what was proven of them."
+        )
+    serve(platform.home.dashboard, port, open_browser=open_browser)
     return True
 
 
 @app.command()
 @_command
 def reset(
+    table: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Drop only this mirror, with its log entries."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Really do it.")] = False,
     as_json: AsJson = False,
 ) -> bool:
@@ -440,23 +493,28 @@ def reset(
     stay.
     """
     from saas_platform.reset import reset as drop
+    from saas_platform.reset import reset_mirrors
 
     platform = Platform.load()
     if not yes:
-        raise SettingsError(
-            f"This drops the company, raw, marts, models and the files in {platform.home.root}:"
-            " add --yes to do it."
+        what = (
+            f"the mirrors {', '.join(f'raw.{name}' for name in table)} with their log entries"
+            if table
+            else f"the company, raw, marts, models and the files in {platform.home.root}"
         )
+        raise SettingsError(f"This drops {what}: add --yes to do it.")
     with platform.home.exclusive():
-        dropped = drop(platform)
+        dropped = reset_mirrors(platform, table) if table else drop(platform)
     if as_json:
         _print_json({"dropped": dropped})
     else:
         for line in dropped or ["nothing: there was nothing of ours"]:
-            output.print(f"dropped {line}", soft_wrap=True)
+            say(output, f"dropped {line}")
     return True
 
 
 def main() -> None:
     """Entry point of `saas-platform`."""
+    # What SQLAlchemy warns of, an odd type or a circle of references, is the user's own and handled.
+    warnings.filterwarnings("ignore", category=sa.exc.SAWarning)
     app()

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
+from saas_platform.discovering import left_behind, not_named
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
-from saas_platform.schema.declared import as_yaml
-from saas_platform.settings import SettingsError
-from saas_platform.source.contract import Discovery, WritableSource
+from saas_platform.source.contract import WritableSource
 from saas_platform.source.rules import check_company
 from saas_platform.sync import check_tables
+from saas_platform.warehouse.contract import WarehouseError
 
 #: Below this a run of the default company may fill the disk.
 _FREE_BYTES = 1 << 30
@@ -25,41 +25,15 @@ _DAGSTER_LIBRARIES = ("dagster-dbt", "dagster-gcp", "dagster-pandas")
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor; `remedy` is empty where all is well."""
+    """One line of the doctor; `remedy` is empty where nothing is to be done.
+
+    What is not wrong, and may be wanted otherwise, is `ok` with a remedy.
+    """
 
     name: str
     ok: bool
     detail: str
     remedy: str = ""
-
-
-def declare_tables(platform: Platform) -> Discovery:
-    """Write `tables.yaml` from the catalogue of the user's database, and return what was found.
-
-    Raises SettingsError where the source is ours to write, or the file is there already.
-    """
-    file = platform.home.tables
-    if platform.settings.synthetic:
-        raise SettingsError(
-            "SAAS_SYNTHETIC is true, so that the source is the synthetic company's: set it to false,"
-            " and SAAS_SOURCE_URL to your own database."
-        )
-    if file.exists():
-        raise SettingsError(f"{file} is there already: edit it, or remove it to discover anew.")
-    found = platform.database.discover()
-    if not found.tables:
-        raise SettingsError(
-            " ".join(
-                [
-                    "The source has no tables: name another database in SAAS_SOURCE_URL.",
-                    *found.notes,
-                ]
-            )
-        )
-    partial = file.with_suffix(".partial")
-    partial.write_text(as_yaml(found.tables), encoding="utf-8")
-    partial.replace(file)
-    return found
 
 
 def examine(platform: Platform) -> Iterator[Finding]:
@@ -72,8 +46,8 @@ def examine(platform: Platform) -> Iterator[Finding]:
     yield source
     # The same trouble is not told twice.
     if source.ok and not platform.settings.synthetic:
-        yield _attempt("tables", lambda: _tables(platform))
-    if platform.is_company:
+        yield from _tables(platform)
+    if _is_company(platform):
         yield _attempt("marts", lambda: _marts(platform))
     yield _attempt("warehouse", lambda: _warehouse(platform))
 
@@ -82,8 +56,17 @@ def _attempt(name: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(name, True, look())
     except PlatformError as error:
-        problem, _, remedy = str(error).partition(": ")
-        return Finding(name, False, problem, remedy)
+        return _wrong(name, error)
+
+
+def _wrong(name: str, error: PlatformError | str) -> Finding:
+    problem, _, remedy = str(error).partition(": ")
+    return Finding(name, False, problem, remedy)
+
+
+def _notice(name: str, sentence: str) -> Finding:
+    detail, _, remedy = sentence.partition(": ")
+    return Finding(name, True, detail, remedy)
 
 
 def _python() -> Finding:
@@ -135,11 +118,36 @@ def _source(platform: Platform) -> str:
         return f"{source.engine}, {source.ping()}; identity {snapshot.identity}"
 
 
-def _tables(platform: Platform) -> str:
-    tables = platform.tables.values()
-    check_tables(platform.source, platform.warehouse, tables)
+def _is_company(platform: Platform) -> bool:
+    try:
+        return platform.is_company
+    except PlatformError:  # told by `_tables`
+        return False
+
+
+def _tables(platform: Platform) -> Iterator[Finding]:
+    """One line for the tables, or for each that its sync would stop at; then what the file does not name."""
+    try:
+        faults = check_tables(platform.source, platform.warehouse, platform.tables.values())
+        more = () if faults else not_named(platform)
+    except PlatformError as error:
+        yield _wrong("tables", error)
+        return
+    for fault in faults.values():
+        yield _wrong("tables", fault)
+    if not faults:
+        yield Finding("tables", True, _declared(platform))
+    yield from (_notice("tables", sentence) for sentence in more)
+    try:
+        yield from (_notice("tables", sentence) for sentence in left_behind(platform))
+    except WarehouseError:  # told by `_warehouse`
+        return
+
+
+def _declared(platform: Platform) -> str:
     if platform.is_company:
         return "those of the company"
+    tables = platform.tables.values()
     without_key = [table.name for table in tables if not table.primary_key.columns]
     told = f"{len(tables)} declared in {platform.home.tables}"
     return (

@@ -20,12 +20,13 @@ from saas_platform.artefacts import Artefacts
 from saas_platform.errors import PlatformError
 from saas_platform.marts.target import MartsTarget
 from saas_platform.schema import TABLES
-from saas_platform.schema.declared import read_tables
+from saas_platform.schema.declared import Declaration, read_declaration
 from saas_platform.settings import Settings, SettingsError, load_settings
 from saas_platform.source.contract import Source, WritableSource
 from saas_platform.source.mssql import Address, MssqlDatabase, MssqlSource
 from saas_platform.source.sqlite import SqliteDatabase, SqliteSource
 from saas_platform.staging import Staging
+from saas_platform.sync.formed_source import FormedSource
 from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 
@@ -120,14 +121,37 @@ class Platform:
         return self.settings.clock.as_of
 
     @cached_property
-    def tables(self) -> Mapping[str, sa.Table]:
-        """The tables that are mirrored: those of the company, or what `tables.yaml` declares.
+    def declaration(self) -> Declaration:
+        """What `tables.yaml` says of a database of the user's own; else the tables of the company.
 
         Raises TablesError for what is wrong in the file.
         """
         if self.settings.synthetic or not self.home.tables.exists():
-            return TABLES
-        return read_tables(self.home.tables)
+            return Declaration(TABLES)
+        return read_declaration(self.home.tables)
+
+    @cached_property
+    def tables(self) -> Mapping[str, sa.Table]:
+        """The tables that are mirrored: those of the company, or what `tables.yaml` declares.
+
+        Raises TablesError for what is wrong in the file, SettingsError where it hashes a column without salt.
+        """
+        found = self.declaration.tables
+        if self.settings.hash_salt is None:
+            for table in found.values():
+                for column in table.columns:
+                    if column.info.get("mirror_form") == "hash":
+                        raise SettingsError(
+                            f"{self.home.tables} has {table.name}.{column.name} with `mirror: hash`, and"
+                            " SAAS_HASH_SALT is not set: set it to a secret of at least 16 characters."
+                        )
+        return found
+
+    @property
+    def hash_salt(self) -> str:
+        """What is hashed with the columns that `tables.yaml` hashes; empty where none is."""
+        salt = self.settings.hash_salt
+        return "" if salt is None else salt.get_secret_value()
 
     @property
     def is_company(self) -> bool:
@@ -139,7 +163,7 @@ class Platform:
         if self.settings.synthetic:
             return self._company_source
         if self.home.tables.exists():
-            return self.database
+            return FormedSource(self.database, self.hash_salt)
         source = self._company_source
         if not source.exists():
             raise SettingsError(

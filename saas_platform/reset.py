@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from saas_platform.platform import Platform
+from saas_platform.settings import SettingsError
+from saas_platform.warehouse.contract import SCHEMAS
 
 
 def reset(platform: Platform) -> list[str]:
@@ -21,8 +24,13 @@ def reset(platform: Platform) -> list[str]:
         platform.owned_source.drop()
         said.append("the company's tables in the source")
     if platform.settings.warehouse_url:
+        # In a schema that tables.yaml names there may be other tables than ours.
+        elsewhere = [each for each in platform.warehouse.mirrors() if each.schema not in SCHEMAS]
+        for mirror in elsewhere:
+            platform.warehouse.drop_mirror(mirror)
         platform.warehouse.drop()
         said.append("schemas raw, marts and models in the warehouse")
+        said += map(str, elsewhere)
     source = [root / f"source.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
     ours = [
         *(source if platform.settings.synthetic else ()),
@@ -31,6 +39,25 @@ def reset(platform: Platform) -> list[str]:
         *(root / name for name in ("staging", "truth", "artefacts", "dbt", "dashboard", "dagster")),
     ]
     return said + [str(path) for path in ours if _remove(path)]
+
+
+def reset_mirrors(platform: Platform, names: Sequence[str]) -> list[str]:
+    """Drop single mirrors, with their log entries; one that is still declared is loaded again.
+
+    Gives a line for each. Raises SettingsError, before anything is dropped, for a name that is no mirror's.
+    """
+    there = platform.warehouse.mirrors()
+    known = {mirror.name for mirror in there}
+    for name in names:
+        if name not in known:
+            listed = (
+                f"the mirrors are {', '.join(sorted(known))}" if known else "there are none yet"
+            )
+            raise SettingsError(f"{name} has no mirror: {listed}.")
+    dropped = [mirror for mirror in there if mirror.name in names]
+    for mirror in dropped:
+        platform.warehouse.drop_mirror(mirror)
+    return [f"{mirror}, with its log entries" for mirror in dropped]
 
 
 def _remove(path: Path) -> bool:

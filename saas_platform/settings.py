@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
-from pydantic import BeforeValidator, Field, InstanceOf, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from saas_platform.clock import Clock, Month, start_month
@@ -26,6 +33,10 @@ _PREFIX = "SAAS_"
 _COMPANY_FILE = Path("company.yaml")
 #: What the company's file and the environment can both say.
 _SHARED = ("seed", "accounts", "start")
+#: A shorter salt could be found by trying.
+_SALT_CHARACTERS = 16
+#: Settings whose values are in no message.
+_SECRETS = ("SAAS_HASH_SALT",)
 #: For the tests and for dbt's profile; no settings of the platform.
 _FOREIGN_PREFIXES = ("SAAS_TEST_", "SAAS_DBT_")
 
@@ -79,6 +90,19 @@ class Settings(BaseSettings):
     )
 
     dirt: float = Field(0.0, ge=0, le=1, description="Share of dirty data in the company; 0: none")
+    hash_salt: SecretStr | None = Field(
+        None,
+        description="Secret that is hashed with the columns that tables.yaml has as `mirror: hash`",
+    )
+
+    @field_validator("hash_salt", mode="before")
+    @classmethod
+    def _long(cls, value: Any) -> Any:
+        if not value:
+            return None
+        if isinstance(value, str) and len(value) < _SALT_CHARACTERS:
+            raise ValueError(f"it needs at least {_SALT_CHARACTERS} characters")
+        return value
 
     @field_validator("company", mode="before")
     @classmethod
@@ -154,7 +178,8 @@ def _sentence(error: ValidationError) -> str:
             problems.append(_unknown(name, known))
         else:
             message = detail["msg"].removeprefix("Value error, ")
-            problems.append(f"{name} is {detail['input']!r}: {message}.")
+            value = "not right" if name in _SECRETS else repr(detail["input"])
+            problems.append(f"{name} is {value}: {message}.")
     return " ".join(dict.fromkeys(problems))
 
 

@@ -1,4 +1,4 @@
-"""A YAML file read into a pydantic model, with everything that is wrong told in words.
+"""A YAML file read into a pydantic model, with everything that is wrong said in words, line by line.
 
 Holds: the reading and the sentences. Does not hold: any model.
 """
@@ -6,7 +6,9 @@ Holds: the reading and the sentences. Does not hold: any model.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,56 +19,256 @@ from saas_platform.errors import PlatformError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+#: Characters of a value that are shown.
+_MOST = 60
+
+#: Where in a file something stands: names of mappings, numbers of list entries.
+Place = tuple[int | str, ...]
+
+#: What would be right, by pydantic's name of what is wrong; the words in braces are pydantic's too.
+_RIGHT = {
+    "string_type": "write a text, in quotes where YAML takes it for something else",
+    "string_too_short": "it must not be empty",
+    "tuple_type": "write a list, such as [a, b]",
+    "list_type": "write a list, such as [a, b]",
+    "dict_type": "write `name: value` for each",
+    "model_type": "write `name: value` for each of its parts",
+    "model_attributes_type": "write `name: value` for each of its parts",
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "int_type": "write a whole number",
+    "int_parsing": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number",
+    "float_parsing": "write a number",
+    "finite_number": "write a finite number",
+    "greater_than": "write a number above {gt}",
+    "greater_than_equal": "write a number of at least {ge}",
+    "less_than": "write a number below {lt}",
+    "less_than_equal": "write a number of at most {le}",
+    "too_short": "it needs at least {min_length} of them",
+    "too_long": "write at most {max_length} of them",
+    "literal_error": "choose {expected}",
+    "recursion_loop": "it holds itself",
+}
+
+
+class MisplacedError(ValueError):
+    """What a model finds wrong at a place further inside."""
+
+    def __init__(self, text: str, *place: int | str) -> None:
+        super().__init__(text)
+        self.place: Place = place
+
+
+#: How a place reads in a sentence: what it lies in, and the name of the thing itself.
+PlaceWords = Callable[[Place], tuple[str, str]]
+
+
+def _dotted(place: Place) -> tuple[str, str]:
+    return "", ".".join(str(part) for part in place)
+
 
 def read_model(
-    model: type[Model], path: Path | None, error: type[PlatformError], **wins: Any
+    model: type[Model],
+    path: Path | None,
+    error: type[PlatformError],
+    *,
+    place_words: PlaceWords = _dotted,
+    **wins: Any,
 ) -> Model:
-    """The model of a file (None: of nothing); what is given in `wins` goes before it.
+    """Read the model of a file (None: of nothing); what is given in `wins` goes before it.
 
-    Raises `error` for a file that can't be read, an unknown name or a wrong value.
+    Raises `error` for a file that can't be read, a name that is unknown or there twice, or a wrong value.
     """
-    told = {} if path is None else _mapping(path, error)
+    node = None if path is None else _composed(path, error)
+    said = {} if path is None or node is None else _mapping(path, node, error)
     try:
-        return model(**{**told, **wins})
+        return model(**{**said, **wins})
     except ValidationError as problem:
-        where = "" if path is None else f"{path.name}: "
-        raise error(f"{where}{_sentence(model, problem)}") from None
+        sentences = (
+            _Problem(detail, place_words).sentence(model, path, node) for detail in problem.errors()
+        )
+        raise error(" ".join(dict.fromkeys(sentences))) from None
 
 
-def _mapping(path: Path, error: type[PlatformError]) -> Mapping[str, Any]:
+class _Loader(yaml.SafeLoader):
+    """Names are texts as they stand: `no` and `1` are a column's name as well as any other."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        self.flatten_mapping(node)
+        return {key.value: self.construct_object(value, deep=deep) for key, value in node.value}
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except ValueError as problem:  # such as the 30th of February
+            raise yaml.constructor.ConstructorError(
+                None, None, str(problem), node.start_mark
+            ) from None
+
+
+def _composed(path: Path, error: type[PlatformError]) -> yaml.Node | None:
+    """The file's tree, with lines. Raises `error` where it is none, or has a name twice."""
     try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         reason = getattr(problem, "strerror", None) or "not UTF-8 text"
         raise error(f"{path} can't be read ({reason}): name a YAML file.") from None
+    try:
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as problem:
-        mark = getattr(problem, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise error(f"{path}{where} is not YAML: write it as `name: value`.") from None
-    if told is None:
-        return {}
-    if not isinstance(told, Mapping):
+        raise error(_not_yaml(path, problem)) from None
+    if node is None:
+        return None
+    if not isinstance(node, yaml.MappingNode):
         raise error(f"{path} holds no names: write it as `name: value`.")
-    return {str(name): value for name, value in told.items()}
+    for key in _names_in(node, set()):
+        if not isinstance(key, yaml.ScalarNode):
+            raise error(f"{path.name}, line {_line(key)}: a name must be a text.")
+    for name, line, first in _repeated(node, set()):
+        raise error(
+            f"{path.name}, line {line}: {name} is there already, on line {first}: remove or rename one"
+            " of them."
+        )
+    return node
 
 
-def _sentence(model: type[BaseModel], error: ValidationError) -> str:
-    """Every problem in words: the name, its value, what would be right."""
-    problems = []
-    for detail in error.errors():
-        place = ".".join(str(part) for part in detail["loc"])
-        if detail["type"] == "extra_forbidden":
-            problems.append(f"{place} is not a name known here{_nearest(model, detail['loc'])}.")
-        elif detail["type"] == "missing":
-            problems.append(f"{place} is missing.")
+def _not_yaml(path: Path, problem: yaml.YAMLError) -> str:
+    mark = getattr(problem, "problem_mark", None)
+    where = f", line {mark.line + 1}" if mark else ""
+    if isinstance(problem, yaml.constructor.ConstructorError):
+        return f"{path}{where}: a value can't be read ({problem.problem}): write another one, or quote it."
+    return f"{path}{where} is not YAML: write it as `name: value`."
+
+
+def _mapping(path: Path, node: yaml.Node, error: type[PlatformError]) -> Mapping[str, Any]:
+    # A loader of nothing: only its way from a tree to values is wanted.
+    loader = _Loader("")
+    try:
+        said: Mapping[str, Any] = loader.construct_document(node)
+    except yaml.YAMLError as problem:
+        raise error(_not_yaml(path, problem)) from None
+    finally:
+        loader.dispose()
+    return said
+
+
+def _mappings(node: yaml.Node, seen: set[int]) -> Iterator[yaml.MappingNode]:
+    """Every mapping in the tree, once, though an alias may lead to it again."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        yield node
+        for key, value in node.value:
+            yield from _mappings(key, seen)
+            yield from _mappings(value, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _mappings(value, seen)
+
+
+def _names_in(node: yaml.Node, seen: set[int]) -> Iterator[yaml.Node]:
+    return (key for mapping in _mappings(node, seen) for key, _ in mapping.value)
+
+
+def _repeated(node: yaml.Node, seen: set[int]) -> Iterator[tuple[str, int, int]]:
+    for mapping in _mappings(node, seen):
+        first: dict[str, int] = {}
+        for key, _ in mapping.value:
+            line = _line(key)
+            if key.value in first:
+                yield key.value, line, first[key.value]
+            first.setdefault(key.value, line)
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _line_of(node: yaml.Node, place: Place) -> int:
+    """The line of the place, or of what is nearest around it."""
+    line = _line(node)
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if found is None:
+                break
+            line, node = _line(found[0]), found[1]
+        elif isinstance(node, yaml.SequenceNode) and part in range(len(node.value)):
+            node = node.value[int(part)]
+            line = _line(node)
         else:
-            reason = detail["msg"].removeprefix("Value error, ")
-            value = f"{place} is {detail['input']!r}: " if place else ""
-            problems.append(f"{value}{reason}.")
-    return " ".join(dict.fromkeys(problems))
+            break
+    return line
 
 
-def _nearest(model: Any, place: tuple[int | str, ...]) -> str:
+@dataclass(frozen=True)
+class _Problem:
+    """One thing that pydantic found, as it has it."""
+
+    detail: Any
+    place_words: PlaceWords
+
+    @property
+    def place(self) -> Place:
+        cause = self.detail.get("ctx", {}).get("error")
+        inside = cause.place if isinstance(cause, MisplacedError) else ()
+        return (*self.detail["loc"], *inside)
+
+    def sentence(self, model: type[BaseModel], path: Path | None, node: yaml.Node | None) -> str:
+        """The line, the name, its value, what would be right."""
+        where = "" if path is None else f"{path.name}: "
+        if path is not None and node is not None:
+            where = f"{path.name}, line {_line_of(node, self.place)}: "
+        around, name = self.place_words(self.place)
+        return f"{where}{f'{around}: ' if around else ''}{self._said(model, name)}."
+
+    def _said(self, model: type[BaseModel], name: str) -> str:
+        kind, found = self.detail["type"], self.detail["input"]
+        if kind == "extra_forbidden":
+            return f"{name} is not a name known here{_nearest(model, self.detail['loc'])}"
+        if kind == "missing":
+            return f"{name} is missing"
+        if kind == "value_error":
+            reason = str(self.detail["ctx"]["error"])
+            return (
+                reason if _is_large(found) or not name else f"{name} is {_shown(found)}: {reason}"
+            )
+        reason = _reason(self.detail)
+        return f"{name}: {reason}" if _is_large(found) else f"{name} is {_shown(found)}: {reason}"
+
+
+def _reason(detail: Mapping[str, Any]) -> str:
+    words = _RIGHT.get(detail["type"])
+    if words is None:
+        return str(detail["msg"])
+    context = {**detail.get("ctx", {})}
+    if context.get("min_length") == 1:
+        return "it must not be empty"
+    if "expected" in context:
+        context["expected"] = context["expected"].replace("'", "")
+    return words.format(**context)
+
+
+def _is_large(value: Any) -> bool:
+    """Whether a value is too much for a sentence: a list, a mapping, a part of the model."""
+    return not isinstance(value, str | int | float | date | None)
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML has it."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return repr(value if len(value) <= _MOST else f"{value[:_MOST]}...")
+    return str(value)
+
+
+def _nearest(model: Any, place: Sequence[int | str]) -> str:
     """A hint at the name that may have been meant."""
     for part in place[:-1]:
         if isinstance(part, str) and part in getattr(model, "model_fields", {}):

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {*BASE, "company"},
     "staging": {"errors"},
     "artefacts": set(),
+    "terminal": {"schema"},
     "company": {*BASE, "schema", "yaml_model"},
     "source": {*BASE, "schema"},
     "warehouse": {"errors", "schema"},
@@ -54,7 +55,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "staleness": {"clock", "generation", "layers", "platform", "sync"},
     "costs": {"contracts", "dashboard", "marts", "models", "platform", "rebuilding", "warehouse"},
     "summary": {"platform", "sync", "warehouse"},
-    "doctor": {"errors", "platform", "schema", "settings", "source", "sync"},
+    "discovering": {"platform", "schema", "settings", "source", "sync"},
+    "doctor": {"discovering", "errors", "platform", "source", "sync", "warehouse"},
     "reset": {"errors", "platform", "settings", "source", "warehouse"},
 }
 #: The edges, which may know everything below them.

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from saas_platform.contracts.rules import Rule, Severity, rules_of
 from saas_platform.schema.collations import BINARY
-from saas_platform.warehouse.contract import RAW, Warehouse
+from saas_platform.warehouse.contract import Warehouse, target_schema
 
 #: Offenders shown for each rule.
 SAMPLES = 5
@@ -114,7 +114,7 @@ def _counts(
     warehouse: Warehouse, table: sa.Table, rules: list[Rule]
 ) -> tuple[int | None, list[tuple[Rule, int]]]:
     """Rows of the table and offenders of each rule, in one query."""
-    if not warehouse.table_exists(RAW, table.name):
+    if not warehouse.table_exists(target_schema(table), table.name):
         return None, []
     (row,) = warehouse.query(_question(warehouse, table, rules)).to_pylist()
     return row["n"], [(rule, int(row[f"r{n}"])) for n, rule in enumerate(rules)]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import sqlalchemy as sa
+
+from saas_platform.schema.mirror_names import mark
 
 #: Tables by the last part of their assets' keys.
 Tables = Mapping[str, sa.Table]
@@ -13,15 +15,17 @@ Tables = Mapping[str, sa.Table]
 
 def asset_names(tables: Mapping[str, sa.Table]) -> Tables:
     """The tables under names that Dagster takes: letters, digits and underscores, each once."""
-    named: dict[str, sa.Table] = {}
-    for name, table in tables.items():
-        named[_free(re.sub(r"[^A-Za-z0-9_]", "_", name), named)] = table
-    return named
+    return {asset_name(name): table for name, table in tables.items()}
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
-    found, number = name, 1
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    return found
+def asset_name(table: str) -> str:
+    """The name of a table's asset, by the table's own name alone.
+
+    A name with other characters has a mark of it at the end, so that two tables never share an asset and a
+    table that is added never moves another one's, with its history.
+
+    >>> asset_name("order_items"), asset_name("order items")
+    ('order_items', 'order_items_d92063')
+    """
+    slug = re.sub(r"[^A-Za-z0-9_]", "_", table)
+    return table if slug == table and table else f"{slug}_{mark(table)}"

@@ -6,10 +6,8 @@ import logging
 import time
 
 import dagster as dg
-from rich.console import Console
 
-#: Progress goes to standard error; standard output is for results.
-console = Console(stderr=True, highlight=False)
+from saas_platform.terminal import errors, say
 
 
 class _Handler(logging.Handler):
@@ -29,7 +27,8 @@ class _Handler(logging.Handler):
             least = logging.WARNING if step == "marts" else logging.INFO
             if step and record.levelno >= least:
                 style = "yellow" if record.levelno >= logging.WARNING else "dim"
-                console.print(f"    {meta.get('orig_message', record.msg)}", style=style)
+                for line in str(meta.get("orig_message", record.msg)).split("\n"):
+                    say(errors, f"    {line}", style=style)
             return
         kind = event.event_type
         if kind == dg.DagsterEventType.STEP_START:
@@ -37,16 +36,14 @@ class _Handler(logging.Handler):
             self._rows[step] = 0
         elif kind == dg.DagsterEventType.STEP_SUCCESS:
             seconds = time.perf_counter() - self._began.pop(step, time.perf_counter())
-            console.print(f"  [green]✓[/] {step.replace('__', '/'):<34} {seconds:6.1f} s")
+            say(errors, "  ", ("✓", "green"), f" {step.replace('__', '/'):<34} {seconds:6.1f} s")
         elif kind == dg.DagsterEventType.STEP_FAILURE:
-            console.print(f"  [red]✗ {step.replace('__', '/')}[/]")
+            say(errors, f"  ✗ {step.replace('__', '/')}", style="red")
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed:
-                console.print(
-                    f"    [red]✗ {check.asset_key.to_user_string()}: {check.check_name}[/]"
-                    f" {check.description or ''}"
-                )
+                name = f"{check.asset_key.to_user_string()}: {check.check_name}"
+                say(errors, (f"    ✗ {name}", "red"), f" {check.description or ''}")
 
 
 @dg.logger({}, description="One line for each asset, as it happens.")

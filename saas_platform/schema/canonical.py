@@ -50,6 +50,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from saas_platform.schema.describing import type_words
 from saas_platform.schema.slices import WHOLE, SliceDigest, slice_of
 
 MARK = "|"
@@ -133,7 +134,7 @@ def _closed(text: str, end: str) -> str:
 
 
 def value_of(column: sa.Column, cell_: str) -> Any:
-    """What a person would read in a cell: None for NULL, and a misfit's literal as a text.
+    """What a person would read in a cell: None for NULL, and a misfit's literal with what it is not.
 
     >>> value_of(sa.Column("ratio", sa.Double), "4609434218613702656|.")
     1.5
@@ -142,7 +143,7 @@ def value_of(column: sa.Column, cell_: str) -> Any:
         return None
     text = cell_[: -len(VALUE_END)].replace(MARK * 2, MARK)
     if not cell_.endswith(VALUE_END):
-        return text
+        return f"{text}, which is not {type_words(column)}"
     match column.type:
         case sa.Boolean():
             return text == "1"

@@ -7,13 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, sqlite
 
-#: What kind of personal data a column holds; absent where it holds none.
-Pii = Literal["name", "email", "free_text"]
+#: What kind of personal data a column holds; absent where it holds none. `national_id` is any id that a
+#: state gives (social security, tax, passport, licence plate), `credential` a password, key or token.
+Pii = Literal[
+    "name",
+    "email",
+    "phone",
+    "address",
+    "birth_date",
+    "national_id",
+    "bank",
+    "card",
+    "credential",
+    "ip",
+    "location",
+    "free_text",
+]
+PII_KINDS: tuple[Pii, ...] = get_args(Pii)
 
 #: SQLite makes a fast rowid key only of a column declared INTEGER.
 _KEY = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")

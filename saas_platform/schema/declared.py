@@ -1,67 +1,72 @@
 """Tables of a database of the user's own, declared in `tables.yaml`.
 
-Holds: the file's form, and its way to and from SQLAlchemy tables, which is what sync and proof know.
-Does not hold: finding the tables (source/discovery.py).
+Holds: the way from the file to SQLAlchemy tables, which is what sync and proof know, and back. Does not
+hold: the file's form (schema/tables_file.py), or finding the tables (source/discovery.py).
+
+What SQLAlchemy has no word for stands in `info`. Of the metadata: `skipped`, the tables of the source that
+are left out on purpose. Of a table: `source_schema` and `source_name` where the
+source has others than the mirror (schema/source_names.py), `target_schema` where it is not raw, `skipped`,
+the source's columns that are left out on purpose, `slice`, and `key_enforced` where it is false. Of a
+column: `declared`, `source_name`, `pii`, `mirror_form` (mask or hash; keep has none) with `source_type`, as
+the mirror's is a text, `row_version`, `values`, `plausible`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from saas_platform.errors import PlatformError
-from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.arrow import version_of
+from saas_platform.schema.columns import PII_KINDS
 from saas_platform.schema.slices import Slice, slice_of
+from saas_platform.schema.source_names import source_column, source_table
+from saas_platform.schema.tables_file import (
+    DECIMAL,
+    TYPES,
+    Column,
+    Table,
+    TablesFile,
+    place_words,
+    source_place,
+)
 from saas_platform.yaml_model import read_model
 
-_DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
-_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
-    "integer": sa.BigInteger,
-    "flag": sa.Boolean,
-    "float": sa.Double,
-    "any": AnyValue,
-    "text": sa.String,
-    "time": sa.DateTime,
-    "date": sa.Date,
-    "bytes": sa.LargeBinary,
-}
-#: What YAML reads the values of a type as.
-_VALUES: dict[str, tuple[type, ...]] = {
-    "integer": (int,),
-    "float": (int, float),
-    "text": (str,),
-    "time": (datetime,),
-    "date": (date,),
-}
-#: Columns of the mirror that are not the source's.
-_OURS = "_sync_id"
-_HEAD = """\
-# Tables of the source that are mirrored, as `saas-platform doctor --discover` found them. Yours to edit:
+_HEAD = f"""\
+# Tables of the source that are mirrored, as `saas-platform doctor --discover` found them. Yours to edit;
+# discovering again keeps your edits, shows what the source has changed, and writes it with --yes.
+# Of the file:
+#   skip:    tables of the source that you do not want; nothing is said of them. Remove references to them.
+# Of a table, whose name here is that of its mirror:
+#   source:  its name in the source, where that is another one: orders, or {{schema: sales, table: orders}}.
+#   schema:  the schema of the warehouse that it goes to; raw where there is none.
+#   skip:    columns of the source that you do not want; nothing is said of them.
 #   key:     columns that tell a row from all others; [] where none do: then the table is compared as a
 #            whole, and replaced where it differs. The table stops with a message where the source no
 #            longer keeps it unique; `key_enforced: false` where it never did, and you know that it is.
 #   version: a whole-number column that grows with every write (SQL Server: rowversion); null: the sync
 #            compares digests, and copies the slices that differ.
 #   slice:   a time or date column that cuts a large table by day or month; null: one slice.
+# Of a column, whose name here is that in the mirror:
+#   source:  its name in the source, where that is another one.
 #   type:    integer, flag, float, decimal(p, s), text, time, date, bytes; any: values of several types
 #            in one column, each as the text of its literal. A value that is not of its type stops the
 #            table with a message. `declared` is what the source's catalogue says; when it changes, the
 #            table stops with a message.
-#   pii:     name, email or free_text: values are masked in reports.
-# The contract of a table, which each sync is held to (who breaks it is told, and nothing dropped):
+#   pii:     what personal data it holds ({", ".join(PII_KINDS[:6])},
+#            {", ".join(PII_KINDS[6:])}): values are masked in reports.
+#   mirror:  of personal data, how it is in the mirror: keep (as it is), mask ('***'), hash (salted with
+#            SAAS_HASH_SALT, equal where the values are equal), drop (not there).
+# The contract of a table, which each sync is held to (who breaks it is reported, and nothing dropped):
 #   unique:     lists of columns that no two rows share.
 #   references: of columns of this table to the columns `to` of a `table`, whose values they are.
 #   values, of a column:    all that it may hold.
 #   plausible, of a column: [lowest, highest], null for no bound; beyond them is a warning.
-# Leave out a table that you do not want, and the references to it; every column of a table is mirrored.
 """
 
 
@@ -69,174 +74,97 @@ class TablesError(PlatformError):
     """`tables.yaml` is wrong; the text names the place and says what would be right."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+#: A table's schema and name in the source; None for the source's default schema.
+SourcePlace = tuple[str | None, str]
 
 
-class _Column(_Part):
-    type: Annotated[str, StringConstraints(strip_whitespace=True)]
-    declared: str = ""
-    nullable: bool = True
-    pii: Literal["name", "email", "free_text"] | None = None
-    values: tuple[Any, ...] = ()
-    plausible: tuple[Any, Any] | None = None
+@dataclass(frozen=True)
+class Declaration:
+    """What `tables.yaml` says."""
 
-    @model_validator(mode="after")
-    def _known(self) -> _Column:
-        match = _DECIMAL.fullmatch(self.type)
-        if self.type not in _TYPES and (
-            match is None or not 1 <= int(match[1]) <= 38 or int(match[2]) > int(match[1])
-        ):
-            known = ", ".join([*_TYPES, "decimal(p, s) with p up to 38"])
-            raise ValueError(f"{self.type!r} is not a type: choose {known}")
-        wanted = _VALUES.get("float" if match else self.type, ())
-        bounds = [bound for bound in self.plausible or () if bound is not None]
-        for value in (*self.values, *bounds):
-            if type(value) not in wanted:
-                raise ValueError(f"{value!r} in values or plausible is no {self.type}")
-        if self.plausible is not None and not bounds:
-            raise ValueError("plausible needs a lowest or a highest value")
-        if len(bounds) == 2 and bounds[0] > bounds[1]:
-            raise ValueError(
-                f"plausible has {bounds[0]} before {bounds[1]}: the lowest comes first"
-            )
-        return self
-
-    def build(self, name: str, *, in_key: bool, is_version: bool) -> sa.Column[Any]:
-        match = _DECIMAL.fullmatch(self.type)
-        made: Any = sa.Numeric(int(match[1]), int(match[2])) if match else _TYPES[self.type]()
-        info: dict[str, Any] = {"declared": self.declared}
-        if self.pii:
-            info["pii"] = self.pii
-        if is_version:
-            info["row_version"] = True
-        if self.values:
-            info["values"] = self.values
-        if self.plausible is not None:
-            info["plausible"] = self.plausible
-        return sa.Column(
-            name,
-            made,
-            primary_key=in_key,
-            autoincrement=False,
-            nullable=self.nullable and not in_key,
-            info=info,
-        )
-
-
-class _Slice(_Part):
-    column: str
-    grain: Literal["day", "month"] = "month"
-
-
-class _Reference(_Part):
-    columns: tuple[str, ...] = Field(min_length=1)
-    table: str
-    to: tuple[str, ...]
-
-
-class _Table(_Part):
-    key: tuple[str, ...]
-    key_enforced: bool = True
-    version: str | None = None
-    slice: _Slice | None = None
-    unique: tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...] = ()
-    references: tuple[_Reference, ...] = ()
-    columns: dict[str, _Column] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _together(self) -> _Table:
-        cut = [] if self.slice is None else [self.slice.column]
-        for role, names in (
-            ("key", self.key),
-            ("version", [self.version]),
-            ("slice", cut),
-            *(("unique", names) for names in self.unique),
-            *(("references", reference.columns) for reference in self.references),
-        ):
-            for name in names:
-                if name is not None and name not in self.columns:
-                    raise ValueError(
-                        f"{role} names {name}, which is none of its columns"
-                        f" ({', '.join(self.columns)})"
-                    )
-        if len(set(self.key)) < len(self.key):
-            raise ValueError("key names a column twice")
-        if self.version is not None and self.columns[self.version].type != "integer":
-            raise ValueError(f"version {self.version} must be of type integer")
-        if self.version is not None and not self.key:
-            raise ValueError("version needs a key: without one the table is replaced whole")
-        if self.slice is not None:
-            column = self.columns[self.slice.column]
-            if column.type not in ("time", "date"):
-                raise ValueError(f"slice column {self.slice.column} must be of type time or date")
-            if column.nullable:
-                raise ValueError(f"slice column {self.slice.column} must not be nullable")
-        if _OURS in self.columns:
-            raise ValueError(f"a column {_OURS} can't be mirrored: the mirror has its own")
-        return self
+    #: By name, in the file's order.
+    tables: Mapping[str, sa.Table]
+    #: Tables of the source that are left out on purpose.
+    skipped: frozenset[SourcePlace] = frozenset()
 
     @property
-    def info(self) -> dict[str, Any]:
-        """What SQLAlchemy has no word for."""
-        found: dict[str, Any] = {} if self.key_enforced else {"key_enforced": False}
-        if self.slice is not None:
-            found["slice"] = Slice(self.slice.column, self.slice.grain)
-        return found
-
-
-class _File(_Part):
-    tables: dict[str, _Table] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _refer(self) -> _File:
-        for name, table in self.tables.items():
-            for reference in table.references:
-                self._check(name, reference)
-        return self
-
-    def _check(self, name: str, reference: _Reference) -> None:
-        says = f"{name} references {reference.table}"
-        parent = self.tables.get(reference.table)
-        if parent is None:
-            raise ValueError(
-                f"{says}, which is none of the tables: remove the reference, or add it"
-            )
-        if len(reference.columns) != len(reference.to):
-            raise ValueError(f"{says} with {len(reference.columns)} columns to {len(reference.to)}")
-        for mine, theirs in zip(reference.columns, reference.to, strict=True):
-            if theirs not in parent.columns:
-                raise ValueError(f"{says}.{theirs}, which is none of its columns")
-            types = self.tables[name].columns[mine].type, parent.columns[theirs].type
-            if types[0] != types[1]:
-                raise ValueError(f"{says}.{theirs}, a {types[1]}, by {mine}, a {types[0]}")
+    def known(self) -> frozenset[SourcePlace]:
+        """Every table of the source that the file names."""
+        return self.skipped | {source_table(table) for table in self.tables.values()}
 
 
 def read_tables(path: Path) -> dict[str, sa.Table]:
-    """The declared tables, by name, in the file's order.
+    """Read the declared tables, by name, in the file's order.
 
-    Raises TablesError, naming the place, for whatever is wrong in the file.
+    Raises TablesError, naming line, table and column, for whatever is wrong in the file.
     """
-    metadata = sa.MetaData()
-    declared = read_model(_File, path, TablesError).tables
-    found = {
-        name: sa.Table(
-            name,
-            metadata,
-            *(
-                column.build(each, in_key=each in table.key, is_version=each == table.version)
-                for each, column in table.columns.items()
-            ),
-            *(sa.UniqueConstraint(*names) for names in table.unique),
-            comment=f"Table {name} of the source",
-            info=table.info,
-        )
-        for name, table in declared.items()
-    }
-    for name, table in declared.items():
+    return dict(read_declaration(path).tables)
+
+
+def read_declaration(path: Path) -> Declaration:
+    """Read what the file says. Raises TablesError, naming line, table and column, for what is wrong in it."""
+    file = read_model(TablesFile, path, TablesError, place_words=place_words)
+    skipped = frozenset((each.schema_, each.table) for each in file.skip)
+    metadata = sa.MetaData(info={"skipped": skipped})
+    found = {name: _table(name, table, metadata) for name, table in file.tables.items()}
+    for name, table in file.tables.items():
         for reference in table.references:
             refer(found[name], reference.columns, found[reference.table], reference.to)
-    return found
+    return Declaration(found, skipped)
+
+
+def _table(name: str, told: Table, metadata: sa.MetaData) -> sa.Table:
+    schema, source = source_place(name, told)
+    dropped = {
+        each if column.source is None else column.source
+        for each, column in told.columns.items()
+        if column.mirror == "drop"
+    }
+    skipped = frozenset(told.skip) | dropped
+    info: dict[str, Any] = {
+        **({} if told.key_enforced else {"key_enforced": False}),
+        **({} if told.slice is None else {"slice": Slice(told.slice.column, told.slice.grain)}),
+        **({} if schema is None else {"source_schema": schema}),
+        **({} if source == name else {"source_name": source}),
+        **({} if told.schema_ is None else {"target_schema": told.schema_}),
+        **({"skipped": skipped} if skipped else {}),
+    }
+    return sa.Table(
+        name,
+        metadata,
+        *(
+            _column(each, column, in_key=each in told.key, is_version=each == told.version)
+            for each, column in told.columns.items()
+            if column.mirror != "drop"
+        ),
+        *(sa.UniqueConstraint(*names) for names in told.unique),
+        comment=f"Table {name} of the source",
+        info=info,
+    )
+
+
+def _column(name: str, told: Column, *, in_key: bool, is_version: bool) -> sa.Column[Any]:
+    match = DECIMAL.fullmatch(told.type)
+    made: Any = sa.Numeric(int(match[1]), int(match[2])) if match else TYPES[told.type]()
+    formed = told.mirror != "keep"
+    info: dict[str, Any] = {
+        "declared": told.declared,
+        **({} if told.source in (None, name) else {"source_name": told.source}),
+        **({"pii": told.pii} if told.pii else {}),
+        **({"mirror_form": told.mirror, "source_type": made} if formed else {}),
+        **({"row_version": True} if is_version else {}),
+        # They are about the values, which a mask or a hash is not.
+        **({"values": told.values} if told.values and not formed else {}),
+        **({} if told.plausible is None or formed else {"plausible": told.plausible}),
+    }
+    return sa.Column(
+        name,
+        sa.String() if formed else made,
+        primary_key=in_key,
+        autoincrement=False,
+        nullable=told.nullable and not in_key,
+        info=info,
+    )
 
 
 def refer(table: sa.Table, columns: Sequence[str], parent: sa.Table, to: Sequence[str]) -> None:
@@ -246,35 +174,71 @@ def refer(table: sa.Table, columns: Sequence[str], parent: sa.Table, to: Sequenc
     table.append_constraint(sa.ForeignKeyConstraint(columns, theirs))
 
 
-def as_yaml(tables: Iterable[sa.Table]) -> str:
-    """The text of a `tables.yaml` that declares the tables."""
-    told = {"tables": {_plain(table.name): _told(table) for table in tables}}
-    return _HEAD + yaml.safe_dump(
-        told, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None
+def as_yaml(tables: Iterable[sa.Table], skipped: Iterable[SourcePlace] = ()) -> str:
+    """Write the text of a `tables.yaml` that declares the tables."""
+    left_out = [place_said(place) for place in sorted(skipped, key=str)]
+    told = {
+        **({"skip": left_out} if left_out else {}),
+        "tables": {_plain(table.name): table_said(table) for table in tables},
+    }
+    return _HEAD + yaml_text(told)
+
+
+def yaml_text(said: Any) -> str:
+    """Write a value as the file has it: what holds no further mapping or list on one line."""
+    text: str = yaml.safe_dump(
+        said, sort_keys=False, allow_unicode=True, width=1 << 30, default_flow_style=None
     )
+    return text
 
 
-def _told(table: sa.Table) -> dict[str, Any]:
+def yaml_line(name: str, value: Any) -> str:
+    """Write a name and its value as one line of the file.
+
+    >>> yaml_line("no", {"type": "text"})
+    "'no': {type: text}"
+    """
+    text: str = yaml.safe_dump(
+        {name: value}, sort_keys=False, allow_unicode=True, width=1 << 30, default_flow_style=True
+    )
+    return text.strip()[1:-1]
+
+
+def place_said(place: SourcePlace) -> str | dict[str, str]:
+    """A table of the source as `source:` and `skip:` have it."""
+    schema, name = place
+    return name if schema is None else {"schema": schema, "table": name}
+
+
+def table_said(table: sa.Table) -> dict[str, Any]:
+    """What the file says of a table."""
     cut, version = slice_of(table), version_of(table)
+    place = source_table(table)
     return {
+        **({} if place == (None, _plain(table.name)) else {"source": place_said(place)}),
+        **({"schema": table.info["target_schema"]} if "target_schema" in table.info else {}),
+        **({"skip": sorted(table.info["skipped"])} if "skipped" in table.info else {}),
         "key": [_plain(column.name) for column in table.primary_key.columns],
         **({} if table.info.get("key_enforced", True) else {"key_enforced": False}),
         "version": None if version is None else _plain(version),
         "slice": None if cut is None else {"column": _plain(cut.column), "grain": cut.grain},
         **_contract(table),
-        "columns": {
-            _plain(column.name): {
-                "type": _type_name(column),
-                "declared": column.info.get("declared", ""),
-                "nullable": bool(column.nullable),
-                **({"pii": column.info["pii"]} if "pii" in column.info else {}),
-                **{
-                    rule: list(column.info[rule])
-                    for rule in ("values", "plausible")
-                    if rule in column.info
-                },
-            }
-            for column in table.columns
+        "columns": {_plain(column.name): column_said(column) for column in table.columns},
+    }
+
+
+def column_said(column: sa.Column[Any]) -> dict[str, Any]:
+    """What the file says of a column."""
+    source = source_column(column)
+    return {
+        **({} if source == _plain(column.name) else {"source": source}),
+        "type": type_name(column),
+        "declared": column.info.get("declared", ""),
+        "nullable": bool(column.nullable),
+        **({"pii": column.info["pii"]} if "pii" in column.info else {}),
+        **({"mirror": column.info["mirror_form"]} if "mirror_form" in column.info else {}),
+        **{
+            rule: list(column.info[rule]) for rule in ("values", "plausible") if rule in column.info
         },
     }
 
@@ -304,10 +268,12 @@ def _plain(name: str) -> str:
     return "".join(name)
 
 
-def _type_name(column: sa.Column[Any]) -> str:
-    match column.type:
+def type_name(column: sa.Column[Any]) -> str:
+    """The column's type as the file names it."""
+    kind = column.info.get("source_type", column.type)
+    match kind:
         case sa.Float():
             return "float"
         case sa.Numeric(precision=int(precision), scale=int(scale)):
             return f"decimal({precision}, {scale})"
-    return next(name for name, kind in _TYPES.items() if isinstance(column.type, kind))
+    return next(name for name, each in TYPES.items() if isinstance(kind, each))

@@ -52,32 +52,41 @@ def type_words(column: sa.Column) -> str:
 
 
 def shown(column: sa.Column, value: Any, show_pii: bool = False) -> Value:
-    """A value as reports have it: personal data masked unless asked for, long texts cut, and characters
-    that a terminal would act on escaped.
-    """
+    """A value as reports have it: personal data masked unless asked for, and long texts cut."""
     if value is not None and column.info.get("pii") and not show_pii:
         return f"*** ({len(str(value))} characters)"
     if value is None or isinstance(value, bool | int | float):
         return value
-    return printable(value.isoformat(" ") if isinstance(value, datetime) else str(value))
+    return cut(value.isoformat(" ") if isinstance(value, datetime) else str(value))
 
 
-def printable(text: str, most: int = MOST_CHARACTERS) -> str:
-    r"""The text with control characters and other unprintable ones escaped, cut after `most` characters.
+def cut(text: str) -> str:
+    """The beginning of a long text, with its length."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    return f"{text[:MOST_CHARACTERS]}... ({len(text):,} characters)"
 
-    >>> printable("a\x1b[31mb\nc")
+
+def printable(text: str) -> str:
+    """The text, cut and escaped."""
+    return escaped(cut(text))
+
+
+def escaped(text: str) -> str:
+    r"""The text with line breaks and all that a terminal would act on escaped.
+
+    >>> escaped("a\x1b[31mb\nc")
     'a\\x1b[31mb\\nc'
     """
-    head = text[:most]
-    escaped = "".join(
+    return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in head
+        for letter in text
     )
-    return escaped if len(text) <= most else f"{escaped}... ({len(text):,} characters)"
 
 
 def key_words(table: sa.Table, key: Mapping[str, Any], show_pii: bool = False) -> str:
     """The columns of a key with their values, by which a person finds the row."""
     return ", ".join(
-        f"{name} {shown(table.columns[name], value, show_pii)}" for name, value in key.items()
+        f"{name} {printable(str(shown(table.columns[name], value, show_pii)))}"
+        for name, value in key.items()
     )

@@ -50,6 +50,10 @@ class SourceSnapshot(ABC):
         """The table's columns as they are now; empty where the table is missing."""
 
     @abstractmethod
+    def tables(self) -> list[tuple[str | None, str]]:
+        """Schema (None for the source's default one) and name of each table that could be mirrored."""
+
+    @abstractmethod
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         """The sets of columns of which the source lets no two rows share the values: its primary key, its
         unique constraints and indexes, as they are now.
@@ -106,6 +110,14 @@ class SourceSnapshot(ABC):
         `row_texts` are streamed and hashed elsewhere.
         """
         return None
+
+    def notes(self, table: sa.Table) -> tuple[str, ...]:  # noqa: ARG002
+        """What a report must say of how the table was read, in sentences that name it."""
+        return ()
+
+    def unversioned(self, table: sa.Table) -> int:  # noqa: ARG002
+        """Rows whose version is NULL: they may have changed at any time, so that `rows` always reads them."""
+        return 0
 
     @abstractmethod
     def highest_version(self, table: sa.Table) -> int:
@@ -193,8 +205,10 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def discover(self) -> Discovery:
+    def discover(self, *, sample: bool = False) -> Discovery:
         """Find the tables that the catalogue has; a table that can't be looked at is left out with a note.
+
+        `sample`: look at the first rows of a table alone, where a server would have to read them all.
 
         Raises SourceError where the database can't be read.
         """

@@ -14,16 +14,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.declared import refer
+from saas_platform.schema.mirror_names import mirror_names
 from saas_platform.schema.slices import Slice
+from saas_platform.schema.source_names import source_column
+from saas_platform.source.personal import personal
 
 #: A table of fewer rows is compared as one slice in no time.
 _LARGE = 100_000
 _CREATED = re.compile(r"creat|insert|order|invoice|issued|occurred|posted|date|_at$", re.IGNORECASE)
-_PII = {
-    "email": re.compile(r"e[-_ ]?mail", re.IGNORECASE),
-    "name": re.compile(r"(first|last|full|contact|given|family|sur)[ _]?name", re.IGNORECASE),
-    "free_text": re.compile(r"phone|fax|address|street|postal", re.IGNORECASE),
-}
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,8 @@ class Seen:
     has_null: bool
     #: Whether the database itself raises it with every write to the row.
     is_version: bool = False
+    #: Some of its values, by which personal data is told (source/personal.py).
+    sample: Sequence[Any] = ()
 
 
 @dataclass(frozen=True)
@@ -69,48 +69,54 @@ class SeenTable:
 def propose(tables: Iterable[SeenTable]) -> list[sa.Table]:
     """The tables, with what is proposed for each."""
     metadata = sa.MetaData()
-    seen = list(tables)
-    found = {table.name: _table(table, metadata) for table in seen}
-    for table in seen:
-        _add_unique(found[table.name], table.unique)
-        _add_references(found[table.name], table.references, found)
+    seen = {table.name: table for table in tables}
+    names = mirror_names(seen)
+    found = {each: _table(table, names[each], metadata) for each, table in seen.items()}
+    for each, table in seen.items():
+        _add_unique(found[each], table.unique)
+        _add_references(found[each], table.references, found)
     return list(found.values())
 
 
-def _table(table: SeenTable, metadata: sa.MetaData) -> sa.Table:
-    found = [_column(each, what) for each, what in table.columns.items()]
+def _table(table: SeenTable, name: str, metadata: sa.MetaData) -> sa.Table:
+    names = mirror_names(table.columns)
+    found = [_column(each, names[each], what) for each, what in table.columns.items()]
     with_null = {each for each, what in table.columns.items() if what.has_null}
     key = table.key or next(
         (names for names in table.candidates if not with_null.intersection(names)), []
     )
     # SQLite lets NULL into a primary key, and then it tells no row from another.
     in_key = set() if with_null.intersection(key) else set(key)
-    version = next((c for c in found if table.columns[c.name].is_version), None)
+    version = next((c for c in found if table.columns[source_column(c)].is_version), None)
     if version is not None and in_key:  # without a key a table is replaced whole
         version.info["row_version"] = True
     cut = _slice(found) if table.rows > _LARGE else None
     return sa.Table(
-        table.name,
+        name,
         metadata,
         *(
             sa.Column(
                 column.name,
                 column.type,
-                primary_key=column.name in in_key,
+                primary_key=source_column(column) in in_key,
                 autoincrement=False,
-                nullable=column.nullable and column.name not in in_key,
+                nullable=column.nullable and source_column(column) not in in_key,
                 info=column.info,
             )
             for column in found
         ),
-        info={} if cut is None else {"slice": cut},
+        info={
+            **({} if cut is None else {"slice": cut}),
+            **({} if table.name == name else {"source_name": table.name}),
+        },
     )
 
 
 def _add_unique(table: sa.Table, unique: Iterable[Sequence[str]]) -> None:
     """What the catalogue says that no two rows share, but for the key."""
+    by_source = {source_column(column): str(column.name) for column in table.columns}
     key = tuple(column.name for column in table.primary_key.columns)
-    for names in sorted({tuple(names) for names in unique} - {key}):
+    for names in sorted({tuple(by_source[each] for each in names) for names in unique} - {key}):
         table.append_constraint(sa.UniqueConstraint(*names))
 
 
@@ -120,25 +126,28 @@ def _add_references(
     """The catalogue's foreign keys; not one whose values travel as another type than what they name."""
     # Catalogues may not tell capitals from small letters in names.
     by_name = {name.casefold(): each for name, each in tables.items()}
+    columns = {source_column(column): column for column in table.columns}
     for told in references:
         parent = by_name.get(told.table.casefold())
         if parent is None:
             continue
-        theirs = {column.name.casefold(): column for column in parent.columns}
-        names = told.to or [c.name for c in parent.primary_key.columns]
+        theirs = {source_column(column).casefold(): column for column in parent.columns}
+        names = told.to or [source_column(c) for c in parent.primary_key.columns]
         to = [theirs[name.casefold()] for name in names if name.casefold() in theirs]
-        mine = [table.columns[name] for name in told.columns]
+        mine = [columns[name] for name in told.columns]
         if len(mine) == len(to) and all(
             str(m.type) == str(t.type) for m, t in zip(mine, to, strict=True)
         ):
             refer(table, [column.name for column in mine], parent, [c.name for c in to])
 
 
-def _column(name: str, seen: Seen) -> sa.Column[Any]:
+def _column(source_name: str, name: str, seen: Seen) -> sa.Column[Any]:
     info: dict[str, Any] = {"declared": seen.declared}
-    pii = next((p for p, pattern in _PII.items() if pattern.search(name)), None)
-    if pii is not None and isinstance(seen.type, sa.String):
-        info["pii"] = pii
+    if name != source_name:
+        info["source_name"] = source_name
+    found = personal(source_name, seen.sample, seen.type)
+    if found is not None:
+        info |= {"pii": found.kind, "pii_why": found.why}
     return sa.Column(name, seen.type, nullable=seen.nullable, info=info)
 
 

@@ -3,8 +3,9 @@
 Holds the decisions. Does not hold: SQL of any engine, Dagster, or settings.
 """
 
-from saas_platform.sync.drift import SyncError
+from saas_platform.sync.drift import SyncError, unnamed_tables
 from saas_platform.sync.findings import Finding, open_findings
+from saas_platform.sync.leftovers import leftover_sentence, leftovers
 from saas_platform.sync.probe import check_tables, probe
 from saas_platform.sync.proof import prove, verify
 from saas_platform.sync.repair import repair
@@ -38,6 +39,8 @@ __all__ = [
     "SyncReport",
     "TableProbe",
     "check_tables",
+    "leftover_sentence",
+    "leftovers",
     "open_findings",
     "probe",
     "prove",
@@ -46,5 +49,6 @@ __all__ = [
     "sentences",
     "sync",
     "sync_table",
+    "unnamed_tables",
     "verify",
 ]

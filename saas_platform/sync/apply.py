@@ -70,7 +70,7 @@ def apply_changes(
     """
     _check_slices(warehouse, table, source_counts)
     # At the watermark nothing was written: in our own source not even to another table.
-    written = snapshot.ceiling(table) > last.watermark
+    written = snapshot.ceiling(table) > last.watermark or snapshot.unversioned(table) > 0
     if not written and source_counts == warehouse.slice_counts(table):
         return None
     entry = new_entry(snapshot, table, "incremental", sync_id, last)

@@ -35,4 +35,5 @@ def new_entry(
         watermark=snapshot.ceiling(table),
         started_at=started,
         finished_at=started,
+        mirror_schema=table.info.get("target_schema"),
     )

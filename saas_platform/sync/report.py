@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from saas_platform.schema.describing import Value
+from saas_platform.schema.describing import Value, printable
 from saas_platform.warehouse.contract import Kind
 from saas_platform.warehouse.journal import Level, Mode, Scope, Verdict
 
@@ -231,18 +231,19 @@ def mended(report: RepairReport) -> str:
 
 
 def _row_sentence(table: str, row: Difference) -> str:
-    key = ", ".join(f"{name} {value}" for name, value in row.key.items())
+    key = ", ".join(f"{name} {printable(str(value))}" for name, value in row.key.items())
+    slice_ = printable(row.slice)
     if row.kind == "different":
         values = "; ".join(
             f"{c.column} is {c.source!r} in the source, {c.mirror!r} in the mirror"
             for c in row.columns
         )
-        return f"{table} {key} in {row.slice}: {values}."
+        return f"{table} {key} in {slice_}: {values}."
     where = "missing in the mirror" if row.kind == "missing" else "only in the mirror"
-    return f"{table} {key} in {row.slice}: {where}."
+    return f"{table} {key} in {slice_}: {where}."
 
 
 def _some(texts: Iterable[str], most: int = 5) -> str:
     listed = list(texts)
     more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
+    return ", ".join(map(printable, listed[:most])) + more

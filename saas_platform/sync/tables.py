@@ -97,7 +97,7 @@ def _sync_table(
 ) -> SyncReport:
     started = time.monotonic()
     last = warehouse.last_sync(table)
-    warnings = check_table(snapshot, warehouse, table)
+    warnings = (*check_table(snapshot, warehouse, table), *snapshot.notes(table))
     reason = reason_for_full(snapshot, warehouse, table, last)
     by_digest = last is not None and reason is None and version_of(table) is None
     way = _by_digest if by_digest else _by_hints

@@ -5,6 +5,7 @@ Digests are computed there; rows that have to be compared are fetched, slice by 
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,9 +32,11 @@ from saas_platform.warehouse.contract import (
     RAW,
     Comparison,
     DigestForm,
+    Mirror,
     QueryCost,
     Staging,
     Warehouse,
+    target_schema,
 )
 from saas_platform.warehouse.duckdb_comparison import compare
 from saas_platform.warehouse.duckdb_digests import hash_texts
@@ -94,6 +97,34 @@ class BigqueryWarehouse(Warehouse):
     def drop(self) -> None:
         drop(self._bare)
         self._prepared = False
+
+    def mirrors(self) -> list[Mirror]:
+        if not self.table_exists(RAW, SYNC_LOG.name):
+            return []
+        rows = self._bare.run(
+            f"SELECT COALESCE(mirror_schema, {q.text(RAW)}) AS schema, table_name, MAX(finished_at)"
+            f" FROM {q.qualified(RAW, SYNC_LOG.name)} GROUP BY schema, table_name"
+            " ORDER BY table_name, schema"
+        )
+        found = [Mirror(*row) for row in rows]
+        return [each for each in found if self.table_exists(each.schema, each.name)]
+
+    def drop_mirror(self, mirror: Mirror) -> None:
+        # The table first, as no transaction drops one: killed here, the log names a mirror that is missing,
+        # which the next sync makes again.
+        log, proofs = (q.qualified(RAW, each.name) for each in (SYNC_LOG, PROOF_LOG))
+        name = q.text(mirror.name)
+        script = "\n".join(
+            [
+                f"DROP TABLE IF EXISTS {q.qualified(mirror.schema, mirror.name)};",
+                f"DELETE FROM {log} WHERE table_name = {name}"
+                f" AND COALESCE(mirror_schema, {q.text(RAW)}) = {q.text(mirror.schema)};",
+                # Those of a mirror of the same name in another dataset stay.
+                f"DELETE FROM {proofs} WHERE table_name = {name} AND table_name NOT IN"
+                f" (SELECT table_name FROM {log});",
+            ]
+        )
+        self._connection.script(script, job_name("reset", uuid.uuid4().hex), {})
 
     def query(self, sql: str) -> pa.Table:
         return self._bare.arrow(sql)
@@ -162,7 +193,7 @@ class BigqueryWarehouse(Warehouse):
     def mirror_columns(self, table: sa.Table) -> dict[str, str]:
         # Every statement names its columns, and a new one can only come last: their order says nothing.
         tags = tagged(table, self.target.policy_tags)
-        found = self._connection.columns(RAW, table.name, tagged=tags)
+        found = self._connection.columns(target_schema(table), table.name, tagged=tags)
         places = {name: place for place, name in enumerate(self.declared_columns(table))}
         return dict(sorted(found.items(), key=lambda each: places.get(each[0], len(places))))
 

@@ -27,13 +27,7 @@ TAGGING_RIGHT = "bigquery.tables.setCategory"
 def prepare(connection: Connection) -> None:
     """Datasets and logs as they have to be; writes only where something is missing."""
     for schema in SCHEMAS:
-        if dataset(connection, schema) is None:
-            made = bigquery.Dataset(f"{connection.target.project}.{schema}")
-            made.location = connection.target.location
-            made.labels = {**LABELS, "layer": schema}
-            with told(connection.target):
-                # Another process may have been a little faster.
-                connection.client.create_dataset(made, exists_ok=True)
+        make_dataset(connection, schema)
     for log in LOGS:
         place = connection.reference(RAW, log.name)
         wanted = log_definition(place, log)
@@ -47,6 +41,18 @@ def prepare(connection: Connection) -> None:
             if missing:
                 present.schema = [*present.schema, *missing]
                 connection.client.update_table(present, ["schema"])
+
+
+def make_dataset(connection: Connection, schema: str) -> None:
+    """Make a dataset where it is missing. Raises WarehouseError where it lies in another location."""
+    if dataset(connection, schema) is not None:
+        return
+    made = bigquery.Dataset(f"{connection.target.project}.{schema}")
+    made.location = connection.target.location
+    made.labels = {**LABELS, "layer": schema if schema in SCHEMAS else RAW}
+    with told(connection.target):
+        # Another process may have been a little faster.
+        connection.client.create_dataset(made, exists_ok=True)
 
 
 def dataset(connection: Connection, schema: str) -> bigquery.Dataset | None:

@@ -21,7 +21,7 @@ from saas_platform.warehouse.bigquery_connection import Connection
 from saas_platform.warehouse.bigquery_loads import load_rows
 from saas_platform.warehouse.bigquery_staging import commit, make_mirror
 from saas_platform.warehouse.bigquery_tables import day_definition, day_schema, mirror_definition
-from saas_platform.warehouse.contract import RAW, SYNC_ID, WarehouseError
+from saas_platform.warehouse.contract import SYNC_ID, WarehouseError, target_schema
 from saas_platform.warehouse.duckdb_connection import Connection as ScratchConnection
 from saas_platform.warehouse.duckdb_staging import finished
 from saas_platform.warehouse.feed import Feed
@@ -39,7 +39,7 @@ def may_load_by_days(connection: Connection, table: sa.Table) -> bool:
     cut = slice_of(table)
     if not connection.target.first_load_by_days or cut is None or cut.grain != "day":
         return False
-    present = connection.table(RAW, table.name)
+    present = connection.table(target_schema(table), table.name)
     return present is None or present.num_rows == 0
 
 
@@ -52,7 +52,9 @@ def load_by_days(
         _check_days(table, days)
         make_mirror(connection, table)
         mirror = mirror_definition(
-            connection.reference(RAW, table.name), table, connection.target.policy_tags
+            connection.reference(target_schema(table), table.name),
+            table,
+            connection.target.policy_tags,
         )
         for day in days:
             load_rows(

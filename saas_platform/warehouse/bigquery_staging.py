@@ -18,6 +18,7 @@ from google.cloud import bigquery
 from saas_platform.schema.slices import slice_of
 from saas_platform.warehouse import bigquery_sql as q
 from saas_platform.warehouse.bigquery_connection import Connection
+from saas_platform.warehouse.bigquery_datasets import make_dataset
 from saas_platform.warehouse.bigquery_errors import told
 from saas_platform.warehouse.bigquery_loads import load_rows
 from saas_platform.warehouse.bigquery_tables import (
@@ -28,7 +29,7 @@ from saas_platform.warehouse.bigquery_tables import (
     parquet_schema,
     staging_definition,
 )
-from saas_platform.warehouse.contract import RAW, SYNC_ID, Staging, WarehouseError
+from saas_platform.warehouse.contract import RAW, SYNC_ID, Staging, WarehouseError, target_schema
 from saas_platform.warehouse.duckdb_connection import Connection as ScratchConnection
 from saas_platform.warehouse.duckdb_staging import DuckdbStaging, finished
 from saas_platform.warehouse.feed import Feed
@@ -158,15 +159,17 @@ def make_mirror(connection: Connection, table: sa.Table) -> None:
     BigQuery's transactions take no DDL, so that this comes just before. Killed in between, the mirror
     is empty or wider, the log as it was, and the next sync finds by the counts what is missing.
     """
-    place, tags = connection.reference(RAW, table.name), connection.target.policy_tags
+    schema, tags = target_schema(table), connection.target.policy_tags
+    make_dataset(connection, schema)
+    place = connection.reference(schema, table.name)
     wanted = mirror_definition(place, table, tags)
-    present = connection.table(RAW, table.name)
+    present = connection.table(schema, table.name)
     with told(connection.target):
         if present is not None:
-            schema = completed(table, present.schema, tags)
-            if schema is not None and is_cut_alike(present, wanted):
-                if schema != list(present.schema):
-                    present.schema = schema
+            fields = completed(table, present.schema, tags)
+            if fields is not None and is_cut_alike(present, wanted):
+                if fields != list(present.schema):
+                    present.schema = fields
                     connection.client.update_table(present, ["schema"])
                 return
             connection.client.delete_table(place)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery, storage
 
+from saas_platform.schema.columns import PII_KINDS
 from saas_platform.warehouse.contract import WarehouseError
 
 #: As Google's own clients read it.
@@ -37,7 +38,7 @@ class BigqueryTarget:
     maximum_bytes_billed: int | None = None
     #: Whether a table that is cut by day is first loaded day by day, and not in one transaction.
     first_load_by_days: bool = False
-    #: For columns with personal data: by kind (name, email, free_text), or "" for every kind.
+    #: For columns with personal data: by kind (`columns.Pii`), or "" for every kind.
     policy_tags: Mapping[str, str] = field(default_factory=dict)
     #: Address of an emulator; None: Google's own service.
     emulator: str | None = None
@@ -119,9 +120,9 @@ def _by_days(value: str) -> bool:
 
 def _policy_tag(name: str, value: str) -> str:
     kind = name.removeprefix("policy_tag")
-    if kind not in ("", ".name", ".email", ".free_text"):
+    if kind not in ("", *(f".{each}" for each in PII_KINDS)):
         raise WarehouseError(
-            f"SAAS_WAREHOUSE_URL has {name}: personal data is of the kinds name, email and free_text,"
+            f"SAAS_WAREHOUSE_URL has {name}: the kinds of personal data are {', '.join(PII_KINDS)},"
             " written as policy_tag.email; policy_tag alone is for all of them."
         )
     if not _POLICY_TAG.fullmatch(value):

@@ -26,6 +26,13 @@ T = TypeVar("T")
 RAW, MARTS, MODELS = "raw", "marts", "models"
 SCHEMAS = (RAW, MARTS, MODELS)
 
+
+def target_schema(table: sa.Table) -> str:
+    """The schema of a table's mirror: raw, unless tables.yaml names another one."""
+    schema: str = table.info.get("target_schema", RAW)
+    return schema
+
+
 #: The mirror's one column of its own: the sync that brought the row. It is outside the digest.
 SYNC_ID = "_sync_id"
 
@@ -49,6 +56,18 @@ class WarehouseUnusableError(WarehouseError):
 
 class WarehouseMemoryError(WarehouseError):
     """The memory that the warehouse may use does not suffice."""
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A mirror, and when it was synced last (UTC)."""
+
+    schema: str
+    name: str
+    synced_at: datetime
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
 
 
 @dataclass(frozen=True)
@@ -150,6 +169,14 @@ class Warehouse(ABC):
     @abstractmethod
     def drop(self) -> None:
         """Drop the schemas of the platform, and nothing else."""
+
+    @abstractmethod
+    def mirrors(self) -> list[Mirror]:
+        """Each mirror that is there, declared or not, by name; makes nothing."""
+
+    @abstractmethod
+    def drop_mirror(self, mirror: Mirror) -> None:
+        """Drop one mirror, where it is there, with its entries in both logs."""
 
     # General access, for the later layers.
 

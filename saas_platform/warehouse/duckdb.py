@@ -20,11 +20,13 @@ from saas_platform.warehouse.contract import (
     SYNC_ID,
     Comparison,
     DigestForm,
+    Mirror,
     Staging,
     T,
     Warehouse,
     WarehouseError,
     WarehouseMemoryError,
+    target_schema,
 )
 from saas_platform.warehouse.duckdb_canonical import cell
 from saas_platform.warehouse.duckdb_comparison import compare
@@ -108,6 +110,34 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection, connection.transaction():
             for schema in SCHEMAS:
                 connection.run(f"DROP SCHEMA {q.quote(schema)} CASCADE")
+
+    def mirrors(self) -> list[Mirror]:
+        if not self.path.exists():
+            return []
+        with self._connected() as connection:
+            rows = connection.run(
+                "SELECT coalesce(mirror_schema, ?) AS schema, table_name, max(finished_at)"
+                f" FROM {q.qualified(RAW, SYNC_LOG.name)} WHERE (schema, table_name) IN"
+                " (SELECT (t.table_schema, t.table_name) FROM information_schema.tables t"
+                " WHERE t.table_catalog = current_database()) GROUP BY ALL ORDER BY table_name, schema",
+                [RAW],
+            )
+        return [Mirror(*row) for row in rows]
+
+    def drop_mirror(self, mirror: Mirror) -> None:
+        log, proofs = (q.qualified(RAW, each.name) for each in (SYNC_LOG, PROOF_LOG))
+        with self._connected() as connection, connection.transaction():
+            connection.run(f"DROP TABLE IF EXISTS {q.qualified(mirror.schema, mirror.name)}")
+            connection.run(
+                f"DELETE FROM {log} WHERE table_name = ? AND coalesce(mirror_schema, ?) = ?",
+                [mirror.name, RAW, mirror.schema],
+            )
+            # Those of a mirror of the same name in another schema stay.
+            connection.run(
+                f"DELETE FROM {proofs} WHERE table_name = ? AND table_name NOT IN"
+                f" (SELECT table_name FROM {log})",
+                [mirror.name],
+            )
 
     def query(self, sql: str) -> pa.Table:
         with self._connected() as connection:
@@ -236,6 +266,7 @@ class DuckdbWarehouse(Warehouse):
 
     def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
         with self._connected() as connection, connection.transaction():
+            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
             connection.run(
                 f"CREATE OR REPLACE TABLE {q.mirror(table)}"
                 f" {q.definition(table, q.quote('_sync_id') + ' VARCHAR NOT NULL')}"

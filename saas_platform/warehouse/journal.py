@@ -49,6 +49,7 @@ SYNC_LOG = sa.Table(
         comment="Slices compared in full to find what to copy; those that hints named were not",
     ),
     sa.Column("slices_copied", sa.BigInteger, nullable=True, comment="Slices written to"),
+    sa.Column("mirror_schema", sa.String, nullable=True, comment="Where the mirror is; NULL: raw"),
 )
 
 PROOF_LOG = sa.Table(
@@ -97,6 +98,8 @@ class SyncEntry:
     #: None: logged by a version that did not note it.
     slices_compared: int | None = 0
     slices_copied: int | None = 0
+    #: None: raw.
+    mirror_schema: str | None = None
 
     def values(self) -> list[Any]:
         """In the order of the log's columns."""

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.describing import key_words
-from saas_platform.warehouse.contract import RAW, WarehouseError
+from saas_platform.warehouse.contract import RAW, WarehouseError, target_schema
 from saas_platform.warehouse.journal import LOGS
 
 #: What can be done about a table that can't be mirrored by its names.
@@ -46,7 +46,7 @@ class Naming:
         return f"{self.quote(schema)}.{self.quote(name)}"
 
     def mirror(self, table: sa.Table) -> str:
-        return self.qualified(RAW, table.name)
+        return self.qualified(target_schema(table), table.name)
 
     def listed(self, names: Iterable[str], alias: str = "") -> str:
         """Columns, separated by commas."""
@@ -106,7 +106,8 @@ def differs_by_case(table: sa.Table, other: str) -> str:
     return (
         f"{table.name} can't be mirrored, as {RAW}.{other} is the mirror of a table {other}, and the warehouse"
         f" does not tell the two names apart: give it another name in tables.yaml, with `source:"
-        f" {table.name}`, or drop the other mirror with `saas-platform reset`."
+        f" {table.name}`, or drop the other mirror with `saas-platform reset --table"
+        f" {other} --yes`."
     )
 
 

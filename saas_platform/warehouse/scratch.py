@@ -15,7 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.warehouse import duckdb_sql as q
-from saas_platform.warehouse.contract import RAW
+from saas_platform.warehouse.contract import target_schema
 from saas_platform.warehouse.duckdb_connection import Connection, connect
 
 
@@ -28,7 +28,6 @@ def scratch() -> Iterator[Connection]:
         connection.staging_file(),
     ):
         connection.run("SET preserve_insertion_order = false")
-        connection.run(f"CREATE SCHEMA {q.quote(RAW)}")
         yield connection
 
 
@@ -49,6 +48,7 @@ def holding(
 ) -> Iterator[None]:
     """Within it, the scratch has these rows of the mirror."""
     names = q.listed(q.columns(table))
+    connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
     connection.run(f"CREATE TABLE {q.mirror(table)} {q.definition(table)}")
     with connection.registered(rows) as stream:
         connection.run(f"INSERT INTO {q.mirror(table)} SELECT {names} FROM {stream}")

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from saas_platform.contracts import evaluate, rules_of
-from saas_platform.schema.declared import TablesError, as_yaml, read_tables
+from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import sync
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
@@ -126,37 +126,3 @@ def test_what_discovery_finds_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert as_yaml(again.values()) == text
     for name, table in tables.items():
         assert rules_of(again[name], UNOPENED) == rules_of(table, UNOPENED)
-
-
-_GOOD = """
-tables:
-  t: {key: [id], references: [{columns: [up], table: u, to: [id]}],
-      columns: {id: {type: integer}, up: {type: integer}, word: {type: text}}}
-  u: {key: [id], columns: {id: {type: integer}, day: {type: date}}}
-"""
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "says"),
-    [
-        ("table: u", "table: v", "t references v, which is none of the tables: remove the reference"),
-        ("to: [id]", "to: [nr]", "t references u.nr, which is none of its columns"),
-        ("to: [id]", "to: [id, day]", "t references u with 1 columns to 2"),
-        ("to: [id]", "to: [day]", "t references u.day, a date, by up, a integer"),
-        ("columns: [up]", "columns: [upp]", "references names upp, which is none of its columns"),
-        ("key: [id], ref", "key: [id], unique: [[word, nr]], ref", "unique names nr"),
-        ("word: {", "word: {values: [a, 1], ", "1 in values or plausible is no text"),
-        ("up: {", "up: {plausible: [3, 1], ", "plausible has 3 before 1: the lowest comes first"),
-        ("up: {", "up: {plausible: [null, null], ", "plausible needs a lowest or a highest value"),
-        ("up: {", "up: {values: [yes], ", "True in values or plausible is no integer"),
-    ],
-)  # fmt: skip
-def test_wrong_contracts(tmp_path: Path, old: str, new: str, says: str) -> None:
-    path = tmp_path / "tables.yaml"
-    path.write_text(_GOOD)
-    read_tables(path)
-    path.write_text(_GOOD.replace(old, new, 1))
-    with pytest.raises(TablesError) as raised:
-        read_tables(path)
-    assert says in str(raised.value)
-    assert "\n" not in str(raised.value)

@@ -130,7 +130,7 @@ def test_damage_is_found_asked_for_mended_and_forgotten(
     assert green(instance, EQUALS_SOURCE)
     assert last_said(instance, EVERY_SLICE) == (
         "users: 2 rows copied again, 1 removed, in 1 slices (2024-01)."
-        " users: 5 rows proven equal to the source (1 of 1 slices by digest)."
+        " users: 5 rows proven equal to the source by digest (1 of 1 slices)."
     )
     path = Path(str(platform.settings.warehouse.database))
     assert mirror_rows(path, USERS) == source_rows(source_path(platform), USERS)

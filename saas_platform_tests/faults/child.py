@@ -22,7 +22,7 @@ from typing import Any
 import adbc_driver_manager.dbapi as adbc
 
 from saas_platform.errors import PlatformError
-from saas_platform.source.sqlite import snapshot
+from saas_platform.source.sqlite import streaming
 from saas_platform.warehouse import duckdb_connection
 
 #: Forks from a server that has imported everything and opened nothing: 30 ms for each child, not 2 s.
@@ -115,6 +115,36 @@ class Child:
         return True
 
 
+class _Watched:
+    """A reader of the driver that calls something before it gives a batch."""
+
+    def __init__(self, reader: Any, before: Callable[[], None]) -> None:
+        self._reader, self._before = reader, before
+        self.schema = reader.schema
+
+    def __enter__(self) -> _Watched:
+        self._reader.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._reader.__exit__(*error)
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self._reader:
+            self._before()
+            yield batch
+
+
+def before_each_batch(before: Callable[[], None], patch: Callable[[Any, str, Any], None]) -> None:
+    """Call something before each batch that comes out of the source, for both of its readings."""
+    fetch = adbc.Cursor.fetch_record_batch
+
+    def watched(self: adbc.Cursor) -> _Watched:
+        return _Watched(fetch(self), before)
+
+    patch(adbc.Cursor, "fetch_record_batch", watched)
+
+
 def _live(act: Act, folder: Path, fate: Fate, pipe: Pipe) -> None:
     os.chdir(folder)
     step = _watch(fate, lambda name: pipe.send(("step", name)))
@@ -149,7 +179,7 @@ def _watch(fate: Fate, tell: Callable[[str], None]) -> Callable[[str], None]:
             time.sleep(pauses.pop()[1])
 
     to_warehouse = duckdb_connection.Connection.run
-    execute, ingest, typed = adbc.Cursor.execute, adbc.Cursor.adbc_ingest, snapshot.typed
+    execute, ingest = adbc.Cursor.execute, adbc.Cursor.adbc_ingest
 
     def watched_run(
         self: duckdb_connection.Connection, sql: str, parameters: Sequence[Any] = ()
@@ -168,13 +198,12 @@ def _watch(fate: Fate, tell: Callable[[str], None]) -> Callable[[str], None]:
         step(f"source: ingest {name}")
         return ingest(self, name, *args, **more)
 
-    def watched_typed(*args: Any) -> Any:
+    def came() -> None:
         step("source: batch of rows")
-        return typed(*args)
 
     duckdb_connection.Connection.run = watched_run  # type: ignore[method-assign]
     adbc.Cursor.execute, adbc.Cursor.adbc_ingest = watched_execute, watched_ingest
-    snapshot.typed = watched_typed  # type: ignore[assignment]
+    before_each_batch(came, setattr)
     # Streams of a few rows have several batches too.
-    snapshot._BATCH_ROWS = 5
+    streaming._BATCH_ROWS = 5
     return step

@@ -14,10 +14,11 @@ import pyarrow as pa
 import pytest
 from adbc_driver_manager import AdbcStatusCode
 
-from saas_platform.source.sqlite import snapshot
+from saas_platform.source.sqlite import streaming
 from saas_platform.sync import repair, sync, verify
 from saas_platform.sync.report import ProofReport, RepairReport, SyncReport
 from saas_platform_tests.faults.acts import SYNCS, Place
+from saas_platform_tests.faults.child import before_each_batch
 from saas_platform_tests.faults.conftest import Fresh
 from saas_platform_tests.faults.test_killed import assert_whole, goes_on, states
 
@@ -36,15 +37,13 @@ _ACTS: dict[str, Callable[..., list[Any]]] = {"repair": repair, "verify": verify
 def drop_at(monkeypatch: pytest.MonkeyPatch, batch: int, drop: Exception) -> None:
     """Batch number `batch` of all that are read does not come."""
     counter = itertools.count(1)
-    typed = snapshot.typed
 
-    def dropped(*args: Any) -> pa.RecordBatch:
+    def dropped() -> None:
         if next(counter) == batch:
             raise drop
-        return typed(*args)
 
-    monkeypatch.setattr(snapshot, "typed", dropped)
-    monkeypatch.setattr(snapshot, "_BATCH_ROWS", 8)
+    before_each_batch(dropped, monkeypatch.setattr)
+    monkeypatch.setattr(streaming, "_BATCH_ROWS", 8)
 
 
 def said(report: SyncReport | RepairReport | ProofReport) -> str | None:

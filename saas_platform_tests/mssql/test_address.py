@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saas_platform.source.contract import SourceError
-from saas_platform.source.mssql import driver
+from saas_platform.source.mssql import MssqlSource, driver
 from saas_platform.source.mssql.address import Address, parse, render
 
 URL = "mssql+pyodbc://me:p%40ss%3Bw}ord@db.example:1433/company"
@@ -86,8 +86,55 @@ def test_mssql_python_is_given_what_it_knows_or_is_not_asked() -> None:
     assert address(f"{URL}?MARS_Connection=no").options["mars_connection"] == "no"
 
 
-def test_a_driver_of_the_urls_is_not_looked_for() -> None:
-    assert parse(address(f"{URL}?driver=Mine").for_pyodbc())["driver"] == "Mine"
+class _Drivers:
+    @staticmethod
+    def drivers() -> list[str]:
+        return ["FreeTDS", "ODBC Driver 18 for SQL Server"]
+
+
+def test_a_driver_of_the_urls_is_taken_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver, "load_pyodbc", lambda: _Drivers)
+    for name in ("FreeTDS", "/opt/libmine.so"):
+        assert parse(address(f"{URL}?driver={name}").for_pyodbc())["driver"] == name
+    with pytest.raises(SourceError, match=r"names the ODBC driver Nope, which is not inst") as said:
+        address(f"{URL}?driver=Nope").for_pyodbc()
+    assert "FreeTDS, ODBC Driver 18 for SQL Server" in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("Encrpt=no", "an option encrpt that no driver knows: encrypt is the nearest"),
+        ("TrustServerCertficate=yes", "trustservercertificate is the nearest"),
+        ("shema=dbo", "an option shema that no driver knows: schema is the nearest"),
+        ("row_securty=visible", "row_security is the nearest"),
+        ("whatever=1", "an option whatever that Microsoft's driver does not know: leave it out"),
+        ("driver=FreeTDS&Encrpt=no", "encrypt is the nearest"),
+        ("row_security=all", "says row_security=all: write row_security=visible"),
+    ],
+)
+def test_an_option_that_nobody_knows_is_refused(option: str, says: str) -> None:
+    with pytest.raises(SourceError, match=says):
+        address(f"{URL}?{option}")
+
+
+def test_options_of_other_drivers_are_theirs() -> None:
+    assert address(f"{URL}?driver=FreeTDS&TDS_Version=7.4").options["tds_version"] == "7.4"
+
+
+def test_schemas_and_security_policies_are_said_in_the_url() -> None:
+    assert address(f"{URL}?schema=dbo,%20sales").schemas == ["dbo", "sales"]
+    assert address(f"{URL}?schema=*").schemas == ["*"]
+    assert address(URL).schemas == []
+    seen = address(f"{URL}?row_security=visible")
+    assert seen.rows_as_seen
+    assert "row_security" not in seen.options
+    assert not address(URL).rows_as_seen
+    for several in ("dbo,sales", "*"):
+        with pytest.raises(SourceError, match="the company lives in one: name that"):
+            MssqlSource(address(f"{URL}?schema={several}"))
 
 
 @given(

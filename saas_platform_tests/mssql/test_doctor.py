@@ -38,6 +38,9 @@ class Server:
     def fetchone(self) -> None:
         return None
 
+    def fetchall(self) -> list[Any]:
+        return []
+
     def close(self) -> None:
         pass
 

@@ -20,7 +20,8 @@ import pytest
 import sqlalchemy as sa
 
 from saas_platform.schema import TABLES
-from saas_platform.schema.canonical import digests
+from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.canonical import MISFIT_END, cell, digests
 from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.source import applying
 from saas_platform.source.contract import SourceError
@@ -118,6 +119,17 @@ EVERY_TYPE: dict[str, tuple[str, Any, list[Any]]] = {
     "text": ("nvarchar(40)", sa.String(), TEXTS),
     "long": ("nvarchar(max)", sa.String(), [*TEXTS, "é|" * 5_000]),
     "padded": ("char(4)", sa.String(), ["a", "a|"]),
+    "wide padded": ("nchar(4)", sa.String(), ["a", "\U0001d11e"]),
+    "small cash": ("smallmoney", sa.Numeric(10, 4), [Decimal("-0.0001"), Decimal("214748.3647")]),
+    "wider": ("decimal(8, 2)", sa.Numeric(12, 4), [Decimal("-0.0100"), Decimal("999999.9900")]),
+    "minute": ("smalldatetime", sa.DateTime(), [datetime(2024, 2, 29, 23, 59)]),
+    "second": ("datetime2(0)", sa.DateTime(), [datetime(2024, 2, 29, 23, 59, 59)]),
+    "milli": ("datetime2(3)", sa.DateTime(), [datetime(2024, 2, 29, 23, 59, 59, 120_000)]),
+    "unique": ("uniqueidentifier", sa.String(), ["6F9619FF-8B86-D011-B42D-00C04FC964FF"]),
+    "as text": ("int", sa.String(), ["-2147483648", "7"]),
+    "flag as text": ("bit", sa.String(), ["1", "0"]),
+    "flag as number": ("bit", sa.BigInteger(), [1, 0]),
+    "price as text": ("decimal(10, 2)", sa.String(), ["-0.01", "1.10"]),
     "raw": ("varbinary(max)", sa.LargeBinary(), [b"", b"\x00", b"\xff\x00", b"|."]),
 }
 
@@ -147,10 +159,19 @@ def test_every_type_is_digested_there_as_it_is_read(mssql: MssqlPlace, way: str,
                 cursor.execute(f"INSERT INTO {name} (id, v) VALUES ({n}, {written})", *given)
         with MssqlDatabase(replace(mssql_address(), schema="dbo")).snapshot() as snapshot:
             read = snapshot.rows(table).read_all().sort_by("id")
+            texts = snapshot.row_texts(table).read_all()["c1"].to_pylist()
+            cells = snapshot.cells(table).read_all().to_pylist()
             there = snapshot.digests(table)
+        # The texts are those of the values that were loaded, made on another way.
+        wanted = {tuple(cell(c, each[c.name]) for c in table.columns) for each in read.to_pylist()}
+        assert {(each["c1"], each["c2"]) for each in cells} == wanted
+        assert {each["c0"] for each in cells} == {"all"}
+        assert sorted(texts) == sorted(map("".join, wanted))
         found = read["v"].to_pylist()
         if kind == "padded":
             assert found == ["a   ", "a|  ", None]
+        elif kind == "wide padded":
+            assert [each and each.rstrip() for each in found] == [*values, None]
         elif kind == "single":
             assert [f and round(f, 6) for f in found] == [0.1, -1.5, None]
         else:
@@ -160,6 +181,234 @@ def test_every_type_is_digested_there_as_it_is_read(mssql: MssqlPlace, way: str,
         assert there == digests(table, read.to_batches())
     finally:
         mssql.run(drop)
+
+
+@contextmanager
+def made(place: MssqlPlace, name: str, columns: str) -> Iterator[str]:
+    """A table of someone else; skips the test where the server has no such column."""
+    full = f"dbo.{name}"
+    drop = f"IF OBJECT_ID('{full}', 'U') IS NOT NULL DROP TABLE {full}"
+    try:
+        place.run(drop, f"CREATE TABLE {full} ({columns})")
+    except SourceError as error:
+        pytest.skip(f"the server makes no such table ({error})")
+    try:
+        yield full
+    finally:
+        place.run(drop)
+
+
+def own_database() -> MssqlDatabase:
+    return MssqlDatabase(replace(mssql_address(), schema="dbo"))
+
+
+#: Declared type, and a literal of it whose text has as many digits as it can have.
+ONLY_TEXT = {
+    "datetimeoffset(7)": "'2024-02-29T23:59:59.1234567+02:00'",
+    "time(7)": "'23:59:59.1234567'",
+    "xml": "N'<a b=\"1\">|é</a>'",
+    "hierarchyid": "'/1/2.1/'",
+    "datetime2(7)": "'2024-02-29T23:59:59.1234567'",
+    "date": "'2024-02-29'",
+}
+
+
+@pytest.mark.parametrize("declared", ONLY_TEXT)
+def test_what_travels_as_text_is_proven_by_another_one(
+    mssql: MssqlPlace, way: str, declared: str
+) -> None:
+    name = "saas_platform_texts"
+    table = sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
+        sa.Column("v", sa.String, info={"declared": declared}),
+    )
+    with made(mssql, name, f"id INT NOT NULL PRIMARY KEY, v {declared} NULL") as full:
+        mssql.run(f"INSERT INTO {full} VALUES (1, {ONLY_TEXT[declared]}), (2, NULL)")
+        with own_database().snapshot() as snapshot:
+            read = snapshot.rows(table).read_all().sort_by("id").to_pylist()
+            cells = {
+                each["c1"]: each["c2"] for each in snapshot.cells(table).read_all().to_pylist()
+            }
+        assert read[0]["v"]
+        assert cells == {"1|.": cell(table.c.v, read[0]["v"]), "2|.": "|-"}
+
+
+#: Of a sql_variant: an expression, and its literal.
+VARIANTS = {
+    "CAST(1 AS INT)": "1",
+    "CAST('1' AS VARCHAR(5))": "'1'",
+    "CAST(N'it''s |' AS NVARCHAR(9))": "N'it''s |'",
+    "CAST(1.50 AS DECIMAL(5, 2))": "1.50",
+    "CAST(1 AS BIT)": "bit 1",
+    "CAST('2024-02-29T10:11:12.1234567' AS DATETIME2(7))": "datetime2 '2024-02-29 10:11:12.1234567'",
+    "CAST('2024-02-29' AS DATE)": "date '2024-02-29'",
+    "CAST(0x0102 AS VARBINARY(4))": "0x0102",
+    "CAST('6F9619FF-8B86-D011-B42D-00C04FC964FF' AS UNIQUEIDENTIFIER)": (
+        "uniqueidentifier '6F9619FF-8B86-D011-B42D-00C04FC964FF'"
+    ),
+    "CAST(0.1 + 0.2 AS FLOAT)": "3.0000000000000004e-001",
+}
+
+
+@pytest.mark.parametrize("expression", VARIANTS)
+def test_a_variant_is_the_literal_of_its_base_type(
+    mssql: MssqlPlace, way: str, expression: str
+) -> None:
+    name = "saas_platform_variants"
+    table = sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
+        sa.Column("v", AnyValue(), info={"declared": "sql_variant"}),
+    )
+    able = looked(mssql)
+    if expression.startswith("CAST(0x") and "hex_text" not in able.abilities:
+        pytest.skip("the server writes no bytes as text")
+    if ("FLOAT" in expression or "DATETIME2(7)" in expression) and able.floor is None:
+        pytest.skip("the server keeps fewer digits")
+    with made(mssql, name, "id INT NOT NULL PRIMARY KEY, v SQL_VARIANT NULL") as full:
+        mssql.run(f"INSERT INTO {full} SELECT 1, {expression}")
+        with own_database().snapshot() as snapshot:
+            (read,) = snapshot.rows(table).read_all().to_pylist()
+            (proven,) = snapshot.cells(table).read_all().to_pylist()
+        if "FLOAT" in expression:
+            # Decimal literals are added as decimals: 0.3 it is, with all digits.
+            assert float(read["v"]) == 0.3
+            assert len(read["v"]) > 20
+        else:
+            assert read["v"] == VARIANTS[expression]
+        assert proven["c2"] == cell(table.c.v, read["v"])
+
+
+def test_half_a_surrogate_pair_stops_the_table_and_is_a_misfit(mssql: MssqlPlace, way: str) -> None:
+    if "half_pairs" not in looked(mssql).abilities:
+        pytest.skip("no text of the server has half of a pair")
+    name = "saas_platform_halves"
+    table = sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
+        sa.Column("v", sa.String, info={"declared": "nvarchar(9)"}),
+    )
+    with made(mssql, name, "id INT NOT NULL PRIMARY KEY, v NVARCHAR(9) NULL") as full:
+        mssql.run(
+            f"INSERT INTO {full} VALUES (1, N'\U0001d11e'), (2, N'a' + CONVERT(NVARCHAR(1), 0x3DD8))",
+        )
+        with own_database().snapshot() as snapshot:
+            with pytest.raises(SourceError, match="half of a surrogate pair in the row with id 2"):
+                snapshot.rows(table).read_all()
+            cells = {
+                each["c1"]: each["c2"] for each in snapshot.cells(table).read_all().to_pylist()
+            }
+        assert cells["1|."] == "\U0001d11e|."
+        assert cells["2|."].endswith(MISFIT_END)
+
+
+def test_columns_with_names_of_ours_meet_none_of_them(
+    mssql: MssqlPlace, warehouse: DuckdbWarehouse, way: str
+) -> None:
+    names = ("_slice_id", "slice", "n", "total", "c0", "c1", "r", "key_value")
+    columns = ", ".join(f"[{name}] INT NULL" for name in names)
+    name = "saas_platform_aliases"
+    with made(mssql, name, f"id INT NOT NULL PRIMARY KEY, {columns}") as full:
+        mssql.run(f"INSERT INTO {full} (id, _slice_id, slice, n) VALUES (1, 2, 3, 4), (2, 3, 4, 5)")
+        found = {table.name: table for table in own_database().discover().tables}
+        with own_database().snapshot() as snapshot:
+            assert snapshot.slice_counts(found[name]) == {"all": 2}
+            assert snapshot.rows(found[name]).read_all().num_rows == 2
+            assert snapshot.row_texts(found[name]).read_all().num_rows == 2
+            digest = snapshot.digests(found[name])
+        assert digest is None or digest["all"].rows == 2
+
+
+def test_tables_of_several_schemas_are_found_and_read_in_one_run(
+    mssql: MssqlPlace, way: str
+) -> None:
+    schema = "saas_platform_tests_other"
+    mine, theirs = "dbo.saas_platform_twin", f"{schema}.saas_platform_twin"
+    drop = [f"IF OBJECT_ID('{name}', 'U') IS NOT NULL DROP TABLE {name}" for name in (mine, theirs)]
+    mssql.run(*drop)
+    with session(mssql) as cursor:
+        if connection.scalar(cursor, f"SELECT SCHEMA_ID('{schema}')") is None:
+            cursor.execute(f"CREATE SCHEMA {schema}")
+    try:
+        for full, value in ((mine, 1), (theirs, 2)):
+            mssql.run(f"CREATE TABLE {full} (id INT NOT NULL PRIMARY KEY)")
+            mssql.run(f"INSERT INTO {full} VALUES ({value})")
+        source = MssqlDatabase(replace(mssql_address(), schema=f"dbo,{schema}"))
+        found = {table.name: table for table in source.discover().tables}
+        with source.snapshot() as snapshot:
+            read = {
+                name: snapshot.rows(found[name]).read_all()["id"].to_pylist()
+                for name in ("saas_platform_twin", f"{schema}__saas_platform_twin")
+            }
+        assert list(read.values()) == [[1], [2]]
+    finally:
+        mssql.run(*drop, f"DROP SCHEMA {schema}")
+
+
+def test_a_table_with_a_name_of_ours_is_someone_elses_here(mssql: MssqlPlace) -> None:
+    with made(mssql, "_staged_saas_platform", "id INT NOT NULL PRIMARY KEY"):
+        found = [table.name for table in own_database().discover().tables]
+    assert "_staged_saas_platform" in found
+
+
+def test_a_missing_schema_and_a_missing_table_are_told_apart(mssql: MssqlPlace, way: str) -> None:
+    table = sa.Table(
+        "saas_platform_nowhere",
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
+    )
+    with own_database().snapshot() as snapshot:
+        assert snapshot.columns(table) == []
+        with pytest.raises(SourceError, match=r"^saas_platform_nowhere can't be read, as "):
+            snapshot.rows(table).read_all()
+        # And the others go on.
+        assert snapshot.columns(sa.Table("spt_none", sa.MetaData())) == []
+    nowhere = MssqlDatabase(replace(mssql_address(), schema="saas_platform_nothing"))
+    with (
+        nowhere.snapshot() as snapshot,
+        pytest.raises(SourceError, match="has no schema saas_platform_nothing: name another by"),
+    ):
+        snapshot.columns(table)
+    with pytest.raises(SourceError, match="has no schema saas_platform_nothing: name another by"):
+        nowhere.discover()
+
+
+def test_two_keys_that_differ_in_tenths_of_microseconds_stop_a_table_that_cuts_them(
+    mssql: MssqlPlace, way: str
+) -> None:
+    name = "saas_platform_moments"
+    with made(mssql, name, "at DATETIME2(7) NOT NULL PRIMARY KEY") as full:
+        (table,) = (t for t in own_database().discover().tables if t.name == name)
+        assert isinstance(table.c.at.type, sa.String)
+        mssql.run(f"INSERT INTO {full} VALUES ('2024-01-01T00:00:00.1234561')")
+        try:
+            mssql.run(f"INSERT INTO {full} VALUES ('2024-01-01T00:00:00.1234562')")
+        except SourceError:
+            pytest.skip("the server keeps six digits")
+        cut = sa.Table(
+            name,
+            sa.MetaData(),
+            sa.Column("at", sa.DateTime, primary_key=True, info={"declared": "datetime2(7)"}),
+        )
+        with own_database().snapshot() as snapshot:
+            assert len(set(snapshot.rows(table).read_all()["at"].to_pylist())) == 2
+            with pytest.raises(SourceError, match="differ in tenths of microseconds alone"):
+                snapshot.rows(cut).read_all()
+
+
+def test_a_mask_that_the_login_sees_through_keeps_nothing_back(mssql: MssqlPlace) -> None:
+    name = "saas_platform_masked"
+    columns = "id INT NOT NULL PRIMARY KEY, v NVARCHAR(9) MASKED WITH (FUNCTION = 'default()') NULL"
+    with made(mssql, name, columns):
+        found = own_database().discover()
+        (table,) = (t for t in found.tables if t.name == name)
+        with own_database().snapshot() as snapshot:
+            assert snapshot.rows(table).read_all().num_rows == 0
+        assert not [note for note in found.notes if name in note]
 
 
 def test_a_change_of_case_or_of_a_trailing_blank_is_a_change(mssql: MssqlPlace) -> None:
@@ -385,6 +634,45 @@ def test_tracked_deletes_are_told_by_key(mssql: MssqlPlace) -> None:
             assert snapshot.tombstones(table, above=before).to_pylist() == [{"id": 3}]
     finally:
         mssql.run(drop)
+
+
+#: Declared type of a key, a value, and the key as the mirror holds it.
+TRACKED_KEYS = {
+    "UNIQUEIDENTIFIER": (
+        "'6f9619ff-8b86-d011-b42d-00c04fc964ff'",
+        "6F9619FF-8B86-D011-B42D-00C04FC964FF",
+    ),
+    "DATETIMEOFFSET(7)": (
+        "'2024-01-01T00:00:00.1234567+02:00'",
+        "2024-01-01 00:00:00.1234567 +02:00",
+    ),
+    "TIME(7)": ("'01:02:03.1234567'", "01:02:03.1234567"),
+    "DATETIME": ("'2024-01-01T00:00:00.997'", datetime(2024, 1, 1, 0, 0, 0, 997_000)),
+    "MONEY": ("1.2345", Decimal("1.2345")),
+    "DECIMAL(10, 2)": ("1.10", Decimal("1.10")),
+    "VARBINARY(8)": ("0x00FF", b"\x00\xff"),
+}
+
+
+@pytest.mark.parametrize("declared", TRACKED_KEYS)
+def test_a_tracked_delete_has_the_key_that_was_read(
+    mssql: MssqlPlace, way: str, declared: str
+) -> None:
+    if not looked(mssql).change_tracking:
+        pytest.skip("the database has no Change Tracking")
+    name = "saas_platform_tracked_keys"
+    value, key = TRACKED_KEYS[declared]
+    with made(mssql, name, f"id {declared} NOT NULL PRIMARY KEY, version ROWVERSION") as full:
+        mssql.run(f"ALTER TABLE {full} ENABLE CHANGE_TRACKING")
+        mssql.run(f"INSERT INTO {full} (id) VALUES ({value})")
+        (table,) = (t for t in own_database().discover().tables if t.name == name)
+        with own_database().snapshot() as snapshot:
+            assert snapshot.rows(table).read_all()["id"].to_pylist() == [key]
+        mssql.run(f"DELETE FROM {full}")
+        with own_database().snapshot() as snapshot:
+            found = snapshot.tombstones(table, above=0)
+        assert found is not None
+        assert found.to_pylist() == [{"id": key}]
 
 
 def test_what_is_used_instead_is_said(mssql: MssqlPlace) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,78 +10,10 @@ import sqlalchemy as sa
 import sqlglot
 
 from saas_platform.source.contract import SourceError
-from saas_platform.source.mssql import Address, MssqlDatabase, connection, errors, features
 from saas_platform.source.mssql import snapshot as snapshots
+from saas_platform_tests.mssql.stub import DATABASE, EndingError, FakeError, Server, snapshot_of
 
-ADDRESS = Address.of(sa.make_url("mssql+pyodbc://me:s3cret@db.example/company?schema=sales"))
 _FORK = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
-
-
-class FakeError(Exception):
-    pass
-
-
-class EndingError(FakeError):
-    """One that rolls the transaction back, and leaves a connection that commits each statement."""
-
-
-class Server:
-    """A connection and its cursor; answers by words that a statement has, else with nothing."""
-
-    def __init__(self, answers: Mapping[str, Any]) -> None:
-        self.answers = answers
-        self.said: list[str] = []
-        self.open = False
-        self._row: Any = None
-
-    def cursor(self) -> Server:
-        return self
-
-    @property
-    def description(self) -> str:
-        return "an answer"
-
-    def execute(self, sql: str, *_: Any) -> Server:
-        self.said.append(sql)
-        answer = next((given for words, given in self.answers.items() if words in sql), None)
-        if isinstance(answer, Exception):
-            self.open &= not isinstance(answer, EndingError)
-            raise answer
-        if sql == "BEGIN TRANSACTION":
-            self.open = True
-        elif sql == "COMMIT TRANSACTION" and not self.open:
-            raise FakeError(
-                "25000", "The COMMIT TRANSACTION request has no corresponding BEGIN (3902)"
-            )
-        self._row = (int(self.open),) if sql == "SELECT @@TRANCOUNT" else answer
-        return self
-
-    def fetchone(self) -> Any:
-        return self._row
-
-    def fetchall(self) -> list[Any]:
-        return [] if self._row is None else [self._row]
-
-    def close(self) -> None:
-        self.open = False
-
-
-@pytest.fixture(autouse=True)
-def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (connection, errors, features, snapshots):
-        monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
-
-
-@contextmanager
-def snapshot_of(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[snapshots.MssqlSnapshot]:
-    monkeypatch.setattr(connection, "_open", lambda *_, **__: server)
-    with MssqlDatabase(ADDRESS).snapshot() as snapshot:
-        yield snapshot
-
-
-DATABASE = {"create_date": ("5", "2026-01-02T03:04:05.670")}
 
 
 @pytest.mark.parametrize(
@@ -121,44 +52,171 @@ def test_a_database_is_found_by_name_as_its_number_may_be_another_on_azure(
         assert sqlglot.parse_one(sql, dialect="tsql").key == "select"
 
 
-FIRST, SECOND = (
+FIRST, SECOND, THIRD = (
     sa.Table(name, sa.MetaData(), sa.Column("id", sa.BigInteger, primary_key=True))
-    for name in ("first", "second")
+    for name in ("first", "second", "third")
 )
+VERSIONED = sa.Table(
+    "versioned",
+    sa.MetaData(),
+    sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
+    sa.Column("version", sa.BigInteger, info={"declared": "rowversion", "row_version": True}),
+)
+VICTIM = EndingError(
+    "42000",
+    "[42000] [SQL Server]Transaction is rolled back when accessing version store. It was earlier marked"
+    " as victim when the version store was shrunk due to insufficient space in tempdb. (3966)",
+)
+LOCKED = FakeError("42000", "[42000] [SQL Server]Lock request time out period exceeded. (1222)")
+
+READS: list[Callable[[snapshots.MssqlSnapshot, sa.Table], Any]] = [
+    lambda snapshot, table: snapshot.slice_counts(table),
+    lambda snapshot, table: snapshot.rows(table).read_all(),
+    lambda snapshot, table: snapshot.columns(table),
+    lambda snapshot, table: snapshot.row_texts(table).read_all(),
+    lambda snapshot, table: snapshot.cells(table).read_all(),
+]
 
 
-@pytest.mark.parametrize(
-    "read",
-    [
-        lambda snapshot: snapshot.slice_counts(SECOND),
-        lambda snapshot: snapshot.rows(SECOND).read_all(),
-        lambda snapshot: snapshot.columns(SECOND),
-    ],
-)
-def test_an_error_that_ends_the_transaction_ends_the_snapshot(
-    monkeypatch: pytest.MonkeyPatch, read: Callable[[snapshots.MssqlSnapshot], Any]
+@pytest.mark.parametrize("read", READS)
+def test_an_error_that_ends_the_transaction_stops_its_table_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[snapshots.MssqlSnapshot, sa.Table], Any]
 ) -> None:
-    victim = EndingError(
-        "42000",
-        "[42000] [SQL Server]Transaction is rolled back when accessing version store. It was earlier marked"
-        " as victim when the version store was shrunk due to insufficient space in tempdb. (3966)",
+    server = Server(
+        {**DATABASE, "[sales].[first]": VICTIM, "SCHEMA_ID": (1,), "[sales].[second]": []}
     )
-    server = Server({**DATABASE, "[sales].[first]": victim})
     with snapshot_of(server, monkeypatch) as snapshot:
-        with pytest.raises(SourceError, match="could not keep the versions of rows"):
-            snapshot.slice_counts(FIRST)
+        with pytest.raises(
+            SourceError, match=r"^first can't be read, as .* could not keep the ver"
+        ):
+            read(snapshot, FIRST)
         server.said.clear()
-        with pytest.raises(SourceError, match="ended the snapshot at an earlier error: mend that"):
-            read(snapshot)
-        assert server.said == [], "nothing of another moment is read"
+        with pytest.raises(SourceError, match=r"^first can't be read"):
+            read(snapshot, FIRST)
+        assert server.said == [], "nothing of another moment is read for it"
+        read(snapshot, SECOND)
+        began = server.said.index("BEGIN TRANSACTION")
+        asked = next(n for n, sql in enumerate(server.said) if "[sales].[second]" in sql)
+        assert began < asked
+        assert server.opened == 2
+        (note,) = snapshot.notes(SECOND)
+        assert "second was read at a later moment" in note
 
 
-def test_an_error_that_does_not_leaves_the_other_tables_their_moment(
+def test_what_was_read_before_is_of_the_first_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with snapshot_of(Server(DATABASE), monkeypatch) as snapshot:
+        snapshot.slice_counts(FIRST)
+        assert snapshot.notes(FIRST) == ()
+
+
+def test_a_server_that_is_gone_is_the_reason_of_each_table_by_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    locked = FakeError("42000", "[42000] [SQL Server]Lock request time out period exceeded. (1222)")
-    server = Server({**DATABASE, "[sales].[first]": locked})
+    server = Server({**DATABASE, "[sales].[first]": VICTIM})
     with snapshot_of(server, monkeypatch) as snapshot:
-        with pytest.raises(SourceError, match="is locked by another program"):
+        with pytest.raises(SourceError, match=r"first"):
+            snapshot.slice_counts(FIRST)
+        server.answers = {"": FakeError("08001", "[08001] TCP Provider: Error code 0x2749")}
+        tries = []
+        for table in (SECOND, THIRD):
+            with pytest.raises(
+                SourceError, match=rf"^{table.name} was not read, as the error at fi"
+            ):
+                snapshot.slice_counts(table)
+            tries.append(len(server.said))
+        assert tries[0] == tries[1], "it is not asked again for each table"
+
+
+def test_another_database_under_the_same_name_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server({**DATABASE, "[sales].[first]": VICTIM})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        with pytest.raises(SourceError, match=r"first"):
+            snapshot.slice_counts(FIRST)
+        server.answers["create_date"] = ("6", "2026-07-01T00:00:00.000")
+        with pytest.raises(SourceError, match=r"second was not read.*is another database now"):
+            snapshot.slice_counts(SECOND)
+
+
+def test_an_error_that_does_not_end_it_leaves_the_other_tables_their_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server({**DATABASE, "[sales].[first]": LOCKED})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        with pytest.raises(SourceError, match=r"^first can't be read, as .* is locked by another"):
             snapshot.rows(FIRST).read_all()
         assert snapshot.slice_counts(SECOND) == {}
+        assert server.said.count("BEGIN TRANSACTION") == 1
+        assert snapshot.notes(SECOND) == ()
+
+
+def test_the_watermark_stays_below_the_first_version_that_is_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MIN_ACTIVE_ROWVERSION is the version of a write that may still be open: it is not committed."""
+    server = Server({**DATABASE, "MIN_ACTIVE_ROWVERSION": (2001,), "ORDER BY [version]": (3000,)})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        assert snapshot.ceiling(VERSIONED) == 2000
+        assert snapshot.highest_version(VERSIONED) == 3000
+        assert snapshot.ceiling(FIRST) == 0
+        query = next(sql for sql in server.said if "MIN_ACTIVE_ROWVERSION" in sql)
+    assert server.said.index(query) < server.said.index("BEGIN TRANSACTION")
+
+
+def test_without_a_floor_the_watermark_is_the_highest_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unknown = FakeError("42000", "'MIN_ACTIVE_ROWVERSION' is not a recognized function name. (195)")
+    answers = {"MIN_ACTIVE_ROWVERSION": unknown, "pg_snapshot_xmin": unknown}
+    server = Server({**DATABASE, **answers, "ORDER BY [version]": (3000,)})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        assert snapshot.ceiling(VERSIONED) == 3000
+
+
+_NO_OBJECT = "Invalid object name 'sales.first'."
+_NO_RIGHT = (
+    "The SELECT permission was denied on the object 'first', database 'company', schema 'sales'."
+)
+
+
+@pytest.mark.parametrize("number", ["", " (208)", " (229)"])
+def test_a_missing_right_a_missing_schema_and_a_missing_table_are_three_sentences(
+    monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    """With the server's numbers, as pyodbc has them, and without, as mssql-python."""
+    gone = FakeError("42S02", f"[SQL Server]{_NO_OBJECT}{number.replace('229', '208')}")
+    denied = FakeError("42000", f"[SQL Server]{_NO_RIGHT}{number.replace('208', '229')}")
+    with (
+        snapshot_of(Server({**DATABASE, "SCHEMA_ID": (None,)}), monkeypatch) as snapshot,
+        pytest.raises(SourceError, match=r"first can't be read.*has no schema sales: name ano"),
+    ):
+        snapshot.columns(FIRST)
+    answers: dict[str, Any] = {**DATABASE, "SCHEMA_ID": (7,)}
+    with snapshot_of(Server({**answers, "FROM [sales].[first]": gone}), monkeypatch) as snapshot:
+        assert snapshot.columns(FIRST) == []
+    with snapshot_of(Server({**answers, "FROM [sales].[first]": denied}), monkeypatch) as snapshot:
+        with pytest.raises(SourceError, match=r"GRANT SELECT ON \[sales\]\.\[first\] to the login"):
+            snapshot.columns(FIRST)
+        with pytest.raises(
+            SourceError, match=r"^first can't be read.*denies SELECT on it: have an"
+        ):
+            snapshot.rows(FIRST).read_all()
+
+
+def test_tables_of_further_schemas_are_read_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = sa.Table(
+        "hr__people",
+        sa.MetaData(),
+        sa.Column("e_mail", sa.String, info={"declared": "nvarchar(9)", "source_name": "E-Mail"}),
+        info={"source_schema": "hr", "source_name": "people"},
+    )
+    server = Server({**DATABASE, "SCHEMA_ID": (7,)})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        snapshot.rows(other).read_all()
+        snapshot.cells(other).read_all()
+        snapshot.slice_counts(other)
+        assert snapshot.columns(other) == []
+    said = [sql for sql in server.said if "people" in sql]
+    assert len(said) == 4 + 1
+    assert all("[hr].[people]" in sql for sql in said)
+    assert sum("[E-Mail]" in sql for sql in said) == 2
+    assert not any("e_mail" in sql or "hr__people" in sql for sql in server.said)

@@ -41,8 +41,21 @@ class HashingSnapshot(CompanySnapshot):
         above: int | None = None,
         slices: Collection[str] | None = None,
     ) -> pa.RecordBatchReader:
-        self._streamed.append((table.name, None if slices is None else sorted(slices)))
+        self._note(table, slices)
         return super().rows(table, above=above, slices=slices)
+
+    def row_texts(
+        self, table: sa.Table, slices: Collection[str] | None = None
+    ) -> pa.RecordBatchReader:
+        self._note(table, slices)
+        return super().row_texts(table, slices)
+
+    def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
+        self._note(table, slices)
+        return super().cells(table, slices)
+
+    def _note(self, table: sa.Table, slices: Collection[str] | None) -> None:
+        self._streamed.append((table.name, None if slices is None else sorted(slices)))
 
     def digests(
         self, table: sa.Table, slices: Collection[str] | None = None

@@ -82,7 +82,10 @@ def test_the_url_says_everything(monkeypatch: pytest.MonkeyPatch) -> None:
         ("bigquery://acme?maximum_bytes_billed=0", "is 0: write a whole number of bytes"),
         ("bigquery://acme?first_load=fast", "first_load in SAAS_WAREHOUSE_URL is fast: write days"),
         ("bigquery://acme?policy_tag=secret", "is secret: write the tag's resource name"),
-        (f"bigquery://acme?policy_tag.shoe={TAG}", "has policy_tag.shoe: personal data is of"),
+        (
+            f"bigquery://acme?policy_tag.shoe={TAG}",
+            "has policy_tag.shoe: the kinds of personal data are",
+        ),
     ],
 )
 def test_a_wrong_url_is_told_in_one_sentence(url: str, says: str) -> None:

@@ -5,14 +5,15 @@ Holds the way from `mssql+pyodbc://...` to a connection string. Does not hold: c
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from saas_platform.source.contract import SourceError
-from saas_platform.source.mssql.driver import find_driver
+from saas_platform.source.mssql.driver import check_driver, find_driver, is_microsofts
 
 _FORM = "mssql+pyodbc://USER:PASSWORD@HOST:1433/DATABASE"
 _OPTION = re.compile(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)\s*(?:;|$)")
@@ -25,6 +26,22 @@ _FOR_MSSQL_PYTHON = frozenset(
         "connectretrycount", "connectretryinterval", "keepalive", "keepaliveinterval",
     }
 )  # fmt: skip
+#: What Microsoft's ODBC driver takes besides.
+_OPTIONS = _FOR_MSSQL_PYTHON | {
+    "addr", "address", "ansinpw", "app", "attachdbfilename", "autotranslate", "clientcertificate",
+    "clientkey", "columnencryption", "description", "driver", "dsn", "failover_partner",
+    "failoverpartnerspn", "filedsn", "getdataextensions", "keystoreauthentication",
+    "keystoreprincipalid", "keystoresecret", "language", "longasmax", "mars_connection", "net",
+    "network", "querylog_on", "querylogfile", "querylogtime", "quotedid", "regional", "replication",
+    "retryexec", "savefile", "statslog_on", "statslogfile", "transparentnetworkipresolution",
+    "usefmtonly", "wsid",
+}  # fmt: skip
+#: A misspelt option is at least so near to the right one.
+_NEAR = 0.7
+#: What is ours in the query of the URL.
+_OURS = ("schema", "row_security")
+#: All schemas.
+EVERY_SCHEMA = "*"
 #: Schema of the company's tables, where the URL names none.
 COMPANY_SCHEMA = "saas"
 
@@ -34,8 +51,10 @@ class Address:
     """A database on a SQL Server; keys of `options` are lower case."""
 
     options: Mapping[str, str] = field(repr=False)
-    #: The URL's `?schema=`.
+    #: The URL's `?schema=`: a name, several with commas between, or all of them (`*`).
     schema: str | None = None
+    #: The URL's `?row_security=visible`: rows that a security policy hides from the login are left out.
+    rows_as_seen: bool = False
 
     @classmethod
     def of(cls, url: sa.URL) -> Address:
@@ -47,8 +66,15 @@ class Address:
             raise SourceError(f"SAAS_SOURCE_URL begins with {url.drivername}: write it as {_FORM}.")
         query = {name.lower(): _one(name, value) for name, value in url.query.items()}
         schema = query.pop("schema", None)
+        seen = query.pop("row_security", None)
+        if seen not in (None, "visible"):
+            raise SourceError(
+                f"SAAS_SOURCE_URL says row_security={seen}: write row_security=visible, or leave it out."
+            )
         whole = query.pop("odbc_connect", None)
-        options = _options(url) if whole is None else parse(whole)
+        given = _options(url) if whole is None else parse(whole)
+        _check_known([*given, *query], given.get("driver", query.get("driver")))
+        options = given
         options = {"encrypt": "yes", **options, **query}
         if not options.get("database") and "dsn" not in options:
             raise SourceError(f"SAAS_SOURCE_URL names no database: write it as {_FORM}.")
@@ -57,7 +83,12 @@ class Address:
             raise SourceError(
                 "SAAS_SOURCE_URL says MARS_Connection, under which no transaction lasts: leave it out."
             )
-        return cls(options, schema)
+        return cls(options, schema, seen == "visible")
+
+    @property
+    def schemas(self) -> list[str]:
+        """The schemas that the URL names; empty where it names none."""
+        return [each.strip() for each in (self.schema or "").split(",") if each.strip()]
 
     @property
     def label(self) -> str:
@@ -68,6 +99,8 @@ class Address:
 
     def for_pyodbc(self) -> str:
         """The connection string. Raises SourceError where Microsoft's driver is missing."""
+        if "driver" in self.options:
+            check_driver(self.options["driver"])
         driver = {} if {"driver", "dsn"} & {*self.options} else {"driver": find_driver()}
         return render({**driver, **self.options})
 
@@ -83,6 +116,25 @@ def _one(name: str, value: str | tuple[str, ...]) -> str:
     if not isinstance(value, str):
         raise SourceError(f"SAAS_SOURCE_URL says {name} more than once: leave one of them.")
     return value
+
+
+def _check_known(names: Iterable[str], driver: str | None) -> None:
+    """Raises SourceError for an option that nobody knows: a driver passes over it without a word, so that
+    what it was to secure is not.
+    """
+    for name in names:
+        if name in _OPTIONS:
+            continue
+        near = difflib.get_close_matches(name, [*_OPTIONS, *_OURS], n=1, cutoff=_NEAR)
+        if near:
+            raise SourceError(
+                f"SAAS_SOURCE_URL has an option {name} that no driver knows: {near[0]} is the nearest."
+            )
+        # Another driver has options of its own.
+        if driver is None or is_microsofts(driver):
+            raise SourceError(
+                f"SAAS_SOURCE_URL has an option {name} that Microsoft's driver does not know: leave it out."
+            )
 
 
 def _options(url: sa.URL) -> dict[str, str]:

@@ -1,31 +1,47 @@
-"""The canonical digest (`schema.canonical`) in T-SQL, and what a server must be able to do for it.
+"""The canonical cells (`schema.canonical`) in T-SQL, and what a server must be able to do for them.
 
-Holds pure functions from declared columns to text, and the probes that tell what a server can. Does not
-hold: the query they are put into, or a connection.
+Written from the stored columns alone, by expressions that the load (sql.py) has no part in: what a
+conversion of the load gets wrong is right here. Holds pure functions from declared columns to text, and the
+probes that report what a server can. Does not hold: the query they are put into, or a connection.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from saas_platform.schema.canonical import MARK, NULL, NUMBER_BYTES, VALUE_END, row_number
+from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.canonical import (
+    MARK,
+    MISFIT_END,
+    NULL,
+    NUMBER_BYTES,
+    VALUE_END,
+    row_number,
+)
+from saas_platform.schema.slices import WHOLE, slice_of
+from saas_platform.schema.source_names import source_column
+from saas_platform.source.mssql import kinds
 
 #: What it takes, and not every server that speaks T-SQL has:
 #: utf8_collation: a varchar of a binary UTF-8 collation hashes as UTF-8 (SQL Server 2019);
 #: utf8_always: an nvarchar does; SQL Server itself hashes its UTF-16;
 #: float_bits: a float converts to its eight bytes;
-#: hex_text: bytes convert to hexadecimal text.
-Ability = Literal["utf8_collation", "utf8_always", "float_bits", "hex_text"]
+#: hex_text: bytes convert to hexadecimal text;
+#: half_pairs: a text may hold half of a surrogate pair alone, and LIKE finds it.
+Ability = Literal["utf8_collation", "utf8_always", "float_bits", "hex_text", "half_pairs"]
 
 #: Other collations take a full-width mark for ours.
 _BINARY = "COLLATE Latin1_General_BIN2"
 _BINARY_UTF8 = "COLLATE Latin1_General_100_BIN2_UTF8"
 #: Of one to four bytes in UTF-8.
 _WORDS = "a\u00e9\u20ac\U0001d11e"
+#: From their bytes, as NCHAR depends on the database's collation.
+_HIGH = "CONVERT(nchar(1), 0x00D8) + N'-' + CONVERT(nchar(1), 0xFFDB)"
+_LOW = "CONVERT(nchar(1), 0x00DC) + N'-' + CONVERT(nchar(1), 0xFFDF)"
 
 
 @dataclass(frozen=True)
@@ -37,63 +53,228 @@ class Probe:
     answer: int | str
 
 
-def digest(table: sa.Table, abilities: Collection[Ability]) -> str | None:
-    """Row count `n` and sum `total` of row numbers, of a group of rows; values as the reader has them.
+def slice_text(table: sa.Table) -> str:
+    """The id of the slice of a row."""
+    cut = slice_of(table)
+    if cut is None:
+        return f"N'{WHOLE}'"
+    return f"CONVERT(nvarchar({cut.id_length}), {_name(table.columns[cut.column])}, 23)"
 
-    None: a server with these abilities can't hash this table, so its rows are hashed elsewhere.
-    """
-    hashing = next((a for a in _HASHED if a in abilities), None)
-    if hashing is None or not _needed(table) <= set(abilities):
+
+def row_text(table: sa.Table, abilities: Collection[Ability]) -> str | None:
+    """The text of a row; None where a server with these abilities can't write one of its cells."""
+    made = [cell(column, abilities) for column in table.columns]
+    written = [each for each in made if each is not None]
+    if len(written) < len(made):
         return None
     # The first operand is of unlimited length, or all of the chain would be cut at 4,000 characters.
-    row = " + ".join(["CONVERT(nvarchar(max), N'')", *map(_field, table.columns)])
-    return f"COUNT_BIG(*) AS n, SUM(CONVERT(decimal(38, 0), {_number(row, hashing)})) AS total"
+    return " + ".join(["CONVERT(nvarchar(max), N'')", *written])
 
 
-def _needed(table: sa.Table) -> set[Ability]:
-    """Besides a hash of UTF-8."""
-    needed: set[Ability] = set()
-    for column in table.columns:
-        match column.type:
-            case sa.Float():
-                needed.add("float_bits")
-            case sa.LargeBinary():
-                needed.add("hex_text")
-    return needed
+def totals(text: str, abilities: Collection[Ability]) -> str | None:
+    """Row count and sum of row numbers of a group of rows with these texts; None: no hash of UTF-8."""
+    hashing = next((a for a in _HASHED if a in abilities), None)
+    if hashing is None:
+        return None
+    return f"COUNT_BIG(*), SUM(CONVERT(decimal(38, 0), {_number(text, hashing)}))"
 
 
-def _field(column: sa.Column) -> str:
-    return f"ISNULL({_value(column)} + N'{VALUE_END}', N'{NULL}')"
-
-
-def _value(column: sa.Column) -> str:
-    """The text of a value with its marks doubled; NULL for NULL."""
-    name = "[" + column.name.replace("]", "]]") + "]"
+def cell(column: sa.Column[Any], abilities: Collection[Ability]) -> str | None:
+    """The cell of a column; None where a server with these abilities can't write it."""
     match column.type:
-        case sa.Boolean() | sa.Integer():  # a rowversion too
-            return f"CONVERT(nvarchar(20), CONVERT(bigint, {name}))"
-        case sa.Float():
-            # A -0.0 has other bits than the 0.0 that it equals.
-            return f"CONVERT(nvarchar(20), CASE WHEN {name} = 0 THEN 0 ELSE {_bits(name)} END)"
-        case sa.Numeric(precision=int(precision), scale=int(scale)):
-            return f"CONVERT(nvarchar(41), CONVERT(decimal({precision}, {scale}), {name}))"
-        case sa.DateTime():
-            epoch = "CONVERT(datetime2(6), '1970-01-01T00:00:00')"
-            moment = f"CONVERT(datetime2(6), {name})"
-            return f"CONVERT(nvarchar(20), DATEDIFF_BIG(MICROSECOND, {epoch}, {moment}))"
-        case sa.Date():
-            epoch = "CONVERT(date, '1970-01-01')"
-            return f"CONVERT(nvarchar(20), DATEDIFF(DAY, {epoch}, {name}))"
+        case AnyValue():
+            return _field(f"{_doubled(_variant(column, abilities))} + N'{VALUE_END}'")
         case sa.String():
-            characters = f"CONVERT(nvarchar(max), {name}) {_BINARY}"
-            return f"REPLACE({characters}, N'{MARK}', N'{MARK * 2}')"
+            return _field(_text_cell(column, abilities))
+        case sa.Float() if "float_bits" not in abilities:
+            return None
+        case sa.LargeBinary() if "hex_text" not in abilities:
+            return None
+    return _field(f"{_value(column)} + N'{VALUE_END}'")
+
+
+def raw(column: sa.Column[Any]) -> str:
+    """The column as it is stored, for a cell that the server can't write."""
+    if isinstance(column.type, sa.LargeBinary) and kinds.kind_of(column) not in kinds.BYTES:
+        return f"CAST({_name(column)} AS varbinary(max))"
+    return _name(column)
+
+
+def half_pair(column: sa.Column[Any]) -> str:
+    """A condition: the text holds half of a surrogate pair alone, which no UTF-8 can write."""
+    name = _name(column)
+    if isinstance(column.type, AnyValue):
+        # Bytes too would convert to characters.
+        wide = f"{_base_type(name)} IN (N'nchar', N'nvarchar')"
+        name = f"CASE WHEN {wide} THEN CAST({name} AS nvarchar(max)) END"
+    text = f"CONVERT(nvarchar(max), {name}) {_BINARY}"
+    return (
+        f"({text} + N' ' LIKE N'%[' + {_HIGH} + N'][^' + {_LOW} + N']%' {_BINARY}"
+        f" OR N' ' + {text} LIKE N'%[^' + {_HIGH} + N'][' + {_LOW} + N']%' {_BINARY})"
+    )
+
+
+def _name(column: sa.Column[Any]) -> str:
+    return "[" + source_column(column).replace("]", "]]") + "]"
+
+
+def _field(closed: str) -> str:
+    return f"ISNULL({closed}, N'{NULL}')"
+
+
+def _doubled(text: str) -> str:
+    return f"REPLACE({text} {_BINARY}, N'{MARK}', N'{MARK * 2}')"
+
+
+def _text_cell(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
+    name, kind = _name(column), kinds.kind_of(column)
+    if kind not in kinds.TEXTS:
+        return f"{_doubled(f'CONVERT(nvarchar(max), {_exact_text(column)})')} + N'{VALUE_END}'"
+    fits = f"{_doubled(f'CONVERT(nvarchar(max), {name})')} + N'{VALUE_END}'"
+    if kind not in kinds.WIDE or "half_pairs" not in abilities:
+        return fits
+    # As its bytes: the text itself would change on its way.
+    code = _hexadecimal(name) if "hex_text" in abilities else "N''"
+    misfit = f"N'0x' + {code} + N'{MISFIT_END}'"
+    return f"CASE WHEN {half_pair(column)} THEN {misfit} ELSE {fits} END"
+
+
+def _value(column: sa.Column[Any]) -> str:
+    """The text of a value that has no mark in it; NULL for NULL."""
+    name, kind = _name(column), kinds.kind_of(column)
+    match column.type:
+        case sa.Boolean():
+            return f"CASE {name} WHEN 1 THEN N'1' WHEN 0 THEN N'0' END"
+        case sa.Integer() if kind in kinds.ROW_VERSIONS:
+            return f"CONVERT(nvarchar(20), CONVERT(bigint, CONVERT(varbinary(8), {name})))"
+        case sa.Integer():
+            return f"CONVERT(nvarchar(20), {name})"
+        case sa.Float():
+            # A -0.0 has other bits than the 0.0 that it equals. The product is a double, a real's too.
+            bits = _bits(f"{name} * CONVERT(float(53), 1)" if kind == "real" else name)
+            return f"CONVERT(nvarchar(20), CASE WHEN {name} = 0 THEN 0 ELSE {bits} END)"
+        case sa.Numeric(scale=int(scale)):
+            return _decimal(column, scale)
+        case sa.DateTime():
+            return _time(name, kind)
+        case sa.Date():
+            return f"CONVERT(nvarchar(10), {name}, 23)"
         case sa.LargeBinary():
             return _hexadecimal(name)
     raise TypeError(f"{column.table.name}.{column.name}: no canonical form for {column.type!r}")
 
 
+def _decimal(column: sa.Column[Any], scale: int) -> str:
+    """Its own digits, and zeros up to the declared places."""
+    name, own = _name(column), kinds.decimal_size(column)[1]
+    stored = f"CONVERT(decimal(38, 4), {name})" if kinds.kind_of(column) in kinds.MONEY else name
+    text = f"CONVERT(nvarchar(41), {stored})"
+    if own == scale:
+        return text
+    point = "" if own else "."
+    return f"{text} + N'{point}{'0' * (scale - own)}'"
+
+
+def _time(name: str, kind: str) -> str:
+    """A time with six digits after the second; what is finer is cut, as everywhere."""
+    if kind == "datetime":
+        # Its ticks of 1/300 s have no exact microseconds: the milliseconds that it shows are its value.
+        return f"CONVERT(nvarchar(23), {name}, 121) + N'000'"
+    seconds = f"CONVERT(nvarchar(19), {name}, 120)"
+    if kind == "smalldatetime":
+        return f"{seconds} + N'.000000'"
+    # Counted, as some servers leave zeros at the end out; from an epoch before all of them.
+    epoch = "CONVERT(datetime2(6), '0001-01-01T00:00:00')"
+    micros = f"1000000 + DATEDIFF_BIG(MICROSECOND, {epoch}, {name}) % 1000000"
+    return f"{seconds} + N'.' + SUBSTRING(CONVERT(nvarchar(7), {micros}), 2, 6)"
+
+
+def _exact_text(column: sa.Column[Any]) -> str:
+    """The text of a value whose type is none of a text."""
+    name, kind = _name(column), kinds.kind_of(column)
+    match kind:
+        case "uniqueidentifier":
+            return f"UPPER(CAST({name} AS char(36)))"
+        case "datetimeoffset":
+            return f"CONVERT(varchar(34), {name}, 121)"
+        case "time":
+            return f"CONVERT(varchar(16), {name}, 121)"
+        case "datetime2":
+            return f"CONVERT(varchar(27), {name}, 121)"
+        case "datetime":
+            return f"CONVERT(varchar(23), {name}, 121)"
+        case "smalldatetime":
+            return f"CONVERT(varchar(19), {name}, 120)"
+        case "date":
+            return f"CONVERT(varchar(10), {name}, 23)"
+        case "hierarchyid":
+            return f"CAST({name} AS nvarchar(4000))"
+        case "geography" | "geometry":
+            return f"CONCAT(N'SRID=', {name}.STSrid, N';') + {name}.AsTextZM()"
+        case "float" | "real":
+            return f"CONVERT(varchar(40), {name}, 3)"
+        case "money" | "smallmoney":
+            return f"CONVERT(varchar(41), CONVERT(decimal(38, 4), {name}))"
+        case "xml" | "json" | "vector":
+            return f"CAST({name} AS nvarchar(max))"
+    return f"CAST({name} AS varchar(41))"
+
+
+def _base_type(name: str) -> str:
+    """Of a sql_variant."""
+    return f"CAST(SQL_VARIANT_PROPERTY({name}, 'BaseType') AS nvarchar(128))"
+
+
+def _variant(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
+    """The literal of a sql_variant, which names its type where its text does not.
+
+    What can't be written, bytes or half of a surrogate pair, is a literal that no mirror has.
+    """
+    name = _name(column)
+    bytes_ = f"CONVERT(nvarchar(max), CAST({name} AS varbinary(8000)), 2)"
+    code = f"N'0x' + {bytes_}" if "hex_text" in abilities else "N'bytes'"
+    characters = f"REPLACE(CAST({name} AS nvarchar(max)) {_BINARY}, N'''', N'''''') + N''''"
+    number = f"CAST({name} AS varchar(41))"
+    amount = f"CAST(CAST({name} AS decimal(38, 4)) AS varchar(41))"
+    double = f"CONVERT(varchar(40), CAST({name} AS float(53)), 3)"
+    moment = f"CONVERT(varchar(23), CAST({name} AS datetime), 121)"
+    branches: dict[tuple[str, ...], str] = {
+        ("tinyint", "smallint", "int", "bigint", "decimal", "numeric"): number,
+        ("bit",): f"N'bit ' + {number}",
+        ("money", "smallmoney"): f"N'money ' + {amount}",
+        ("float",): double,
+        ("real",): f"N'real ' + {double}",
+        ("char", "varchar"): f"N'''' + {characters}",
+        ("nchar", "nvarchar"): f"N'N''' + {characters}",
+        ("binary", "varbinary"): code,
+        ("uniqueidentifier",): _typed("uniqueidentifier", f"UPPER(CAST({name} AS char(36)))"),
+        ("date",): _typed("date", f"CONVERT(varchar(10), CAST({name} AS date), 23)"),
+        ("time",): _typed("time", f"CONVERT(varchar(16), CAST({name} AS time(7)), 121)"),
+        ("datetime", "smalldatetime"): _typed("datetime", moment),
+        ("datetime2",): _typed(
+            "datetime2", f"CONVERT(varchar(27), CAST({name} AS datetime2(7)), 121)"
+        ),
+        ("datetimeoffset",): _typed(
+            "datetimeoffset", f"CONVERT(varchar(34), CAST({name} AS datetimeoffset(7)), 121)"
+        ),
+    }
+    if "half_pairs" in abilities:
+        wide = ("nchar", "nvarchar")
+        branches[wide] = f"CASE WHEN {half_pair(column)} THEN N'half' ELSE {branches[wide]} END"
+    cases = " ".join(
+        f"WHEN {_base_type(name)} IN ({', '.join(f'N{each!r}' for each in those)})"
+        f" THEN CONVERT(nvarchar(max), {text})"
+        for those, text in branches.items()
+    )
+    return f"CASE {cases} END"
+
+
+def _typed(kind: str, text: str) -> str:
+    return f"N'{kind} ''' + {text} + N''''"
+
+
 def _bits(value: str) -> str:
-    return f"CONVERT(bigint, CONVERT(binary(8), CONVERT(float(53), {value})))"
+    return f"CONVERT(bigint, CONVERT(binary(8), {value}))"
 
 
 def _hexadecimal(value: str) -> str:
@@ -112,12 +293,21 @@ def _number(text: str, hashing: Ability) -> str:
     return f"CONVERT(bigint, SUBSTRING({hashed}, 1, {NUMBER_BYTES}))"
 
 
+def _half_pair_probe() -> str:
+    """How many of a high half, a low half before a letter, and a whole pair are found."""
+    texts = ("CONVERT(nvarchar(9), 0x3DD8)", "CONVERT(nvarchar(9), 0x1EDD6100)", f"N{_WORDS!r}")
+    rows = " UNION ALL ".join(f"SELECT {text} AS [v]" for text in texts)
+    return f"SELECT COUNT(*) FROM ({rows}) p WHERE {half_pair(sa.Column('v', sa.String))}"
+
+
 #: For a connection's first statements, each for itself.
 PROBES = (
     *(
         Probe(hashing, f"SELECT {_number(f'N{_WORDS!r}', hashing)}", row_number(_WORDS))
         for hashing in _HASHED
     ),
-    Probe("float_bits", f"SELECT {_bits('-1.5e0')}", -0x4008 << 48),  # 0xBFF8 with its sign
+    # 0xBFF8 with its sign.
+    Probe("float_bits", f"SELECT {_bits('CONVERT(float(53), -1.5e0)')}", -0x4008 << 48),
     Probe("hex_text", f"SELECT {_hexadecimal('0x00AB')}", "00AB"),
+    Probe("half_pairs", _half_pair_probe(), 2),
 )

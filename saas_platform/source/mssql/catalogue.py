@@ -8,17 +8,22 @@ from __future__ import annotations
 from typing import Any
 
 from saas_platform.source.contract import SourceColumn
-from saas_platform.source.mssql.sql import literal
+from saas_platform.source.mssql.sql import literal, qualified
 
 _SIZED = frozenset({"char", "varchar", "binary", "varbinary"})
 _WIDE = frozenset({"nchar", "nvarchar"})
 _SCALED = frozenset({"datetime2", "datetimeoffset", "time"})
 
 
+def _text(column: str) -> str:
+    """A name as Unicode: some servers send it in the code page of their collation."""
+    return f"CONVERT(NVARCHAR(128), {column})"
+
+
 def columns(cursor: Any, full_name: str) -> list[SourceColumn]:
     """In their order; empty where there is no such table."""
     rows = cursor.execute(
-        "SELECT c.name, TYPE_NAME(c.system_type_id), TYPE_NAME(c.user_type_id),"
+        f"SELECT {_text('c.name')}, TYPE_NAME(c.system_type_id), TYPE_NAME(c.user_type_id),"
         " c.max_length, c.precision, c.scale, c.is_nullable FROM sys.columns c"
         f" WHERE c.object_id = OBJECT_ID({literal(full_name)}) ORDER BY c.column_id"
     ).fetchall()
@@ -26,6 +31,24 @@ def columns(cursor: Any, full_name: str) -> list[SourceColumn]:
         SourceColumn(str(name), type_text(system or user, length, precision, scale), bool(nullable))
         for name, system, user, length, precision, scale, nullable in rows
     ]
+
+
+def collations(cursor: Any, full_name: str) -> dict[str, str]:
+    """The collations of the columns that have one."""
+    rows = cursor.execute(
+        f"SELECT {_text('c.name')}, {_text('c.collation_name')} FROM sys.columns c"
+        f" WHERE c.object_id = OBJECT_ID({literal(full_name)}) AND c.collation_name IS NOT NULL"
+    ).fetchall()
+    return {str(name): str(collation) for name, collation in rows}
+
+
+def row_count(cursor: Any, full_name: str) -> int | None:
+    """How many rows the table has, as its storage keeps the count; None: this login may not see it."""
+    row = cursor.execute(
+        "SELECT SUM(p.rows) FROM sys.partitions p"
+        f" WHERE p.object_id = OBJECT_ID({literal(full_name)}) AND p.index_id IN (0, 1)"
+    ).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
 
 
 def type_text(name: str, length: int, precision: int, scale: int) -> str:
@@ -50,7 +73,7 @@ def type_text(name: str, length: int, precision: int, scale: int) -> str:
 def keys(cursor: Any, full_name: str) -> list[frozenset[str]]:
     """Column sets that primary keys, unique constraints and unique indexes keep unique in all rows."""
     rows = cursor.execute(
-        "SELECT i.index_id, c.name FROM sys.indexes i JOIN sys.index_columns p"
+        f"SELECT i.index_id, {_text('c.name')} FROM sys.indexes i JOIN sys.index_columns p"
         " ON p.object_id = i.object_id AND p.index_id = i.index_id"
         " JOIN sys.columns c ON c.object_id = p.object_id AND c.column_id = p.column_id"
         f" WHERE i.object_id = OBJECT_ID({literal(full_name)}) AND i.is_unique = 1"
@@ -65,7 +88,7 @@ def keys(cursor: Any, full_name: str) -> list[frozenset[str]]:
 def primary_key(cursor: Any, full_name: str) -> list[str]:
     """Its columns, in order; empty where there is none."""
     rows = cursor.execute(
-        "SELECT c.name FROM sys.indexes i JOIN sys.index_columns p"
+        f"SELECT {_text('c.name')} FROM sys.indexes i JOIN sys.index_columns p"
         " ON p.object_id = i.object_id AND p.index_id = i.index_id"
         " JOIN sys.columns c ON c.object_id = p.object_id AND c.column_id = p.column_id"
         f" WHERE i.is_primary_key = 1 AND i.object_id = OBJECT_ID({literal(full_name)})"
@@ -74,22 +97,23 @@ def primary_key(cursor: Any, full_name: str) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def foreign_keys(cursor: Any, full_name: str) -> list[tuple[list[str], str, list[str]]]:
-    """Columns, parent table of the same schema, and its columns that they name."""
+def foreign_keys(cursor: Any, full_name: str) -> list[tuple[list[str], tuple[str, str], list[str]]]:
+    """Columns, schema and name of the parent table, and its columns that they name."""
+    names = ", ".join(map(_text, ("s.name", "p.name", "c.name", "d.name")))
     rows = cursor.execute(
-        "SELECT f.object_id, p.name, c.name, d.name FROM sys.foreign_keys f"
+        f"SELECT f.object_id, {names} FROM sys.foreign_keys f"
         " JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id"
-        " JOIN sys.tables t ON t.object_id = f.parent_object_id"
-        " JOIN sys.tables p ON p.object_id = f.referenced_object_id AND p.schema_id = t.schema_id"
+        " JOIN sys.tables p ON p.object_id = f.referenced_object_id"
+        " JOIN sys.schemas s ON s.schema_id = p.schema_id"
         " JOIN sys.columns c ON c.object_id = k.parent_object_id AND c.column_id = k.parent_column_id"
         " JOIN sys.columns d ON d.object_id = k.referenced_object_id"
         " AND d.column_id = k.referenced_column_id"
         f" WHERE f.parent_object_id = OBJECT_ID({literal(full_name)})"
         " ORDER BY f.object_id, k.constraint_column_id"
     ).fetchall()
-    found: dict[int, tuple[list[str], str, list[str]]] = {}
-    for key, parent, mine, theirs in rows:
-        columns, _, to = found.setdefault(key, ([], str(parent), []))
+    found: dict[int, tuple[list[str], tuple[str, str], list[str]]] = {}
+    for key, schema, parent, mine, theirs in rows:
+        columns, _, to = found.setdefault(key, ([], (str(schema), str(parent)), []))
         columns.append(str(mine))
         to.append(str(theirs))
     return list(found.values())
@@ -97,9 +121,24 @@ def foreign_keys(cursor: Any, full_name: str) -> list[tuple[list[str], str, list
 
 def tables(cursor: Any, schema: str) -> list[str]:
     """The tables of a schema; views are left out."""
+    # Ordered here: a collation may hold for equal what the server tells apart by case.
     rows = cursor.execute(
-        "SELECT t.name FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id"
-        " WHERE s.name = ? AND t.is_ms_shipped = 0 ORDER BY t.name",
-        schema,
+        f"SELECT {_text('t.name')} FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id"
+        f" WHERE s.name = {literal(schema)} AND t.is_ms_shipped = 0"
     ).fetchall()
-    return [str(row[0]) for row in rows]
+    return sorted(str(row[0]) for row in rows)
+
+
+def schemas(cursor: Any) -> list[str]:
+    """The schemas that have tables which this login sees."""
+    rows = cursor.execute(
+        f"SELECT DISTINCT {_text('s.name')} FROM sys.schemas s"
+        " JOIN sys.tables t ON t.schema_id = s.schema_id WHERE t.is_ms_shipped = 0"
+    ).fetchall()
+    return sorted(str(row[0]) for row in rows)
+
+
+def object_id(cursor: Any, schema: str, name: str) -> int | None:
+    """The number of a table; None where there is none that this login sees."""
+    row = cursor.execute(f"SELECT OBJECT_ID({literal(qualified(schema, name))})").fetchone()
+    return None if row is None or row[0] is None else int(row[0])

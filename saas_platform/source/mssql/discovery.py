@@ -1,88 +1,272 @@
 """What the tables of any SQL Server database are, by its catalogue, which binds every type.
 
-Does not hold: what is proposed from them (source/discovery.py).
+The catalogue answers nearly all; the rows of a table are looked at for the NULLs of a key alone, at most
+once. Does not hold: what is proposed from it (source/discovery.py).
 """
 
 from __future__ import annotations
 
-import re
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.source.contract import SourceError
+from saas_platform.schema.collations import Fact, collation
+from saas_platform.source.contract import Discovery, SourceColumn, SourceError
 from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
-from saas_platform.source.mssql import catalogue
+from saas_platform.source.mssql import catalogue, kinds
+from saas_platform.source.mssql.address import EVERY_SCHEMA, Address
 from saas_platform.source.mssql.connection import scalar
-from saas_platform.source.mssql.ddl import is_ours
-from saas_platform.source.mssql.sql import base_type, qualified, quoted
+from saas_platform.source.mssql.errors import driver_errors, in_words
+from saas_platform.source.mssql.features import Features
+from saas_platform.source.mssql.sql import literal, qualified, quoted
 
-_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
-    **dict.fromkeys(("tinyint", "smallint", "int", "bigint", "rowversion"), sa.BigInteger()),
-    "bit": sa.Boolean(),
-    "float": sa.Double(),
-    "real": sa.Double(),
-    "money": sa.Numeric(19, 4),
-    "smallmoney": sa.Numeric(10, 4),
-    "date": sa.Date(),
-    **dict.fromkeys(("smalldatetime", "datetime", "datetime2"), sa.DateTime()),
-    **dict.fromkeys(("binary", "varbinary", "image"), sa.LargeBinary()),
-}
+#: Rows that `sample` looks at.
+SAMPLE_ROWS = 100_000
+#: Names differ from each other by so many digits of a hash.
+_DIGITS = 6
 
 
-def discover_schema(cursor: Any, schema: str) -> list[sa.Table]:
-    """The tables of a schema; ours left out."""
-    return propose(
-        _seen(cursor, schema, name)
-        for name in catalogue.tables(cursor, schema)
-        if not is_ours(name)
-    )
+@dataclass(frozen=True)
+class _Place:
+    """A table in the source, and its name in the mirror."""
+
+    schema: str
+    name: str
+    mirror: str
+
+    @property
+    def full_name(self) -> str:
+        return qualified(self.schema, self.name)
 
 
-def _seen(cursor: Any, schema: str, name: str) -> SeenTable:
-    full_name = qualified(schema, name)
-    columns = catalogue.columns(cursor, full_name)
+def schemas_to_read(cursor: Any, address: Address) -> list[str]:
+    """The schemas of the URL, else the login's own; of `*` all, the login's own first.
+
+    Raises SourceError where the database has one of them not.
+    """
+    own = str(scalar(cursor, "SELECT SCHEMA_NAME()"))
+    if EVERY_SCHEMA in address.schemas:
+        found = catalogue.schemas(cursor)
+        return [name for name in [own] if name in found] + [n for n in found if n != own]
+    wanted = address.schemas or [own]
+    for name in wanted:
+        if scalar(cursor, f"SELECT SCHEMA_ID({literal(name)})") is None:
+            there = ", ".join(catalogue.schemas(cursor)) or "none with a table that this login sees"
+            raise SourceError(
+                f"{address.label} has no schema {name}: name another by ?schema= in SAAS_SOURCE_URL"
+                f" ({there})."
+            )
+    return wanted
+
+
+def discover(
+    cursor: Any,
+    address: Address,
+    able: Features,
+    schemas: Sequence[str],
+    *,
+    sample: bool = False,
+    left_out: Collection[str] = (),
+) -> Discovery:
+    """The tables of the schemas, with what is proposed for each, and what is to be said of them.
+
+    The tables of the first schema keep their names. `sample`: no more than the first rows of a table are
+    looked at. `left_out`: tables of the first schema that are the platform's own.
+    """
+    places, notes = _places(cursor, schemas, left_out)
+    seen = {}
+    for place in places:
+        try:
+            seen[place] = _seen(cursor, place, places, sample, notes)
+        except SourceError as error:
+            notes.append(f"{error} {place.mirror} is left out.")
+        except driver_errors() as error:
+            said = in_words(address, error, place.mirror, place.full_name)
+            notes.append(f"{said} {place.mirror} is left out.")
+    tables = propose(found for found, _ in seen.values())
+    for table, (place, (_, collations)) in zip(tables, seen.items(), strict=True):
+        _mark(table, place, schemas[0], collations)
+        notes += _kept_back(cursor, address, able, table, place)
+    return Discovery(tuple(tables), tuple(notes))
+
+
+def _places(
+    cursor: Any, schemas: Sequence[str], left_out: Collection[str]
+) -> tuple[list[_Place], list[str]]:
+    """The tables, and what is to be said of their names."""
+    first, *others = schemas
+    own = [name for name in catalogue.tables(cursor, first) if name not in left_out]
+    places = [_Place(first, name, name) for name in own]
+    taken = {name.casefold() for name in own}
+    for schema in others:
+        for name in catalogue.tables(cursor, schema):
+            mirror = mirror_name(schema, name, taken)
+            taken.add(mirror.casefold())
+            places.append(_Place(schema, name, mirror))
+    same = Counter(place.mirror.casefold() for place in places)
+    notes = [
+        f"{place.full_name} has a name that differs from another table's by case alone, and a warehouse has"
+        " one table for both: give one of them another name in tables.yaml, or leave it out."
+        for place in places
+        if same[place.mirror.casefold()] > 1
+    ]
+    return places, notes
+
+
+def mirror_name(schema: str, name: str, taken: Collection[str]) -> str:
+    """The mirror's name of a table of a further schema; `taken` has names in small letters.
+
+    >>> mirror_name("sales", "orders", set()), mirror_name("sales", "orders", {"sales__orders"})
+    ('sales__orders', 'sales__orders_9070a8')
+    """
+    plain = f"{schema}__{name}"
+    if plain.casefold() not in taken:
+        return plain
+    return f"{plain}_{hashlib.sha256(f'{schema}.{name}'.encode()).hexdigest()[:_DIGITS]}"
+
+
+def _seen(
+    cursor: Any, place: _Place, places: list[_Place], sample: bool, notes: list[str]
+) -> tuple[SeenTable, dict[str, str]]:
+    """The table, and the collations of its columns."""
+    columns = catalogue.columns(cursor, place.full_name)
+    if not columns:
+        raise SourceError(
+            f"{place.mirror} shows no columns to this login: have an administrator GRANT SELECT, VIEW"
+            f" DEFINITION ON {place.full_name} to it."
+        )
     order = [column.name for column in columns]
-    unique = [sorted(key, key=order.index) for key in catalogue.keys(cursor, full_name)]
-    return SeenTable(
-        name,
+    unique = [sorted(key, key=order.index) for key in catalogue.keys(cursor, place.full_name)]
+    key = catalogue.primary_key(cursor, place.full_name)
+    with_null = set() if key else _with_null(cursor, place, columns, unique, sample, notes)
+    in_key = set(key) or next(({*names} for names in unique if not with_null & {*names}), set())
+    mirrors = {(each.schema, each.name): each.mirror for each in places}
+    found = SeenTable(
+        place.mirror,
         {
             column.name: Seen(
                 column.type,
-                portable(name, column.name, column.type),
+                _portable(place, column, in_key),
                 nullable=column.nullable,
-                has_null=column.nullable and _has_null(cursor, full_name, column.name),
+                has_null=column.name in with_null,
                 is_version=column.type == "rowversion",
             )
             for column in columns
         },
-        key=catalogue.primary_key(cursor, full_name),
+        key=key,
         candidates=unique,
         unique=unique,
         references=[
-            SeenReference(mine, parent, theirs)
-            for mine, parent, theirs in catalogue.foreign_keys(cursor, full_name)
+            SeenReference(mine, mirrors[parent], theirs)
+            for mine, parent, theirs in catalogue.foreign_keys(cursor, place.full_name)
+            if parent in mirrors
         ],
-        rows=int(scalar(cursor, f"SELECT COUNT_BIG(*) FROM {full_name}")),
+        rows=_rows(cursor, place),
     )
+    return found, catalogue.collations(cursor, place.full_name)
 
 
-def _has_null(cursor: Any, table: str, column: str) -> bool:
-    return scalar(cursor, f"SELECT TOP 1 1 FROM {table} WHERE {quoted(column)} IS NULL") is not None
-
-
-def portable(table: str, column: str, declared: str) -> sa.types.TypeEngine[Any]:
-    """The type in which the values travel; what has none of its own travels as text.
-
-    >>> portable("orders", "price", "decimal(10, 2)"), portable("orders", "id", "uniqueidentifier")
-    (Numeric(precision=10, scale=2), String())
-    """
-    decimal = re.fullmatch(r"(?:decimal|numeric)\((\d+), (\d+)\)", declared)
-    if decimal:
-        return sa.Numeric(int(decimal[1]), int(decimal[2]))
-    kind = base_type(declared)
-    if not kind:
+def _portable(
+    place: _Place, column: SourceColumn, in_key: Collection[str]
+) -> sa.types.TypeEngine[Any]:
+    if not kinds.base_type(column.type):
         raise SourceError(
-            f"{table}.{column} has a type that the catalogue does not name: grant VIEW DEFINITION on it."
+            f"{place.mirror}.{column.name} has a type that the catalogue does not name: grant VIEW"
+            " DEFINITION on it."
         )
-    return _TYPES.get(kind, sa.String())
+    return kinds.portable(column.type, in_key=column.name in in_key)
+
+
+def _rows(cursor: Any, place: _Place) -> int:
+    """By what the storage keeps; counted where it keeps nothing, or none, which may be an old estimate."""
+    try:
+        kept = catalogue.row_count(cursor, place.full_name)
+    except driver_errors():  # some servers have no such view
+        kept = None
+    return kept or int(scalar(cursor, f"SELECT COUNT_BIG(*) FROM {place.full_name}"))
+
+
+def _with_null(
+    cursor: Any,
+    place: _Place,
+    columns: Sequence[SourceColumn],
+    unique: Sequence[Sequence[str]],
+    sample: bool,
+    notes: list[str],
+) -> set[str]:
+    """Of the columns that could be a key but may be NULL, those that are; by one look at the table.
+
+    None is needed where a unique set has no column that may be NULL.
+    """
+    nullable = {column.name for column in columns if column.nullable}
+    if not unique or any(not nullable & {*names} for names in unique):
+        return {name for names in unique for name in names if name in nullable}
+    asked = [c.name for c in columns if c.name in nullable & {n for names in unique for n in names}]
+    cursor.execute(nulls_query(place.full_name, asked, sample))
+    found = cursor.fetchone()
+    extent = f"its first {SAMPLE_ROWS:,} rows were" if sample else "it was"
+    notes.append(
+        f"{place.mirror} has no primary key, so that {extent} read once for NULL in"
+        f" {', '.join(asked)}, of its unique columns."
+    )
+    return {name for name, is_there in zip(asked, found, strict=True) if is_there}
+
+
+def nulls_query(full_name: str, names: Sequence[str], sample: bool) -> str:
+    """For each column whether it is NULL in a row: one scan."""
+    asked = ", ".join(
+        f"MAX(CASE WHEN r.{quoted(name)} IS NULL THEN 1 ELSE 0 END) AS c{place}"
+        for place, name in enumerate(names)
+    )
+    rows = full_name
+    if sample:
+        listed = ", ".join(map(quoted, names))
+        rows = f"(SELECT TOP {SAMPLE_ROWS} {listed} FROM {full_name})"
+    return f"SELECT {asked} FROM {rows} r"
+
+
+def _mark(table: sa.Table, place: _Place, first: str, collations: dict[str, str]) -> None:
+    """What SQLAlchemy has no word for."""
+    if place.schema != first:
+        table.info["source_schema"] = place.schema
+    if place.mirror != place.name:
+        table.info["source_name"] = place.name
+    for column in table.columns:
+        if column.name in collations and isinstance(column.type, sa.String):
+            column.info["collation"] = shared_collation(collations[column.name])
+
+
+def shared_collation(name: str) -> str:
+    """A collation of SQL Server in the words of `schema.collations`; blanks at the end count in none.
+
+    >>> shared_collation("SQL_Latin1_General_CP1_CI_AS"), shared_collation("Latin1_General_BIN2")
+    ('NOCASE_RTRIM', 'RTRIM')
+    """
+    found: list[Fact] = ["RTRIM"]
+    parts = name.upper().split("_")
+    if "CI" in parts:
+        found.append("NOCASE")
+    if "AI" in parts:
+        found.append("NOACCENT")
+    return collation(found)
+
+
+def _kept_back(
+    cursor: Any, address: Address, able: Features, table: sa.Table, place: _Place
+) -> list[str]:
+    """What the server keeps of the table from this login, in sentences."""
+    if not able.protection:
+        return []
+    number = catalogue.object_id(cursor, place.schema, place.name)
+    notes = [f"{table.name}.{name} {why}." for name, why in able.protection.columns(number).items()]
+    rest = sa.Table(table.name, sa.MetaData())
+    policy = (
+        able.protection.note(rest, number)
+        if address.rows_as_seen
+        else able.protection.objection(rest, number, visible=False)
+    )
+    return [*notes, *([] if policy is None else [policy])]

@@ -63,6 +63,23 @@ def find_driver() -> str:
     return found
 
 
+def is_microsofts(name: str) -> bool:
+    """Whether a driver, by name or path, is Microsoft's."""
+    return bool(_NAME.fullmatch(name) or _FILE.fullmatch(Path(name).name))
+
+
+def check_driver(name: str) -> None:
+    """Raises SourceError where the named driver is not installed; a path is the driver manager's to find."""
+    installed = load_pyodbc().drivers()
+    if "/" in name or "\\" in name or name in installed:
+        return
+    there = ", ".join(installed) or "none"
+    raise SourceError(
+        f"SAAS_SOURCE_URL names the ODBC driver {name}, which is not installed: name one that is ({there}),"
+        " or leave `driver` out, and Microsoft's is found."
+    )
+
+
 def newest(names: Iterable[str]) -> str | None:
     """The newest of Microsoft's drivers; others, FreeTDS among them, can't load in bulk.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from saas_platform.source.contract import SourceError
@@ -106,6 +107,10 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
         "broke the connection: see that it is up, then run again",
     ),
 )
+#: That a login may not read a table, or a column of it; the numbers are missing in mssql-python's words.
+_DENIED = ("(229)", "(230)", "permission was denied", "permission denied for")
+#: That there is no such table.
+_MISSING = ("(208)", "Invalid object name", "does not exist")
 #: What mssql-python's bulk copy says where the connection of its own does not open.
 UNREACHED = "Failed to connect to SQL Server"
 #: Deadlock, update conflict under snapshot isolation, a broken connection, and what Azure says when it
@@ -151,10 +156,35 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(cause, kinds) and bool(_TRANSIENT.search(text_of(cause)))
 
 
-def in_words(address: Address, error: Exception) -> SourceError:
-    """The sentence for an error of a driver."""
+def is_missing(error: Exception) -> bool:
+    """Whether the server says that there is no such table."""
+    return _has(text_of(error), _MISSING)
+
+
+def in_words(
+    address: Address, error: Exception, table: str | None = None, full_name: str | None = None
+) -> SourceError:
+    """The sentence for an error of a driver.
+
+    `table`: what could not be read, whose name in the source is `full_name`.
+    """
     text = text_of(error)
+    if table is None:
+        return SourceError(f"{_answer(address, error, text)}.")
+    if _has(text, _DENIED):
+        return SourceError(
+            f"{table} can't be read, as {address.label} denies SELECT on it: have an administrator GRANT"
+            f" SELECT ON {full_name} to the login (deploy/mssql/reader.sql does it for a schema)."
+        )
+    return SourceError(f"{table} can't be read, as {_answer(address, error, text)}.")
+
+
+def _answer(address: Address, error: Exception, text: str) -> str:
     for signs, remedy in _REMEDIES:
-        if any(sign in text for sign in signs):
-            return SourceError(f"{address.label} {remedy}.")
-    return SourceError(f"{address.label} answered: {plain(error)}.")
+        if _has(text, signs):
+            return f"{address.label} {remedy}"
+    return f"{address.label} answered: {plain(error)}"
+
+
+def _has(text: str, signs: Iterable[str]) -> bool:
+    return any(sign in text for sign in signs)

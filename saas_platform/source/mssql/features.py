@@ -10,9 +10,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from saas_platform.source.mssql import protection
 from saas_platform.source.mssql.canonical import PROBES, Ability
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.errors import UNREACHED, driver_errors
+from saas_platform.source.mssql.protection import Protection
 from saas_platform.source.mssql.tracking import may_see_changes
 
 #: The first row version of a transaction that is still open, in the first form that the server knows.
@@ -43,6 +45,8 @@ class Features:
     bulk_copy: bool
     #: What its digests can do.
     abilities: frozenset[Ability]
+    #: What it keeps from this login.
+    protection: Protection
 
     def words(self) -> str:
         """What is missing, and what is used instead."""
@@ -73,6 +77,11 @@ class Features:
             )
         if not self.abilities & {"utf8_collation", "utf8_always"}:
             missing.append("no hash of UTF-8, so that rows are streamed to be proven")
+        if not self.protection.sees_policies:
+            missing.append(
+                "no right to see the security policies of other schemas, so that rows which one hides would"
+                " be missed without a word (GRANT VIEW DEFINITION, as deploy/mssql/reader.sql does, mends it)"
+            )
         return "; ".join([self.version, *missing])
 
 
@@ -108,6 +117,11 @@ def look(cursor: Any) -> Features:
         abilities=frozenset(
             probe.ability for probe in PROBES if answer(cursor, probe.sql) == probe.answer
         ),
+        protection=protection.look(
+            lambda sql: rows(cursor, sql),
+            # NULL: the server knows no such right.
+            sees_policies=answer(cursor, protection.SEES_POLICIES) != 0,
+        ),
     )
 
 
@@ -136,6 +150,15 @@ def answer(cursor: Any, sql: str) -> Any:
         return scalar(cursor, sql)
     except driver_errors():
         return None
+
+
+def rows(cursor: Any, sql: str) -> list[Any]:
+    """None of them where the server does not know what is asked."""
+    try:
+        found: list[Any] = cursor.execute(sql).fetchall()
+    except driver_errors():
+        return []
+    return found
 
 
 def _version(cursor: Any) -> str:

@@ -1,52 +1,220 @@
-"""Rows of a query as typed Arrow batches: straight from mssql-python, else built from pyodbc's rows.
+"""Rows of a query as typed Arrow batches: straight from mssql-python, else built from a driver's rows.
 
-Does not hold: the queries.
+Every value is held against its column's declared type, and becomes it by casts that can't lose. Does not
+hold: the queries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from saas_platform.schema import arrow_schema
+from saas_platform.schema.arrow import arrow_type
+from saas_platform.schema.canonical import NULL, cell
+from saas_platform.schema.canonical import cells_schema as schema_of_cells
+from saas_platform.schema.describing import key_words
 from saas_platform.source.contract import SourceError
-from saas_platform.source.values import typed
+from saas_platform.source.values import misfit_error
 
 #: Rows of a batch; more of them cost memory and win nothing.
 _ROWS = 65_536
+#: What drivers put for half of a surrogate pair, which is a character of its own too.
+REPLACEMENT = "\ufffd"
+_NONE = type(None)
+#: The types of a driver's values, by the Arrow type that they become exactly. A flag is an integer to
+#: Python, a time a date: so by `type`, not by `isinstance`.
+_EXACT: dict[int, frozenset[type]] = {
+    pa.bool_().id: frozenset({bool}),
+    pa.int64().id: frozenset({int}),
+    pa.int32().id: frozenset({int}),
+    pa.float64().id: frozenset({float}),
+    pa.decimal128(1, 0).id: frozenset({Decimal}),
+    pa.timestamp("us").id: frozenset({datetime}),
+    pa.date32().id: frozenset({date}),
+    pa.string().id: frozenset({str}),
+    pa.binary().id: frozenset({bytes, bytearray, memoryview}),
+}
+_MISFITS = (pa.ArrowException, UnicodeError, OverflowError, TypeError, ValueError)
+
+
+class HalfPairError(Exception):
+    """A driver could not make a text of what is half of a surrogate pair."""
 
 
 def batches(cursor: Any, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
-    """The rows, with the table's own types. Raises SourceError for a value, and the driver's errors."""
-    schema = arrow_schema(table, with_row_version=True)
+    """The rows, with the table's own types.
+
+    Raises SourceError for a value that is not of its column's type, HalfPairError, and the driver's errors.
+    """
     cursor.execute(sql)
-    raw = _arrow(cursor) if hasattr(cursor, "arrow_reader") else _rows(cursor, table, schema)
-    for batch in raw:
-        yield typed(batch, table, schema)
+    if hasattr(cursor, "arrow_reader"):
+        with cursor.arrow_reader(_ROWS) as reader:
+            for batch in reader:
+                yield _typed(table.columns, batch.columns, _cast)
+    else:
+        for rows in _fetched(cursor):
+            yield _typed(table.columns, list(zip(*rows, strict=True)), _made)
 
 
-def _arrow(cursor: Any) -> Iterator[pa.RecordBatch]:
-    with cursor.arrow_reader(_ROWS) as reader:
-        yield from reader
+def rows_as_arrow(columns: Sequence[sa.Column[Any]], rows: Sequence[Sequence[Any]]) -> pa.Table:
+    """A driver's rows of these columns, by the same rules."""
+    values = list(zip(*rows, strict=True)) or [()] * len(columns)
+    return pa.Table.from_batches([_typed(columns, values, _made)])
 
 
-def _rows(cursor: Any, table: sa.Table, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    while rows := cursor.fetchmany(_ROWS):
-        columns = zip(*rows, strict=True)
+def cell_batches(
+    cursor: Any, table: sa.Table, sql: str, raw: Sequence[sa.Column[Any]]
+) -> Iterator[pa.RecordBatch]:
+    """Rows of the id of a slice and a cell for each column, those of `raw` as they are stored.
+
+    By the driver's rows, also where it has Arrow batches: the load has these.
+    """
+    schema = schema_of_cells(table)
+    cursor.execute(sql)
+    for rows in _fetched(cursor):
+        slices, *columns = zip(*rows, strict=True)
+        cells = [
+            [_cell(column, each) for each in values] if column in raw else values
+            for column, values in zip(table.columns, columns, strict=True)
+        ]
         yield pa.RecordBatch.from_arrays(
-            [_array(table, f, list(v)) for f, v in zip(schema, columns, strict=True)],
-            names=schema.names,
+            [pa.array(values, pa.string()) for values in (slices, *cells)], schema=schema
         )
 
 
-def _array(table: sa.Table, field: pa.Field, values: list[Any]) -> pa.Array:
+def _cell(column: sa.Column[Any], value: Any) -> str:
+    return NULL if value is None else cell(column, value)
+
+
+def text_batches(cursor: Any, schema: pa.Schema, sql: str) -> Iterator[pa.RecordBatch]:
+    """Rows of texts, by the driver's rows."""
+    cursor.execute(sql)
+    for rows in _fetched(cursor):
+        columns = [pa.array(values, pa.string()) for values in zip(*rows, strict=True)]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _fetched(cursor: Any) -> Iterator[list[Any]]:
     try:
-        return pa.array(values, type=field.type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise SourceError(
-            f"{table.name}.{field.name} of the source holds a value that is no {field.type}"
-            f" ({error}): correct it, then run again."
-        ) from error
+        while rows := cursor.fetchmany(_ROWS):
+            yield rows
+    except UnicodeDecodeError as error:
+        raise HalfPairError(str(error)) from error
+
+
+def _typed(columns: Iterable[sa.Column[Any]], found: Sequence[Any], make: Any) -> pa.RecordBatch:
+    """The values with the columns' types; raises SourceError for the first that has another."""
+    columns = list(columns)
+    fields = [pa.field(c.name, arrow_type(c), nullable=bool(c.nullable)) for c in columns]
+    made = []
+    for column, values, field in zip(columns, found, fields, strict=True):
+        try:
+            array = make(values, field.type)
+        except _MISFITS as error:
+            raise _misfit(columns, found, column, values, field.type, make) from error
+        if array.null_count and not field.nullable:
+            place = pc.index(pc.is_null(array), True).as_py()
+            raise _null_error(column, _key(columns, found, place))
+        made.append(array)
+    return pa.RecordBatch.from_arrays(made, schema=pa.schema(fields))
+
+
+def _null_error(column: sa.Column[Any], key: dict[str, Any]) -> SourceError:
+    place = f" in the row with {key_words(column.table, key)}" if key else ""
+    return SourceError(
+        f"{column.table.name}.{column.name} of the source holds NULL{place}, declared as NOT NULL: correct"
+        " the row, then run again."
+    )
+
+
+def _misfit(
+    columns: list[sa.Column[Any]],
+    found: Sequence[Any],
+    column: sa.Column[Any],
+    values: Any,
+    wanted: pa.DataType,
+    make: Any,
+) -> SourceError:
+    """The error for the first value that alone is refused too."""
+    for place in range(len(values)):
+        alone = values[place : place + 1]
+        try:
+            make(alone, wanted)
+        except _MISFITS:
+            return misfit_error(column, _key(columns, found, place), _literal(alone[0]))
+    return misfit_error(column, {}, f"values of {values.type}" if _is_arrow(values) else "values")
+
+
+def _is_arrow(values: Any) -> bool:
+    return isinstance(values, pa.Array)
+
+
+def _key(columns: list[sa.Column[Any]], found: Sequence[Any], place: int) -> dict[str, Any]:
+    return {
+        column.name: _plain(values[place])
+        for column, values in zip(columns, found, strict=True)
+        if column.primary_key
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.as_py() if isinstance(value, pa.Scalar) else value
+
+
+def _literal(value: Any) -> str:
+    plain = _plain(value)
+    if isinstance(plain, bytes | bytearray | memoryview):
+        return f"0x{bytes(plain).hex().upper()}"
+    return repr(plain) if isinstance(plain, str) else str(plain)
+
+
+def _made(values: Sequence[Any], wanted: pa.DataType) -> pa.Array:
+    """Arrow would cut 1.5 to 1, leave the zone of a time out and take bytes for a text."""
+    found = {*map(type, values)} - {_NONE}
+    if pa.types.is_string(wanted) and uuid.UUID in found:
+        # As T-SQL writes them.
+        values = [str(v).upper() if isinstance(v, uuid.UUID) else v for v in values]
+        found = {*map(type, values)} - {_NONE}
+    if not found <= _EXACT[wanted.id]:
+        raise TypeError(f"{found} for {wanted}")
+    if pa.types.is_timestamp(wanted) and any(v is not None and v.tzinfo for v in values):
+        raise TypeError("a time with a zone")
+    return pa.array(values, type=wanted)
+
+
+def _cast(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """By a cast that can't lose, or raises."""
+    if not _is_kin(values.type, wanted):
+        raise TypeError(f"{values.type} for {wanted}")
+    return values if values.type == wanted else values.cast(wanted, safe=True)
+
+
+def _is_kin(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether the one's values are the other's, or some of them: a safe cast refuses the rest."""
+    types = pa.types
+    if types.is_null(found):
+        return True
+    if types.is_boolean(wanted):
+        return types.is_boolean(found)
+    if types.is_integer(wanted):
+        return types.is_integer(found)
+    if types.is_floating(wanted):
+        return types.is_float32(found) or types.is_float64(found)
+    if types.is_decimal(wanted):
+        return types.is_decimal(found)
+    if types.is_timestamp(wanted):
+        return types.is_timestamp(found) and found.tz is None
+    if types.is_date(wanted):
+        return types.is_date32(found)
+    if types.is_string(wanted):
+        return types.is_string(found) or types.is_large_string(found)
+    return (
+        types.is_binary(found) or types.is_large_binary(found) or types.is_fixed_size_binary(found)
+    )

@@ -1,119 +1,248 @@
-"""Reading SQL Server: typed Arrow batches out of one transaction, of one moment where it allows that."""
+"""Reading SQL Server: typed Arrow batches out of one transaction, of one moment where it allows that.
+
+Holds what becomes of a table's error: its words, and that the tables after it are read all the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from saas_platform.schema import arrow_schema, version_of
+from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
+from saas_platform.schema.describing import key_words
 from saas_platform.schema.slices import SliceDigest
+from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import SourceColumn, SourceError, SourceSnapshot
-from saas_platform.source.mssql import canonical, catalogue
-from saas_platform.source.mssql.address import Address
-from saas_platform.source.mssql.canonical import Ability
-from saas_platform.source.mssql.connection import connect, scalar
-from saas_platform.source.mssql.errors import driver_errors, in_words
-from saas_platform.source.mssql.features import Features, answer, look
-from saas_platform.source.mssql.reading import batches
-from saas_platform.source.mssql.sql import (
-    above_version,
-    in_slices,
-    is_rowversion,
-    key_column,
-    qualified,
-    quoted,
-    slice_id,
-    value,
+from saas_platform.source.mssql import catalogue, kinds, queries
+from saas_platform.source.mssql.connection import scalar
+from saas_platform.source.mssql.discovery import schemas_to_read
+from saas_platform.source.mssql.errors import driver_errors, in_words, is_missing
+from saas_platform.source.mssql.reading import (
+    REPLACEMENT,
+    HalfPairError,
+    batches,
+    cell_batches,
+    rows_as_arrow,
+    text_batches,
 )
+from saas_platform.source.mssql.session import Session
+from saas_platform.source.mssql.sql import is_rowversion, key_column, literal, qualified
 from saas_platform.source.mssql.tracking import tracked_deletes
 
 
-@contextmanager
-def reading(address: Address) -> Iterator[tuple[Any, Features, int | None]]:
-    """A cursor in a transaction that sees one moment; what the server can do; and the first row version
-    that was open before that moment, where it tells.
-    """
-    with connect(address, arrow=True) as cursor:
-        features = look(cursor)
-        level = "SNAPSHOT" if features.snapshot_isolation else "READ COMMITTED"
-        # Before the view is pinned: what commits between the two is seen, and read once more.
-        floor = None if features.floor is None else int(scalar(cursor, features.floor))
-        cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
-        cursor.execute("BEGIN TRANSACTION")
-        try:
-            # The first read pins the view that all later ones see.
-            scalar(cursor, "SELECT COUNT(*) FROM sys.tables")
-            yield cursor, features, floor
-        finally:
-            # Nothing was written; and an error that ended it before has been told.
-            with suppress(*driver_errors()):
-                cursor.execute("IF @@TRANCOUNT > 0 COMMIT TRANSACTION")
-
-
 class MssqlSnapshot(SourceSnapshot):
-    """Tables of one schema: deletes by Change Tracking, versions where a column has them."""
+    """Tables of a database: deletes by Change Tracking, versions where a column has them."""
 
-    def __init__(
-        self,
-        address: Address,
-        cursor: Any,
-        schema: str,
-        features: Features,
-        floor: int | None,
-    ) -> None:
-        self._address = address
-        self._cursor = cursor
+    def __init__(self, session: Session, schema: str) -> None:
+        self._session = session
+        #: Of the tables that name none.
         self._schema = schema
-        self._features = features
-        self._floor = floor
-        self._ended = False
-        self.identity = database_identity(cursor, features.recovery_fork)
+        self._database = self.identity = self._look_at_identity()
+        #: The table whose error ended the transaction, and that error.
+        self._ended: tuple[str, SourceError] | None = None
+        #: Why no transaction could be begun again.
+        self._lost: SourceError | None = None
+        self._is_renewed = False
+        #: What keeps a table from this login; by its name in the mirror.
+        self._objections: dict[str, str | None] = {}
+
+    @property
+    def _cursor(self) -> Any:
+        return self._session.cursor
+
+    def _look_at_identity(self) -> str:
+        return database_identity(self._cursor, self._session.features.recovery_fork)
 
     def _named(self, table: sa.Table) -> str:
-        return qualified(self._schema, table.name)
+        return queries.full_name(table, self._schema)
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Errors in words. One that ended the transaction ends the snapshot: what is read later would be
-        of other moments.
+    def _reading(self, table: sa.Table) -> Iterator[None]:
+        """Errors in words that name the table. One that ended the transaction stops this table; those after
+        it are read in a transaction of their own.
         """
-        if self._ended:
-            raise SourceError(
-                f"{self._address.label} ended the snapshot at an earlier error: mend that one, then run"
-                " again."
-            )
+        self._go_on(table)
         try:
+            self._admit(table)
             yield
+        except HalfPairError as error:
+            raise self._undecodable(table) from error
         except driver_errors() as error:
-            self._ended = not answer(self._cursor, "SELECT @@TRANCOUNT")
-            raise in_words(self._address, error) from error
+            raise self._in_words(table, error) from error
 
-    def _fetch(self, sql: str) -> list[Any]:
-        with self._reading():
+    def _in_words(self, table: sa.Table, error: Exception) -> SourceError:
+        said = in_words(self._session.address, error, table.name, self._named(table))
+        if not self._session.is_open:
+            self._ended = (table.name, said)
+        return said
+
+    def _go_on(self, table: sa.Table) -> None:
+        """Begin again where another table's error ended the transaction."""
+        if self._ended is None:
+            return
+        name, cause = self._ended
+        if name == table.name:
+            raise cause
+        if self._lost is None:
+            try:
+                self._session.renew()
+                if self._look_at_identity() != self._database:
+                    raise SourceError(f"{self._session.address.label} is another database now")
+            except SourceError as error:
+                self._lost = error
+            except driver_errors() as error:
+                self._lost = in_words(self._session.address, error)
+        if self._lost is not None:
+            raise SourceError(
+                f"{table.name} was not read, as the error at {name} ended the reading ({cause}) and it could"
+                f" not begin again ({self._lost}): see that the server is up, then run again."
+            )
+        self._ended = None
+        self._is_renewed = True
+
+    def _admit(self, table: sa.Table) -> None:
+        """Raises SourceError where the server keeps some of the table from this login."""
+        protection = self._session.features.protection
+        if not protection:
+            return
+        if table.name not in self._objections:
+            self._objections[table.name] = protection.objection(
+                table, self._object_id(table), visible=self._session.address.rows_as_seen
+            )
+        objection = self._objections[table.name]
+        if objection is not None:
+            raise SourceError(objection)
+
+    def _object_id(self, table: sa.Table) -> int | None:
+        found = scalar(self._cursor, f"SELECT OBJECT_ID({literal(self._named(table))})")
+        return None if found is None else int(found)
+
+    def notes(self, table: sa.Table) -> tuple[str, ...]:
+        found: list[str | None] = []
+        if self._is_renewed:
+            found.append(
+                f"{table.name} was read at a later moment than the tables before it, as an error ended their"
+                " transaction."
+            )
+        protection = self._session.features.protection
+        if protection.policies and self._session.address.rows_as_seen:
+            with self._reading(table):
+                found.append(protection.note(table, self._object_id(table)))
+        return tuple(note for note in found if note is not None)
+
+    def _fetch(self, table: sa.Table, sql: str) -> list[Any]:
+        with self._reading(table):
             found: list[Any] = self._cursor.execute(sql).fetchall()
         return found
 
-    def _batches(self, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
-        with self._reading():
-            yield from batches(self._cursor, table, sql)
+    def _rows(self, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
+        with self._reading(table):
+            self._check_keys(table)
+            replaced: set[str] = set()
+            for batch in batches(self._cursor, table, sql):
+                replaced |= _replaced(batch)
+                yield batch
+            for name in sorted(replaced):
+                self._check_half_pairs(table.columns[name])
+
+    def _check_keys(self, table: sa.Table) -> None:
+        """Raises SourceError where two keys become one, as their last digit is cut."""
+        cut = [
+            column.name
+            for column in table.primary_key.columns
+            if isinstance(column.type, sa.DateTime) and kinds.has_seven_digits(column)
+        ]
+        if not cut:
+            return
+        self._cursor.execute(queries.merged_keys_query(table, self._schema))
+        found = self._cursor.fetchone()
+        if found is not None:
+            raise SourceError(
+                f"{table.name} of the source has rows whose keys differ in tenths of microseconds alone"
+                f" ({_key_of(table, found)}): declare {', '.join(cut)} as text in tables.yaml, which keeps"
+                " all seven digits."
+            )
+
+    def _check_half_pairs(self, column: sa.Column[Any]) -> None:
+        """Raises SourceError for half of a surrogate pair; mssql-python puts a replacement for it."""
+        if "half_pairs" not in self._session.features.abilities:
+            return
+        self._cursor.execute(queries.half_pair_query(column, self._schema))
+        found = self._cursor.fetchone()
+        if found is not None:
+            key = _key_of(column.table, found)
+            place = f" in the row with {key}" if key else ""
+            raise SourceError(
+                f"{column.table.name}.{column.name} of the source holds half of a surrogate pair{place},"
+                " which is no character, and which no UTF-8 can carry: correct it in the source, then run"
+                " again."
+            )
+
+    def _undecodable(self, table: sa.Table) -> SourceError:
+        """The error for a text that pyodbc could not decode."""
+        try:
+            for column in table.columns:
+                if isinstance(column.type, sa.String) and kinds.may_hold_half_pair(column):
+                    self._check_half_pairs(column)
+        except SourceError as error:
+            return error
+        except driver_errors() as error:
+            return self._in_words(table, error)
+        return SourceError(
+            f"{table.name} of the source holds a text that its driver can't decode: correct it in the"
+            " source, then run again."
+        )
 
     def ceiling(self, table: sa.Table) -> int:
         version = version_of(table)
-        if self._floor is None or version is None or not is_rowversion(table.columns[version]):
+        floor = self._session.floor
+        if floor is None or version is None or not is_rowversion(table.columns[version]):
             return self.highest_version(table)
-        return self._floor - 1
+        return floor - 1
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
-        with self._reading():
-            return catalogue.columns(self._cursor, self._named(table))
+        with self._reading(table):
+            found = catalogue.columns(self._cursor, self._named(table))
+            if not found:
+                self._check_presence(table)
+        return found
+
+    def _check_presence(self, table: sa.Table) -> None:
+        """Raises SourceError where a table that the catalogue does not show may be there after all: in a
+        schema that is not, or without the right to see it.
+        """
+        schema = source_table(table)[0] or self._schema
+        if scalar(self._cursor, f"SELECT SCHEMA_ID({literal(schema)})") is None:
+            raise SourceError(
+                f"{table.name} can't be read, as {self._session.address.label} has no schema {schema}: name"
+                " another by ?schema= in SAAS_SOURCE_URL."
+            )
+        try:
+            scalar(self._cursor, f"SELECT COUNT(*) FROM {self._named(table)} WHERE 1 = 0")
+        except driver_errors() as error:
+            said = self._in_words(table, error)
+            if not is_missing(error):
+                raise said from error
+
+    def tables(self) -> list[tuple[str | None, str]]:
+        try:
+            return [
+                (None if schema == self._schema else schema, name)
+                for schema in schemas_to_read(self._cursor, self._session.address)
+                for name in catalogue.tables(self._cursor, schema)
+            ]
+        except driver_errors() as error:
+            raise in_words(self._session.address, error) from error
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
-        with self._reading():
+        with self._reading(table):
             return catalogue.keys(self._cursor, self._named(table))
 
     def rows(
@@ -123,57 +252,80 @@ class MssqlSnapshot(SourceSnapshot):
         above: int | None = None,
         slices: Collection[str] | None = None,
     ) -> pa.RecordBatchReader:
-        sql = rows_query(table, self._schema, above=above, slices=slices)
+        sql = queries.rows_query(table, self._schema, above=above, slices=slices)
         return pa.RecordBatchReader.from_batches(
-            arrow_schema(table, with_row_version=True), self._batches(table, sql)
+            arrow_schema(table, with_row_version=True), self._rows(table, sql)
         )
 
+    def row_texts(
+        self, table: sa.Table, slices: Collection[str] | None = None
+    ) -> pa.RecordBatchReader:
+        sql = queries.texts_query(table, self._schema, self._session.features.abilities, slices)
+        if sql is None:
+            joined = map(_joined, self.cells(table, slices))
+            return pa.RecordBatchReader.from_batches(ROW_TEXTS, joined)
+        return pa.RecordBatchReader.from_batches(ROW_TEXTS, self._texts(table, sql))
+
+    def _texts(self, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
+        with self._reading(table):
+            yield from text_batches(self._cursor, ROW_TEXTS, sql)
+
+    def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
+        sql, raw = queries.cells_query(
+            table, self._schema, self._session.features.abilities, slices
+        )
+        return pa.RecordBatchReader.from_batches(cells_schema(table), self._cells(table, sql, raw))
+
+    def _cells(
+        self, table: sa.Table, sql: str, raw: list[sa.Column[Any]]
+    ) -> Iterator[pa.RecordBatch]:
+        with self._reading(table):
+            yield from cell_batches(self._cursor, table, sql, raw)
+
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
-        if not self._features.change_tracking:
+        if not self._session.features.change_tracking:
             return None
-        with self._reading():
+        with self._reading(table):
             return tracked_deletes(self._cursor, table, self._named(table), above=above)
 
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
-        rows = self._fetch(counts_query(table, self._schema))
+        rows = self._fetch(table, queries.counts_query(table, self._schema))
         return {str(slice_): int(count) for slice_, count in rows if count}
 
     def digests(
         self, table: sa.Table, slices: Collection[str] | None = None
     ) -> dict[str, SliceDigest] | None:
-        query = digests_query(table, self._schema, self._features.abilities, slices)
+        query = queries.digests_query(table, self._schema, self._session.features.abilities, slices)
         if query is None:
             return None
         return {
             str(slice_): SliceDigest(int(rows), int(total))
-            for slice_, rows, total in self._fetch(query)
+            for slice_, rows, total in self._fetch(table, query)
         }
 
+    def unversioned(self, table: sa.Table) -> int:
+        query = queries.unversioned_query(table, self._schema)
+        return 0 if query is None else int(self._fetch(table, query)[0][0])
+
     def highest_version(self, table: sa.Table) -> int:
-        query = highest_query(table, self._schema)
-        found = [] if query is None else self._fetch(query)
-        return int(found[0][0]) if found else 0
+        query = queries.highest_query(table, self._schema)
+        found = [] if query is None else self._fetch(table, query)
+        return int(found[0][0] or 0) if found else 0
 
 
 class CompanySnapshot(MssqlSnapshot):
     """A source of ours, whose triggers keep tombstones."""
 
-    def __init__(
-        self,
-        address: Address,
-        cursor: Any,
-        schema: str,
-        features: Features,
-        floor: int | None,
-    ) -> None:
-        super().__init__(address, cursor, schema, features, floor)
+    def __init__(self, session: Session, schema: str) -> None:
+        super().__init__(session, schema)
         ours = scalar(
-            cursor, f"SELECT [identity] FROM {qualified(schema, bookkeeping.source_identity.name)}"
+            self._cursor,
+            f"SELECT [identity] FROM {qualified(schema, bookkeeping.source_identity.name)}",
         )
         self.identity = f"{ours}, {self.identity}"
 
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
-        rows = self._fetch(tombstones_query(table, self._schema, above))
+        rows = self._fetch(table, queries.tombstones_query(table, self._schema, above))
         key = arrow_schema(table).field(key_column(table))
         return pa.table(
             [[row[0] for row in rows], [row[1] for row in rows]],
@@ -182,11 +334,38 @@ class CompanySnapshot(MssqlSnapshot):
 
     def highest_version(self, table: sa.Table) -> int:
         buried = self._fetch(
+            table,
             "SELECT TOP 1 CONVERT(BIGINT, row_version)"
             f" FROM {qualified(self._schema, bookkeeping.tombstones.name)}"
-            f" WHERE table_name = '{table.name}' ORDER BY row_version DESC"
+            f" WHERE table_name = '{table.name}' ORDER BY row_version DESC",
         )
         return max(super().highest_version(table), int(buried[0][0]) if buried else 0)
+
+
+def _replaced(batch: pa.RecordBatch) -> set[str]:
+    """The columns in which a driver may have put a replacement for half of a surrogate pair."""
+    return {
+        name
+        for name, values in zip(batch.schema.names, batch.columns, strict=True)
+        if pa.types.is_string(values.type)
+        and pc.any(pc.match_substring(values, REPLACEMENT)).as_py()
+    }
+
+
+def _joined(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The cells of each row as its text."""
+    slices, *cells = batch.columns
+    text = pc.binary_join_element_wise(*cells, pa.scalar("")) if len(cells) > 1 else cells[0]
+    return pa.RecordBatch.from_arrays([slices, text], schema=ROW_TEXTS)
+
+
+def _key_of(table: sa.Table, values: Any) -> str:
+    """The key that a query gave, in words; empty where the table has none."""
+    columns = list(table.primary_key.columns)
+    if not columns:
+        return ""
+    found = rows_as_arrow(columns, [tuple(values)]).to_pylist()
+    return key_words(table, found[0])
 
 
 def database_identity(cursor: Any, recovery_fork: str | None) -> str:
@@ -198,67 +377,3 @@ def database_identity(cursor: Any, recovery_fork: str | None) -> str:
     ).fetchone()
     told = f"database {number}, created {created}"
     return f"{told}, recovery fork {recovery_fork}" if recovery_fork else told
-
-
-def rows_query(
-    table: sa.Table,
-    schema: str,
-    *,
-    above: int | None = None,
-    slices: Collection[str] | None = None,
-) -> str:
-    where = []
-    if above is not None:
-        where.append(above_version(table, above))
-    if slices is not None:
-        where.append(in_slices(table, slices))
-    sql = f"SELECT {_values(table)} FROM {qualified(schema, table.name)}"
-    return sql + (" WHERE " + " AND ".join(f"({each})" for each in where) if where else "")
-
-
-def _values(table: sa.Table) -> str:
-    return ", ".join(f"{value(column)} AS {quoted(column.name)}" for column in table.columns)
-
-
-def digests_query(
-    table: sa.Table,
-    schema: str,
-    abilities: Collection[Ability],
-    slices: Collection[str] | None = None,
-) -> str | None:
-    """Of the values as `rows_query` reads them; None where the server can't hash them."""
-    digest = canonical.digest(table, abilities)
-    if digest is None:
-        return None
-    where = "" if slices is None else f" WHERE {in_slices(table, slices)}"
-    return (
-        f"SELECT r._slice_id, {digest} FROM (SELECT {slice_id(table)} AS _slice_id, {_values(table)}"
-        f" FROM {qualified(schema, table.name)}{where}) r GROUP BY r._slice_id"
-    )
-
-
-def counts_query(table: sa.Table, schema: str) -> str:
-    # Grouped by a column of a subquery, as a group by a constant is none in T-SQL.
-    return (
-        f"SELECT r.slice, COUNT_BIG(*) FROM (SELECT {slice_id(table)} AS slice"
-        f" FROM {qualified(schema, table.name)}) r GROUP BY r.slice"
-    )
-
-
-def highest_query(table: sa.Table, schema: str) -> str | None:
-    """None for a table without a version. An index gives the last row at once; MAX knows no rowversion."""
-    version = version_of(table)
-    if version is None:
-        return None
-    return (
-        f"SELECT TOP 1 {value(table.columns[version])} FROM {qualified(schema, table.name)}"
-        f" ORDER BY {quoted(version)} DESC"
-    )
-
-
-def tombstones_query(table: sa.Table, schema: str, above: int) -> str:
-    return (
-        f"SELECT key_value, slice FROM {qualified(schema, bookkeeping.tombstones.name)}"
-        f" WHERE table_name = '{table.name}'"
-        f" AND row_version > CONVERT(BINARY(8), CONVERT(BIGINT, {int(above)}))"
-    )

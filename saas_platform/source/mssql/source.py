@@ -26,7 +26,7 @@ from saas_platform.source.contract import (
 )
 from saas_platform.source.intake import LOG_SCHEMA
 from saas_platform.source.mssql import catalogue, ddl
-from saas_platform.source.mssql.address import COMPANY_SCHEMA, Address
+from saas_platform.source.mssql.address import COMPANY_SCHEMA, EVERY_SCHEMA, Address
 from saas_platform.source.mssql.apply import MssqlWriter
 from saas_platform.source.mssql.connection import (
     LOCK_MILLISECONDS,
@@ -36,9 +36,10 @@ from saas_platform.source.mssql.connection import (
     scalar,
     transaction,
 )
-from saas_platform.source.mssql.discovery import discover_schema
+from saas_platform.source.mssql.discovery import discover, schemas_to_read
 from saas_platform.source.mssql.features import look, reaches_bulk_copy
-from saas_platform.source.mssql.snapshot import CompanySnapshot, MssqlSnapshot, reading
+from saas_platform.source.mssql.session import reading
+from saas_platform.source.mssql.snapshot import CompanySnapshot, MssqlSnapshot
 from saas_platform.source.mssql.sql import literal, qualified
 from saas_platform.source.mssql.staging import staged
 from saas_platform.source.rules import check_order
@@ -52,6 +53,11 @@ class MssqlSource(WritableSource):
     def __init__(self, address: Address) -> None:
         self.address = address
         self.schema = address.schema or COMPANY_SCHEMA
+        if len(address.schemas) > 1 or EVERY_SCHEMA in address.schemas:
+            raise SourceError(
+                f"SAAS_SOURCE_URL says schema={address.schema}, where the company lives in one: name that, or"
+                " set SAAS_SYNTHETIC to false for a database of your own."
+            )
 
     def _named(self, table: sa.Table) -> str:
         return qualified(self.schema, table.name)
@@ -122,19 +128,27 @@ class MssqlSource(WritableSource):
             )
         yield
 
-    def discover(self) -> Discovery:
+    def discover(self, *, sample: bool = False) -> Discovery:
         with connect(self.address) as cursor:
-            return Discovery(tuple(discover_schema(cursor, self.schema)))
+            names = catalogue.tables(cursor, self.schema)
+            return discover(
+                cursor,
+                self.address,
+                look(cursor),
+                [self.schema],
+                sample=sample,
+                left_out=[name for name in names if ddl.is_ours(name)],
+            )
 
     @contextmanager
-    def snapshot(self) -> Iterator[CompanySnapshot]:
-        with reading(self.address) as (cursor, features, floor):
-            if not self._exists(cursor):
+    def snapshot(self) -> Iterator[MssqlSnapshot]:
+        with reading(self.address) as session:
+            if not self._exists(session.cursor):
                 raise SourceError(
                     f"{self.address.label} holds no company in its schema {self.schema} yet:"
                     " run `saas-platform run` first."
                 )
-            yield CompanySnapshot(self.address, cursor, self.schema, features, floor)
+            yield CompanySnapshot(session, self.schema)
 
     def company(self) -> str | None:
         with connect(self.address) as cursor:
@@ -193,27 +207,28 @@ class MssqlSource(WritableSource):
 
 
 class MssqlDatabase(Source):
-    """Any SQL Server database, only read: the tables of one schema."""
+    """Any SQL Server database, only read: the tables of one schema, or of several."""
 
     engine = "mssql"
 
     def __init__(self, address: Address) -> None:
         self.address = address
 
-    def _schema(self, cursor: Any) -> str:
-        """The URL's, else the login's own."""
-        return self.address.schema or str(scalar(cursor, "SELECT SCHEMA_NAME()"))
-
     def ping(self) -> str:
         with connect(self.address, arrow=True) as cursor:
             return look(cursor).words()
 
-    def discover(self) -> Discovery:
+    def discover(self, *, sample: bool = False) -> Discovery:
         with connect(self.address) as cursor:
-            return Discovery(tuple(discover_schema(cursor, self._schema(cursor))))
+            schemas = schemas_to_read(cursor, self.address)
+            return discover(cursor, self.address, look(cursor), schemas, sample=sample)
 
     @contextmanager
     def snapshot(self) -> Iterator[MssqlSnapshot]:
-        with reading(self.address) as (cursor, features, floor):
-            schema = self._schema(cursor)
-            yield MssqlSnapshot(self.address, cursor, schema, features, floor)
+        with reading(self.address) as session:
+            yield MssqlSnapshot(session, self._schema(session.cursor))
+
+    def _schema(self, cursor: Any) -> str:
+        """Of tables that name none: the first of the URL, else the login's own."""
+        named = [name for name in self.address.schemas if name != EVERY_SCHEMA]
+        return named[0] if named else str(scalar(cursor, "SELECT SCHEMA_NAME()"))

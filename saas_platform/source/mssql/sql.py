@@ -1,24 +1,26 @@
-"""T-SQL of names, slices and values, written once for reading, writing and digests.
+"""T-SQL of names, slices and values as rows are read, written once for reading and writing.
 
-It keeps to what limited TDS servers run too. Does not hold: whole statements.
+It keeps to what limited TDS servers run too. Does not hold: whole statements, or what a proof reads
+(canonical.py), which shares no expression with this.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from saas_platform.schema import slice_of, version_of
+from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.slices import WHOLE, ranges
+from saas_platform.schema.source_names import source_column
+from saas_platform.source.contract import SourceError
+from saas_platform.source.mssql import kinds
 
 #: More ranges than this in one WHERE cost more than a scan.
 _MOST_RANGES = 50
-#: Types whose values are a text already.
-_TEXTS = frozenset({"", "char", "varchar", "nchar", "nvarchar", "sysname"})
-#: By catalogue type, what makes an exact text, a time or a number of it.
+#: By catalogue type, what makes an exact number, time, text or bytes of it; others are read as they are.
 _CONVERSIONS = {
     "timestamp": "CONVERT(BIGINT, {})",
     "rowversion": "CONVERT(BIGINT, {})",
@@ -27,10 +29,64 @@ _CONVERSIONS = {
     "smalldatetime": "CONVERT(DATETIME2(0), {})",
     "datetimeoffset": "CONVERT(NVARCHAR(40), {}, 121)",
     "time": "CONVERT(NVARCHAR(20), {}, 121)",
+    "uniqueidentifier": "UPPER(CONVERT(NVARCHAR(36), {}))",
+    "xml": "CONVERT(NVARCHAR(MAX), {})",
+    "hierarchyid": "{}.ToString()",
+    "json": "CONVERT(NVARCHAR(MAX), {})",
+    "vector": "CONVERT(NVARCHAR(MAX), {})",
+    "text": "CONVERT(VARCHAR(MAX), {})",
+    "ntext": "CONVERT(NVARCHAR(MAX), {})",
     "money": "CONVERT(DECIMAL(19, 4), {})",
     "smallmoney": "CONVERT(DECIMAL(10, 4), {})",
     "real": "CONVERT(FLOAT, {})",
     "image": "CONVERT(VARBINARY(MAX), {})",
+}
+#: Cut like everywhere else: CONVERT alone would round, at the end of time into an error.
+_CUT = "CONVERT(DATETIME2(6), CONVERT(VARCHAR(26), {}, 121), 121)"
+#: The same for a column declared as text, whose type has a portable one of its own.
+_AS_TEXT = {
+    **dict.fromkeys(
+        ("bit", "tinyint", "smallint", "int", "bigint", "decimal", "numeric"),
+        "CONVERT(NVARCHAR(41), {})",
+    ),
+    "money": "CONVERT(NVARCHAR(41), CONVERT(DECIMAL(19, 4), {}))",
+    "smallmoney": "CONVERT(NVARCHAR(41), CONVERT(DECIMAL(10, 4), {}))",
+    # Of all styles the one with all 17 digits.
+    "float": "CONVERT(NVARCHAR(40), {}, 3)",
+    "real": "CONVERT(NVARCHAR(40), {}, 3)",
+    "date": "CONVERT(NVARCHAR(10), {}, 23)",
+    "datetime": "CONVERT(NVARCHAR(23), {}, 121)",
+    "smalldatetime": "CONVERT(NVARCHAR(19), {}, 120)",
+    "datetime2": "CONVERT(NVARCHAR(27), {}, 121)",
+    "geography": "N'SRID=' + CONVERT(NVARCHAR(11), {0}.STSrid) + N';' + {0}.ToString()",
+    "geometry": "N'SRID=' + CONVERT(NVARCHAR(11), {0}.STSrid) + N';' + {0}.ToString()",
+}
+#: Other collations take a full-width apostrophe for ours.
+_ESCAPED = "REPLACE(CONVERT(NVARCHAR(MAX), {}) COLLATE Latin1_General_BIN2, N'''', N'''''')"
+#: Of a sql_variant by its base type: the literal, which names the type where its text does not.
+_VARIANT = {
+    **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "CONVERT(NVARCHAR(20), {})"),
+    **dict.fromkeys(("decimal", "numeric"), "CONVERT(NVARCHAR(41), {})"),
+    "bit": "N'bit ' + CONVERT(NVARCHAR(1), {})",
+    **dict.fromkeys(
+        ("money", "smallmoney"), "N'money ' + CONVERT(NVARCHAR(41), CONVERT(DECIMAL(19, 4), {}))"
+    ),
+    "float": "CONVERT(NVARCHAR(40), CONVERT(FLOAT, {}), 3)",
+    "real": "N'real ' + CONVERT(NVARCHAR(40), CONVERT(FLOAT, {}), 3)",
+    **dict.fromkeys(("char", "varchar"), f"N'''' + {_ESCAPED} + N''''"),
+    **dict.fromkeys(("nchar", "nvarchar"), f"N'N''' + {_ESCAPED} + N''''"),
+    **dict.fromkeys(
+        ("binary", "varbinary"), "CONVERT(NVARCHAR(MAX), CONVERT(VARBINARY(8000), {}), 1)"
+    ),
+    "uniqueidentifier": "N'uniqueidentifier ''' + UPPER(CONVERT(NVARCHAR(36), {})) + N''''",
+    "date": "N'date ''' + CONVERT(NVARCHAR(10), CONVERT(DATE, {}), 23) + N''''",
+    "time": "N'time ''' + CONVERT(NVARCHAR(16), CONVERT(TIME(7), {}), 121) + N''''",
+    "datetime": "N'datetime ''' + CONVERT(NVARCHAR(23), CONVERT(DATETIME, {}), 121) + N''''",
+    "smalldatetime": "N'datetime ''' + CONVERT(NVARCHAR(23), CONVERT(DATETIME, {}), 121) + N''''",
+    "datetime2": "N'datetime2 ''' + CONVERT(NVARCHAR(27), CONVERT(DATETIME2(7), {}), 121) + N''''",
+    "datetimeoffset": (
+        "N'datetimeoffset ''' + CONVERT(NVARCHAR(34), CONVERT(DATETIMEOFFSET(7), {}), 121) + N''''"
+    ),
 }
 
 
@@ -47,6 +103,11 @@ def qualified(schema: str, name: str) -> str:
     return f"{quoted(schema)}.{quoted(name)}"
 
 
+def named(column: sa.Column, qualifier: str = "") -> str:
+    """The column, by its name in the source."""
+    return qualifier + quoted(source_column(column))
+
+
 def literal(text: str) -> str:
     """A Unicode text as a literal."""
     return "N'" + text.replace("'", "''") + "'"
@@ -58,30 +119,38 @@ def key_column(table: sa.Table) -> str:
     return column.name
 
 
-def base_type(declared: str) -> str:
-    """A catalogue's type without its size.
-
-    >>> base_type("decimal(10, 2)")
-    'decimal'
-    """
-    return re.sub(r"\(.*", "", declared).strip().lower()
-
-
 def value(column: sa.Column, qualifier: str = "") -> str:
-    """The column as it is read and digested: exact, and of its declared type."""
-    name = qualifier + quoted(column.name)
-    declared = column.info.get("declared", "")
-    kind = base_type(declared)
-    if declared == "datetime2(7)":
-        # Cut like everywhere else: CONVERT alone would round, at the end of time into an error.
-        return f"CONVERT(DATETIME2(6), CONVERT(VARCHAR(26), {name}, 121), 121)"
-    if column.info.get("row_version") and not kind:
-        kind = "rowversion"
-    if kind in _CONVERSIONS:
-        return _CONVERSIONS[kind].format(name)
-    if isinstance(column.type, sa.String) and kind not in _TEXTS:
-        return f"CONVERT(NVARCHAR(MAX), {name})"
-    return name
+    """The column as it is read: exact, and of its declared type.
+
+    Raises SourceError where that type can't hold every value of the source's.
+    """
+    objection = kinds.objection(column)
+    if objection is not None:
+        raise SourceError(objection)
+    name, kind = named(column, qualifier), kinds.kind_of(column)
+    match column.type:
+        case AnyValue():
+            return _variant(name)
+        case sa.String() if kind in _AS_TEXT:
+            return _AS_TEXT[kind].format(name)
+        case sa.Integer() if kind == "bit":
+            return f"CONVERT(BIGINT, {name})"
+        case sa.Float():
+            pass
+        case sa.Numeric(precision=most, scale=places) if "declared" in column.info:
+            if (most, places) != kinds.decimal_size(column):
+                return f"CONVERT(DECIMAL({most}, {places}), {name})"
+        case sa.DateTime() if kinds.has_seven_digits(column):
+            return _CUT.format(name)
+        case sa.LargeBinary() if kind not in kinds.BYTES:
+            return f"CONVERT(VARBINARY(MAX), {name})"
+    return _CONVERSIONS.get(kind, "{}").format(name)
+
+
+def _variant(name: str) -> str:
+    kind = f"CONVERT(NVARCHAR(128), SQL_VARIANT_PROPERTY({name}, 'BaseType'))"
+    cases = " ".join(f"WHEN N'{each}' THEN {how.format(name)}" for each, how in _VARIANT.items())
+    return f"CASE {kind} {cases} END"
 
 
 def slice_id(table: sa.Table, qualifier: str = "") -> str:
@@ -89,7 +158,7 @@ def slice_id(table: sa.Table, qualifier: str = "") -> str:
     cut = slice_of(table)
     if cut is None:
         return f"'{WHOLE}'"
-    return f"CONVERT(VARCHAR({cut.id_length}), {qualifier}{quoted(cut.column)}, 23)"
+    return f"CONVERT(VARCHAR({cut.id_length}), {named(table.columns[cut.column], qualifier)}, 23)"
 
 
 def in_slices(table: sa.Table, slices: Collection[str]) -> str:
@@ -103,7 +172,7 @@ def in_slices(table: sa.Table, slices: Collection[str]) -> str:
     if len(spans) > _MOST_RANGES:
         listed = ", ".join(f"'{each}'" for each in sorted(slices))
         return f"{slice_id(table)} IN ({listed})"
-    column = quoted(cut.column)
+    column = named(table.columns[cut.column])
     # Without dashes a date means the same to every type and language setting.
     return " OR ".join(
         f"({column} >= '{_day(first)}' AND {column} < '{_day(after)}')" for first, after in spans
@@ -117,7 +186,7 @@ def _day(moment: datetime) -> str:
 def above_version(table: sa.Table, version: int) -> str:
     """A condition that an index on the version serves."""
     column = table.columns[version_of(table) or ""]
-    name = quoted(column.name)
+    name = named(column)
     if is_rowversion(column):
         return f"{name} > CONVERT(BINARY(8), CONVERT(BIGINT, {int(version)}))"
     return f"{name} > {int(version)}"
@@ -125,7 +194,4 @@ def above_version(table: sa.Table, version: int) -> str:
 
 def is_rowversion(column: sa.Column) -> bool:
     """Whether the server itself counts it, for all tables of the database together."""
-    declared = column.info.get("declared")
-    return bool(column.info.get("row_version")) and (
-        declared is None or base_type(declared) in ("rowversion", "timestamp")
-    )
+    return bool(column.info.get("row_version")) and kinds.kind_of(column) in kinds.ROW_VERSIONS

@@ -10,10 +10,12 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from saas_platform.schema import arrow_schema, version_of
+from saas_platform.schema import version_of
+from saas_platform.schema.source_names import source_column
 from saas_platform.source.mssql.catalogue import primary_key
 from saas_platform.source.mssql.connection import scalar
-from saas_platform.source.mssql.sql import above_version, literal, quoted
+from saas_platform.source.mssql.reading import rows_as_arrow
+from saas_platform.source.mssql.sql import above_version, literal, named, value
 
 
 def tracked_deletes(cursor: Any, table: sa.Table, full_name: str, *, above: int) -> pa.Table | None:
@@ -24,17 +26,13 @@ def tracked_deletes(cursor: Any, table: sa.Table, full_name: str, *, above: int)
     known. What retention has cleaned up is not here any more; the row counts of slices tell of it.
     """
     oldest = scalar(cursor, oldest_query(full_name))
-    keys = [column.name for column in table.primary_key.columns]
+    keys = list(table.primary_key.columns)
+    names = [source_column(column) for column in keys]
     # It tells the columns of the primary key, and no others.
-    if oldest is None or version_of(table) is None or keys != primary_key(cursor, full_name):
+    if oldest is None or version_of(table) is None or names != primary_key(cursor, full_name):
         return None
     sql = deletes_query(table, full_name, oldest=int(oldest), above=above)
-    rows = cursor.execute(sql).fetchall()
-    fields = [arrow_schema(table).field(name) for name in keys]
-    return pa.table(
-        [pa.array([row[n] for row in rows], field.type) for n, field in enumerate(fields)],
-        schema=pa.schema(fields),
-    )
+    return rows_as_arrow(keys, cursor.execute(sql).fetchall())
 
 
 def may_see_changes(full_name: str) -> str:
@@ -52,15 +50,17 @@ def oldest_query(full_name: str) -> str:
 
 
 def deletes_query(table: sa.Table, full_name: str, *, oldest: int, above: int) -> str:
-    keys = [quoted(column.name) for column in table.primary_key.columns]
+    keys = list(table.primary_key.columns)
     changes = f"CHANGETABLE(CHANGES {full_name}, {oldest})"
-    same = " AND ".join(f"t.{key} = c.{key}" for key in keys)
+    same = " AND ".join(f"{named(key, 't.')} = {named(key, 'c.')}" for key in keys)
+    # As rows are read, so that a key is what the mirror holds.
+    gone = ", ".join(value(key, "d.") for key in keys)
     known = (
         f"SELECT MAX(c.SYS_CHANGE_VERSION) FROM {changes} AS c JOIN {full_name} AS t ON {same}"
         f" WHERE NOT ({above_version(table, above)})"
     )
     return (
-        f"SELECT {', '.join(f'd.{key}' for key in keys)} FROM {changes} AS d"
+        f"SELECT {gone} FROM {changes} AS d"
         f" WHERE d.SYS_CHANGE_OPERATION = 'D'"
         f" AND d.SYS_CHANGE_VERSION > COALESCE(({known}), {oldest})"
     )

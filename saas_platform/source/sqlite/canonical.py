@@ -4,9 +4,9 @@ Holds pure functions: from declared columns to SQL, and from texts that are not 
 not hold: the query they are put into. Has no part in how values are loaded (reading.py), as it is what proves
 them.
 
-A cell says by `typeof` what is stored. What the declared type does not hold is a misfit. One exception saves
-half of the time: a text of 26 characters that looks like a time is not parsed. Where it is none, its cell has
-the text as it is, which no mirror holds.
+A cell says by `typeof` what is stored. What the declared type does not hold is a misfit, with one exception
+that saves time: a text of 26 characters with the marks of a time in their places is not parsed. Where it is
+none, its cell has the text as it is, which the cell of no time is.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
-from saas_platform.schema.canonical import MARK, MISFIT_END, NULL, VALUE_END
-from saas_platform.source.sqlite.ddl import quoted, slice_expression
+from saas_platform.schema.canonical import MARK, MISFIT_END, NULL, VALUE_END, misfit
+from saas_platform.source.sqlite.ddl import column_sql, slice_expression
 
 #: Arguments of one function; SQLite takes 1,000.
 _MOST_ARGUMENTS = 500
@@ -50,12 +50,12 @@ def slice_id(table: sa.Table) -> str:
 
 def cell(column: sa.Column[Any]) -> str:
     """SQL for the cell of a value."""
-    c = quoted(column.name)
+    c = column_sql(column)
     fits = "".join(
         f" WHEN {condition} THEN {text} || '{VALUE_END}'" for condition, text in _fits(column, c)
     )
-    misfit = f"replace({_literal(c)}, '{MARK}', '{MARK * 2}') || '{MISFIT_END}'"
-    return f"CASE{fits} WHEN {c} IS NULL THEN '{NULL}' ELSE {misfit} END"
+    other = f"{_doubled(_literal(c))} || '{MISFIT_END}'"
+    return f"CASE{fits} WHEN {c} IS NULL THEN '{NULL}' ELSE {other} END"
 
 
 def _fits(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
@@ -74,12 +74,9 @@ def _fits(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
         case sa.Numeric(precision=int(precision), scale=int(scale)):
             return _decimal(c, integer, real, precision, scale)
         case sa.DateTime():
+            # A GLOB of digits alone would cost a tenth of the whole proof.
             return [
-                (
-                    f"{text} AND length({c}) = {len(_TIME)} AND substr({c}, 11, 1) = ' '"
-                    f" AND +{c} BETWEEN '0001' AND '9999~'",
-                    _doubled(c),
-                ),
+                (f"{text} AND {c} GLOB '[0-9]???-??-?? ??:??:??.??????'", c),
                 (f"{text} AND {_is_time(c)}", _whole_time(c)),
             ]
         case sa.Date():
@@ -156,7 +153,7 @@ def _bits(x: str) -> str:
 
 
 def _decimal(c: str, integer: str, real: str, precision: int, scale: int) -> list[tuple[str, str]]:
-    """A whole number exactly; another one as the decimal of the fewest digits that reads as it."""
+    """A whole number exactly; another one as the decimal of 15 or else 16 digits that alone reads as it."""
     most = 10 ** (precision - scale)
     widest = min(most - 1, (1 << 63) - 1)
     zeros = f".{'0' * scale}" if scale else ""
@@ -166,11 +163,13 @@ def _decimal(c: str, integer: str, real: str, precision: int, scale: int) -> lis
     fits.append(
         (f"{in_range} AND {c} = CAST({c} AS INTEGER)", f"CAST({c} AS INTEGER) || '{zeros}'")
     )
-    for digits in (15, 16, 17) if scale else ():
-        places = f"{digits - 1} - CAST(floor(log10(abs({c}))) AS INTEGER)"
+    for digits in (15, 16) if scale else ():
+        places = f"({digits - 1} - CAST(floor(log10(abs({c}))) AS INTEGER))"
+        # Of 15 digits there is only one; of 16 where floats are closer to each other than decimals.
+        alone = f"pow(2, floor(log2(abs({c}))) - 52) < pow(10, -{places})"
         text = f"format('%!.*f', min(max({places}, 1), {scale}), {c})"
         padded = f"substr({text} || '{'0' * scale}', 1, instr({text}, '.') + {scale})"
-        fits.append((f"{in_range} AND CAST({text} AS REAL) = {c}", padded))
+        fits.append((f"{in_range} AND CAST({text} AS REAL) = {c} AND {alone}", padded))
     return fits
 
 
@@ -205,7 +204,11 @@ def valid_slice_id(value: bytes) -> str:
 
 def valid_row(row: bytes) -> str:
     """The cells of the row, those that are not UTF-8 as misfits."""
-    return "".join(_text(content + end, valid_cell) for content, end in _CELL.findall(row))
+    return "".join(_text(each, valid_cell) for each in _cells(row))
+
+
+def _cells(row: bytes) -> list[bytes]:
+    return [match[0] for match in _CELL.finditer(row)]
 
 
 def valid_cell(value: bytes) -> str:
@@ -217,9 +220,11 @@ def valid_cell(value: bytes) -> str:
 def split(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The cells of rows' texts, for a table of so many columns that SQLite can't list its cells."""
     slice_ids, rows = batch.columns
-    cells = [
-        [(content + end).decode() for content, end in _CELL.findall(row.encode())]
-        for row in rows.to_pylist()
-    ]
+    cells = []
+    for row in rows.to_pylist():
+        found = [each.decode() for each in _cells(row.encode())]
+        # Only the text of what looks like a time and is none can have marks that are not doubled.
+        whole = len(found) == len(schema) - 1
+        cells.append(found if whole else [misfit(row), *[NULL] * (len(schema) - 2)])
     columns = [pa.array(list(column), pa.string()) for column in zip(*cells, strict=True)]
     return pa.RecordBatch.from_arrays([slice_ids, *columns], schema=schema)

@@ -12,35 +12,35 @@ import sqlalchemy as sa
 
 from saas_platform.schema import slice_of
 from saas_platform.schema.slices import Slice
+from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.sqlite.connection import scalar
-from saas_platform.source.sqlite.ddl import quoted, slice_expression
+from saas_platform.source.sqlite.ddl import column_sql, slice_expression, table_sql
 
 
 def slice_counts(cursor: Any, table: sa.Table) -> dict[str, int]:
     """Rows in each slice that has any."""
     cut = slice_of(table)
-    if cut is not None and _leads_an_index(cursor, table.name, cut.column):
+    if cut is not None and _leads_an_index(cursor, table.columns[cut.column]):
         counts = _by_seeking(cursor, table, cut)
         if counts is not None:
             return counts
-    cursor.execute(
-        f"SELECT {slice_expression(table)}, count(*) FROM {quoted(table.name)} GROUP BY 1"
-    )
+    cursor.execute(f"SELECT {slice_expression(table)}, count(*) FROM {table_sql(table)} GROUP BY 1")
     return dict(cursor.fetchall())
 
 
-def _leads_an_index(cursor: Any, table: str, column: str) -> bool:
+def _leads_an_index(cursor: Any, column: sa.Column[Any]) -> bool:
     cursor.execute(
         "SELECT 1 FROM pragma_index_list(?) i, pragma_index_xinfo(i.name) c"
         " WHERE NOT i.partial AND c.seqno = 0 AND c.name = ? AND c.coll = 'BINARY'",
-        (table, column),
+        (source_table(column.table)[1], source_column(column)),
     )
     return cursor.fetchone() is not None
 
 
 def _by_seeking(cursor: Any, table: sa.Table, cut: Slice) -> dict[str, int] | None:
     """None where a value is no text that begins with a whole slice id, or is NULL."""
-    name, column, length = quoted(table.name), f"t.{quoted(cut.column)}", cut.id_length
+    name, length = table_sql(table), cut.id_length
+    column = f"t.{column_sql(table.columns[cut.column])}"
     # Numbers sort before texts, bytes after them, and neither compares as its text does.
     ends = (f"SELECT typeof({end}({column})) FROM main.{name} t" for end in ("min", "max"))
     if any(scalar(cursor, query) not in ("text", "null") for query in ends):

@@ -16,6 +16,7 @@ from sqlalchemy.schema import CreateTable
 from saas_platform.schema import TABLES, slice_of
 from saas_platform.schema.ddl import statements
 from saas_platform.schema.slices import WHOLE
+from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source import bookkeeping
 
 _COUNTER = bookkeeping.row_version_counter.name
@@ -26,6 +27,16 @@ NEXT_VERSION = f'UPDATE "{_COUNTER}" SET value = value + 1'
 def quoted(name: str) -> str:
     """An identifier, quoted for SQLite."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def table_sql(table: sa.Table) -> str:
+    """The table, by its name in the source."""
+    return quoted(source_table(table)[1])
+
+
+def column_sql(column: sa.Column) -> str:
+    """The column, by its name in the source."""
+    return quoted(source_column(column))
 
 
 def key_column(table: sa.Table) -> str:
@@ -39,7 +50,8 @@ def slice_expression(table: sa.Table, qualifier: str = "") -> str:
     cut = slice_of(table)
     if cut is None:
         return f"'{WHOLE}'"
-    return f"substr({qualifier}{quoted(cut.column)}, 1, {cut.id_length})"
+    column = column_sql(table.columns[cut.column])
+    return f"substr({qualifier}{column}, 1, {cut.id_length})"
 
 
 def _triggers(table: sa.Table) -> list[str]:

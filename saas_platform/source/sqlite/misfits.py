@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.source.contract import SourceError
-from saas_platform.source.sqlite.ddl import quoted
+from saas_platform.source.sqlite.ddl import column_sql, table_sql
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_utf8
 from saas_platform.source.sqlite.streaming import texts
 from saas_platform.source.values import misfit_error, null_error
@@ -35,7 +35,7 @@ def stored_misfit(cursor: Any, table: sa.Table, where: str) -> SourceError | Non
         )
         which = f"coalesce({which}, NULL)"
         first_such = (
-            f"(SELECT {which} AS place FROM {quoted(table.name)}"
+            f"(SELECT {which} AS place FROM {table_sql(table)}"
             f" WHERE ({where}) AND {which} IS NOT NULL LIMIT 1)"
         )
         for (place,) in texts(cursor, ["CAST(place AS TEXT)"], first_such):
@@ -51,7 +51,7 @@ def stored_misfit(cursor: Any, table: sa.Table, where: str) -> SourceError | Non
 def value_misfit(cursor: Any, misfit: DoesNotFitError, where: str) -> SourceError:
     """The error for the value that was read, with the first row that holds it."""
     column, value = misfit.column, misfit.value
-    name = quoted(column.name)
+    name = column_sql(column)
     parameters: list[Any]
     if value is None:
         condition, parameters = f"{name} IS NULL", []
@@ -80,8 +80,8 @@ def _row(
 ) -> tuple[str | None, dict[str, str | None]] | None:
     """The literal of the column's value in the first such row, and the row's key."""
     key = list(column.table.primary_key.columns)
-    asked = [_literal(quoted(column.name)), *(_shown(quoted(each.name)) for each in key)]
-    source = f"(SELECT * FROM {quoted(column.table.name)} WHERE {where} LIMIT 1)"
+    asked = [_literal(column_sql(column)), *(_shown(column_sql(each)) for each in key)]
+    source = f"(SELECT * FROM {table_sql(column.table)} WHERE {where} LIMIT 1)"
     for literal, *values in texts(cursor, asked, source, parameters or None):
         return literal, dict(zip([each.name for each in key], values, strict=True))
     return None
@@ -107,7 +107,7 @@ def _literal(name: str) -> str:
 
 def _is_misfit(column: sa.Column[Any]) -> str:
     """Whether a value is of a kind that the type does not hold."""
-    name = quoted(column.name)
+    name = column_sql(column)
     stored = f"typeof({name})"
     match column.type:
         case sa.Boolean():

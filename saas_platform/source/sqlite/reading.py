@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.arrow import arrow_type
-from saas_platform.source.sqlite.ddl import quoted
+from saas_platform.source.sqlite.ddl import column_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel
 
 #: Whole numbers up to this one are floats too.
@@ -33,6 +34,7 @@ _FLOAT_POWERS = 22
 _FIRST_SECOND = -62_135_596_800
 _FIRST_DAY = -719_162
 _WORD = (1 << 64) - 1
+_EXACTLY = Context(prec=100)
 
 
 class DoesNotFitError(Exception):
@@ -65,7 +67,7 @@ def readings(columns: Sequence[sa.Column[Any]]) -> list[ColumnReading]:
 
 def _reading(column: sa.Column[Any], *, pairs: bool) -> ColumnReading:
     """`pairs`: whether there is room for two expressions of a wide decimal."""
-    name = quoted(column.name)
+    name = column_sql(column)
     match column.type:
         case sa.Boolean():
             return _one(column, name, pa.int64(), _flags)
@@ -226,7 +228,8 @@ def _first_not(values: pa.Array, wanted: pa.DataType) -> bytes:
     return bytes(values.cast(pa.binary())[0].as_py())
 
 
-# Decimals: a whole number is one, and a float is the decimal of the fewest digits that is read as it.
+# Decimals: a whole number is one, and a float is the decimal of 15 or else 16 digits that reads as it, where
+# no other one of as many digits can. A float that takes 17 digits is the result of a computation.
 
 
 def _is_wide(column: sa.Column[Any]) -> bool:
@@ -309,12 +312,11 @@ def _exact(value: int | float, scale: int) -> int | None:
         return int(value) * 10**scale
     if not math.isfinite(value):
         return None
-    for digits in (_FLOAT_DIGITS, _FLOAT_DIGITS + 1, _FLOAT_DIGITS + 2):
-        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
-        whole = int(mantissa.replace(".", ""))
-        shift = int(exponent) - digits + 1 + scale
-        if float(f"{mantissa}e{exponent}") == value:
-            if shift >= 0:
-                return whole * 10**shift
-            return None if whole % 10**-shift else whole // 10**-shift
+    for digits in (_FLOAT_DIGITS, _FLOAT_DIGITS + 1):
+        # A half is rounded up, as SQLite does.
+        found = Context(prec=digits, rounding=ROUND_HALF_UP).create_decimal_from_float(value)
+        last_place = Decimal(1).scaleb(found.adjusted() - digits + 1)
+        if float(found) == value and math.ulp(value) < last_place:
+            scaled = _EXACTLY.scaleb(found, scale)
+            return int(scaled) if scaled == scaled.to_integral_value() else None
     return None

@@ -13,12 +13,13 @@ import sqlalchemy as sa
 from saas_platform.schema import arrow_schema, slice_of, version_of
 from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
 from saas_platform.schema.slices import ranges
+from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.sqlite import canonical
 from saas_platform.source.sqlite.connection import in_words, scalar
 from saas_platform.source.sqlite.counting import slice_counts
-from saas_platform.source.sqlite.ddl import key_column, quoted, slice_expression
+from saas_platform.source.sqlite.ddl import column_sql, key_column, slice_expression, table_sql
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream
@@ -46,12 +47,19 @@ class SqliteSnapshot(SourceSnapshot):
         self._cursor.execute(
             # Unlike table_info it tells generated columns too.
             'SELECT name, type, "notnull" FROM pragma_table_xinfo(?) WHERE hidden <> 1',
-            (table.name,),
+            (source_table(table)[1],),
         )
         return [
             SourceColumn(name, kind, not required)
             for name, kind, required in self._cursor.fetchall()
         ]
+
+    def tables(self) -> list[tuple[str | None, str]]:
+        self._cursor.execute(
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+            " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        )
+        return [(None, name) for (name,) in self._cursor.fetchall()]
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         # An INTEGER PRIMARY KEY has no index; one on an expression has parts without a name.
@@ -59,7 +67,7 @@ class SqliteSnapshot(SourceSnapshot):
             "SELECT '', name FROM pragma_table_xinfo(?1) WHERE pk > 0 UNION ALL"
             " SELECT i.name, c.name FROM pragma_index_list(?1) i, pragma_index_info(i.name) c"
             ' WHERE i."unique" AND NOT i.partial',
-            (table.name,),
+            (source_table(table)[1],),
         )
         found: dict[str, set[str | None]] = {}
         for index, column in self._cursor.fetchall():
@@ -86,7 +94,7 @@ class SqliteSnapshot(SourceSnapshot):
     def _rows(self, table: sa.Table, schema: pa.Schema, where: str) -> Iterator[pa.RecordBatch]:
         columns = readings(list(table.columns))
         channels = [channel for column in columns for channel in column.channels]
-        source = f"{quoted(table.name)} WHERE {where}"
+        source = f"{table_sql(table)} WHERE {where}"
         try:
             for batch in stream(self._cursor, channels, source):
                 self._check()
@@ -141,7 +149,7 @@ class SqliteSnapshot(SourceSnapshot):
         channels = [Channel(sql, pa.string()) for sql in asked]
         where = "TRUE" if slices is None else _in_slices(table, slices)
         try:
-            for batch in stream(self._cursor, channels, f"{quoted(table.name)} WHERE {where}"):
+            for batch in stream(self._cursor, channels, f"{table_sql(table)} WHERE {where}"):
                 self._check()
                 first, *rest = batch.columns
                 columns = [
@@ -158,12 +166,20 @@ class SqliteSnapshot(SourceSnapshot):
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         return slice_counts(self._cursor, table)
 
+    def unversioned(self, table: sa.Table) -> int:
+        version = version_of(table)
+        if version is None or not table.columns[version].nullable:
+            return 0
+        name = column_sql(table.columns[version])
+        query = f"SELECT count(*) FROM {table_sql(table)} WHERE {name} IS NULL"
+        return int(scalar(self._cursor, query))
+
     def highest_version(self, table: sa.Table) -> int:
         version = version_of(table)
         if version is None:
             return 0
-        name = quoted(version)
-        found = scalar(self._cursor, f"SELECT max({name}) FROM {quoted(table.name)}")
+        name = column_sql(table.columns[version])
+        found = scalar(self._cursor, f"SELECT max({name}) FROM {table_sql(table)}")
         if found is not None and not isinstance(found, int):
             raise self._misfit(table, "TRUE", StreamError(f"{version} is no whole number"))
         return found or 0
@@ -210,8 +226,8 @@ def _all(conditions: Collection[str]) -> str:
 
 def _above(table: sa.Table, above: int) -> str:
     """A row without a version may have changed at any time."""
-    version = quoted(version_of(table) or "")
-    nullable = bool(table.columns[version_of(table) or ""].nullable)
+    column = table.columns[version_of(table) or ""]
+    version, nullable = column_sql(column), bool(column.nullable)
     newer = f"{version} > {int(above)}"
     return f"{newer} OR {version} IS NULL" if nullable else newer
 
@@ -226,7 +242,7 @@ def _in_slices(table: sa.Table, slices: Collection[str]) -> str:
     if len(spans) > _MOST_RANGES:
         listed = ", ".join(f"'{slice_id}'" for slice_id in sorted(slices))
         return f"{slice_expression(table)} IN ({listed})"
-    column = quoted(cut.column)
+    column = column_sql(table.columns[cut.column])
     # ISO texts compare like the times they name, and a day's text sorts before its midnight.
     return " OR ".join(
         f"({column} >= '{first.date()}' AND {column} < '{after.date()}')" for first, after in spans

@@ -85,7 +85,7 @@ class SqliteSource(WritableSource):
                 cursor.execute(statement)
             cursor.execute(f'INSERT INTO "{_IDENTITY}" (identity) VALUES (?)', (str(uuid.uuid4()),))
 
-    def discover(self) -> Discovery:
+    def discover(self, *, sample: bool = False) -> Discovery:  # noqa: ARG002 - a file is read whole
         return Discovery(tuple(discover_file(self.path)))
 
     @contextmanager
@@ -158,7 +158,7 @@ class SqliteDatabase(Source):
         with open_untouched(self.path) as (cursor, _):
             return f"version {scalar(cursor, 'SELECT sqlite_version()')}"
 
-    def discover(self) -> Discovery:
+    def discover(self, *, sample: bool = False) -> Discovery:  # noqa: ARG002 - a file is read whole
         return Discovery(tuple(discover_file(self.path)))
 
     @contextmanager

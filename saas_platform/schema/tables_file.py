@@ -1,0 +1,347 @@
+"""The form of `tables.yaml`: what may stand in it, and what is wrong with it.
+
+Holds: the model of the file and its rules. Does not hold: the way to SQLAlchemy tables and back
+(schema/declared.py), or what a discovery changes in the file (schema/merging.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, get_args
+
+import sqlalchemy as sa
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.columns import Pii
+from saas_platform.schema.mirror_names import folded
+from saas_platform.yaml_model import MisplacedError, Place
+
+DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
+TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
+    "integer": sa.BigInteger,
+    "flag": sa.Boolean,
+    "float": sa.Double,
+    "any": AnyValue,
+    "text": sa.String,
+    "time": sa.DateTime,
+    "date": sa.Date,
+    "bytes": sa.LargeBinary,
+}
+#: What YAML reads the values of a type as.
+_VALUES: dict[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "float": (int, float),
+    "text": (str,),
+    "time": (datetime,),
+    "date": (date,),
+}
+#: How a personal column is in the mirror.
+Form = Literal["keep", "mask", "hash", "drop"]
+
+#: A schema of the warehouse that a person may choose; the others have a meaning of their own there.
+_SCHEMA = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_TAKEN_SCHEMAS = frozenset(
+    ("marts", "models", "main", "temp", "system", "information_schema", "pg_catalog")
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceName(_Part):
+    """A table's name in the source, and its schema there; None for the source's default one."""
+
+    table: str
+    schema_: str | None = Field(None, alias="schema")
+
+
+def _whole(said: Any) -> Any:
+    """A bare text is the table's whole name, with whatever dots are in it."""
+    return {"table": said} if isinstance(said, str) else said
+
+
+Source = Annotated[SourceName, BeforeValidator(_whole)]
+_Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Column(_Part):
+    type: Annotated[str, StringConstraints(strip_whitespace=True)]
+    declared: str = ""
+    source: str | None = None
+    nullable: bool = True
+    pii: Pii | None = None
+    mirror: Form = "keep"
+    values: tuple[Any, ...] = ()
+    plausible: tuple[Any, Any] | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> Column:
+        match = DECIMAL.fullmatch(self.type)
+        if self.type not in TYPES and (
+            match is None or not 1 <= int(match[1]) <= 38 or int(match[2]) > int(match[1])
+        ):
+            known = ", ".join([*TYPES, "decimal(p, s) with p up to 38"])
+            raise MisplacedError(f"{self.type!r} is not a type: choose {known}", "type")
+        self._check_values("float" if match else self.type)
+        if self.mirror != "keep" and self.pii is None:
+            raise MisplacedError(
+                f"`mirror: {self.mirror}` is for personal data: say which with"
+                f" `pii:` ({', '.join(get_args(Pii))}), or leave the column out by `skip:`",
+                "mirror",
+            )
+        return self
+
+    def _check_values(self, kind: str) -> None:
+        wanted = _VALUES.get(kind, ())
+        bounds = [bound for bound in self.plausible or () if bound is not None]
+        for role, values in (("values", self.values), ("plausible", bounds)):
+            for value in values:
+                if type(value) not in wanted:
+                    raise MisplacedError(f"{value} in {role} is no {self.type}", role)
+            if values and self.mirror != "keep":
+                raise MisplacedError(
+                    f"{role} can't be held to a column that the mirror does not have in clear"
+                    f" (`mirror: {self.mirror}`): remove one of the two",
+                    role,
+                )
+        if self.plausible is not None and not bounds:
+            raise MisplacedError("plausible needs a lowest or a highest value", "plausible")
+        if len(bounds) == 2 and bounds[0] > bounds[1]:
+            raise MisplacedError(
+                f"plausible has {bounds[0]} before {bounds[1]}: the lowest comes first", "plausible"
+            )
+
+
+class Slicing(_Part):
+    column: str
+    grain: Literal["day", "month"] = "month"
+
+
+class Reference(_Part):
+    columns: _Names
+    table: str
+    to: tuple[str, ...]
+
+
+class Table(_Part):
+    source: Source | None = None
+    schema_: str | None = Field(None, alias="schema")
+    skip: tuple[str, ...] = ()
+    key: tuple[str, ...]
+    key_enforced: bool = True
+    version: str | None = None
+    slice: Slicing | None = None
+    unique: tuple[_Names, ...] = ()
+    references: tuple[Reference, ...] = ()
+    columns: dict[str, Column] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _together(self) -> Table:
+        for place, names in self._roles():
+            for name in names:
+                if name not in self.columns:
+                    raise MisplacedError(
+                        f"{place[0]} names {name}, which is none of its columns"
+                        f" ({', '.join(self.columns)})",
+                        *place,
+                    )
+        if len(set(self.key)) < len(self.key):
+            raise MisplacedError("key names a column twice", "key")
+        self._check_version()
+        self._check_slice()
+        self._check_forms()
+        self._check_names()
+        self._check_schema()
+        if all(column.mirror == "drop" for column in self.columns.values()):
+            raise MisplacedError(
+                "every column is dropped: leave the table out by `skip:`", "columns"
+            )
+        return self
+
+    def _roles(self) -> Iterator[tuple[Place, tuple[str, ...]]]:
+        """What names columns of the table, and where it stands."""
+        yield ("key",), self.key
+        if self.version is not None:
+            yield ("version",), (self.version,)
+        if self.slice is not None:
+            yield ("slice", "column"), (self.slice.column,)
+        for number, names in enumerate(self.unique):
+            yield ("unique", number), names
+        for number, reference in enumerate(self.references):
+            yield ("references", number, "columns"), reference.columns
+
+    def _check_version(self) -> None:
+        if self.version is None:
+            return
+        if self.columns[self.version].type != "integer":
+            raise MisplacedError(f"version {self.version} must be of type integer", "version")
+        if not self.key:
+            raise MisplacedError(
+                "version needs a key: without one the table is replaced whole", "version"
+            )
+
+    def _check_slice(self) -> None:
+        if self.slice is None:
+            return
+        name = self.slice.column
+        if self.columns[name].type not in ("time", "date"):
+            raise MisplacedError(f"slice column {name} must be of type time or date", "slice")
+        if self.columns[name].nullable:
+            raise MisplacedError(f"slice column {name} must not be nullable", "slice")
+
+    def _check_forms(self) -> None:
+        """A form in the mirror must leave what the sync and the contract rely on."""
+        why = {
+            "mask": "would make all its values one",
+            "drop": "would leave it out",
+            "hash": "would keep it from being followed by its values",
+        }
+        for place, names in self._roles():
+            for name in names:
+                form = self.columns[name].mirror
+                allowed = ("keep",) if place[0] in ("version", "slice") else ("keep", "hash")
+                if form not in allowed:
+                    raise MisplacedError(
+                        f"`mirror: {form}` {why[form]}, and {place[0]} names the column: use"
+                        f" {' or '.join(allowed)}, or take it out of {place[0]}",
+                        *("columns", name, "mirror"),
+                    )
+
+    def _check_names(self) -> None:
+        seen: dict[str, str] = {}
+        sources: dict[str, str] = {}
+        for name, column in self.columns.items():
+            if not name.strip():
+                raise MisplacedError(
+                    f"a column has no name: give it one, with `source: {name!r}`", "columns", name
+                )
+            twin = seen.setdefault(folded(name), name)
+            if twin != name:
+                raise MisplacedError(
+                    f"{twin} and {name} differ by case alone, and a mirror has one of them: give one of"
+                    f" them another name, with `source: {name}`",
+                    *("columns", name),
+                )
+            source = name if column.source is None else column.source
+            other = sources.setdefault(source, name)
+            if other != name:
+                raise MisplacedError(
+                    f"{other} and {name} are one column {source} of the source: leave one of them out",
+                    *("columns", name),
+                )
+            if source in self.skip:
+                raise MisplacedError(
+                    f"{source} is in skip and among the columns: remove it from one of them", "skip"
+                )
+
+    def _check_schema(self) -> None:
+        chosen = self.schema_
+        if chosen is None:
+            return
+        if not _SCHEMA.fullmatch(chosen) or folded(chosen) in _TAKEN_SCHEMAS:
+            raise MisplacedError(
+                f"schema {chosen} can't be used: choose a name of letters, digits and underscores that is"
+                f" none of {', '.join(sorted(_TAKEN_SCHEMAS))}",
+                "schema",
+            )
+
+
+class TablesFile(_Part):
+    skip: tuple[Source, ...] = ()
+    tables: dict[str, Table] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _apart(self) -> TablesFile:
+        """No two tables may share a mirror, or be one table of the source."""
+        seen: dict[str, str] = {}
+        sources: dict[tuple[str | None, str], str] = {}
+        for name, table in self.tables.items():
+            if not name.strip():
+                raise MisplacedError(
+                    f"a table has no name: give it one, with `source: {name!r}`", "tables", name
+                )
+            twin = seen.setdefault(folded(name), name)
+            if twin != name:
+                raise MisplacedError(
+                    f"{twin} and {name} differ by case alone, and a warehouse has one of them: give one of"
+                    f" them another name, with `source: {name}`",
+                    *("tables", name),
+                )
+            place = source_place(name, table)
+            other = sources.setdefault(place, name)
+            if other != name:
+                raise MisplacedError(
+                    f"{other} and {name} are one table of the source: leave one of them out",
+                    *("tables", name),
+                )
+        for number, each in enumerate(self.skip):
+            there = sources.get((each.schema_, each.table))
+            if there is not None:
+                raise MisplacedError(
+                    f"{there} is in skip and among the tables: remove it from one of them",
+                    *("skip", number),
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _refer(self) -> TablesFile:
+        for name, table in self.tables.items():
+            for number, reference in enumerate(table.references):
+                found = _fault(name, table, reference, self.tables)
+                if found is not None:
+                    raise MisplacedError(found, "tables", name, "references", number)
+        return self
+
+
+def source_place(name: str, table: Table) -> tuple[str | None, str]:
+    """The schema and name in the source of a table of this name in the file."""
+    return (None, name) if table.source is None else (table.source.schema_, table.source.table)
+
+
+def _fault(
+    name: str, table: Table, reference: Reference, tables: Mapping[str, Table]
+) -> str | None:
+    """What is wrong with a reference; None: nothing."""
+    says = f"{name} references {reference.table}"
+    parent = tables.get(reference.table)
+    if parent is None:
+        return f"{says}, which is none of the tables: remove the reference, or add the table"
+    if len(reference.columns) != len(reference.to):
+        return f"{says} with {len(reference.columns)} columns to {len(reference.to)}"
+    for mine, theirs in zip(reference.columns, reference.to, strict=True):
+        if theirs not in parent.columns:
+            return f"{says}.{theirs}, which is none of its columns"
+        column, other = table.columns[mine], parent.columns[theirs]
+        if column.type != other.type:
+            return f"{says}.{theirs}, of type {other.type}, by {mine}, of type {column.type}"
+        if column.mirror != other.mirror:
+            return (
+                f"{says}.{theirs}, which is `mirror: {other.mirror}`, by {mine}, which is"
+                f" `mirror: {column.mirror}`: both need the same form to be joined"
+            )
+    return None
+
+
+def place_words(place: Place) -> tuple[str, str]:
+    """How a place of the file reads: its table and column, and the name of what stands there.
+
+    >>> place_words(("tables", "orders", "columns", "total", "type"))
+    ('table orders, column total', 'type')
+    """
+    rest, around = list(place), []
+    for heading, word in (("tables", "table"), ("columns", "column")):
+        if len(rest) > 1 and rest[0] == heading:
+            around.append(f"{word} {rest[1] or repr('')}")
+            rest = rest[2:]
+    return ", ".join(around), ".".join(str(part) for part in rest) or "it"

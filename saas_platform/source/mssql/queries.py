@@ -1,0 +1,162 @@
+"""The queries that read a table: its rows, the texts of its proof, its counts, its highest version.
+
+Aliases are places (c0, c1 ...) in a query of their own, so that none can meet a user's column. Does not
+hold: the T-SQL of a value (sql.py, canonical.py), or running a query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from saas_platform.schema import version_of
+from saas_platform.schema.source_names import source_table
+from saas_platform.source import bookkeeping
+from saas_platform.source.mssql import canonical
+from saas_platform.source.mssql.canonical import Ability
+from saas_platform.source.mssql.sql import (
+    above_version,
+    in_slices,
+    named,
+    qualified,
+    slice_id,
+    value,
+)
+
+
+def full_name(table: sa.Table, schema: str) -> str:
+    """The table in the source; `schema` is that of tables which name none."""
+    own, name = source_table(table)
+    return qualified(own or schema, name)
+
+
+def rows_query(
+    table: sa.Table,
+    schema: str,
+    *,
+    above: int | None = None,
+    slices: Collection[str] | None = None,
+) -> str:
+    where = []
+    if above is not None:
+        where.append(_above(table, above))
+    if slices is not None:
+        where.append(in_slices(table, slices))
+    values = _places([value(column) for column in table.columns])
+    sql = f"SELECT {values} FROM {full_name(table, schema)}"
+    return sql + (" WHERE " + " AND ".join(f"({each})" for each in where) if where else "")
+
+
+def _places(values: Sequence[str]) -> str:
+    return ", ".join(f"{each} AS c{place}" for place, each in enumerate(values))
+
+
+def _source(table: sa.Table, schema: str, slices: Collection[str] | None) -> str:
+    where = "" if slices is None else f" WHERE {in_slices(table, slices)}"
+    return f"{full_name(table, schema)}{where}"
+
+
+def _above(table: sa.Table, above: int) -> str:
+    """A row without a version may have changed at any time."""
+    column = table.columns[version_of(table) or ""]
+    newer = above_version(table, above)
+    return f"{newer} OR {named(column)} IS NULL" if column.nullable else newer
+
+
+def unversioned_query(table: sa.Table, schema: str) -> str | None:
+    """Rows without a version; None where there can be none."""
+    version = version_of(table)
+    if version is None or not table.columns[version].nullable:
+        return None
+    condition = f"{named(table.columns[version])} IS NULL"
+    return f"SELECT COUNT_BIG(*) FROM {full_name(table, schema)} WHERE {condition}"
+
+
+def cells_query(
+    table: sa.Table,
+    schema: str,
+    abilities: Collection[Ability],
+    slices: Collection[str] | None = None,
+) -> tuple[str, list[sa.Column[Any]]]:
+    """The slice and a cell for each column; and the columns that are read as stored instead."""
+    cells = [canonical.cell(column, abilities) for column in table.columns]
+    raw = [c for c, made in zip(table.columns, cells, strict=True) if made is None]
+    written = [
+        canonical.raw(column) if made is None else made
+        for column, made in zip(table.columns, cells, strict=True)
+    ]
+    values = _places([canonical.slice_text(table), *written])
+    return f"SELECT {values} FROM {_source(table, schema, slices)}", raw
+
+
+def texts_query(
+    table: sa.Table,
+    schema: str,
+    abilities: Collection[Ability],
+    slices: Collection[str] | None = None,
+) -> str | None:
+    """The slice and the text of each row; None where the server can't write one of its cells."""
+    text = canonical.row_text(table, abilities)
+    if text is None:
+        return None
+    return f"SELECT {_places([canonical.slice_text(table), text])} FROM {_source(table, schema, slices)}"
+
+
+def digests_query(
+    table: sa.Table,
+    schema: str,
+    abilities: Collection[Ability],
+    slices: Collection[str] | None = None,
+) -> str | None:
+    """Of the texts of `texts_query`; None where the server can't write or hash them."""
+    texts = texts_query(table, schema, abilities, slices)
+    totals = canonical.totals("r.c1", abilities)
+    if texts is None or totals is None:
+        return None
+    return f"SELECT r.c0, {totals} FROM ({texts}) r GROUP BY r.c0"
+
+
+def counts_query(table: sa.Table, schema: str) -> str:
+    # Grouped by a column of a subquery, as a group by a constant is none in T-SQL.
+    return (
+        f"SELECT r.c0, COUNT_BIG(*) FROM (SELECT {slice_id(table)} AS c0"
+        f" FROM {full_name(table, schema)}) r GROUP BY r.c0"
+    )
+
+
+def highest_query(table: sa.Table, schema: str) -> str | None:
+    """None for a table without a version. An index gives the last row at once; MAX knows no rowversion."""
+    version = version_of(table)
+    if version is None:
+        return None
+    column = table.columns[version]
+    return f"SELECT TOP 1 {value(column)} FROM {full_name(table, schema)} ORDER BY {named(column)} DESC"
+
+
+def merged_keys_query(table: sa.Table, schema: str) -> str:
+    """A key, as it is read, that several rows have: what tells them apart was cut."""
+    keys = [value(column) for column in table.primary_key.columns]
+    grouped = ", ".join(f"r.c{place}" for place in range(len(keys)))
+    return (
+        f"SELECT TOP 1 {grouped} FROM (SELECT {_places(keys)} FROM {full_name(table, schema)}) r"
+        f" GROUP BY {grouped} HAVING COUNT_BIG(*) > 1"
+    )
+
+
+def half_pair_query(column: sa.Column[Any], schema: str) -> str:
+    """The key of a row whose text has half of a surrogate pair alone; 1 where the table has no key."""
+    keys = [value(each) for each in column.table.primary_key.columns] or ["1"]
+    return (
+        f"SELECT TOP 1 {_places(keys)} FROM {full_name(column.table, schema)}"
+        f" WHERE {canonical.half_pair(column)}"
+    )
+
+
+def tombstones_query(table: sa.Table, schema: str, above: int) -> str:
+    return (
+        f"SELECT key_value, slice FROM {qualified(schema, bookkeeping.tombstones.name)}"
+        f" WHERE table_name = '{table.name}'"
+        f" AND row_version > CONVERT(BINARY(8), CONVERT(BIGINT, {int(above)}))"
+    )

@@ -1,0 +1,74 @@
+"""A connection with a transaction on it that sees one moment; begun again where an error ended it.
+
+Does not hold: what is read in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+from saas_platform.source.mssql.address import Address
+from saas_platform.source.mssql.connection import connect, scalar
+from saas_platform.source.mssql.errors import driver_errors, in_words
+from saas_platform.source.mssql.features import Features, answer, look
+
+
+class Session:
+    """Its cursor sees one moment where the server allows that."""
+
+    cursor: Any
+    #: What the server can do.
+    features: Features
+    #: The first row version that was open before that moment; None where the server does not report it.
+    floor: int | None
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._stack = ExitStack()
+        self._begin()
+
+    def _begin(self) -> None:
+        try:
+            self.cursor = cursor = self._stack.enter_context(connect(self.address, arrow=True))
+            self.features = look(cursor)
+            level = "SNAPSHOT" if self.features.snapshot_isolation else "READ COMMITTED"
+            floor = self.features.floor
+            # Before the view is pinned: what commits between the two is seen, and read once more.
+            self.floor = None if floor is None else int(scalar(cursor, floor))
+            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+            cursor.execute("BEGIN TRANSACTION")
+            # The first read pins the view that all later ones see.
+            scalar(cursor, "SELECT COUNT(*) FROM sys.tables")
+        except driver_errors() as error:
+            self._stack.close()
+            raise in_words(self.address, error) from error
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the transaction is still there; an error may have ended it."""
+        return bool(answer(self.cursor, "SELECT @@TRANCOUNT"))
+
+    def renew(self) -> None:
+        """Begin again on a connection of its own: as of now, which is another moment."""
+        self.close()
+        self._begin()
+
+    def close(self) -> None:
+        # Nothing was written; and an error that ended it before has been reported.
+        with suppress(*driver_errors()):
+            self.cursor.execute("IF @@TRANCOUNT > 0 COMMIT TRANSACTION")
+        self._stack.close()
+
+
+@contextmanager
+def reading(address: Address) -> Iterator[Session]:
+    """A session, closed on the way out. Raises SourceError for every error of the driver."""
+    session = Session(address)
+    try:
+        yield session
+    except driver_errors() as error:
+        raise in_words(address, error) from error
+    finally:
+        session.close()

@@ -1,0 +1,332 @@
+"""A database of the user's own on the command line: merging, drift, leftovers, personal data, odd names.
+
+Everything goes through the commands; what they did is read by plain sqlite3 and DuckDB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from saas_platform_tests.end_to_end.conftest import Said, command
+
+SHOP = """
+CREATE TABLE orders (id INTEGER PRIMARY KEY, amount NUMERIC(8,2) NOT NULL, note TEXT);
+CREATE TABLE people (mail TEXT NOT NULL PRIMARY KEY, c7 TEXT);
+INSERT INTO orders VALUES (1, 15.86, 'x'), (2, 3, NULL);
+INSERT INTO people VALUES ('ada@example.org', 'DE89 3704 0044 0532 0130 00'),
+    ('bob@example.org', 'GB82WEST12345698765432'), ('cyd@example.org', 'FR1420041010050500013M02606');
+"""
+
+
+class Own:
+    def __init__(self, folder: Path, sql: str) -> None:
+        self.folder = folder
+        self.path = folder / "own.db"
+        self.file = folder / "home" / "tables.yaml"
+        self.change(sql)
+
+    def change(self, sql: str) -> None:
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.executescript(sql)
+
+    def edit(self, *edits: tuple[str, str]) -> None:
+        text = self.file.read_text()
+        head, tables = text[: text.index("tables:")], text[text.index("tables:") :]
+        for old, new in edits:
+            assert tables.count(old) == 1, (old, tables)
+            tables = tables.replace(old, new)
+        self.file.write_text(head + tables)
+
+    def raw(self, sql: str) -> list[tuple[object, ...]]:
+        with duckdb.connect(str(self.folder / "home" / "warehouse.duckdb")) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Own]:
+    """A database, and the settings that name it."""
+    monkeypatch.setenv("SAAS_SYNTHETIC", "false")
+    monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{tmp_path / 'own.db'}")
+    return Own
+
+
+@pytest.fixture
+def own(make: type[Own], tmp_path: Path) -> Own:
+    found = make(tmp_path, SHOP)
+    assert command("doctor", "--discover").code == 0
+    return found
+
+
+def _warnings(said: Said) -> list[str]:
+    return [line for line in said.err.splitlines() if line.startswith("warning: ")]
+
+
+# Merging.
+
+
+def test_a_second_discovery_of_the_same_source_changes_nothing(own: Own) -> None:
+    own.edit(("  orders:", "  # ours\n  orders:"))
+    before = own.file.read_bytes()
+    for words in ([], ["--yes"]):
+        said = command("doctor", "--discover", *words)
+        assert said.code == 0
+        assert "is as the source has it: nothing to change" in said.err
+        assert own.file.read_bytes() == before
+
+
+def test_a_later_discovery_shows_the_difference_and_writes_it_on_yes(own: Own) -> None:
+    own.edit(("  orders:", "  # ours\n  orders:"), ("decimal(8, 2)", "decimal(12, 3)"))
+    own.change(
+        "ALTER TABLE orders ADD COLUMN phone TEXT; CREATE TABLE more (id INTEGER PRIMARY KEY)"
+    )
+    before = own.file.read_text()
+    said = command("doctor", "--discover")
+    assert said.code == 1
+    assert own.file.read_text() == before
+    for words in (
+        "orders.phone: new in the source: added as text",
+        "more: new in the source: added, with 1 columns",
+        "1 columns are marked as personal by their names or values: check them.",
+        "orders.phone: phone, as its name has 'phone'",
+        "is not changed: `saas-platform doctor --discover --yes` writes the 2 changes above",
+    ):
+        assert words in said.err
+    said = command("doctor", "--discover", "--yes")
+    assert said.code == 0, said.err
+    after = own.file.read_text()
+    assert all(line in after.splitlines() for line in before.splitlines())
+    assert "  # ours" in after
+    assert "decimal(12, 3)" in after
+    assert command("sync").code == 0
+    assert own.raw("SELECT count(*) FROM raw.more") == [(0,)]
+
+
+def test_a_wrong_file_is_not_merged_into(own: Own) -> None:
+    own.edit(("type: integer", "type: int"))
+    before = own.file.read_text()
+    said = command("doctor", "--discover", "--yes")
+    assert said.code == 2
+    assert re.fullmatch(r"error: tables\.yaml, line \d+: table orders, column id: .*\n", said.err)
+    assert own.file.read_text() == before
+
+
+def test_a_renamed_column_keeps_its_mirror(own: Own) -> None:
+    assert command("sync").code == 0
+    own.change("ALTER TABLE orders RENAME COLUMN note TO remark")
+    said = command("sync")
+    assert said.code == 1
+    assert "orders.note is gone in the source, and a new column remark has its type" in said.err
+    assert command("doctor", "--discover", "--yes").code == 0
+    assert "note: {source: remark, type: text" in own.file.read_text()
+
+
+# Drift and leftovers.
+
+
+def test_a_table_that_the_file_does_not_name_is_said_once(own: Own) -> None:
+    assert command("sync").code == 0
+    own.change("CREATE TABLE more (id INTEGER PRIMARY KEY)")
+    said = command("sync")
+    assert said.code == 0
+    (warning,) = _warnings(said)
+    assert "more of the source is not mirrored, as tables.yaml does not name it" in warning
+    assert "skip: [more]" in warning
+    doctor = command("doctor")
+    assert doctor.code == 0
+    assert "! tables     more of the source is not mirrored" in doctor.out
+    own.file.write_text("skip: [more]\n" + own.file.read_text())
+    assert _warnings(command("sync")) == []
+    assert "more" not in command("doctor").out
+
+
+def test_a_column_that_is_left_out_on_purpose_is_quiet(own: Own) -> None:
+    own.edit(("    key: [id]", "    skip: [amount]\n    key: [id]"))
+    own.file.write_text(re.sub(r"      amount: .*\n", "", own.file.read_text()))
+    said = command("sync")
+    assert said.code == 0, said.err
+    assert _warnings(said) == []
+    assert own.raw(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'orders'"
+    ) == [
+        ("id",),
+        ("note",),
+        ("_sync_id",),
+    ]
+
+
+def test_a_table_taken_out_of_the_file_is_said_and_can_be_dropped(own: Own) -> None:
+    assert command("sync").code == 0
+    text = own.file.read_text()
+    own.file.write_text("skip: [people]\n" + text[: text.index("  people:")])
+    said = command("sync")
+    (warning,) = _warnings(said)
+    assert re.search(
+        r"people is no longer mirrored, and raw\.people holds it as of \d{4}-\d\d-\d\d \d\d:\d\d UTC: drop it"
+        r" with `saas-platform reset --table people --yes`",
+        warning,
+    )
+    assert "people is no longer mirrored" in command("doctor").out
+    refused = command("reset", "--table", "people")
+    assert refused.code == 2
+    assert "This drops the mirrors raw.people with their log entries: add --yes" in refused.err
+    wrong = command("reset", "--table", "nobody", "--table", "people", "--yes")
+    assert wrong.code == 2
+    assert "nobody has no mirror in raw: the mirrors are orders, people." in wrong.err
+    assert own.raw("SELECT count(*) FROM raw.people") == [(3,)]
+    dropped = command("reset", "--table", "people", "--yes", "--json")
+    assert dropped.json == {"dropped": ["raw.people, with its log entries"]}
+    tables = (
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'raw' ORDER BY 1"
+    )
+    assert own.raw(tables) == [("_proof_log",), ("_sync_log",), ("orders",)]
+    for log in ("_proof_log", "_sync_log"):
+        assert own.raw(f"SELECT DISTINCT table_name FROM raw.{log}") == [("orders",)]
+    assert _warnings(command("sync")) == []
+
+
+def test_a_log_is_no_mirror(own: Own) -> None:
+    assert command("sync").code == 0
+    assert command("reset", "--table", "_sync_log", "--yes").code == 2
+    assert own.raw("SELECT count(*) FROM raw._sync_log") == [(2,)]
+
+
+def test_a_mirror_that_is_dropped_and_declared_is_loaded_again(own: Own) -> None:
+    assert command("sync").code == 0
+    assert command("reset", "--table", "orders", "--yes").code == 0
+    (report,) = command("sync", "orders", "--json").json
+    assert (report["mode"], report["rows_written"]) == ("full", 2)
+
+
+def test_looking_makes_no_warehouse(own: Own) -> None:
+    assert command("doctor").code == 0
+    assert not (own.folder / "home" / "warehouse.duckdb").exists()
+
+
+# Personal data.
+
+
+def test_discovery_says_what_it_marks_and_why(make: type[Own], tmp_path: Path) -> None:
+    make(tmp_path, SHOP)
+    said = command("doctor", "--discover")
+    assert "orders.note: free_text, as its name has 'note'" in said.err
+    assert "people.mail: email, as its name has 'mail'" in said.err
+
+
+@pytest.mark.parametrize("words", [["verify", "--level", "rows"], ["verify", "--level", "sample"]])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_personal_key_is_masked_wherever_it_is_shown(
+    own: Own, words: list[str], form: list[str]
+) -> None:
+    assert command("sync").code == 0
+    own.change(
+        "DELETE FROM people WHERE mail LIKE 'ada%'; UPDATE people SET c7 = 'y' WHERE mail LIKE 'bob%'"
+    )
+    said = command(*words, *form)
+    assert "example.org" not in said.out + said.err
+    assert "***" in said.out
+    shown = command(*words, *form, "--show-pii")
+    assert "example.org" in shown.out
+
+
+def test_a_hash_needs_a_salt_that_is_never_printed(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.edit(("pii: email", "pii: email, mirror: hash"))
+    said = command("sync")
+    assert said.code == 2
+    assert said.err == (
+        f"error: {own.file} has people.mail with `mirror: hash`, and SAAS_HASH_SALT is not set: set it to a"
+        " secret of at least 16 characters.\n"
+    )
+    monkeypatch.setenv("SAAS_HASH_SALT", "tooshortsecret")
+    said = command("doctor")
+    assert said.code == 2
+    assert "SAAS_HASH_SALT is not right: it needs at least 16 characters" in said.err
+    assert "tooshortsecret" not in said.out + said.err
+
+
+# Names and values that a terminal, or rich, would act on.
+
+ODD = """
+CREATE TABLE "[/red]" ("[bold]id" TEXT NOT NULL PRIMARY KEY, "a :smile:" TEXT);
+INSERT INTO "[/red]" VALUES ('\x1b[31mred' || char(10) || 'line', '[/blink]\\'), ('[red]', ':tada:');
+CREATE TABLE "esc\x1b[2Jape" (id INTEGER PRIMARY KEY);
+"""
+
+
+def test_names_and_values_are_shown_as_they_are(make: type[Own], tmp_path: Path) -> None:
+    own = make(tmp_path, ODD)
+    said = [command("doctor", "--discover"), command("sync")]
+    assert [each.code for each in said] == [0, 0], said
+    own.change(
+        'UPDATE "[/red]" SET "a :smile:" = \'b\x1b[5m\'; ALTER TABLE "[/red]" ADD COLUMN "[i]" TEXT'
+    )
+    own.change('CREATE TABLE "[green]" (id INTEGER)')
+    said.append(command("verify", "--level", "rows"))
+    said += [command("verify", "--level", "sample"), command("sync"), command("doctor")]
+    said.append(command("verify", "nope[/]"))
+    said.append(command("reset", "--table", "[/red]", "--yes"))
+    everything = "".join(each.out + each.err for each in said)
+    assert "\x1b" not in everything
+    for words in (
+        "[/red]",
+        "[bold]id",
+        ":smile:",
+        ":tada:",
+        "[/blink]\\",
+        "\\x1b[31mred\\nline",
+        "[i]",
+        "[green]",
+        "nope[/]",
+    ):
+        assert words in everything, words
+    assert "raw.[/red], with its log entries" in said[-1].out
+
+
+def test_run_shows_them_too_and_says_nothing_of_sqlalchemy(make: type[Own], tmp_path: Path) -> None:
+    """In a process of its own: what is printed by Dagster's logger and by Python's warnings is its own."""
+    circle = """
+    CREATE TABLE a (id NONSENSE PRIMARY KEY, b FOO REFERENCES b (id));
+    CREATE TABLE b (id NONSENSE PRIMARY KEY, a FOO REFERENCES a (id));
+    """
+    make(tmp_path, ODD + circle)
+    for words in (["doctor", "--discover"], ["sync"], ["run"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "saas_platform", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=dict(os.environ),
+        )
+        assert done.returncode == 0, done.stderr
+        assert "SAWarning" not in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+    assert "[/red]" in done.stdout
+
+
+# The page.
+
+
+def test_the_dashboard_of_an_own_database(own: Own) -> None:
+    said = command("dashboard")
+    assert said.code == 2
+    assert "There is no page of a database of your own" in said.err
+    assert "which builds it" not in said.err
+
+
+def test_json_of_a_doctor_who_discovers_is_one_document(own: Own) -> None:
+    own.change("CREATE TABLE more (id INTEGER PRIMARY KEY)")
+    said = command("doctor", "--discover", "--json")
+    assert said.code == 1
+    assert {finding["ok"] for finding in json.loads(said.out)} == {True}

@@ -1,0 +1,126 @@
+"""A SQL Server without a server: a connection and its cursor, which answer as a driver does.
+
+Holds the stub, and how a test puts it where the drivers are. Does not hold: any expectation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from saas_platform.source.mssql import (
+    Address,
+    MssqlDatabase,
+    connection,
+    discovery,
+    errors,
+    features,
+    session,
+)
+from saas_platform.source.mssql import snapshot as snapshots
+
+ADDRESS = Address.of(sa.make_url("mssql+pyodbc://me:s3cret@db.example/company?schema=sales"))
+#: What every snapshot asks first.
+DATABASE: dict[str, Any] = {"create_date": ("5", "2026-01-02T03:04:05.670")}
+#: The abilities of a SQL Server, by what their probes ask.
+ABLE: dict[str, Any] = {
+    probe.sql: (probe.answer,) for probe in features.PROBES if probe.ability != "utf8_always"
+}
+
+
+class FakeError(Exception):
+    pass
+
+
+class EndingError(FakeError):
+    """One that rolls the transaction back, and leaves a connection that commits each statement."""
+
+
+class Server:
+    """A connection and its cursor; answers by words that a statement has, else with nothing.
+
+    An answer is an error to raise, a row, or rows.
+    """
+
+    description = "an answer"
+
+    def __init__(self, answers: Mapping[str, Any]) -> None:
+        self.answers = dict(answers)
+        self.said: list[str] = []
+        self.open = False
+        self.opened = 0
+        self._rows: list[Any] = []
+        self._answer: Any = None
+
+    def cursor(self) -> Server:
+        self.opened += 1
+        return self
+
+    def execute(self, sql: str, *_: Any) -> Server:
+        self.said.append(sql)
+        answer = next((given for words, given in self.answers.items() if words in sql), None)
+        if isinstance(answer, Exception):
+            self.open &= not isinstance(answer, EndingError)
+            raise answer
+        if sql == "BEGIN TRANSACTION":
+            self.open = True
+        elif sql == "COMMIT TRANSACTION" and not self.open:
+            raise FakeError(
+                "25000", "The COMMIT TRANSACTION request has no corresponding BEGIN (3902)"
+            )
+        if sql == "SELECT @@TRANCOUNT":
+            answer = (int(self.open),)
+        self._answer = answer
+        self._rows = (
+            list(answer) if isinstance(answer, list) else [] if answer is None else [answer]
+        )
+        return self
+
+    def fetchone(self) -> Any:
+        return self._rows.pop(0) if self._rows else None
+
+    def fetchall(self) -> list[Any]:
+        found, self._rows = self._rows, []
+        return found
+
+    def fetchmany(self, size: int) -> list[Any]:
+        found, self._rows = self._rows[:size], self._rows[size:]
+        return found
+
+    def close(self) -> None:
+        self.open = False
+
+
+class ArrowServer(Server):
+    """As mssql-python: a table of Arrow is an answer too."""
+
+    @contextmanager
+    def arrow_reader(self, _size: int) -> Iterator[Any]:
+        yield iter(self._answer.to_batches())
+
+
+def put(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """Let every connection be the server's."""
+    for module in (connection, errors, features, session, snapshots, discovery):
+        monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
+    monkeypatch.setattr(connection.tenacity.nap.time, "sleep", lambda _: None)
+    monkeypatch.setattr(connection, "_open", lambda *_, **__: server)
+    return server
+
+
+@contextmanager
+def snapshot_of(
+    server: Server, monkeypatch: pytest.MonkeyPatch, address: Address = ADDRESS
+) -> Iterator[snapshots.MssqlSnapshot]:
+    put(server, monkeypatch)
+    with MssqlDatabase(address).snapshot() as snapshot:
+        yield snapshot
+
+
+def arrow(**columns: Any) -> pa.Table:
+    return pa.table(columns)

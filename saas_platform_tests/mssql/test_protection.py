@@ -1,0 +1,136 @@
+"""What a server keeps from the login is never mirrored as if it were all: masks, policies, encryption."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import sqlglot
+
+from saas_platform.source.contract import SourceError
+from saas_platform.source.mssql import protection
+from saas_platform.source.mssql.protection import Protection
+from saas_platform_tests.mssql.stub import ADDRESS, DATABASE, FakeError, Server, snapshot_of
+
+PEOPLE = sa.Table(
+    "people",
+    sa.MetaData(),
+    sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
+    sa.Column("mail", sa.String, info={"declared": "nvarchar(9)", "source_name": "email"}),
+)
+#: Without the column that is kept back.
+REST = sa.Table(
+    "people",
+    sa.MetaData(),
+    sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
+)
+OTHER = sa.Table(
+    "other",
+    sa.MetaData(),
+    sa.Column("email", sa.String, info={"declared": "nvarchar(9)"}),
+)
+IDS = {
+    "SELECT OBJECT_ID(N'[sales].[people]')": (70,),
+    "SELECT OBJECT_ID(N'[sales].[other]')": (80,),
+}
+MASKED = {"sys.masked_columns": [(70, "email")]}
+ENCRYPTED = {"encryption_type": [(70, "email")]}
+POLICY = {"sys.security_predicates": [(70, "only_own_rows")]}
+
+#: Every way to look at rows.
+LOOKS: list[Any] = [
+    lambda snapshot, table: snapshot.columns(table),
+    lambda snapshot, table: snapshot.rows(table, slices=[]).read_all(),
+    lambda snapshot, table: snapshot.row_texts(table).read_all(),
+    lambda snapshot, table: snapshot.cells(table).read_all(),
+    lambda snapshot, table: snapshot.slice_counts(table),
+]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [
+        (MASKED, r"^people\.mail is masked for this login.*: have an administrator GRANT UNMASK"),
+        (ENCRYPTED, r"^people\.mail is encrypted by Always Encrypted.*: leave the column out"),
+        (
+            POLICY,
+            r"^The security policy only_own_rows filters the rows of people.*: exempt the log",
+        ),
+    ],
+)
+def test_a_table_of_which_something_is_kept_back_is_refused(
+    monkeypatch: pytest.MonkeyPatch, look: Any, kept: dict[str, Any], says: str
+) -> None:
+    server = Server({**DATABASE, **IDS, **kept, "SCHEMA_ID": (1,)})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        with pytest.raises(SourceError, match=says):
+            look(snapshot, PEOPLE)
+        look(snapshot, OTHER)  # one table never stops another
+
+
+@pytest.mark.parametrize("kept", [MASKED, ENCRYPTED])
+def test_a_column_that_is_left_out_keeps_nothing_back(
+    monkeypatch: pytest.MonkeyPatch, kept: dict[str, Any]
+) -> None:
+    with snapshot_of(Server({**DATABASE, **IDS, **kept}), monkeypatch) as snapshot:
+        assert snapshot.slice_counts(REST) == {}
+
+
+def test_what_the_login_sees_is_mirrored_where_the_user_wants_that_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = replace(ADDRESS, rows_as_seen=True)
+    with snapshot_of(Server({**DATABASE, **IDS, **POLICY}), monkeypatch, seen) as snapshot:
+        assert snapshot.slice_counts(PEOPLE) == {}
+        (note,) = snapshot.notes(PEOPLE)
+        assert "people is mirrored and proven as far as the security policy only_own_rows" in note
+        assert snapshot.notes(OTHER) == ()
+    masked = Server({**DATABASE, **IDS, **MASKED, **POLICY})
+    with (
+        snapshot_of(masked, monkeypatch, seen) as snapshot,
+        pytest.raises(SourceError, match="is masked for this login"),
+    ):
+        snapshot.slice_counts(PEOPLE)
+
+
+def test_a_server_that_knows_none_of_it_keeps_nothing_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unknown = FakeError("42S02", "Invalid object name 'sys.masked_columns'. (208)")
+    answers = {"sys.masked_columns": unknown, "encryption_type": unknown, "security_pred": unknown}
+    server = Server({**DATABASE, **answers})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        assert snapshot.slice_counts(PEOPLE) == {}
+        began = server.said.index("BEGIN TRANSACTION")
+        for words in answers:
+            asked = [n for n, sql in enumerate(server.said) if words in sql]
+            assert asked
+            assert max(asked) < began, "an error might end it"
+        assert not any("OBJECT_ID(N'[sales]" in sql for sql in server.said), "it costs nothing"
+
+
+@pytest.mark.parametrize("right", [0, 1, None])
+def test_a_login_that_could_not_see_a_policy_is_told(
+    monkeypatch: pytest.MonkeyPatch, right: int | None
+) -> None:
+    server = Server({**DATABASE, "'VIEW DEFINITION'": (right,)})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        said = snapshot._session.features.words()
+    assert ("no right to see the security policies" in said) == (right == 0)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [protection.MASKED, protection.ENCRYPTED, protection.POLICIES, protection.SEES_POLICIES],
+)
+def test_the_questions_parse(query: str) -> None:
+    assert sqlglot.parse_one(query, dialect="tsql").key == "select"
+
+
+def test_only_policies_that_filter_and_are_on_count() -> None:
+    assert "s.is_enabled = 1 AND p.predicate_type = 0" in protection.POLICIES
+    assert not Protection()
+    assert Protection(policies={1: ("p",)})

@@ -1,0 +1,200 @@
+"""tables.yaml: every error names line, table and column, in words; what is right is read as it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from saas_platform.schema.declared import (
+    TablesError,
+    as_yaml,
+    read_declaration,
+    read_tables,
+)
+from saas_platform.schema.source_names import source_column, source_table
+
+GOOD = """\
+skip:
+- audit
+- {schema: old, table: orders}
+tables:
+  orders:
+    source: {schema: sales, table: Orders.2024}
+    schema: finance
+    skip: [internal]
+    key: [id]
+    version: null
+    slice: {column: placed, grain: month}
+    unique:
+    - [number]
+    references:
+    - columns: [buyer]
+      table: people
+      to: [mail]
+    columns:
+      id: {type: integer, declared: INT, nullable: false}
+      number: {type: text}
+      buyer: {type: text, source: E-Mail, pii: email, mirror: hash}
+      placed: {type: date, nullable: false}
+      total: {type: 'decimal(10, 2)', plausible: [0, null]}
+      remark: {type: text, pii: free_text, mirror: drop}
+  people:
+    key: [mail]
+    columns:
+      mail: {type: text, pii: email, mirror: hash}
+      full_name: {type: text, pii: name, mirror: mask}
+"""
+
+
+def _read(folder: Path, text: str) -> Path:
+    path = folder / "tables.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_what_the_file_says(tmp_path: Path) -> None:
+    declaration = read_declaration(_read(tmp_path, GOOD))
+    orders, people = declaration.tables.values()
+    assert declaration.skipped == {(None, "audit"), ("old", "orders")}
+    assert declaration.known == {*declaration.skipped, ("sales", "Orders.2024"), (None, "people")}
+    assert source_table(orders) == ("sales", "Orders.2024")
+    assert orders.info["target_schema"] == "finance"
+    # What is dropped is as little in the mirror as what is skipped.
+    assert [c.name for c in orders.columns] == ["id", "number", "buyer", "placed", "total"]
+    assert orders.info["skipped"] == {"internal", "remark"}
+    assert source_column(orders.c.buyer) == "E-Mail"
+    assert orders.c.buyer.info["mirror_form"] == "hash"
+    assert people.c.full_name.info["mirror_form"] == "mask"
+    assert "mirror_form" not in orders.c.id.info
+    assert [c.name for c in people.primary_key] == ["mail"]
+    assert isinstance(orders.c.total.type, sa.Numeric)
+
+
+def test_the_file_is_written_as_it_was_read(tmp_path: Path) -> None:
+    declaration = read_declaration(_read(tmp_path, GOOD))
+    text = as_yaml(declaration.tables.values(), declaration.skipped)
+    again = read_declaration(_read(tmp_path, text))
+    assert again.skipped == declaration.skipped
+    assert as_yaml(again.tables.values(), again.skipped) == text
+    for name, table in declaration.tables.items():
+        assert again.tables[name].info == table.info
+        assert [(c.name, c.info) for c in again.tables[name].columns] == [
+            (c.name, c.info) for c in table.columns
+        ]
+
+
+def test_names_that_yaml_has_other_meanings_for(tmp_path: Path) -> None:
+    text = "tables: {no: {key: ['1'], columns: {1: {type: integer}, null: {type: text}, 2024-01-01: {type: text}, a.b: {type: text}}}}"
+    (table,) = read_tables(_read(tmp_path, text)).values()
+    assert table.name == "no"
+    assert [c.name for c in table.columns] == ["1", "null", "2024-01-01", "a.b"]
+    written = as_yaml([table])
+    (again,) = read_tables(_read(tmp_path, written)).values()
+    assert [c.name for c in again.columns] == [c.name for c in table.columns]
+
+
+def test_a_column_called_as_ours_is_not_the_files_business(tmp_path: Path) -> None:
+    """It stops its own table, where the warehouse objects; the others are read."""
+    text = GOOD.replace(
+        "number: {type: text}", "number: {type: text}\n      _sync_id: {type: text}"
+    )
+    assert set(read_tables(_read(tmp_path, text))) == {"orders", "people"}
+
+
+#: What is changed in the good file, and the sentence: a line, a table, a column, what would be right.
+WRONG = [
+    ("id: {type: integer,", "id: {type: int,", "line 19: table orders, column id: 'int' is not a type: choose integer, flag"),
+    ("'decimal(10, 2)'", "'decimal(50, 2)'", "line 23: table orders, column total: 'decimal(50, 2)' is not a type"),
+    ("key: [id]", "key: [nr]", "line 9: table orders: key names nr, which is none of its columns (id, number"),
+    ("key: [id]", "key: [id, id]", "line 9: table orders: key names a column twice"),
+    ("key: [id]", "key: id", "line 9: table orders: key is 'id': write a list, such as [a, b]"),
+    ("key: [id]", "key: [yes]", "line 9: table orders: key.0 is true: write a text, in quotes"),
+    ("key: [id]", "kee: [id]", "line 9: table orders: kee is not a name known here: did you mean key?"),
+    ("key: [id]", "key: {a: b}", "line 9: table orders: key: write a list, such as [a, b]."),
+    ("version: null", "version: number", "line 10: table orders: version number must be of type integer"),
+    ("version: null", "version: 3", "line 10: table orders: version is 3: write a text"),
+    ("column: placed", "column: number", "line 11: table orders: slice column number must be of type time"),
+    ("grain: month", "grain: week", "line 11: table orders: slice.grain is 'week': choose day or month"),
+    ("placed: {type: date, nullable: false}", "placed: {type: date}", "line 11: table orders: slice column placed must not be nullable"),
+    ("- [number]", "- [nr]", "line 13: table orders: unique names nr"),
+    ("- [number]", "- []", "line 13: table orders: unique.0: it must not be empty"),
+    ("table: people", "table: persons", "line 15: table orders: orders references persons, which is none of the tables"),
+    ("to: [mail]", "to: [nr]", "orders references people.nr, which is none of its columns"),
+    ("to: [mail]", "to: [mail, mail]", "orders references people with 1 columns to 2"),
+    ("buyer: {type: text", "buyer: {type: integer", "orders references people.mail, of type text, by buyer, of type integer"),
+    ("buyer: {type: text, source: E-Mail, pii: email, mirror: hash}", "buyer: {type: text}", "people.mail, which is `mirror: hash`, by buyer, which is `mirror: keep`: both need the same form"),
+    ("pii: name", "pii: nme", "line 29: table people, column full_name: pii is 'nme': choose name, email, phone"),
+    ("nullable: false}\n      number", "nullable: maybe}\n      number", "line 19: table orders, column id: nullable is 'maybe': write true or false"),
+    ("nullable: false}\n      number", "nulable: false}\n      number", "line 19: table orders, column id: nulable is not a name known here: did you mean nullable?"),
+    ("{type: integer, declared", "{declared", "line 19: table orders, column id: type is missing"),
+    ("[0, null]", "[null, null]", "line 23: table orders, column total: plausible needs a lowest or a highest"),
+    ("[0, null]", "[3, 1]", "line 23: table orders, column total: plausible has 3 before 1: the lowest comes first"),
+    ("[0, null]", "[a, null]", "line 23: table orders, column total: a in plausible is no decimal(10, 2)"),
+    ("[0, null]", "[0]", "line 23: table orders, column total: plausible"),
+    ("number: {type: text}", "number: {type: text, values: [a, 1]}", "line 20: table orders, column number: 1 in values is no text"),
+    ("number: {type: text}", "Id: {type: text}\n      number: {type: text}", "line 20: table orders, column Id: id and Id differ by case alone"),
+    ("number: {type: text}", "'': {type: text}\n      number: {type: text}", "line 20: table orders, column '': a column has no name: give it one, with `source: ''`"),
+    ("number: {type: text}", "number: {type: text}\n      number: {type: date}", "line 21: number is there already, on line 20"),
+    ("number: {type: text}", "number: text", "line 20: table orders, column number: it is 'text': write `name: value` for each of its parts"),
+    ("  people:", "  orders:", "line 25: orders is there already, on line 5"),
+    ("  people:", "  ORDERS:", "line 25: table ORDERS: orders and ORDERS differ by case alone"),
+    ("number: {type: text}", "number: {type: text, source: id}", "line 20: table orders, column number: id and number are one column id of the source"),
+    ("  people:\n", "  people:\n    source: {schema: sales, table: Orders.2024}\n", "line 25: table people: orders and people are one table of the source"),
+    ("- audit", "- people", "line 2: people is in skip and among the tables"),
+    ("skip: [internal]", "skip: [total]", "line 8: table orders: total is in skip and among the columns"),
+    ("schema: finance", "schema: marts", "line 7: table orders: schema marts can't be used"),
+    ("schema: finance", "schema: a-b", "line 7: table orders: schema a-b can't be used"),
+    ("pii: email, mirror: hash}\n      placed", "mirror: hash}\n      placed", "line 21: table orders, column buyer: `mirror: hash` is for personal data: say which with `pii:`"),
+    ("mirror: mask", "mirror: maks", "line 29: table people, column full_name: mirror is 'maks': choose keep, mask, hash or drop"),
+    ("mail: {type: text, pii: email, mirror: hash}", "mail: {type: text, pii: email, mirror: mask}", "line 28: table people, column mail: `mirror: mask` would make all its values one, and key names"),
+    ("mail: {type: text, pii: email, mirror: hash}", "mail: {type: text, pii: email, mirror: drop}", "line 28: table people, column mail: `mirror: drop` would leave it out, and key names"),
+    ("placed: {type: date, nullable: false}", "placed: {type: date, nullable: false, pii: birth_date, mirror: hash}", "line 22: table orders, column placed: `mirror: hash` would keep it from being followed by its values, and slice"),
+    ("mirror: mask", "mirror: mask, values: [a]", "line 29: table people, column full_name: values can't be held to a column"),
+    ("    columns:\n      mail", "    columns: []\n    x:\n      mail", "line 27: table people: columns: write `name: value` for each"),
+    ("source: {schema: sales, table: Orders.2024}", "source: {schema: sales}", "line 6: table orders: source.table is missing"),
+    ("- audit", "- 3", "line 2: skip.0 is 3: write `name: value` for each of its parts"),
+    ("plausible: [0, null]", "plausible: [2024-02-30, null]", "line 23: a value can't be read"),
+    ("tables:\n", "tables:\n  [a]: b\n", "line 5: a name must be a text"),
+    ("key: [id]", "key: [id", "is not YAML"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "says"), WRONG)
+def test_wrong_declarations(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert GOOD.count(old) == 1, old
+    with pytest.raises(TablesError) as raised:
+        read_tables(_read(tmp_path, GOOD.replace(old, new)))
+    said = str(raised.value)
+    assert says in said
+    assert said.startswith(("tables.yaml, line ", str(tmp_path)))
+    for python in ("\n", "{'", "Input", "pydantic", "Tuple", "Dictionary", "dict", "None", "True"):
+        assert python not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tables: {}", "tables.yaml, line 1: tables: it must not be empty"),
+        ("", "tables.yaml: tables is missing"),
+        ("skip: []", "tables.yaml, line 1: tables is missing"),
+        ("- a", "holds no names"),
+        ("tables: {t: {key: [], columns: {a: {type: text, pii: name, mirror: drop}}}}", "every column is dropped: leave the table out by `skip:`"),
+        ("tables: &t {t: *t}", "table t"),
+        ("tables: {t: {key: [], columns: &c {c: *c}}}", "column c"),
+    ],
+)  # fmt: skip
+def test_files_that_declare_nothing(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(TablesError) as raised:
+        read_tables(_read(tmp_path, text))
+    assert says in str(raised.value)
+    assert "{'" not in str(raised.value)
+
+
+def test_every_error_is_said_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("type: date", "type: day").replace("mirror: mask", "mirror: masked")
+    with pytest.raises(TablesError) as raised:
+        read_tables(_read(tmp_path, text))
+    assert "line 22" in str(raised.value)
+    assert "line 29" in str(raised.value)

@@ -1,0 +1,316 @@
+"""Drift of a database of the user's own, in sentences that name tables.yaml and the line to write.
+
+What the source is now is a SQLite file, read by the snapshot's catalogue alone; each line that a sentence
+proposes is put into the file, and must end the drift.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from saas_platform.schema.columns import key, text
+from saas_platform.schema.declared import Declaration, read_declaration
+from saas_platform.source.contract import SourceColumn, SourceSnapshot
+from saas_platform.sync.drift import SyncError, check_table, unnamed_tables
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+
+FILE = """\
+skip: [audit]
+tables:
+  orders:
+    key: [id]
+    version: null
+    slice: null
+    skip: [internal]
+    columns:
+      id: {type: integer, declared: INTEGER, nullable: false}
+      amount: {type: 'decimal(8, 2)', declared: 'NUMERIC(8,2)', nullable: true}
+      note: {type: text, declared: TEXT, nullable: true}
+  people:
+    key: [id]
+    version: null
+    slice: null
+    columns:
+      id: {type: integer, declared: INTEGER, nullable: false}
+      mail: {source: E-Mail, type: text, declared: VARCHAR(80), nullable: true}
+"""
+SOURCE = """
+CREATE TABLE audit (id INTEGER);
+CREATE TABLE orders (id INTEGER PRIMARY KEY, amount NUMERIC(8,2), note TEXT, internal TEXT);
+CREATE TABLE people (id INTEGER PRIMARY KEY, "E-Mail" VARCHAR(80));
+"""
+
+
+class Catalogue(SourceSnapshot):
+    """What SQLite's catalogue says, by plain sqlite3; it has no rows."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def _name(self, table: sa.Table) -> str:
+        name: str = table.info.get("source_name", table.name)
+        return name
+
+    def tables(self) -> list[tuple[str | None, str]]:
+        found = self._connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1"
+        )
+        return [(None, name) for (name,) in found]
+
+    def columns(self, table: sa.Table) -> list[SourceColumn]:
+        found = self._connection.execute(
+            'SELECT name, type, "notnull" FROM pragma_table_info(?)', [self._name(table)]
+        )
+        return [SourceColumn(name, kind, not required) for name, kind, required in found]
+
+    def keys(self, table: sa.Table) -> list[frozenset[str]]:
+        found = self._connection.execute(
+            "SELECT name FROM pragma_table_info(?) WHERE pk > 0", [self._name(table)]
+        )
+        names = frozenset(name for (name,) in found)
+        return [names] if names else []
+
+
+Catalogue.__abstractmethods__ = frozenset()  # the rest is about rows
+
+
+class Drifted:
+    def __init__(self, folder: Path, change: str) -> None:
+        self._folder = folder
+        self.file = folder / "tables.yaml"
+        self.file.write_text(FILE)
+        with closing(sqlite3.connect(folder / "own.db")) as connection:
+            connection.executescript(SOURCE + change)
+        self.warehouse = DuckdbWarehouse(folder / "warehouse.duckdb")
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Catalogue]:
+        with closing(sqlite3.connect(self._folder / "own.db")) as connection:
+            yield Catalogue(connection)  # type: ignore[abstract]
+
+    @property
+    def declaration(self) -> Declaration:
+        return read_declaration(self.file)
+
+    def errors(self) -> dict[str, str]:
+        return {name: said for name, said in self._said().items() if isinstance(said, str)}
+
+    def warnings(self) -> list[str]:
+        return [line for said in self._said().values() if isinstance(said, tuple) for line in said]
+
+    def unnamed(self) -> tuple[str, ...]:
+        with self._snapshot() as snapshot:
+            return unnamed_tables(snapshot, self.declaration)
+
+    def _said(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        with self._snapshot() as snapshot:
+            for name, table in self.declaration.tables.items():
+                try:
+                    found[name] = check_table(snapshot, self.warehouse, table)
+                except SyncError as error:
+                    found[name] = str(error)
+        return found
+
+    def edit(self, old: str, new: str) -> None:
+        text = self.file.read_text()
+        assert text.count(old) == 1, old
+        self.file.write_text(text.replace(old, new))
+
+    @property
+    def quiet(self) -> bool:
+        return not (self.errors() or self.warnings() or self.unnamed())
+
+
+def _proposed(said: str) -> list[str]:
+    """The lines that a sentence proposes."""
+    return re.findall(r"`([^`]*)`", said)
+
+
+def test_what_is_as_declared_is_quiet(tmp_path: Path) -> None:
+    assert Drifted(tmp_path, "").quiet
+
+
+@pytest.mark.parametrize(
+    ("declared", "type_"),
+    [
+        ("NUMERIC(10,2)", "decimal(10, 2)"),
+        ("VARCHAR(20)", "text"),
+        ("BIGINT", "integer"),
+        ("BOOLEAN", "flag"),
+        ("DATETIME", "time"),
+        ("", "text"),
+        ("DOUBLE PRECISION", "float"),
+        ("MONEY", "float"),
+        ("BLOB", "bytes"),
+    ],
+)
+def test_a_new_column(tmp_path: Path, declared: str, type_: str) -> None:
+    own = Drifted(tmp_path, f'ALTER TABLE orders ADD COLUMN "dis count" {declared};')
+    (said,) = own.warnings()
+    assert said.startswith("orders.dis count is new in the source, and not mirrored: write")
+    assert "under the columns of orders in tables.yaml" in said
+    line, skip, _ = _proposed(said)
+    own.edit("      note:", f"      {line}\n      note:")
+    assert own.quiet
+    assert f"type: {type_}" in line.replace("'", "")
+    own.edit(f"      {line}\n", "")
+    own.edit("skip: [internal]", skip.replace("]", ", internal]"))
+    assert own.quiet
+
+
+def test_a_renamed_column(tmp_path: Path) -> None:
+    own = Drifted(tmp_path, "ALTER TABLE orders RENAME COLUMN amount TO 'no';")
+    said = own.errors()["orders"]
+    assert said.startswith("orders.amount is gone in the source, and a new column no has its type")
+    assert "at orders.amount in tables.yaml, which keeps the mirror" in said
+    (line,) = _proposed(said)
+    assert line == "source: 'no'"
+    own.edit("amount: {", f"amount: {{{line}, ")
+    assert own.quiet
+
+
+def test_a_column_that_had_another_name_already(tmp_path: Path) -> None:
+    own = Drifted(tmp_path, 'ALTER TABLE people RENAME COLUMN "E-Mail" TO mail;')
+    said = own.errors()["people"]
+    assert said.startswith(
+        "people.mail is gone in the source, where it was E-Mail, and a new column mail"
+    )
+    own.edit("source: E-Mail, ", "")
+    assert own.quiet
+
+
+def test_two_columns_of_one_type_are_no_rename(tmp_path: Path) -> None:
+    own = Drifted(
+        tmp_path,
+        "ALTER TABLE orders DROP COLUMN note; ALTER TABLE orders ADD COLUMN a TEXT; ALTER TABLE orders ADD COLUMN b TEXT;",
+    )
+    said = own.errors()["orders"]
+    assert (
+        "orders.note is gone in the source: remove it from the columns of orders in tables.yaml"
+        in said
+    )
+    assert "renamed" not in said
+
+
+def test_a_dropped_column(tmp_path: Path) -> None:
+    own = Drifted(tmp_path, "ALTER TABLE orders DROP COLUMN note;")
+    assert "orders.note is gone in the source: remove it" in own.errors()["orders"]
+    own.edit("      note: {type: text, declared: TEXT, nullable: true}\n", "")
+    assert own.quiet
+
+
+def test_a_changed_type(tmp_path: Path) -> None:
+    own = Drifted(
+        tmp_path,
+        'DROP TABLE people; CREATE TABLE people (id INTEGER PRIMARY KEY, "E-Mail" NUMERIC(5,2));',
+    )
+    said = own.errors()["people"]
+    assert (
+        "people.mail is NUMERIC(5,2) in the source, and tables.yaml has it as VARCHAR(80)" in said
+    )
+    line = _proposed(said)[0]
+    own.edit("declared: VARCHAR(80)", line)
+    assert own.quiet
+
+
+def test_a_column_that_may_be_null_now(tmp_path: Path) -> None:
+    own = Drifted(tmp_path, "")
+    own.edit(
+        "note: {type: text, declared: TEXT, nullable: true}",
+        "note: {type: text, declared: TEXT, nullable: false}",
+    )
+    (said,) = own.warnings()
+    assert (
+        "orders.note may be NULL in the source, and tables.yaml says `nullable: false`: write `nullable: true`"
+        in said
+    )
+
+
+def test_a_lost_key(tmp_path: Path) -> None:
+    own = Drifted(
+        tmp_path,
+        'DROP TABLE people; CREATE TABLE people (id INTEGER NOT NULL, "E-Mail" VARCHAR(80));',
+    )
+    said = own.errors()["people"]
+    assert "people has lost its key" in said
+    assert "under people in tables.yaml" in said
+    own.edit("  people:\n    key: [id]", "  people:\n    key: []")
+    assert own.quiet
+
+
+def test_a_dropped_table(tmp_path: Path) -> None:
+    own = Drifted(tmp_path, "DROP TABLE people;")
+    assert own.errors() == {
+        "people": "The source has no table people any more: remove people from tables.yaml, or write `source:`"
+        " with its new name under people there; until then the table is not synced."
+    }
+    assert not own.unnamed()
+
+
+def test_a_renamed_table(tmp_path: Path) -> None:
+    own = Drifted(tmp_path, "ALTER TABLE people RENAME TO 'per.sons';")
+    said = own.errors()["people"]
+    assert "no table people any more, and a new one, per.sons, with the same columns" in said
+    assert own.unnamed() == ()
+    own.edit("  people:\n", f"  people:\n    {_proposed(said)[0]}\n")
+    assert own.quiet
+
+
+def test_a_new_table(tmp_path: Path) -> None:
+    own = Drifted(tmp_path, 'CREATE TABLE "new: one" (id INTEGER);')
+    (said,) = own.unnamed()
+    assert said.startswith(
+        "new: one of the source is not mirrored, as tables.yaml does not name it: take it up"
+    )
+    assert not own.errors()
+    skip = _proposed(said)[1]
+    own.edit("skip: [audit]", skip.replace("]", ", audit]"))
+    assert own.quiet
+
+
+def test_names_that_differ_by_case_are_those_of_the_file(tmp_path: Path) -> None:
+    own = Drifted(tmp_path, "")
+    own.edit("  people:\n", "  people:\n    source: PEOPLE\n")
+    assert own.unnamed() == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE orders ADD COLUMN x TEXT;",
+        "ALTER TABLE orders DROP COLUMN note;",
+        "ALTER TABLE orders RENAME COLUMN amount TO sum;",
+        "DROP TABLE orders;",
+        "ALTER TABLE orders RENAME TO sales;",
+        "CREATE TABLE more (id INTEGER);",
+        "DROP TABLE people; CREATE TABLE people (id INTEGER, \"E-Mail\" TEXT);",
+        'DROP TABLE people; CREATE TABLE people (id INTEGER NOT NULL, "E-Mail" VARCHAR(80));',
+    ],
+)  # fmt: skip
+def test_no_sentence_names_our_code_or_wants_a_restored_source(tmp_path: Path, change: str) -> None:
+    own = Drifted(tmp_path, change)
+    said = [*own.errors().values(), *own.warnings(), *own.unnamed()]
+    assert said
+    for sentence in said:
+        assert "tables.py" not in sentence
+        assert "restore" not in sentence
+        assert "tables.yaml" in sentence
+
+
+def test_the_companys_tables_keep_their_words(tmp_path: Path) -> None:
+    own = Drifted(tmp_path, "ALTER TABLE orders ADD COLUMN x TEXT;")
+    table = sa.Table(
+        "orders", sa.MetaData(), key("id", "Key"), text("note", 9, "Note", nullable=True)
+    )
+    with own._snapshot() as snapshot:
+        warnings = check_table(snapshot, own.warehouse, table)
+    assert any("orders.x of the source is not declared" in warning for warning in warnings)
