@@ -26,6 +26,7 @@ NAMES = [
     *('a "quoted" name', "it's", "two words", " blank first", "dot.dot", "semi;colon", "100%"),
     *("ünï", "ИМЯ", "名前", "🙂", "CamelCase", "UPPER", "[bracket]", "[/red]", "{brace}", "#", "?"),
     *("a\nline", "tab\t", ":param", "$1", "-- no comment", "/* nor this */", "raw", "main", "_x"),
+    *("_sync_id", "_SYNC_ID", "_sync_log", "_proof_log", "*", "a'b\\"),
 ]
 
 DECLARED = [

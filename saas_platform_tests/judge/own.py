@@ -75,6 +75,9 @@ class Declared:
     """A table as tables.yaml has it, read by yaml alone."""
 
     name: str
+    #: Its name in the source, and those of its columns.
+    source: str
+    sources: dict[str, str]
     key: tuple[str, ...]
     kinds: dict[str, str]
     nullable: dict[str, bool]
@@ -283,6 +286,8 @@ def _declared(told: Mapping[str, Any]) -> dict[str, Declared]:
     return {
         name: Declared(
             name,
+            table.get("source", name),
+            {column: each.get("source", column) for column, each in table["columns"].items()},
             tuple(table["key"]),
             {column: each["type"] for column, each in table["columns"].items()},
             {
@@ -296,10 +301,10 @@ def _declared(told: Mapping[str, Any]) -> dict[str, Declared]:
 
 
 def _expected(connection: sqlite3.Connection, table: Declared) -> Expected:
-    asked = ", ".join(map(quoted, table.kinds))
+    asked = ", ".join(map(quoted, table.sources.values()))
     rows = [
         dict(zip(table.kinds, row, strict=True))
-        for row in connection.execute(f"SELECT {asked} FROM {quoted(table.name)}")
+        for row in connection.execute(f"SELECT {asked} FROM {quoted(table.source)}")
     ]
     expected = Expected(table, rows, [])
     for row in rows:

@@ -47,7 +47,7 @@ def check_history(data: st.DataObject) -> None:
 
 def not_found(own: Own, names: set[str]) -> list[str]:
     """The tables that discovery lost without a word."""
-    lost = names - {table.name for table in own.discovery.tables}
+    lost = names - {table.source for table in own.declared().values()}
     return [
         f"discovery says nothing of {name}"
         for name in lost
