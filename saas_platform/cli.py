@@ -267,14 +267,15 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
     for report in reports:
         for warning in report.warnings:
             say_warning(warning)
-    _tell_drift(platform)
-    return _tell_changes(
+    succeeded = _tell_changes(
         reports,
         lambda r: (
             f"{r.mode or 'no change'}, {r.rows_written:,} written, {r.rows_deleted:,} deleted"
         ),
         as_json=as_json,
     )
+    _tell_drift(platform)
+    return succeeded
 
 
 def _tell_drift(platform: Platform) -> None:
@@ -395,8 +396,17 @@ def doctor(
             help="Write tables.yaml from your own source, or show what it has changed.",
         ),
     ] = False,
+    sample: Annotated[
+        bool,
+        typer.Option(
+            "--sample", help="With --discover: look at the first rows of large tables alone."
+        ),
+    ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Write the changes into a tables.yaml that is there.")
+        bool,
+        typer.Option(
+            "--yes", help="With --discover: write the changes into a tables.yaml that is there."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> bool:
@@ -408,7 +418,7 @@ def doctor(
     from saas_platform.doctor import examine
 
     platform = Platform.load()
-    written = _discover(platform, write=yes) if discover else True
+    written = _discover(platform, sample=sample, write=yes) if discover else True
     findings = list(examine(Platform.load()))
     if as_json:
         _print_json([asdict(finding) for finding in findings])
@@ -421,13 +431,13 @@ def doctor(
     return written and all(finding.ok for finding in findings)
 
 
-def _discover(platform: Platform, *, write: bool) -> bool:
+def _discover(platform: Platform, *, sample: bool, write: bool) -> bool:
     """Bring tables.yaml up to the source, and tell how; whether it is."""
     from saas_platform.discovering import declare_tables
 
     file = platform.home.tables
     with platform.home.exclusive():
-        found = declare_tables(platform, write=write)
+        found = declare_tables(platform, sample=sample, write=write)
     for note in found.notes:
         say(errors, note)
     for change in found.changes:
