@@ -211,19 +211,17 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
     listed.add_column("table", no_wrap=True)
     for heading in ("source", "raw"):
         listed.add_column(heading, justify="right", no_wrap=True)
-    listed.add_column("proof", no_wrap=True)
-    listed.add_column("slices compared", justify="right", no_wrap=True)
-    listed.add_column("at (UTC)", no_wrap=True)
-    listed.add_column("seconds", justify="right", no_wrap=True)
+    listed.add_column("proven by", no_wrap=True)
+    listed.add_column("slices", justify="right", no_wrap=True)
+    listed.add_column("at (UTC)", no_wrap=True, justify="right")
     for table in tables:
         listed.add_row(
             shown(table.table),
             _number(table.rows_source),
             _number(table.rows_raw),
-            table.proof,
+            table.proven_by,
             f"{_number(table.slices_checked)} of {_number(table.slices_total)}",
-            "-" if table.proven_at is None else f"{table.proven_at:%Y-%m-%d %H:%M}",
-            "-" if table.seconds is None else f"{table.seconds:.2f}",
+            "-" if table.proven_at is None else f"{table.proven_at:%m-%d %H:%M}",
         )
     output.print()
     say(output, "Rows in source and raw, and the newest proof that they are equal:")
@@ -242,7 +240,7 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
 
 
 def _quoted(value: Any) -> str:
-    """A value of a report, whose texts are escaped already."""
+    """A value of a report; what a terminal would act on in a text is escaped when it is printed."""
     return f"'{value}'" if isinstance(value, str) else repr(value)
 
 

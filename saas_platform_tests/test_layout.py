@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings",
         "source",
         "staging",
+        "sync",
         "warehouse",
     },
     # What is stale, made and summed up.

@@ -130,7 +130,7 @@ def _add_references(
     by_name = {name.casefold(): each for name, each in tables.items()}
     columns = {source_column(column): column for column in table.columns}
     for told in references:
-        parent = by_name.get(told.table.casefold())
+        parent = tables.get(told.table, by_name.get(told.table.casefold()))
         if parent is None:
             continue
         theirs = {source_column(column).casefold(): column for column in parent.columns}

@@ -171,7 +171,7 @@ def test_a_table_taken_out_of_the_file_is_said_and_can_be_dropped(own: Own) -> N
     said = command("sync")
     (warning,) = _warnings(said)
     assert re.search(
-        r"people is no longer mirrored, and raw\.people holds it as of \d{4}-\d\d-\d\d \d\d:\d\d UTC: drop it"
+        r"people is no longer mirrored to raw, and raw\.people holds it as of \d{4}-\d\d-\d\d \d\d:\d\d UTC: drop it"
         r" with `saas-platform reset --table people --yes`",
         warning,
     )

@@ -75,6 +75,9 @@ class Declared:
     """A table as tables.yaml has it, read by yaml alone."""
 
     name: str
+    #: Its name in the source, and those of its columns.
+    source: str
+    sources: dict[str, str]
     key: tuple[str, ...]
     kinds: dict[str, str]
     nullable: dict[str, bool]
@@ -191,14 +194,18 @@ class Own:
             self._declared = (text, _declared(yaml.load(text, _Loader)["tables"]))
         return self._declared[1]
 
-    def expected(self) -> dict[str, Expected]:
-        """What is right now, for each declared table."""
+    def expected(self, names: Collection[str] | None = None) -> dict[str, Expected]:
+        """What is right now, for each of the declared tables, all where None."""
         with closing(sqlite3.connect(self.path)) as connection:
             connection.text_factory = Text
-            return {name: _expected(connection, table) for name, table in self.declared().items()}
+            return {
+                name: _expected(connection, table)
+                for name, table in self.declared().items()
+                if names is None or name in names
+            }
 
-    def mirror(self) -> dict[str, Counter[Row]]:
-        """The rows of each declared table's mirror; without the tables that have none."""
+    def mirror(self, names: Collection[str] | None = None) -> dict[str, Counter[Row]]:
+        """The rows of the mirror of each of the declared tables, all where None; without those that have none."""
         if not self.warehouse.path.exists():
             return {}
         with duckdb.connect(str(self.warehouse.path), read_only=True) as connection:
@@ -210,7 +217,7 @@ class Own:
             }
             found = {}
             for name, table in self.declared().items():
-                if name in present:
+                if name in present and (names is None or name in names):
                     asked = ", ".join(map(quoted, table.kinds))
                     rows = connection.execute(f"SELECT {asked} FROM raw.{quoted(name)}").fetchall()
                     found[name] = Counter(
@@ -251,7 +258,7 @@ class Own:
     def faults_of_verify(self, reports: Mapping[str, ProofReport]) -> list[str]:
         """What a proof says wrongly of the mirror as it is."""
         found = []
-        expected, mirror = self.expected(), self.mirror()
+        expected, mirror = self.expected(reports), self.mirror(reports)
         for name, report in reports.items():
             wanted = expected[name]
             equal = wanted.rows is not None and mirror.get(name) == wanted.rows
@@ -279,6 +286,8 @@ def _declared(told: Mapping[str, Any]) -> dict[str, Declared]:
     return {
         name: Declared(
             name,
+            table.get("source", name),
+            {column: each.get("source", column) for column, each in table["columns"].items()},
             tuple(table["key"]),
             {column: each["type"] for column, each in table["columns"].items()},
             {
@@ -292,10 +301,10 @@ def _declared(told: Mapping[str, Any]) -> dict[str, Declared]:
 
 
 def _expected(connection: sqlite3.Connection, table: Declared) -> Expected:
-    asked = ", ".join(map(quoted, table.kinds))
+    asked = ", ".join(map(quoted, table.sources.values()))
     rows = [
         dict(zip(table.kinds, row, strict=True))
-        for row in connection.execute(f"SELECT {asked} FROM {quoted(table.name)}")
+        for row in connection.execute(f"SELECT {asked} FROM {quoted(table.source)}")
     ]
     expected = Expected(table, rows, [])
     for row in rows:

@@ -21,6 +21,8 @@ _TIME = re.compile(
 )
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|inf)", re.IGNORECASE | re.ASCII)
+#: What a report says of a value that its type does not hold.
+_NOT = ", which is not "
 #: Whole numbers up to this one are floats too.
 _WIDEST = 1 << 53
 
@@ -224,6 +226,8 @@ def _of_literal(literal: str) -> Normal:
 def is_shown(shown: Any, kind: str, value: Stored) -> bool:
     """Whether a report's word for a value of the source is the right one, be it of the type or a misfit."""
     found = right(kind, True, value)
+    if found.stops is Stops.MAY and isinstance(shown, str) and _NOT in shown:
+        return names_literal(shown, value)
     if found.value is None:
         return isinstance(shown, str) and names_literal(shown, value)
     match found.value:

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import MARK, MISFIT_END, NULL, VALUE_END, misfit
-from saas_platform.source.sqlite.ddl import column_sql, slice_expression
+from saas_platform.source.sqlite.ddl import column_sql
 
 #: Arguments of one function; SQLite takes 1,000.
 _MOST_ARGUMENTS = 500
@@ -41,11 +41,6 @@ def _concatenated(parts: Sequence[str]) -> str:
         groups = range(0, len(parts), _MOST_ARGUMENTS)
         parts = [f"concat({', '.join(parts[g : g + _MOST_ARGUMENTS])})" for g in groups]
     return f"concat({', '.join(parts)})"
-
-
-def slice_id(table: sa.Table) -> str:
-    """SQL for the id of a row's slice, a text whatever is stored."""
-    return f"CAST({slice_expression(table)} AS TEXT)"
 
 
 def cell(column: sa.Column[Any]) -> str:

@@ -1,0 +1,83 @@
+"""Schemas after Chinook, Northwind and Sakila, and a life of edits: all of it proven, and equal by the judge."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from saas_platform_tests.judge.own import Own
+from saas_platform_tests.judge.schemas import KNOWN, Known
+
+EVERY = pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
+
+
+@EVERY
+def test_discovery_finds_the_tables_and_their_types(tmp_path: Path, known: Known) -> None:
+    own = Own(tmp_path, known.sql)
+    with closing(sqlite3.connect(own.path)) as connection:
+        tables = {
+            name
+            for (name,) in connection.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite#_%' ESCAPE '#'"
+            )
+        }
+    declared = own.declared()
+    assert declared.keys() == tables
+    assert own.discovery.notes == ()
+    found = {
+        place: declared[place.split(".")[0]].kinds[place.split(".")[1]] for place in known.types
+    }
+    assert found == known.types
+
+
+@EVERY
+def test_every_edit_is_mirrored_and_proven(tmp_path: Path, known: Known) -> None:
+    own = Own(tmp_path, known.sql)
+    faults = own.judged()
+    for edit in known.edits:
+        before = own.mirror()
+        own.execute(edit)
+        faults += own.faults_of_verify(own.verify("digest"))
+        reports = own.sync()
+        faults += own.faults_of_sync(reports, before)
+        assert any(report.rows_written or report.rows_deleted for report in reports.values()), edit
+        assert all(report.succeeded for report in reports.values()), (edit, reports)
+    faults += own.faults_of_verify(own.verify("rows"))
+    assert not faults, "\n".join(faults)
+
+
+@EVERY
+def test_a_misfit_stops_its_table_alone(tmp_path: Path, known: Known) -> None:
+    own = Own(tmp_path, known.sql)
+    assert all(report.succeeded for report in own.sync().values())
+    for table, spoil, correct in known.misfits:
+        own.execute(spoil)
+        before = own.mirror()
+        reports = own.sync()
+        assert {name for name, report in reports.items() if not report.succeeded} == {table}
+        faults = own.faults_of_sync(reports, before)
+        proofs = own.verify("rows")
+        assert {name for name, proof in proofs.items() if not proof.proven} == {table}
+        faults += own.faults_of_verify(proofs)
+        assert not faults, "\n".join(faults)
+        own.execute(correct)
+    faults = own.judged()
+    assert not faults, "\n".join(faults)
+
+
+@EVERY
+def test_a_mirror_changed_by_hand_is_repaired(tmp_path: Path, known: Known) -> None:
+    own = Own(tmp_path, known.sql)
+    own.sync()
+    for name, table in own.declared().items():
+        column = next((c for c in reversed(table.kinds) if table.nullable[c]), None)
+        if column is not None:
+            own.in_mirror(f'UPDATE raw."{name}" SET "{column}" = NULL WHERE rowid = 0')
+        own.in_mirror(f'DELETE FROM raw."{name}" WHERE rowid = 1')
+    faults = own.faults_of_verify(own.verify("digest"))
+    assert all(report.succeeded for report in own.repair().values())
+    faults += own.judged()
+    assert not faults, "\n".join(faults)
