@@ -211,19 +211,17 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
     listed.add_column("table", no_wrap=True)
     for heading in ("source", "raw"):
         listed.add_column(heading, justify="right", no_wrap=True)
-    listed.add_column("proof", no_wrap=True)
-    listed.add_column("slices compared", justify="right", no_wrap=True)
-    listed.add_column("at (UTC)", no_wrap=True)
-    listed.add_column("seconds", justify="right", no_wrap=True)
+    listed.add_column("proven by", no_wrap=True)
+    listed.add_column("slices", justify="right", no_wrap=True)
+    listed.add_column("at (UTC)", no_wrap=True, justify="right")
     for table in tables:
         listed.add_row(
             shown(table.table),
             _number(table.rows_source),
             _number(table.rows_raw),
-            table.proof,
+            table.proven_by,
             f"{_number(table.slices_checked)} of {_number(table.slices_total)}",
-            "-" if table.proven_at is None else f"{table.proven_at:%Y-%m-%d %H:%M}",
-            "-" if table.seconds is None else f"{table.seconds:.2f}",
+            "-" if table.proven_at is None else f"{table.proven_at:%m-%d %H:%M}",
         )
     output.print()
     say(output, "Rows in source and raw, and the newest proof that they are equal:")
@@ -242,7 +240,7 @@ def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_js
 
 
 def _quoted(value: Any) -> str:
-    """A value of a report, whose texts are escaped already."""
+    """A value of a report; what a terminal would act on in a text is escaped when it is printed."""
     return f"'{value}'" if isinstance(value, str) else repr(value)
 
 
@@ -267,14 +265,15 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
     for report in reports:
         for warning in report.warnings:
             say_warning(warning)
-    _tell_drift(platform)
-    return _tell_changes(
+    succeeded = _tell_changes(
         reports,
         lambda r: (
             f"{r.mode or 'no change'}, {r.rows_written:,} written, {r.rows_deleted:,} deleted"
         ),
         as_json=as_json,
     )
+    _tell_drift(platform)
+    return succeeded
 
 
 def _tell_drift(platform: Platform) -> None:
@@ -395,8 +394,17 @@ def doctor(
             help="Write tables.yaml from your own source, or show what it has changed.",
         ),
     ] = False,
+    sample: Annotated[
+        bool,
+        typer.Option(
+            "--sample", help="With --discover: look at the first rows of large tables alone."
+        ),
+    ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Write the changes into a tables.yaml that is there.")
+        bool,
+        typer.Option(
+            "--yes", help="With --discover: write the changes into a tables.yaml that is there."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> bool:
@@ -408,7 +416,7 @@ def doctor(
     from saas_platform.doctor import examine
 
     platform = Platform.load()
-    written = _discover(platform, write=yes) if discover else True
+    written = _discover(platform, sample=sample, write=yes) if discover else True
     findings = list(examine(Platform.load()))
     if as_json:
         _print_json([asdict(finding) for finding in findings])
@@ -421,13 +429,13 @@ def doctor(
     return written and all(finding.ok for finding in findings)
 
 
-def _discover(platform: Platform, *, write: bool) -> bool:
+def _discover(platform: Platform, *, sample: bool, write: bool) -> bool:
     """Bring tables.yaml up to the source, and tell how; whether it is."""
     from saas_platform.discovering import declare_tables
 
     file = platform.home.tables
     with platform.home.exclusive():
-        found = declare_tables(platform, write=write)
+        found = declare_tables(platform, sample=sample, write=write)
     for note in found.notes:
         say(errors, note)
     for change in found.changes:

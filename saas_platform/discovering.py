@@ -36,8 +36,10 @@ class Declared:
     written: bool
 
 
-def declare_tables(platform: Platform, *, write: bool = False) -> Declared:
+def declare_tables(platform: Platform, *, sample: bool = False, write: bool = False) -> Declared:
     """Write a first `tables.yaml` from the user's database; merge into one that is there, where `write` says so.
+
+    `sample`: look at the first rows of a table alone, where a server would have to read them all.
 
     Raises SettingsError where the source is ours to write or has no tables, TablesError for a file that is
     wrong.
@@ -48,7 +50,7 @@ def declare_tables(platform: Platform, *, write: bool = False) -> Declared:
             "SAAS_SYNTHETIC is true, so that the source is the synthetic company's: set it to false,"
             " and SAAS_SOURCE_URL to your own database."
         )
-    found = platform.database.discover()
+    found = platform.database.discover(sample=sample)
     if not found.tables:
         nothing = "The source has no tables: name another database in SAAS_SOURCE_URL."
         raise SettingsError(" ".join([nothing, *found.notes]))

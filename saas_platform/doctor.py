@@ -11,10 +11,11 @@ from importlib import metadata
 from saas_platform.discovering import left_behind, not_named
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
+from saas_platform.schema.declared import TablesError
+from saas_platform.settings import SettingsError
 from saas_platform.source.contract import WritableSource
 from saas_platform.source.rules import check_company
 from saas_platform.sync import check_tables
-from saas_platform.warehouse.contract import WarehouseError
 
 #: Below this a run of the default company may fill the disk.
 _FREE_BYTES = 1 << 30
@@ -49,7 +50,10 @@ def examine(platform: Platform) -> Iterator[Finding]:
         yield from _tables(platform)
     if _is_company(platform):
         yield _attempt("marts", lambda: _marts(platform))
-    yield _attempt("warehouse", lambda: _warehouse(platform))
+    warehouse = _attempt("warehouse", lambda: _warehouse(platform))
+    yield warehouse
+    if warehouse.ok and source.ok and not platform.settings.synthetic:
+        yield from _left_behind(platform)
 
 
 def _attempt(name: str, look: Callable[[], str]) -> Finding:
@@ -121,7 +125,7 @@ def _source(platform: Platform) -> str:
 def _is_company(platform: Platform) -> bool:
     try:
         return platform.is_company
-    except PlatformError:  # told by `_tables`
+    except (TablesError, SettingsError):  # told by `_tables`
         return False
 
 
@@ -138,10 +142,14 @@ def _tables(platform: Platform) -> Iterator[Finding]:
     if not faults:
         yield Finding("tables", True, _declared(platform))
     yield from (_notice("tables", sentence) for sentence in more)
+
+
+def _left_behind(platform: Platform) -> Iterator[Finding]:
     try:
-        yield from (_notice("tables", sentence) for sentence in left_behind(platform))
-    except WarehouseError:  # told by `_warehouse`
+        found = left_behind(platform)
+    except (TablesError, SettingsError):  # told by `_tables`
         return
+    yield from (_notice("tables", sentence) for sentence in found)
 
 
 def _declared(platform: Platform) -> str:

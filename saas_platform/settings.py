@@ -129,11 +129,11 @@ class Settings(BaseSettings):
 
     @property
     def source(self) -> sa.URL:
-        return sa.make_url(self.source_url or f"sqlite:///{self.home / 'source.db'}")
+        return _url(self.source_url) or _file_url("sqlite", self.home / "source.db")
 
     @property
     def warehouse(self) -> sa.URL:
-        return sa.make_url(self.warehouse_url or f"duckdb:///{self.home / 'warehouse.duckdb'}")
+        return _url(self.warehouse_url) or _file_url("duckdb", self.home / "warehouse.duckdb")
 
     def check_month(self, month: Month) -> Month:
         """The month, if the company's window has it. Raises SettingsError otherwise."""
@@ -143,6 +143,15 @@ class Settings(BaseSettings):
                 f" {self.last_month}: choose one inside, or move SAAS_START or SAAS_AS_OF."
             )
         return month
+
+
+def _url(text: str) -> sa.URL | None:
+    return sa.make_url(text) if text else None
+
+
+def _file_url(backend: str, path: Path) -> sa.URL:
+    """Not by a text, in which a `?` or `%` of the path would be a sign of the URL."""
+    return sa.URL.create(backend, database=str(path))
 
 
 @cache
@@ -229,8 +238,13 @@ def _check_url(name: str, url: str) -> None:
     if not url:
         return
     try:
-        sa.make_url(url)
+        backend = sa.make_url(url).get_backend_name()
     except sa.exc.ArgumentError:
         raise SettingsError(
             f"{name} is not a URL: write it as dialect://..., such as sqlite:///source.db."
         ) from None
+    if backend == "sqlite" and "?" in url:
+        raise SettingsError(
+            f"{name} has a `?`, after which a URL has options, and sqlite takes none: write %3F for a `?`"
+            " in the name of the file."
+        )

@@ -30,11 +30,11 @@ class TableSummary:
     seconds: float | None
 
     @property
-    def proof(self) -> str:
-        """The newest proof in words: never `proven` without how."""
-        if self.verdict == "proven":
-            return f"proven by {self.level}"
-        return self.verdict or "-"
+    def proven_by(self) -> str:
+        """What the newest proof compared, where it proves anything; else what it found."""
+        if self.verdict == "proven" and self.level is not None:
+            return self.level
+        return "only counted" if self.verdict == "counted" else self.verdict or "-"
 
 
 def _newest(log: str, moment: str) -> str:

@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings",
         "source",
         "staging",
+        "sync",
         "warehouse",
     },
     # What is stale, made and summed up.
@@ -56,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "costs": {"contracts", "dashboard", "marts", "models", "platform", "rebuilding", "warehouse"},
     "summary": {"platform", "sync", "warehouse"},
     "discovering": {"platform", "schema", "settings", "source", "sync"},
-    "doctor": {"discovering", "errors", "platform", "source", "sync", "warehouse"},
+    "doctor": {"discovering", "errors", "platform", "schema", "settings", "source", "sync"},
     "reset": {"errors", "platform", "settings", "source", "warehouse"},
 }
 #: The edges, which may know everything below them.

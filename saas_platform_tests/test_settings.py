@@ -41,6 +41,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("SAAS_AS_OF", "tomorrow", "SAAS_AS_OF is 'tomorrow': write it as YYYY-MM-DD, or now"),
         ("SAAS_AS_OF", "2023-12-31", "leaves no month after SAAS_START 2024-01"),
         ("SAAS_SOURCE_URL", "secret-password", "SAAS_SOURCE_URL is not a URL"),
+        ("SAAS_HASH_SALT", "secret-password", "SAAS_HASH_SALT is not right: it needs at least 16"),
     ],
 )
 def test_wrong_settings(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
@@ -50,6 +51,13 @@ def test_wrong_settings(monkeypatch: pytest.MonkeyPatch, name: str, value: str, 
     assert says in str(raised.value)
     assert "\n" not in str(raised.value)
     assert "secret-password" not in str(raised.value)
+
+
+def test_the_salt_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Platform.load().hash_salt == ""
+    monkeypatch.setenv("SAAS_HASH_SALT", "sixteen-letters!")
+    assert Platform.load().hash_salt == "sixteen-letters!"
+    assert "sixteen" not in repr(load_settings())
 
 
 def test_dotenv_is_read_and_its_unknown_names_refused(tmp_path: Path) -> None:

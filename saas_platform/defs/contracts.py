@@ -10,6 +10,7 @@ from saas_platform.defs.names import Tables
 from saas_platform.defs.raw import GROUP
 from saas_platform.defs.work import WorkClock
 from saas_platform.platform import Platform
+from saas_platform.schema.describing import escaped
 
 CONTRACT = "contract"
 
@@ -75,7 +76,7 @@ def _markdown(verdict: Verdict) -> str:
         return "None."
     lines = ["| severity | rule | says | offenders | such as |", "|--|--|--|--|--|"]
     lines += [
-        f"| {b.rule.severity} | {b.rule.name} | {_cell(b.rule.says)} | {b.offenders}"
+        f"| {b.rule.severity} | {_cell(b.rule.name)} | {_cell(b.rule.says)} | {b.offenders}"
         f" | {_cell(', '.join(b.samples))} |"
         for b in verdict.breaches
     ]
@@ -83,4 +84,4 @@ def _markdown(verdict: Verdict) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return escaped(text).replace("|", "\\|")

@@ -32,7 +32,7 @@ def _column(table: sa.Table, column: sa.Column) -> dg.TableColumn:
     )
     other = [f"references {key.target_fullname}" for key in column.foreign_keys]
     if "values" in column.info:
-        other.append("one of " + ", ".join(column.info["values"]))
+        other.append("one of " + ", ".join(map(str, column.info["values"])))
     tags = {"pii": column.info["pii"]} if "pii" in column.info else None
     return dg.TableColumn(
         name=column.name,

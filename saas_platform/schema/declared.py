@@ -23,6 +23,7 @@ import yaml
 
 from saas_platform.errors import PlatformError
 from saas_platform.schema.arrow import version_of
+from saas_platform.schema.collations import BINARY, FACTS
 from saas_platform.schema.columns import PII_KINDS
 from saas_platform.schema.slices import Slice, slice_of
 from saas_platform.schema.source_names import source_column, source_table
@@ -65,6 +66,8 @@ _HEAD = f"""\
 # The contract of a table, which each sync is held to (who breaks it is reported, and nothing dropped):
 #   unique:     lists of columns that no two rows share.
 #   references: of columns of this table to the columns `to` of a `table`, whose values they are.
+#   collation, of a column: what the source takes for the same in keys, unique and references:
+#                           {", ".join(FACTS)}, joined by _.
 #   values, of a column:    all that it may hold.
 #   plausible, of a column: [lowest, highest], null for no bound; beyond them is a warning.
 """
@@ -153,6 +156,7 @@ def _column(name: str, told: Column, *, in_key: bool, is_version: bool) -> sa.Co
         **({"pii": told.pii} if told.pii else {}),
         **({"mirror_form": told.mirror, "source_type": made} if formed else {}),
         **({"row_version": True} if is_version else {}),
+        **({} if told.collation is None else {"collation": told.collation}),
         # They are about the values, which a mask or a hash is not.
         **({"values": told.values} if told.values and not formed else {}),
         **({} if told.plausible is None or formed else {"plausible": told.plausible}),
@@ -237,10 +241,15 @@ def column_said(column: sa.Column[Any]) -> dict[str, Any]:
         "nullable": bool(column.nullable),
         **({"pii": column.info["pii"]} if "pii" in column.info else {}),
         **({"mirror": column.info["mirror_form"]} if "mirror_form" in column.info else {}),
+        **({"collation": column.info["collation"]} if _is_folded(column) else {}),
         **{
             rule: list(column.info[rule]) for rule in ("values", "plausible") if rule in column.info
         },
     }
+
+
+def _is_folded(column: sa.Column[Any]) -> bool:
+    return column.info.get("collation", BINARY) != BINARY
 
 
 def _contract(table: sa.Table) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.collations import BINARY, FACTS, collation, facts
 from saas_platform.schema.columns import Pii
 from saas_platform.schema.mirror_names import folded
 from saas_platform.yaml_model import MisplacedError, Place
@@ -82,6 +83,7 @@ class Column(_Part):
     nullable: bool = True
     pii: Pii | None = None
     mirror: Form = "keep"
+    collation: str | None = None
     values: tuple[Any, ...] = ()
     plausible: tuple[Any, Any] | None = None
 
@@ -94,6 +96,12 @@ class Column(_Part):
             known = ", ".join([*TYPES, "decimal(p, s) with p up to 38"])
             raise MisplacedError(f"{self.type!r} is not a type: choose {known}", "type")
         self._check_values("float" if match else self.type)
+        if self.collation is not None and collation(facts(self.collation)) != self.collation:
+            raise MisplacedError(
+                f"{self.collation!r} is not a collation: choose {BINARY}, or some of {', '.join(FACTS)},"
+                " joined by _ in this order",
+                "collation",
+            )
         if self.mirror != "keep" and self.pii is None:
             raise MisplacedError(
                 f"`mirror: {self.mirror}` is for personal data: say which with"

@@ -39,6 +39,8 @@ class Seen:
     is_version: bool = False
     #: Some of its values, by which personal data is told (source/personal.py).
     sample: Sequence[Any] = ()
+    #: How the database compares it, where that is not by its bytes (SQLite: NOCASE, RTRIM).
+    collation: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _add_references(
     by_name = {name.casefold(): each for name, each in tables.items()}
     columns = {source_column(column): column for column in table.columns}
     for told in references:
-        parent = by_name.get(told.table.casefold())
+        parent = tables.get(told.table, by_name.get(told.table.casefold()))
         if parent is None:
             continue
         theirs = {source_column(column).casefold(): column for column in parent.columns}
@@ -136,7 +138,8 @@ def _add_references(
         to = [theirs[name.casefold()] for name in names if name.casefold() in theirs]
         mine = [columns[name] for name in told.columns]
         if len(mine) == len(to) and all(
-            str(m.type) == str(t.type) for m, t in zip(mine, to, strict=True)
+            type(m.type) is type(t.type) and str(m.type) == str(t.type)
+            for m, t in zip(mine, to, strict=True)
         ):
             refer(table, [column.name for column in mine], parent, [c.name for c in to])
 
@@ -148,27 +151,9 @@ def _column(source_name: str, name: str, seen: Seen) -> sa.Column[Any]:
     found = personal(source_name, seen.sample, seen.type)
     if found is not None:
         info |= {"pii": found.kind, "pii_why": found.why}
+    if seen.collation:
+        info["collation"] = seen.collation
     return sa.Column(name, seen.type, nullable=seen.nullable, info=info)
-
-
-def portable(kind: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
-    """The type in which the values travel; what has none of its own travels as text."""
-    match kind:
-        case sa.Boolean():
-            return sa.Boolean()
-        case sa.Integer():
-            return sa.BigInteger()
-        case sa.Float():
-            return sa.Double()
-        case sa.Numeric(precision=int(precision), scale=scale) if precision <= 38:
-            return sa.Numeric(precision, scale or 0)
-        case sa.DateTime():
-            return sa.DateTime()
-        case sa.Date():
-            return sa.Date()
-        case sa.LargeBinary():
-            return sa.LargeBinary()
-    return sa.String()
 
 
 def _slice(columns: list[sa.Column[Any]]) -> Slice | None:

@@ -19,8 +19,6 @@ from saas_platform.schema.canonical import MARK, NULL, ROW_TEXTS, VALUE_END, cel
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.source.contract import Discovery, Source, SourceColumn, SourceSnapshot
 from saas_platform.sync.mirror_forms import MASK, applied, form_of, in_source
-from saas_platform.warehouse.duckdb_connection import Connection
-from saas_platform.warehouse.duckdb_sql import text
 from saas_platform.warehouse.feed import Feed
 
 _in_source = lru_cache(maxsize=None)(in_source)
@@ -97,13 +95,13 @@ class FormedSnapshot(SourceSnapshot):
     def _computed(
         self, listed: str, cells: pa.RecordBatchReader, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
-        with duckdb.connect() as opened:
-            # A setting of the connection's own, so that the salt stands in no statement.
-            opened.execute("SET VARIABLE salt = $1", [self._salt]).fetchall()
-            connection = Connection(opened)
-            with connection.streaming(Feed(cells)) as stream:
-                for batch in connection.stream(f"SELECT {listed} FROM {stream}"):
-                    yield batch.cast(schema)
+        feed = Feed(cells)
+        with duckdb.connect() as connection, feed.faithful():
+            # A variable of the connection's own, so that the salt stands in no statement.
+            connection.execute("SET VARIABLE salt = $1", [self._salt]).fetchall()
+            connection.register("cells", feed.reader())
+            for batch in connection.sql(f"SELECT {listed} FROM cells").to_arrow_reader():
+                yield batch.cast(schema)
 
     def digests(
         self, table: sa.Table, slices: Collection[str] | None = None
@@ -141,11 +139,11 @@ def _cell(column: sa.Column[Any], name: str) -> str:
     form = form_of(column)
     if form is None:
         return name
-    made = text(MASK)
+    made = f"'{MASK}'"
     if form == "hash":
-        value = f"replace({name}[:-{len(VALUE_END) + 1}], {text(MARK * 2)}, {text(MARK)})"
+        value = f"replace({name}[:-{len(VALUE_END) + 1}], '{MARK * 2}', '{MARK}')"
         made = f"sha256(getvariable('salt') || {value})"
     return (
-        f"CASE WHEN {name} <> {text(NULL)} AND suffix({name}, {text(VALUE_END)})"
-        f" THEN {made} || {text(VALUE_END)} ELSE {name} END"
+        f"CASE WHEN {name} <> '{NULL}' AND suffix({name}, '{VALUE_END}')"
+        f" THEN {made} || '{VALUE_END}' ELSE {name} END"
     )

@@ -99,19 +99,25 @@ def prove(
         mine: dict[str, SliceDigest] = {}
         theirs: dict[str, SliceDigest] = {}
         if level == "digest" and slices is None:
-            # The digests of everything hold the counts: asking for them apart costs another scan.
-            mine, theirs = _digests(snapshot, warehouse, table, None, {}, on_progress)
-            source_counts = {slice_id: digest.rows for slice_id, digest in theirs.items()}
+            mine, theirs, counted = _digests(snapshot, warehouse, table, None, {}, on_progress)
             mirror_counts = {slice_id: digest.rows for slice_id, digest in mine.items()}
+            if source_counts is None and counted:
+                # The digests hold the counts: asking for them apart costs another scan.
+                source_counts = {slice_id: digest.rows for slice_id, digest in theirs.items()}
+            elif source_counts is None:
+                # A row that the driver lost, in the load as well, is missing in the texts.
+                source_counts = snapshot.slice_counts(table)
         else:
             if source_counts is None:
                 source_counts = snapshot.slice_counts(table)
             mirror_counts = warehouse.slice_counts(table)
         # A slice that a delete has emptied is checked too: both sides must have none of it.
-        everything = {*source_counts, *mirror_counts, *(slices or ())}
+        everything = {*source_counts, *mirror_counts, *theirs, *(slices or ())}
         checked = everything if slices is None else set(slices)
         if level == "digest" and slices is not None and checked:
-            mine, read = _digests(snapshot, warehouse, table, checked, source_counts, on_progress)
+            mine, read, _ = _digests(
+                snapshot, warehouse, table, checked, source_counts, on_progress
+            )
             theirs = {s: digest for s, digest in read.items() if s in checked}
         differing = {
             s
@@ -165,18 +171,19 @@ def _digests(
     slices: Collection[str] | None,
     source_counts: Mapping[str, int],
     on_progress: OnProgress | None,
-) -> tuple[dict[str, SliceDigest], dict[str, SliceDigest]]:
-    """The mirror's digests and the source's: of the slices, or of more of the source; all where None.
+) -> tuple[dict[str, SliceDigest], dict[str, SliceDigest], bool]:
+    """The mirror's digests and the source's: of the slices, or of more of the source; all where None. And
+    whether the source's database counted the rows itself.
 
     Computed where the data is, where the source can; else the texts of its rows are streamed through the
     warehouse, whose fastest hash will do.
     """
     theirs = source_digests(snapshot, table, slices, source_counts)
     if theirs is not None:
-        return warehouse.digest_mirror(table, slices, "canonical"), theirs
+        return warehouse.digest_mirror(table, slices, "canonical"), theirs, True
     mine = warehouse.digest_mirror(table, slices)
     texts = texts_feed(snapshot, table, slices, source_counts, telling(on_progress, table, "prove"))
-    return mine, warehouse.digest_texts(texts)
+    return mine, warehouse.digest_texts(texts), False
 
 
 def _completed(first: ProofReport, again: ProofReport) -> ProofReport:

@@ -29,7 +29,14 @@ from saas_platform.warehouse.bigquery_tables import (
     parquet_schema,
     staging_definition,
 )
-from saas_platform.warehouse.contract import RAW, SYNC_ID, Staging, WarehouseError, target_schema
+from saas_platform.warehouse.contract import (
+    RAW,
+    SCHEMAS,
+    SYNC_ID,
+    Staging,
+    WarehouseError,
+    target_schema,
+)
 from saas_platform.warehouse.duckdb_connection import Connection as ScratchConnection
 from saas_platform.warehouse.duckdb_staging import DuckdbStaging, finished
 from saas_platform.warehouse.feed import Feed
@@ -160,7 +167,8 @@ def make_mirror(connection: Connection, table: sa.Table) -> None:
     is empty or wider, the log as it was, and the next sync finds by the counts what is missing.
     """
     schema, tags = target_schema(table), connection.target.policy_tags
-    make_dataset(connection, schema)
+    if schema not in SCHEMAS:
+        make_dataset(connection, schema)
     place = connection.reference(schema, table.name)
     wanted = mirror_definition(place, table, tags)
     present = connection.table(schema, table.name)

@@ -83,16 +83,15 @@ def test_discover_run_change_run(own: Own) -> None:
     assert own.path.exists()
 
 
-def test_a_second_discovery_keeps_what_the_user_edited(own: Own) -> None:
+def test_a_file_that_is_wrong_is_told_and_kept(own: Own) -> None:
     own("doctor", "--discover")
     (own.home / "tables.yaml").write_text("tables: {nothing: {key: [], columns: {}}}")
-    again = own("doctor", "--discover")
-    assert again.returncode == 2
-    assert "is there already" in again.stderr
-    wrong = own("run")
-    assert wrong.returncode == 2
-    assert "tables.nothing.columns" in wrong.stderr
-    assert "Traceback" not in wrong.stderr
+    for words in (["doctor", "--discover", "--yes"], ["run"]):
+        wrong = own(*words)
+        assert wrong.returncode == 2
+        assert "tables.yaml, line 1: table nothing: columns: it must not be empty" in wrong.stderr
+        assert "Traceback" not in wrong.stderr
+    assert "nothing: {key" in (own.home / "tables.yaml").read_text()
 
 
 def test_definitions_are_the_mirror_alone(own: Own) -> None:
@@ -111,8 +110,3 @@ def test_definitions_are_the_mirror_alone(own: Own) -> None:
     assert own("run").returncode == 0
     assert not sensor(context).run_requests
     assert definitions.resolve_schedule_def("hourly_refresh")
-
-
-def test_names_that_dagster_does_not_take() -> None:
-    named = asset_names(dict.fromkeys(["a b", "a-b", "a_b", "ünï"]))  # type: ignore[arg-type]
-    assert list(named) == ["a_b", "a_b_2", "a_b_3", "_n_"]

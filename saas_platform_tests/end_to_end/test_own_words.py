@@ -171,7 +171,7 @@ def test_a_table_taken_out_of_the_file_is_said_and_can_be_dropped(own: Own) -> N
     said = command("sync")
     (warning,) = _warnings(said)
     assert re.search(
-        r"people is no longer mirrored, and raw\.people holds it as of \d{4}-\d\d-\d\d \d\d:\d\d UTC: drop it"
+        r"people is no longer mirrored to raw, and raw\.people holds it as of \d{4}-\d\d-\d\d \d\d:\d\d UTC: drop it"
         r" with `saas-platform reset --table people --yes`",
         warning,
     )
@@ -220,6 +220,8 @@ def test_discovery_says_what_it_marks_and_why(make: type[Own], tmp_path: Path) -
     said = command("doctor", "--discover")
     assert "orders.note: free_text, as its name has 'note'" in said.err
     assert "people.mail: email, as its name has 'mail'" in said.err
+    assert "people.c7: bank, as 3 of 3 sampled values are IBANs with a right checksum" in said.err
+    assert "3 columns are marked as personal" in said.err
 
 
 @pytest.mark.parametrize("words", [["verify", "--level", "rows"], ["verify", "--level", "sample"]])

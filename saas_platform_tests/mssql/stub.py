@@ -5,6 +5,7 @@ Holds the stub, and how a test puts it where the drivers are. Does not hold: any
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -94,6 +95,50 @@ class Server:
 
     def close(self) -> None:
         self.open = False
+
+
+_OBJECT = re.compile(r"OBJECT_ID\(N'((?:[^']|'')+)'\)")
+
+
+class Catalogue(Server):
+    """A server whose catalogue has some tables, by schema and name."""
+
+    def __init__(self, tables: dict[str, dict[str, Any]], answers: dict[str, Any]) -> None:
+        super().__init__(answers)
+        self.tables = tables
+
+    def execute(self, sql: str, *values: Any) -> Server:
+        super().execute(sql, *values)
+        if self._answer is None and (found := self._look(sql)) is not None:
+            self._rows = found
+        return self
+
+    def _look(self, sql: str) -> list[Any] | None:
+        named = _OBJECT.search(sql)
+        table = self.tables.get(named[1], {}) if named else {}
+        schemas = sorted({name.split("].[")[0][1:] for name in self.tables})
+        if sql == "SELECT SCHEMA_NAME()":
+            return [("dbo",)]
+        if sql.startswith("SELECT SCHEMA_ID("):
+            return [(1 if re.search("'(.+)'", sql)[1] in schemas else None,)]  # type: ignore[index]
+        if "DISTINCT" in sql:
+            return [(name,) for name in schemas]
+        if "FROM sys.tables t JOIN sys.schemas" in sql:
+            (wanted,) = re.findall("s.name = N'(.+?)'", sql)
+            return [(n.split("].[")[1][:-1],) for n in self.tables if n.startswith(f"[{wanted}].")]
+        for words, part in (
+            ("collation_name", "collations"),
+            ("FROM sys.columns", "columns"),
+            ("is_primary_key", "key"),
+            ("i.is_unique", "unique"),
+            ("sys.foreign_keys", "references"),
+            ("sys.partitions", "partitions"),
+        ):
+            if words in sql:
+                return list(table.get(part, []))
+        if sql.startswith("SELECT OBJECT_ID"):
+            return [(table.get("id"),)]
+        return None
 
 
 class ArrowServer(Server):

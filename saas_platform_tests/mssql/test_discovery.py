@@ -14,51 +14,9 @@ from saas_platform.schema.collations import collation, facts
 from saas_platform.schema.source_names import source_table
 from saas_platform.source.contract import Discovery, SourceError
 from saas_platform.source.mssql import Address, MssqlDatabase, discovery
-from saas_platform_tests.mssql.stub import EndingError, FakeError, Server, put
+from saas_platform_tests.mssql.stub import Catalogue, EndingError, FakeError, Server, put
 
-_OBJECT = re.compile(r"OBJECT_ID\(N'((?:[^']|'')+)'\)")
 _DENIED = FakeError("42000", "[SQL Server]The SELECT permission was denied on the object. (229)")
-
-
-class Catalogue(Server):
-    """A server whose catalogue has some tables, by schema and name."""
-
-    def __init__(self, tables: dict[str, dict[str, Any]], answers: dict[str, Any]) -> None:
-        super().__init__(answers)
-        self.tables = tables
-
-    def execute(self, sql: str, *values: Any) -> Server:
-        super().execute(sql, *values)
-        if self._answer is None and (found := self._look(sql)) is not None:
-            self._rows = found
-        return self
-
-    def _look(self, sql: str) -> list[Any] | None:
-        named = _OBJECT.search(sql)
-        table = self.tables.get(named[1], {}) if named else {}
-        schemas = sorted({name.split("].[")[0][1:] for name in self.tables})
-        if sql == "SELECT SCHEMA_NAME()":
-            return [("dbo",)]
-        if sql.startswith("SELECT SCHEMA_ID("):
-            return [(1 if re.search("'(.+)'", sql)[1] in schemas else None,)]  # type: ignore[index]
-        if "DISTINCT" in sql:
-            return [(name,) for name in schemas]
-        if "FROM sys.tables t JOIN sys.schemas" in sql:
-            (wanted,) = re.findall("s.name = N'(.+?)'", sql)
-            return [(n.split("].[")[1][:-1],) for n in self.tables if n.startswith(f"[{wanted}].")]
-        for words, part in (
-            ("collation_name", "collations"),
-            ("FROM sys.columns", "columns"),
-            ("is_primary_key", "key"),
-            ("i.is_unique", "unique"),
-            ("sys.foreign_keys", "references"),
-            ("sys.partitions", "partitions"),
-        ):
-            if words in sql:
-                return list(table.get(part, []))
-        if sql.startswith("SELECT OBJECT_ID"):
-            return [(table.get("id"),)]
-        return None
 
 
 def table_of(*columns: tuple[str, str, bool], **parts: Any) -> dict[str, Any]:
@@ -90,13 +48,15 @@ ID = ("id", "int", False)
 KEYED = {"key": [("id",)], "unique": [(1, "id")]}
 
 
-def test_the_catalogue_answers_and_no_row_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_catalogue_answers_and_but_some_rows_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     wide = [(f"c{n}", "nvarchar", True) for n in range(200)]
     found, server = discover(monkeypatch, {"[dbo].[wide]": table_of(ID, *wide, **KEYED)})
     (table,) = found.tables
     assert found.notes == ()
     assert len(table.columns) == 201
-    assert not [sql for sql in server.said if "[dbo].[wide]" in sql and "OBJECT_ID" not in sql]
+    (looked,) = (s for s in server.said if "[dbo].[wide]" in s and "OBJECT_ID" not in s)
+    assert looked.startswith("SELECT TOP 1000 CONVERT(NVARCHAR(200), [c0]) AS c0,")
+    assert sqlglot.parse_one(looked, dialect="tsql").key == "select"
 
 
 @pytest.mark.parametrize(
@@ -204,6 +164,18 @@ def test_several_schemas_are_found_under_names_that_do_not_meet(
     assert parents == {"orders", f"sales__items_{digits}"}
 
 
+def test_of_all_schemas_only_the_logins_own_goes_without_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A snapshot looks for a table that names no schema in the login's own."""
+    tables = {name: table for name, table in SEVERAL.items() if name.startswith("[sales]")}
+    found, _ = discover(monkeypatch, tables, query="?schema=*")
+    assert {table.name: source_table(table) for table in found.tables} == {
+        "sales__orders": ("sales", "orders"),
+        "sales__items": ("sales", "items"),
+    }
+
+
 def test_one_schema_is_as_before_and_leaves_references_to_others_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -224,10 +196,27 @@ def test_a_schema_that_is_not_there_is_told_with_those_that_are(
         discover(monkeypatch, SEVERAL, query=query)
 
 
+def test_personal_data_is_told_by_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = (ID, ("a", "nvarchar", True), ("b", "nvarchar", True))
+    rows = [(f"someone{n}@example.com", None if n % 2 else "plain") for n in range(20)]
+    tables = {"[dbo].[t]": table_of(*columns, **KEYED)}
+    found, _ = discover(monkeypatch, tables, {"SELECT TOP 1000": rows})
+    (table,) = found.tables
+    assert table.c.a.info["pii"] == "email"
+    assert "pii" not in table.c.b.info
+
+
 def test_names_that_differ_by_case_alone_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = {f"[dbo].[{name}]": table_of(ID, **KEYED) for name in ("Orders", "orders", "rest")}
     found, _ = discover(monkeypatch, tables)
-    assert [table.name for table in found.tables] == ["Orders", "orders", "rest"]
+    names = [table.name for table in found.tables]
+    assert len({name.casefold() for name in names}) == 3
+    assert [source_table(table) for table in found.tables] == [
+        (None, "Orders"),
+        (None, "orders"),
+        (None, "rest"),
+    ]
+    assert names[2] == "rest"
     assert len(found.notes) == 2
     for name, note in zip(("Orders", "orders"), found.notes, strict=True):
         assert f"[dbo].[{name}] has a name that differs from another table's by case alone" in note

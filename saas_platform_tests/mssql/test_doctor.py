@@ -9,6 +9,7 @@ import pytest
 from saas_platform.doctor import Finding, examine
 from saas_platform.platform import Platform
 from saas_platform.source.mssql import connection, errors, features
+from saas_platform_tests.mssql import stub
 
 _BY = "[Microsoft][ODBC Driver 18 for SQL Server][SQL Server]"
 
@@ -138,6 +139,49 @@ def test_a_bulk_copy_that_can_not_connect_is_told(monkeypatch: pytest.MonkeyPatc
     found = source()
     assert found.ok
     assert "no bulk copy that connects" in found.detail
+
+
+_TABLES = """
+tables:
+  people:
+    key: [id]
+    columns:
+      id: {type: integer, declared: int, nullable: false}
+      email: {type: text, declared: int}
+  other:
+    key: [id]
+    columns:
+      id: {type: integer, declared: int, nullable: false}
+      email: {type: text, declared: int}
+"""
+
+
+class _Guarded(stub.Server):
+    """Two tables, of which one has a masked column."""
+
+    def execute(self, sql: str, *values: Any) -> stub.Server:
+        super().execute(sql, *values)
+        if sql.startswith("SELECT CONVERT(NVARCHAR(128), c.name), TYPE_NAME"):
+            self._rows = [(name, "int", "int", 4, 10, 0, name != "id") for name in ("id", "email")]
+        elif "i.is_unique = 1" in sql:
+            self._rows = [(1, "id")]
+        elif sql.startswith("SELECT OBJECT_ID"):
+            self._rows = [(70 if "people" in sql else 80,)]
+        return self
+
+
+def test_a_masked_column_of_the_users_own_database_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAAS_SYNTHETIC", "false")
+    server = _Guarded({**stub.DATABASE, "sys.masked_columns": [(70, "email")]})
+    stub.put(server, monkeypatch)
+    home = Platform.load().home
+    home.create()
+    home.tables.write_text(_TABLES)
+    found = next(each for each in examine(Platform.load()) if each.name == "tables")
+    assert not found.ok
+    assert "people.email is masked for this login" in found.detail
+    assert "GRANT UNMASK" in found.remedy
+    assert "other" not in found.detail + found.remedy
 
 
 def test_looking_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -360,6 +360,35 @@ def test_a_connection_that_broke_is_told_as_that_though_it_drops_nothing_either(
     assert errors.is_transient(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        ("SELECT", "The SELECT permission was denied on the object 'plans', database 'company'."),
+        (
+            "SELECT",
+            "The SELECT permission was denied on the column 'name' of the object 'plans'. (230)",
+        ),
+        ("SELECT", "permission denied for table plans"),
+        (
+            "VIEW CHANGE TRACKING",
+            "The VIEW CHANGE TRACKING permission was denied on the object 'plans'. (229)",
+        ),
+    ],
+)
+def test_an_error_names_its_table_and_the_right_that_is_missing(right: str, said: str) -> None:
+    error = FakeError("42000", f"[42000] {_BY}[SQL Server]{said}")
+    told = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
+    assert told.startswith("plans can't be read, as SQL Server db.example, database company denies")
+    assert f"GRANT {right} ON [saas].[plans] to the login" in told
+
+
+def test_any_other_error_names_its_table_too() -> None:
+    error = FakeError("42000", "[SQL Server]Lock request time out period exceeded. (1222)")
+    told = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
+    assert told.startswith("plans can't be read, as SQL Server db.example")
+    assert told.endswith("is locked by another program: close it, then run again.")
+
+
 def test_values_of_a_row_are_in_no_message() -> None:
     said = errors.plain(
         FakeError(

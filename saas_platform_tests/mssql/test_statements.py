@@ -76,7 +76,6 @@ def _statements() -> Iterator[str]:
             yield queries.texts_query(table, "saas", abilities, slices) or "SELECT 1"
             yield queries.cells_query(table, "saas", abilities, slices)[0]
         if table.primary_key.columns:
-            yield queries.merged_keys_query(table, "saas")
             deletes = tracking.deletes_query(table, "[saas].[t]", oldest=3, above=9)
             # A parser knows no CHANGETABLE.
             yield re.sub(r"CHANGETABLE\(CHANGES (\S+), \d+\)", r"\1", deletes)

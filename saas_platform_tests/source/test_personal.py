@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -46,8 +47,10 @@ def test_other_names(name: str) -> None:
     assert personal_kind(name) is None
 
 
-def test_every_kind_has_words() -> None:
+def test_every_kind_has_words_and_is_documented() -> None:
     assert set(NAMES) == set(PII_KINDS)
+    docs = (Path(__file__).parents[2] / "docs" / "own-database.md").read_text()
+    assert all(f"`{kind}`" in docs for kind in PII_KINDS)
 
 
 def test_words_are_split_at_capitals_digits_and_other_characters() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.slices import Slice
 from saas_platform.source.contract import SourceError
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform_tests.source.sqlite_values import (
@@ -62,6 +64,7 @@ def same(kind: sa.types.TypeEngine[Any], wanted: Any, found: Any) -> bool:
     declared=st.sampled_from(DECLARED),
     kind=st.sampled_from(list(TYPES)),
 )
+@example(rows=[-(2**63), 1e300], declared="", kind="decimal(38, 10)")
 @example(rows=[5, 900719925474099301], declared="NUMERIC(10,2)", kind="decimal(18, 0)")
 @example(rows=[1.5, 2**53 + 1], declared="", kind="float")
 @example(rows=[2**53 + 1, 2.0], declared="", kind="integer")
@@ -243,3 +246,53 @@ def test_rows_without_a_version_are_always_read(tmp_path: Path) -> None:
         pytest.raises(SourceError, match=r"t\.v of the source holds 'x' in the row with id 1"),
     ):
         snapshot.highest_version(declared)
+
+
+@pytest.mark.parametrize("index", ["CREATE INDEX i ON t (v)", "SELECT 1"])
+def test_a_row_without_a_time_is_of_a_slice_too(tmp_path: Path, index: str) -> None:
+    """What its slice is called by is how it is asked for, and then it is named."""
+    path = tmp_path / "own.db"
+    days = ["2024-01-31 10:00:00", "2024-02-29 10:00:00"]
+    odd = [b"2024-02-28", 17, None, "x'y", "2024-13-01"]
+    write(path, "", [*days, *odd])
+    with closing(sqlite3.connect(path)) as file:
+        file.execute(index)
+        file.commit()
+    declared = table(sa.DateTime(), nullable=False)
+    declared.info["slice"] = Slice("v", "month")
+    with SqliteDatabase(path).snapshot() as snapshot:
+        assert snapshot.slice_counts(declared) == {
+            **{"2024-01": 1, "2024-02": 2, "17": 1, "x'y": 1, "2024-13": 1},
+            **{None: 1},
+        }
+        assert snapshot.rows(declared, slices=["2024-01"]).read_all().num_rows == 1
+        assert snapshot.rows(declared, slices=[]).read_all().num_rows == 0
+        for slice_id, key in (("2024-02", 3), ("17", 4), (None, 5), ("x'y", 6), ("2024-13", 7)):
+            with pytest.raises(SourceError, match=f"in the row with id {key}"):
+                snapshot.rows(declared, slices=[slice_id, "2024-01"]).read_all()
+
+
+def test_a_corrupt_table_does_not_end_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "own.db"
+    filler = ", ".join("('" + "x" * 500 + "')" for _ in range(200))
+    with closing(sqlite3.connect(path)) as file:
+        for name in "abc":
+            file.execute(f"CREATE TABLE {name} (v TEXT)")
+            file.execute(f"INSERT INTO {name} VALUES {filler}")
+        file.commit()
+        (root,) = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'b'").fetchone()
+        (size,) = file.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as damaged:
+        damaged.seek((root - 1) * size)
+        damaged.write(b"\xff" * 200)
+    a, b, c = (sa.Table(name, sa.MetaData(), sa.Column("v", sa.String)) for name in "abc")
+    with SqliteDatabase(path).snapshot() as snapshot:
+        for act in (snapshot.slice_counts, drained(snapshot.rows), drained(snapshot.row_texts)):
+            assert act(a)
+            with pytest.raises(SourceError, match=r"^b of the source can't be read.*is corrupt"):
+                act(b)
+            assert act(c)
+
+
+def drained(read: Callable[[sa.Table], pa.RecordBatchReader]) -> Callable[[sa.Table], int]:
+    return lambda table: read(table).read_all().num_rows

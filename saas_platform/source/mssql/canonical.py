@@ -42,6 +42,7 @@ _WORDS = "a\u00e9\u20ac\U0001d11e"
 #: From their bytes, as NCHAR depends on the database's collation.
 _HIGH = "CONVERT(nchar(1), 0x00D8) + N'-' + CONVERT(nchar(1), 0xFFDB)"
 _LOW = "CONVERT(nchar(1), 0x00DC) + N'-' + CONVERT(nchar(1), 0xFFDF)"
+_ANY = "CONVERT(nchar(1), 0x00D8) + N'-' + CONVERT(nchar(1), 0xFFDF)"
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,11 @@ def half_pair(column: sa.Column[Any]) -> str:
         wide = f"{_base_type(name)} IN (N'nchar', N'nvarchar')"
         name = f"CASE WHEN {wide} THEN CAST({name} AS nvarchar(max)) END"
     text = f"CONVERT(nvarchar(max), {name}) {_BINARY}"
+    # The first alone is asked of nearly all texts, as they have no pairs either.
     return (
-        f"({text} + N' ' LIKE N'%[' + {_HIGH} + N'][^' + {_LOW} + N']%' {_BINARY}"
-        f" OR N' ' + {text} LIKE N'%[^' + {_HIGH} + N'][' + {_LOW} + N']%' {_BINARY})"
+        f"({text} LIKE N'%[' + {_ANY} + N']%' {_BINARY}"
+        f" AND ({text} + N' ' LIKE N'%[' + {_HIGH} + N'][^' + {_LOW} + N']%' {_BINARY}"
+        f" OR N' ' + {text} LIKE N'%[^' + {_HIGH} + N'][' + {_LOW} + N']%' {_BINARY}))"
     )
 
 

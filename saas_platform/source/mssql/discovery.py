@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.collations import Fact, collation
+from saas_platform.schema.source_names import source_column
 from saas_platform.source.contract import Discovery, SourceColumn, SourceError
 from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
 from saas_platform.source.mssql import catalogue, kinds
@@ -23,9 +24,12 @@ from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.errors import driver_errors, in_words
 from saas_platform.source.mssql.features import Features
 from saas_platform.source.mssql.sql import literal, qualified, quoted
+from saas_platform.source.personal import SAMPLE
 
 #: Rows that `sample` looks at.
 SAMPLE_ROWS = 100_000
+#: No personal datum that has a form of its own is longer.
+_SAMPLE_CHARACTERS = 200
 #: Names differ from each other by so many digits of a hash.
 _DIGITS = 6
 
@@ -50,8 +54,8 @@ def schemas_to_read(cursor: Any, address: Address) -> list[str]:
     """
     own = str(scalar(cursor, "SELECT SCHEMA_NAME()"))
     if EVERY_SCHEMA in address.schemas:
-        found = catalogue.schemas(cursor)
-        return [name for name in [own] if name in found] + [n for n in found if n != own]
+        # The login's own even where it is empty: tables that name no schema are looked for there.
+        return [own, *(name for name in catalogue.schemas(cursor) if name != own)]
     wanted = address.schemas or [own]
     for name in wanted:
         if scalar(cursor, f"SELECT SCHEMA_ID({literal(name)})") is None:
@@ -109,8 +113,8 @@ def _places(
             places.append(_Place(schema, name, mirror))
     same = Counter(place.mirror.casefold() for place in places)
     notes = [
-        f"{place.full_name} has a name that differs from another table's by case alone, and a warehouse has"
-        " one table for both: give one of them another name in tables.yaml, or leave it out."
+        f"{place.full_name} has a name that differs from another table's by case alone, which a warehouse"
+        " takes for the same: in the mirror it has another one."
         for place in places
         if same[place.mirror.casefold()] > 1
     ]
@@ -144,16 +148,18 @@ def _seen(
     key = catalogue.primary_key(cursor, place.full_name)
     with_null = set() if key else _with_null(cursor, place, columns, unique, sample, notes)
     in_key = set(key) or next(({*names} for names in unique if not with_null & {*names}), set())
+    samples = _samples(cursor, place, columns)
     mirrors = {(each.schema, each.name): each.mirror for each in places}
     found = SeenTable(
         place.mirror,
         {
             column.name: Seen(
                 column.type,
-                _portable(place, column, in_key),
+                portable(place.mirror, column.name, column.type, in_key=column.name in in_key),
                 nullable=column.nullable,
                 has_null=column.name in with_null,
                 is_version=column.type == "rowversion",
+                sample=samples.get(column.name, ()),
             )
             for column in columns
         },
@@ -170,15 +176,15 @@ def _seen(
     return found, catalogue.collations(cursor, place.full_name)
 
 
-def _portable(
-    place: _Place, column: SourceColumn, in_key: Collection[str]
+def portable(
+    table: str, column: str, declared: str, *, in_key: bool = False
 ) -> sa.types.TypeEngine[Any]:
-    if not kinds.base_type(column.type):
+    """The type in which the values travel. Raises SourceError for a type that has no name here."""
+    if not kinds.base_type(declared):
         raise SourceError(
-            f"{place.mirror}.{column.name} has a type that the catalogue does not name: grant VIEW"
-            " DEFINITION on it."
+            f"{table}.{column} has a type that the catalogue does not name: grant VIEW DEFINITION on it."
         )
-    return kinds.portable(column.type, in_key=column.name in in_key)
+    return kinds.portable(declared, in_key=in_key)
 
 
 def _rows(cursor: Any, place: _Place) -> int:
@@ -216,6 +222,19 @@ def _with_null(
     return {name for name, is_there in zip(asked, found, strict=True) if is_there}
 
 
+def _samples(cursor: Any, place: _Place, columns: Sequence[SourceColumn]) -> dict[str, list[Any]]:
+    """The beginnings of some texts of each column that has any, by which personal data is found."""
+    texts = [c.name for c in columns if kinds.base_type(c.type) in kinds.TEXTS]
+    if not texts:
+        return {}
+    values = ", ".join(
+        f"CONVERT(NVARCHAR({_SAMPLE_CHARACTERS}), {quoted(name)}) AS c{place_}"
+        for place_, name in enumerate(texts)
+    )
+    rows = cursor.execute(f"SELECT TOP {SAMPLE} {values} FROM {place.full_name}").fetchall()
+    return {name: [row[n] for row in rows if row[n] is not None] for n, name in enumerate(texts)}
+
+
 def nulls_query(full_name: str, names: Sequence[str], sample: bool) -> str:
     """For each column whether it is NULL in a row: one scan."""
     asked = ", ".join(
@@ -233,11 +252,14 @@ def _mark(table: sa.Table, place: _Place, first: str, collations: dict[str, str]
     """What SQLAlchemy has no word for."""
     if place.schema != first:
         table.info["source_schema"] = place.schema
-    if place.mirror != place.name:
+    # What was proposed for is the name in `place`, which is no name of the source for a further schema.
+    table.info.pop("source_name", None)
+    if table.name != place.name:
         table.info["source_name"] = place.name
     for column in table.columns:
-        if column.name in collations and isinstance(column.type, sa.String):
-            column.info["collation"] = shared_collation(collations[column.name])
+        own = collations.get(source_column(column))
+        if own is not None and isinstance(column.type, sa.String):
+            column.info["collation"] = shared_collation(own)
 
 
 def shared_collation(name: str) -> str:

@@ -109,6 +109,7 @@ _REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 #: That a login may not read a table, or a column of it; the numbers are missing in mssql-python's words.
 _DENIED = ("(229)", "(230)", "permission was denied", "permission denied for")
+_RIGHT = re.compile(r"The ([A-Z ]+) permission was denied")
 #: That there is no such table.
 _MISSING = ("(208)", "Invalid object name", "does not exist")
 #: What mssql-python's bulk copy says where the connection of its own does not open.
@@ -172,9 +173,11 @@ def in_words(
     if table is None:
         return SourceError(f"{_answer(address, error, text)}.")
     if _has(text, _DENIED):
+        named = _RIGHT.search(text)
+        right = named[1] if named else "SELECT"
         return SourceError(
-            f"{table} can't be read, as {address.label} denies SELECT on it: have an administrator GRANT"
-            f" SELECT ON {full_name} to the login (deploy/mssql/reader.sql does it for a schema)."
+            f"{table} can't be read, as {address.label} denies {right} on it: have an administrator GRANT"
+            f" {right} ON {full_name} to the login (deploy/mssql/reader.sql does it for a schema)."
         )
     return SourceError(f"{table} can't be read, as {_answer(address, error, text)}.")
 

@@ -80,7 +80,7 @@ class Features:
         if not self.protection.sees_policies:
             missing.append(
                 "no right to see the security policies of other schemas, so that rows which one hides would"
-                " be missed without a word (GRANT VIEW DEFINITION, as deploy/mssql/reader.sql does, mends it)"
+                " be missed without a word (GRANT VIEW DEFINITION, as deploy/mssql/reader.sql does, repairs it)"
             )
         return "; ".join([self.version, *missing])
 
@@ -117,11 +117,7 @@ def look(cursor: Any) -> Features:
         abilities=frozenset(
             probe.ability for probe in PROBES if answer(cursor, probe.sql) == probe.answer
         ),
-        protection=protection.look(
-            lambda sql: rows(cursor, sql),
-            # NULL: the server knows no such right.
-            sees_policies=answer(cursor, protection.SEES_POLICIES) != 0,
-        ),
+        protection=protection.look(lambda sql: rows(cursor, sql)),
     )
 
 
@@ -152,12 +148,12 @@ def answer(cursor: Any, sql: str) -> Any:
         return None
 
 
-def rows(cursor: Any, sql: str) -> list[Any]:
-    """None of them where the server does not know what is asked."""
+def rows(cursor: Any, sql: str) -> list[Any] | None:
+    """None where the server does not know what is asked."""
     try:
         found: list[Any] = cursor.execute(sql).fetchall()
     except driver_errors():
-        return []
+        return None
     return found
 
 

@@ -102,18 +102,20 @@ class Protection:
         )
 
 
-def look(ask: Callable[[str], list[Any]], sees_policies: bool) -> Protection:
-    """What the server keeps from this login; `ask` gives no rows where the server has no such view."""
+def look(ask: Callable[[str], list[Any] | None]) -> Protection:
+    """What the server keeps from this login; `ask` gives None where the server has no such view."""
+    policies = ask(POLICIES)
     return Protection(
         masked=_by_table(ask(MASKED)),
         encrypted=_by_table(ask(ENCRYPTED)),
-        policies=_by_table(ask(POLICIES)),
-        sees_policies=sees_policies,
+        policies=_by_table(policies),
+        # NULL: the server knows no such right.
+        sees_policies=policies is None or (0,) not in map(tuple, ask(SEES_POLICIES) or ()),
     )
 
 
-def _by_table(rows: list[Any]) -> dict[int, tuple[str, ...]]:
+def _by_table(rows: list[Any] | None) -> dict[int, tuple[str, ...]]:
     found: dict[int, tuple[str, ...]] = {}
-    for object_id, name in rows:
+    for object_id, name in rows or ():
         found[int(object_id)] = (*found.get(int(object_id), ()), str(name))
     return found

@@ -135,16 +135,6 @@ def highest_query(table: sa.Table, schema: str) -> str | None:
     return f"SELECT TOP 1 {value(column)} FROM {full_name(table, schema)} ORDER BY {named(column)} DESC"
 
 
-def merged_keys_query(table: sa.Table, schema: str) -> str:
-    """A key, as it is read, that several rows have: what tells them apart was cut."""
-    keys = [value(column) for column in table.primary_key.columns]
-    grouped = ", ".join(f"r.c{place}" for place in range(len(keys)))
-    return (
-        f"SELECT TOP 1 {grouped} FROM (SELECT {_places(keys)} FROM {full_name(table, schema)}) r"
-        f" GROUP BY {grouped} HAVING COUNT_BIG(*) > 1"
-    )
-
-
 def half_pair_query(column: sa.Column[Any], schema: str) -> str:
     """The key of a row whose text has half of a surrogate pair alone; 1 where the table has no key."""
     keys = [value(each) for each in column.table.primary_key.columns] or ["1"]

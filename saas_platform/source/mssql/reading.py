@@ -191,6 +191,8 @@ def _made(values: Sequence[Any], wanted: pa.DataType) -> pa.Array:
 
 def _cast(values: pa.Array, wanted: pa.DataType) -> pa.Array:
     """By a cast that can't lose, or raises."""
+    if values.null_count == len(values):
+        return pa.nulls(len(values), wanted)
     if not _is_kin(values.type, wanted):
         raise TypeError(f"{values.type} for {wanted}")
     return values if values.type == wanted else values.cast(wanted, safe=True)

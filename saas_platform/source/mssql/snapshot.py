@@ -45,13 +45,13 @@ class MssqlSnapshot(SourceSnapshot):
         #: Of the tables that name none.
         self._schema = schema
         self._database = self.identity = self._look_at_identity()
-        #: The table whose error ended the transaction, and that error.
+        #: The table in the source whose error ended the transaction, and that error.
         self._ended: tuple[str, SourceError] | None = None
         #: Why no transaction could be begun again.
         self._lost: SourceError | None = None
         self._is_renewed = False
-        #: What keeps a table from this login; by its name in the mirror.
-        self._objections: dict[str, str | None] = {}
+        #: Of tables by their names in the source.
+        self._object_ids: dict[str, int | None] = {}
 
     @property
     def _cursor(self) -> Any:
@@ -64,31 +64,37 @@ class MssqlSnapshot(SourceSnapshot):
         return queries.full_name(table, self._schema)
 
     @contextmanager
-    def _reading(self, table: sa.Table) -> Iterator[None]:
+    def _looking(self, table: sa.Table) -> Iterator[None]:
         """Errors in words that name the table. One that ended the transaction stops this table; those after
         it are read in a transaction of their own.
         """
         self._go_on(table)
         try:
-            self._admit(table)
             yield
         except HalfPairError as error:
             raise self._undecodable(table) from error
         except driver_errors() as error:
             raise self._in_words(table, error) from error
 
+    @contextmanager
+    def _reading(self, table: sa.Table) -> Iterator[None]:
+        """The same, for what looks at rows, of which the server may keep some from this login."""
+        with self._looking(table):
+            self._admit(table)
+            yield
+
     def _in_words(self, table: sa.Table, error: Exception) -> SourceError:
         said = in_words(self._session.address, error, table.name, self._named(table))
         if not self._session.is_open:
-            self._ended = (table.name, said)
+            self._ended = (self._named(table), said)
         return said
 
-    def _go_on(self, table: sa.Table) -> None:
-        """Begin again where another table's error ended the transaction."""
+    def _go_on(self, table: sa.Table | None = None) -> None:
+        """Begin again where the error of another table ended the transaction."""
         if self._ended is None:
             return
         name, cause = self._ended
-        if name == table.name:
+        if table is not None and name == self._named(table):
             raise cause
         if self._lost is None:
             try:
@@ -100,9 +106,10 @@ class MssqlSnapshot(SourceSnapshot):
             except driver_errors() as error:
                 self._lost = in_words(self._session.address, error)
         if self._lost is not None:
+            what = "The catalogue" if table is None else table.name
             raise SourceError(
-                f"{table.name} was not read, as the error at {name} ended the reading ({cause}) and it could"
-                f" not begin again ({self._lost}): see that the server is up, then run again."
+                f"{what} was not read, as an earlier error ended the reading ({cause}) and it could not begin"
+                f" again ({self._lost}): see that the server is up, then run again."
             )
         self._ended = None
         self._is_renewed = True
@@ -112,17 +119,18 @@ class MssqlSnapshot(SourceSnapshot):
         protection = self._session.features.protection
         if not protection:
             return
-        if table.name not in self._objections:
-            self._objections[table.name] = protection.objection(
-                table, self._object_id(table), visible=self._session.address.rows_as_seen
-            )
-        objection = self._objections[table.name]
+        objection = protection.objection(
+            table, self._object_id(table), visible=self._session.address.rows_as_seen
+        )
         if objection is not None:
             raise SourceError(objection)
 
     def _object_id(self, table: sa.Table) -> int | None:
-        found = scalar(self._cursor, f"SELECT OBJECT_ID({literal(self._named(table))})")
-        return None if found is None else int(found)
+        name = self._named(table)
+        if name not in self._object_ids:
+            found = scalar(self._cursor, f"SELECT OBJECT_ID({literal(name)})")
+            self._object_ids[name] = None if found is None else int(found)
+        return self._object_ids[name]
 
     def notes(self, table: sa.Table) -> tuple[str, ...]:
         found: list[str | None] = []
@@ -133,7 +141,7 @@ class MssqlSnapshot(SourceSnapshot):
             )
         protection = self._session.features.protection
         if protection.policies and self._session.address.rows_as_seen:
-            with self._reading(table):
+            with self._looking(table):
                 found.append(protection.note(table, self._object_id(table)))
         return tuple(note for note in found if note is not None)
 
@@ -144,31 +152,12 @@ class MssqlSnapshot(SourceSnapshot):
 
     def _rows(self, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
         with self._reading(table):
-            self._check_keys(table)
             replaced: set[str] = set()
             for batch in batches(self._cursor, table, sql):
                 replaced |= _replaced(batch)
                 yield batch
             for name in sorted(replaced):
                 self._check_half_pairs(table.columns[name])
-
-    def _check_keys(self, table: sa.Table) -> None:
-        """Raises SourceError where two keys become one, as their last digit is cut."""
-        cut = [
-            column.name
-            for column in table.primary_key.columns
-            if isinstance(column.type, sa.DateTime) and kinds.has_seven_digits(column)
-        ]
-        if not cut:
-            return
-        self._cursor.execute(queries.merged_keys_query(table, self._schema))
-        found = self._cursor.fetchone()
-        if found is not None:
-            raise SourceError(
-                f"{table.name} of the source has rows whose keys differ in tenths of microseconds alone"
-                f" ({_key_of(table, found)}): declare {', '.join(cut)} as text in tables.yaml, which keeps"
-                " all seven digits."
-            )
 
     def _check_half_pairs(self, column: sa.Column[Any]) -> None:
         """Raises SourceError for half of a surrogate pair; mssql-python puts a replacement for it."""
@@ -208,7 +197,7 @@ class MssqlSnapshot(SourceSnapshot):
         return floor - 1
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
-        with self._reading(table):
+        with self._looking(table):
             found = catalogue.columns(self._cursor, self._named(table))
             if not found:
                 self._check_presence(table)
@@ -232,6 +221,7 @@ class MssqlSnapshot(SourceSnapshot):
                 raise said from error
 
     def tables(self) -> list[tuple[str | None, str]]:
+        self._go_on()
         try:
             return [
                 (None if schema == self._schema else schema, name)
@@ -242,7 +232,7 @@ class MssqlSnapshot(SourceSnapshot):
             raise in_words(self._session.address, error) from error
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
-        with self._reading(table):
+        with self._looking(table):
             return catalogue.keys(self._cursor, self._named(table))
 
     def rows(

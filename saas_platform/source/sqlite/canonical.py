@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import MARK, MISFIT_END, NULL, VALUE_END, misfit
-from saas_platform.source.sqlite.ddl import column_sql, slice_expression
+from saas_platform.source.sqlite.ddl import column_sql
 
 #: Arguments of one function; SQLite takes 1,000.
 _MOST_ARGUMENTS = 500
@@ -41,11 +41,6 @@ def _concatenated(parts: Sequence[str]) -> str:
         groups = range(0, len(parts), _MOST_ARGUMENTS)
         parts = [f"concat({', '.join(parts[g : g + _MOST_ARGUMENTS])})" for g in groups]
     return f"concat({', '.join(parts)})"
-
-
-def slice_id(table: sa.Table) -> str:
-    """SQL for the id of a row's slice, a text whatever is stored."""
-    return f"CAST({slice_expression(table)} AS TEXT)"
 
 
 def cell(column: sa.Column[Any]) -> str:
@@ -155,9 +150,9 @@ def _bits(x: str) -> str:
 def _decimal(c: str, integer: str, real: str, precision: int, scale: int) -> list[tuple[str, str]]:
     """A whole number exactly; another one as the decimal of 15 or else 16 digits that alone reads as it."""
     most = 10 ** (precision - scale)
-    widest = min(most - 1, (1 << 63) - 1)
+    bounds = f" AND {c} BETWEEN {1 - most} AND {most - 1}" if most < 1 << 63 else ""
     zeros = f".{'0' * scale}" if scale else ""
-    fits = [(f"{integer} AND {c} BETWEEN {-widest} AND {widest}", f"{c} || '{zeros}'")]
+    fits = [(f"{integer}{bounds}", f"{c} || '{zeros}'")]
     in_range = f"{real} AND abs({c}) < {min(most, 1 << 63)}.0"
     # With a fraction of its own, a float has fewer digits than a 64-bit integer.
     fits.append(

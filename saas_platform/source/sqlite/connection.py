@@ -25,12 +25,21 @@ _REMEDIES = {
     "readonly database": "can't be written: give your user write permission on it",
     "failed to open": "can't be opened: check that its folder exists and that you may write to it",
 }
+#: For a database of the user's own.
+_REMEDIES_OF_OTHERS = {
+    "file is not a database": "is not a SQLite database: name a SQLite database in SAAS_SOURCE_URL",
+    "malformed": "is corrupt: restore it from a backup",
+    "readonly database": "holds a transaction that its writer did not end: open it once with that program, or"
+    " with `sqlite3`, so that the transaction is undone",
+    "unable to open": "can't be opened: give your user read permission on it and its folder",
+}
 
 
-def in_words(path: Path, error: Exception) -> SourceError:
-    """The sentence for an error of the driver."""
+def in_words(path: Path, error: Exception, *, ours: bool = True) -> SourceError:
+    """The sentence for an error of the driver; `ours`: whether the file is one that we write."""
     text = str(error)
-    for sign, remedy in _REMEDIES.items():
+    remedies = _REMEDIES if ours else _REMEDIES | _REMEDIES_OF_OTHERS
+    for sign, remedy in remedies.items():
         if sign in text:
             return SourceError(f"The source {path} {remedy}.")
     return SourceError(f"The source {path} answered: {text.splitlines()[0]}.")

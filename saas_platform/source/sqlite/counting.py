@@ -14,7 +14,8 @@ from saas_platform.schema import slice_of
 from saas_platform.schema.slices import Slice
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.sqlite.connection import scalar
-from saas_platform.source.sqlite.ddl import column_sql, slice_expression, table_sql
+from saas_platform.source.sqlite.ddl import column_sql, slice_text, table_sql
+from saas_platform.source.sqlite.streaming import texts
 
 
 def slice_counts(cursor: Any, table: sa.Table) -> dict[str, int]:
@@ -24,8 +25,9 @@ def slice_counts(cursor: Any, table: sa.Table) -> dict[str, int]:
         counts = _by_seeking(cursor, table, cut)
         if counts is not None:
             return counts
-    cursor.execute(f"SELECT {slice_expression(table)}, count(*) FROM {table_sql(table)} GROUP BY 1")
-    return dict(cursor.fetchall())
+    asked = [slice_text(table), "CAST(count(*) AS TEXT)"]
+    source = f"{table_sql(table)} GROUP BY {slice_text(table)}"
+    return {str(slice_id): int(rows or 0) for slice_id, rows in texts(cursor, asked, source)}
 
 
 def _leads_an_index(cursor: Any, column: sa.Column[Any]) -> bool:
@@ -37,13 +39,21 @@ def _leads_an_index(cursor: Any, column: sa.Column[Any]) -> bool:
     return cursor.fetchone() is not None
 
 
+def holds_only_texts(cursor: Any, column: sa.Column[Any]) -> bool:
+    """Whether the column holds texts and NULL alone."""
+    # Numbers sort before texts, bytes after them, and neither compares as its text does.
+    ends = (
+        f"SELECT typeof({end}(t.{column_sql(column)})) FROM main.{table_sql(column.table)} t"
+        for end in ("min", "max")
+    )
+    return all(scalar(cursor, query) in ("text", "null") for query in ends)
+
+
 def _by_seeking(cursor: Any, table: sa.Table, cut: Slice) -> dict[str, int] | None:
     """None where a value is no text that begins with a whole slice id, or is NULL."""
     name, length = table_sql(table), cut.id_length
     column = f"t.{column_sql(table.columns[cut.column])}"
-    # Numbers sort before texts, bytes after them, and neither compares as its text does.
-    ends = (f"SELECT typeof({end}({column})) FROM main.{name} t" for end in ("min", "max"))
-    if any(scalar(cursor, query) not in ("text", "null") for query in ends):
+    if not holds_only_texts(cursor, table.columns[cut.column]):
         return None
     # The first text after all that begin with the id.
     after = f"substr(s.id, 1, {length - 1}) || char(unicode(substr(s.id, {length})) + 1)"

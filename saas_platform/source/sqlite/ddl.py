@@ -54,6 +54,11 @@ def slice_expression(table: sa.Table, qualifier: str = "") -> str:
     return f"substr({qualifier}{column}, 1, {cut.id_length})"
 
 
+def slice_text(table: sa.Table) -> str:
+    """SQL for the same as a text, whatever is stored in the place of a time."""
+    return f"coalesce(CAST({slice_expression(table)} AS TEXT), 'none')"
+
+
 def _triggers(table: sa.Table) -> list[str]:
     name, key = quoted(table.name), key_column(table)
     stamp = (

@@ -1,183 +1,293 @@
-"""What the tables of any SQLite file are: its catalogue binds no type, so the values are looked at.
+"""What the tables of any SQLite file are: its catalogue binds no type, so every value is looked at.
 
-Holds: the reading of catalogue and values. Does not hold: what is proposed from them
-(source/discovery.py).
+Holds: the types that all values have. Does not hold: the catalogue (catalogue.py), or what is proposed from all
+this (source/discovery.py).
+
+What is declared, the reader can read: a first query counts how the values of each column are stored, and then
+the reader itself reads every row. Where a value does not fit, the column gets the next weaker type.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
-from saas_platform.source import bookkeeping
-from saas_platform.source.contract import SourceError
-from saas_platform.source.discovery import (
-    Seen,
-    SeenReference,
-    SeenTable,
-    portable,
-    propose,
-)
+from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.describing import printable, type_words
+from saas_platform.source.contract import Discovery
+from saas_platform.source.discovery import Seen, SeenTable, propose
+from saas_platform.source.personal import SAMPLE
+from saas_platform.source.sqlite import catalogue
+from saas_platform.source.sqlite.connection import in_words
 from saas_platform.source.sqlite.ddl import quoted
-from saas_platform.source.sqlite.opening import check_present
+from saas_platform.source.sqlite.opening import open_untouched
+from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_wide, readings
+from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream, texts
 
-_OURS = frozenset(bookkeeping.metadata.tables)
-_STORED = ("null", "integer", "real", "text", "blob")
+Types = dict[str, sa.types.TypeEngine[Any]]
+
+#: Characters of a value that is sampled: none of the forms that are looked for is longer.
+_LONGEST_SAMPLED = 400
+_OTHER_KINDS = {
+    "virtual": "it is a virtual table",
+    "shadow": "it is a part of a virtual table",
+    "": "SQLite does not find it by its name",
+}
 
 
-def discover_file(path: Path) -> list[sa.Table]:
-    """The tables of the file. Raises SourceError where it is no SQLite database."""
-    check_present(path)
-    engine = sa.create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
-    try:
-        with engine.connect() as connection:
-            virtual = {
-                name
-                for (name,) in connection.execute(
-                    sa.text(
-                        "SELECT name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')"
-                    )
+@dataclass(frozen=True)
+class _Stored:
+    """How many values of a column are stored how."""
+
+    null: int
+    integer: int
+    real: int
+    text: int
+    blob: int
+    #: Whole numbers that no float holds for sure.
+    wide: int
+    #: Whole numbers other than 0 and 1.
+    unlike_flags: int
+
+    @property
+    def kinds(self) -> set[str]:
+        counts = {name: getattr(self, name) for name in ("integer", "real", "text", "blob")}
+        return {name for name, count in counts.items() if count}
+
+
+def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
+    """The tables of the file but `ours`. Raises SourceError where it can't be read at all."""
+    seen: list[SeenTable] = []
+    notes: list[str] = []
+    with open_untouched(path) as (cursor, untouched):
+        try:
+            names = catalogue.tables(cursor)
+        except StreamError as error:
+            raise in_words(path, error, ours=False) from error
+        for name in names:
+            if name in ours:
+                continue
+            try:
+                reason = _why_not(cursor, name)
+                if reason is None:
+                    table, told = _seen(cursor, name, untouched.check)
+                    seen.append(table)
+                    notes += told
+            except StreamError as error:
+                reason = str(in_words(path, error, ours=False)).removesuffix(".")
+            if reason is not None:
+                notes.append(
+                    f"{printable(name) or 'A table without a name'} is left out: {reason}."
                 )
-            }
-            inspector = sa.inspect(connection)
-            return propose(
-                _seen(connection, inspector, name)
-                for name in sorted(inspector.get_table_names())
-                if name not in _OURS | virtual
-            )
-    except sa.exc.DatabaseError as error:
-        raise SourceError(
-            f"The source {path} can't be read ({error.orig}): name a SQLite database."
-        ) from None
-    finally:
-        engine.dispose()
+    return Discovery(tuple(propose(seen)), tuple(notes))
 
 
-def _seen(connection: sa.Connection, inspector: sa.Inspector, name: str) -> SeenTable:
-    table = sa.table(sa.quoted_name(name, quote=True))
-    columns = _look(connection, name, {c["name"]: c["type"] for c in inspector.get_columns(name)})
-    constraints = [each["column_names"] for each in inspector.get_unique_constraints(name)]
-    indexes = [
-        each["column_names"]
-        # SQLite's own for a constraint too, as SQLAlchemy does not find every name in a CREATE TABLE.
-        for each in inspector.get_indexes(name, include_auto_indexes=True)
-        # A rule for a part of the rows is none for the table.
-        if each["unique"]
-        and not any(option.endswith("_where") for option in each.get("dialect_options", {}))
-    ]
-    return SeenTable(
+def _why_not(cursor: Any, name: str) -> str | None:
+    """Why a table can't be mirrored; None where it can."""
+    kind = catalogue.kind(cursor, name)
+    if kind != "table":
+        return _OTHER_KINDS.get(kind, f"it is a {kind}")
+    if not name:
+        return "nothing can be called so in a mirror"
+    if any(not column.name for column in catalogue.columns(cursor, name)):
+        return "it has a column without a name"
+    return None
+
+
+def _seen(cursor: Any, name: str, check: Callable[[], None]) -> tuple[SeenTable, list[str]]:
+    columns = catalogue.columns(cursor, name)
+    indexes = catalogue.indexes(cursor, name)
+    references = catalogue.references(cursor, name)
+    rows, stored = _stored(cursor, name, [column.name for column in columns])
+    types, notes = _types(cursor, name, columns, stored, check)
+    key = sorted((column for column in columns if column.key), key=lambda column: column.key)
+    unique = [index.columns for index in indexes]
+    compared = {
+        *(column.name for column in key),
+        *(column for names in unique for column in names),
+        *(column for reference in references for column in reference.columns),
+    }
+    collations = {
+        **_of_indexes(indexes),
+        **catalogue.collations(
+            cursor, name, [each for each in types if each in compared and stored[each].text]
+        ),
+    }
+    found = SeenTable(
         name,
-        columns,
-        key=inspector.get_pk_constraint(name)["constrained_columns"],
-        candidates=_whole(constraints, columns),
-        unique=_whole([*constraints, *indexes], columns),
-        references=[
-            SeenReference(
-                told["constrained_columns"], told["referred_table"], told["referred_columns"]
+        {
+            column.name: Seen(
+                column.declared,
+                types[column.name],
+                # SQLite itself lets NULL into a key.
+                nullable=not column.required or stored[column.name].null > 0,
+                has_null=stored[column.name].null > 0,
+                collation=collations.get(column.name, ""),
+                sample=_sample(cursor, name, column.name, types[column.name]),
             )
-            for told in inspector.get_foreign_keys(name)
-        ],
-        rows=connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0,
+            for column in columns
+        },
+        key=[column.name for column in key],
+        candidates=[index.columns for index in indexes if index.is_constraint],
+        unique=unique,
+        references=references,
+        rows=rows,
     )
+    return found, notes
 
 
-def _whole(told: Iterable[Sequence[str | None]], columns: Collection[str]) -> list[tuple[str, ...]]:
-    """Those of columns alone: an expression in an index has no name."""
-    return [
-        tuple(name for name in names if name is not None)
-        for names in told
-        if set(names) <= set(columns)
-    ]
-
-
-def _look(
-    connection: sa.Connection, table: str, types: Mapping[str, sa.types.TypeEngine[Any]]
-) -> dict[str, Seen]:
-    catalogue: dict[str, tuple[str, bool]] = {
-        str(name): (str(declared), bool(required))
-        for name, declared, required in connection.execute(
-            sa.text(
-                'SELECT name, type, "notnull" FROM pragma_table_xinfo(:name) WHERE hidden <> 1'
-            ),
-            {"name": table},
-        )
-    }
-    found = {}
-    for name, (declared, required) in catalogue.items():
-        values = _values(connection, table, name, types.get(name, sa.types.NULLTYPE))
-        kind = _type(values, types.get(name, sa.types.NULLTYPE))
-        found[name] = Seen(declared, kind, nullable=not required, has_null=values["null"] > 0)
-    return found
-
-
-def _values(
-    connection: sa.Connection, table: str, column: str, kind: sa.types.TypeEngine[Any]
-) -> dict[str, int]:
-    """How many values are stored how, and how many are times, dates, flags, or exact decimals."""
+def _sample(
+    cursor: Any, table: str, column: str, kind: sa.types.TypeEngine[Any]
+) -> list[str | None]:
+    """Some of a column's values, where they may be personal."""
+    if not isinstance(kind, sa.String | sa.Integer):
+        return []
     c = quoted(column)
-    day = f"typeof({c}) = 'text' AND strftime('%Y-%m-%d', {c}) = substr({c}, 1, 10)"
-    precision, scale = 15, 0
-    if isinstance(kind, sa.Numeric) and kind.precision is not None:
-        precision, scale = kind.precision, kind.scale or 0
-    counted = {
-        "rows": "TRUE",
-        **{stored: f"typeof({c}) = '{stored}'" for stored in _STORED},
-        "date": f"{day} AND length({c}) = 10",
-        "time": f"{day} AND (length({c}) = 10 OR (substr({c}, 11, 1) IN (' ', 'T')"
-        f" AND strftime('%H:%M:%S', {c}) = substr({c}, 12, 8)"
-        f" AND (length({c}) = 19 OR ({c} GLOB '*:[0-9][0-9].[0-9]*' AND length({c}) <= 26))))",
-        "flag": f"{c} IN (0, 1)",
-        # Whole numbers that no float holds for sure.
-        "wide": f"typeof({c}) = 'integer' AND {c} NOT BETWEEN -{1 << 53} AND {1 << 53}",
-        "exact": f"typeof({c}) IN ('integer', 'real') AND round({c}, {scale}) = {c}"
-        # A float has no more digits than these.
-        f" AND {c} BETWEEN -1e{min(precision, 15) - scale} AND 1e{min(precision, 15) - scale} - 1",
+    short = f"typeof({c}) IN ('text', 'integer') AND length({c}) <= {_LONGEST_SAMPLED}"
+    # As a text, and without a collation, which might be one that only the writer of the file knows.
+    source = f"(SELECT {c} || '' AS x FROM {quoted(table)} WHERE {short} LIMIT {SAMPLE})"
+    return [value for (value,) in texts(cursor, ["x"], source)]
+
+
+def _of_indexes(indexes: Sequence[catalogue.Index]) -> dict[str, str]:
+    return {
+        column: collation
+        for index in indexes
+        for column, collation in zip(index.columns, index.collations, strict=True)
+        if collation in ("NOCASE", "RTRIM")
     }
-    sums = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in counted.values())
-    (row,) = connection.execute(sa.text(_literal(f"SELECT {sums} FROM {quoted(table)}")))
-    found: tuple[Any, ...] = tuple(row)
-    return dict(zip(counted, found, strict=True))
 
 
-def _literal(sql: str) -> str:
-    """For `sa.text`, which takes `:name` for a parameter."""
-    return sql.replace(":", r"\:")
+def _stored(cursor: Any, table: str, names: Sequence[str]) -> tuple[int, dict[str, _Stored]]:
+    """The rows of the table, and how the values of each column are stored."""
+    counts = {name: _counts(name) for name in names}
+    at_once = (MOST_COLUMNS - 1) // len(_Stored.__dataclass_fields__)
+    rows, found = 0, {}
+    for first in range(0, len(names), at_once):
+        some = names[first : first + at_once]
+        asked = ["count(*)", *(count for name in some for count in counts[name])]
+        channels = [Channel(sql, pa.int64()) for sql in asked]
+        for batch in stream(cursor, channels, quoted(table)):
+            numbers = iter([column[0].as_py() for column in batch.columns])
+            rows = next(numbers)
+            for name in some:
+                found[name] = _Stored(*islice(numbers, len(counts[name])))
+    return rows, found
 
 
-def _type(values: dict[str, int], kind: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
-    """The portable type that all values of a column have; what is mixed is text, or bytes."""
-    told = portable(kind)
-    stored = {name for name in ("integer", "real", "text", "blob") if values[name]}
-    filled = values["rows"] - values["null"]
-    if not stored:
-        return sa.Double() if isinstance(told, sa.Numeric) else told
-    if stored <= {"integer", "real"}:
-        return _number(values, told, filled, has_real="real" in stored)
-    if stored == {"text"}:
-        if isinstance(told, sa.Date) and values["date"] == filled:
-            return sa.Date()
-        if isinstance(told, sa.DateTime) and values["time"] == filled:
+def _counts(name: str) -> list[str]:
+    c = quoted(name)
+    integer = f"typeof({c}) = 'integer'"
+    conditions = [
+        *(f"typeof({c}) = '{kind}'" for kind in ("null", "integer", "real", "text", "blob")),
+        # A sum has no collation, which might be one that only the writer of the file knows.
+        f"{integer} AND {c} + 0 NOT BETWEEN {-WIDEST} AND {WIDEST}",
+        f"{integer} AND {c} + 0 NOT IN (0, 1)",
+    ]
+    return [f"count(*) FILTER (WHERE {condition})" for condition in conditions]
+
+
+def _types(
+    cursor: Any,
+    table: str,
+    columns: Sequence[catalogue.Column],
+    stored: Mapping[str, _Stored],
+    check: Callable[[], None],
+) -> tuple[Types, list[str]]:
+    """The type of each column that the reader reads all of its values by, and what is to be said of them."""
+    declared = {column.name: catalogue.declared_type(column.declared) for column in columns}
+    types = {name: _likely(kind, stored[name]) for name, kind in declared.items()}
+    hopeless: set[str] = set()
+    while True:
+        wrong = _misfits(cursor, _table(table, types), check) - hopeless
+        if not wrong:
+            break
+        for name in wrong:
+            weaker = _weaker(types[name], stored[name])
+            if weaker is None:
+                hopeless.add(name)
+            else:
+                types[name] = weaker
+    notes = [
+        f"{printable(table)}.{printable(name)} holds a text that is not UTF-8: {printable(table)} can't"
+        " be mirrored until it is corrected in the source; leave the table out until then."
+        for name in types
+        if name in hopeless
+    ]
+    for name, mirrored in _table(table, types).columns.items():
+        told = declared[name]
+        differs = (
+            isinstance(mirrored.type, AnyValue)
+            if told is None
+            else type(told) is not type(mirrored.type)
+        )
+        if stored[name].kinds and differs:
+            as_declared = next(column.declared for column in columns if column.name == name)
+            says = f"is declared as {as_declared} and" if as_declared else "has no type and"
+            notes.append(
+                f"{printable(table)}.{printable(name)} {printable(says)} holds values of other types:"
+                f" it is mirrored as {type_words(mirrored)}."
+            )
+    return types, notes
+
+
+def _table(name: str, types: Types) -> sa.Table:
+    columns = (sa.Column(each, kind, nullable=True) for each, kind in types.items())
+    return sa.Table(name, sa.MetaData(), *columns)
+
+
+def _misfits(cursor: Any, table: sa.Table, check: Callable[[], None]) -> set[str]:
+    """The columns with a value that the reader can't read by its type."""
+    columns = readings(list(table.columns))
+    channels = [channel for column in columns for channel in column.channels]
+    wrong = set()
+    for batch in stream(cursor, channels, quoted(table.name)):
+        check()
+        arrays = iter(batch.columns)
+        for column in columns:
+            own = list(islice(arrays, len(column.channels)))
+            if column.column.name in wrong:
+                continue
+            try:
+                column.make(own)
+            except DoesNotFitError:
+                wrong.add(column.column.name)
+    return wrong
+
+
+def _likely(declared: sa.types.TypeEngine[Any] | None, stored: _Stored) -> sa.types.TypeEngine[Any]:
+    """The declared type where values that are stored so may be of it."""
+    kinds = stored.kinds
+    is_decimal = isinstance(declared, sa.Numeric) and not isinstance(declared, sa.Float)
+    if not kinds:
+        return AnyValue() if declared is None else declared
+    if kinds <= {"integer", "real"}:
+        if declared is not None and is_decimal and (is_wide(declared) or not stored.wide):
+            return declared
+        if "real" in kinds:
+            return AnyValue() if stored.wide else sa.Double()
+        is_flag = isinstance(declared, sa.Boolean) and not stored.unlike_flags
+        return sa.Boolean() if is_flag else sa.BigInteger()
+    if kinds == {"text"}:
+        return declared if isinstance(declared, sa.Date | sa.DateTime) else sa.String()
+    return sa.LargeBinary() if kinds == {"blob"} else AnyValue()
+
+
+def _weaker(kind: sa.types.TypeEngine[Any], stored: _Stored) -> sa.types.TypeEngine[Any] | None:
+    """What holds all that the type does and more; None: there is no such type for what is stored."""
+    match kind:
+        case sa.Date():
             return sa.DateTime()
-        return sa.String()
-    return sa.LargeBinary() if "blob" in stored else sa.String()
-
-
-def _number(
-    values: dict[str, int], told: sa.types.TypeEngine[Any], filled: int, *, has_real: bool
-) -> sa.types.TypeEngine[Any]:
-    # A Float is a Numeric to SQLAlchemy.
-    if (
-        isinstance(told, sa.Numeric)
-        and not isinstance(told, sa.Float)
-        and values["exact"] == filled
-    ):
-        return told
-    if isinstance(told, sa.Boolean) and values["flag"] == filled:
-        return sa.Boolean()
-    if values["wide"] and has_real:
-        return sa.String()
-    floats = has_real or (isinstance(told, sa.Numeric) and not values["wide"])
-    return sa.Double() if floats else sa.BigInteger()
+        case sa.DateTime():
+            return sa.String()
+        case sa.Numeric() if not isinstance(kind, sa.Float):
+            if not stored.real:
+                return sa.BigInteger()
+            return AnyValue() if stored.wide else sa.Double()
+    return None

@@ -57,13 +57,13 @@ def value_misfit(cursor: Any, misfit: DoesNotFitError, where: str) -> SourceErro
         condition, parameters = f"{name} IS NULL", []
     elif isinstance(value, bytes) and isinstance(column.type, AnyValue):
         # What was read is the literal of the text.
-        condition, parameters = f"CAST({name} AS BLOB) = ?", [_unquoted(value)]
+        condition, parameters = f"CAST({name} AS BLOB) = ? COLLATE BINARY", [_unquoted(value)]
     elif isinstance(value, bytes) and is_utf8(value):
         # Not by its bytes, which a database may keep as UTF-16.
         condition = f"typeof({name}) = 'text' AND {name} = ? COLLATE BINARY"
         parameters = [value.decode()]
     elif isinstance(value, bytes):
-        condition, parameters = f"CAST({name} AS BLOB) = ?", [value]
+        condition, parameters = f"CAST({name} AS BLOB) = ? COLLATE BINARY", [value]
     else:
         condition, parameters = f"{name} = ?", [value]
     found = _row(cursor, column, f"({where}) AND {condition}", parameters)
@@ -119,11 +119,14 @@ def _is_misfit(column: sa.Column[Any]) -> str:
             wrong = f"({stored} IN ('text', 'blob') OR ({stored} = 'integer' AND {wide}))"
         case sa.Numeric(precision=int(precision), scale=int(scale)):
             most = 10 ** (precision - scale)
-            whole = min(most - 1, (1 << 63) - 1)
             wrong = (
                 f"({stored} IN ('text', 'blob') OR ({stored} = 'real' AND abs({name}) >= {most}.0)"
-                f" OR ({stored} = 'integer' AND {name} NOT BETWEEN {-whole} AND {whole}))"
             )
+            if most < 1 << 63:
+                wrong += (
+                    f" OR ({stored} = 'integer' AND {name} NOT BETWEEN {1 - most} AND {most - 1})"
+                )
+            wrong += ")"
         case AnyValue():
             wrong = "FALSE"
         case sa.LargeBinary():

@@ -4,21 +4,25 @@ Holds: which of SQLite's ways of opening suits the file as it is now. Does not h
 ours (connection.py).
 
 A file in WAL mode needs care. An ordinary reader makes a `-shm` and a `-wal` next to it, and the last one to
-close a connection copies the `-wal` into the file. There are three cases:
+close a connection copies the `-wal` into the file and removes it. There are four cases:
 
 - No WAL mode: opened read-only. A lock keeps writers out while a transaction reads.
-- WAL mode, and a `-shm` is there: another program has the file open, or had it when it ended. SQLite reads
-  that program's `-shm` and writes nothing to it.
-- WAL mode, and no `-shm` is there: nobody has the file open. SQLite reads the `-wal`, if there is one, with an
-  index in its own memory and without locks. A program that opens the file meanwhile is not kept from writing
-  to it, so that the file is looked at after each reading: where it has changed, what was read is refused.
+- WAL mode, and `-shm` and `-wal` are there: another program has the file open, or had it when it was killed.
+  SQLite reads that program's `-shm` and writes nothing to it.
+- WAL mode, and there is only a `-wal`, with transactions in it: a copy of a file in use, as a rule. SQLite reads
+  the `-wal` with an index in its own memory and without locks. As the file itself can't be written to, the
+  attempt to copy the `-wal` into it fails, and the `-wal` stays.
+- WAL mode, and no transaction outside of the file: SQLite reads the file alone, as one that can't change.
+
+In the last two cases nothing keeps a program that opens the file meanwhile from writing to it, so that the file
+is looked at after each reading: where it has changed, what was read is refused.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +31,17 @@ from urllib.parse import quote
 import adbc_driver_sqlite.dbapi as adbc
 
 from saas_platform.source.contract import SourceError
-from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS, in_words, transaction
+from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS, in_words
+from saas_platform.source.sqlite.write_ahead_log import has_commits
 
 _READ_ONLY = "mode=ro"
 #: Of another program: not to be written to.
 _SHARED = f"{_READ_ONLY}&readonly_shm=1"
-#: No locks, so that no lock of SQLite's needs a `-shm`.
-_ALONE = f"{_READ_ONLY}&vfs=unix-none"
+#: Without locks, of which those on a `-wal` need a `-shm`.
+_UNLOCKED = f"{_READ_ONLY}&vfs=unix-none"
+#: Without a look at any other file.
+_FILE_ALONE = f"{_READ_ONLY}&immutable=1"
+_EXCLUSIVE = "PRAGMA locking_mode = EXCLUSIVE"
 
 
 @dataclass(frozen=True)
@@ -70,23 +78,28 @@ def open_untouched(path: Path) -> Iterator[tuple[Any, Untouched]]:
     """
     check_present(path)
     try:
-        with _connected(path) as (cursor, untouched), transaction(cursor, "DEFERRED"):
+        with _connected(path) as (cursor, untouched):
+            cursor.execute("BEGIN")
             # The first read pins the view that all later ones see.
             cursor.execute("SELECT count(*) FROM sqlite_master")
             cursor.fetchall()
             yield cursor, untouched
+            # Where a page is corrupt, SQLite has ended the transaction; whoever read the page knows.
+            with suppress(adbc.Error):
+                cursor.execute("ROLLBACK")
     except adbc.Error as error:
-        raise in_words(path, error) from error
+        raise in_words(path, error, ours=False) from error
 
 
 @contextmanager
 def _connected(path: Path) -> Iterator[tuple[Any, Untouched]]:
     stamp = _stamp(path)
-    options, alone = _options(path)
+    options = _options(path)
     with _cursor(path, options) as cursor:
-        if alone:
-            cursor.execute("PRAGMA locking_mode = EXCLUSIVE")
-        yield cursor, Untouched(path, stamp if alone else None)
+        if options == _UNLOCKED:
+            cursor.execute(_EXCLUSIVE)
+        is_locked = options in (_READ_ONLY, _SHARED)
+        yield cursor, Untouched(path, None if is_locked else stamp)
 
 
 @contextmanager
@@ -97,11 +110,17 @@ def _cursor(path: Path, options: str) -> Iterator[Any]:
         yield cursor
 
 
-def _options(path: Path) -> tuple[str, bool]:
-    """How the file is to be opened, and whether that is without locks."""
-    if path.with_name(path.name + "-shm").exists():
-        return _SHARED, False
-    return (_ALONE, True) if _is_wal(path) else (_READ_ONLY, False)
+def _options(path: Path) -> str:
+    """How the file is to be opened as it is now."""
+    wal, shm = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    if not path.stat().st_size:
+        # SQLite would remove a `-wal` of it.
+        return _FILE_ALONE
+    if wal.exists() and shm.exists():
+        return _SHARED
+    if not _is_wal(path):
+        return _READ_ONLY
+    return _UNLOCKED if has_commits(wal) else _FILE_ALONE
 
 
 def _is_wal(path: Path) -> bool:
@@ -113,7 +132,7 @@ def _is_wal(path: Path) -> bool:
     """
     try:
         with _cursor(path, _READ_ONLY) as cursor:
-            cursor.execute("PRAGMA locking_mode = EXCLUSIVE")
+            cursor.execute(_EXCLUSIVE)
             cursor.execute("SELECT count(*) FROM sqlite_master")
             cursor.fetchall()
     except adbc.Error as error:

@@ -60,7 +60,7 @@ class ColumnReading:
 
 def readings(columns: Sequence[sa.Column[Any]]) -> list[ColumnReading]:
     """How each column is read."""
-    wide = sum(_is_wide(column) for column in columns)
+    wide = sum(is_wide(column.type) for column in columns)
     pairs = len(columns) + wide <= MOST_COLUMNS
     return [_reading(column, pairs=pairs) for column in columns]
 
@@ -75,7 +75,7 @@ def _reading(column: sa.Column[Any], *, pairs: bool) -> ColumnReading:
             return _one(column, name, pa.int64(), _integers)
         case sa.Float():
             return _one(column, _float_sql(name), pa.float64(), _as_it_is)
-        case sa.Numeric() if not _is_wide(column):
+        case sa.Numeric() if not is_wide(column.type):
             return _one(column, _float_sql(name), pa.float64(), _decimals)
         case sa.Numeric() if pairs:
             return _wide_decimal(column, name)
@@ -232,9 +232,9 @@ def _first_not(values: pa.Array, wanted: pa.DataType) -> bytes:
 # no other one of as many digits can. A float that takes 17 digits is the result of a computation.
 
 
-def _is_wide(column: sa.Column[Any]) -> bool:
-    """Whether the column's type holds whole numbers that no float does."""
-    match column.type:
+def is_wide(kind: sa.types.TypeEngine[Any]) -> bool:
+    """Whether the type is a decimal that holds whole numbers which no float does."""
+    match kind:
         case sa.Float():
             return False
         case sa.Numeric(precision=int(precision), scale=int(scale)):
@@ -282,7 +282,8 @@ def _unscaled(column: sa.Column[Any], integers: pa.Array, floats: pa.Array) -> p
     if is_float.any() and kind.scale <= _FLOAT_POWERS:
         values = floats.fill_null(0.0).to_numpy()
         power = 10.0**kind.scale
-        scaled = np.rint(values * power)
+        with np.errstate(over="ignore"):
+            scaled = np.rint(values * power)
         quick = is_float & (np.abs(scaled) < min(10**_FLOAT_DIGITS, limit))
         quick &= scaled / power == values
         words[quick, 0] = scaled[quick].astype(np.int64)

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
-from saas_platform.schema import arrow_schema, slice_of, version_of
+from saas_platform.schema import arrow_schema, version_of
 from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
-from saas_platform.schema.slices import ranges
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.contract import SourceColumn, SourceError, SourceSnapshot
-from saas_platform.source.sqlite import canonical
+from saas_platform.source.sqlite import canonical, catalogue
 from saas_platform.source.sqlite.connection import in_words, scalar
 from saas_platform.source.sqlite.counting import slice_counts
-from saas_platform.source.sqlite.ddl import column_sql, key_column, slice_expression, table_sql
+from saas_platform.source.sqlite.ddl import column_sql, key_column, slice_text, table_sql
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
+from saas_platform.source.sqlite.selecting import above_version, in_slices
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream
-
-#: More ranges than this in one WHERE cost more than a scan.
-_MOST_RANGES = 50
 
 
 class SqliteSnapshot(SourceSnapshot):
     """A read transaction on any SQLite file: no record of deletes, versions where a column has them."""
+
+    #: Whether the file is one that we write.
+    _ours = False
 
     def __init__(self, cursor: Any, path: Path, check: Callable[[], None] = lambda: None) -> None:
         """`check` raises SourceError where the file was written to since the snapshot began."""
@@ -44,39 +46,35 @@ class SqliteSnapshot(SourceSnapshot):
         return self.highest_version(table)
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
-        self._cursor.execute(
-            # Unlike table_info it tells generated columns too.
-            'SELECT name, type, "notnull" FROM pragma_table_xinfo(?) WHERE hidden <> 1',
-            (source_table(table)[1],),
-        )
-        return [
-            SourceColumn(name, kind, not required)
-            for name, kind, required in self._cursor.fetchall()
-        ]
+        with self._of(table):
+            return [
+                SourceColumn(column.name, column.declared, not column.required)
+                for column in catalogue.columns(self._cursor, source_table(table)[1])
+            ]
 
     def tables(self) -> list[tuple[str | None, str]]:
-        self._cursor.execute(
-            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
-            " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
-        )
-        return [(None, name) for (name,) in self._cursor.fetchall()]
+        return [
+            (None, name)
+            for name in catalogue.tables(self._cursor)
+            if catalogue.kind(self._cursor, name) == "table"
+        ]
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
-        # An INTEGER PRIMARY KEY has no index; one on an expression has parts without a name.
-        self._cursor.execute(
-            "SELECT '', name FROM pragma_table_xinfo(?1) WHERE pk > 0 UNION ALL"
-            " SELECT i.name, c.name FROM pragma_index_list(?1) i, pragma_index_info(i.name) c"
-            ' WHERE i."unique" AND NOT i.partial',
-            (source_table(table)[1],),
-        )
-        found: dict[str, set[str | None]] = {}
-        for index, column in self._cursor.fetchall():
-            found.setdefault(index, set()).add(column)
-        return [
-            frozenset(column for column in columns if column is not None)
-            for columns in found.values()
-            if None not in columns
-        ]
+        with self._of(table):
+            columns = catalogue.columns(self._cursor, source_table(table)[1])
+            indexes = catalogue.indexes(self._cursor, source_table(table)[1])
+        # An INTEGER PRIMARY KEY has no index.
+        primary = frozenset(column.name for column in columns if column.key)
+        return [*([primary] if primary else []), *(frozenset(index.columns) for index in indexes)]
+
+    @contextmanager
+    def _of(self, table: sa.Table) -> Iterator[None]:
+        """Make what SQLite answers an error of the table, which ends no other one."""
+        try:
+            yield
+        except (adbc.Error, StreamError) as error:
+            raise self._unreadable(table, error) from error
+        self._check()
 
     def rows(
         self,
@@ -86,10 +84,16 @@ class SqliteSnapshot(SourceSnapshot):
         slices: Collection[str] | None = None,
     ) -> pa.RecordBatchReader:
         schema = arrow_schema(table, with_row_version=True)
-        where = [] if slices is None else [_in_slices(table, slices)]
+        where = self._where(table, slices)
         if above is not None:
-            where.append(_above(table, above))
-        return pa.RecordBatchReader.from_batches(schema, self._rows(table, schema, _all(where)))
+            where = f"({where}) AND {above_version(table, above)}"
+        return pa.RecordBatchReader.from_batches(schema, self._rows(table, schema, where))
+
+    def _where(self, table: sa.Table, slices: Collection[str] | None) -> str:
+        if slices is None:
+            return "TRUE"
+        with self._of(table):
+            return in_slices(self._cursor, table, slices)
 
     def _rows(self, table: sa.Table, schema: pa.Schema, where: str) -> Iterator[pa.RecordBatch]:
         columns = readings(list(table.columns))
@@ -117,13 +121,13 @@ class SqliteSnapshot(SourceSnapshot):
         return found or self._unreadable(table, error)
 
     def _unreadable(self, table: sa.Table, error: Exception) -> SourceError:
-        told = in_words(self._path, error)
+        told = in_words(self._path, error, ours=self._ours)
         return SourceError(f"{table.name} of the source can't be read. {told}")
 
     def row_texts(
         self, table: sa.Table, slices: Collection[str] | None = None
     ) -> pa.RecordBatchReader:
-        asked = [canonical.slice_id(table), canonical.row_text(table)]
+        asked = [slice_text(table), canonical.row_text(table)]
         return pa.RecordBatchReader.from_batches(
             ROW_TEXTS, self._texts(table, asked, slices, ROW_TEXTS, canonical.valid_row)
         )
@@ -134,7 +138,7 @@ class SqliteSnapshot(SourceSnapshot):
         if len(schema) > MOST_COLUMNS:
             batches = (canonical.split(batch, schema) for batch in self.row_texts(table, slices))
         else:
-            asked = [canonical.slice_id(table), *map(canonical.cell, table.columns)]
+            asked = [slice_text(table), *map(canonical.cell, table.columns)]
             batches = self._texts(table, asked, slices, schema, canonical.valid_cell)
         return pa.RecordBatchReader.from_batches(schema, batches)
 
@@ -147,9 +151,9 @@ class SqliteSnapshot(SourceSnapshot):
         valid: Callable[[bytes], str],
     ) -> Iterator[pa.RecordBatch]:
         channels = [Channel(sql, pa.string()) for sql in asked]
-        where = "TRUE" if slices is None else _in_slices(table, slices)
+        source = f"{table_sql(table)} WHERE {self._where(table, slices)}"
         try:
-            for batch in stream(self._cursor, channels, f"{table_sql(table)} WHERE {where}"):
+            for batch in stream(self._cursor, channels, source):
                 self._check()
                 first, *rest = batch.columns
                 columns = [
@@ -164,7 +168,8 @@ class SqliteSnapshot(SourceSnapshot):
         return None
 
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
-        return slice_counts(self._cursor, table)
+        with self._of(table):
+            return slice_counts(self._cursor, table)
 
     def unversioned(self, table: sa.Table) -> int:
         version = version_of(table)
@@ -172,14 +177,16 @@ class SqliteSnapshot(SourceSnapshot):
             return 0
         name = column_sql(table.columns[version])
         query = f"SELECT count(*) FROM {table_sql(table)} WHERE {name} IS NULL"
-        return int(scalar(self._cursor, query))
+        with self._of(table):
+            return int(scalar(self._cursor, query))
 
     def highest_version(self, table: sa.Table) -> int:
         version = version_of(table)
         if version is None:
             return 0
         name = column_sql(table.columns[version])
-        found = scalar(self._cursor, f"SELECT max({name}) FROM {table_sql(table)}")
+        with self._of(table):
+            found = scalar(self._cursor, f"SELECT max({name}) FROM {table_sql(table)}")
         if found is not None and not isinstance(found, int):
             raise self._misfit(table, "TRUE", StreamError(f"{version} is no whole number"))
         return found or 0
@@ -187,6 +194,8 @@ class SqliteSnapshot(SourceSnapshot):
 
 class CompanySnapshot(SqliteSnapshot):
     """A read transaction on a source of ours, whose triggers keep versions and tombstones."""
+
+    _ours = True
 
     def __init__(self, cursor: Any, path: Path) -> None:
         super().__init__(cursor, path)
@@ -218,32 +227,3 @@ class CompanySnapshot(SqliteSnapshot):
         )
         (buried,) = self._cursor.fetchone()
         return max(super().highest_version(table), buried or 0)
-
-
-def _all(conditions: Collection[str]) -> str:
-    return " AND ".join(f"({condition})" for condition in conditions) or "TRUE"
-
-
-def _above(table: sa.Table, above: int) -> str:
-    """A row without a version may have changed at any time."""
-    column = table.columns[version_of(table) or ""]
-    version, nullable = column_sql(column), bool(column.nullable)
-    newer = f"{version} > {int(above)}"
-    return f"{newer} OR {version} IS NULL" if nullable else newer
-
-
-def _in_slices(table: sa.Table, slices: Collection[str]) -> str:
-    cut = slice_of(table)
-    if cut is None:
-        return "1" if slices else "0"
-    if not slices:
-        return "0"
-    spans = ranges(cut, slices)
-    if len(spans) > _MOST_RANGES:
-        listed = ", ".join(f"'{slice_id}'" for slice_id in sorted(slices))
-        return f"{slice_expression(table)} IN ({listed})"
-    column = column_sql(table.columns[cut.column])
-    # ISO texts compare like the times they name, and a day's text sorts before its midnight.
-    return " OR ".join(
-        f"({column} >= '{first.date()}' AND {column} < '{after.date()}')" for first, after in spans
-    )

@@ -86,7 +86,7 @@ class SqliteSource(WritableSource):
             cursor.execute(f'INSERT INTO "{_IDENTITY}" (identity) VALUES (?)', (str(uuid.uuid4()),))
 
     def discover(self, *, sample: bool = False) -> Discovery:  # noqa: ARG002 - a file is read whole
-        return Discovery(tuple(discover_file(self.path)))
+        return discover_file(self.path, ours=bookkeeping.metadata.tables)
 
     @contextmanager
     def snapshot(self) -> Iterator[CompanySnapshot]:
@@ -159,7 +159,7 @@ class SqliteDatabase(Source):
             return f"version {scalar(cursor, 'SELECT sqlite_version()')}"
 
     def discover(self, *, sample: bool = False) -> Discovery:  # noqa: ARG002 - a file is read whole
-        return Discovery(tuple(discover_file(self.path)))
+        return discover_file(self.path)
 
     @contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:

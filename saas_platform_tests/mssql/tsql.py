@@ -1,0 +1,483 @@
+"""T-SQL expressions without a server: what Microsoft's documentation says that they give.
+
+Holds a reader of the few forms that `sql.py` and `canonical.py` write, and the conversions of their types,
+among them the ones that lose. Shares no code with them. Does not hold: statements, or expectations.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
+from functools import cache
+from typing import Any
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<text>N?'(?:[^']|'')*')|(?P<name>\[(?:[^\]]|\]\])*\])|(?P<hex>0x[0-9A-Fa-f]*)"
+    r"|(?P<number>\d+(?:\.\d+)?(?:e\d+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>[-+*%(),.=]))"
+)
+_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "bit"})
+_TEXTS = frozenset({"char", "varchar", "nchar", "nvarchar", "xml", "json", "hierarchyid"})
+_WIDE_SIGNS = str.maketrans({"\uff07": "'", "\uff5c": "|"})
+#: Units of a datetime2: tenths of microseconds.
+_SECOND = 10_000_000
+
+
+@dataclass(frozen=True)
+class Sql:
+    """A value with its type; a `value` of None is NULL.
+
+    Times: `datetime2`, `time` and `datetimeoffset` count tenths of microseconds, the last with minutes
+    of its offset; `datetime` counts 1/300 of a second; all from the first of January of the year 1.
+    """
+
+    kind: str
+    value: Any
+    #: Digits after the second, or after the point.
+    scale: int = 0
+    #: Whether its collation is a binary one.
+    binary: bool = False
+
+
+def evaluate(expression: str, columns: Mapping[str, Sql]) -> Sql:
+    """The value of an expression over a row."""
+    reader = _Reader(expression, columns)
+    found = reader.sum()
+    assert reader.kind is None, reader.rest
+    return found
+
+
+@cache
+def _tokens(text: str) -> list[tuple[str | None, str]]:
+    found, place = [], 0
+    while text[place:].strip():
+        match = _TOKEN.match(text, place)
+        assert match is not None, text[place:]
+        found.append((match.lastgroup, match[match.lastgroup or 0]))
+        place = match.end()
+    return found
+
+
+class _Reader:
+    def __init__(self, text: str, columns: Mapping[str, Sql]) -> None:
+        self.columns = columns
+        self.tokens = _tokens(text)
+        self.place = 0
+
+    @property
+    def kind(self) -> str | None:
+        return self.tokens[self.place][0] if self.place < len(self.tokens) else None
+
+    @property
+    def word(self) -> str:
+        return self.tokens[self.place][1].upper() if self.place < len(self.tokens) else ""
+
+    @property
+    def rest(self) -> str:
+        return " ".join(text for _, text in self.tokens[self.place :])
+
+    def take(self, *words: str) -> str:
+        found = self.tokens[self.place][1]
+        assert not words or found.upper() in words, (words, self.rest)
+        self.place += 1
+        return found
+
+    def takes(self, *words: str) -> bool:
+        if self.word in words and self.kind in ("word", "sign"):
+            self.place += 1
+            return True
+        return False
+
+    def condition(self) -> bool:
+        found = self.conjunction()
+        while self.takes("OR"):
+            other = self.conjunction()
+            found = found or other
+        return found
+
+    def conjunction(self) -> bool:
+        found = self.comparison()
+        while self.takes("AND"):
+            other = self.comparison()
+            found = found and other
+        return found
+
+    def comparison(self) -> bool:
+        if self.word == "(" and self._is_condition():
+            self.take("(")
+            found = self.condition()
+            self.take(")")
+            return found
+        left = self.sum()
+        if self.takes("LIKE"):
+            return _like(left, self.sum())
+        if self.takes("IN"):
+            self.take("(")
+            choices = [self.sum().value]
+            while self.takes(","):
+                choices.append(self.sum().value)
+            self.take(")")
+            return left.value in choices
+        self.take("=")
+        right = self.sum()
+        return left.value is not None and left.value == right.value
+
+    def _is_condition(self) -> bool:
+        """Whether the parenthesis that opens here is one of conditions."""
+        depth = 0
+        for kind, text in self.tokens[self.place :]:
+            depth += (text == "(") - (text == ")") if kind == "sign" else 0
+            if depth == 0:
+                return False
+            if depth == 1 and kind == "word" and text.upper() in ("LIKE", "OR"):
+                return True
+        return False
+
+    def sum(self) -> Sql:
+        found = self.product()
+        while self.word == "+" and self.kind == "sign":
+            self.take("+")
+            found = _plus(found, self.product())
+        return found
+
+    def product(self) -> Sql:
+        found = self.collated()
+        while self.kind == "sign" and self.word in ("%", "*"):
+            sign, other = self.take(), self.collated()
+            if found.value is None or other.value is None:
+                found = Sql(found.kind, None)
+            elif sign == "%":
+                # With the sign of the dividend.
+                rest = abs(found.value) % other.value
+                found = Sql("bigint", -rest if found.value < 0 else rest)
+            else:
+                found = Sql("float", float(found.value) * float(other.value))
+        return found
+
+    def collated(self) -> Sql:
+        found = self.single()
+        while self.takes("COLLATE"):
+            found = replace(found, binary=self.take().upper().endswith("_BIN2"))
+        return found
+
+    def single(self) -> Sql:
+        kind, word = self.kind, self.word
+        if kind == "text":
+            text = self.take()
+            return Sql("nvarchar", text[text.index("'") + 1 : -1].replace("''", "'"))
+        if kind == "hex":
+            return Sql("varbinary", bytes.fromhex(self.take()[2:]))
+        if kind == "number":
+            return Sql("int", int(self.take()))
+        if kind == "name":
+            return self.method(self.columns[self.take()[1:-1].replace("]]", "]")])
+        if word == "(":
+            self.take("(")
+            found = self.sum()
+            self.take(")")
+            return found
+        if word == "CASE":
+            return self.case()
+        self.take()
+        self.take("(")
+        found = self.function(word)
+        self.take(")")
+        return found
+
+    def method(self, found: Sql) -> Sql:
+        if self.word != ".":
+            return found
+        self.take(".")
+        name = self.take().upper()
+        assert name == "TOSTRING", name
+        self.take("(")
+        self.take(")")
+        return Sql("nvarchar", found.value)
+
+    def case(self) -> Sql:
+        """Of its branches only the one that is taken is evaluated."""
+        self.take("CASE")
+        subject = None if self.word == "WHEN" else self.sum()
+        found: Sql | None = None
+        while self.takes("WHEN"):
+            if found is not None:
+                self.skip("THEN")
+            elif not (self.condition() if subject is None else self._is_equal(subject)):
+                self.take("THEN")
+            else:
+                self.take("THEN")
+                found = self.sum()
+                continue
+            self.skip("WHEN", "ELSE", "END")
+        if self.takes("ELSE"):
+            if found is None:
+                found = self.sum()
+            else:
+                self.skip("END")
+        self.take("END")
+        return found or Sql("nvarchar", None)
+
+    def skip(self, *words: str) -> None:
+        """Pass over tokens up to one of the words, which belongs to the CASE that is open here."""
+        depth = 0
+        while depth or self.kind != "word" or self.word not in words:
+            if self.kind == "word":
+                depth += (self.word == "CASE") - (self.word == "END")
+            self.place += 1
+        if words == ("THEN",):
+            self.place += 1
+
+    def _is_equal(self, subject: Sql) -> bool:
+        other = self.sum()
+        return subject.value is not None and subject.value == other.value
+
+    def type(self) -> tuple[str, int | None, int]:
+        """Name, and the numbers behind it; None for MAX and for none."""
+        name, sizes = self.take().lower(), []
+        if self.takes("("):
+            sizes = [self.take()]
+            while self.takes(","):
+                sizes.append(self.take())
+            self.take(")")
+        numbers = [None if size.upper() == "MAX" else int(size) for size in sizes]
+        return name, numbers[0] if numbers else None, (numbers[1:] or [0])[0] or 0
+
+    def function(self, name: str) -> Sql:
+        if name == "CONVERT":
+            wanted = self.type()
+            self.take(",")
+            value = self.sum()
+            style = int(self.take()) if self.takes(",") else 0
+            return convert(value, *wanted, style=style)
+        if name == "CAST":
+            value = self.sum()
+            self.take("AS")
+            return convert(value, *self.type(), style=0)
+        if name == "DATEDIFF_BIG":
+            self.take("MICROSECOND")
+            self.take(",")
+            first = self.sum()
+            self.take(",")
+            last = self.sum()
+            if last.value is None:
+                return Sql("bigint", None)
+            return Sql("bigint", _ticks(last) // 10 - _ticks(first) // 10)
+        arguments = [self.sum()]
+        while self.takes(","):
+            arguments.append(self.sum())
+        return _FUNCTIONS[name](*arguments)
+
+
+def _isnull(value: Sql, other: Sql) -> Sql:
+    return other if value.value is None else value
+
+
+def _replace(text: Sql, old: Sql, new: Sql) -> Sql:
+    if text.value is None:
+        return text
+    # Of a collation that is none of BIN2: a full-width sign is the sign.
+    given = text.value if text.binary else text.value.translate(_WIDE_SIGNS)
+    return replace(text, value=given.replace(old.value, new.value))
+
+
+def _substring(text: Sql, first: Sql, size: Sql) -> Sql:
+    start = first.value - 1
+    found = None if text.value is None else text.value[start : start + size.value]
+    return replace(text, value=found)
+
+
+def _upper(text: Sql) -> Sql:
+    return replace(text, value=text.value and text.value.upper())
+
+
+def _lower(text: Sql) -> Sql:
+    return replace(text, value=text.value and text.value.lower())
+
+
+def _property(value: Sql, name: Sql) -> Sql:
+    assert name.value == "BaseType"
+    inner: Sql | None = value.value
+    return Sql("nvarchar", None if inner is None else inner.kind)
+
+
+_FUNCTIONS: dict[str, Callable[..., Sql]] = {
+    "ISNULL": _isnull,
+    "REPLACE": _replace,
+    "SUBSTRING": _substring,
+    "UPPER": _upper,
+    "LOWER": _lower,
+    "SQL_VARIANT_PROPERTY": _property,
+}
+
+
+def _plus(left: Sql, right: Sql) -> Sql:
+    if left.value is None or right.value is None:
+        return replace(left, value=None)
+    if left.kind in _NUMBERS:
+        return Sql("bigint", left.value + right.value)
+    return Sql("nvarchar", left.value + right.value, binary=left.binary or right.binary)
+
+
+def _units(text: str) -> str:
+    """As UTF-16 has it: a character for each unit."""
+    code = text.encode("utf-16-le", "surrogatepass")
+    return "".join(map(chr, struct.unpack(f"<{len(code) // 2}H", code)))
+
+
+def _like(text: Sql, pattern: Sql) -> bool:
+    """With `%` and sets of characters alone."""
+    if text.value is None:
+        return False
+    assert text.binary or pattern.binary, "a range follows the collation"
+    made = re.sub(r"%", ".*", _units(pattern.value))
+    return re.fullmatch(made, _units(text.value), re.DOTALL) is not None
+
+
+def convert(value: Sql, kind: str, size: int | None, scale: int, *, style: int) -> Sql:
+    """The value as another type, by the style; what is lost is lost."""
+    if value.kind == "sql_variant":
+        inner = value.value
+        return Sql(kind, None) if inner is None else convert(inner, kind, size, scale, style=style)
+    if value.value is None:
+        return Sql(kind, None)
+    if kind in ("char", "varchar", "nchar", "nvarchar"):
+        if isinstance(value.value, bytes) and style == 0 and kind in ("nchar", "nvarchar"):
+            text = value.value.decode("utf-16-le", "surrogatepass")
+        else:
+            text = _text(value, style)
+        if kind == "char" and size is not None:
+            text = text.ljust(size)
+        assert size is None or len(text) <= size or value.kind not in _NUMBERS, "overflow"
+        return Sql(kind, text if size is None else text[:size], binary=value.binary)
+    if kind in ("binary", "varbinary"):
+        return Sql(kind, _bytes(value)[:size])
+    if kind == "bigint":
+        made = value.value
+        return Sql(
+            kind, int.from_bytes(made, "big", signed=True) if isinstance(made, bytes) else int(made)
+        )
+    if kind in ("decimal", "numeric"):
+        return Sql(kind, _rounded(Decimal(value.value), scale), scale)
+    if kind == "float":
+        given = value.value
+        return Sql(kind, float(given.strip() if isinstance(given, str) else given))
+    if kind == "date":
+        return Sql(kind, value.value) if value.kind == "date" else Sql(kind, _day(_ticks(value)))
+    if kind == "datetime":
+        return Sql(kind, round(Decimal(_ticks(value)) * 300 / _SECOND))
+    assert kind in ("datetime2", "time", "datetimeoffset"), kind
+    digits = 7 if size is None else size
+    step = 10 ** (7 - digits)
+    moment = _parsed(value.value) if isinstance(value.value, str) else None
+    if kind == "datetimeoffset":
+        ticks, offset = value.value
+        return Sql(kind, ((ticks + step // 2) // step * step, offset), digits)
+    ticks = _ticks(value) if moment is None else moment
+    rounded = (ticks + step // 2) // step * step
+    assert rounded < 3_652_059 * 86_400 * _SECOND, "an overflow at the end of time"
+    return Sql(kind, rounded, digits)
+
+
+def _rounded(value: Decimal, scale: int) -> Decimal:
+    with localcontext(prec=80):
+        return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
+
+
+def _day(ticks: int) -> date:
+    return date.fromordinal(1 + ticks // (86_400 * _SECOND))
+
+
+def _parsed(text: str) -> int:
+    return ticks_of(text)
+
+
+def ticks_of(text: str) -> int:
+    """Tenths of microseconds of a time in ISO's form."""
+    seconds, _, fraction = text.replace("T", " ").partition(".")
+    since = datetime.fromisoformat(seconds) - datetime(1, 1, 1)
+    return (since.days * 86_400 + since.seconds) * _SECOND + int((fraction + "0" * 7)[:7])
+
+
+def _ticks(value: Sql) -> int:
+    if value.kind == "datetime":
+        # To the nearest: an exact third has no end.
+        return int((Decimal(value.value) * _SECOND / 300).to_integral_value(ROUND_HALF_UP))
+    if value.kind == "datetimeoffset":
+        return int(value.value[0])
+    if isinstance(value.value, str):
+        return ticks_of(value.value)
+    return int(value.value)
+
+
+def _bytes(value: Sql) -> bytes:
+    if isinstance(value.value, bytes):
+        return value.value
+    if isinstance(value.value, str):
+        return value.value.encode("utf-16-le", "surrogatepass")
+    return struct.pack(">d", value.value)
+
+
+def _text(value: Sql, style: int) -> str:
+    made, kind = value.value, value.kind
+    if kind in _NUMBERS:
+        return str(int(made))
+    if kind in ("decimal", "numeric"):
+        return f"{made:.{value.scale}f}"
+    if kind in ("money", "smallmoney"):
+        return f"{made:.4f}" if style == 2 else f"{_rounded(made, 2):.2f}"
+    if kind in ("float", "real"):
+        if style == 3:
+            digits, power = f"{made:.16e}".split("e")
+            return f"{digits}e{int(power):+04d}"
+        return f"{made:.6g}"
+    if kind in ("binary", "varbinary", "rowversion"):
+        return {1: "0x", 2: ""}[style] + made.hex().upper() if style else made.decode("latin-1")
+    if kind == "date":
+        return str(made.isoformat())
+    if kind in _TEXTS:
+        if style == 0 and isinstance(made, str):
+            return made
+        return str(made)
+    if kind == "uniqueidentifier":
+        return str(made).upper()
+    return _time_text(value, style)
+
+
+def _time_text(value: Sql, style: int) -> str:
+    kind = value.kind
+    ticks = _ticks(value)
+    seconds = datetime(1, 1, 1) + timedelta(seconds=ticks // _SECOND)
+    if style == 0 and kind in ("datetime", "smalldatetime"):
+        return f"{seconds:%b} {seconds.day:2} {seconds.year:04} {seconds:%I:%M%p}"
+    plain = f"{seconds.year:04}-{seconds:%m-%d %H:%M:%S}"
+    if kind == "datetime":
+        milliseconds = int((Decimal(value.value % 300) * 10 / 3).to_integral_value(ROUND_HALF_UP))
+        return plain if style == 120 else f"{plain}.{milliseconds:03}"
+    if kind == "smalldatetime":
+        return plain if style == 120 else f"{plain}.000"
+    fraction = f"{ticks % _SECOND:07}"[: value.scale]
+    if kind == "time":
+        plain = plain[11:]
+    text = plain if style == 120 or not fraction else f"{plain}.{fraction}"
+    if kind == "datetimeoffset":
+        hours, minutes = divmod(abs(value.value[1]), 60)
+        text += f" {'-' if value.value[1] < 0 else '+'}{hours:02}:{minutes:02}"
+    return text
+
+
+def driven(value: Sql) -> Any:
+    """What a driver gives for it."""
+    made, kind = value.value, value.kind
+    if made is None:
+        return None
+    if kind == "bit":
+        return bool(made)
+    if kind in ("datetime2", "datetime", "smalldatetime"):
+        micros = _ticks(value) // 10
+        return datetime(1, 1, 1) + timedelta(microseconds=micros)
+    if kind == "money":
+        return Decimal(made).quantize(Decimal("1.0000"), ROUND_DOWN)
+    return made

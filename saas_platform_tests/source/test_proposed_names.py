@@ -1,0 +1,71 @@
+"""What discovery proposes for names that a mirror can't have: the file that it writes can be read."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from saas_platform.schema.declared import as_yaml, read_tables
+from saas_platform.schema.mirror_names import folded, mirror_names
+from saas_platform.schema.source_names import source_column, source_table
+from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
+from saas_platform.warehouse.duckdb import DuckdbWarehouse
+
+
+def _seen(name: str, columns: list[str], **more: object) -> SeenTable:
+    known = {"key": [], "candidates": [], "unique": [], "references": [], "rows": 1, **more}
+    return SeenTable(
+        name,
+        {each: Seen("INT", sa.BigInteger(), nullable=False, has_null=False) for each in columns},
+        **known,  # type: ignore[arg-type]
+    )
+
+
+def test_names_of_ours_blank_ones_and_twins_by_case(tmp_path: Path) -> None:
+    tables = propose(
+        [
+            _seen(
+                "_sync_log", ["_sync_id", "", "Id", "ID", "x"], key=["Id"], unique=[["_sync_id"]]
+            ),
+            _seen("Orders", ["id"], key=["id"]),
+            _seen("orders", ["id"], references=[SeenReference(["id"], "_sync_log", ["_sync_id"])]),
+        ]
+    )
+    assert [table.name for table in tables] == ["source_sync_log", "Orders_b7e8ac", "orders_1c168a"]
+    log, _, orders = tables
+    assert [c.name for c in log.columns] == [
+        "source_sync_id", "unnamed", "Id_12156e", "ID_384397", "x"
+    ]  # fmt: skip
+    assert [source_column(c) for c in log.columns] == ["_sync_id", "", "Id", "ID", "x"]
+    assert source_table(orders) == (None, "orders")
+    assert [c.name for c in log.primary_key] == ["Id_12156e"]
+    path = tmp_path / "tables.yaml"
+    path.write_text(as_yaml(tables))
+    read = read_tables(path)
+    assert as_yaml(read.values()) == path.read_text()
+    (reference,) = read["orders_1c168a"].foreign_key_constraints
+    assert reference.elements[0].column is read["source_sync_log"].c.source_sync_id
+    # No warehouse has anything against them.
+    warehouse = DuckdbWarehouse(tmp_path / "w.duckdb")
+    assert [warehouse.objection(table) for table in read.values()] == [None] * 3
+
+
+@given(st.lists(st.text("aAbB_ sync", max_size=9), unique=True), st.randoms())
+def test_any_names(names: list[str], chance: random.Random) -> None:
+    found = mirror_names(names)
+    assert len({folded(name) for name in found.values()}) == len(names)
+    turned = list(names)
+    chance.shuffle(turned)
+    assert mirror_names(turned) == found
+    for name, mirror in found.items():
+        assert mirror.strip()
+        assert not folded(mirror).startswith("_sync_")
+        if mirror != name:
+            others = [folded(other) for other in found.values()] + [folded(each) for each in names]
+            usable = f"source{name}" if folded(name).startswith("_sync_") else name
+            twins = [folded(each) for each in names].count(folded(usable)) + (usable != name)
+            assert not name.strip() or usable != name or twins > 1, (name, others)
