@@ -22,7 +22,7 @@ from typing import Any
 import adbc_driver_manager.dbapi as adbc
 
 from saas_platform.errors import PlatformError
-from saas_platform.source.sqlite import snapshot
+from saas_platform.source.sqlite import streaming
 from saas_platform.warehouse import duckdb_connection
 
 #: Forks from a server that has imported everything and opened nothing: 30 ms for each child, not 2 s.
@@ -149,7 +149,7 @@ def _watch(fate: Fate, tell: Callable[[str], None]) -> Callable[[str], None]:
             time.sleep(pauses.pop()[1])
 
     to_warehouse = duckdb_connection.Connection.run
-    execute, ingest, typed = adbc.Cursor.execute, adbc.Cursor.adbc_ingest, snapshot.typed
+    execute, ingest, rows = adbc.Cursor.execute, adbc.Cursor.adbc_ingest, streaming._rows
 
     def watched_run(
         self: duckdb_connection.Connection, sql: str, parameters: Sequence[Any] = ()
@@ -168,13 +168,13 @@ def _watch(fate: Fate, tell: Callable[[str], None]) -> Callable[[str], None]:
         step(f"source: ingest {name}")
         return ingest(self, name, *args, **more)
 
-    def watched_typed(*args: Any) -> Any:
+    def watched_rows(*args: Any, **more: Any) -> Any:
         step("source: batch of rows")
-        return typed(*args)
+        return rows(*args, **more)
 
     duckdb_connection.Connection.run = watched_run  # type: ignore[method-assign]
     adbc.Cursor.execute, adbc.Cursor.adbc_ingest = watched_execute, watched_ingest
-    snapshot.typed = watched_typed  # type: ignore[assignment]
+    streaming._rows = watched_rows
     # Streams of a few rows have several batches too.
-    snapshot._BATCH_ROWS = 5
+    streaming._BATCH_ROWS = 5
     return step

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from adbc_driver_manager import AdbcStatusCode
 
-from saas_platform.source.sqlite import snapshot
+from saas_platform.source.sqlite import streaming
 from saas_platform.sync import repair, sync, verify
 from saas_platform.sync.report import ProofReport, RepairReport, SyncReport
 from saas_platform_tests.faults.acts import SYNCS, Place
@@ -36,15 +36,15 @@ _ACTS: dict[str, Callable[..., list[Any]]] = {"repair": repair, "verify": verify
 def drop_at(monkeypatch: pytest.MonkeyPatch, batch: int, drop: Exception) -> None:
     """Batch number `batch` of all that are read does not come."""
     counter = itertools.count(1)
-    typed = snapshot.typed
+    rows = streaming._rows
 
-    def dropped(*args: Any) -> pa.RecordBatch:
+    def dropped(*args: Any, **more: Any) -> pa.RecordBatch:
         if next(counter) == batch:
             raise drop
-        return typed(*args)
+        return rows(*args, **more)
 
-    monkeypatch.setattr(snapshot, "typed", dropped)
-    monkeypatch.setattr(snapshot, "_BATCH_ROWS", 8)
+    monkeypatch.setattr(streaming, "_rows", dropped)
+    monkeypatch.setattr(streaming, "_BATCH_ROWS", 8)
 
 
 def said(report: SyncReport | RepairReport | ProofReport) -> str | None:
