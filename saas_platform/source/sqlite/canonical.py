@@ -24,6 +24,8 @@ from saas_platform.source.sqlite.ddl import column_sql
 
 #: Arguments of one function; SQLite takes 1,000.
 _MOST_ARGUMENTS = 500
+#: Conditions that are joined by AND; each makes an expression deeper, and SQLite takes a depth of 1,000.
+_MOST_CONDITIONS = 200
 #: The bits of an infinity, and what the sign takes off those of a positive number.
 _INFINITY, _SIGN = 0x7FF << 52, 1 << 63
 _TIME = "0000-00-00 00:00:00.000000"
@@ -32,8 +34,45 @@ _TIME_LENGTHS = (10, 13, 16, 19, *range(21, 27))
 
 
 def row_text(table: sa.Table) -> str:
-    """SQL for the text of a row: its cells, one after the other."""
-    return _concatenated([cell(column) for column in table.columns])
+    """SQL for the text of a row.
+
+    Most rows hold nothing but values whose own text is that of their cell. Such a row is written at once, which
+    takes a tenth less time than the sum of its cells.
+    """
+    columns = list(table.columns)
+    cells = _concatenated([cell(column) for column in columns])
+    plain = [column for column in columns if _plain(column) is not None]
+    if not plain or len(plain) > _MOST_CONDITIONS:
+        return cells
+    conditions = " AND ".join(_holds_plain(column) for column in plain)
+    at_once = _concatenated([part for column in columns for part in _parts(column)])
+    return f"CASE WHEN {conditions} THEN {at_once} ELSE {cells} END"
+
+
+def _plain(column: sa.Column[Any]) -> str | None:
+    """The condition under which the value's own text is that of its cell; None: no cheap one."""
+    c = column_sql(column)
+    match column.type:
+        case AnyValue():
+            return None
+        case sa.String():
+            return f"typeof({c}) = 'text' AND instr({c}, '{MARK}') = 0"
+        case sa.Boolean() | sa.Integer() | sa.DateTime():
+            return _fits(column, c)[0][0]
+    return None
+
+
+def _holds_plain(column: sa.Column[Any]) -> str:
+    condition = f"({_plain(column)})"
+    return f"({column_sql(column)} IS NULL OR {condition})" if column.nullable else condition
+
+
+def _parts(column: sa.Column[Any]) -> list[str]:
+    """What makes the cell, where the columns with a plain text hold one."""
+    c = column_sql(column)
+    if _plain(column) is None:
+        return [cell(column)]
+    return [f"ifnull({c} || '{VALUE_END}', '{NULL}')"] if column.nullable else [c, f"'{VALUE_END}'"]
 
 
 def _concatenated(parts: Sequence[str]) -> str:
