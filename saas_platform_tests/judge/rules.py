@@ -275,7 +275,7 @@ def names_literal(sentence: str, value: Stored) -> bool:
                 for token in _NUMBER.findall(sentence)
                 if "." in token or "inf" in token.lower()
             )
-    return re.search(rf"(?<![\d.]){re.escape(str(value))}(?![\d.]\d)", sentence) is not None
+    return re.search(rf"(?<![\d.]){re.escape(str(value))}(?!\.?\d)", sentence) is not None
 
 
 def _as_float(token: str) -> float | None:

@@ -50,7 +50,12 @@ def check_stop(own: Own, *words: str, table: str = "t") -> None:
     check(own)
 
 
-@pytest.mark.parametrize("odd", ["'NaN'", "x'31'", "'inf'", "'Infinity'"])
+def fast_first(*values: Any) -> list[Any]:
+    """The values of a parameter, all but the first marked slow."""
+    return [values[0], *(pytest.param(value, marks=pytest.mark.slow) for value in values[1:])]
+
+
+@pytest.mark.parametrize("odd", fast_first("'NaN'", "x'31'", "'inf'", "'Infinity'"))
 def test_01_one_text_among_floats(tmp_path: Path, odd: str) -> None:
     own = Own(tmp_path, "CREATE TABLE prices (id INTEGER PRIMARY KEY, price REAL)")
     own.fill("INSERT INTO prices VALUES (?, ?)", [(i, i + 0.123456789) for i in range(20_000)])
@@ -90,7 +95,7 @@ def test_02_a_float_beside_a_big_integer(tmp_path: Path) -> None:
     assert mirror(own) == [(1, 9007199254740993)]
 
 
-@pytest.mark.parametrize("value", ["2", "-1", "0.5"])
+@pytest.mark.parametrize("value", fast_first("2", "-1", "0.5"))
 def test_03_flag_holds_2(tmp_path: Path, value: str) -> None:
     own = Own(tmp_path, KEYED.format("BOOLEAN", "(1, 0), (2, 1)"))
     check(own)
@@ -101,7 +106,7 @@ def test_03_flag_holds_2(tmp_path: Path, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["'0x1F'", "x'37'"])
-@pytest.mark.parametrize("id_", [1, 20_000])
+@pytest.mark.parametrize("id_", fast_first(20_000, 1))
 def test_04_text_read_as_a_number(tmp_path: Path, value: str, id_: int) -> None:
     own = Own(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)")
     own.fill("INSERT INTO t VALUES (?, 9)", [(i,) for i in range(1, 20_002)])
@@ -279,13 +284,7 @@ def discovered(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "shop?v2.db",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("shop#2.db", "shop%41.db", "two words.db")
-        ),
-    ],
+    fast_first("shop?v2.db", "shop#2.db", "shop%41.db", "two words.db"),
 )
 def test_15_path_with_odd_characters(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "here"

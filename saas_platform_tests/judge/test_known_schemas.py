@@ -34,10 +34,15 @@ def test_discovery_finds_the_tables_and_their_types(tmp_path: Path, known: Known
 
 
 @EVERY
-def test_every_edit_is_mirrored_and_proven(tmp_path: Path, known: Known) -> None:
+@pytest.mark.parametrize(
+    "at_once",
+    [True, pytest.param(False, marks=pytest.mark.slow)],
+    ids=["all at once", "one after the other"],
+)
+def test_edits_are_mirrored_and_proven(tmp_path: Path, known: Known, at_once: bool) -> None:
     own = Own(tmp_path, known.sql)
     faults = own.judged()
-    for edit in known.edits:
+    for edit in [";".join(known.edits)] if at_once else known.edits:
         before = own.mirror()
         own.execute(edit)
         faults += own.faults_of_verify(own.verify("digest"))
@@ -50,10 +55,11 @@ def test_every_edit_is_mirrored_and_proven(tmp_path: Path, known: Known) -> None
 
 
 @EVERY
-def test_a_misfit_stops_its_table_alone(tmp_path: Path, known: Known) -> None:
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_misfit_stops_its_table_alone(tmp_path: Path, known: Known, every: bool) -> None:
     own = Own(tmp_path, known.sql)
     assert all(report.succeeded for report in own.sync().values())
-    for table, spoil, correct in known.misfits:
+    for table, spoil, correct in known.misfits[: None if every else 1]:
         own.execute(spoil)
         before = own.mirror()
         reports = own.sync()
@@ -64,7 +70,8 @@ def test_a_misfit_stops_its_table_alone(tmp_path: Path, known: Known) -> None:
         faults += own.faults_of_verify(proofs)
         assert not faults, "\n".join(faults)
         own.execute(correct)
-    faults = own.judged()
+    before = own.mirror()
+    faults = own.faults_of_sync(own.sync(), before)
     assert not faults, "\n".join(faults)
 
 

@@ -162,16 +162,16 @@ def check_retyped(folder: Path, cases: Sequence[Retyped], *, later: bool) -> Non
 
 
 def test_some_at_the_first_load(tmp_path: Path) -> None:
-    check_first_load(tmp_path, drawn(CASES, 70))
+    check_first_load(tmp_path, drawn(CASES, 40))
 
 
 def test_some_written_later(tmp_path: Path) -> None:
-    check_later_edit(tmp_path, drawn(CASES, 40))
+    check_later_edit(tmp_path, drawn(CASES, 25))
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["before the load", "after the load"])
 def test_some_under_types_written_by_hand(tmp_path: Path, later: bool) -> None:
-    check_retyped(tmp_path, drawn(RETYPED, 50), later=later)
+    check_retyped(tmp_path, drawn(RETYPED, 30), later=later)
 
 
 @pytest.mark.slow
@@ -259,7 +259,7 @@ def check_many(folder: Path, cases: Sequence[Many]) -> None:
 
 
 def test_some_in_a_table_of_many(tmp_path: Path) -> None:
-    check_many(tmp_path, drawn(MANY, 4))
+    check_many(tmp_path, drawn(MANY, 3))
 
 
 def test_a_text_among_floats(tmp_path: Path) -> None:

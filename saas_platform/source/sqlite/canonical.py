@@ -75,7 +75,7 @@ def _fits(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
                 (f"{text} AND {_is_time(c)}", _whole_time(c)),
             ]
         case sa.Date():
-            return [(f"{text} AND {_is_day(c)} AND octet_length({c}) = 10", c)]
+            return [(f"{text} AND {_is_day(c)} AND {_is_no_longer(c, 10)}", c)]
         case AnyValue():
             of_text = f"concat('''', replace({c}, '''', ''''''), '''')"
             return [(text, _doubled(of_text)), (f"{c} IS NOT NULL", f"quote({c})")]
@@ -106,6 +106,11 @@ def _is_day(c: str) -> str:
     return f"{day} GLOB '{pattern}' AND {day} >= '0001' AND date({day}) = {day}"
 
 
+def _is_no_longer(c: str, most: int) -> str:
+    """Whether the text has no more characters. `length` counts those before a NUL alone."""
+    return f"+{c} = substr({c}, 1, {most}) COLLATE BINARY"
+
+
 def _whole_time(c: str) -> str:
     """The text with a blank before the hour, and what is missing at its end as zeros."""
     return f"substr({c}, 1, 10) || ' ' || substr({c}, 12) || substr('{_TIME}', max(length({c}), 11) + 1)"
@@ -116,7 +121,7 @@ def _is_time(c: str) -> str:
     lengths = ", ".join(map(str, _TIME_LENGTHS))
     pattern = re.sub(r"\d", "[0-9]", _TIME)
     return (
-        f"octet_length({c}) IN ({lengths}) AND substr({c}, 11, 1) IN ('', ' ', 'T')"
+        f"length({c}) IN ({lengths}) AND {_is_no_longer(c, len(_TIME))} AND substr({c}, 11, 1) IN ('', ' ', 'T')"
         f" AND {whole} GLOB '{pattern}' AND {_is_day(c)} AND substr({whole}, 12, 2) < '24'"
         f" AND substr({whole}, 15, 2) < '60' AND substr({whole}, 18, 2) < '60'"
     )
