@@ -226,6 +226,9 @@ def _of_literal(literal: str) -> Normal:
 def is_shown(shown: Any, kind: str, value: Stored) -> bool:
     """Whether a report's word for a value of the source is the right one, be it of the type or a misfit."""
     found = right(kind, True, value)
+    if isinstance(shown, str):
+        # A report has the characters themselves, or escaped already; what is printed is judged elsewhere.
+        shown = cut(shown, most=len(shown))
     if found.stops is Stops.MAY and isinstance(shown, str) and _NOT in shown:
         return names_literal(shown, value)
     if found.value is None:

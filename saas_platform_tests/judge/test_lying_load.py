@@ -64,7 +64,7 @@ OTHERS = {
     "_check_range": "test_a_range_that_is_not_checked",
     "is_utf8": "test_a_text_whose_bytes_are_not_checked",
     "_exact": "test_a_decimal_by_the_slow_way",
-    "_is_wide": "test_a_wide_decimal_taken_for_a_narrow_one",
+    "is_wide": "test_a_wide_decimal_taken_for_a_narrow_one",
     "_first_not": "names the value in the error of a table that stops",
 }
 
@@ -431,7 +431,7 @@ def test_a_wide_decimal_taken_for_a_narrow_one(tmp_path: Path, lying: pytest.Mon
     )
     made.edit(lambda tables: tables["t0"]["columns"]["v"].update(type="decimal(18, 0)"))
     made.execute("INSERT INTO t0 VALUES (2, 900719925474099301)")
-    lying.setattr(reading, "_is_wide", lambda _: False)
+    lying.setattr(reading, "is_wide", lambda _: False)
     lying.setattr(reading, "_float_sql", lambda name: f"CAST({name} AS REAL)")
     check_not_proven(made)
 
