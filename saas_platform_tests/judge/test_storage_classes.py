@@ -92,11 +92,12 @@ def told(faults: Sequence[str], cases: Sequence[Any]) -> str:
     return "\n".join(lines)
 
 
-def check_first_load(folder: Path, cases: Sequence[Case]) -> None:
+def check_first_load(folder: Path, cases: Sequence[Case], encoding: str = "UTF-8") -> None:
     """Discovery saw the values, so that all of them are mirrored, but for texts that are none."""
     cases = [case for case in cases if holds(case)]
     numbered = list(enumerate(cases))
-    own = Own(folder, itertools.chain.from_iterable(create(*each) for each in numbered))
+    made = itertools.chain.from_iterable(create(*each) for each in numbered)
+    own = Own(folder, [f"PRAGMA encoding = '{encoding}'", *made])
     own.execute([write(*each) for each in numbered])
     own.declare()
     expected = own.expected()
@@ -172,6 +173,28 @@ def test_some_written_later(tmp_path: Path) -> None:
 @pytest.mark.parametrize("later", [False, True], ids=["before the load", "after the load"])
 def test_some_under_types_written_by_hand(tmp_path: Path, later: bool) -> None:
     check_retyped(tmp_path, drawn(RETYPED, 30), later=later)
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+def test_texts_of_a_database_in_utf16(tmp_path: Path, encoding: str) -> None:
+    cases = [Case("TEXT", value, True) for value in VALUES]
+    check_first_load(tmp_path, drawn(cases, 8), encoding)
+
+
+def test_a_misfit_of_a_personal_column_is_masked(tmp_path: Path) -> None:
+    """The table stops with the place, and neither error nor proof has the value."""
+
+    def personal(tables: dict[str, Any]) -> None:
+        tables["t0"]["columns"]["v"]["pii"] = "email"
+
+    own = Own(tmp_path, create(0, Case("INTEGER", "x", False)), edit=personal)
+    own.sync()
+    own.execute("UPDATE t0 SET v = 'eve@example.org' WHERE id = 4")
+    faults = own.judged()
+    assert not faults, "\n".join(faults)
+    said = [repr(own.sync()), *(repr(own.verify(level)) for level in ("digest", "rows"))]
+    assert "id 4" in said[0]
+    assert not any("eve@" in each for each in said)
 
 
 @pytest.mark.slow
