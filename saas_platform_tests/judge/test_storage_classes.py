@@ -175,10 +175,21 @@ def test_some_under_types_written_by_hand(tmp_path: Path, later: bool) -> None:
     check_retyped(tmp_path, drawn(RETYPED, 30), later=later)
 
 
+#: Declarations whose values are texts.
+TEXTS = ("TEXT", "DATE", "DATETIME", "")
+
+
 @pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
 def test_texts_of_a_database_in_utf16(tmp_path: Path, encoding: str) -> None:
-    cases = [Case("TEXT", value, True) for value in VALUES]
-    check_first_load(tmp_path, drawn(cases, 8), encoding)
+    cases = [Case(declaration, value, True) for declaration in TEXTS for value in VALUES]
+    usual = [Case("DATE", "day", True), Case("DATETIME", "3 digits", True)]
+    check_first_load(tmp_path, [*usual, *drawn(cases, 8)], encoding)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("declaration", TEXTS)
+def test_all_texts_of_a_database_in_utf16(tmp_path: Path, declaration: str) -> None:
+    check_first_load(tmp_path, [Case(declaration, value, True) for value in VALUES], "UTF-16le")
 
 
 def test_a_misfit_of_a_personal_column_is_masked(tmp_path: Path) -> None:
