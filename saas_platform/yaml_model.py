@@ -19,6 +19,13 @@ from saas_platform.errors import PlatformError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_YAML = "tag:yaml.org,2002:"
+#: What a plain file has; the others (sets, binaries, Python's own) are written by nobody by accident.
+_TAGS = frozenset(
+    f"{_YAML}{name}"
+    for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")
+)
+
 #: Characters of a value that are shown.
 _MOST = 60
 
@@ -123,14 +130,8 @@ def _composed(path: Path, error: type[PlatformError]) -> yaml.Node | None:
         return None
     if not isinstance(node, yaml.MappingNode):
         raise error(f"{path} holds no names: write it as `name: value`.")
-    for key in _names_in(node, set()):
-        if not isinstance(key, yaml.ScalarNode):
-            raise error(f"{path.name}, line {_line(key)}: a name must be a text.")
-    for name, line, first in _repeated(node, set()):
-        raise error(
-            f"{path.name}, line {line}: {name} is there already, on line {first}: remove or rename one"
-            " of them."
-        )
+    for sentence in _refused(node):
+        raise error(f"{path.name}, {sentence}")
     return node
 
 
@@ -154,33 +155,39 @@ def _mapping(path: Path, node: yaml.Node, error: type[PlatformError]) -> Mapping
     return said
 
 
-def _mappings(node: yaml.Node, seen: set[int]) -> Iterator[yaml.MappingNode]:
-    """Every mapping in the tree, once, though an alias may lead to it again."""
+def _nodes(node: yaml.Node, seen: set[int]) -> Iterator[yaml.Node]:
+    """Everything in the tree, once, though an alias may lead to it again."""
     if id(node) in seen:
         return
     seen.add(id(node))
+    yield node
     if isinstance(node, yaml.MappingNode):
-        yield node
         for key, value in node.value:
-            yield from _mappings(key, seen)
-            yield from _mappings(value, seen)
+            yield from _nodes(key, seen)
+            yield from _nodes(value, seen)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            yield from _mappings(value, seen)
+            yield from _nodes(value, seen)
 
 
-def _names_in(node: yaml.Node, seen: set[int]) -> Iterator[yaml.Node]:
-    return (key for mapping in _mappings(node, seen) for key, _ in mapping.value)
-
-
-def _repeated(node: yaml.Node, seen: set[int]) -> Iterator[tuple[str, int, int]]:
-    for mapping in _mappings(node, seen):
+def _refused(node: yaml.Node) -> Iterator[str]:
+    """What YAML would take, and nobody means: each a sentence, its line first."""
+    for each in _nodes(node, set()):
+        if each.tag not in _TAGS:
+            yield f"line {_line(each)}: {each.tag.replace(_YAML, '!!')} has no meaning here: remove the tag."
+        if not isinstance(each, yaml.MappingNode):
+            continue
         first: dict[str, int] = {}
-        for key, _ in mapping.value:
-            line = _line(key)
-            if key.value in first:
-                yield key.value, line, first[key.value]
-            first.setdefault(key.value, line)
+        for key, _ in each.value:
+            if not isinstance(key, yaml.ScalarNode):
+                yield f"line {_line(key)}: a name must be a text."
+            elif key.value in first:
+                yield (
+                    f"line {_line(key)}: {key.value} is there already, on line {first[key.value]}: remove or"
+                    " rename one of them."
+                )
+            else:
+                first[key.value] = _line(key)
 
 
 def _line(node: yaml.Node) -> int:

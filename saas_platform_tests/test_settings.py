@@ -42,6 +42,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("SAAS_AS_OF", "2023-12-31", "leaves no month after SAAS_START 2024-01"),
         ("SAAS_SOURCE_URL", "secret-password", "SAAS_SOURCE_URL is not a URL"),
         ("SAAS_HASH_SALT", "secret-password", "SAAS_HASH_SALT is not right: it needs at least 16"),
+        ("SAAS_SOURCE_URL", "sqlite:///shop?v2.db", "write %3F for a `?` in the name of the file"),
     ],
 )
 def test_wrong_settings(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:

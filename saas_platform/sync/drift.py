@@ -98,8 +98,8 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
         # Catalogues differ on whether the columns of a key may be NULL.
         elif present.nullable and not column.nullable and not column.primary_key:
             loose.append(column)
-    skipped = table.info.get("skipped", frozenset())
-    new = [column for name, column in found.items() if name not in skipped]
+    skipped = {name.casefold() for name in table.info.get("skipped", ())}
+    new = [column for name, column in found.items() if name.casefold() not in skipped]
     renamed = _renamed_columns(gone, new)
     faults = [words.gone(column, renamed.get(str(column.name))) for column in gone] + other
     if faults:
@@ -172,13 +172,13 @@ def _renamed_table(snapshot: SourceSnapshot, table: sa.Table) -> SourcePlace | N
         (source_column(column), str(column.info.get("declared", "")).casefold())
         for column in table.columns
     }
-    skipped = table.info.get("skipped", frozenset())
+    skipped = {name.casefold() for name in table.info.get("skipped", ())}
     like = []
     for place in _unnamed(snapshot, named):
         columns = {
             (column.name, column.type.casefold())
             for column in snapshot.columns(_table_at(place))
-            if column.name not in skipped
+            if column.name.casefold() not in skipped
         }
         if columns == wanted:
             like.append(place)

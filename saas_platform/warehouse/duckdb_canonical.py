@@ -13,7 +13,8 @@ from saas_platform.warehouse.duckdb_sql import listed, text
 
 def row_text(table: sa.Table, alias: str = "") -> str:
     """The text of a mirrored row."""
-    return f"concat({', '.join(cell(column, alias) for column in table.columns)})"
+    parts = (part for column in table.columns for part in _parts(column, alias))
+    return f"concat({', '.join(parts)})"
 
 
 def number(row_text_: str) -> str:
@@ -29,8 +30,14 @@ def digest(table: sa.Table) -> str:
 
 def cell(column: sa.Column, alias: str = "") -> str:
     """The cell of a mirrored value."""
-    value = _value(column, listed([column.name], alias))
-    return f"coalesce({value} || {text(VALUE_END)}, {text(NULL)})"
+    return f"concat({', '.join(_parts(column, alias))})"
+
+
+def _parts(column: sa.Column, alias: str) -> tuple[str, str]:
+    """What makes the cell: `concat` passes over the NULL of a value."""
+    name = listed([column.name], alias)
+    end = f"CASE WHEN {name} IS NULL THEN {text(NULL)} ELSE {text(VALUE_END)} END"
+    return _value(column, name), end
 
 
 def _value(column: sa.Column, name: str) -> str:

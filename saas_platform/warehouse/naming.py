@@ -17,7 +17,7 @@ from saas_platform.warehouse.contract import RAW, WarehouseError, target_schema
 from saas_platform.warehouse.journal import LOGS
 
 #: What can be done about a table that can't be mirrored by its names.
-REMEDY = "leave it out of tables.yaml, or rename it in the source"
+REMEDY = "give it another name in tables.yaml, with this one as `source:`, or leave it out"
 
 
 @dataclass(frozen=True)

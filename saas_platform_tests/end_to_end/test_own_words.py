@@ -5,6 +5,7 @@ Everything goes through the commands; what they did is read by plain sqlite3 and
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -181,7 +182,7 @@ def test_a_table_taken_out_of_the_file_is_said_and_can_be_dropped(own: Own) -> N
     assert "This drops the mirrors raw.people with their log entries: add --yes" in refused.err
     wrong = command("reset", "--table", "nobody", "--table", "people", "--yes")
     assert wrong.code == 2
-    assert "nobody has no mirror in raw: the mirrors are orders, people." in wrong.err
+    assert "nobody has no mirror: the mirrors are orders, people." in wrong.err
     assert own.raw("SELECT count(*) FROM raw.people") == [(3,)]
     dropped = command("reset", "--table", "people", "--yes", "--json")
     assert dropped.json == {"dropped": ["raw.people, with its log entries"]}
@@ -255,6 +256,61 @@ def test_a_hash_needs_a_salt_that_is_never_printed(
     assert said.code == 2
     assert "SAAS_HASH_SALT is not right: it needs at least 16 characters" in said.err
     assert "tooshortsecret" not in said.out + said.err
+
+
+def test_personal_columns_are_mirrored_in_their_form_and_proven(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    salt = "a salt of twenty-one!"
+    monkeypatch.setenv("SAAS_HASH_SALT", salt)
+    own.edit(
+        ("pii: email", "pii: email, mirror: hash"),
+        ("pii: free_text", "pii: free_text, mirror: mask"),
+        ("pii: bank", "pii: bank, mirror: drop"),
+    )
+
+    def hashed(*names: str) -> list[tuple[object]]:
+        texts = (f"{salt}{name}@example.org" for name in names)
+        return sorted((hashlib.sha256(text.encode()).hexdigest(),) for text in texts)
+
+    said = command("sync")
+    assert said.code == 0, said.err
+    assert _warnings(said) == []
+    assert own.raw("SELECT * EXCLUDE (_sync_id) FROM raw.people ORDER BY mail") == hashed(
+        "ada", "bob", "cyd"
+    )
+    assert own.raw("SELECT id, note FROM raw.orders ORDER BY id") == [(1, "***"), (2, None)]
+    assert command("verify", "--level", "rows").code == 0
+    own.change(
+        "DELETE FROM people WHERE mail LIKE 'ada%'; INSERT INTO people VALUES ('dee@example.org', 'x')"
+    )
+    own.change(
+        "UPDATE orders SET note = 'now' WHERE id = 2; UPDATE orders SET note = 'other' WHERE id = 1"
+    )
+    assert command("sync").code == 0
+    assert own.raw("SELECT mail FROM raw.people ORDER BY mail") == hashed("bob", "cyd", "dee")
+    assert own.raw("SELECT id, note FROM raw.orders ORDER BY id") == [(1, "***"), (2, "***")]
+    assert command("verify", "--level", "rows").code == 0
+    # A hash that someone changes in the mirror is found, and so is a mirror made with another salt.
+    own.raw(
+        "UPDATE raw.people SET mail = repeat('0', 64) WHERE mail = (SELECT max(mail) FROM raw.people)"
+    )
+    assert command("verify").code == 1
+    assert command("repair").code == 0
+    monkeypatch.setenv("SAAS_HASH_SALT", "a salt of some other kind")
+    assert command("verify").code == 1
+
+
+def test_the_doctor_shows_what_is_wrong_with_the_file(own: Own) -> None:
+    own.edit(("type: integer", "type: int"))
+    said = command("doctor")
+    assert said.code == 1
+    assert re.search(
+        r"^✗ tables +tables\.yaml, line \d+: table orders, column id: 'int' is not",
+        said.out,
+        re.MULTILINE,
+    )
+    assert "Traceback" not in said.out + said.err
 
 
 # Names and values that a terminal, or rich, would act on.

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import MISFIT_END, cell, row_text
+from saas_platform.schema.slices import Slice
 from saas_platform.source.mssql import canonical, kinds, sql
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform.source.mssql.reading import rows_as_arrow
@@ -447,3 +448,13 @@ def test_a_variant_says_of_what_kind_it_is() -> None:
     ):
         assert loaded(column, Sql("sql_variant", stored)) == f"{literal}|."
         assert proven(column, Sql("sql_variant", stored)) == f"{literal}|."
+
+
+@pytest.mark.parametrize(("grain", "slice_id"), [("day", "2024-02-29"), ("month", "2024-02")])
+def test_a_row_is_of_a_slice_though_its_time_is_missing(grain: Any, slice_id: str) -> None:
+    column = sa.Column("at", sa.DateTime, info={"declared": "datetime2(7)"})
+    table = sa.Table("t", sa.MetaData(), column, info={"slice": Slice("at", grain)})
+    text = canonical.slice_text(table)
+    last = _moment("2024-02-29 23:59:59.9999999")
+    assert evaluate(text, {"at": last}).value == slice_id
+    assert evaluate(text, {"at": Sql("datetime2", None, 7)}).value == "none"

@@ -110,6 +110,22 @@ def test_a_key_of_another_type_is_a_sentence(
         snapshot.tombstones(table_of(declared), above=10)
 
 
+def test_a_key_that_is_no_utf_16_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Strict(Server):
+        def fetchall(self) -> list[Any]:
+            if "SYS_CHANGE_OPERATION" in self.said[-1]:
+                b"\x3d\xd8".decode("utf-16-le")
+            return super().fetchall()
+
+    with (
+        snapshot_of(Strict(server_of(None).answers), monkeypatch) as snapshot,
+        pytest.raises(
+            SourceError, match=r"^orders of the source holds a text that its driver can't"
+        ),
+    ):
+        snapshot.tombstones(table_of("nvarchar(9)"), above=10)
+
+
 def test_no_deletes_are_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     server = server_of(None)
     server.answers["SYS_CHANGE_OPERATION"] = []

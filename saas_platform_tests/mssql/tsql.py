@@ -17,7 +17,7 @@ from typing import Any
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>N?'(?:[^']|'')*')|(?P<name>\[(?:[^\]]|\]\])*\])|(?P<hex>0x[0-9A-Fa-f]*)"
-    r"|(?P<number>\d+(?:\.\d+)?(?:e\d+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>[-+*%(),.=]))"
+    r"|(?P<number>\d+(?:\.\d+)?(?:e\d+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>[-+*%(),.=<]))"
 )
 _NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "bit"})
 _TEXTS = frozenset({"char", "varchar", "nchar", "nvarchar", "xml", "json", "hierarchyid"})
@@ -121,6 +121,10 @@ class _Reader:
                 choices.append(self.sum().value)
             self.take(")")
             return left.value in choices
+        if self.takes("<"):
+            self.take("=")
+            most = self.sum()
+            return left.value is not None and left.value <= most.value
         self.take("=")
         right = self.sum()
         return left.value is not None and left.value == right.value
@@ -303,12 +307,18 @@ def _property(value: Sql, name: Sql) -> Sql:
     return Sql("nvarchar", None if inner is None else inner.kind)
 
 
+def _len(text: Sql) -> Sql:
+    """Blanks at the end do not count."""
+    return Sql("int", None if text.value is None else len(text.value.rstrip(" ")))
+
+
 _FUNCTIONS: dict[str, Callable[..., Sql]] = {
     "ISNULL": _isnull,
     "REPLACE": _replace,
     "SUBSTRING": _substring,
     "UPPER": _upper,
     "LOWER": _lower,
+    "LEN": _len,
     "SQL_VARIANT_PROPERTY": _property,
 }
 

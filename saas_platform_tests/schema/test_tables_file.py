@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from saas_platform.schema.declared import (
     TablesError,
@@ -210,3 +212,32 @@ def test_a_collation_is_read_and_written(tmp_path: Path) -> None:
     assert again.c.a.info == table.c.a.info
     with pytest.raises(TablesError, match=r"line 1: table t, column a: 'RTRIM_NOCASE' is not a"):
         read_tables(_read(tmp_path, text.replace("NOCASE_RTRIM", "RTRIM_NOCASE")))
+
+
+_scraps = st.sampled_from(
+    ["", "x", "- ", ": ", "[", "]", "{", "}", "null", "~", "3", "1.5", "yes", "2024-01-01", "2024-02-30", "'", '"',
+     "&a ", "*a", "!!set ", "!!binary ", "? ", "|\n", "<<: ", "#", "\t", "\u0000", "\u2028", "id", "orders", "\n"]
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=400)
+@given(edits=st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 12), _scraps), min_size=1, max_size=3))  # fmt: skip
+def test_whatever_is_in_the_file_is_read_or_said_in_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[int, int, str]]
+) -> None:
+    text = GOOD
+    for place, length, scrap in edits:
+        text = text[:place] + scrap + text[place + length :]
+    path = tmp_path_factory.mktemp("any") / "tables.yaml"
+    path.write_text(text)
+    try:
+        tables = read_tables(path)
+    except TablesError as error:
+        said = str(error).replace(str(path), "")
+        assert "Input should" not in said
+        assert "{'" not in said
+        assert "Error" not in said
+    else:
+        again = path.with_name("again.yaml")
+        again.write_text(as_yaml(tables.values()))
+        assert list(read_tables(again)) == list(tables)

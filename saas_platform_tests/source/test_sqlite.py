@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from saas_platform.schema import TABLES
+from saas_platform.schema import TABLES, canonical
 from saas_platform.source.contract import SourceError
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.source.sqlite.connection import connect, transaction
@@ -41,6 +42,21 @@ def test_a_value_of_another_type_is_named(source: SqliteSource) -> None:
         connection.execute("UPDATE accounts SET signed_up_at = 'soon' WHERE account_id = 2")
     with source.snapshot() as snapshot, pytest.raises(SourceError, match=r"accounts.signed_up_at"):
         snapshot.rows(TABLES["accounts"]).read_all()
+
+
+def test_the_texts_of_our_own_tables_are_canonical(source: SqliteSource) -> None:
+    source.apply(batch(FIRST, every_table(2)))
+    with source.snapshot() as snapshot:
+        for table in TABLES.values():
+            rows = snapshot.rows(table).read_all().to_pylist()
+            texts = snapshot.row_texts(table).read_all()
+            assert rows
+            assert texts["c1"].to_pylist() == [canonical.row_text(table, row) for row in rows]
+            counts = Counter(texts["c0"].to_pylist())
+            assert counts == snapshot.slice_counts(table)
+            some = [sorted(counts)[0]]
+            assert snapshot.row_texts(table, some).read_all().num_rows == counts[some[0]]
+            assert snapshot.rows(table, slices=some).read_all().num_rows == counts[some[0]]
 
 
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:

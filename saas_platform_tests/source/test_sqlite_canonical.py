@@ -107,6 +107,9 @@ def test_the_text_of_what_fits_is_canonical_and_the_rest_a_misfit(
         ("bytes", b"\0|", "007C|."),
         ("date", "2024-02-29T00:00", "'2024-02-29T00:00'|?"),
         ("date", b"2024-02-29", "X'323032342D30322D3239'|?"),
+        ("time", "2024-02-29\0", "'2024-02-29\0'|?"),
+        ("time", "2024-02-29 10:00\0 ", "'2024-02-29 10:00\0 '|?"),
+        ("date", "2024-02-29\0", "'2024-02-29\0'|?"),
         ("time", "2024-02-29 24:00", "'2024-02-29 24:00'|?"),
         ("time", "0000-02-29 00:00", "'0000-02-29 00:00'|?"),
         ("decimal(10, 2)", -0.07, "-0.07|."),
@@ -243,6 +246,21 @@ def test_all_cents(tmp_path: Path) -> None:
     found = texts(tmp_path / "own.db", table(sa.Numeric(10, 2)))
     wanted = [f"{cent + 1}|.{cent // 100}.{cent % 100:02}|." for cent in range(100_000)]
     assert [text for _, text in found] == wanted
+
+
+def test_times_in_utf_16(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "own.db")) as file:
+        file.execute("PRAGMA encoding = 'UTF-16le'")
+        file.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
+        file.execute("INSERT INTO t VALUES (1, '2024-02-29'), (2, '2024-02-29T10:11')")
+        file.commit()
+    times = texts(tmp_path / "own.db", table(sa.DateTime()))
+    assert [text for _, text in times] == [
+        "1|.2024-02-29 00:00:00.000000|.",
+        "2|.2024-02-29 10:11:00.000000|.",
+    ]
+    dates = texts(tmp_path / "own.db", table(sa.Date()))
+    assert [text for _, text in dates] == ["1|.2024-02-29|.", "2|.'2024-02-29T10:11'|?"]
 
 
 def test_text_in_utf_16(tmp_path: Path) -> None:

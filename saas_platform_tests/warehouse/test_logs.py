@@ -11,7 +11,8 @@ import pytest
 from saas_platform.schema import TABLES
 from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
-from saas_platform.warehouse.journal import SYNC_LOG, DayRows, ProofEntry, Verdict
+from saas_platform.warehouse.journal import SYNC_LOG, DayRows, ProofEntry, SyncEntry, Verdict
+from saas_platform_tests.digests.rows import feed
 
 USERS = TABLES["users"]
 _FIRST = datetime(2026, 1, 1, 12)
@@ -122,3 +123,32 @@ def test_a_log_of_an_older_version_is_given_what_it_lacks(warehouse: DuckdbWareh
     assert list(warehouse.query("SELECT * FROM raw._sync_log").column_names) == [
         column.name for column in SYNC_LOG.columns
     ]
+
+
+def test_one_mirror_is_dropped_with_its_entries_and_no_other(any_warehouse: Warehouse) -> None:
+    assert any_warehouse.mirrors() == []
+    features = TABLES["features"]
+    for hours, table in enumerate((USERS, features, USERS)):
+        moment = _FIRST + timedelta(hours=hours)
+        entry = SyncEntry(f"sync{hours}", table.name, "full", "a source", 7, moment, moment)
+        any_warehouse.load(table, feed(table, []), entry)
+        any_warehouse.record_proof(proof(f"p{hours}", "proven", hours=hours, table=table.name))
+    found = any_warehouse.mirrors()
+    assert [str(mirror) for mirror in found] == ["raw.features", "raw.users"]
+    for mirror, table in zip(found, (features, USERS), strict=True):
+        last = any_warehouse.last_sync(table)
+        assert last is not None
+        assert mirror.synced_at == last.finished_at
+    any_warehouse.drop_mirror(found[1])
+    assert any_warehouse.mirrors() == found[:1]
+    assert any_warehouse.mirror_columns(USERS) == {}
+    assert (any_warehouse.last_sync(USERS), any_warehouse.last_proof(USERS)) == (None, None)
+    assert any_warehouse.last_sync(features) is not None
+    assert any_warehouse.last_proof(features) is not None
+    # Once more is no error: it may have been killed on the way.
+    any_warehouse.drop_mirror(found[1])
+
+
+def test_asking_for_mirrors_makes_no_file(warehouse: DuckdbWarehouse) -> None:
+    assert warehouse.mirrors() == []
+    assert not warehouse.path.exists()

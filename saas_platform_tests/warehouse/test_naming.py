@@ -46,13 +46,15 @@ def test_bigquery_objects_to_what_it_can_not_name(table: sa.Table, says: str | N
     else:
         assert told is not None
         assert says in told
-        assert told.endswith(": leave it out of tables.yaml, or rename it in the source.")
+        assert told.endswith(
+            ": give it another name in tables.yaml, with this one as `source:`, or leave it out."
+        )
 
 
 def test_no_engine_takes_two_names_for_one() -> None:
     assert clash(named("_Sync_Log", "a"), SYNC_ID) == (
-        "_Sync_Log can't be mirrored, as raw._sync_log is a log of ours: leave it out of tables.yaml,"
-        " or rename it in the source."
+        "_Sync_Log can't be mirrored, as raw._sync_log is a log of ours: give it another name in"
+        " tables.yaml, with this one as `source:`, or leave it out."
     )
     assert clash(named("t", "_Sync_ID"), SYNC_ID) is not None
     assert clash(named("t", "ü", "Ü", "straße", "strasse"), SYNC_ID) is None

@@ -59,7 +59,8 @@ def slice_text(table: sa.Table) -> str:
     cut = slice_of(table)
     if cut is None:
         return f"N'{WHOLE}'"
-    return f"CONVERT(nvarchar({cut.id_length}), {_name(table.columns[cut.column])}, 23)"
+    day = f"CONVERT(nvarchar({cut.id_length}), {_name(table.columns[cut.column])}, 23)"
+    return f"ISNULL({day}, N'none')"
 
 
 def row_text(table: sa.Table, abilities: Collection[Ability]) -> str | None:

@@ -148,7 +148,7 @@ def _seen(
     key = catalogue.primary_key(cursor, place.full_name)
     with_null = set() if key else _with_null(cursor, place, columns, unique, sample, notes)
     in_key = set(key) or next(({*names} for names in unique if not with_null & {*names}), set())
-    samples = _samples(cursor, place, columns)
+    samples = _samples(cursor, place, columns, notes)
     mirrors = {(each.schema, each.name): each.mirror for each in places}
     found = SeenTable(
         place.mirror,
@@ -222,16 +222,27 @@ def _with_null(
     return {name for name, is_there in zip(asked, found, strict=True) if is_there}
 
 
-def _samples(cursor: Any, place: _Place, columns: Sequence[SourceColumn]) -> dict[str, list[Any]]:
-    """The beginnings of some texts of each column that has any, by which personal data is found."""
+def _samples(
+    cursor: Any, place: _Place, columns: Sequence[SourceColumn], notes: list[str]
+) -> dict[str, list[Any]]:
+    """Some short texts of each column that has any, by which personal data is found."""
     texts = [c.name for c in columns if kinds.base_type(c.type) in kinds.TEXTS]
     if not texts:
         return {}
+    # Longer ones are left out, not cut, which could part a surrogate pair.
     values = ", ".join(
-        f"CONVERT(NVARCHAR({_SAMPLE_CHARACTERS}), {quoted(name)}) AS c{place_}"
-        for place_, name in enumerate(texts)
+        f"CASE WHEN LEN(CONVERT(NVARCHAR(MAX), {quoted(name)})) <= {_SAMPLE_CHARACTERS}"
+        f" THEN CONVERT(NVARCHAR(4000), {quoted(name)}) END AS c{number}"
+        for number, name in enumerate(texts)
     )
-    rows = cursor.execute(f"SELECT TOP {SAMPLE} {values} FROM {place.full_name}").fetchall()
+    try:
+        rows = cursor.execute(f"SELECT TOP {SAMPLE} {values} FROM {place.full_name}").fetchall()
+    except UnicodeDecodeError:
+        notes.append(
+            f"{place.mirror} holds a text that is no UTF-16, which its sync will stop at: personal data was"
+            " looked for by the names of its columns alone."
+        )
+        return {}
     return {name: [row[n] for row in rows if row[n] is not None] for n, name in enumerate(texts)}
 
 

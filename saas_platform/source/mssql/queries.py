@@ -121,7 +121,7 @@ def digests_query(
 def counts_query(table: sa.Table, schema: str) -> str:
     # Grouped by a column of a subquery, as a group by a constant is none in T-SQL.
     return (
-        f"SELECT r.c0, COUNT_BIG(*) FROM (SELECT {slice_id(table)} AS c0"
+        f"SELECT r.c0, COUNT_BIG(*) FROM (SELECT ISNULL({slice_id(table)}, 'none') AS c0"
         f" FROM {full_name(table, schema)}) r GROUP BY r.c0"
     )
 

@@ -44,14 +44,11 @@ _EXACT: dict[int, frozenset[type]] = {
 _MISFITS = (pa.ArrowException, UnicodeError, OverflowError, TypeError, ValueError)
 
 
-class HalfPairError(Exception):
-    """A driver could not make a text of what is half of a surrogate pair."""
-
-
 def batches(cursor: Any, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
     """The rows, with the table's own types.
 
-    Raises SourceError for a value that is not of its column's type, HalfPairError, and the driver's errors.
+    Raises SourceError for a value that is not of its column's type, pyodbc's UnicodeDecodeError for half of
+    a surrogate pair, and the driver's errors.
     """
     cursor.execute(sql)
     if hasattr(cursor, "arrow_reader"):
@@ -102,11 +99,8 @@ def text_batches(cursor: Any, schema: pa.Schema, sql: str) -> Iterator[pa.Record
 
 
 def _fetched(cursor: Any) -> Iterator[list[Any]]:
-    try:
-        while rows := cursor.fetchmany(_ROWS):
-            yield rows
-    except UnicodeDecodeError as error:
-        raise HalfPairError(str(error)) from error
+    while rows := cursor.fetchmany(_ROWS):
+        yield rows
 
 
 def _typed(columns: Iterable[sa.Column[Any]], found: Sequence[Any], make: Any) -> pa.RecordBatch:

@@ -26,7 +26,6 @@ from saas_platform.source.mssql.discovery import schemas_to_read
 from saas_platform.source.mssql.errors import driver_errors, in_words, is_missing
 from saas_platform.source.mssql.reading import (
     REPLACEMENT,
-    HalfPairError,
     batches,
     cell_batches,
     rows_as_arrow,
@@ -71,7 +70,7 @@ class MssqlSnapshot(SourceSnapshot):
         self._go_on(table)
         try:
             yield
-        except HalfPairError as error:
+        except UnicodeDecodeError as error:
             raise self._undecodable(table) from error
         except driver_errors() as error:
             raise self._in_words(table, error) from error

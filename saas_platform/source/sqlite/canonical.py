@@ -24,6 +24,8 @@ from saas_platform.source.sqlite.ddl import column_sql
 
 #: Arguments of one function; SQLite takes 1,000.
 _MOST_ARGUMENTS = 500
+#: Conditions that are joined by AND; each makes an expression deeper, and SQLite takes a depth of 1,000.
+_MOST_CONDITIONS = 200
 #: The bits of an infinity, and what the sign takes off those of a positive number.
 _INFINITY, _SIGN = 0x7FF << 52, 1 << 63
 _TIME = "0000-00-00 00:00:00.000000"
@@ -32,8 +34,45 @@ _TIME_LENGTHS = (10, 13, 16, 19, *range(21, 27))
 
 
 def row_text(table: sa.Table) -> str:
-    """SQL for the text of a row: its cells, one after the other."""
-    return _concatenated([cell(column) for column in table.columns])
+    """SQL for the text of a row.
+
+    Most rows hold nothing but values whose own text is that of their cell. Such a row is written at once, which
+    takes a tenth less time than the sum of its cells.
+    """
+    columns = list(table.columns)
+    cells = _concatenated([cell(column) for column in columns])
+    plain = [column for column in columns if _plain(column) is not None]
+    if not plain or len(plain) > _MOST_CONDITIONS:
+        return cells
+    conditions = " AND ".join(_holds_plain(column) for column in plain)
+    at_once = _concatenated([part for column in columns for part in _parts(column)])
+    return f"CASE WHEN {conditions} THEN {at_once} ELSE {cells} END"
+
+
+def _plain(column: sa.Column[Any]) -> str | None:
+    """The condition under which the value's own text is that of its cell; None: no cheap one."""
+    c = column_sql(column)
+    match column.type:
+        case AnyValue():
+            return None
+        case sa.String():
+            return f"typeof({c}) = 'text' AND instr({c}, '{MARK}') = 0"
+        case sa.Boolean() | sa.Integer() | sa.DateTime():
+            return _fits(column, c)[0][0]
+    return None
+
+
+def _holds_plain(column: sa.Column[Any]) -> str:
+    condition = f"({_plain(column)})"
+    return f"({column_sql(column)} IS NULL OR {condition})" if column.nullable else condition
+
+
+def _parts(column: sa.Column[Any]) -> list[str]:
+    """What makes the cell, where the columns with a plain text hold one."""
+    c = column_sql(column)
+    if _plain(column) is None:
+        return [cell(column)]
+    return [f"ifnull({c} || '{VALUE_END}', '{NULL}')"] if column.nullable else [c, f"'{VALUE_END}'"]
 
 
 def _concatenated(parts: Sequence[str]) -> str:
@@ -75,7 +114,7 @@ def _fits(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
                 (f"{text} AND {_is_time(c)}", _whole_time(c)),
             ]
         case sa.Date():
-            return [(f"{text} AND {_is_day(c)} AND octet_length({c}) = 10", c)]
+            return [(f"{text} AND {_is_day(c)} AND {_is_no_longer(c, 10)}", c)]
         case AnyValue():
             of_text = f"concat('''', replace({c}, '''', ''''''), '''')"
             return [(text, _doubled(of_text)), (f"{c} IS NOT NULL", f"quote({c})")]
@@ -106,6 +145,11 @@ def _is_day(c: str) -> str:
     return f"{day} GLOB '{pattern}' AND {day} >= '0001' AND date({day}) = {day}"
 
 
+def _is_no_longer(c: str, most: int) -> str:
+    """Whether the text has no more characters. `length` counts those before a NUL alone."""
+    return f"+{c} = substr({c}, 1, {most}) COLLATE BINARY"
+
+
 def _whole_time(c: str) -> str:
     """The text with a blank before the hour, and what is missing at its end as zeros."""
     return f"substr({c}, 1, 10) || ' ' || substr({c}, 12) || substr('{_TIME}', max(length({c}), 11) + 1)"
@@ -116,7 +160,7 @@ def _is_time(c: str) -> str:
     lengths = ", ".join(map(str, _TIME_LENGTHS))
     pattern = re.sub(r"\d", "[0-9]", _TIME)
     return (
-        f"octet_length({c}) IN ({lengths}) AND substr({c}, 11, 1) IN ('', ' ', 'T')"
+        f"length({c}) IN ({lengths}) AND {_is_no_longer(c, len(_TIME))} AND substr({c}, 11, 1) IN ('', ' ', 'T')"
         f" AND {whole} GLOB '{pattern}' AND {_is_day(c)} AND substr({whole}, 12, 2) < '24'"
         f" AND substr({whole}, 15, 2) < '60' AND substr({whole}, 18, 2) < '60'"
     )

@@ -55,13 +55,19 @@ def stream(
             ):
                 if found != expected:
                     raise StreamError(f"column {place} has {found}, not {expected}")
-            skip = 1  # the row of literals
+            is_first = True
             for batch in reader:
-                if batch.num_rows > skip:
-                    yield batch.slice(skip)
-                skip = 0
+                rows = _rows(batch, is_first=is_first)
+                if rows.num_rows:
+                    yield rows
+                is_first = False
     except (adbc.Error, pa.ArrowInvalid, OSError) as error:
         raise StreamError(str(error).splitlines()[0]) from error
+
+
+def _rows(batch: pa.RecordBatch, *, is_first: bool) -> pa.RecordBatch:
+    """The batch without the row of literals."""
+    return batch.slice(1) if is_first else batch
 
 
 def texts(
