@@ -27,6 +27,8 @@ _SHOWN = 200
 _NOT = ", which is not "
 #: Whole numbers up to this one are floats too.
 _WIDEST = 1 << 53
+#: Two decimals of more than 15 digits may be one float: to refuse such a float is right as well.
+_CROWDED = 10**15
 
 
 class Text(bytes):
@@ -176,8 +178,7 @@ def _decimal(precision: int, scale: int, value: Stored) -> Right:
     scaled = exact.scaleb(scale)
     if scaled != scaled.to_integral_value() or abs(scaled) >= 10**precision:
         return _MUST_STOP
-    # Floats so large have neighbours that are no hundredth apart: to refuse them is right as well.
-    crowded = isinstance(value, float) and abs(scaled) >= _WIDEST
+    crowded = isinstance(value, float) and abs(scaled) >= _CROWDED
     return Right(("decimal", exact), Stops.MAY if crowded else Stops.NEVER)
 
 

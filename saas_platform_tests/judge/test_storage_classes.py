@@ -7,11 +7,14 @@ whether it stops another.
 from __future__ import annotations
 
 import itertools
+import random
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
 import pytest
 
 from saas_platform_tests.judge.hostile import DECLARATIONS, KINDS, VALUES, drawn
@@ -173,6 +176,46 @@ def test_some_written_later(tmp_path: Path) -> None:
 @pytest.mark.parametrize("later", [False, True], ids=["before the load", "after the load"])
 def test_some_under_types_written_by_hand(tmp_path: Path, later: bool) -> None:
     check_retyped(tmp_path, drawn(RETYPED, 30), later=later)
+
+
+def test_every_cent_is_exact(tmp_path: Path) -> None:
+    """0.35, 15.86 and all others up to 999.99, as floats of a column of money."""
+    own = Own(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, v NUMERIC(10,2))")
+    own.fill("INSERT INTO t VALUES (?, ?)", ((i, i / 100) for i in range(100_000)))
+    own.declare()
+    assert own.declared()["t"].kinds["v"] == "decimal(10, 2)"
+    report = own.sync()["t"]
+    assert report.succeeded, report
+    with duckdb.connect(str(own.warehouse.path), read_only=True) as connection:
+        counted = connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE v * 100 = id) FROM raw.t"
+        ).fetchall()
+    assert counted == [(100_000, 100_000)]
+
+
+@pytest.mark.parametrize(
+    ("precision", "scale"), [(10, 2), (15, 4), (20, 2), (38, 10), (4, 4), (38, 20)]
+)
+def test_decimals_are_exact(tmp_path: Path, precision: int, scale: int) -> None:
+    """Floats that are read from decimals of so many places, up to where floats are no longer dense enough."""
+    most = 10 ** min(precision, 15)
+    chance = random.Random(f"{precision} {scale}")
+    whole = [0, 1, most - 1, 1 - most, *(chance.randrange(-most, most) for _ in range(1000))]
+    own = Own(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, v REAL)")
+    own.fill(
+        "INSERT INTO t VALUES (?, ?)",
+        (
+            (i, float(Decimal(each >> chance.randrange(50)).scaleb(-scale)))
+            for i, each in enumerate(whole)
+        ),
+    )
+    own.declare()
+    own.edit(
+        lambda tables: tables["t"]["columns"]["v"].update(type=f"decimal({precision}, {scale})")
+    )
+    assert own.expected()["t"].stops is Stops.NEVER
+    faults = own.faults_of_sync(own.sync(), {})
+    assert not faults, "\n".join(faults)
 
 
 #: Declarations whose values are texts.
