@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.doctor import declare_tables
+from saas_platform.discovering import declare_tables
 from saas_platform.platform import Platform
 from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.settings import Settings

@@ -263,11 +263,11 @@ def test_a_row_without_a_time_is_of_a_slice_too(tmp_path: Path, index: str) -> N
     with SqliteDatabase(path).snapshot() as snapshot:
         assert snapshot.slice_counts(declared) == {
             **{"2024-01": 1, "2024-02": 2, "17": 1, "x'y": 1, "2024-13": 1},
-            **{None: 1},
+            **{"none": 1},
         }
         assert snapshot.rows(declared, slices=["2024-01"]).read_all().num_rows == 1
         assert snapshot.rows(declared, slices=[]).read_all().num_rows == 0
-        for slice_id, key in (("2024-02", 3), ("17", 4), (None, 5), ("x'y", 6), ("2024-13", 7)):
+        for slice_id, key in (("2024-02", 3), ("17", 4), ("none", 5), ("x'y", 6), ("2024-13", 7)):
             with pytest.raises(SourceError, match=f"in the row with id {key}"):
                 snapshot.rows(declared, slices=[slice_id, "2024-01"]).read_all()
 

@@ -6,7 +6,8 @@ them.
 
 A cell says by `typeof` what is stored. What the declared type does not hold is a misfit, with one exception
 that saves time: a text of 26 characters with the marks of a time in their places is not parsed. Where it is
-none, its cell has the text as it is, which the cell of no time is.
+none, its cell has the text as it is, which the cell of no time is. The text of a whole row goes further: a
+number that is no whole number, or no flag, may stand in it as it is, too.
 """
 
 from __future__ import annotations
@@ -37,40 +38,57 @@ def row_text(table: sa.Table) -> str:
     """SQL for the text of a row.
 
     Most rows hold nothing but values whose own text is that of their cell. Such a row is written at once, which
-    takes a tenth less time than the sum of its cells.
+    takes a sixth less time than the sum of its cells.
     """
     columns = list(table.columns)
     cells = _concatenated([cell(column) for column in columns])
-    plain = [column for column in columns if _plain(column) is not None]
-    if not plain or len(plain) > _MOST_CONDITIONS:
+    conditions = _are_plain(columns)
+    if not conditions or len(conditions) > _MOST_CONDITIONS:
         return cells
-    conditions = " AND ".join(_holds_plain(column) for column in plain)
     at_once = _concatenated([part for column in columns for part in _parts(column)])
-    return f"CASE WHEN {conditions} THEN {at_once} ELSE {cells} END"
+    return f"CASE WHEN {' AND '.join(conditions)} THEN {at_once} ELSE {cells} END"
 
 
-def _plain(column: sa.Column[Any]) -> str | None:
-    """The condition under which the value's own text is that of its cell; None: no cheap one."""
+def _are_plain(columns: Sequence[sa.Column[Any]]) -> list[str]:
+    """The conditions under which all columns that may be plain hold a value whose own text is that of its cell.
+
+    Of a whole number or a flag it is enough that no text and no bytes are stored: every number sorts before
+    them, and the text of a number that the type does not hold is that of none which it holds.
+    """
+    numbers = [column for column in columns if _is_number(column)]
+    conditions = []
+    for first in range(0, len(numbers), _MOST_ARGUMENTS):
+        listed = ", ".join(map(_or_zero, numbers[first : first + _MOST_ARGUMENTS]))
+        conditions.append(f"max(0, {listed}) < ''")
+    for column in columns:
+        c = column_sql(column)
+        if _is_text(column):
+            plain = f"typeof({c}) = 'text' AND instr({c}, '{MARK}') = 0"
+        elif isinstance(column.type, sa.DateTime):
+            plain = _fits(column, c)[0][0]
+        else:
+            continue
+        conditions.append(f"({c} IS NULL OR ({plain}))" if column.nullable else plain)
+    return conditions
+
+
+def _is_number(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.Boolean | sa.Integer)
+
+
+def _is_text(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.String) and not isinstance(column.type, AnyValue)
+
+
+def _or_zero(column: sa.Column[Any]) -> str:
     c = column_sql(column)
-    match column.type:
-        case AnyValue():
-            return None
-        case sa.String():
-            return f"typeof({c}) = 'text' AND instr({c}, '{MARK}') = 0"
-        case sa.Boolean() | sa.Integer() | sa.DateTime():
-            return _fits(column, c)[0][0]
-    return None
-
-
-def _holds_plain(column: sa.Column[Any]) -> str:
-    condition = f"({_plain(column)})"
-    return f"({column_sql(column)} IS NULL OR {condition})" if column.nullable else condition
+    return f"ifnull({c}, 0)" if column.nullable else c
 
 
 def _parts(column: sa.Column[Any]) -> list[str]:
-    """What makes the cell, where the columns with a plain text hold one."""
+    """What makes the cell, where the columns that may be plain are."""
     c = column_sql(column)
-    if _plain(column) is None:
+    if not (_is_number(column) or _is_text(column) or isinstance(column.type, sa.DateTime)):
         return [cell(column)]
     return [f"ifnull({c} || '{VALUE_END}', '{NULL}')"] if column.nullable else [c, f"'{VALUE_END}'"]
 
@@ -253,6 +271,9 @@ def _cells(row: bytes) -> list[bytes]:
 def valid_cell(value: bytes) -> str:
     """The misfit in place of a cell that is not UTF-8: the bytes of what it holds."""
     content = value[: -len(VALUE_END)].replace(b"||", b"|")
+    if value.endswith(MISFIT_END.encode()):
+        # The literal of a text, which is what is not UTF-8.
+        content = content.removeprefix(b"'").removesuffix(b"'").replace(b"''", b"'")
     return f"X'{content.hex().upper()}'{MISFIT_END}"
 
 

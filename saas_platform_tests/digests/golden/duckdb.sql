@@ -1,15 +1,1 @@
-count(*), sum(CAST('0x' || left(md5(concat(coalesce(CAST("id" AS VARCHAR) || '|.', '|-'),
-  coalesce(strftime("occurred_at", '%Y-%m-%d %H:%M:%S.%f') || '|.', '|-'),
-  coalesce(CAST("small" AS VARCHAR) || '|.', '|-'),
-  coalesce(CAST(CAST("flag" AS TINYINT) AS VARCHAR) || '|.', '|-'),
-  coalesce(CAST(CASE WHEN isnan("ratio") THEN 9221120237041090560 WHEN "ratio" = 0 THEN 0 ELSE CAST(CAST("ratio" AS BIT) AS BIGINT) END AS VARCHAR) || '|.', '|-'),
-  coalesce(CAST("price" AS VARCHAR) || '|.', '|-'),
-  coalesce(CAST("whole" AS VARCHAR) || '|.', '|-'),
-  coalesce(CASE WHEN "share" < 0 THEN '-0.' ELSE '0.' END || right(CAST("share" AS VARCHAR), 5) || '|.', '|-'),
-  coalesce(CASE WHEN "exact" < 0 THEN '-0.' ELSE '0.' END || right(CAST("exact" AS VARCHAR), 38) || '|.', '|-'),
-  coalesce(strftime("moment", '%Y-%m-%d %H:%M:%S.%f') || '|.', '|-'),
-  coalesce(strftime("day", '%Y-%m-%d') || '|.', '|-'),
-  coalesce(replace("left_text", '|', '||') || '|.', '|-'),
-  coalesce(replace("right_text", '|', '||') || '|.', '|-'),
-  coalesce(hex("raw") || '|.', '|-'),
-  coalesce(CAST("row_version" AS VARCHAR) || '|.', '|-'))), 14) AS BIGINT))
+count(*), sum(CAST('0x' || left(md5(concat(CAST("id" AS VARCHAR), CASE WHEN "id" IS NULL THEN '|-' ELSE '|.' END, strftime("occurred_at", '%Y-%m-%d %H:%M:%S.%f'), CASE WHEN "occurred_at" IS NULL THEN '|-' ELSE '|.' END, CAST("small" AS VARCHAR), CASE WHEN "small" IS NULL THEN '|-' ELSE '|.' END, CAST(CAST("flag" AS TINYINT) AS VARCHAR), CASE WHEN "flag" IS NULL THEN '|-' ELSE '|.' END, CAST(CASE WHEN isnan("ratio") THEN 9221120237041090560 WHEN "ratio" = 0 THEN 0 ELSE CAST(CAST("ratio" AS BIT) AS BIGINT) END AS VARCHAR), CASE WHEN "ratio" IS NULL THEN '|-' ELSE '|.' END, CAST("price" AS VARCHAR), CASE WHEN "price" IS NULL THEN '|-' ELSE '|.' END, CAST("whole" AS VARCHAR), CASE WHEN "whole" IS NULL THEN '|-' ELSE '|.' END, CASE WHEN "share" < 0 THEN '-0.' ELSE '0.' END || right(CAST("share" AS VARCHAR), 5), CASE WHEN "share" IS NULL THEN '|-' ELSE '|.' END, CASE WHEN "exact" < 0 THEN '-0.' ELSE '0.' END || right(CAST("exact" AS VARCHAR), 38), CASE WHEN "exact" IS NULL THEN '|-' ELSE '|.' END, strftime("moment", '%Y-%m-%d %H:%M:%S.%f'), CASE WHEN "moment" IS NULL THEN '|-' ELSE '|.' END, strftime("day", '%Y-%m-%d'), CASE WHEN "day" IS NULL THEN '|-' ELSE '|.' END, replace("left_text", '|', '||'), CASE WHEN "left_text" IS NULL THEN '|-' ELSE '|.' END, replace("right_text", '|', '||'), CASE WHEN "right_text" IS NULL THEN '|-' ELSE '|.' END, hex("raw"), CASE WHEN "raw" IS NULL THEN '|-' ELSE '|.' END, CAST("row_version" AS VARCHAR), CASE WHEN "row_version" IS NULL THEN '|-' ELSE '|.' END)), 14) AS BIGINT))
