@@ -78,6 +78,8 @@ VALUES = {
     "line breaks": "'a' || char(13, 10) || 'b' || char(10)",
     "emoji": "char(128578) || char(769)",
     "trailing blanks": "'a  '",
+    "a long text": "replace(hex(zeroblob(500)), '0', 'x')",
+    "many bytes": "zeroblob(500)",
     "NULL": "NULL",
 }
 

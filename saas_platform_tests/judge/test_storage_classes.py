@@ -7,11 +7,14 @@ whether it stops another.
 from __future__ import annotations
 
 import itertools
+import random
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
 import pytest
 
 from saas_platform_tests.judge.hostile import DECLARATIONS, KINDS, VALUES, drawn
@@ -92,11 +95,12 @@ def told(faults: Sequence[str], cases: Sequence[Any]) -> str:
     return "\n".join(lines)
 
 
-def check_first_load(folder: Path, cases: Sequence[Case]) -> None:
+def check_first_load(folder: Path, cases: Sequence[Case], encoding: str = "UTF-8") -> None:
     """Discovery saw the values, so that all of them are mirrored, but for texts that are none."""
     cases = [case for case in cases if holds(case)]
     numbered = list(enumerate(cases))
-    own = Own(folder, itertools.chain.from_iterable(create(*each) for each in numbered))
+    made = itertools.chain.from_iterable(create(*each) for each in numbered)
+    own = Own(folder, [f"PRAGMA encoding = '{encoding}'", *made])
     own.execute([write(*each) for each in numbered])
     own.declare()
     expected = own.expected()
@@ -172,6 +176,79 @@ def test_some_written_later(tmp_path: Path) -> None:
 @pytest.mark.parametrize("later", [False, True], ids=["before the load", "after the load"])
 def test_some_under_types_written_by_hand(tmp_path: Path, later: bool) -> None:
     check_retyped(tmp_path, drawn(RETYPED, 30), later=later)
+
+
+def test_every_cent_is_exact(tmp_path: Path) -> None:
+    """0.35, 15.86 and all others up to 999.99, as floats of a column of money."""
+    own = Own(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, v NUMERIC(10,2))")
+    own.fill("INSERT INTO t VALUES (?, ?)", ((i, i / 100) for i in range(100_000)))
+    own.declare()
+    assert own.declared()["t"].kinds["v"] == "decimal(10, 2)"
+    report = own.sync()["t"]
+    assert report.succeeded, report
+    with duckdb.connect(str(own.warehouse.path), read_only=True) as connection:
+        counted = connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE v * 100 = id) FROM raw.t"
+        ).fetchall()
+    assert counted == [(100_000, 100_000)]
+
+
+@pytest.mark.parametrize(
+    ("precision", "scale"), [(10, 2), (15, 4), (20, 2), (38, 10), (4, 4), (38, 20)]
+)
+def test_decimals_are_exact(tmp_path: Path, precision: int, scale: int) -> None:
+    """Floats that are read from decimals of so many places, up to where floats are no longer dense enough."""
+    most = 10 ** min(precision, 15)
+    chance = random.Random(f"{precision} {scale}")
+    whole = [0, 1, most - 1, 1 - most, *(chance.randrange(-most, most) for _ in range(1000))]
+    own = Own(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, v REAL)")
+    own.fill(
+        "INSERT INTO t VALUES (?, ?)",
+        (
+            (i, float(Decimal(each >> chance.randrange(50)).scaleb(-scale)))
+            for i, each in enumerate(whole)
+        ),
+    )
+    own.declare()
+    own.edit(
+        lambda tables: tables["t"]["columns"]["v"].update(type=f"decimal({precision}, {scale})")
+    )
+    assert own.expected()["t"].stops is Stops.NEVER
+    faults = own.faults_of_sync(own.sync(), {})
+    assert not faults, "\n".join(faults)
+
+
+#: Declarations whose values are texts.
+TEXTS = ("TEXT", "DATE", "DATETIME", "")
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+def test_texts_of_a_database_in_utf16(tmp_path: Path, encoding: str) -> None:
+    cases = [Case(declaration, value, True) for declaration in TEXTS for value in VALUES]
+    usual = [Case("DATE", "day", True), Case("DATETIME", "3 digits", True)]
+    check_first_load(tmp_path, [*usual, *drawn(cases, 8)], encoding)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("declaration", TEXTS)
+def test_all_texts_of_a_database_in_utf16(tmp_path: Path, declaration: str) -> None:
+    check_first_load(tmp_path, [Case(declaration, value, True) for value in VALUES], "UTF-16le")
+
+
+def test_a_misfit_of_a_personal_column_is_masked(tmp_path: Path) -> None:
+    """The table stops with the place, and neither error nor proof has the value."""
+
+    def personal(tables: dict[str, Any]) -> None:
+        tables["t0"]["columns"]["v"]["pii"] = "email"
+
+    own = Own(tmp_path, create(0, Case("INTEGER", "x", False)), edit=personal)
+    own.sync()
+    own.execute("UPDATE t0 SET v = 'eve@example.org' WHERE id = 4")
+    faults = own.judged()
+    assert not faults, "\n".join(faults)
+    said = [repr(own.sync()), *(repr(own.verify(level)) for level in ("digest", "rows"))]
+    assert "id 4" in said[0]
+    assert not any("eve@" in each for each in said)
 
 
 @pytest.mark.slow
