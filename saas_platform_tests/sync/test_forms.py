@@ -23,6 +23,7 @@ from saas_platform.sync import formed_source as formed
 from saas_platform.sync import leftovers, repair, sample, sentences, sync, verify
 from saas_platform.sync.formed_source import FormedSource
 from saas_platform.sync.report import SyncReport
+from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 
 SALT = "a salt of the tests"
@@ -229,3 +230,26 @@ def test_the_file_is_written_as_it_was_read(crm: Crm, tmp_path: Path) -> None:
     assert as_yaml(read_tables(tmp_path / "again.yaml").values()) == text
     assert "mirror: hash" in text
     assert "type: date" in text
+
+
+def test_every_warehouse_has_the_forms(any_warehouse: Warehouse, tmp_path: Path) -> None:
+    crm = Crm(tmp_path)
+    for change in ("phone = phone + 1", "born = '2001-02-03'"):
+        reports = sync(crm.source, any_warehouse, crm.tables.values())
+        assert [report.error for report in reports] == [None, None]
+        assert all(report.succeeded for report in reports)
+        crm.write(f'UPDATE "People of us" SET {change}')
+    (proof, _) = verify(crm.source, any_warehouse, crm.tables.values())
+    assert proof.differences is not None
+    assert proof.differences.columns == {"born": 3}
+    assert all(r.succeeded for r in repair(crm.source, any_warehouse, crm.tables.values()))
+    people = crm.tables["people"]
+    found = any_warehouse.query(
+        f"SELECT * FROM {any_warehouse.mirror_rows(people)} AS p"
+    ).to_pylist()
+    assert {row["born"] for row in found} == {hashed("2001-02-03")}
+    assert {row["phone"] for row in found} == {"***", None}
+    assert [str(mirror) for mirror in any_warehouse.mirrors()] == ["crm.people", "raw.visits"]
+    for mirror in any_warehouse.mirrors():
+        any_warehouse.drop_mirror(mirror)
+    assert any_warehouse.mirrors() == []
