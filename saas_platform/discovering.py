@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.platform import Platform
+from saas_platform.schema.arrow import version_of
 from saas_platform.schema.declared import TablesError, as_yaml, read_declaration
 from saas_platform.schema.merging import merge
 from saas_platform.settings import SettingsError
@@ -101,6 +102,33 @@ def not_named(platform: Platform) -> tuple[str, ...]:
         return ()
     with platform.source.snapshot() as snapshot:
         return unnamed_tables(snapshot, platform.declaration)
+
+
+def versions_kept_by_hand(platform: Platform) -> tuple[str, ...]:
+    """A sentence for each declared version that the database does not keep itself, and so may be wrong.
+
+    Raises SourceError where the source can't be read.
+    """
+    if platform.is_company:
+        return ()
+    with platform.source.snapshot() as snapshot:
+        return tuple(
+            _version_sentence(table, version, snapshot.unversioned(table))
+            for table in platform.tables.values()
+            if (version := version_of(table)) is not None
+            and table.columns[version].info.get("declared", "").casefold() != "rowversion"
+        )
+
+
+def _version_sentence(table: sa.Table, version: str, unversioned: int) -> str:
+    without = (
+        f"; {unversioned:,} rows have none now, and are read at every sync" if unversioned else ""
+    )
+    return (
+        f"{table.name}.{version} is a version that your own programs keep, not the database{without}: a change"
+        " that does not raise it is found by the digests of the next full proof (the job full_proof, each"
+        " night, or `saas-platform verify`), not by the sync before it."
+    )
 
 
 def left_behind(platform: Platform) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
-from saas_platform.discovering import left_behind, not_named
+from saas_platform.discovering import left_behind, not_named, versions_kept_by_hand
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.schema.declared import TablesError
@@ -133,7 +133,7 @@ def _tables(platform: Platform) -> Iterator[Finding]:
     """One line for the tables, or for each that its sync would stop at; then what the file does not name."""
     try:
         faults = check_tables(platform.source, platform.warehouse, platform.tables.values())
-        more = () if faults else not_named(platform)
+        more = () if faults else (*not_named(platform), *versions_kept_by_hand(platform))
     except PlatformError as error:
         yield _wrong("tables", error)
         return
