@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -214,11 +214,9 @@ def databases(draw: st.DrawFn, most: int = 3) -> list[RandomTable]:
     for _ in range(draw(st.integers(1, most))):
         table = draw(tables([each.name.casefold() for each in found]))
         parents = [each for each in found if len(each.key) == 1]
-        if parents and draw(st.booleans()):
-            parent = draw(st.sampled_from(parents))
-            table = RandomTable(
-                **{**vars(table), "parent": (parent.name, parent.key[0])},
-            )
+        parent = draw(st.sampled_from([None, *parents]))
+        if parent is not None:
+            table = replace(table, parent=(parent.name, parent.key[0]))
         found.append(table)
     return found
 

@@ -142,8 +142,12 @@ def test_a_planted_difference_is_found(tmp_path: Path) -> None:
     assert own.faults_of_sync(reports, before) == []
     proofs = own.verify("rows")
     assert own.faults_of_verify(proofs) == []
-    for n, (_, _, wrong) in enumerate(PLANTED.values()):
-        own.in_mirror(f"UPDATE raw.t{n} SET v = {wrong} WHERE id = 1")
+    own.in_mirror(
+        ";".join(
+            f"UPDATE raw.t{n} SET v = {wrong} WHERE id = 1"
+            for n, (_, _, wrong) in enumerate(PLANTED.values())
+        )
+    )
     faults = own.faults_of_sync(reports, before)
     assert [fault[:20] for fault in faults] == [
         f"t{n}: the mirror lacks"[:20] for n in range(len(PLANTED))

@@ -79,11 +79,13 @@ def test_a_misfit_stops_its_table_alone(tmp_path: Path, known: Known, every: boo
 def test_a_mirror_changed_by_hand_is_repaired(tmp_path: Path, known: Known) -> None:
     own = Own(tmp_path, known.sql)
     own.sync()
+    spoil = []
     for name, table in own.declared().items():
         column = next((c for c in reversed(table.kinds) if table.nullable[c]), None)
         if column is not None:
-            own.in_mirror(f'UPDATE raw."{name}" SET "{column}" = NULL WHERE rowid = 0')
-        own.in_mirror(f'DELETE FROM raw."{name}" WHERE rowid = 1')
+            spoil.append(f'UPDATE raw."{name}" SET "{column}" = NULL WHERE rowid = 0')
+        spoil.append(f'DELETE FROM raw."{name}" WHERE rowid = 1')
+    own.in_mirror(";".join(spoil))
     faults = own.faults_of_verify(own.verify("digest"))
     assert all(report.succeeded for report in own.repair().values())
     faults += own.judged()

@@ -475,9 +475,12 @@ def test_a_mirror_changed_by_hand(tmp_path: Path) -> None:
     assert _BY_HAND.keys() == KINDS.keys()
     made = own(tmp_path, lies)
     assert all(report.succeeded for report in made.sync().values())
-    for n, each in enumerate(lies):
-        value = _BY_HAND[each.kind].replace("v", f"v{n}", 1)
-        made.in_mirror(f"UPDATE raw.t{n} SET v{n} = {value} WHERE id = {ID}")
+    made.in_mirror(
+        ";".join(
+            f"UPDATE raw.t{n} SET v{n} = {_BY_HAND[each.kind].replace('v', f'v{n}', 1)} WHERE id = {ID}"
+            for n, each in enumerate(lies)
+        )
+    )
     for level in ("digest", "rows"):
         reports = made.verify(level)
         faults = made.faults_of_verify(reports)

@@ -17,7 +17,7 @@ from saas_platform_tests.judge.rules import Stops, Text
 
 _KINDS_OF_ACTS = ["insert", "insert", "update", "update", "delete", "swap"]
 _QUICK = settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -166,16 +166,16 @@ def check_retyped(folder: Path, cases: Sequence[Retyped], *, later: bool) -> Non
 
 
 def test_some_at_the_first_load(tmp_path: Path) -> None:
-    check_first_load(tmp_path, drawn(CASES, 40))
+    check_first_load(tmp_path, drawn(CASES, 30))
 
 
 def test_some_written_later(tmp_path: Path) -> None:
-    check_later_edit(tmp_path, drawn(CASES, 25))
+    check_later_edit(tmp_path, drawn(CASES, 16))
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["before the load", "after the load"])
 def test_some_under_types_written_by_hand(tmp_path: Path, later: bool) -> None:
-    check_retyped(tmp_path, drawn(RETYPED, 30), later=later)
+    check_retyped(tmp_path, drawn(RETYPED, 24), later=later)
 
 
 def test_every_cent_is_exact(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_decimals_are_exact(tmp_path: Path, precision: int, scale: int) -> None:
 TEXTS = ("TEXT", "DATE", "DATETIME", "")
 
 
-@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+@pytest.mark.parametrize("encoding", ["UTF-16le", pytest.param("UTF-16be", marks=pytest.mark.slow)])
 def test_texts_of_a_database_in_utf16(tmp_path: Path, encoding: str) -> None:
     cases = [Case(declaration, value, True) for declaration in TEXTS for value in VALUES]
     usual = [Case("DATE", "day", True), Case("DATETIME", "3 digits", True)]
