@@ -1,6 +1,6 @@
-"""A driver's values, made the types that the tables declare, or refused in a sentence.
+"""The errors for values of a source that their columns can't hold.
 
-Does not hold: reading.
+Does not hold: finding such values, which is each engine's.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema.describing import key_words, printable, type_words
@@ -44,30 +43,3 @@ def null_error(column: sa.Column[Any], key: Mapping[str, Any]) -> SourceError:
 def _is_own(column: sa.Column[Any]) -> bool:
     """Whether the table is declared in the user's own tables.yaml."""
     return "declared" in column.info
-
-
-def typed(batch: pa.RecordBatch, table: sa.Table, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch with the schema's types; raises SourceError for a value that is of none of them."""
-    columns = []
-    for field, values in zip(schema, batch.columns, strict=True):
-        if values.null_count and not field.nullable:
-            raise SourceError(
-                f"{table.name}.{field.name} of the source holds NULL, declared as NOT NULL: correct"
-                " the row, then run again."
-            )
-        try:
-            columns.append(_exactly(values, field.type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise SourceError(
-                f"{table.name}.{field.name} of the source holds a value that is no {field.type}"
-                f" ({error}): correct it, then run again."
-            ) from error
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _exactly(values: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """Raises ArrowInvalid for a decimal that has more places than its type."""
-    found = values.cast(wanted)
-    if pa.types.is_decimal(wanted) and not found.cast(values.type).equals(values):
-        raise pa.ArrowInvalid("it has more decimal places")
-    return found

@@ -15,9 +15,10 @@ from saas_platform.schema import slice_of
 from saas_platform.source.contract import SourceSnapshot
 from saas_platform.sync.drift import SyncError
 from saas_platform.sync.entries import new_entry
-from saas_platform.sync.reading import feed, grouped, slices_feed, telling
+from saas_platform.sync.reading import grouped, slices_to_ask, telling
 from saas_platform.sync.report import OnProgress, ProofReport
 from saas_platform.warehouse.contract import Staging, Warehouse
+from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import SyncEntry
 
 
@@ -37,7 +38,7 @@ def load_all(
     """
     if warehouse.most_slices is not None and slice_of(table) is not None:
         _check_slices(warehouse, table, snapshot.slice_counts(table))
-    rows = feed(snapshot, table, telling(on_progress, table, "read"))
+    rows = Feed(snapshot.rows(table), telling(on_progress, table, "read"))
     entry = new_entry(snapshot, table, "full", sync_id, last)
     return warehouse.load(table, rows, replace(entry, slices_compared=compared))
 
@@ -77,7 +78,9 @@ def apply_changes(
     with warehouse.stage(table, sync_id) as staging:
         hints = 0
         if written:
-            rows = feed(snapshot, table, telling(on_progress, table, "read"), above=last.watermark)
+            rows = Feed(
+                snapshot.rows(table, above=last.watermark), telling(on_progress, table, "read")
+            )
             staging.add_rows(rows)
             entry = replace(entry, rows_read=rows.rows, bytes=rows.bytes)
             deletes = snapshot.tombstones(table, above=last.watermark)
@@ -146,9 +149,8 @@ def _reconcile(
 ) -> SyncEntry:
     """Stage what makes the slices equal; the entry with what was read for it."""
     for group in grouped(slices, Counter(source_counts) | Counter(mirror_counts)):
-        rows = slices_feed(
-            snapshot, table, group, source_counts, telling(on_progress, table, "compare")
-        )
+        asked = slices_to_ask(table, group, source_counts)
+        rows = Feed(snapshot.rows(table, slices=asked), telling(on_progress, table, "compare"))
         staging.reconcile(group, rows)
         entry = replace(
             entry, rows_read=entry.rows_read + rows.rows, bytes=entry.bytes + rows.bytes

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from saas_platform.schema.canonical import value_of
 from saas_platform.schema.describing import Value, shown
 from saas_platform.source.contract import SourceSnapshot
-from saas_platform.sync.reading import cells_feed, grouped, telling
+from saas_platform.sync.reading import grouped, slices_to_ask, telling
 from saas_platform.sync.report import (
     ColumnDifference,
     Difference,
@@ -21,6 +21,7 @@ from saas_platform.sync.report import (
     OnProgress,
 )
 from saas_platform.warehouse.contract import RowDifference, Warehouse
+from saas_platform.warehouse.feed import Feed
 
 #: Rows shown of each table; the totals are exact all the same.
 SAMPLES = 20
@@ -48,9 +49,8 @@ def find_differences(
     columns: Counter[str] = Counter()
     samples: list[Difference] = []
     for group in grouped(slices, largest):
-        cells = cells_feed(
-            snapshot, table, group, source_counts, telling(on_progress, table, "compare")
-        )
+        asked = slices_to_ask(table, group, source_counts)
+        cells = Feed(snapshot.cells(table, asked), telling(on_progress, table, "compare"))
         found = warehouse.compare(table, group, cells, samples=SAMPLES - len(samples))
         missing += found.missing
         extra += found.extra

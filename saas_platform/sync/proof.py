@@ -22,9 +22,10 @@ from saas_platform.source.contract import Source, SourceSnapshot
 from saas_platform.sync.diff import find_differences
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.proof_log import TABLE_ERRORS, failed, now, record, unproven
-from saas_platform.sync.reading import source_digests, telling, texts_feed
+from saas_platform.sync.reading import slices_to_ask, telling
 from saas_platform.sync.report import Differences, OnProgress, ProofReport
 from saas_platform.warehouse.contract import Warehouse
+from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.journal import Level, SyncEntry, Verdict
 
 
@@ -178,11 +179,12 @@ def _digests(
     Computed where the data is, where the source can; else the texts of its rows are streamed through the
     warehouse, whose fastest hash will do.
     """
-    theirs = source_digests(snapshot, table, slices, source_counts)
+    asked = slices_to_ask(table, slices, source_counts)
+    theirs = snapshot.digests(table, asked)
     if theirs is not None:
         return warehouse.digest_mirror(table, slices, "canonical"), theirs, True
     mine = warehouse.digest_mirror(table, slices)
-    texts = texts_feed(snapshot, table, slices, source_counts, telling(on_progress, table, "prove"))
+    texts = Feed(snapshot.row_texts(table, asked), telling(on_progress, table, "prove"))
     return mine, warehouse.digest_texts(texts), False
 
 

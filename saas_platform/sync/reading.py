@@ -1,7 +1,6 @@
-"""Reading whole slices of the source, so many at a time that memory stays bounded.
+"""Which slices of the source are read at a time, so that memory stays bounded, and what is said meanwhile.
 
-Two ways, which share nothing: typed rows, which are loaded, and the texts or digests that the database itself
-makes of its values, by which they are proven. Does not hold: what is done with either.
+Does not hold: what is read of them, which is rows for a load, and texts or digests for a proof.
 """
 
 from __future__ import annotations
@@ -10,10 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 import sqlalchemy as sa
 
-from saas_platform.schema.slices import SliceDigest, slice_of
-from saas_platform.source.contract import SourceSnapshot
+from saas_platform.schema.slices import slice_of
 from saas_platform.sync.report import OnProgress, Progress, Step
-from saas_platform.warehouse.feed import Feed
 
 #: Rows compared at a time: both sides of them are held, some 200 MB for our widest table.
 GROUP_ROWS = 500_000
@@ -35,61 +32,7 @@ def grouped(slices: Collection[str], counts: Mapping[str, int]) -> Iterator[list
         yield group
 
 
-def feed(
-    snapshot: SourceSnapshot,
-    table: sa.Table,
-    on_rows: Callable[[int], None] | None = None,
-    *,
-    above: int | None = None,
-    slices: Collection[str] | None = None,
-) -> Feed:
-    return Feed(snapshot.rows(table, above=above, slices=slices), on_rows)
-
-
-def slices_feed(
-    snapshot: SourceSnapshot,
-    table: sa.Table,
-    slices: Collection[str] | None,
-    counts: Mapping[str, int],
-    on_rows: Callable[[int], None] | None = None,
-) -> Feed:
-    """The rows of the slices, or more: of the whole table where `_asked` says so."""
-    return feed(snapshot, table, on_rows, slices=_asked(table, slices, counts))
-
-
-def texts_feed(
-    snapshot: SourceSnapshot,
-    table: sa.Table,
-    slices: Collection[str] | None,
-    counts: Mapping[str, int],
-    on_rows: Callable[[int], None] | None = None,
-) -> Feed:
-    """The canonical texts of the rows of the slices, or more, as `slices_feed`."""
-    return Feed(snapshot.row_texts(table, _asked(table, slices, counts)), on_rows)
-
-
-def cells_feed(
-    snapshot: SourceSnapshot,
-    table: sa.Table,
-    slices: Collection[str] | None,
-    counts: Mapping[str, int],
-    on_rows: Callable[[int], None] | None = None,
-) -> Feed:
-    """The canonical cells of the rows of the slices, or more, as `slices_feed`."""
-    return Feed(snapshot.cells(table, _asked(table, slices, counts)), on_rows)
-
-
-def source_digests(
-    snapshot: SourceSnapshot,
-    table: sa.Table,
-    slices: Collection[str] | None,
-    counts: Mapping[str, int],
-) -> dict[str, SliceDigest] | None:
-    """The source's own digests of the slices, or more, as `slices_feed`; None: it has none."""
-    return snapshot.digests(table, _asked(table, slices, counts))
-
-
-def _asked(
+def slices_to_ask(
     table: sa.Table, slices: Collection[str] | None, counts: Mapping[str, int]
 ) -> Collection[str] | None:
     """The slices to ask the source for; None: the whole table, where it can't be asked for these alone, or

@@ -18,7 +18,7 @@ from saas_platform.schema.describing import Value, shown
 from saas_platform.source.contract import Source, SourceSnapshot
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.proof_log import TABLE_ERRORS, sentence
-from saas_platform.sync.reading import cells_feed
+from saas_platform.sync.reading import slices_to_ask
 from saas_platform.sync.report import SampledRow, SampleReport
 from saas_platform.warehouse.contract import Warehouse, WarehouseUnusableError
 
@@ -114,7 +114,7 @@ def _at(
 ) -> list[pa.RecordBatch]:
     """The rows of a slice at some places, in the order in which the source gives them."""
     found, passed = [], 0
-    for batch in cells_feed(snapshot, table, [slice_id], counts).reader():
+    for batch in snapshot.cells(table, slices_to_ask(table, [slice_id], counts)):
         here = batch.filter(pc.equal(batch.column(0), slice_id))
         chosen = [place - passed for place in places if passed <= place < passed + here.num_rows]
         if chosen:
