@@ -60,8 +60,8 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
         assets=assets,
         asset_checks=[
             full_proof(tables),
-            contract_checks(tables),
-            growth_checks(tables),
+            *contract_checks(tables),
+            *growth_checks(tables),
             *([dirt_score()] if from_synthetic else []),
         ],
         jobs=[*made.values(), repair],

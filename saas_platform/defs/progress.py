@@ -16,7 +16,7 @@ class _Handler(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self._began: dict[str, float] = {}
-        self._rows: dict[str, int] = {}
+        self._with_assets: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", {})
@@ -33,8 +33,10 @@ class _Handler(logging.Handler):
         kind = event.event_type
         if kind == dg.DagsterEventType.STEP_START:
             self._began[step] = time.perf_counter()
-            self._rows[step] = 0
-        elif kind == dg.DagsterEventType.STEP_SUCCESS:
+        elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            self._with_assets.add(step)
+        elif kind == dg.DagsterEventType.STEP_SUCCESS and step in self._with_assets:
+            # A step that only checks is reported where its check fails.
             seconds = time.perf_counter() - self._began.pop(step, time.perf_counter())
             say(errors, "  ", ("✓", "green"), f" {step.replace('__', '/'):<34} {seconds:6.1f} s")
         elif kind == dg.DagsterEventType.STEP_FAILURE:

@@ -35,7 +35,7 @@ def platform(synced: Path, platform_of: PlatformOf) -> Platform:
 def checked(platform: Platform) -> dict[str, dg.AssetCheckEvaluation]:
     definitions = dg.Definitions(
         assets=[dg.AssetSpec(["raw", name]) for name in TABLES],
-        asset_checks=[growth_checks(TABLES)],
+        asset_checks=growth_checks(TABLES),
         jobs=[dg.define_asset_job("watch", dg.AssetSelection.all_asset_checks())],
         resources={"platform": platform, "work": WorkClock()},
     )
