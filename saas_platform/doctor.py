@@ -15,7 +15,7 @@ from saas_platform.schema.declared import TablesError
 from saas_platform.settings import SettingsError
 from saas_platform.source.contract import WritableSource
 from saas_platform.source.rules import check_company
-from saas_platform.sync import check_tables
+from saas_platform.sync import check_tables, open_findings
 
 #: Below this a run of the default company may fill the disk.
 _FREE_BYTES = 1 << 30
@@ -52,8 +52,8 @@ def examine(platform: Platform) -> Iterator[Finding]:
         yield _attempt("marts", lambda: _marts(platform))
     warehouse = _attempt("warehouse", lambda: _warehouse(platform))
     yield warehouse
-    if warehouse.ok and source.ok and not platform.settings.synthetic:
-        yield from _left_behind(platform)
+    if warehouse.ok and source.ok:
+        yield from _mirrors(platform)
 
 
 def _attempt(name: str, look: Callable[[], str]) -> Finding:
@@ -144,11 +144,20 @@ def _tables(platform: Platform) -> Iterator[Finding]:
     yield from (_notice("tables", sentence) for sentence in more)
 
 
-def _left_behind(platform: Platform) -> Iterator[Finding]:
+def _mirrors(platform: Platform) -> Iterator[Finding]:
+    """One line for each mirror that stands unequal by its proofs, and for each that nothing keeps any more."""
     try:
+        tables = platform.tables.values()
+        # Asked for nothing else, a warehouse that is not there yet is not made.
+        findings = open_findings(platform.warehouse, tables) if platform.warehouse.mirrors() else {}
         found = left_behind(platform)
     except (TablesError, SettingsError):  # told by `_tables`
         return
+    for name, finding in findings.items():
+        remedy = (
+            f"run `saas-platform sync {name}`, which says why, or `saas-platform verify {name}`"
+        )
+        yield Finding("tables", False, finding.says.partition(": ")[0].rstrip("."), remedy)
     yield from (_notice("tables", sentence) for sentence in found)
 
 

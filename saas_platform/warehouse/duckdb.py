@@ -201,12 +201,10 @@ class DuckdbWarehouse(Warehouse):
             return found
         # The engine does not tell capitals from small letters in a name: two tables would be one mirror.
         with self._connected() as connection:
-            others = connection.run(
-                f"SELECT table_name FROM {q.qualified(RAW, SYNC_LOG.name)}"
-                " WHERE lower(table_name) = lower(?) AND table_name <> ? LIMIT 1",
-                [table.name, table.name],
+            logged = connection.run(
+                f"SELECT DISTINCT table_name FROM {q.qualified(RAW, SYNC_LOG.name)}"
             )
-        return differs_by_case(table, others[0][0]) if others else None
+        return differs_by_case(table, (name for (name,) in logged))
 
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
         return q.declared(table)

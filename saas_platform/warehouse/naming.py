@@ -101,8 +101,12 @@ def clash(table: sa.Table, *ours: str) -> str | None:
     return None
 
 
-def differs_by_case(table: sa.Table, other: str) -> str:
-    """The sentence for a table whose mirror would be that of another one."""
+def differs_by_case(table: sa.Table, mirrored: Iterable[str]) -> str | None:
+    """The sentence for a table whose mirror would be that of one of the mirrored ones; None: of none."""
+    twins = (name for name in mirrored if name != table.name)
+    other = next((name for name in twins if _folded(name) == _folded(table.name)), None)
+    if other is None:
+        return None
     return (
         f"{table.name} can't be mirrored, as {RAW}.{other} is the mirror of a table {other}, and the warehouse"
         f" does not tell the two names apart: give it another name in tables.yaml, with `source:"

@@ -388,3 +388,33 @@ def test_json_of_a_doctor_who_discovers_is_one_document(own: Own) -> None:
     said = command("doctor", "--discover", "--json")
     assert said.code == 1
     assert {finding["ok"] for finding in json.loads(said.out)} == {True}
+
+
+# One table never stops another.
+
+
+def test_a_table_that_stops_is_red_and_leaves_the_others_their_checks(own: Own) -> None:
+    own.edit(
+        (
+            "id: {type: integer, declared: INTEGER, nullable: false}",
+            "id: {type: integer, declared: INTEGER, nullable: false, plausible: [0, 5]}",
+        )
+    )
+    assert command("run").code == 0
+    assert command("doctor").code == 0
+    own.change(
+        "UPDATE people SET c7 = CAST(x'ff' AS TEXT) WHERE mail = 'ada@example.org';"
+        "INSERT INTO orders VALUES (9, 1, NULL)"
+    )
+    said = command("run")
+    assert said.code != 0
+    assert "people.c7 of the source holds a value in the row with mail ***" in said.err
+    # The contract of the other table is held all the same.
+    assert "raw/orders: contract" in said.err
+    assert own.raw("SELECT id FROM raw.orders ORDER BY id") == [(1,), (2,), (9,)]
+    doctor = command("doctor")
+    assert doctor.code == 1
+    assert re.search(r"✗ tables +people differs from its source since", doctor.out)
+    own.change("UPDATE people SET c7 = NULL WHERE mail = 'ada@example.org'")
+    assert command("sync").code == 0
+    assert command("doctor").code == 0

@@ -310,3 +310,20 @@ def test_a_report_is_ready_for_json(shop: Shop) -> None:
     (row,) = told["differences"]["samples"]
     assert row["columns"] == [{"column": "name", "source": "x", "mirror": "a\x1b[31m\nb"}]
     assert row["key"] == {"id": 1}
+
+
+def test_names_that_differ_by_case_alone_share_no_mirror(tmp_path: Path) -> None:
+    shops = {}
+    for name in ("Orders", "orders", "Ünï", "ünï"):
+        (tmp_path / name).mkdir()
+        shops[name] = Shop(
+            tmp_path / name,
+            f'CREATE TABLE "{name}" (id INTEGER PRIMARY KEY); INSERT INTO "{name}" VALUES (7)',
+        )
+        shops[name].warehouse = shops["Orders"].warehouse
+    found = {
+        name: sync(shop.source, shop.warehouse, shop.tables)[0].error
+        for name, shop in shops.items()
+    }
+    assert [name for name, error in found.items() if error is None] == ["Orders", "Ünï", "ünï"]
+    assert "raw.Orders is the mirror of a table Orders" in (found["orders"] or "")
