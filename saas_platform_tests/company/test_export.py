@@ -94,7 +94,7 @@ def test_the_card_states_the_true_parameters_and_how_to_make_it_again(
     ("words", "says"),
     [
         (("--config", "none.yaml"), "none.yaml can't be read"),
-        (("--accounts", "0"), "accounts is 0: Input should be greater than or equal to 1"),
+        (("--accounts", "0"), "accounts is 0: write a number of at least 1"),
         (("--as-of", "2023-01-01"), "--as-of 2023-01-01 leaves no day after the start, 2024-01"),
         (("--out", "taken"), "taken exists already: remove it, or name another folder with --out"),
         (("--out", "taken/file/x"), "taken/file/x can't be written"),

@@ -180,6 +180,6 @@ def goes_on(place: Place, after: dict[str, Rows], name: str = "") -> None:
     act: Callable[..., list[Any]] = repair if name == "repair" else sync
     reports = act(place.source, place.warehouse, tables)
     assert [report.error for report in reports] == [None] * len(tables)
-    assert all(report.proof is not None and report.proof.proven for report in reports)
+    assert all(report.proof is not None and report.proof.holds for report in reports)
     assert place.mirror_rows() == after == place.source_rows()
     assert {r.mode for r in sync(place.source, place.warehouse, tables)} == {None}
