@@ -15,7 +15,7 @@ from saas_platform.schema.declared import TablesError
 from saas_platform.settings import SettingsError
 from saas_platform.source.contract import WritableSource
 from saas_platform.source.rules import check_company
-from saas_platform.sync import check_tables
+from saas_platform.sync import check_tables, open_findings
 
 #: Below this a run of the default company may fill the disk.
 _FREE_BYTES = 1 << 30
@@ -52,6 +52,8 @@ def examine(platform: Platform) -> Iterator[Finding]:
         yield _attempt("marts", lambda: _marts(platform))
     warehouse = _attempt("warehouse", lambda: _warehouse(platform))
     yield warehouse
+    if warehouse.ok:
+        yield from _differing(platform)
     if warehouse.ok and source.ok and not platform.settings.synthetic:
         yield from _left_behind(platform)
 
@@ -142,6 +144,21 @@ def _tables(platform: Platform) -> Iterator[Finding]:
     if not faults:
         yield Finding("tables", True, _declared(platform))
     yield from (_notice("tables", sentence) for sentence in more)
+
+
+def _differing(platform: Platform) -> Iterator[Finding]:
+    """The tables that stand unequal to their source by the log of proofs, among them those that a sync stopped at."""
+    try:
+        found = open_findings(platform.warehouse, platform.tables.values())
+    except (TablesError, SettingsError):  # told by `_tables`
+        return
+    except PlatformError as error:
+        yield _wrong("proofs", error)
+        return
+    for table, finding in found.items():
+        detail, _, remedy = finding.says.rstrip(".").partition(": ")
+        again = f"`saas-platform repair {table}` copies again what differs, or says why it can't"
+        yield Finding("proofs", False, detail, remedy or again)
 
 
 def _left_behind(platform: Platform) -> Iterator[Finding]:

@@ -199,11 +199,15 @@ class DuckdbWarehouse(Warehouse):
         found = clash(table, SYNC_ID)
         if found is not None or not self.path.exists():
             return found
-        # The engine does not tell capitals from small letters in a name: two tables would be one mirror.
+        # Of ASCII the engine does not tell capitals from small letters in a name: two tables would be one mirror.
+        theirs, own = (
+            folded(name, "NOCASE", broadly=False, without_accents="{}")
+            for name in ("table_name", "?")
+        )
         with self._connected() as connection:
             others = connection.run(
                 f"SELECT table_name FROM {q.qualified(RAW, SYNC_LOG.name)}"
-                " WHERE lower(table_name) = lower(?) AND table_name <> ? LIMIT 1",
+                f" WHERE {theirs} = {own} AND table_name <> ? LIMIT 1",
                 [table.name, table.name],
             )
         return differs_by_case(table, others[0][0]) if others else None

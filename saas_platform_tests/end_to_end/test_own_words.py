@@ -388,3 +388,19 @@ def test_json_of_a_doctor_who_discovers_is_one_document(own: Own) -> None:
     said = command("doctor", "--discover", "--json")
     assert said.code == 1
     assert {finding["ok"] for finding in json.loads(said.out)} == {True}
+
+
+def test_doctor_shows_what_differs_by_its_proofs(make: type[Own], tmp_path: Path) -> None:
+    own = make(tmp_path, SHOP)
+    assert command("doctor", "--discover").code == 0
+    assert command("sync").code == 0
+    own.change("UPDATE orders SET amount = 'much' WHERE id = 2")
+    assert command("sync").code == 1
+    said = command("doctor")
+    assert said.code == 1
+    (line,) = [each for each in said.out.splitlines() if "orders" in each and "differs" in each]
+    assert line.startswith("✗ proofs") and "people" not in line
+    assert "saas-platform repair orders" in said.out
+    own.change("UPDATE orders SET amount = 3 WHERE id = 2")
+    assert command("sync").code == 0
+    assert command("doctor").code == 0
