@@ -37,8 +37,8 @@ class Finding:
     remedy: str = ""
 
 
-def examine(platform: Platform) -> Iterator[Finding]:
-    """Every finding, in the order in which a run would meet them."""
+def examine(platform: Platform, *, past: bool = True) -> Iterator[Finding]:
+    """Every finding, in the order in which a run would meet them; `past`: also what earlier proofs found."""
     yield _python()
     yield _versions()
     yield _attempt("home", lambda: _home(platform))
@@ -52,7 +52,7 @@ def examine(platform: Platform) -> Iterator[Finding]:
         yield _attempt("marts", lambda: _marts(platform))
     warehouse = _attempt("warehouse", lambda: _warehouse(platform))
     yield warehouse
-    if warehouse.ok:
+    if warehouse.ok and past:
         yield from _differing(platform)
     if warehouse.ok and source.ok and not platform.settings.synthetic:
         yield from _left_behind(platform)
@@ -149,7 +149,9 @@ def _tables(platform: Platform) -> Iterator[Finding]:
 def _differing(platform: Platform) -> Iterator[Finding]:
     """The tables that stand unequal to their source by the log of proofs, among them those that a sync stopped at."""
     try:
-        found = open_findings(platform.warehouse, platform.tables.values())
+        # Without a mirror there may be no log yet, and looking must not make one.
+        tables = platform.tables.values() if platform.warehouse.mirrors() else ()
+        found = open_findings(platform.warehouse, tables) if tables else {}
     except (TablesError, SettingsError):  # told by `_tables`
         return
     except PlatformError as error:

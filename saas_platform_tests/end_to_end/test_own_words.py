@@ -399,7 +399,8 @@ def test_doctor_shows_what_differs_by_its_proofs(make: type[Own], tmp_path: Path
     said = command("doctor")
     assert said.code == 1
     (line,) = [each for each in said.out.splitlines() if "orders" in each and "differs" in each]
-    assert line.startswith("✗ proofs") and "people" not in line
+    assert line.startswith("✗ proofs")
+    assert "people" not in line
     assert "saas-platform repair orders" in said.out
     own.change("UPDATE orders SET amount = 3 WHERE id = 2")
     assert command("sync").code == 0
