@@ -417,7 +417,8 @@ def doctor(
 
     platform = Platform.load()
     written = _discover(platform, sample=sample, write=yes) if discover else True
-    findings = list(examine(Platform.load()))
+    # What was just discovered answers for the file alone: no sync has followed it yet.
+    findings = list(examine(Platform.load(), past=not discover))
     if as_json:
         _print_json([asdict(finding) for finding in findings])
     else:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
-from saas_platform.discovering import left_behind, not_named, versions_kept_by_hand
+from saas_platform.discovering import left_behind, not_named
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.schema.declared import TablesError
@@ -37,8 +37,8 @@ class Finding:
     remedy: str = ""
 
 
-def examine(platform: Platform) -> Iterator[Finding]:
-    """Every finding, in the order in which a run would meet them."""
+def examine(platform: Platform, *, past: bool = True) -> Iterator[Finding]:
+    """Every finding, in the order in which a run would meet them; `past`: also what earlier proofs found."""
     yield _python()
     yield _versions()
     yield _attempt("home", lambda: _home(platform))
@@ -52,8 +52,10 @@ def examine(platform: Platform) -> Iterator[Finding]:
         yield _attempt("marts", lambda: _marts(platform))
     warehouse = _attempt("warehouse", lambda: _warehouse(platform))
     yield warehouse
-    if warehouse.ok and source.ok:
-        yield from _mirrors(platform)
+    if warehouse.ok and past:
+        yield from _differing(platform)
+    if warehouse.ok and source.ok and not platform.settings.synthetic:
+        yield from _left_behind(platform)
 
 
 def _attempt(name: str, look: Callable[[], str]) -> Finding:
@@ -133,7 +135,7 @@ def _tables(platform: Platform) -> Iterator[Finding]:
     """One line for the tables, or for each that its sync would stop at; then what the file does not name."""
     try:
         faults = check_tables(platform.source, platform.warehouse, platform.tables.values())
-        more = () if faults else (*not_named(platform), *versions_kept_by_hand(platform))
+        more = () if faults else not_named(platform)
     except PlatformError as error:
         yield _wrong("tables", error)
         return
@@ -144,20 +146,28 @@ def _tables(platform: Platform) -> Iterator[Finding]:
     yield from (_notice("tables", sentence) for sentence in more)
 
 
-def _mirrors(platform: Platform) -> Iterator[Finding]:
-    """One line for each mirror that stands unequal by its proofs, and for each that nothing keeps any more."""
+def _differing(platform: Platform) -> Iterator[Finding]:
+    """The tables that stand unequal to their source by the log of proofs, among them those that a sync stopped at."""
     try:
-        tables = platform.tables.values()
-        # Asked for nothing else, a warehouse that is not there yet is not made.
-        findings = open_findings(platform.warehouse, tables) if platform.warehouse.mirrors() else {}
+        # Without a mirror there may be no log yet, and looking must not make one.
+        tables = platform.tables.values() if platform.warehouse.mirrors() else ()
+        found = open_findings(platform.warehouse, tables) if tables else {}
+    except (TablesError, SettingsError):  # told by `_tables`
+        return
+    except PlatformError as error:
+        yield _wrong("proofs", error)
+        return
+    for table, finding in found.items():
+        detail, _, remedy = finding.says.rstrip(".").partition(": ")
+        again = f"`saas-platform repair {table}` copies again what differs, or says why it can't"
+        yield Finding("proofs", False, detail, remedy or again)
+
+
+def _left_behind(platform: Platform) -> Iterator[Finding]:
+    try:
         found = left_behind(platform)
     except (TablesError, SettingsError):  # told by `_tables`
         return
-    for name, finding in findings.items():
-        remedy = (
-            f"run `saas-platform sync {name}`, which says why, or `saas-platform verify {name}`"
-        )
-        yield Finding("tables", False, finding.says.partition(": ")[0].rstrip("."), remedy)
     yield from (_notice("tables", sentence) for sentence in found)
 
 

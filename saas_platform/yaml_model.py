@@ -126,6 +126,8 @@ def _composed(path: Path, error: type[PlatformError]) -> yaml.Node | None:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as problem:
         raise error(_not_yaml(path, problem)) from None
+    except RecursionError:
+        raise error(f"{path} is nested too deeply: write fewer brackets in each other.") from None
     if node is None:
         return None
     if not isinstance(node, yaml.MappingNode):

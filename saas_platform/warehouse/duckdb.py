@@ -199,7 +199,7 @@ class DuckdbWarehouse(Warehouse):
         found = clash(table, SYNC_ID)
         if found is not None or not self.path.exists():
             return found
-        # The engine does not tell capitals from small letters in a name: two tables would be one mirror.
+        # Of ASCII the engine does not tell capitals from small letters in a name: two tables would be one mirror.
         with self._connected() as connection:
             logged = connection.run(
                 f"SELECT DISTINCT table_name FROM {q.qualified(RAW, SYNC_LOG.name)}"

@@ -414,7 +414,24 @@ def test_a_table_that_stops_is_red_and_leaves_the_others_their_checks(own: Own) 
     assert own.raw("SELECT id FROM raw.orders ORDER BY id") == [(1,), (2,), (9,)]
     doctor = command("doctor")
     assert doctor.code == 1
-    assert re.search(r"✗ tables +people differs from its source since", doctor.out)
+    assert re.search(r"✗ proofs +people differs from its source since", doctor.out)
     own.change("UPDATE people SET c7 = NULL WHERE mail = 'ada@example.org'")
+    assert command("sync").code == 0
+    assert command("doctor").code == 0
+
+
+def test_doctor_shows_what_differs_by_its_proofs(make: type[Own], tmp_path: Path) -> None:
+    own = make(tmp_path, SHOP)
+    assert command("doctor", "--discover").code == 0
+    assert command("sync").code == 0
+    own.change("UPDATE orders SET amount = 'much' WHERE id = 2")
+    assert command("sync").code == 1
+    said = command("doctor")
+    assert said.code == 1
+    (line,) = [each for each in said.out.splitlines() if "orders" in each and "differs" in each]
+    assert line.startswith("✗ proofs")
+    assert "people" not in line
+    assert "saas-platform repair orders" in said.out
+    own.change("UPDATE orders SET amount = 3 WHERE id = 2")
     assert command("sync").code == 0
     assert command("doctor").code == 0

@@ -161,6 +161,7 @@ WRONG = [
     ("plausible: [0, null]", "plausible: [2024-02-30, null]", "line 23: a value can't be read"),
     ("tables:\n", "tables:\n  [a]: b\n", "line 5: a name must be a text"),
     ("key: [id]", "key: [id", "is not YAML"),
+    ("key: [id]", f"key: {'[' * 5000}", "is nested too deeply"),
 ]  # fmt: skip
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +16,8 @@ from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.schema.mirror_names import folded, mirror_names
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
+from saas_platform.source.sqlite import SqliteDatabase
+from saas_platform.sync import sync
 from saas_platform.warehouse.duckdb import DuckdbWarehouse
 
 
@@ -52,6 +57,23 @@ def test_names_of_ours_blank_ones_and_twins_by_case(tmp_path: Path) -> None:
     # No warehouse has anything against them.
     warehouse = DuckdbWarehouse(tmp_path / "w.duckdb")
     assert [warehouse.objection(table) for table in read.values()] == [None] * 3
+
+
+def test_twins_by_case_beyond_ascii_have_each_a_mirror(tmp_path: Path) -> None:
+    """DuckDB folds ASCII alone in a name, whatever its function `lower` does."""
+    names = ["Ünï", "ünï"]
+    shops, warehouse = tmp_path / "shops.db", DuckdbWarehouse(tmp_path / "w.duckdb")
+    with closing(sqlite3.connect(shops)) as connection:
+        for name in names:
+            connection.execute(f'CREATE TABLE "{name}" (id INTEGER PRIMARY KEY, s TEXT)')
+            connection.execute(f'INSERT INTO "{name}" VALUES (1, ?)', [name])
+        connection.commit()
+    source = SqliteDatabase(shops)
+    reports = sync(source, warehouse, source.discover())
+    assert [(report.table, report.error) for report in reports] == [(name, None) for name in names]
+    with duckdb.connect(str(warehouse.path)) as connection:
+        for name in names:
+            assert connection.execute(f'SELECT s FROM raw."{name}"').fetchall() == [(name,)]
 
 
 @given(st.lists(st.text("aAbB_ sync", max_size=9), unique=True), st.randoms())
