@@ -282,7 +282,7 @@ def _nearest(model: Any, place: Sequence[int | str]) -> str:
     for part in place[:-1]:
         if isinstance(part, str) and part in getattr(model, "model_fields", {}):
             model = _inner(model.model_fields[part].annotation)
-    known = list(model.model_fields)
+    known = [field.alias or name for name, field in model.model_fields.items()]
     near = difflib.get_close_matches(str(place[-1]), known, n=1)
     return f": did you mean {near[0]}?" if near else f" (known are {', '.join(known)})"
 
