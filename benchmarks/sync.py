@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -174,7 +175,9 @@ class Bench:
             target = self.folder / "limit.duckdb"
             target.unlink(missing_ok=True)
             found = {"source": str(self.source()), "ready": str(self.folder / "ready")}
-            arguments = {reads: found[reads], **({"target": str(target)} if writes else {})}
+            arguments: dict[str, Any] = {reads: found[reads]}
+            if writes:
+                arguments["target"] = str(target)
             return run_case(f"benchmarks.sync_ours:{case}", **arguments)
 
         return self._rounds(list(LIMITS), run)
@@ -202,7 +205,9 @@ class Bench:
         return self._judged(tools, which, self._rounds(list(by_title), run))
 
     def _run(self, tool: Tool, case: str, which: str, *, full: bool) -> Measurement:
-        places = {"source": str(self.source(which)), "target": str(self.mirror(tool, which))}
+        places: dict[str, Any] = {
+            "source": str(self.source(which)), "target": str(self.mirror(tool, which)),
+        }  # fmt: skip
         if tool.peer:
             return run_case(case, python=self.peers_python, full=full, **places)
         return run_case(case, root=tool.root, **places)

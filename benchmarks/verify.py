@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import copy
 from statistics import median
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -154,7 +155,7 @@ def _run(
             )
         )
     case = f"benchmarks.verify_peers:{name}"
-    extra = {"folder": str(folder)} if name == "validator" else {}
+    extra: dict[str, Any] = {"folder": str(folder)} if name == "validator" else {}
     before = running.cpu()
     with running.watched() as peak:
         measured = run_case(case, python=python, port=running.port, target=situation, **extra)
