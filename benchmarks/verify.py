@@ -28,7 +28,7 @@ from rich.table import Table
 from benchmarks.measure import ROOT, CaseFailedError, Measurement, run_case
 from benchmarks.postgres import Server, programs, server
 from benchmarks.printing import output, spread
-from benchmarks.sync import ROWS
+from benchmarks.sync import ROWS, SLOW_SECONDS
 
 PERCENT = 1
 OURS, BEFORE = "ours", "before"
@@ -121,6 +121,8 @@ def measure(
         found: dict[str, list[Run]] = {name: [] for name in (*checkouts, *peers)}
         for turn in range(repeat):
             for name in list(found):
+                if turn and name in PEERS and found[name][0].cpu > SLOW_SECONDS:
+                    continue
                 with output.status(f"{situation}, round {turn + 1} of {repeat}: {name} ..."):
                     try:
                         run = _run(folder, name, situation, checkouts, python, running)
