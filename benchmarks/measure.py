@@ -91,8 +91,13 @@ class Measurement:
         return sum(self.cpu.values())
 
 
-def run_case(case: str, *, python: str = sys.executable, **arguments: Any) -> Measurement:
+def run_case(
+    case: str, *, python: str = sys.executable, root: Path = ROOT, **arguments: Any
+) -> Measurement:
     """Runs `case` (`module:function`) in a fresh interpreter and measures it.
+
+    `root`: the checkout whose code runs. It is the working folder, which `-m` puts first on the path, so it
+    goes before an installed version and before PYTHONPATH.
 
     What the case starts and waits for counts in the CPU time of the process, and in the peak where it is
     the larger one. The caller must be small: Linux counts the peak memory of a process from before its
@@ -100,7 +105,7 @@ def run_case(case: str, *, python: str = sys.executable, **arguments: Any) -> Me
     """
     child = subprocess.Popen(
         [python, "-m", "benchmarks.measure", case, json.dumps(arguments)],
-        cwd=ROOT,
+        cwd=root,
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -1,12 +1,13 @@
-"""Moving two tables from SQLite to DuckDB: ours beside dlt, Sling and pandas, in one run on one file.
+"""Moving two tables from SQLite to DuckDB: ours, the version before, dlt, Sling and pandas in one run on one file.
 
 Holds: what is compared, the targets, the tables that are printed. Does not hold: the cases (sync_ours.py,
 sync_peers.py, sync_wrong.py), the rows (sync_data.py), nor how a case is measured (measure.py).
 
     python -m benchmarks.sync --peers-python PATH    # PATH: an interpreter that has the peers
+    python -m benchmarks.sync --before PATH          # PATH: a checkout of an earlier version
     python -m benchmarks.sync --memory               # ours alone, at three sizes
 
-Exit code 0: every target reached; 1: one missed, and a sentence says which; 2: no peer is installed.
+Exit code 0: every target reached; 1: one missed, and a sentence says which; 2: there is nothing to compare with.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from benchmarks.measure import CaseFailedError, Measurement, run_case
+from benchmarks.measure import ROOT, CaseFailedError, Measurement, run_case
 from benchmarks.printing import output, spread
 
 Runs = list[Measurement]
@@ -31,7 +33,7 @@ Runs = list[Measurement]
 ROWS = {"invoices": 1_000_000, "events": 3_000_000}
 CHANGED, DELETED = 0.01, 0.001
 CHANGES = ("recent", "random")
-#: Who takes longer in the first round is not asked again: noise does not decide there.
+#: A peer that takes longer in the first round is not asked again: noise does not decide there.
 SLOW_SECONDS = 20.0
 MOST_MEGABYTES = 500
 #: What a recent change may cost, proof included, as a part of a full load and its proof.
@@ -40,7 +42,12 @@ MOST_OF_FULL = 0.2
 SIZES = (0.25, 1.0, 4.0)
 
 ALONE, PROVEN = "ours, without proof", "ours, proven"
+BEFORE = {ALONE: "before, without proof", PROVEN: "before, proven"}
 CONNECTORX = "dlt, connectorx"
+#: Where the proof counts too, when ours is compared with the peers, who make none.
+PROVEN_WITHIN = ("full", "recent")
+#: What ours may cost as a multiple of the version before, in CPU seconds of the work.
+MOST_OF_BEFORE = {("full", ALONE): 1.15, ("full", PROVEN): 1.5, ("recent", PROVEN): 1.3}
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class Tool:
     changes: str
     schema: str
     peer: bool = True
+    #: The checkout whose code it runs.
+    root: Path = ROOT
 
 
 OURS = (
@@ -64,6 +73,13 @@ OURS = (
     ),
     Tool(PROVEN, "benchmarks.sync_ours:proven", "benchmarks.sync_ours:proven", "raw", peer=False),
 )
+
+
+def earlier(checkout: Path) -> list[Tool]:
+    """The version before: the same cases, as its own checkout has them."""
+    return [replace(tool, title=BEFORE[tool.title], root=checkout) for tool in OURS]
+
+
 PEERS = {
     "dlt_connectorx": (CONNECTORX, "mirror"),
     "dlt_pyarrow": ("dlt, pyarrow", "mirror"),
@@ -106,10 +122,18 @@ class Result:
 class Bench:
     """A folder with the source, its changed copies, and a folder for each tool's mirror."""
 
-    def __init__(self, folder: Path, rows: dict[str, int], peers_python: str, repeat: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        rows: dict[str, int],
+        repeat: int,
+        peers_python: str = sys.executable,
+        peers: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
         self.rows = rows
         self.peers_python = peers_python
+        self.peers = peers
         self.repeat = repeat
         self.failed: list[str] = []
         (folder / "ready").mkdir(parents=True)
@@ -151,7 +175,9 @@ class Bench:
             target = self.folder / "limit.duckdb"
             target.unlink(missing_ok=True)
             found = {"source": str(self.source()), "ready": str(self.folder / "ready")}
-            arguments = {reads: found[reads], **({"target": str(target)} if writes else {})}
+            arguments: dict[str, Any] = {reads: found[reads]}
+            if writes:
+                arguments["target"] = str(target)
             return run_case(f"benchmarks.sync_ours:{case}", **arguments)
 
         return self._rounds(list(LIMITS), run)
@@ -179,22 +205,26 @@ class Bench:
         return self._judged(tools, which, self._rounds(list(by_title), run))
 
     def _run(self, tool: Tool, case: str, which: str, *, full: bool) -> Measurement:
-        places = {"source": str(self.source(which)), "target": str(self.mirror(tool, which))}
+        places: dict[str, Any] = {
+            "source": str(self.source(which)), "target": str(self.mirror(tool, which)),
+        }  # fmt: skip
         if tool.peer:
             return run_case(case, python=self.peers_python, full=full, **places)
-        return run_case(case, **places)
+        return run_case(case, root=tool.root, **places)
 
     def _rounds(self, titles: Sequence[str], run: Callable[[str], Measurement]) -> dict[str, Runs]:
-        """Everyone in turn, so that a busy minute hits all of them. Who fails is left out."""
+        """Everyone in turn, so that a busy minute hits all of them. Who fails is left out, but for ours."""
         runs: dict[str, Runs] = {title: [] for title in titles}
         for turn in range(self.repeat):
             for title in list(runs):
-                if turn and runs[title][0].all_cpu > SLOW_SECONDS:
+                if turn and title in self.peers and runs[title][0].all_cpu > SLOW_SECONDS:
                     continue
                 with output.status(f"Round {turn + 1} of {self.repeat}: {title} ..."):
                     try:
                         runs[title].append(run(title))
                     except CaseFailedError:
+                        if title in (ALONE, PROVEN):
+                            raise  # there is nothing left to compare
                         self.failed.append(f"{title} failed; what it said stands above.")
                         del runs[title]
         return runs
@@ -235,18 +265,24 @@ def work(runs: Runs) -> float:
     return median(run.all_cpu for run in runs)
 
 
-def compare(folder: Path, rows: dict[str, int], peers_python: str, repeat: int) -> list[str]:
+def compare(
+    folder: Path,
+    rows: dict[str, int],
+    before: Sequence[Tool],
+    peers: Sequence[Tool],
+    peers_python: str,
+    repeat: int,
+) -> list[str]:
     """Measures and prints the comparison; returns what was missed."""
-    peers, absent = present_peers(peers_python)
-    for sentence in absent:
-        output.print(sentence)
-    bench = Bench(folder, rows, peers_python, repeat)
+    titles = [tool.title for tool in peers]
+    bench = Bench(folder, rows, repeat, peers_python, titles)
     total = sum(rows.values())
     limits = bench.limits()
     output.print(_limits_table(limits, total))
-    results = {"full": bench.full((*OURS, *peers))}
+    tools = (*OURS, *before, *peers)
+    results = {"full": bench.full(tools)}
     output.print(_table(f"Full load of {total:,} rows", results["full"], total))
-    loaded = [tool for tool in (*OURS, *peers) if tool.title in results["full"]]
+    loaded = [tool for tool in tools if tool.title in results["full"]]
     for which in CHANGES:
         results[which] = bench.changes(loaded, which)
         output.print(
@@ -256,7 +292,7 @@ def compare(folder: Path, rows: dict[str, int], peers_python: str, repeat: int) 
                 bench.touched,
             )
         )
-    return bench.failed + missed(results, [tool.title for tool in peers])
+    return bench.failed + missed(results, titles) + costlier(results)
 
 
 def _limits_table(limits: dict[str, Runs], rows: int) -> Table:
@@ -314,8 +350,7 @@ def missed(results: dict[str, dict[str, Result]], peers: Sequence[str]) -> list[
             if peer not in found:
                 continue
             theirs = work(found[peer].runs)
-            # Without its proof, which nobody else makes; the full load also with it.
-            for ours in (ALONE, PROVEN) if which == "full" else (ALONE,):
+            for ours in (ALONE, PROVEN) if which in PROVEN_WITHIN else (ALONE,):
                 mine = work(found[ours].runs)
                 if mine >= theirs:
                     aim = ours == PROVEN and peer == CONNECTORX
@@ -338,6 +373,22 @@ def missed(results: dict[str, dict[str, Result]], peers: Sequence[str]) -> list[
     return said
 
 
+def costlier(results: dict[str, dict[str, Result]]) -> list[str]:
+    """Prints what ours costs as a multiple of the version before; a sentence for each that is too much."""
+    said = []
+    for which, found in results.items():
+        for ours, theirs in BEFORE.items():
+            if theirs not in found:
+                continue
+            times = work(found[ours].runs) / work(found[theirs].runs)
+            most = MOST_OF_BEFORE.get((which, ours))
+            told = f"{which}: {ours} takes {times:.2f} times the CPU time of the version before"
+            output.print(f"{told}{'' if most is None else f' (at most {most})'}.")
+            if most is not None and times > most:
+                said.append(f"{told}; the target is at most {most}.")
+    return said
+
+
 def _too_large(what: str, runs: Runs) -> list[str]:
     peak = max(run.peak_megabytes for run in runs)
     if peak < MOST_MEGABYTES:
@@ -354,7 +405,7 @@ def measure_memory(folder: Path, rows: dict[str, int]) -> list[str]:
     proven = OURS[1]
     for size in SIZES:
         sized = {name: round(number * size) for name, number in rows.items()}
-        bench = Bench(folder / f"size_{size}", sized, sys.executable, 1)
+        bench = Bench(folder / f"size_{size}", sized, repeat=1)
         for which in ("full", *CHANGES):
             found = bench.full([proven]) if which == "full" else bench.changes([proven], which)
             result = found[PROVEN]
@@ -383,22 +434,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--peers-python", default=sys.executable, help="an interpreter that has the peers"
     )
+    parser.add_argument(
+        "--before", type=Path, help="a checkout of an earlier version, which is measured as well"
+    )
     parser.add_argument("--memory", action="store_true", help="ours alone at three sizes instead")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each case (default 3)")
     parser.add_argument("--scale", type=float, default=1.0, help="part of the rows (default 1)")
     parser.add_argument("--folder", type=Path, help="where the files go (default: a temporary one)")
     chosen = parser.parse_args(arguments)
     rows = {name: round(number * chosen.scale) for name, number in ROWS.items()}
-    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-        if chosen.memory:
-            said = measure_memory(Path(folder), rows)
-        elif not present_peers(chosen.peers_python)[0]:
-            output.print(
-                f"{chosen.peers_python} has no peer: see benchmarks/README.md, then give --peers-python."
-            )
+    before = [] if chosen.before is None else earlier(chosen.before.resolve())
+    peers: list[Tool] = []
+    if not chosen.memory:
+        peers, absent = present_peers(chosen.peers_python)
+        for sentence in absent:
+            output.print(sentence)
+        if not peers and not before:
+            output.print("Nothing to compare with: see benchmarks/README.md.")
             return 2
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
+        folder = Path(name).resolve()
+        if chosen.memory:
+            said = measure_memory(folder, rows)
         else:
-            said = compare(Path(folder), rows, chosen.peers_python, chosen.repeat)
+            said = compare(folder, rows, before, peers, chosen.peers_python, chosen.repeat)
     for sentence in said:
         output.print(f"[red]Missed:[/red] {sentence}")
     return 1 if said else 0
