@@ -136,6 +136,10 @@ KINDS = (
 )
 
 
+#: The cases of one slow test. SAAS_TEST_JUDGE_CASES=100000 runs the whole product of them.
+MOST = int(os.environ.get("SAAS_TEST_JUDGE_CASES", "16"))
+
+
 def drawn(cases: Sequence[T], most: int) -> list[T]:
     """Some of the cases, others at each run; the seed is printed, and SAAS_TEST_JUDGE_SEED gives it again."""
     told = os.environ.get("SAAS_TEST_JUDGE_SEED")

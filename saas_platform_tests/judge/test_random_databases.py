@@ -22,7 +22,7 @@ _QUICK = settings(
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-_LONG = settings(_QUICK, max_examples=300)
+_LONG = settings(_QUICK, max_examples=40)
 
 
 def check_history(data: st.DataObject) -> None:
@@ -124,7 +124,7 @@ def test_discovery_declares_what_can_be_read(data: st.DataObject) -> None:
 
 
 @pytest.mark.slow
-@settings(_LONG, max_examples=1000)
+@settings(_LONG, max_examples=100)
 @given(st.data())
 def test_discovery_declares_what_can_be_read_of_many(data: st.DataObject) -> None:
     check_discovery(data)

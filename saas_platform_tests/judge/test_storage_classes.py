@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pytest
 
-from saas_platform_tests.judge.hostile import DECLARATIONS, KINDS, VALUES, drawn
+from saas_platform_tests.judge.hostile import DECLARATIONS, KINDS, MOST, VALUES, drawn
 from saas_platform_tests.judge.own import Own
 from saas_platform_tests.judge.rules import Stops
 
@@ -231,8 +231,9 @@ def test_texts_of_a_database_in_utf16(tmp_path: Path, encoding: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("declaration", TEXTS)
-def test_all_texts_of_a_database_in_utf16(tmp_path: Path, declaration: str) -> None:
-    check_first_load(tmp_path, [Case(declaration, value, True) for value in VALUES], "UTF-16le")
+def test_many_texts_of_a_database_in_utf16(tmp_path: Path, declaration: str) -> None:
+    cases = [Case(declaration, value, True) for value in VALUES]
+    check_first_load(tmp_path, drawn(cases, MOST), "UTF-16le")
 
 
 def test_a_misfit_of_a_personal_column_is_masked(tmp_path: Path) -> None:
@@ -253,22 +254,24 @@ def test_a_misfit_of_a_personal_column_is_masked(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("declaration", DECLARATIONS)
-def test_all_at_the_first_load(tmp_path: Path, declaration: str) -> None:
-    check_first_load(tmp_path, [case for case in CASES if case.declaration == declaration])
+def test_many_at_the_first_load(tmp_path: Path, declaration: str) -> None:
+    cases = [case for case in CASES if case.declaration == declaration]
+    check_first_load(tmp_path, drawn(cases, MOST))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("declaration", DECLARATIONS)
-def test_all_written_later(tmp_path: Path, declaration: str) -> None:
-    check_later_edit(tmp_path, [case for case in CASES if case.declaration == declaration])
+def test_many_written_later(tmp_path: Path, declaration: str) -> None:
+    cases = [case for case in CASES if case.declaration == declaration]
+    check_later_edit(tmp_path, drawn(cases, MOST))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("declaration", DECLARATIONS)
 @pytest.mark.parametrize("later", [False, True], ids=["before the load", "after the load"])
-def test_all_under_types_written_by_hand(tmp_path: Path, declaration: str, later: bool) -> None:
+def test_many_under_types_written_by_hand(tmp_path: Path, declaration: str, later: bool) -> None:
     cases = [each for each in RETYPED_ALL if each.case.declaration == declaration]
-    check_retyped(tmp_path, [each for each in cases if each.case.last], later=later)
+    check_retyped(tmp_path, drawn(cases, MOST), later=later)
 
 
 #: Values that must not reach another row of their batch, or of a later one.
