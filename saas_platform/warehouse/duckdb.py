@@ -162,6 +162,8 @@ class DuckdbWarehouse(Warehouse):
         return folded(text, collation, broadly=broadly, without_accents="strip_accents({})")
 
     def table_exists(self, schema: str, name: str) -> bool:
+        if not self.path.exists():
+            return False
         with self._connected() as connection:
             return bool(
                 connection.run(

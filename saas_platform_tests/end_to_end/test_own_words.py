@@ -301,6 +301,22 @@ def test_personal_columns_are_mirrored_in_their_form_and_proven(
     assert command("verify").code == 1
 
 
+def test_the_doctor_shows_the_first_loads_that_failed(own: Own) -> None:
+    """Where no table was ever mirrored, the log of proofs alone knows of the syncs that stopped."""
+    assert command("doctor", "--discover").code == 0
+    assert "proofs" not in command("doctor").out
+    assert not (own.folder / "home" / "warehouse.duckdb").exists()
+    own.change("UPDATE orders SET amount = 'dear'; UPDATE people SET mail = x'ff' WHERE mail < 'b'")
+    assert command("sync").code != 0
+    said = command("doctor")
+    assert said.code != 0
+    lines = [line.split() for line in said.out.splitlines() if " proofs " in line]
+    assert [(line[0], line[2].rstrip(":")) for line in lines] == [
+        ("✗", "orders"),
+        ("✗", "people"),
+    ], said.out
+
+
 def test_the_doctor_shows_what_is_wrong_with_the_file(own: Own) -> None:
     own.edit(("type: integer", "type: int"))
     said = command("doctor")
