@@ -142,6 +142,8 @@ def _not_yaml(path: Path, problem: yaml.YAMLError) -> str:
     where = f", line {mark.line + 1}" if mark else ""
     if isinstance(problem, yaml.constructor.ConstructorError):
         return f"{path}{where}: a value can't be read ({problem.problem}): write another one, or quote it."
+    if isinstance(problem, yaml.composer.ComposerError) and "single document" in str(problem):
+        return f"{path}{where}: a second document begins here: keep one, without `---` between."
     return f"{path}{where} is not YAML: write it as `name: value`."
 
 
@@ -237,6 +239,10 @@ class _Problem:
     def _said(self, model: type[BaseModel], name: str) -> str:
         kind, found = self.detail["type"], self.detail["input"]
         if kind == "extra_forbidden":
+            if found is None and name.endswith(")"):
+                return (
+                    f"{name} is the rest of a value with a comma: put the whole value into quotes"
+                )
             return f"{name} is not a name known here{_nearest(model, self.detail['loc'])}"
         if kind == "missing":
             return f"{name} is missing"

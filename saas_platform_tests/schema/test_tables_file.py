@@ -160,6 +160,8 @@ WRONG = [
     ("- audit", "- 3", "line 2: skip.0 is 3: write `name: value` for each of its parts"),
     ("plausible: [0, null]", "plausible: [2024-02-30, null]", "line 23: a value can't be read"),
     ("tables:\n", "tables:\n  [a]: b\n", "line 5: a name must be a text"),
+    ("'decimal(10, 2)'", "decimal(10, 2)", "line 23: table orders, column total: 2) is the rest of a value with a comma: put the whole value into quotes"),
+    ("  people:\n", "---\n  people:\n", "line 25: a second document begins here: keep one, without `---` between"),
     ("key: [id]", "key: [id", "is not YAML"),
     ("key: [id]", f"key: {'[' * 5000}", "is nested too deeply"),
 ]  # fmt: skip
