@@ -16,8 +16,6 @@ from saas_platform.settings import SettingsError
 from saas_platform.source.contract import WritableSource
 from saas_platform.source.rules import check_company
 from saas_platform.sync import check_tables, open_findings
-from saas_platform.warehouse.contract import RAW
-from saas_platform.warehouse.journal import PROOF_LOG
 
 #: Below this a run of the default company may fill the disk.
 _FREE_BYTES = 1 << 30
@@ -151,9 +149,6 @@ def _tables(platform: Platform) -> Iterator[Finding]:
 def _differing(platform: Platform) -> Iterator[Finding]:
     """The tables that stand unequal to their source by the log of proofs, among them those that a sync stopped at."""
     try:
-        # Before the first sync there is no log, and looking must not make one.
-        if not platform.warehouse.table_exists(RAW, PROOF_LOG.name):
-            return
         found = open_findings(platform.warehouse, platform.tables.values())
     except (TablesError, SettingsError):  # told by `_tables`
         return

@@ -19,8 +19,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from saas_platform.warehouse.contract import Warehouse
-from saas_platform.warehouse.journal import ProofEntry
+from saas_platform.warehouse.contract import RAW, Warehouse
+from saas_platform.warehouse.journal import PROOF_LOG, ProofEntry
 
 #: Mending is tried as often for one finding, then it is a person's turn.
 MOST_TRIES = 3
@@ -56,6 +56,9 @@ class Finding:
 
 def open_findings(warehouse: Warehouse, tables: Iterable[sa.Table]) -> dict[str, Finding]:
     """The tables that differ from their source by their proofs, by name."""
+    # Before the first sync there is no log, and looking must not make one.
+    if not warehouse.table_exists(RAW, PROOF_LOG.name):
+        return {}
     with warehouse.session():
         found = [finding_in(warehouse.unsettled_proofs(table)) for table in tables]
     return {each.table: each for each in found if each is not None}

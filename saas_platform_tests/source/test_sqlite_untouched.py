@@ -345,5 +345,6 @@ def as_a_user(path: Path) -> str:
     if os.geteuid() != 0:
         return str(read_all(path))
     command = [sys.executable, "-c", _AS_NOBODY, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    root = Path(__file__).parents[2]  # where these tests can be imported from
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
     return done.stdout.strip() or done.stderr
