@@ -77,7 +77,7 @@ def build(laps: Laps, path: str, folder: str, as_of: str) -> None:
     import dbt.adapters.duckdb
     import dbt.cli.main  # noqa: F401
 
-    from saas_platform.marts import MartsTarget, build
+    from saas_platform.dbt_runner import MartsTarget, build
 
     with laps.lap("models and tests"):
         results = build(

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from benchmarks.measure import Laps
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES, arrow_schema
-from saas_platform.source.contract import MonthBatch
+from saas_platform.source.interface import MonthBatch
 from saas_platform.source.mssql import Address, MssqlSource, connection
 
 _SCHEMA = "saas_platform_benchmark"

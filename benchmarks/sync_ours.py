@@ -19,8 +19,8 @@ from benchmarks.sync_data import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import sync
 from saas_platform.sync.apply import apply_changes, load_all
-from saas_platform.sync.entries import new_sync_id
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.sync.log_entries import new_sync_id
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 
 
 def load_alone(laps: Laps, *, source: str, target: str) -> None:

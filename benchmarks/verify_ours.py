@@ -13,7 +13,7 @@ from benchmarks.measure import Laps
 from benchmarks.sync_data import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import verify
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 
 #: What makes a row of the mirror differ; PostgreSQL takes the same.
 DAMAGE = {"invoices": "total_cents = total_cents + 1", "events": "account_id = account_id + 1"}

@@ -1,5 +1,5 @@
 """`python -m saas_platform` is `saas-platform`."""
 
-from saas_platform.cli import main
+from saas_platform.cli.app import main
 
 main()

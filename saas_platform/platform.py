@@ -5,8 +5,7 @@ The one place that knows which engine a URL means, and where things live in SAAS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,89 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from filelock import FileLock, Timeout
 
-from saas_platform.artefacts import Artefacts
-from saas_platform.errors import PlatformError
-from saas_platform.marts.target import MartsTarget
+from saas_platform.dbt_runner.target import MartsTarget
 from saas_platform.schema import TABLES
 from saas_platform.schema.declared import Declaration, read_declaration
 from saas_platform.settings import Settings, SettingsError, load_settings
-from saas_platform.source.contract import Source, WritableSource
+from saas_platform.source.interface import Source, WritableSource
 from saas_platform.source.mssql import Address, MssqlDatabase, MssqlSource
 from saas_platform.source.sqlite import SqliteDatabase, SqliteSource
-from saas_platform.staging import Staging
+from saas_platform.storage.artefacts import Artefacts
+from saas_platform.storage.frames import Staging
+from saas_platform.storage.home import Home
 from saas_platform.sync.formed_source import FormedSource
-from saas_platform.warehouse.contract import Warehouse
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform.warehouse.interface import Warehouse
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
     from saas_platform.company import SoiledCompany
-    from saas_platform.warehouse.bigquery_target import BigqueryTarget
-
-
-class HomeError(PlatformError):
-    """SAAS_HOME can't be used."""
-
-
-@dataclass(frozen=True)
-class Home:
-    """The layout of SAAS_HOME."""
-
-    root: Path
-
-    @property
-    def dagster(self) -> Path:
-        return self.root / "dagster"
-
-    @property
-    def dbt(self) -> Path:
-        return self.root / "dbt"
-
-    @property
-    def dashboard(self) -> Path:
-        return self.root / "dashboard"
-
-    @property
-    def staging(self) -> Path:
-        return self.root / "staging"
-
-    @property
-    def tables(self) -> Path:
-        """The declared tables of a database of the user's own."""
-        return self.root / "tables.yaml"
-
-    def create(self) -> None:
-        """Make the folder. Raises HomeError where that, or writing in it, is not possible."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / ".writable"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise HomeError(
-                f"SAAS_HOME {self.root} can't be written ({error.strerror}): give your user write"
-                " permission on it, or set SAAS_HOME to another folder."
-            ) from None
-
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the home for one writing command. Raises HomeError where another one runs."""
-        self.create()
-        lock = FileLock(self.root / "run.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise HomeError(
-                f"Another saas-platform command is running on SAAS_HOME {self.root}:"
-                " wait for it to end, or use another SAAS_HOME."
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+    from saas_platform.warehouse.bigquery.target import BigqueryTarget
 
 
 @dataclass(frozen=True)
@@ -213,7 +149,7 @@ class Platform:
             return DuckdbWarehouse(Path(url.database).absolute())
         if url.get_backend_name() == "bigquery":
             # Google's client takes a second to import; only who uses it should wait.
-            from saas_platform.warehouse.bigquery import BigqueryWarehouse
+            from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
 
             return BigqueryWarehouse(self.bigquery, self.bigquery_client)
         raise SettingsError(
@@ -224,7 +160,7 @@ class Platform:
     @cached_property
     def bigquery(self) -> BigqueryTarget:
         """Which BigQuery the warehouse is, where it is one. Raises WarehouseError for a URL that can't be used."""
-        from saas_platform.warehouse.bigquery_target import BigqueryTarget
+        from saas_platform.warehouse.bigquery.target import BigqueryTarget
 
         return BigqueryTarget.of(self.settings.warehouse)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.warehouse.contract import Warehouse
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform.warehouse.interface import Warehouse
 from saas_platform_tests.emulator.server import emulator
 
 _projects = itertools.count(1)
@@ -56,8 +56,8 @@ def any_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Wa
         yield DuckdbWarehouse(tmp_path / "warehouse.duckdb", wait_seconds=2)
         return
     # Imported late: Google's client takes a second, and most tests need none of it.
-    from saas_platform.warehouse.bigquery import BigqueryWarehouse
-    from saas_platform.warehouse.bigquery_target import BigqueryTarget
+    from saas_platform.warehouse.bigquery.target import BigqueryTarget
+    from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
 
     if request.param == "emulator":
         address = request.getfixturevalue("bigquery_emulator")

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
-from saas_platform.source.contract import WritableSource
+from saas_platform.source.interface import WritableSource
 from saas_platform.source.mssql import Address, MssqlSource, ddl, sql
 from saas_platform.source.mssql import connection as mssql
 from saas_platform.source.sqlite import SqliteSource

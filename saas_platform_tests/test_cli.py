@@ -10,8 +10,8 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from saas_platform.cli import app
-from saas_platform.warehouse.contract import QueryCost
+from saas_platform.cli.app import app
+from saas_platform.warehouse.interface import QueryCost
 
 _DOCS = (Path(__file__).parent.parent / "docs" / "cli.md").read_text()
 _COMMANDS = ["run", "sync", "verify", "repair", "doctor", "dashboard", "reset"]
@@ -58,7 +58,7 @@ def test_a_dry_run_tells_each_query_and_the_sum(monkeypatch: pytest.MonkeyPatch)
         QueryCost("users", "digest", 5),
         QueryCost("marts/dim_account", "all months", None),
     ]
-    monkeypatch.setattr("saas_platform.costs.query_costs", lambda _: costs)
+    monkeypatch.setattr("saas_platform.cli.costs.query_costs", lambda _: costs)
     result = CliRunner().invoke(app, ["run", "--dry-run"])
     assert re.search(r"^users +rows of each slice +10,485,760$", result.stdout, flags=re.MULTILINE)
     assert re.search(r"^marts/dim_account +all months +-$", result.stdout, flags=re.MULTILINE)

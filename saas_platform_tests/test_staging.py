@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from saas_platform.staging import Staging, StagingError
+from saas_platform.storage.frames import Staging, StagingError
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

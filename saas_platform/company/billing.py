@@ -10,12 +10,12 @@ import numpy as np
 
 from saas_platform.company.columns import Array
 from saas_platform.company.hazards import CHARGE_DELAY, retry_seconds
-from saas_platform.company.moments import DAY, NEVER
 from saas_platform.company.names import base36
 from saas_platform.company.parameters import Dunning
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import ITEM, METHOD, NONE, Accounts, Invoices, Subscriptions
+from saas_platform.company.timestamps import DAY, NEVER
 from saas_platform.schema import vocabulary as v
 
 #: Tax in percent, beside v.COUNTRIES.

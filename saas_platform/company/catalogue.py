@@ -12,9 +12,9 @@ import numpy as np
 
 from saas_platform.clock import Month
 from saas_platform.company.columns import Array
-from saas_platform.company.moments import seconds
 from saas_platform.company.parameters import PriceList
 from saas_platform.company.rendering import Versions
+from saas_platform.company.timestamps import seconds
 from saas_platform.schema import vocabulary as v
 
 

@@ -15,12 +15,12 @@ from saas_platform.company import billing, people, promotions, subscription_rows
 from saas_platform.company.batch import ERASURES_SCHEMA, Batch
 from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.config import CompanyConfig
-from saas_platform.company.moments import seconds
 from saas_platform.company.oracle import Observer
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import Versions, arrow_column, render
-from saas_platform.company.skeleton import MonthRecord, Skeleton
+from saas_platform.company.simulator import MonthRecord, Skeleton
 from saas_platform.company.state import Invoices, Tickets
+from saas_platform.company.timestamps import seconds
 from saas_platform.company.usage import usage_table
 from saas_platform.schema import TABLES, arrow_schema
 

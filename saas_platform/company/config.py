@@ -35,7 +35,7 @@ from saas_platform.company.parameters import (
 )
 from saas_platform.company.promotions import code_text
 from saas_platform.errors import PlatformError
-from saas_platform.yaml_model import read_model
+from saas_platform.validation.yaml_file import read_model
 
 #: Raised whenever the same config gives other rows.
 COMPANY_VERSION = 2

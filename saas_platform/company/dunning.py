@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from saas_platform.company.book import Book
 from saas_platform.company.hazards import retry_seconds
-from saas_platform.company.moments import DAY, NEVER
+from saas_platform.company.month_state import Book
 from saas_platform.company.state import CANCELLATION, REASON, STATUS, Subscriptions
+from saas_platform.company.timestamps import DAY, NEVER
 
 
 def settle_failures(book: Book, subs: Subscriptions) -> None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saas_platform.company.book import Book
 from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
 from saas_platform.company.columns import Array
-from saas_platform.company.fates import Fates
-from saas_platform.company.moments import DAY
+from saas_platform.company.month_state import Book
+from saas_platform.company.outcomes import Fates
 from saas_platform.company.state import NONE, STATUS, Subscriptions
+from saas_platform.company.timestamps import DAY
 from saas_platform.schema import vocabulary as v
 
 

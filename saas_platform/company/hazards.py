@@ -12,9 +12,9 @@ import numpy as np
 
 from saas_platform.company.catalogue import Catalogue, is_yearly
 from saas_platform.company.columns import Array
-from saas_platform.company.moments import DAY, Span, billing_moments
 from saas_platform.company.parameters import Dunning, Parameters
 from saas_platform.company.state import STATUS, Accounts, Latent, Subscriptions
+from saas_platform.company.timestamps import DAY, Span, billing_moments
 
 #: Seconds between an invoice and its first charge.
 CHARGE_DELAY = 1_800

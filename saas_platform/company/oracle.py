@@ -56,11 +56,10 @@ from saas_platform.company.hazards import (
     recovered_by,
     voluntary_chance,
 )
-from saas_platform.company.moments import DAY, NEVER, Span
 from saas_platform.company.parameters import Parameters
 from saas_platform.company.promotions import Calendar
 from saas_platform.company.randomness import Dice
-from saas_platform.company.skeleton import MonthRecord, Opening
+from saas_platform.company.simulator import MonthRecord, Opening
 from saas_platform.company.state import (
     CANCELLATION,
     CHANGE,
@@ -70,6 +69,7 @@ from saas_platform.company.state import (
     Subscriptions,
 )
 from saas_platform.company.support import ticket_means
+from saas_platform.company.timestamps import DAY, NEVER, Span
 from saas_platform.company.traits import RISK_SIGMA
 from saas_platform.company.usage import active_days, up_time
 from saas_platform.schema import vocabulary as v

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from saas_platform.company.book import Book
 from saas_platform.company.columns import Array
-from saas_platform.company.moments import DAY, NEVER
+from saas_platform.company.month_state import Book
 from saas_platform.company.names import company_domains, company_names, person_names
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import STATUS, Accounts, Subscriptions, Users
+from saas_platform.company.timestamps import DAY, NEVER
 from saas_platform.schema import vocabulary as v
 
 #: Largest ordinal of a user within an account: the key has three digits for it.

@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from saas_platform.clock import Month
 from saas_platform.company.columns import Array
-from saas_platform.company.moments import DAY, HOUR, NEVER, Span, seconds
 from saas_platform.company.parameters import Campaign, Promotions
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import NONE, STATUS, Redemptions, Subscriptions
+from saas_platform.company.timestamps import DAY, HOUR, NEVER, Span, seconds
 from saas_platform.schema import vocabulary as v
 
 

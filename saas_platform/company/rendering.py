@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from saas_platform.company.columns import Array
-from saas_platform.company.moments import NEVER
+from saas_platform.company.timestamps import NEVER
 from saas_platform.schema import TABLES, arrow_schema
 
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saas_platform.company.book import Book
 from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
 from saas_platform.company.columns import Array
-from saas_platform.company.fates import Fates
 from saas_platform.company.hazards import CHARGE_DELAY
-from saas_platform.company.moments import DAY, HOUR, NEVER, billing_moments
+from saas_platform.company.month_state import Book
+from saas_platform.company.outcomes import Fates
 from saas_platform.company.promotions import PromoCode, offer_to_customers, redeemed
 from saas_platform.company.randomness import choose
 from saas_platform.company.state import (
@@ -25,6 +24,7 @@ from saas_platform.company.state import (
     STATUS,
     Subscriptions,
 )
+from saas_platform.company.timestamps import DAY, HOUR, NEVER, billing_moments
 
 #: Weights of v.CANCELLATION_REASONS for a customer who leaves: price-sensitive or not.
 _REASONS = np.array(

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from saas_platform.company.book import Book
 from saas_platform.company.columns import Array
-from saas_platform.company.moments import DAY, HOUR, NEVER, Span
+from saas_platform.company.month_state import Book
 from saas_platform.company.parameters import Outage, Parameters
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import NONE, TICKET, Tickets, Users
+from saas_platform.company.timestamps import DAY, HOUR, NEVER, Span
 from saas_platform.schema import vocabulary as v
 
 _OTHER_CATEGORIES = np.array([TICKET[c] for c in ("question", "bug", "billing", "feature_request")])

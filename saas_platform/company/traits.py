@@ -9,10 +9,10 @@ import numpy as np
 
 from saas_platform.clock import Month
 from saas_platform.company.columns import Array
-from saas_platform.company.moments import DAY, HOUR, Span
 from saas_platform.company.parameters import Growth, Parameters
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.state import ENTRY, METHOD, Accounts
+from saas_platform.company.timestamps import DAY, HOUR, Span
 from saas_platform.schema import vocabulary as v
 
 #: Language of each country, beside it in v.COUNTRIES.

@@ -20,7 +20,7 @@ import pyarrow as pa
 from saas_platform.company.columns import Array
 from saas_platform.company.promotions import PromoCode
 from saas_platform.company.rendering import choices
-from saas_platform.company.skeleton import MonthRecord
+from saas_platform.company.simulator import MonthRecord
 from saas_platform.schema import vocabulary as v
 
 _MEANING = {

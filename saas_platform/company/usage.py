@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from saas_platform.company.catalogue import FEATURES, Catalogue
 from saas_platform.company.columns import Array
-from saas_platform.company.moments import DAY, HOUR, NEVER, Span
 from saas_platform.company.parameters import Outage, Parameters
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import choices, table_of
 from saas_platform.company.state import NONE, Accounts, Presence, Users
+from saas_platform.company.timestamps import DAY, HOUR, NEVER, Span
 from saas_platform.schema import vocabulary as v
 
 #: Mean seconds between two actions of a session.

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from saas_platform.contracts.rules import Rule, Severity, rules_of
 from saas_platform.schema.collations import BINARY
-from saas_platform.warehouse.contract import Warehouse, target_schema
+from saas_platform.warehouse.interface import Warehouse, target_schema
 
 #: Offenders shown for each rule.
 SAMPLES = 5

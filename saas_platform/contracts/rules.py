@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 import sqlalchemy as sa
 
 from saas_platform.schema.collations import BINARY
-from saas_platform.warehouse.contract import Warehouse
+from saas_platform.warehouse.interface import Warehouse
 
 #: error: what the schema forbids. warning: what it allows, and no one expects.
 Severity = Literal["error", "warning"]

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from saas_platform.dashboard.errors import DashboardError
-from saas_platform.warehouse.contract import MARTS, MODELS, Warehouse
+from saas_platform.warehouse.interface import MARTS, MODELS, Warehouse
 
 #: As JSON has them.
 Value = str | int | float | bool | None

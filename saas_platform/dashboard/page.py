@@ -22,7 +22,7 @@ from saas_platform.dashboard.charts import LABELS, MODELS_SECTION, SECTIONS, Sec
 from saas_platform.dashboard.data import Facts, read
 from saas_platform.dashboard.errors import DashboardError
 from saas_platform.dashboard.kpis import tiles
-from saas_platform.warehouse.contract import Warehouse
+from saas_platform.warehouse.interface import Warehouse
 
 PAGE_NAME = "index.html"
 

@@ -9,8 +9,8 @@ from saas_platform.defs.jobs import COMPANY_MONTH, FULL_PROOF, REFRESH
 from saas_platform.defs.names import Tables
 from saas_platform.defs.partitions import key_of, range_tags
 from saas_platform.errors import PlatformError
-from saas_platform.generation import stale_months
 from saas_platform.platform import Platform
+from saas_platform.refresh.company_months import stale_months
 from saas_platform.schema import version_of
 from saas_platform.sync import probe
 from saas_platform.sync.probe import ONLY_A_DIGEST_TELLS

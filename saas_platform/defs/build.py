@@ -8,21 +8,21 @@ from saas_platform.defs.automation import schedules, source_sensor
 from saas_platform.defs.bigquery import with_bigquery
 from saas_platform.defs.contracts import contract_checks
 from saas_platform.defs.dashboards import dashboard_assets
+from saas_platform.defs.dirt_score import dirt_score
 from saas_platform.defs.growth import growth_checks
 from saas_platform.defs.io import ArtefactIO, FrameIO
 from saas_platform.defs.jobs import REFRESH, jobs
 from saas_platform.defs.marts import dbt_resource, marts_assets
 from saas_platform.defs.models import model_assets
-from saas_platform.defs.mssql import source_assets
 from saas_platform.defs.names import asset_names
 from saas_platform.defs.partitions import monthly
 from saas_platform.defs.progress import progress_logger
 from saas_platform.defs.proofs import full_proof
 from saas_platform.defs.raw import raw_assets
 from saas_platform.defs.repairs import failed_proofs_sensor, repair_job
-from saas_platform.defs.score import dirt_score
+from saas_platform.defs.source import source_assets
 from saas_platform.defs.synthetic import synthetic_assets
-from saas_platform.defs.work import WorkClock
+from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
 
 

@@ -9,7 +9,7 @@ from saas_platform.contracts import Verdict, evaluate
 from saas_platform.defs.failures import told
 from saas_platform.defs.names import Tables
 from saas_platform.defs.raw import GROUP
-from saas_platform.defs.work import WorkClock
+from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
 from saas_platform.schema.describing import escaped
 

@@ -7,9 +7,9 @@ import dagster as dg
 from saas_platform.dashboard import build_page
 from saas_platform.defs.failures import told
 from saas_platform.defs.models import GROUP as MODELS
-from saas_platform.defs.work import WorkClock
-from saas_platform.layers import fingerprints, record
+from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
+from saas_platform.refresh.layers import fingerprints, record
 
 GROUP = "dashboards"
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from saas_platform.defs.failures import told
 from saas_platform.defs.raw import GROUP
-from saas_platform.defs.work import WorkClock
+from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
 from saas_platform.sync.growth import LOOK_BACK, Judgement, judge
 

@@ -12,7 +12,8 @@ import dagster as dg
 import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
-from saas_platform.platform import Home, Platform
+from saas_platform.platform import Platform
+from saas_platform.storage.home import Home
 
 _DAGSTER_YAML = """\
 # Written by saas-platform; edit it as you like, it is written only where it is missing.

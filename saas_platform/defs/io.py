@@ -8,9 +8,9 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from saas_platform.artefacts import Artefacts
 from saas_platform.defs.metadata import frame_schema
-from saas_platform.staging import Staging
+from saas_platform.storage.artefacts import Artefacts
+from saas_platform.storage.frames import Staging
 
 
 def _name(context: dg.InputContext | dg.OutputContext) -> str:

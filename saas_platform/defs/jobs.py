@@ -11,11 +11,11 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
-from saas_platform.defs.mssql import GROUP as MSSQL
+from saas_platform.defs.dirt_score import DIRT_FOUND
 from saas_platform.defs.names import Tables
 from saas_platform.defs.proofs import EVERY_SLICE
 from saas_platform.defs.raw import GROUP as RAW
-from saas_platform.defs.score import DIRT_FOUND
+from saas_platform.defs.source import GROUP as MSSQL
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.synthetic import TRUTH
 

@@ -16,10 +16,10 @@ from saas_platform.defs.jobs import EVERYTHING, full_proofs
 from saas_platform.defs.names import asset_names
 from saas_platform.defs.partitions import range_tags
 from saas_platform.defs.plan import Plan, selected_plan, stale_plan
-from saas_platform.defs.work import WorkClock
+from saas_platform.defs.timing import WorkClock
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
-from saas_platform.staleness import Staleness
+from saas_platform.refresh.staleness import Staleness
 
 
 class RunError(PlatformError):

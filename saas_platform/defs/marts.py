@@ -9,15 +9,15 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
-from saas_platform import rebuilding
+from saas_platform.dbt_runner.lineage import ColumnSources
+from saas_platform.dbt_runner.manifest import column_lineage, manifest, target_of
+from saas_platform.dbt_runner.project import PROJECT_DIR, UNIT_TESTS_LEFT_OUT, refresh
 from saas_platform.defs.failures import told
 from saas_platform.defs.raw import GROUP as RAW
-from saas_platform.defs.work import WorkClock
-from saas_platform.layers import fingerprints, record
-from saas_platform.marts.lineage import ColumnSources
-from saas_platform.marts.manifest import column_lineage, manifest, target_of
-from saas_platform.marts.project import PROJECT_DIR, UNIT_TESTS_LEFT_OUT, refresh
+from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
+from saas_platform.refresh import mart_months as rebuilding
+from saas_platform.refresh.layers import fingerprints, record
 from saas_platform.schema.slices import SliceDigest
 
 GROUP = "marts"

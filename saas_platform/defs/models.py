@@ -10,11 +10,11 @@ from saas_platform.defs.frames import frame_type, moment_column
 from saas_platform.defs.marts import GROUP as MARTS
 from saas_platform.defs.metadata import frame_schema
 from saas_platform.defs.synthetic import TRUTH
-from saas_platform.defs.work import WorkClock
-from saas_platform.layers import fingerprints, record
-from saas_platform.models import churn
-from saas_platform.models.evaluation import evaluate
+from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
+from saas_platform.refresh.layers import fingerprints, record
+from saas_platform.trained_models import churn
+from saas_platform.trained_models.evaluation import evaluate
 
 GROUP = "models"
 BEATS_BASE_RATE = "beats_base_rate"

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import dagster as dg
 
 from saas_platform.clock import Month
-from saas_platform.defs.mssql import GROUP as MSSQL
+from saas_platform.defs.source import GROUP as MSSQL
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.synthetic import TRUTH
-from saas_platform.generation import stale_months
 from saas_platform.platform import Platform
+from saas_platform.refresh.company_months import stale_months
+from saas_platform.refresh.staleness import GROUPS, Staleness
 from saas_platform.settings import SettingsError
-from saas_platform.staleness import GROUPS, Staleness
 
 #: Groups that are one multi-asset: selecting one of their tables runs them whole.
 _WHOLE = (SYNTHETIC, MSSQL)

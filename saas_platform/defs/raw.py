@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from saas_platform.clock import Month
 from saas_platform.defs.failures import told
 from saas_platform.defs.metadata import definition_metadata
-from saas_platform.defs.mssql import GROUP as MSSQL
 from saas_platform.defs.names import Tables
 from saas_platform.defs.partitions import ONE_RUN, months_of
-from saas_platform.defs.work import WorkClock
+from saas_platform.defs.source import GROUP as MSSQL
+from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
 from saas_platform.schema import slice_of
 from saas_platform.sync import sync_table

@@ -17,8 +17,8 @@ from saas_platform.defs.partitions import key_of
 from saas_platform.defs.proofs import EVERY_SLICE
 from saas_platform.defs.raw import EQUALS_SOURCE, GROUP
 from saas_platform.errors import PlatformError
-from saas_platform.layers import stale_layers
 from saas_platform.platform import Platform
+from saas_platform.refresh.layers import stale_layers
 from saas_platform.sync import Finding, RepairReport, open_findings, repair
 from saas_platform.sync.findings import MOST_TRIES
 from saas_platform.sync.report import mended, sentences

@@ -10,9 +10,9 @@ import dagster as dg
 from saas_platform.defs.failures import told
 from saas_platform.defs.metadata import definition_metadata, frame_schema
 from saas_platform.defs.partitions import ONE_RUN, months_of
-from saas_platform.defs.work import WorkClock
-from saas_platform.generation import stage_month
+from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
+from saas_platform.refresh.company_months import stage_month
 from saas_platform.schema import TABLES
 
 GROUP = "synthetic"

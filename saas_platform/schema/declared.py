@@ -36,7 +36,7 @@ from saas_platform.schema.tables_file import (
     place_words,
     source_place,
 )
-from saas_platform.yaml_model import read_model
+from saas_platform.validation.yaml_file import read_model
 
 _HEAD = f"""\
 # Tables of the source that are mirrored, as `saas-platform doctor --discover` found them. Yours to edit;

@@ -25,7 +25,7 @@ from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.collations import BINARY, FACTS, collation, facts
 from saas_platform.schema.columns import Pii
 from saas_platform.schema.mirror_names import folded
-from saas_platform.yaml_model import MisplacedError, Place
+from saas_platform.validation.yaml_file import MisplacedError, Place
 
 DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
 TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES
-from saas_platform.source.contract import MonthBatch, SourceError, TableChange
 from saas_platform.source.intake import early_rows, natural_keys
+from saas_platform.source.interface import MonthBatch, SourceError, TableChange
 
 
 class BrokenRuleError(Exception):

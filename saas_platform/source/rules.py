@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from saas_platform.clock import Month
-from saas_platform.source.contract import AppliedMonth, MonthBatch, SourceError
+from saas_platform.source.interface import AppliedMonth, MonthBatch, SourceError
 
 
 def check_company(present: str | None, wanted: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.describing import key_words, printable, type_words
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 
 
 def misfit_error(column: sa.Column[Any], key: Mapping[str, Any], literal: str) -> SourceError:

@@ -12,14 +12,14 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from saas_platform.schema import slice_of
-from saas_platform.source.contract import SourceSnapshot
+from saas_platform.source.interface import SourceSnapshot
 from saas_platform.sync.drift import SyncError
-from saas_platform.sync.entries import new_entry
+from saas_platform.sync.log_entries import new_entry
 from saas_platform.sync.reading import grouped, slices_to_ask, telling
 from saas_platform.sync.report import OnProgress, ProofReport
-from saas_platform.warehouse.contract import Staging, Warehouse
 from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.journal import SyncEntry
+from saas_platform.warehouse.interface import Staging, Warehouse
+from saas_platform.warehouse.logs import SyncEntry
 
 
 def load_all(

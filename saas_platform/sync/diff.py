@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.canonical import value_of
 from saas_platform.schema.describing import Value, shown
-from saas_platform.source.contract import SourceSnapshot
+from saas_platform.source.interface import SourceSnapshot
 from saas_platform.sync.reading import grouped, slices_to_ask, telling
 from saas_platform.sync.report import (
     ColumnDifference,
@@ -20,8 +20,8 @@ from saas_platform.sync.report import (
     Differences,
     OnProgress,
 )
-from saas_platform.warehouse.contract import RowDifference, Warehouse
 from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.interface import RowDifference, Warehouse
 
 #: Rows shown of each table; the totals are exact all the same.
 SAMPLES = 20
@@ -50,8 +50,8 @@ def find_differences(
     samples: list[Difference] = []
     for group in grouped(slices, largest):
         asked = slices_to_ask(table, group, source_counts)
-        cells = Feed(snapshot.cells(table, asked), telling(on_progress, table, "compare"))
-        found = warehouse.compare(table, group, cells, samples=SAMPLES - len(samples))
+        texts = Feed(snapshot.row_texts(table, asked), telling(on_progress, table, "compare"))
+        found = warehouse.compare(table, group, texts, samples=SAMPLES - len(samples))
         missing += found.missing
         extra += found.extra
         different += found.different

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from saas_platform.errors import PlatformError
 from saas_platform.schema.declared import Declaration, SourcePlace, place_said, yaml_line
 from saas_platform.schema.source_names import source_column, source_table
-from saas_platform.source.contract import SourceColumn, SourceSnapshot
+from saas_platform.source.interface import SourceColumn, SourceSnapshot
 from saas_platform.sync.formed_source import FormedSnapshot
 from saas_platform.sync.mirror_forms import form_of
-from saas_platform.warehouse.contract import Warehouse, target_schema
+from saas_platform.warehouse.interface import Warehouse, target_schema
 
 
 class SyncError(PlatformError):

@@ -19,8 +19,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from saas_platform.warehouse.contract import RAW, Warehouse
-from saas_platform.warehouse.journal import PROOF_LOG, ProofEntry
+from saas_platform.warehouse.interface import RAW, Warehouse
+from saas_platform.warehouse.logs import PROOF_LOG, ProofEntry
 
 #: Mending is tried as often for one finding, then it is a person's turn.
 MOST_TRIES = 3

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.canonical import MARK, NULL, ROW_TEXTS, VALUE_END, cells_schema
 from saas_platform.schema.slices import SliceDigest
-from saas_platform.source.contract import Discovery, Source, SourceColumn, SourceSnapshot
+from saas_platform.source.interface import Discovery, Source, SourceColumn, SourceSnapshot
 from saas_platform.sync.mirror_forms import MASK, applied, form_of, in_source
 from saas_platform.warehouse.feed import Feed
 

@@ -17,7 +17,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
-from saas_platform.warehouse.journal import DayRows
+from saas_platform.warehouse.logs import DayRows
 
 #: Days that are learnt from, and the fewest changes between them that tell of a pattern.
 LOOK_BACK = 60

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from saas_platform.warehouse.contract import Mirror, Warehouse, target_schema
+from saas_platform.warehouse.interface import Mirror, Warehouse, target_schema
 
 
 def leftovers(warehouse: Warehouse, declared: Iterable[sa.Table]) -> list[Mirror]:

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from saas_platform.schema import version_of
-from saas_platform.source.contract import Source, SourceSnapshot
+from saas_platform.source.interface import Source, SourceSnapshot
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.proof_log import TABLE_ERRORS, sentence
 from saas_platform.sync.report import TableProbe
-from saas_platform.warehouse.contract import Warehouse, WarehouseUnusableError
-from saas_platform.warehouse.journal import SyncEntry
+from saas_platform.warehouse.interface import Warehouse, WarehouseUnusableError
+from saas_platform.warehouse.logs import SyncEntry
 
 NEVER_SYNCED = "never synced"
 MIRROR_CHANGED = "mirror is missing or has other columns"

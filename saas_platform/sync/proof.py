@@ -18,15 +18,15 @@ from functools import partial
 import sqlalchemy as sa
 
 from saas_platform.schema.slices import SliceDigest
-from saas_platform.source.contract import Source, SourceSnapshot
+from saas_platform.source.interface import Source, SourceSnapshot
 from saas_platform.sync.diff import find_differences
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.proof_log import TABLE_ERRORS, failed, now, record, unproven
 from saas_platform.sync.reading import slices_to_ask, telling
 from saas_platform.sync.report import Differences, OnProgress, ProofReport
-from saas_platform.warehouse.contract import Warehouse
 from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.journal import Level, SyncEntry, Verdict
+from saas_platform.warehouse.interface import Warehouse
+from saas_platform.warehouse.logs import Level, SyncEntry, Verdict
 
 
 def verify(

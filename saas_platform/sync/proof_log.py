@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
 from saas_platform.sync.report import ProofReport
-from saas_platform.warehouse.contract import Warehouse, WarehouseError, WarehouseUnusableError
-from saas_platform.warehouse.journal import Level, ProofEntry
+from saas_platform.warehouse.interface import Warehouse, WarehouseError, WarehouseUnusableError
+from saas_platform.warehouse.logs import Level, ProofEntry
 
 #: What may be wrong with the data or the definition of one table, on either side.
 TABLE_ERRORS = (PlatformError, pa.ArrowException)

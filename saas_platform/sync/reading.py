@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from saas_platform.schema.slices import slice_of
 from saas_platform.sync.report import OnProgress, Progress, Step
 
-#: Rows compared at a time: both sides of them are held, some 200 MB for our widest table.
-GROUP_ROWS = 500_000
+#: Rows compared at a time: both sides of them are held, some 100 MB for our widest table.
+GROUP_ROWS = 250_000
 #: More than this share of a table is found sooner by reading it through than by an index.
 _MOST_ROWS = 0.75
 

@@ -11,15 +11,15 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from saas_platform.source.contract import Source, SourceSnapshot
+from saas_platform.source.interface import Source, SourceSnapshot
 from saas_platform.sync.apply import copy_again, load_all
 from saas_platform.sync.drift import check_table, mirror_faults
-from saas_platform.sync.entries import new_sync_id
+from saas_platform.sync.log_entries import new_sync_id
 from saas_platform.sync.proof import prove, prove_again
 from saas_platform.sync.proof_log import TABLE_ERRORS, failed, record
 from saas_platform.sync.report import OnProgress, RepairReport
-from saas_platform.warehouse.contract import Warehouse
-from saas_platform.warehouse.journal import SyncEntry
+from saas_platform.warehouse.interface import Warehouse
+from saas_platform.warehouse.logs import SyncEntry
 
 
 def repair(

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Literal
 
 from saas_platform.schema.describing import Value, printable
-from saas_platform.warehouse.contract import Kind
-from saas_platform.warehouse.journal import Level, Mode, Scope, Verdict
+from saas_platform.warehouse.interface import Kind
+from saas_platform.warehouse.logs import Level, Mode, Scope, Verdict
 
 Step = Literal["read", "prove", "compare"]
 

@@ -15,12 +15,12 @@ import sqlalchemy as sa
 
 from saas_platform.schema.canonical import cells_schema, value_of
 from saas_platform.schema.describing import Value, shown
-from saas_platform.source.contract import Source, SourceSnapshot
+from saas_platform.source.interface import Source, SourceSnapshot
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.proof_log import TABLE_ERRORS, sentence
 from saas_platform.sync.reading import slices_to_ask
 from saas_platform.sync.report import SampledRow, SampleReport
-from saas_platform.warehouse.contract import Warehouse, WarehouseUnusableError
+from saas_platform.warehouse.interface import Warehouse, WarehouseUnusableError
 
 #: Rows drawn of each table.
 ROWS = 3

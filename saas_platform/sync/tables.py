@@ -13,16 +13,16 @@ from functools import partial
 import sqlalchemy as sa
 
 from saas_platform.schema import version_of
-from saas_platform.source.contract import Source, SourceSnapshot
+from saas_platform.source.interface import Source, SourceSnapshot
 from saas_platform.sync.apply import apply_changes, copy_again, load_all
 from saas_platform.sync.drift import check_table
-from saas_platform.sync.entries import new_sync_id
+from saas_platform.sync.log_entries import new_sync_id
 from saas_platform.sync.probe import reason_for_full, unseen_since
 from saas_platform.sync.proof import prove, prove_again
 from saas_platform.sync.proof_log import TABLE_ERRORS, failed, record, sentence
 from saas_platform.sync.report import OnProgress, ProofReport, SyncReport
-from saas_platform.warehouse.contract import Warehouse, WarehouseUnusableError
-from saas_platform.warehouse.journal import SyncEntry
+from saas_platform.warehouse.interface import Warehouse, WarehouseUnusableError
+from saas_platform.warehouse.logs import SyncEntry
 
 
 def sync(

@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.describing import key_words
-from saas_platform.warehouse.contract import RAW, WarehouseError, target_schema
-from saas_platform.warehouse.journal import LOGS
+from saas_platform.warehouse.interface import RAW, WarehouseError, target_schema
+from saas_platform.warehouse.logs import LOGS
 
 #: What can be done about a table that can't be mirrored by its names.
 REMEDY = "give it another name in tables.yaml, with this one as `source:`, or leave it out"

@@ -14,13 +14,13 @@ import pandas as pd
 from saas_platform.clock import Month
 from saas_platform.company.catalogue import Catalogue, is_yearly, tier_of
 from saas_platform.company.hazards import known_score, list_rise, renewals
-from saas_platform.company.moments import DAY, NEVER
 from saas_platform.company.oracle import Observer
 from saas_platform.company.promotions import Calendar
 from saas_platform.company.randomness import Dice
-from saas_platform.company.skeleton import MonthRecord, Opening, Skeleton
+from saas_platform.company.simulator import MonthRecord, Opening, Skeleton
 from saas_platform.company.state import CANCELLATION, CHANGE, STATUS, Subscriptions
 from saas_platform.company.support import ticket_means
+from saas_platform.company.timestamps import DAY, NEVER
 from saas_platform.company.usage import active_days
 from saas_platform.schema import vocabulary
 from saas_platform_tests.company.world import DEFAULT, START

@@ -12,9 +12,9 @@ import pytest
 
 from saas_platform.company import Company
 from saas_platform.company.oracle import Grid
-from saas_platform.company.skeleton import MonthRecord, Opening
+from saas_platform.company.simulator import MonthRecord, Opening
 from saas_platform.company.state import CHANGE, NONE, Subscriptions
-from saas_platform.models.evaluation import log_loss
+from saas_platform.trained_models.evaluation import log_loss
 from saas_platform_tests.company.observed import Particles, Watched, watch
 from saas_platform_tests.company.world import AS_OF, DEFAULT, SMALL
 

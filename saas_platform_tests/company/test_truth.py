@@ -11,8 +11,8 @@ from saas_platform.clock import Month
 from saas_platform.company import Company
 from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.hazards import odds_of
-from saas_platform.company.moments import Span
-from saas_platform.company.skeleton import Skeleton
+from saas_platform.company.simulator import Skeleton
+from saas_platform.company.timestamps import Span
 from saas_platform.company.truth import ACCOUNT_MONTHS_SCHEMA, CAMPAIGNS_SCHEMA
 from saas_platform_tests.company.measures import World
 from saas_platform_tests.company.world import AS_OF, SMALL, START

@@ -11,7 +11,7 @@ from saas_platform.contracts import evaluate, rules_of
 from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import sync
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.sync.own_databases import DATABASES, make
 
 #: Asked for its SQL alone.

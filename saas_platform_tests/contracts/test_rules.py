@@ -20,9 +20,9 @@ from saas_platform.contracts.evaluation import _count, _select
 from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import sync
-from saas_platform.warehouse.bigquery import BigqueryWarehouse
-from saas_platform.warehouse.bigquery_target import BigqueryTarget
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.bigquery.target import BigqueryTarget
+from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import populate
 
 #: Asked for its SQL alone.

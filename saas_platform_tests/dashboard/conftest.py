@@ -12,9 +12,9 @@ import duckdb
 import pytest
 
 from saas_platform.dashboard import build_page
-from saas_platform.marts import MartsTarget
-from saas_platform.marts.project import options, run
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.dbt_runner import MartsTarget
+from saas_platform.dbt_runner.project import options, run
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.marts.conftest import simulate
 from saas_platform_tests.marts.raw import load
 

@@ -20,7 +20,7 @@ from saas_platform.dashboard.data import (
     read,
 )
 from saas_platform.dashboard.errors import DashboardError
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.dashboard.conftest import Changed
 
 CHARTS = [chart for section in (*SECTIONS, MODELS_SECTION) for chart in section.charts]

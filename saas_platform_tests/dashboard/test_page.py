@@ -14,7 +14,7 @@ from saas_platform.dashboard import DashboardError, build_page
 from saas_platform.dashboard import page as page_module
 from saas_platform.dashboard.data import MART_NAMES
 from saas_platform.dashboard.kpis import Tile
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.dashboard.conftest import AS_OF, MODELS, Changed
 
 STATIC = Path(page_module.__file__).parent / "static"

@@ -16,7 +16,7 @@ from saas_platform.schema import TABLES
 from saas_platform.settings import Settings
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import sync
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import populate
 
 

@@ -15,8 +15,8 @@ from saas_platform.clock import Clock, Month
 from saas_platform.defs.automation import COMPANY_AT, PROOF_AT, schedules, source_sensor
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.partitions import monthly
-from saas_platform.generation import stage_month, staged_month
 from saas_platform.platform import Platform
+from saas_platform.refresh.company_months import stage_month, staged_month
 from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import sync

@@ -9,7 +9,7 @@ import pytest
 
 from saas_platform.contracts import Breach, Rule, Verdict
 from saas_platform.contracts.score import KindScore
-from saas_platform.defs import contracts, score
+from saas_platform.defs import contracts, dirt_score
 
 
 def _verdict(*breaches: Breach) -> Verdict:
@@ -63,6 +63,6 @@ def test_a_value_does_not_break_the_table_it_is_shown_in() -> None:
 def test_the_score_warns_of_what_was_missed_and_of_false_alarms(
     scores: list[KindScore], passed: bool, said: str
 ) -> None:
-    result = score._result(scores, 0.5)
+    result = dirt_score._result(scores, 0.5)
     assert (result.passed, result.description) == (passed, said)
     assert result.severity == dg.AssetCheckSeverity.WARN

@@ -21,8 +21,8 @@ import pytest
 import saas_platform
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.partitions import monthly
-from saas_platform.generation import months
 from saas_platform.platform import Platform
+from saas_platform.refresh.company_months import months
 from saas_platform.schema import TABLES
 
 _GOLDEN = Path(__file__).parent / "golden" / "definitions.json"

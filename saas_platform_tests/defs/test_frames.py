@@ -15,13 +15,13 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.artefacts import Artefacts
 from saas_platform.defs.frames import check_frame, frame_type, table_frame_type
 from saas_platform.defs.io import ArtefactIO, FrameIO
 from saas_platform.defs.models import FEATURES_FRAME, SCORES_FRAME
-from saas_platform.models.churn import ChurnModel
 from saas_platform.schema import TABLES, arrow_schema
-from saas_platform.staging import Staging
+from saas_platform.storage.artefacts import Artefacts
+from saas_platform.storage.frames import Staging
+from saas_platform.trained_models.churn import ChurnModel
 from saas_platform_tests.rows import row
 
 USERS = TABLES["users"]

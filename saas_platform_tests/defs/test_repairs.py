@@ -10,14 +10,14 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from saas_platform import layers
+from saas_platform.cli.summary import summarise
 from saas_platform.defs.jobs import REFRESH, jobs
 from saas_platform.defs.proofs import EVERY_SLICE, full_proof
 from saas_platform.defs.raw import EQUALS_SOURCE
 from saas_platform.defs.repairs import failed_proofs_sensor, repair_job
 from saas_platform.platform import Platform
+from saas_platform.refresh import layers
 from saas_platform.schema import TABLES
-from saas_platform.summary import summarise
 from saas_platform.sync import sync, verify
 from saas_platform_tests.defs.test_automation import WINDOW, PlatformOf, said, source_path
 from saas_platform_tests.rows import by_hand

@@ -13,11 +13,11 @@ import pytest
 
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.growth import IN_PATTERN, growth_checks
-from saas_platform.defs.work import WorkClock
+from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.sync import sync
-from saas_platform.warehouse.journal import ProofEntry
+from saas_platform.warehouse.logs import ProofEntry
 from saas_platform_tests.defs.test_automation import WINDOW, source_path
 from saas_platform_tests.rows import by_hand
 from saas_platform_tests.sync.hands import in_mirror

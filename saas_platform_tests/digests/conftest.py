@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from saas_platform.schema import canonical
 from saas_platform.schema.slices import SliceDigest
-from saas_platform.warehouse.contract import DigestForm
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
-from saas_platform.warehouse.duckdb_digests import hash_texts
-from saas_platform.warehouse.journal import SyncEntry
+from saas_platform.warehouse.duckdb.digests import hash_texts
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform.warehouse.interface import DigestForm
+from saas_platform.warehouse.logs import SyncEntry
 from saas_platform_tests.digests.rows import Row, batches, feed
 from saas_platform_tests.texts import texts
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from saas_platform.schema.canonical import row_number, row_text, value_text
 from saas_platform.schema.slices import SliceDigest
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.digests.conftest import Digests
 from saas_platform_tests.digests.rows import (
     EVERY_TYPE,
@@ -27,7 +27,7 @@ from saas_platform_tests.digests.rows import (
     same,
     values,
 )
-from saas_platform_tests.texts import cells, texts
+from saas_platform_tests.texts import texts
 
 quick = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -159,7 +159,7 @@ def test_digests_and_the_comparison_of_rows_agree(
     mine = duckdb_mirror(EVERY_TYPE, [one])
     theirs = warehouse.digest_texts(texts(EVERY_TYPE, [other]), "canonical")
     slices = {*mine, *theirs}
-    found = warehouse.compare(EVERY_TYPE, slices, cells(EVERY_TYPE, [other]), samples=0)
+    found = warehouse.compare(EVERY_TYPE, slices, texts(EVERY_TYPE, [other]), samples=0)
     assert (mine == theirs) == (not found.different + found.missing + found.extra)
 
 

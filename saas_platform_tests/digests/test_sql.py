@@ -13,7 +13,8 @@ import sqlalchemy as sa
 import sqlglot
 
 from saas_platform.source.mssql import canonical as tsql
-from saas_platform.warehouse import bigquery_canonical, duckdb_canonical
+from saas_platform.warehouse.bigquery import canonical as bigquery_canonical
+from saas_platform.warehouse.duckdb import canonical as duckdb_canonical
 from saas_platform_tests.digests.rows import EVERY_TYPE
 
 _GOLDEN = Path(__file__).parent / "golden"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from saas_platform.warehouse.contract import Warehouse
+from saas_platform.warehouse.interface import Warehouse
 
 HOME = Path(sys.prefix) / "emulator"
 _MENDED = Path(__file__).with_name("mended.py")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from saas_platform.cli import app
+from saas_platform.cli.app import app
 
 #: Small, and long enough to have churn, promo codes and an erasure.
 SMALL = {"SAAS_ACCOUNTS": "150", "SAAS_START": "2024-01", "SAAS_AS_OF": "2024-07-15"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from saas_platform.platform import Home
+from saas_platform.storage.home import Home
 from saas_platform_tests.end_to_end.conftest import SMALL, Said, command
 
 

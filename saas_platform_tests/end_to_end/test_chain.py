@@ -9,8 +9,8 @@ import dagster as dg
 import pytest
 
 from saas_platform.defs.instance import open_instance
-from saas_platform.platform import Home
 from saas_platform.schema import TABLES
+from saas_platform.storage.home import Home
 from saas_platform_tests.end_to_end.conftest import Said, command
 from saas_platform_tests.rows import by_hand
 

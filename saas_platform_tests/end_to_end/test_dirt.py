@@ -12,8 +12,9 @@ import pytest
 
 from saas_platform.company import dirt
 from saas_platform.defs.instance import open_instance
-from saas_platform.platform import Home, Platform
+from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
+from saas_platform.storage.home import Home
 from saas_platform_tests.end_to_end.conftest import Said, command
 from saas_platform_tests.rows import by_hand
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from saas_platform.layers import stale_layers
-from saas_platform.marts import project
-from saas_platform.marts.target import MartsTarget
+from saas_platform.dbt_runner import project
+from saas_platform.dbt_runner.target import MartsTarget
 from saas_platform.platform import Platform
-from saas_platform.rebuilding import Rebuild, rebuild, record
+from saas_platform.refresh.layers import stale_layers
+from saas_platform.refresh.mart_months import Rebuild, rebuild, record
 from saas_platform_tests.end_to_end.conftest import command
 from saas_platform_tests.rows import by_hand
 
@@ -198,7 +198,9 @@ def test_what_no_month_bounds_is_built_anew_and_says_why(
         record(platform, found)
 
     with monkeypatch.context() as patch:
-        patch.setattr("saas_platform.rebuilding.code_digest", lambda package: f"other {package}")
+        patch.setattr(
+            "saas_platform.refresh.mart_months.code_digest", lambda package: f"other {package}"
+        )
         assert rebuild(platform).reason == "the models have changed"
     monkeypatch.setenv("SAAS_AS_OF", "2024-06-01")
     assert "as_of went back" in rebuild(Platform.load()).reason

@@ -19,11 +19,11 @@ from saas_platform.clock import Month
 from saas_platform.errors import PlatformError
 from saas_platform.schema import TABLES
 from saas_platform.schema.declared import as_yaml, read_tables
-from saas_platform.source.contract import MonthBatch, Source
+from saas_platform.source.interface import MonthBatch, Source
 from saas_platform.source.sqlite import SqliteDatabase, SqliteSource
 from saas_platform.sync import repair, sentences, sync, verify
 from saas_platform.sync.report import RepairReport, SyncReport
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand, insert, populate, row
 from saas_platform_tests.source.test_apply import batch, every_table
 from saas_platform_tests.sync.hands import in_mirror, rows_of, source_rows

@@ -23,7 +23,7 @@ import adbc_driver_manager.dbapi as adbc
 
 from saas_platform.errors import PlatformError
 from saas_platform.source.sqlite import streaming
-from saas_platform.warehouse import duckdb_connection
+from saas_platform.warehouse.duckdb import connection as duckdb_connection
 
 #: Forks from a server that has imported everything and opened nothing: 30 ms for each child, not 2 s.
 _PROCESSES = multiprocessing.get_context("forkserver")

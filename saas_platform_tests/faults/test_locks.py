@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from saas_platform.cli import app
+from saas_platform.cli.app import app
 from saas_platform.errors import PlatformError
 from saas_platform.source.sqlite import connection as sqlite_connection
 from saas_platform.sync import sync
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.faults.acts import (
     Place,
     Scene,

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 import yaml
 
 from saas_platform.schema.declared import as_yaml, read_tables
-from saas_platform.source.contract import Discovery
+from saas_platform.source.interface import Discovery
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import (
     Difference,
@@ -31,7 +31,7 @@ from saas_platform.sync import (
     sync,
     verify,
 )
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.judge.rules import (
     Normal,
     Right,

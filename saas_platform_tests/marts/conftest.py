@@ -13,9 +13,9 @@ import pytest
 
 from saas_platform.clock import Month
 from saas_platform.company import Company, CompanyConfig
-from saas_platform.marts import MartsTarget, build
-from saas_platform.marts.analysis import analysis_sql
-from saas_platform.marts.project import options, run
+from saas_platform.dbt_runner import MartsTarget, build
+from saas_platform.dbt_runner.analysis import analysis_sql
+from saas_platform.dbt_runner.project import options, run
 from saas_platform.schema import TABLES
 from saas_platform_tests.marts import story
 from saas_platform_tests.marts.compiled import Models

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from saas_platform.marts import PROJECT_DIR
+from saas_platform.dbt_runner import PROJECT_DIR
 from saas_platform_tests.marts.conftest import Build, Marts
 
 NAMES = sorted(path.stem for path in (PROJECT_DIR / "analyses").glob("*.sql"))

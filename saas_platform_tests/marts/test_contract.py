@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from saas_platform.marts import PROJECT_DIR
+from saas_platform.dbt_runner import PROJECT_DIR
 from saas_platform_tests.marts.conftest import Marts
 
 

@@ -20,17 +20,17 @@ import pyarrow as pa
 import pytest
 from google.cloud import bigquery
 
-from saas_platform.costs import query_costs
+from saas_platform.cli.costs import query_costs
 from saas_platform.dashboard.data import MODEL_QUERIES
-from saas_platform.generation import months, stage_month, staged_month
-from saas_platform.marts.analysis import analysis_sql
-from saas_platform.marts.project import UNIT_TESTS_LEFT_OUT, options, refresh, run
+from saas_platform.dbt_runner.analysis import analysis_sql
+from saas_platform.dbt_runner.project import UNIT_TESTS_LEFT_OUT, options, refresh, run
 from saas_platform.platform import Platform
-from saas_platform.rebuilding import Rebuild, rebuild, record
+from saas_platform.refresh.company_months import months, stage_month, staged_month
+from saas_platform.refresh.mart_months import Rebuild, rebuild, record
 from saas_platform.schema import TABLES
 from saas_platform.settings import Settings
 from saas_platform.sync import sync
-from saas_platform.warehouse.contract import Warehouse
+from saas_platform.warehouse.interface import Warehouse
 from saas_platform_tests.marts.test_analyses import NAMES as ANALYSES
 from saas_platform_tests.rows import by_hand
 

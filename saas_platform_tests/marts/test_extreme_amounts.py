@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from saas_platform.marts import MartsTarget, build
+from saas_platform.dbt_runner import MartsTarget, build
 from saas_platform_tests.marts.conftest import AS_OF, Marts, simulate
 from saas_platform_tests.marts.raw import load
 

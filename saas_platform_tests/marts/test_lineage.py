@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from saas_platform.marts import PROJECT_DIR
-from saas_platform.marts.lineage import ColumnSources, column_sources
+from saas_platform.dbt_runner import PROJECT_DIR
+from saas_platform.dbt_runner.lineage import ColumnSources, column_sources
 from saas_platform.schema import TABLES
 from saas_platform_tests.marts.conftest import Build
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from saas_platform.marts import MartsError, MartsTarget, build
+from saas_platform.dbt_runner import MartsError, MartsTarget, build
 from saas_platform_tests.marts.raw import Story, load
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from saas_platform.marts import PROJECT_DIR
+from saas_platform.dbt_runner import PROJECT_DIR
 from saas_platform_tests.marts.conftest import Build, Marts
 
 SEMANTIC = yaml.safe_load((PROJECT_DIR / "models/marts/semantic.yml").read_text())

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from saas_platform.doctor import examine
-from saas_platform.marts import MartsError, MartsTarget, target
+from saas_platform.cli.doctor import examine
+from saas_platform.dbt_runner import MartsError, MartsTarget, target
 from saas_platform.platform import Platform
 from saas_platform.settings import Settings
 

@@ -12,7 +12,7 @@ import sqlglot
 
 from saas_platform.schema.collations import collation, facts
 from saas_platform.schema.source_names import source_table
-from saas_platform.source.contract import Discovery, SourceError
+from saas_platform.source.interface import Discovery, SourceError
 from saas_platform.source.mssql import Address, MssqlDatabase, discovery
 from saas_platform_tests.mssql.stub import Catalogue, EndingError, FakeError, Server, put
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from saas_platform.doctor import Finding, examine
+from saas_platform.cli.doctor import Finding, examine
 from saas_platform.platform import Platform
 from saas_platform.source.mssql import connection, errors, features
 from saas_platform_tests.mssql import stub

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.source.contract import SourceError
-from saas_platform.source.mssql import connection, errors, staging
+from saas_platform.source.interface import SourceError
+from saas_platform.source.mssql import bulk_load, connection, errors
 from saas_platform.source.mssql.address import Address
 
 ADDRESS = Address.of(sa.make_url("mssql+pyodbc://me:s3cret@db.example/company"))
@@ -29,7 +29,7 @@ class FakeError(Exception):
 
 @pytest.fixture(autouse=True)
 def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (errors, connection, staging):
+    for module in (errors, connection, bulk_load):
         monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
     monkeypatch.setattr(connection.tenacity.nap.time, "sleep", lambda _: None)
 
@@ -266,7 +266,7 @@ def test_a_bulk_copy_that_was_cut_off_is_tried_again(said: str) -> None:
             raise RuntimeError(said)
 
     with pytest.raises(SourceError, match="takes no bulk load into") as raised:
-        staging._by_bulk_copy(ADDRESS, Bulk(), "[saas].[t]", pa.table({"a": [1]}))
+        bulk_load._by_bulk_copy(ADDRESS, Bulk(), "[saas].[t]", pa.table({"a": [1]}))
     assert errors.is_transient(raised.value)
 
 
@@ -295,11 +295,11 @@ def test_rows_go_as_arrays_where_the_bulk_copy_can_not_connect(
             went.append("bulk copy")
             return {"rows_copied": rows.num_rows}
 
-    monkeypatch.setattr(staging, "mssql_python", lambda: "installed")
-    monkeypatch.setattr(staging, "takes_bulk_copy", lambda _: True)
-    monkeypatch.setattr(staging, "connect", lambda *_, **__: nullcontext(Bulk()))
-    monkeypatch.setattr(staging, "_by_arrays", lambda *_: went.append("arrays"))
-    staging._load(ADDRESS, None, "saas", {"plans": pa.table({"a": [1]})})
+    monkeypatch.setattr(bulk_load, "mssql_python", lambda: "installed")
+    monkeypatch.setattr(bulk_load, "takes_bulk_copy", lambda _: True)
+    monkeypatch.setattr(bulk_load, "connect", lambda *_, **__: nullcontext(Bulk()))
+    monkeypatch.setattr(bulk_load, "_by_arrays", lambda *_: went.append("arrays"))
+    bulk_load._load(ADDRESS, None, "saas", {"plans": pa.table({"a": [1]})})
     assert went == [way]
 
 
@@ -352,9 +352,9 @@ def test_a_connection_that_broke_is_told_as_that_though_it_drops_nothing_either(
         cursor.cut = True
         raise cursor.first
 
-    monkeypatch.setattr(staging, "_load", load)
+    monkeypatch.setattr(bulk_load, "_load", load)
     rows = {"plans": pa.table({"plan_id": [1]})}
-    with pytest.raises(FakeError) as raised, staging.staged(ADDRESS, cursor, "saas", rows):
+    with pytest.raises(FakeError) as raised, bulk_load.staged(ADDRESS, cursor, "saas", rows):
         pass
     assert raised.value is cursor.first
     assert errors.is_transient(raised.value)

@@ -16,7 +16,7 @@ import pytest
 
 from saas_platform.source.mssql import Address, MssqlDatabase, kinds, sql
 from saas_platform.sync import repair, sync, verify
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.mssql.stub import ABLE, ADDRESS, DATABASE, Catalogue, Server, put
 from saas_platform_tests.mssql.test_lies import LIES
 from saas_platform_tests.mssql.tsql import Sql, driven, evaluate, ticks_of

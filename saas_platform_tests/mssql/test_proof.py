@@ -15,7 +15,7 @@ import sqlglot
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import ROW_TEXTS, cell, cells_schema, digests, row_number
 from saas_platform.schema.slices import Slice
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import canonical, kinds, queries, sql
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, snapshot_of

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saas_platform.schema.any_value import AnyValue
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import reading
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, arrow, snapshot_of
 

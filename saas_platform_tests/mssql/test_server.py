@@ -24,11 +24,11 @@ from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import MISFIT_END, cell, digests
 from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.source import applying
-from saas_platform.source.contract import SourceError
-from saas_platform.source.mssql import MssqlDatabase, connection, features, staging
+from saas_platform.source.interface import SourceError
+from saas_platform.source.mssql import MssqlDatabase, bulk_load, connection, features
 from saas_platform.source.mssql import source as mssql_source
 from saas_platform.sync import sync, verify
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.digests.rows import FLOATS, MOMENTS, TEXTS
 from saas_platform_tests.places import MssqlPlace, mssql_address
 from saas_platform_tests.rows import row
@@ -57,7 +57,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With mssql-python, where it is installed, and without."""
     if request.param == "pyodbc alone":
         monkeypatch.setattr(connection, "mssql_python", lambda: None)
-        monkeypatch.setattr(staging, "mssql_python", lambda: None)
+        monkeypatch.setattr(bulk_load, "mssql_python", lambda: None)
     return str(request.param)
 
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 import sqlglot
 
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import snapshot as snapshots
 from saas_platform_tests.mssql.stub import DATABASE, EndingError, FakeError, Server, snapshot_of
 

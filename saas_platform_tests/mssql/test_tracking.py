@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 import sqlglot
 
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import kinds, queries, sql, tracking
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, Server, snapshot_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from saas_platform.source.contract import WritableSource
+from saas_platform.source.interface import WritableSource
 from saas_platform_tests.places import MssqlPlace, Place, SqlitePlace, mssql_address
 
 

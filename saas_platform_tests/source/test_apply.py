@@ -13,7 +13,7 @@ import pytest
 from saas_platform.clock import Month
 from saas_platform.company.batch import ERASURES_SCHEMA
 from saas_platform.schema import TABLES, arrow_schema
-from saas_platform.source.contract import MonthBatch, SourceError, WritableSource
+from saas_platform.source.interface import MonthBatch, SourceError, WritableSource
 from saas_platform_tests.places import Place
 from saas_platform_tests.rows import row
 

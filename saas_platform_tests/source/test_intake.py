@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from saas_platform.schema import TABLES
-from saas_platform.source.contract import SourceError, WritableSource
 from saas_platform.source.intake import early_rows, natural_keys, own_time
+from saas_platform.source.interface import SourceError, WritableSource
 from saas_platform_tests.places import Place
 from saas_platform_tests.rows import row
 from saas_platform_tests.source.test_apply import FIRST, batch, content, every_table

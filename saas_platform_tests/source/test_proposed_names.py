@@ -18,7 +18,7 @@ from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import sync
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 
 
 def _seen(name: str, columns: list[str], **more: object) -> SeenTable:

@@ -27,7 +27,7 @@ from saas_platform.clock import Month
 from saas_platform.company import Company, CompanyConfig
 from saas_platform.company.batch import ERASURES_SCHEMA
 from saas_platform.schema import TABLES
-from saas_platform.source.contract import MonthBatch, SourceError
+from saas_platform.source.interface import MonthBatch, SourceError
 from saas_platform.source.sqlite import SqliteSource
 
 FIRST = Month(2024, 1)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from saas_platform.clock import Month
 from saas_platform.company import Company, CompanyConfig, SoiledCompany
-from saas_platform.source.contract import MonthBatch
+from saas_platform.source.interface import MonthBatch
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform_tests.source.test_replay import state, written
 

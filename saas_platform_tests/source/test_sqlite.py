@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from saas_platform.schema import TABLES, canonical
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.source.sqlite.connection import connect, transaction
 from saas_platform_tests.rows import by_hand

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.discovering import declare_tables
+from saas_platform.cli.discover import declare_tables
 from saas_platform.platform import Platform
 from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.settings import Settings
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite import SqliteDatabase
 
 

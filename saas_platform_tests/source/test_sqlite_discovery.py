@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from saas_platform.schema import canonical
 from saas_platform.schema.declared import as_yaml, read_tables
-from saas_platform.source.contract import Discovery, SourceError
+from saas_platform.source.interface import Discovery, SourceError
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform_tests.source.sqlite_values import INVALID, Raw, values
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.slices import Slice
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform_tests.source.sqlite_values import (
     DECLARED,

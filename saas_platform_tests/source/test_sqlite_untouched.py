@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from saas_platform.platform import Platform
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite import SqliteDatabase
 
 NAMES = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from saas_platform.source.sqlite import SqliteSource
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import populate
 
 ROWS = 8

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.warehouse.duckdb_staging import DuckdbStaging
-from saas_platform.warehouse.journal import SyncEntry
+from saas_platform.warehouse.duckdb.staging import DuckdbStaging
+from saas_platform.warehouse.logs import SyncEntry
 from saas_platform_tests.rows import stored
 
 

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import sync
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
-from saas_platform.warehouse.duckdb_connection import Connection
+from saas_platform.warehouse.duckdb.connection import Connection
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand, insert, row
 from saas_platform_tests.sync.hands import mirror_rows, rows_of, source_rows
 
@@ -103,7 +103,7 @@ from pathlib import Path
 from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import sync
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 
 def halt(progress):
     if progress.step == sys.argv[3]:

@@ -18,9 +18,9 @@ import sqlalchemy as sa
 
 from saas_platform.schema.columns import key, text
 from saas_platform.schema.declared import Declaration, read_declaration
-from saas_platform.source.contract import SourceColumn, SourceSnapshot
+from saas_platform.source.interface import SourceColumn, SourceSnapshot
 from saas_platform.sync.drift import SyncError, check_table, unnamed_tables
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 
 FILE = """\
 skip: [audit]

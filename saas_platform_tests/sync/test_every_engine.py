@@ -12,8 +12,8 @@ from saas_platform.contracts.evaluation import evaluate
 from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import repair, sample, sync, verify
-from saas_platform.warehouse.contract import Warehouse
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform.warehouse.interface import Warehouse
 from saas_platform_tests.rows import by_hand, insert, row, stored
 from saas_platform_tests.sync.hands import source_rows
 

@@ -13,7 +13,7 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import ProofReport, repair, sync, verify
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand, insert, row, stored
 from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows, sync_ids
 

@@ -12,8 +12,8 @@ from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteDatabase, SqliteSource
 from saas_platform.sync import open_findings, repair, sync, verify
 from saas_platform.sync.findings import MOST_TRIES, Finding, finding_in
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
-from saas_platform.warehouse.journal import ProofEntry
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform.warehouse.logs import ProofEntry
 from saas_platform_tests.rows import by_hand
 from saas_platform_tests.sync.hands import in_mirror, spoil_each_commit
 from saas_platform_tests.sync.own_databases import make

@@ -23,8 +23,8 @@ from saas_platform.sync import formed_source as formed
 from saas_platform.sync import leftovers, repair, sample, sentences, sync, verify
 from saas_platform.sync.formed_source import FormedSource
 from saas_platform.sync.report import SyncReport
-from saas_platform.warehouse.contract import Warehouse
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform.warehouse.interface import Warehouse
 
 SALT = "a salt of the tests"
 YAML = """

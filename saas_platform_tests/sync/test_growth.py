@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saas_platform.sync.growth import LEAST_CHANGES, Judgement, judge
-from saas_platform.warehouse.journal import DayRows
+from saas_platform.warehouse.logs import DayRows
 
 _FIRST = date(2026, 1, 1)
 

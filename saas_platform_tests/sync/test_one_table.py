@@ -20,10 +20,10 @@ from saas_platform.schema.slices import Slice, ranges
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import SyncError, check_tables, probe, repair, sample, sync, verify
 from saas_platform.sync.apply import load_all
-from saas_platform.warehouse import duckdb_connection
 from saas_platform.warehouse.bounds import covering
-from saas_platform.warehouse.contract import WarehouseUnusableError
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb import connection as duckdb_connection
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform.warehouse.interface import WarehouseUnusableError
 
 SCRIPT = """
 CREATE TABLE a_good (id INTEGER PRIMARY KEY, s TEXT);

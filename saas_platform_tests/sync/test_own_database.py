@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.declared import as_yaml, read_tables
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import check_tables, repair, sync, verify
 from saas_platform.sync.probe import ONLY_A_DIGEST_TELLS, probe
 from saas_platform.sync.report import SyncReport
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.sync.own_databases import DATABASES, MUSIC_SHOP, execute, make
 
 Tables = dict[str, sa.Table]

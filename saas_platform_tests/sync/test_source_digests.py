@@ -16,7 +16,7 @@ from saas_platform.schema.slices import SliceDigest
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.source.sqlite.snapshot import CompanySnapshot
 from saas_platform.sync import repair, sync, verify
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand, populate
 from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows
 

@@ -12,7 +12,7 @@ import pytest
 from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import Progress, probe, repair, sentences, sync, sync_table, verify
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand, insert, populate, row
 from saas_platform_tests.sync.conftest import ROWS
 from saas_platform_tests.sync.hands import in_mirror, log, mirror_rows, source_rows, sync_ids

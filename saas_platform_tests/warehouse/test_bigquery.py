@@ -21,28 +21,29 @@ from google.cloud import bigquery
 from google.cloud.storage.blob import _raise_from_invalid_response
 from google.cloud.storage.exceptions import InvalidResponse
 
-from saas_platform.doctor import Finding, examine
+from saas_platform.cli.doctor import Finding, examine
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.schema.slices import Slice
 from saas_platform.sync.drift import mirror_faults
-from saas_platform.warehouse import bigquery_datasets, bigquery_loads
-from saas_platform.warehouse import bigquery_sql as q
-from saas_platform.warehouse.bigquery import BigqueryWarehouse
-from saas_platform.warehouse.bigquery_connection import Connection
-from saas_platform.warehouse.bigquery_datasets import near
-from saas_platform.warehouse.bigquery_errors import in_words
-from saas_platform.warehouse.bigquery_jobs import job_name, run_once
-from saas_platform.warehouse.bigquery_staging import Staged, make_mirror
-from saas_platform.warehouse.bigquery_tables import (
+from saas_platform.warehouse.bigquery import datasets as bigquery_datasets
+from saas_platform.warehouse.bigquery import loads as bigquery_loads
+from saas_platform.warehouse.bigquery import sql as q
+from saas_platform.warehouse.bigquery.connection import Connection
+from saas_platform.warehouse.bigquery.datasets import near
+from saas_platform.warehouse.bigquery.errors import in_words
+from saas_platform.warehouse.bigquery.jobs import job_name, run_once
+from saas_platform.warehouse.bigquery.staging import Staged, make_mirror
+from saas_platform.warehouse.bigquery.tables import (
     completed,
     mirror_definition,
     mirror_schema,
     staging_definition,
 )
-from saas_platform.warehouse.bigquery_target import BigqueryTarget
-from saas_platform.warehouse.contract import WarehouseError
-from saas_platform.warehouse.scratch import narrowed, scratch
+from saas_platform.warehouse.bigquery.target import BigqueryTarget
+from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
+from saas_platform.warehouse.duckdb.scratch import narrowed, scratch
+from saas_platform.warehouse.interface import WarehouseError
 
 TARGET = BigqueryTarget("acme", "EU", staging="gs://acme-staging/loads")
 TAG = "projects/acme/locations/eu/taxonomies/1/policyTags/2"

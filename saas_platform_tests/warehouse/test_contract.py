@@ -15,9 +15,9 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.canonical import ROW_TEXTS
 from saas_platform.schema.slices import Slice
-from saas_platform.warehouse.contract import Warehouse, WarehouseError
 from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.journal import SyncEntry
+from saas_platform.warehouse.interface import Warehouse, WarehouseError
+from saas_platform.warehouse.logs import SyncEntry
 from saas_platform_tests.digests.rows import EVERY_TYPE, FLOATS, MOMENTS, TEXTS, feed, plain
 from saas_platform_tests.emulator.server import skip_gap
 from saas_platform_tests.rows import row
@@ -103,7 +103,7 @@ def test_a_load_makes_the_mirror_and_the_next_one_replaces_it(
 def test_more_slices_than_one_statement_may_write(
     any_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("saas_platform.warehouse.bigquery_staging.MOST_SLICES", 2)
+    monkeypatch.setattr("saas_platform.warehouse.bigquery.staging.MOST_SLICES", 2)
     days = [datetime(2024, 2, day, 23) for day in range(1, 8)]
     rows = [
         each | {"occurred_at": day}
@@ -216,7 +216,7 @@ def test_what_differs_is_found_and_reconciled(any_warehouse: Warehouse, table: s
         *any_warehouse.digest_texts(texts(table, theirs)),
     }
 
-    found = any_warehouse.compare(table, slices, cells(table, theirs), samples=10)
+    found = any_warehouse.compare(table, slices, texts(table, theirs), samples=10)
 
     assert (found.missing, found.extra, found.different) == (1, 1, 1)
     assert found.columns == {"row_version": 1}
@@ -240,7 +240,7 @@ def test_a_slice_can_be_asked_for_alone(any_warehouse: Warehouse, table: sa.Tabl
     first = min(digests)
     assert any_warehouse.digest_mirror(table, [first]) == {first: digests[first]}
     assert any_warehouse.digest_mirror(table, []) == {}
-    assert any_warehouse.compare(table, [first], cells(table, []), samples=0).extra == (
+    assert any_warehouse.compare(table, [first], texts(table, []), samples=0).extra == (
         digests[first].rows
     )
 
@@ -289,7 +289,7 @@ def test_a_table_without_a_key_is_compared_as_a_multiset(any_warehouse: Warehous
     )
     found = [{"a": 1, "b": "x"}, {"a": 1, "b": "x"}, {"a": None, "b": ""}, {"a": 2, "b": None}]
     load(any_warehouse, table, found)
-    compared = any_warehouse.compare(table, ["all"], cells(table, found[1:]), samples=5)
+    compared = any_warehouse.compare(table, ["all"], texts(table, found[1:]), samples=5)
     assert (compared.missing, compared.extra) == (0, 1)
     wanted = cells(table, found[2:]).reader().read_all()
     like = any_warehouse.rows_like(table, wanted).to_pylist()

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.slices import Slice, SliceDigest
-from saas_platform.warehouse import duckdb_comparison
-from saas_platform.warehouse import duckdb_sql as q
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb import comparison as duckdb_comparison
+from saas_platform.warehouse.duckdb import sql as q
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.journal import SyncEntry
-from saas_platform_tests.texts import cells, texts
+from saas_platform.warehouse.logs import SyncEntry
+from saas_platform_tests.texts import texts
 
 TABLE = sa.Table(
     'hostile "names"',
@@ -124,10 +124,10 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
     entry = SyncEntry("one", table.name, "full", "source", 1, moment, moment)
     warehouse.load(table, feed(mine), entry)
     slices = {*warehouse.slice_counts(table), *digest(warehouse, theirs)}
-    at_once = warehouse.compare(table, slices, cells(table, named(theirs)), samples=20)
+    at_once = warehouse.compare(table, slices, texts(table, named(theirs)), samples=20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duckdb_comparison, "_PART_ROWS", parts)
-        assert warehouse.compare(table, slices, cells(table, named(theirs)), samples=20) == at_once
+        assert warehouse.compare(table, slices, texts(table, named(theirs)), samples=20) == at_once
     assert not warehouse.path.with_name("warehouse.duckdb.staging").exists()
 
 
@@ -152,5 +152,5 @@ def test_reconcile_makes_any_mirror_equal(
         staging.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, moment, moment))
     assert warehouse.digest_mirror(TABLE) == digest(warehouse, theirs)
     assert warehouse.slice_counts(TABLE) == after
-    found = warehouse.compare(TABLE, slices, cells(TABLE, named(theirs)), samples=5)
+    found = warehouse.compare(TABLE, slices, texts(TABLE, named(theirs)), samples=5)
     assert (found.missing, found.extra, found.different) == (0, 0, 0)

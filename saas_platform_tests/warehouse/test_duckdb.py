@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import arrow_schema
-from saas_platform.warehouse import duckdb_sql
-from saas_platform.warehouse.contract import WarehouseError
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
+from saas_platform.warehouse.duckdb import sql as duckdb_sql
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.journal import SyncEntry
+from saas_platform.warehouse.interface import WarehouseError
+from saas_platform.warehouse.logs import SyncEntry
 
 _HOLDER = """
 import sys, time, duckdb
@@ -159,7 +159,7 @@ def test_memory_is_bounded_but_for_rows_that_need_more(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Long texts are loaded and digested whatever the limit: it is lifted for them, in the midst of a load."""
-    monkeypatch.setattr("saas_platform.warehouse.duckdb_connection.MEMORY_LIMIT", "24MB")
+    monkeypatch.setattr("saas_platform.warehouse.duckdb.connection.MEMORY_LIMIT", "24MB")
     table = sa.Table(
         "documents",
         sa.MetaData(),

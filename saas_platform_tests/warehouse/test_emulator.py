@@ -9,8 +9,8 @@ from google.api_core.exceptions import BadRequest
 from google.cloud import bigquery
 
 from saas_platform.schema import TABLES
-from saas_platform.warehouse.bigquery_tables import mirror_definition
-from saas_platform.warehouse.bigquery_target import BigqueryTarget
+from saas_platform.warehouse.bigquery.tables import mirror_definition
+from saas_platform.warehouse.bigquery.target import BigqueryTarget
 
 pytestmark = pytest.mark.slow
 

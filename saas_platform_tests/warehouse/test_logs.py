@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from saas_platform.schema import TABLES
-from saas_platform.warehouse.contract import Warehouse
-from saas_platform.warehouse.duckdb import DuckdbWarehouse
-from saas_platform.warehouse.journal import SYNC_LOG, DayRows, ProofEntry, SyncEntry, Verdict
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform.warehouse.interface import Warehouse
+from saas_platform.warehouse.logs import SYNC_LOG, DayRows, ProofEntry, SyncEntry, Verdict
 from saas_platform_tests.digests.rows import feed
 
 USERS = TABLES["users"]

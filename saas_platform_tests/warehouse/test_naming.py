@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.doctor import examine
+from saas_platform.cli.doctor import examine
 from saas_platform.platform import Platform
 from saas_platform.schema.declared import as_yaml
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import probe, repair, sample, sync, verify
-from saas_platform.warehouse import bigquery_tables
-from saas_platform.warehouse.contract import SYNC_ID, Warehouse
+from saas_platform.warehouse.bigquery import tables as bigquery_tables
+from saas_platform.warehouse.interface import SYNC_ID, Warehouse
 from saas_platform.warehouse.naming import clash
 from saas_platform_tests.sync.own_databases import TRADING_HOUSE, make
 

@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
-from saas_platform.warehouse import bigquery_datasets
-from saas_platform.warehouse.bigquery import BigqueryWarehouse
-from saas_platform.warehouse.bigquery_datasets import TAGGING_RIGHT
-from saas_platform.warehouse.bigquery_tables import LABELS
-from saas_platform.warehouse.bigquery_target import BigqueryTarget
-from saas_platform.warehouse.contract import SCHEMAS, WarehouseError
+from saas_platform.warehouse.bigquery import datasets as bigquery_datasets
+from saas_platform.warehouse.bigquery.datasets import TAGGING_RIGHT
+from saas_platform.warehouse.bigquery.tables import LABELS
+from saas_platform.warehouse.bigquery.target import BigqueryTarget
+from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
+from saas_platform.warehouse.interface import SCHEMAS, WarehouseError
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "terraform"

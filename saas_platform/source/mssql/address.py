@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql.driver import check_driver, find_driver, is_microsofts
 
 _FORM = "mssql+pyodbc://USER:PASSWORD@HOST:1433/DATABASE"

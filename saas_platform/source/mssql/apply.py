@@ -18,7 +18,7 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
 from saas_platform.source.applying import BrokenRuleError, Writer
-from saas_platform.source.contract import MonthBatch
+from saas_platform.source.interface import MonthBatch
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.ddl import staged_name
 from saas_platform.source.mssql.driver import load_pyodbc

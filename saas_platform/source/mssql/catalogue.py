@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from saas_platform.source.contract import SourceColumn
+from saas_platform.source.interface import SourceColumn
 from saas_platform.source.mssql.sql import literal, qualified
 
 _SIZED = frozenset({"char", "varchar", "binary", "varbinary"})

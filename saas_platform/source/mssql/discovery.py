@@ -16,8 +16,8 @@ import sqlalchemy as sa
 
 from saas_platform.schema.collations import Fact, collation
 from saas_platform.schema.source_names import source_column
-from saas_platform.source.contract import Discovery, SourceColumn, SourceError
 from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
+from saas_platform.source.interface import Discovery, SourceColumn, SourceError
 from saas_platform.source.mssql import catalogue, kinds
 from saas_platform.source.mssql.address import EVERY_SCHEMA, Address
 from saas_platform.source.mssql.connection import scalar

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 
 #: The wheel's driver needs them; the first one any ODBC program does.
 LIBRARIES = "libodbc2 libltdl7 libkrb5-3 libgssapi-krb5-2"

@@ -20,7 +20,7 @@ from saas_platform.schema.arrow import arrow_type
 from saas_platform.schema.canonical import NULL, cell
 from saas_platform.schema.canonical import cells_schema as schema_of_cells
 from saas_platform.schema.describing import key_words
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.values import misfit_error
 
 #: Rows of a batch; more of them cost memory and win nothing.

@@ -19,7 +19,7 @@ from saas_platform.schema.describing import key_words
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
-from saas_platform.source.contract import SourceColumn, SourceError, SourceSnapshot
+from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.mssql import catalogue, kinds, queries
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.discovery import schemas_to_read

@@ -15,7 +15,8 @@ from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.source import bookkeeping
 from saas_platform.source.applying import apply_batch
-from saas_platform.source.contract import (
+from saas_platform.source.intake import LOG_SCHEMA
+from saas_platform.source.interface import (
     AppliedMonth,
     Discovery,
     MonthBatch,
@@ -24,10 +25,10 @@ from saas_platform.source.contract import (
     TableChange,
     WritableSource,
 )
-from saas_platform.source.intake import LOG_SCHEMA
 from saas_platform.source.mssql import catalogue, ddl
 from saas_platform.source.mssql.address import COMPANY_SCHEMA, EVERY_SCHEMA, Address
 from saas_platform.source.mssql.apply import MssqlWriter
+from saas_platform.source.mssql.bulk_load import staged
 from saas_platform.source.mssql.connection import (
     LOCK_MILLISECONDS,
     again,
@@ -41,7 +42,6 @@ from saas_platform.source.mssql.features import look, reaches_bulk_copy
 from saas_platform.source.mssql.session import reading
 from saas_platform.source.mssql.snapshot import CompanySnapshot, MssqlSnapshot
 from saas_platform.source.mssql.sql import literal, qualified
-from saas_platform.source.mssql.staging import staged
 from saas_platform.source.rules import check_order
 
 

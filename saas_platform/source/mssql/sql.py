@@ -15,7 +15,7 @@ from saas_platform.schema import slice_of, version_of
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.slices import WHOLE, ranges
 from saas_platform.schema.source_names import source_column
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import kinds
 
 #: More ranges than this in one WHERE cost more than a scan.

@@ -17,7 +17,7 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
 from saas_platform.source.applying import BrokenRuleError, Writer
-from saas_platform.source.contract import MonthBatch
+from saas_platform.source.interface import MonthBatch
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.ddl import CURRENT_VERSION, NEXT_VERSION, key_column, quoted
 from saas_platform.source.sqlite.intake import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import adbc_driver_sqlite.dbapi as adbc
 
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 
 #: A month's events land all over the table, in key order: its pages should stay in memory.
 CACHE_KIBIBYTES = 262_144

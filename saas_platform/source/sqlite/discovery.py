@@ -20,8 +20,8 @@ import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.describing import printable, type_words
-from saas_platform.source.contract import Discovery
 from saas_platform.source.discovery import Seen, SeenTable, propose
+from saas_platform.source.interface import Discovery
 from saas_platform.source.personal import SAMPLE
 from saas_platform.source.sqlite import catalogue
 from saas_platform.source.sqlite.connection import in_words

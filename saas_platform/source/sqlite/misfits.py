@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite.ddl import column_sql, table_sql
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_utf8
 from saas_platform.source.sqlite.streaming import texts

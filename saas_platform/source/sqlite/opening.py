@@ -30,7 +30,7 @@ from urllib.parse import quote
 
 import adbc_driver_sqlite.dbapi as adbc
 
-from saas_platform.source.contract import SourceError
+from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS, in_words
 from saas_platform.source.sqlite.write_ahead_log import has_commits
 

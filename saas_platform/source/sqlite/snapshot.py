@@ -16,7 +16,7 @@ from saas_platform.schema import arrow_schema, version_of
 from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
-from saas_platform.source.contract import SourceColumn, SourceError, SourceSnapshot
+from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.sqlite import canonical, catalogue
 from saas_platform.source.sqlite.connection import in_words, scalar
 from saas_platform.source.sqlite.counting import slice_counts

@@ -15,7 +15,8 @@ from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.source import bookkeeping
 from saas_platform.source.applying import apply_batch
-from saas_platform.source.contract import (
+from saas_platform.source.intake import LOG_SCHEMA
+from saas_platform.source.interface import (
     AppliedMonth,
     Discovery,
     MonthBatch,
@@ -24,7 +25,6 @@ from saas_platform.source.contract import (
     TableChange,
     WritableSource,
 )
-from saas_platform.source.intake import LOG_SCHEMA
 from saas_platform.source.rules import check_order
 from saas_platform.source.sqlite.apply import SqliteWriter
 from saas_platform.source.sqlite.connection import connect, scalar, transaction

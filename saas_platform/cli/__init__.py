@@ -1,0 +1,1 @@
+"""The command line `saas-platform`: one module per command that needs more than a call."""

@@ -1,0 +1,63 @@
+"""What a whole run would bill, query by query, by the warehouse's own estimate.
+
+Holds: which queries of the layers above raw there are. Does not hold: those of raw, which the warehouse knows
+itself, or running any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from saas_platform import contracts
+from saas_platform.dashboard.data import MODEL_QUERIES, QUERIES, ROW_COUNTS
+from saas_platform.dbt_runner.project import compiled
+from saas_platform.platform import Platform
+from saas_platform.refresh.mart_months import READS
+from saas_platform.trained_models import churn
+from saas_platform.warehouse.interface import MARTS, QueryCost
+
+
+def query_costs(platform: Platform) -> list[QueryCost] | None:
+    """Every table synced and proven, its contract, all marts anew and tested, what the models and the page read.
+
+    None: nothing is billed. Raises WarehouseError, and MartsError where dbt can't compile.
+    """
+    warehouse = platform.warehouse
+    with warehouse.session():
+        costs = warehouse.query_costs(list(platform.tables.values()))
+        if costs is None:
+            return None
+        above = list(_above(platform))
+        found = warehouse.query_bytes([sql for _, _, sql in above])
+        return costs + [
+            QueryCost(of, why, bytes_) for (of, why, _), bytes_ in zip(above, found, strict=True)
+        ]
+
+
+def _above(platform: Platform) -> Iterator[tuple[str, str, str]]:
+    """What is made, the query's purpose, and its SQL."""
+    for name, table in platform.tables.items():
+        if platform.warehouse.objection(table) is None:
+            yield name, "contract", contracts.question(platform.warehouse, table)
+    if not platform.is_company:
+        return
+    # A folder of its own: a run may be compiling in dbt's.
+    folder = platform.home.dbt / "costs"
+    nodes = compiled(
+        platform.marts_target, platform.as_of, folder / "target", folder / "logs", "model", "test"
+    )
+    for name, sql in READS.items():
+        yield MARTS, name, sql
+    for node in nodes:
+        name, sql = node["name"], node["compiled_code"]
+        if node["resource_type"] == "test":
+            yield MARTS, name, sql
+            continue
+        if node["config"]["materialized"] != "view":  # making one reads nothing
+            yield f"{MARTS}/{name}", "all months", sql
+        yield f"{MARTS}/{name}", "digest", platform.warehouse.digest_query(MARTS, [name])
+    yield "models/churn_features", "rows", churn.ROWS
+    for name, sql in {**QUERIES, **MODEL_QUERIES}.items():
+        yield "dashboards/page", name, sql
+    for name, sql in ROW_COUNTS.items():
+        yield "dashboards/page", f"rows of {name}", sql

@@ -1,0 +1,70 @@
+"""Dropping what the platform made, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from saas_platform.platform import Platform
+from saas_platform.settings import SettingsError
+from saas_platform.warehouse.interface import SCHEMAS
+
+
+def reset(platform: Platform) -> list[str]:
+    """Drop the company from the source, our schemas from the warehouse, and our files from the home.
+
+    A database in its default place in SAAS_HOME is ours as a whole, and goes even where it is
+    corrupt; in one that the settings name, only what the platform made is dropped. A source of the
+    user's own (SAAS_SYNTHETIC=false) is never touched. Gives a line for each thing dropped.
+    """
+    said = []
+    root = platform.home.root
+    if platform.settings.synthetic and platform.settings.source_url:
+        platform.owned_source.drop()
+        said.append("the company's tables in the source")
+    if platform.settings.warehouse_url:
+        # In a schema that tables.yaml names there may be other tables than ours.
+        elsewhere = [each for each in platform.warehouse.mirrors() if each.schema not in SCHEMAS]
+        for mirror in elsewhere:
+            platform.warehouse.drop_mirror(mirror)
+        platform.warehouse.drop()
+        said.append("schemas raw, marts and models in the warehouse")
+        said += map(str, elsewhere)
+    source = [root / f"source.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
+    ours = [
+        *(source if platform.settings.synthetic else ()),
+        *(root / f"warehouse.duckdb{suffix}" for suffix in ("", ".wal")),
+        root / "run.log",
+        *(root / name for name in ("staging", "truth", "artefacts", "dbt", "dashboard", "dagster")),
+    ]
+    return said + [str(path) for path in ours if _remove(path)]
+
+
+def reset_mirrors(platform: Platform, names: Sequence[str]) -> list[str]:
+    """Drop single mirrors, with their log entries; one that is still declared is loaded again.
+
+    Gives a line for each. Raises SettingsError, before anything is dropped, for a name that is no mirror's.
+    """
+    there = platform.warehouse.mirrors()
+    known = {mirror.name for mirror in there}
+    for name in names:
+        if name not in known:
+            listed = (
+                f"the mirrors are {', '.join(sorted(known))}" if known else "there are none yet"
+            )
+            raise SettingsError(f"{name} has no mirror: {listed}.")
+    dropped = [mirror for mirror in there if mirror.name in names]
+    for mirror in dropped:
+        platform.warehouse.drop_mirror(mirror)
+    return [f"{mirror}, with its log entries" for mirror in dropped]
+
+
+def _remove(path: Path) -> bool:
+    if path.is_dir():
+        shutil.rmtree(path)
+        return True
+    if path.exists():
+        path.unlink()
+        return True
+    return False

@@ -1,0 +1,88 @@
+"""The book of one month: what the steps of the skeleton write into while they run.
+
+Holds: the recording of changes, invoices and redemptions, and the month's access of each account.
+Does not hold: any decision.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from saas_platform.company.billing import plan_invoices
+from saas_platform.company.catalogue import Catalogue
+from saas_platform.company.columns import Array
+from saas_platform.company.parameters import Parameters
+from saas_platform.company.randomness import Dice
+from saas_platform.company.state import (
+    CHANGE,
+    NONE,
+    Accounts,
+    Invoices,
+    Latent,
+    Redemptions,
+    Subscriptions,
+)
+from saas_platform.company.timestamps import NEVER, Span
+
+
+class Book:
+    """State of the step and its records; `accounts` and `latent` include the month's signups."""
+
+    def __init__(
+        self,
+        dice: Dice,
+        parameters: Parameters,
+        span: Span,
+        catalogue: Catalogue,
+        accounts: Accounts,
+        latent: Latent,
+    ) -> None:
+        self.dice = dice
+        self.parameters = parameters
+        self.span = span
+        self.catalogue = catalogue
+        self.accounts = accounts
+        self.latent = latent
+        self.changes: list[Subscriptions] = []
+        self.invoices: list[Invoices] = []
+        self.redemptions: list[Redemptions] = []
+        size = len(accounts)
+        self.access_from = np.where(latent.has_access, span.start, NEVER)
+        self.access_until = np.full(size, span.end)
+        self.leaving_from = np.full(size, NEVER)
+        self.is_trial = np.zeros(size, np.bool_)
+        self.seats_cut_at = np.full(size, NEVER)
+        self.seats_paid = np.zeros(size, np.int64)
+        self.seats_paid_from = np.full(size, NEVER)
+
+    def record(
+        self, subs: Subscriptions, index: Array, at: Array, change: str | None, **values: Any
+    ) -> None:
+        """Changes columns of the subscriptions at `index` and keeps their state from `at` on.
+
+        `change` is the kind of the commercial change; None for one that is no such change.
+        """
+        for name, value in values.items():
+            getattr(subs, name)[index] = value
+        subs.updated_at[index] = at
+        subs.change[index] = NONE if change is None else CHANGE[change]
+        if change is not None:
+            subs.change_no[index] += 1
+        self.changes.append(subs.take(index))
+
+    def bill(self, subs: Subscriptions, index: Array, **plan: Any) -> None:
+        """Issues invoices (see `plan_invoices`)."""
+        self.invoices.append(plan_invoices(self.dice, self.parameters.dunning, subs, index, **plan))
+
+    def agreed_price(self, account: Array, plan: Array, at: Array) -> Array:
+        """Price of a seat for one interval that an account gets now, in cents."""
+        listed = self.catalogue.seat_price(plan, self.catalogue.price_list(at))
+        return listed * (100 - self.accounts.negotiated_percent[account]) // 100
+
+    def grant_access(self, account: Array, at: Array) -> None:
+        self.access_from[account] = at
+
+    def end_access(self, account: Array, at: Array) -> None:
+        self.access_until[account] = at

@@ -1,0 +1,224 @@
+"""How subscriptions begin: trials, their conversion, direct purchases, returns.
+
+Holds: these steps of a month. Does not hold: what follows the first paid period (renewals.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
+from saas_platform.company.columns import Array
+from saas_platform.company.month_state import Book
+from saas_platform.company.promotions import Calendar, redeemed
+from saas_platform.company.state import ENTRY, METHOD, NONE, STATUS, Subscriptions
+from saas_platform.company.timestamps import (
+    DAY,
+    NEVER,
+    billing_moments,
+    days_of_month,
+    months_of,
+)
+from saas_platform.company.traits import opening_moments
+
+#: Month index after every discount: one that never ends.
+FOR_EVER = 1 << 40
+
+
+def new_subscriptions(book: Book, account: Array, at: Array, **values: Any) -> Subscriptions:
+    """Subscriptions of accounts, with the next free ordinal of each, as they are before any change."""
+    book.latent.subscriptions[account] += 1
+    defaults: dict[str, Any] = {
+        "subscription_id": book.accounts.account_id[account] * 100
+        + book.latent.subscriptions[account],
+        "account": account,
+        "second": False,
+        "promo": NONE,
+        "seats": book.accounts.seats[account],
+        "discount": 0,
+        "method": NONE,
+        "trial_started_at": NEVER,
+        "trial_ends_at": NEVER,
+        "with_card": False,
+        "activated_at": NEVER,
+        "period_start": NEVER,
+        "period_end": NEVER,
+        "cancel_requested_at": NEVER,
+        "ended_at": NEVER,
+        "cancellation": NONE,
+        "reason": NONE,
+        "created_at": at,
+        "updated_at": at,
+        "change_no": 0,
+        "change": NONE,
+        "invoices": 0,
+        "anchor_day": NONE,
+        "anchor_second": NONE,
+        "anchor_month": NONE,
+        "first_month": NONE,
+        "discount_until": FOR_EVER,
+        "price_list": 0,
+        "hazard_ratio": 1.0,
+        "failed_at": NEVER,
+        "retries": 0,
+        "paused_at": NEVER,
+        "offer": NONE,
+        "offered_at": NEVER,
+        "treated": False,
+        "status": STATUS["active"],
+    }
+    values = {**defaults, **values}
+    values.setdefault("unit_price", book.agreed_price(account, values["plan"], at))
+    return Subscriptions.build(len(account), **values)
+
+
+def activate(
+    book: Book,
+    subs: Subscriptions,
+    index: Array,
+    at: Array,
+    change: str,
+    anchor_day: Array | None = None,
+) -> None:
+    """Starts the first paid period at `at`, with its invoice; plan and discount are set already.
+
+    Bills fall on `anchor_day` of a month, if not given on that of `at`.
+    """
+    account = subs.account[index]
+    month = months_of(at)
+    subs.anchor_day[index] = days_of_month(at) if anchor_day is None else anchor_day
+    subs.anchor_second[index] = at % DAY
+    subs.anchor_month[index] = month
+    subs.first_month[index] = month
+    after = month + np.where(is_yearly(subs.plan[index]), 12, 1)
+    book.record(
+        subs,
+        index,
+        at,
+        change,
+        status=STATUS["active"],
+        method=book.accounts.method[account],
+        unit_price=book.agreed_price(account, subs.plan[index], at),
+        price_list=book.catalogue.price_list(at),
+        activated_at=at,
+        period_start=at,
+        period_end=billing_moments(after, subs.anchor_day[index], subs.anchor_second[index]),
+    )
+    book.bill(
+        subs,
+        index,
+        issued_at=at,
+        item="seats",
+        quantity=subs.seats[index],
+        unit=subs.unit_price[index],
+    )
+
+
+def sign_up(book: Book, account: Array) -> Subscriptions:
+    """The first subscriptions of the month's new accounts: trials, or bought at once."""
+    accounts = book.accounts.take(account)
+    at = accounts.signed_up_at
+    direct = accounts.entry == ENTRY["direct"]
+    with_card = accounts.entry == ENTRY["card_trial"]
+    trial_end = at + book.parameters.prices.trial_days * DAY
+    subs = new_subscriptions(
+        book,
+        account,
+        at,
+        plan=plan_id(accounts.tier, accounts.annual),
+        status=np.where(direct, STATUS["active"], STATUS["trialing"]),
+        method=np.where(with_card, METHOD["card"], NONE),
+        trial_started_at=np.where(direct, NEVER, at),
+        trial_ends_at=np.where(direct, NEVER, trial_end),
+        with_card=with_card,
+    )
+    book.grant_access(account, at)
+    book.is_trial[account] = ~direct
+    trials, bought = np.flatnonzero(~direct), np.flatnonzero(direct)
+    book.record(subs, trials, at[trials], "trial_started")
+    activate(book, subs, bought, at[bought], "activated")
+    return subs
+
+
+def end_trials(book: Book, subs: Subscriptions, calendar: Calendar) -> None:
+    """Decides the trials that end in the month: bought, with the code or without, or expired.
+
+    A trial without a card is decided up to a day before its end.
+    """
+    conversion, promotions = book.parameters.conversion, book.parameters.promotions
+    dice, latent = book.dice, book.latent
+    key = subs.subscription_id
+    # A purchase keeps the trial's hour of the day, so that bills stay within the opening hours.
+    early = np.where(subs.with_card, 0, dice.index(2, "early purchase", key) * DAY)
+    decided_at = subs.trial_ends_at - early
+    trialing = subs.status == STATUS["trialing"]
+    undecided = trialing & book.span.holds(decided_at) & (subs.trial_ends_at > 0)
+    lift = np.ones(len(subs))
+    for offer in np.unique(subs.offer[undecided & subs.treated]):
+        told = subs.treated & (subs.offer == offer)
+        lift[told] = calendar.code(int(offer)).terms.conversion_lift
+    base = np.where(subs.with_card, conversion.with_card, conversion.without_card)
+    warmth = np.exp(conversion.health * latent.health[subs.account])
+    chance = np.minimum(base * warmth * lift, conversion.highest)
+    buys = undecided & dice.happens(chance, "conversion", key)
+
+    uses = buys & subs.treated & dice.happens(promotions.used, "uses code", key)
+    for offer in np.unique(subs.offer[uses]):
+        code = calendar.code(int(offer))
+        index = np.flatnonzero(uses & (subs.offer == offer))
+        subs.promo[index] = offer
+        subs.discount[index] = code.terms.discount_percent
+        subs.hazard_ratio[index] = code.terms.hazard_ratio
+        if code.terms.duration_months is not None:
+            # A code that ends is for monthly plans: who uses it takes the monthly one.
+            subs.plan[index] = plan_id(tier_of(subs.plan[index]), 0)
+            subs.discount_until[index] = months_of(decided_at[index]) + code.terms.duration_months
+        book.redemptions.append(
+            redeemed(
+                code.promo_code_id,
+                book.accounts.account_id[subs.account[index]],
+                subs.offered_at[index],
+                decided_at[index],
+                key[index],
+            )
+        )
+
+    bought = np.flatnonzero(buys)
+    activate(book, subs, bought, decided_at[bought], "activated")
+    expires = (subs.status == STATUS["trialing"]) & book.span.holds(subs.trial_ends_at)
+    # Who was decided in the month before and did not buy expires now, without a second draw.
+    expired = np.flatnonzero(expires)
+    book.record(
+        subs,
+        expired,
+        subs.trial_ends_at[expired],
+        "trial_expired",
+        status=STATUS["expired"],
+        ended_at=subs.trial_ends_at[expired],
+    )
+    book.end_access(subs.account[expired], subs.trial_ends_at[expired])
+
+
+def come_back(book: Book) -> Subscriptions:
+    """Reactivations: a new subscription of an account that churned some months ago."""
+    expansion, latent = book.parameters.expansion, book.latent
+    gone = book.span.index - latent.churned_month
+    ids = book.accounts.account_id
+    returns = (
+        (latent.churned_month >= 0)
+        & (gone >= 1)
+        & (gone <= expansion.reactivation_months)
+        & book.dice.happens(expansion.reactivation, "reactivation", ids, book.span.index)
+    )
+    account = np.flatnonzero(returns)
+    at = opening_moments(book.dice, book.parameters.growth, ids[account], book.span)
+    seats = np.maximum(1, (book.accounts.seats[account] * 4 + 2) // 5)
+    plan = plan_id(book.accounts.tier[account], 0)
+    subs = new_subscriptions(book, account, at, plan=plan, seats=seats)
+    activate(book, subs, np.arange(len(account)), at, "reactivated")
+    book.grant_access(account, at)
+    latent.churned_month[account] = NONE
+    latent.health[account] = np.maximum(latent.health[account], book.parameters.health.reactivated)
+    return subs

@@ -1,0 +1,259 @@
+"""The skeleton: the state of every account and subscription, stepped from month to month.
+
+Holds: the order of the steps within a month, the latent health, and what a month leaves behind for
+the renderers. Does not hold: the steps themselves, nor any row. It knows no `as_of`: a month is
+always stepped whole, and the renderers cut it.
+
+The order is that of time within each subscription: dunning of the month before, trials, changes
+before the renewal, the renewal, changes after it, dunning of this month.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from saas_platform.clock import Month
+from saas_platform.company import expansion, people, renewals, second_subscriptions
+from saas_platform.company.catalogue import Catalogue
+from saas_platform.company.columns import Array
+from saas_platform.company.dunning import settle_failures
+from saas_platform.company.hazards import Odds, mrr_cents, odds_of, remaining_cents
+from saas_platform.company.hazards import renewals as billing_renewals
+from saas_platform.company.month_state import Book
+from saas_platform.company.outcomes import draw_fates
+from saas_platform.company.parameters import Parameters
+from saas_platform.company.promotions import Calendar, offer_to_trials
+from saas_platform.company.randomness import Dice
+from saas_platform.company.signups import come_back, end_trials, sign_up
+from saas_platform.company.state import (
+    NONE,
+    STATUS,
+    Accounts,
+    Hazards,
+    Invoices,
+    Latent,
+    Presence,
+    Redemptions,
+    Subscriptions,
+    Tickets,
+    Users,
+)
+from saas_platform.company.support import draw_counts, open_tickets
+from saas_platform.company.timestamps import Span
+from saas_platform.company.traits import accounts_of, signups
+
+_LIVE = [STATUS[s] for s in ("trialing", "active", "past_due", "paused")]
+
+
+@dataclass(frozen=True)
+class MonthRecord:
+    """What a month leaves behind: everything its rows are rendered from, and its truth.
+
+    `accounts` are all accounts up to the month; the rest refers to its rows.
+    """
+
+    span: Span
+    accounts: Accounts
+    changes: Subscriptions
+    invoices: Invoices
+    redemptions: Redemptions
+    tickets: Tickets
+    people: people.People
+    presence: Presence
+    hazards: Hazards
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What stands in the source when a month begins; kept while the skeleton steps on.
+
+    `accounts` has latent traits too, which an observer must not read.
+    """
+
+    span: Span
+    accounts: Accounts
+    subs: Subscriptions
+    complaints: Array
+    has_second: Array
+
+    def paying(self) -> Array:
+        """Positions of the first subscriptions that pay: the rows of `MonthRecord.hazards`."""
+        return np.flatnonzero(_paying(self.subs))
+
+    def renewal_at(self) -> Array:
+        """When the present period of each subscription would end in the month."""
+        return billing_renewals(self.subs, self.span)[1]
+
+
+def _paying(subs: Subscriptions) -> Array:
+    paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
+    return paying & ~subs.second
+
+
+class Skeleton:
+    """State at the start of `month`; `advance` steps over that month."""
+
+    def __init__(self, seed: int, accounts: int, start: Month, parameters: Parameters) -> None:
+        self.month = start
+        self._start = start
+        self._size = accounts
+        self._parameters = parameters
+        self._dice = Dice(seed)
+        self._catalogue = Catalogue(parameters.prices, start)
+        self._calendar = Calendar(self._dice, parameters.promotions, start)
+        self._accounts = Accounts.empty()
+        self._latent = Latent.empty()
+        self._subs = Subscriptions.empty()
+        self._users = Users.empty()
+
+    def opening(self) -> Opening:
+        """The state at the start of the month, for an observer of it."""
+        return Opening(
+            span=Span.of(self.month),
+            accounts=self._accounts,
+            subs=self._subs.take(np.arange(len(self._subs))),
+            complaints=self._latent.complaints,
+            has_second=self._has_second(),
+        )
+
+    def advance(self) -> MonthRecord:
+        """Steps over the month and returns its record."""
+        span = Span.of(self.month)
+        newcomers = self._sign_up(span)
+        dice, parameters = self._dice, self._parameters
+        book = Book(dice, parameters, span, self._catalogue, self._accounts, self._latent)
+        has_second = self._has_second()
+        odds = odds_of(
+            parameters,
+            self._catalogue,
+            self._subs,
+            self._accounts,
+            self._latent,
+            has_second[self._subs.account],
+            span,
+        )
+        hazards = self._hazards(odds)
+        fates = draw_fates(dice, parameters.dunning, span, self._subs, odds)
+
+        olds = self._subs
+        wishes = expansion.draw_wishes(book, olds, fates)
+        loyalties = renewals.offer_loyalty(
+            book, olds, fates, self._calendar.open_in(span, "loyalty")
+        )
+        settle_failures(book, olds)
+        news = sign_up(book, newcomers)
+        for subs in (olds, news):
+            trial = subs.account[subs.status == STATUS["trialing"]]
+            book.is_trial[trial] = True
+            for code in self._calendar.open_in(span, "acquisition"):
+                ids = self._accounts.account_id[subs.account]
+                offers = offer_to_trials(dice, parameters.promotions, span, code, subs, ids)
+                book.redemptions.append(offers)
+            end_trials(book, subs, self._calendar)
+
+        before = fates.renews & (wishes.at < fates.renewal_at)
+        expansion.expand(book, olds, wishes.among(before))
+        renewals.end_pauses(book, olds)
+        renewals.cancel_at_period_end(book, olds, fates)
+        renewals.pause(book, olds, fates)
+        renewals.renew(book, olds, fates, loyalties)
+        expansion.expand(book, olds, wishes.among(~before))
+        settle_failures(book, olds)
+        second_subscriptions.carry_seconds(book, olds)
+        further = second_subscriptions.begin_seconds(book, olds, fates, has_second[olds.account])
+        returned = come_back(book)
+
+        everything = Subscriptions.concat([olds, news, further, returned])
+        self._subs = everything.take(np.isin(everything.status, _LIVE))
+        return self._close(book, hazards)
+
+    def _close(self, book: Book, hazards: Hazards) -> MonthRecord:
+        """People, tickets and health at the end of the month; hands the records over."""
+        span, latent = book.span, self._latent
+        people.note_seats(book, self._subs)
+        moved = people.move_people(book, self._users)
+        self._users = people.remaining(moved, span.end)
+        others, complaints = draw_counts(book)
+        tickets = open_tickets(book, moved.present, others, complaints)
+        before = latent.health.copy()
+        latent.health = self._next_health(span)
+        latent.complaints = complaints + 0.5 * latent.complaints
+        latent.has_access = (book.access_from != NONE) & (book.access_until == span.end)
+        self.month = self.month.next()
+        return MonthRecord(
+            span=span,
+            accounts=self._accounts,
+            changes=Subscriptions.concat(book.changes),
+            invoices=Invoices.concat(book.invoices),
+            redemptions=Redemptions.concat(book.redemptions),
+            tickets=tickets,
+            people=moved,
+            presence=Presence.build(
+                len(before),
+                access_from=book.access_from,
+                access_until=book.access_until,
+                leaving_from=book.leaving_from,
+                is_trial=book.is_trial,
+                health_before=before,
+                health_after=latent.health,
+            ),
+            hazards=hazards,
+        )
+
+    def _sign_up(self, span: Span) -> Array:
+        """Adds the month's new accounts; returns their rows."""
+        parameters = self._parameters
+        count = signups(parameters.growth, self._size, self._start, span.month)
+        new = accounts_of(self._dice, parameters, span, count)
+        known = len(self._accounts)
+        spread = parameters.health.entry_sigma * self._dice.normal("entry health", new.account_id)
+        latent = Latent.build(
+            count,
+            health=np.round(new.fit + spread, 6),
+            complaints=0.0,
+            subscriptions=0,
+            users=0,
+            churned_month=NONE,
+            has_access=False,
+        )
+        self._accounts = Accounts.concat([self._accounts, new])
+        self._latent = Latent.concat([self._latent, latent])
+        return np.arange(known, known + count)
+
+    def _has_second(self) -> Array:
+        """Whether each account has a live second subscription."""
+        second = np.zeros(len(self._accounts), np.bool_)
+        second[self._subs.account[self._subs.second]] = True
+        return second
+
+    def _hazards(self, odds: Odds) -> Hazards:
+        """The truth of the month, before anything of it happens."""
+        subs = self._subs
+        worth = mrr_cents(subs)
+        total = np.bincount(subs.account, worth, minlength=len(self._accounts)).astype(np.int64)
+        index = np.flatnonzero(_paying(subs))
+        account = subs.account[index]
+        remaining = remaining_cents(self._parameters, subs, odds, self._accounts, self._latent)
+        value = np.bincount(subs.account, remaining, minlength=len(self._accounts))
+        return Hazards.build(
+            len(index),
+            account=account,
+            account_id=self._accounts.account_id[account],
+            voluntary=odds.voluntary_hazard[index],
+            involuntary=odds.involuntary_hazard[index],
+            health=self._latent.health[account],
+            mrr_cents=total[account],
+            segment=self._accounts.segment[account],
+            remaining_cents=value[account].astype(np.int64),
+        )
+
+    def _next_health(self, span: Span) -> Array:
+        """AR(1) around the account's fit, with rare shocks."""
+        health, dice, ids = self._parameters.health, self._dice, self._accounts.account_id
+        fit = self._accounts.fit
+        kept = health.persistence * (self._latent.health - fit)
+        noise = health.noise_sigma * dice.normal("health", ids, span.index)
+        shock = dice.happens(health.shock_probability, "shock", ids, span.index)
+        return np.round(fit + kept + noise - health.shock_depth * shock, 6)

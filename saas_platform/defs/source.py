@@ -1,0 +1,81 @@
+"""Assets of group `mssql`: a month's rows applied to the source database, in one transaction."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from saas_platform.defs.failures import told
+from saas_platform.defs.frames import check_frame
+from saas_platform.defs.metadata import definition_metadata
+from saas_platform.defs.partitions import ONE_RUN, months_of
+from saas_platform.defs.synthetic import GROUP as SYNTHETIC
+from saas_platform.defs.timing import WorkClock
+from saas_platform.platform import Platform
+from saas_platform.refresh.company_months import staged_digest, staged_month
+from saas_platform.schema import TABLES
+from saas_platform.source.interface import TableChange
+
+GROUP = "mssql"
+
+
+def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.AssetsDefinition:
+    """One asset per table, applied together: foreign keys bind a month's rows to each other."""
+
+    @dg.multi_asset(
+        name=GROUP,
+        specs=[
+            dg.AssetSpec(
+                [GROUP, name],
+                deps=[[SYNTHETIC, name]],
+                group_name=GROUP,
+                description=f"{table.comment}. In the source database.",
+                kinds={engine, "table"},
+                metadata=definition_metadata(table),
+                partitions_def=partitions,
+            )
+            for name, table in TABLES.items()
+        ],
+        backfill_policy=ONE_RUN,
+        partitions_def=partitions,
+        pool="source",
+    )
+    def mssql(
+        context: dg.AssetExecutionContext,
+        platform: dg.ResourceParam[Platform],
+        work: dg.ResourceParam[WorkClock],
+    ) -> Iterator[dg.MaterializeResult]:
+        source = platform.owned_source
+        total = dict.fromkeys(TABLES, TableChange(0, 0, 0))
+        content: defaultdict[str, Any] = defaultdict(hashlib.sha256)
+        with work.measure(GROUP) as lap, told():
+            source.create_schema()
+            for month in months_of(context):
+                batch = staged_month(platform, month)
+                for name, rows in batch.rows.items():
+                    if rows.num_rows:
+                        check_frame(TABLES[name], rows)
+                    content[name].update(staged_digest(platform, name, month).encode())
+                changes = source.apply(batch)
+                for name, change in changes.items():
+                    total[name] += change
+                written = sum(change.written for change in changes.values())
+                context.log.info(f"{month}: {written:,} rows written in one transaction")
+        for name, change in total.items():
+            yield dg.MaterializeResult(
+                asset_key=[GROUP, name],
+                metadata={
+                    "dagster/row_count": change.offered,
+                    "digest": content[name].hexdigest(),
+                    "rows_written": change.written,
+                    "rows_deleted": change.deleted,
+                    "rows_refused": change.refused,
+                    "rows_outdated": change.outdated,
+                    "rows_late": change.late,
+                    "seconds": lap.seconds,
+                },
+            )
+
+    return mssql

@@ -1,0 +1,114 @@
+"""The months of the synthetic company: which are stale, and their way through staging to the source.
+
+Stale is decided by facts: a month's fingerprint, of everything it is generated from, is stored in
+the source with its batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+
+import pyarrow as pa
+
+from saas_platform.clock import Month
+from saas_platform.platform import Platform
+from saas_platform.schema import TABLES, arrow_schema
+from saas_platform.source.interface import MonthBatch
+from saas_platform.source.rules import check_clock, check_company
+from saas_platform.storage.frames import StagingError, Written
+
+_ERASURES = "erasures"
+_FINGERPRINT = b"fingerprint"
+
+
+def months(platform: Platform) -> list[Month]:
+    """The company's months, the current one included."""
+    return list(platform.settings.start.until(platform.settings.last_month))
+
+
+def cutoff(platform: Platform, month: Month) -> datetime:
+    """Up to when a month is known: its end, or the clock."""
+    return min(month.end, platform.as_of)
+
+
+def fingerprint(platform: Platform, month: Month) -> str:
+    """Of everything a generated month depends on."""
+    inputs = {
+        "company": platform.company_name,
+        "month": str(month),
+        "cutoff": cutoff(platform, month).isoformat(),
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def stale_months(platform: Platform) -> list[Month]:
+    """Months that the source lacks, or holds from other inputs.
+
+    Raises SourceError where another company lives in the source, or this one at a later time.
+    """
+    source = platform.owned_source
+    check_company(source.company(), platform.company_name)
+    applied = source.applied_months()
+    if applied:
+        check_clock(max(record.as_of for record in applied.values()), platform.as_of)
+    return [
+        month
+        for month in months(platform)
+        if month not in applied or applied[month].fingerprint != fingerprint(platform, month)
+    ]
+
+
+def stage_month(platform: Platform, month: Month) -> dict[str, tuple[int, Written]]:
+    """Generate a month and stage it; gives each table's rows and file."""
+    batch = platform.company.batch(month, platform.as_of)
+    mark = {_FINGERPRINT: fingerprint(platform, month).encode()}
+    tables = {**batch.rows, _ERASURES: batch.erasures}
+    return {
+        name: (
+            rows.num_rows,
+            platform.staging.write(_name(name, month), rows.replace_schema_metadata(mark)),
+        )
+        for name, rows in tables.items()
+    }
+
+
+def staged_digest(platform: Platform, table: str, month: Month) -> str:
+    """Digest of the file in which a table's part of a month is staged."""
+    return platform.staging.written(_name(table, month)).digest
+
+
+def staged_month(platform: Platform, month: Month) -> MonthBatch:
+    """The month as staged, ready to be applied to the source.
+
+    Raises StagingError where it was not staged, or staged from other settings.
+    """
+    expected = fingerprint(platform, month)
+    return MonthBatch(
+        company=platform.company_name,
+        first_month=platform.settings.start,
+        month=month,
+        as_of=cutoff(platform, month),
+        fingerprint=expected,
+        rows={name: _read(platform, name, month, expected) for name in TABLES},
+        erasures=_read(platform, _ERASURES, month, expected),
+    )
+
+
+def _name(table: str, month: Month) -> str:
+    return f"synthetic/{table}/{month}"
+
+
+def _read(platform: Platform, table: str, month: Month, expected: str) -> pa.Table:
+    rows = platform.staging.read(_name(table, month))
+    if (rows.schema.metadata or {}).get(_FINGERPRINT) != expected.encode():
+        raise StagingError(
+            f"Month {month} of {table} was staged from other settings: materialise the synthetic"
+            " assets of that month first."
+        )
+    rows = rows.replace_schema_metadata(None)
+    if table == _ERASURES:
+        return rows
+    # Parquet forgets which columns are not nullable.
+    return rows.cast(arrow_schema(TABLES[table]))

@@ -1,0 +1,50 @@
+"""What is missing or stale, by facts of the source, the warehouse and the code; and why.
+
+Nothing here asks an orchestrator's log: a deleted warehouse, an edit by hand or another seed is seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from saas_platform.clock import Month
+from saas_platform.platform import Platform
+from saas_platform.refresh.company_months import stale_months
+from saas_platform.refresh.layers import LAYERS, stale_layers
+from saas_platform.sync import probe
+
+#: The groups of assets, each made from the one before.
+GROUPS = ("synthetic", "mssql", "raw", *LAYERS)
+
+
+@dataclass(frozen=True)
+class Staleness:
+    """Groups to materialise in order, months to generate, and a line for each reason."""
+
+    groups: tuple[str, ...]
+    months: tuple[Month, ...]
+    reasons: tuple[str, ...]
+
+
+def staleness(platform: Platform, through: Month) -> Staleness:
+    """The first stale group, and all that follow from it."""
+    if platform.settings.synthetic:
+        months = tuple(month for month in stale_months(platform) if month <= through)
+        if months:
+            span = str(months[0]) if len(months) == 1 else f"{months[0]} to {months[-1]}"
+            reason = f"source: {len(months)} months to generate and write ({span})"
+            return Staleness(GROUPS, months, (reason,))
+    found = probe(platform.source, platform.warehouse, platform.tables.values())
+    stale = [f"{each.table} ({each.reason})" for each in found if each.reason is not None]
+    if stale:
+        reason = f"raw: {len(stale)} tables to sync: {', '.join(stale)}"
+        return Staleness(_from("raw"), (), (reason,))
+    layers = stale_layers(platform) if platform.is_company else ()
+    if layers:
+        reason = f"{layers[0]}: what they are built from has changed"
+        return Staleness(_from(layers[0]), (), (reason,))
+    return Staleness((), (), ())
+
+
+def _from(group: str) -> tuple[str, ...]:
+    return GROUPS[GROUPS.index(group) :]

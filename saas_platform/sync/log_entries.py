@@ -1,0 +1,39 @@
+"""New entries of the sync log: ids and times.
+
+Does not hold: what a sync did; the warehouse fills that in when it commits.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from saas_platform.source.interface import SourceSnapshot
+from saas_platform.warehouse.logs import Mode, SyncEntry
+
+
+def new_sync_id() -> str:
+    """Readable, sortable by time, and never the same twice."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+
+
+def new_entry(
+    snapshot: SourceSnapshot, table: sa.Table, mode: Mode, sync_id: str, last: SyncEntry | None
+) -> SyncEntry:
+    """The entry of a sync that begins now and will hold everything up to the snapshot's ceiling."""
+    started = datetime.now(UTC).replace(tzinfo=None)
+    if last is not None:
+        # The newest entry is found by time, so time must not go back with the machine's clock.
+        started = max(started, last.finished_at + timedelta(microseconds=1))
+    return SyncEntry(
+        sync_id=sync_id,
+        table_name=table.name,
+        mode=mode,
+        source_identity=snapshot.identity,
+        watermark=snapshot.ceiling(table),
+        started_at=started,
+        finished_at=started,
+        mirror_schema=table.info.get("target_schema"),
+    )

@@ -1,0 +1,1 @@
+"""Turns what a user wrote into a validated model, or says what is wrong in one sentence each."""

@@ -1,0 +1,1 @@
+"""BigQuery as the warehouse: one project, through Google's client."""

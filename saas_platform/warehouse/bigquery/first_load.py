@@ -1,0 +1,118 @@
+"""The first load of a table that is cut by day, straight into its days: `table$YYYYMMDD` with WRITE_TRUNCATE.
+
+Free, where the copy from a staging table is billed by its bytes; a job for each day, and no transaction: the
+days come one after the other, and the entry of the log last. Killed in between, the mirror has some of its
+days and no entry, so that the next sync loads it whole, in the transaction that every other load is. Holds
+that load, and when it may be. Does not hold: the proof of it, which the sync makes of every full load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from saas_platform.schema.slices import slice_of
+from saas_platform.warehouse.bigquery import sql as q
+from saas_platform.warehouse.bigquery.connection import Connection
+from saas_platform.warehouse.bigquery.loads import load_rows
+from saas_platform.warehouse.bigquery.staging import commit, make_mirror
+from saas_platform.warehouse.bigquery.tables import day_definition, day_schema, mirror_definition
+from saas_platform.warehouse.duckdb import sql as duckdb_sql
+from saas_platform.warehouse.duckdb.connection import Connection as ScratchConnection
+from saas_platform.warehouse.duckdb.scratch import holding, scratch
+from saas_platform.warehouse.duckdb.staging import finished
+from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.interface import SYNC_ID, WarehouseError, target_schema
+from saas_platform.warehouse.logs import SyncEntry
+
+#: BigQuery takes 1,500 load jobs a table a day; some are left for the syncs that follow.
+MOST_DAYS = 1_200
+#: Rows of other days lie in no partition that has a name.
+_FIRST_DAY, _LAST_DAY = "1960-01-01", "2159-12-31"
+
+
+def may_load_by_days(connection: Connection, table: sa.Table) -> bool:
+    """Whether it is asked for, the table is cut by day, and its mirror holds nothing yet."""
+    cut = slice_of(table)
+    if not connection.target.first_load_by_days or cut is None or cut.grain != "day":
+        return False
+    present = connection.table(target_schema(table), table.name)
+    return present is None or present.num_rows == 0
+
+
+def load_by_days(
+    connection: Connection, table: sa.Table, feed: Feed, entry: SyncEntry, name: str
+) -> SyncEntry:
+    """Make the empty mirror hold the feed's rows, day by day, then append to the log."""
+    with scratch() as local, feed.faithful(), holding(local, table, feed.reader()):
+        days = _days(local, table)
+        _check_days(table, days)
+        make_mirror(connection, table)
+        mirror = mirror_definition(
+            connection.reference(target_schema(table), table.name),
+            table,
+            connection.target.policy_tags,
+        )
+        for day in days:
+            load_rows(
+                connection,
+                day_definition(mirror, day),
+                day_schema(table),
+                _rows(local, table, day, entry.sync_id),
+                f"{name}-{day.replace('-', '')}",
+                anew=True,
+            )
+    held = dict(connection.run(q.counts(table)))
+    if held != days:
+        raise WarehouseError(
+            f"BigQuery holds {sum(held.values())} of {feed.rows} rows that were loaded for {table.name}"
+            " day by day, or on other days: run again, which loads the table whole."
+        )
+    entry = replace(
+        finished(entry),
+        rows_read=feed.rows,
+        rows_written=feed.rows,
+        bytes=feed.bytes,
+        slices=tuple(days),
+        slices_copied=len(days),
+    )
+    commit(connection, table, [], entry, name)
+    return entry
+
+
+def _days(local: ScratchConnection, table: sa.Table) -> dict[str, int]:
+    """Rows of each day, in order."""
+    day = duckdb_sql.slice_id(table, duckdb_sql.bucket(table))
+    return dict(
+        local.run(
+            f"SELECT {day} AS day, count(*) FROM {duckdb_sql.mirror(table)} GROUP BY day ORDER BY day"
+        )
+    )
+
+
+def _check_days(table: sa.Table, days: dict[str, int]) -> None:
+    odd = [day for day in days if not _FIRST_DAY <= day <= _LAST_DAY]
+    if odd:
+        raise WarehouseError(
+            f"{table.name} has rows of {odd[0]}, and BigQuery names days from {_FIRST_DAY} to {_LAST_DAY}"
+            " alone: leave first_load=days out of SAAS_WAREHOUSE_URL."
+        )
+    if len(days) > MOST_DAYS:
+        raise WarehouseError(
+            f"{table.name} has {len(days)} days, and BigQuery takes 1,500 load jobs a table a day: leave"
+            " first_load=days out of SAAS_WAREHOUSE_URL."
+        )
+
+
+def _rows(
+    local: ScratchConnection, table: sa.Table, day: str, sync_id: str
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a day, with the sync that brings them."""
+    columns = duckdb_sql.listed(duckdb_sql.columns(table))
+    return local.stream(
+        f"SELECT {columns}, {duckdb_sql.text(sync_id)} AS {duckdb_sql.quote(SYNC_ID)}"
+        f" FROM {duckdb_sql.mirror(table)} WHERE {duckdb_sql.within(table, [day])}"
+    )

@@ -1,0 +1,151 @@
+"""Rows on their way into BigQuery: Parquet files, each one a free load job that is done once.
+
+Holds the writing of Parquet and both ways in: sent with the job, or through a bucket. Does not hold: the
+tables that rows are loaded into, or what becomes of them there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from tempfile import SpooledTemporaryFile
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from google.cloud import bigquery
+
+from saas_platform.warehouse.bigquery.connection import Connection
+from saas_platform.warehouse.bigquery.errors import told
+from saas_platform.warehouse.bigquery.jobs import job_name, run_once
+from saas_platform.warehouse.bigquery.tables import LABELS, fields_of, loadable, untagged
+
+#: Arrow bytes of a row group. BigQuery wants 16 MiB and more in the file, where they are fewer.
+GROUP_BYTES = 64 << 20
+#: Arrow bytes of a file, that is of a load job: few jobs, and little to send again when one fails.
+FILE_BYTES = 512 << 20
+#: Bytes of a file that are held in memory; beyond, it is on disk.
+_IN_MEMORY = 64 << 20
+
+
+def load_rows(
+    connection: Connection,
+    destination: bigquery.Table,
+    schema: pa.Schema,
+    rows: Iterable[pa.RecordBatch],
+    name: str,
+    *,
+    anew: bool = False,
+) -> int:
+    """Append the rows to a table, in jobs called after `name`; returns how many there were.
+
+    With `anew` the first job replaces what the table holds, or the one day of it that is named.
+    """
+    loaded = 0
+    for number, (file, count) in enumerate(_files(schema, rows)):
+        write = "WRITE_TRUNCATE" if anew and number == 0 else "WRITE_APPEND"
+        config = _config(write, destination.schema)
+        if destination.time_partitioning is not None:
+            config.time_partitioning = destination.time_partitioning
+            config.clustering_fields = destination.clustering_fields
+        with closing(file):
+            _load_file(connection, destination.reference, file, f"{name}-{number}", config)
+        loaded += count
+    return loaded
+
+
+def replace_rows(connection: Connection, schema: str, name: str, rows: pa.Table) -> None:
+    """Make a table hold these rows and have their columns, by one job, which is atomic."""
+    place = connection.reference(schema, name)
+    fields = fields_of(rows.schema)
+    config = _config("WRITE_TRUNCATE", fields)
+    with told(connection.target):
+        made = bigquery.Table(place, schema=fields)
+        made.labels = {**LABELS, "layer": schema}
+        connection.client.create_table(made, exists_ok=True)
+    with _spool() as file:
+        pq.write_table(rows.cast(loadable(rows.schema)), file, compression="zstd")
+        _load_file(connection, place, file, job_name("replace", schema, uuid.uuid4().hex), config)
+
+
+def _config(write: str, fields: Sequence[bigquery.SchemaField]) -> bigquery.LoadJobConfig:
+    """Types are said, not found out from the file."""
+    return bigquery.LoadJobConfig(
+        source_format=bigquery.SourceFormat.PARQUET,
+        write_disposition=write,
+        # The table has its tags; a load that says them is asked for the right to see their taxonomy.
+        schema=[untagged(field) for field in fields],
+        # Without it Parquet's decimals are NUMERIC, or too large, whatever the schema says.
+        decimal_target_types=["NUMERIC", "BIGNUMERIC"],
+        labels=LABELS,
+    )
+
+
+def _load_file(
+    connection: Connection,
+    destination: bigquery.TableReference,
+    file: IO[bytes],
+    name: str,
+    config: bigquery.LoadJobConfig,
+) -> None:
+    target, client = connection.target, connection.client
+    with told(target):
+        if target.staging is None:
+
+            def send(job_id: str) -> bigquery.LoadJob:
+                return client.load_table_from_file(
+                    file, destination, rewind=True, job_id=job_id, job_config=config
+                )
+
+            run_once(name, send, client.get_job)
+            return
+        bucket, prefix = target.bucket()
+        blob = bucket.blob("/".join(part for part in (prefix, f"{name}.parquet") if part))
+        # The name is of this load alone, so that sending it again writes the same.
+        blob.upload_from_file(file, rewind=True)
+        uri = f"gs://{bucket.name}/{blob.name}"
+        run_once(
+            name,
+            lambda job_id: client.load_table_from_uri(
+                uri, destination, job_id=job_id, job_config=config
+            ),
+            client.get_job,
+        )
+        # What is left of a load that was killed, the bucket's lifecycle rule takes.
+        blob.delete()
+
+
+def _files(schema: pa.Schema, rows: Iterable[pa.RecordBatch]) -> Iterator[tuple[IO[bytes], int]]:
+    """Parquet files of the rows, ready to be read, and the rows in each; at least one, maybe empty."""
+    groups = _grouped(schema, rows)
+    group: pa.Table | None = next(groups, schema.empty_table())
+    while group is not None:
+        file: IO[bytes] = _spool()
+        count = written = 0
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            while group is not None and written < FILE_BYTES:
+                writer.write_table(group, row_group_size=max(1, group.num_rows))
+                count += group.num_rows
+                written += group.nbytes
+                group = next(groups, None)
+        yield file, count
+
+
+def _spool() -> IO[bytes]:
+    """An empty file. Google's client takes none in `w+b`, the mode it would have."""
+    return SpooledTemporaryFile(max_size=_IN_MEMORY, mode="r+b")
+
+
+def _grouped(schema: pa.Schema, rows: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The rows in tables of a row group's size."""
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in rows:
+        held.append(batch)
+        size += batch.nbytes
+        if size >= GROUP_BYTES:
+            yield pa.Table.from_batches(held).cast(schema)
+            held, size = [], 0
+    if held:
+        yield pa.Table.from_batches(held).cast(schema)

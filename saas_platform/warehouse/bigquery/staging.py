@@ -1,0 +1,345 @@
+"""Changes of one table beside its mirror in BigQuery: collected here, loaded there, applied at once.
+
+Holds staging tables, the transaction of a load or of changes, and its entry in the log. Does not hold:
+digests, the comparison of rows (that is the scratch's), or anything that only reads.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import sqlalchemy as sa
+from google.cloud import bigquery
+
+from saas_platform.schema.slices import slice_of
+from saas_platform.warehouse.bigquery import sql as q
+from saas_platform.warehouse.bigquery.connection import Connection
+from saas_platform.warehouse.bigquery.datasets import make_dataset
+from saas_platform.warehouse.bigquery.errors import told
+from saas_platform.warehouse.bigquery.loads import load_rows
+from saas_platform.warehouse.bigquery.tables import (
+    GONE,
+    completed,
+    is_cut_alike,
+    mirror_definition,
+    parquet_schema,
+    staging_definition,
+)
+from saas_platform.warehouse.duckdb.connection import Connection as ScratchConnection
+from saas_platform.warehouse.duckdb.scratch import holding
+from saas_platform.warehouse.duckdb.staging import DuckdbStaging, finished
+from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.interface import (
+    RAW,
+    SCHEMAS,
+    SYNC_ID,
+    Staging,
+    WarehouseError,
+    target_schema,
+)
+from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
+from saas_platform.warehouse.naming import key_may_repeat, repeated_key
+
+#: A job may change 4,000 partitions of a table: more slices are written by more statements.
+MOST_SLICES = 3_500
+
+
+def append_to_log(log: sa.Table, values: list[object]) -> str:
+    """The statement that does."""
+    return (
+        f"INSERT INTO {q.qualified(RAW, log.name)} ({q.listed(q.columns(log))})"
+        f" VALUES ({', '.join(map(q.literal, values))})"
+    )
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A staging table in BigQuery, of one load, with what it is called in SQL."""
+
+    connection: Connection
+    table: sa.Table
+    #: Of the load; jobs are called after it.
+    name: str
+
+    @property
+    def _table_name(self) -> str:
+        return f"_staging-{self.name}".replace("-", "_")
+
+    @property
+    def _definition(self) -> bigquery.Table:
+        place = self.connection.reference(RAW, self._table_name)
+        return staging_definition(place, self.table, self.connection.target.policy_tags)
+
+    @property
+    def sql(self) -> str:
+        return q.qualified(RAW, self._table_name)
+
+    @contextmanager
+    def created(self) -> Iterator[None]:
+        """Within it, the table exists."""
+        made = self._definition
+        with told(self.connection.target):
+            # There already where a process of this sync's id was killed; what it holds is not known.
+            self.connection.client.delete_table(made, not_found_ok=True)
+            # An answer that is lost is asked for again.
+            self.connection.client.create_table(made, exists_ok=True)
+        try:
+            yield
+        finally:
+            with told(self.connection.target):
+                self.connection.client.delete_table(made, not_found_ok=True)
+
+    def load(self, rows: Iterable[pa.RecordBatch], part: int) -> int:
+        """Load rows as part `part`; returns how many."""
+        return load_rows(
+            self.connection,
+            self._definition,
+            parquet_schema(self.table),
+            rows,
+            f"{self.name}-{part}",
+        )
+
+    def slices(self) -> dict[str, int]:
+        """Rows that arrived in each slice."""
+        rows = f"SELECT {q.slice_id(self.table)} AS slice FROM {self.sql} WHERE NOT {q.quote(GONE)}"
+        return dict(self.connection.run(q.by_slice(rows, "COUNT(*)")))
+
+    def check_key(self) -> None:
+        """Raises WarehouseError where rows that arrived share a key, though the table has one."""
+        if not q.keys(self.table) or not key_may_repeat(self.table):
+            return
+        keys = q.listed(q.keys(self.table))
+        found = self.connection.run(
+            f"SELECT {keys} FROM {self.sql} WHERE NOT {q.quote(GONE)}"
+            f" GROUP BY {keys} HAVING COUNT(*) > 1 LIMIT 1"
+        )
+        if found:
+            raise repeated_key(self.table, dict(zip(q.keys(self.table), found[0], strict=True)))
+
+
+def load_anew(
+    connection: Connection, table: sa.Table, feed: Feed, entry: SyncEntry, name: str
+) -> SyncEntry:
+    """Make the mirror hold the feed's rows and nothing else; rows and log in one transaction."""
+    staged = Staged(connection, table, name)
+    with staged.created():
+        with feed.faithful():
+            loaded = staged.load(_kept(feed.reader()), 0)
+        slices = staged.slices()
+        if not loaded == feed.rows == sum(slices.values()):
+            raise WarehouseError(
+                f"BigQuery holds {sum(slices.values())} of {feed.rows} rows that were loaded for"
+                f" {table.name}, and nothing was applied: run again."
+            )
+        staged.check_key()
+        make_mirror(connection, table)
+        entry = replace(
+            finished(entry),
+            rows_read=feed.rows,
+            rows_written=feed.rows,
+            bytes=feed.bytes,
+            slices=tuple(sorted(slices)),
+            slices_copied=len(slices),
+        )
+        statements = [
+            *_deletes(connection, table),
+            *_inserts(table, staged.sql, slices, entry.sync_id),
+        ]
+        commit(connection, table, statements, entry, name)
+    return entry
+
+
+def _kept(rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Rows with the mark that none of them is gone."""
+    for batch in rows:
+        mark = pa.repeat(pa.scalar(False), batch.num_rows)
+        yield batch.append_column(GONE, mark)
+
+
+def make_mirror(connection: Connection, table: sa.Table) -> None:
+    """The mirror as declared: made, or given what it lacks, or else made anew, empty.
+
+    BigQuery's transactions take no DDL, so that this comes just before. Killed in between, the mirror
+    is empty or wider, the log as it was, and the next sync finds by the counts what is missing.
+    """
+    schema, tags = target_schema(table), connection.target.policy_tags
+    if schema not in SCHEMAS:
+        make_dataset(connection, schema)
+    place = connection.reference(schema, table.name)
+    wanted = mirror_definition(place, table, tags)
+    present = connection.table(schema, table.name)
+    with told(connection.target):
+        if present is not None:
+            fields = completed(table, present.schema, tags)
+            if fields is not None and is_cut_alike(present, wanted):
+                if fields != list(present.schema):
+                    present.schema = fields
+                    connection.client.update_table(present, ["schema"])
+                return
+            connection.client.delete_table(place)
+        connection.client.create_table(wanted, exists_ok=True)
+
+
+def _deletes(connection: Connection, table: sa.Table) -> Iterator[str]:
+    """The statements that empty the mirror."""
+    cut = slice_of(table)
+    is_by_day = cut is not None and cut.grain == "day"  # of months there are never so many
+    present = dict(connection.run(q.counts(table))) if is_by_day else {}
+    for group in _groups(present) if len(present) > MOST_SLICES else [None]:
+        yield f"DELETE FROM {q.mirror(table)} WHERE {_spanned(table, group)}"
+
+
+def _inserts(table: sa.Table, staged: str, slices: Collection[str], sync_id: str) -> Iterator[str]:
+    """The statements that copy the staged rows of the slices into the mirror."""
+    columns = q.listed(q.columns(table))
+    for group in _groups(slices):
+        some = "" if len(group) == len(slices) else f" AND {_spanned(table, group)}"
+        yield (
+            f"INSERT INTO {q.mirror(table)} ({columns}, {q.quote(SYNC_ID)})"
+            f" SELECT {columns}, {q.text(sync_id)} FROM {staged} WHERE NOT {q.quote(GONE)}{some}"
+        )
+
+
+def _spanned(table: sa.Table, group: list[str] | None) -> str:
+    """Whether a row lies between the first and the last slice of a group, where no slice of another lies."""
+    return q.within(table, group, most_ranges=1)
+
+
+def _groups(slices: Collection[str]) -> Iterator[list[str]]:
+    listed = sorted(slices)
+    for start in range(0, len(listed), MOST_SLICES):
+        yield listed[start : start + MOST_SLICES]
+
+
+def commit(
+    connection: Connection, table: sa.Table, statements: list[str], entry: SyncEntry, name: str
+) -> None:
+    """Run the statements and append the entry to the log, in one transaction."""
+    script = ";\n".join(
+        [
+            "BEGIN TRANSACTION",
+            *statements,
+            append_to_log(SYNC_LOG, entry.values()),
+            "COMMIT TRANSACTION;",
+        ]
+    )
+    # A label's value has 63 characters at most.
+    labels = {"table": table.name.lower()[:63], "mode": entry.mode}
+    connection.script(script, f"{name}-commit", labels)
+
+
+@dataclass(frozen=True)
+class _Touched:
+    """What of the mirror the staged keys touch."""
+
+    #: Rows in each slice.
+    rows: dict[str, int]
+    #: Distinct keys among them that have a staged row.
+    replaced: int
+
+
+class BigqueryStaging(Staging):
+    """Collects in a scratch, where the differences of slices are found too; loads what it has when asked.
+
+    Used as a context, which drops the staging tables.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        table: sa.Table,
+        name: str,
+        scratch: ScratchConnection,
+        read_slices: Callable[[Collection[str]], pa.Table],
+        count_slices: Callable[[], dict[str, int]],
+    ) -> None:
+        self._connection = connection
+        self._table = table
+        self._name = name
+        self._scratch = scratch
+        self._read_slices = read_slices
+        self._count_slices = count_slices
+        self._local = DuckdbStaging(scratch, table)
+        self._tables = ExitStack()
+        self._loads = 0
+        #: What is loaded, and what it touches; None: something was staged since.
+        self._loaded: tuple[Staged, _Touched] | None = None
+
+    def __enter__(self) -> BigqueryStaging:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._tables.close()
+
+    def add_rows(self, feed: Feed) -> None:
+        self._loaded = None
+        self._local.add_rows(feed)
+
+    def add_deletes(self, keys: pa.Table) -> None:
+        self._loaded = None
+        self._local.add_deletes(keys)
+
+    def reconcile(self, slices: Collection[str], feed: Feed) -> None:
+        self._loaded = None
+        with holding(self._scratch, self._table, self._read_slices(slices)):
+            self._local.reconcile(slices, feed)
+
+    def pending(self) -> int:
+        return self._local.pending()
+
+    def counts_after(self) -> dict[str, int]:
+        _, touched = self._load()
+        after = Counter(self._count_slices())
+        after.subtract(touched.rows)
+        after.update(self._local.slices())
+        return {slice_id: rows for slice_id, rows in after.items() if rows}
+
+    def commit(self, entry: SyncEntry) -> SyncEntry:
+        staged, touched = self._load()
+        table = self._table
+        new = self._local.slices()
+        statements = [
+            f"DELETE FROM {q.mirror(table)} AS r WHERE {q.within(table, group, 'r')}"
+            f" AND EXISTS (SELECT 1 FROM {staged.sql} AS s WHERE {q.same_key(table, 's', 'r')})"
+            for group in _groups(touched.rows)
+        ]
+        slices = tuple(sorted({*touched.rows, *new}))
+        entry = replace(
+            finished(entry),
+            rows_written=sum(new.values()),
+            rows_deleted=sum(touched.rows.values()) - touched.replaced,
+            slices=slices,
+            slices_copied=len(slices),
+        )
+        statements += _inserts(table, staged.sql, new, entry.sync_id)
+        commit(self._connection, table, statements, entry, self._name)
+        return entry
+
+    def _load(self) -> tuple[Staged, _Touched]:
+        if self._loaded is None:
+            self._local.check()
+            staged = Staged(self._connection, self._table, f"{self._name}-{self._loads}")
+            self._loads += 1
+            self._tables.enter_context(staged.created())
+            staged.load(self._local.changes(GONE), 0)
+            self._loaded = staged, self._touch(staged)
+        return self._loaded
+
+    def _touch(self, staged: Staged) -> _Touched:
+        """Where the mirror holds the staged keys now: a join, which prunes nothing, on these columns."""
+        table = self._table
+        keys = q.listed(q.keys(table))
+        found = self._connection.run(
+            f"WITH touched AS (SELECT {q.slice_id(table, 'r')} AS slice,"
+            f" {q.listed(q.keys(table), 'r')}, s.{q.quote(GONE)} AS {q.quote(GONE)}"
+            f" FROM {q.mirror(table)} AS r JOIN {staged.sql} AS s ON {q.same_key(table, 'r', 's')}"
+            f" WHERE {q.within(table, None, 'r')})"
+            " SELECT slice, COUNT(*), (SELECT COUNT(*) FROM"
+            f" (SELECT DISTINCT {keys} FROM touched WHERE NOT {q.quote(GONE)}))"
+            " FROM touched GROUP BY slice"
+        )
+        return _Touched({row[0]: row[1] for row in found}, found[0][2] if found else 0)

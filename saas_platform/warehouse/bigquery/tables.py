@@ -1,0 +1,266 @@
+"""The definitions of BigQuery tables, derived from the declared ones.
+
+Holds schemas, partitions, clusters, descriptions, labels and policy tags, and which names can't be used.
+Does not hold: any request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import sqlalchemy as sa
+from google.cloud import bigquery
+
+from saas_platform.schema.arrow import arrow_schema
+from saas_platform.schema.slices import slice_of
+from saas_platform.warehouse.bigquery import sql as q
+from saas_platform.warehouse.interface import RAW, SYNC_ID, WarehouseError
+from saas_platform.warehouse.naming import REMEDY, clash
+
+#: On every dataset, table and job of ours: what has it may be dropped, and is found on the bill.
+LABELS = {"managed_by": "saas-platform"}
+#: In staged changes: the row is no more, and only its key is known.
+GONE = "_sync_gone"
+#: What a sync leaves behind when it is killed is gone by then.
+STAGING_LIFE = timedelta(days=1)
+_MOST_CLUSTERED = 4
+#: Characters that the description of a column and of a table may have.
+_DESCRIPTIONS = 1_024, 16_384
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
+#: Columns that begin so are BigQuery's own.
+_TAKEN = (
+    "_table_",
+    "_file_",
+    "_partition",
+    "_row_timestamp",
+    "__root__",
+    "_colidentifier",
+    "_change_sequence_number",
+    "_change_type",
+    "_change_timestamp",
+)
+_CLUSTERED = {"BOOL", "INT64", "STRING", "DATE", "TIMESTAMP", "NUMERIC", "BIGNUMERIC"}
+#: As the service says them, whichever name they were declared by.
+_TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+_ARROW_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
+    (pa.types.is_boolean, "BOOL"),
+    (pa.types.is_integer, "INT64"),
+    (pa.types.is_floating, "FLOAT64"),
+    (lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind), "STRING"),
+    (lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind), "BYTES"),
+    (pa.types.is_timestamp, "TIMESTAMP"),
+    (pa.types.is_date, "DATE"),
+    (pa.types.is_decimal, "BIGNUMERIC"),
+)
+
+
+def objection(table: sa.Table) -> str | None:
+    """Why BigQuery can't hold the table by its names, with the remedy; None: it can."""
+    says = f"{table.name} can't be mirrored to BigQuery, as the"
+    for kind, name in (("table", table.name), *(("column", name) for name in q.columns(table))):
+        if not _NAME.fullmatch(name):
+            return (
+                f"{says} name of the {kind} {name!r} has other characters than ASCII letters, digits and"
+                f" underscores, begins with a digit or is longer than 300: {REMEDY}."
+            )
+        if kind == "column" and name.lower().startswith(_TAKEN):
+            return f"{says} name of the column {name} begins as BigQuery's own do: {REMEDY}."
+    return clash(table, SYNC_ID, GONE)
+
+
+def _field(
+    column: sa.Column, policy_tags: Mapping[str, str] | None = None, *, loose: bool = False
+) -> bigquery.SchemaField:
+    kind, _, numbers = q.type_of(column).partition("(")
+    precision, scale = numbers.rstrip(")").split(", ") if numbers else (None, None)
+    pii = column.info.get("pii")
+    tag = (policy_tags or {}).get(pii, (policy_tags or {}).get("")) if pii else None
+    described = {
+        "name": column.name,
+        "type": kind,
+        "mode": "NULLABLE" if loose or column.nullable else "REQUIRED",
+        "description": column.comment and column.comment[: _DESCRIPTIONS[0]],
+        "precision": precision,
+        "scale": scale,
+        "policyTags": {"names": [tag]} if tag else None,
+    }
+    return bigquery.SchemaField.from_api_repr(
+        {name: value for name, value in described.items() if value is not None}
+    )
+
+
+def mirror_schema(
+    table: sa.Table, policy_tags: Mapping[str, str] | None = None
+) -> list[bigquery.SchemaField]:
+    """The columns of a mirror, the source's and ours."""
+    return [
+        *(_field(column, policy_tags) for column in table.columns),
+        bigquery.SchemaField(
+            SYNC_ID, "STRING", "REQUIRED", description="Sync that brought the row"
+        ),
+    ]
+
+
+def mirror_definition(
+    name: bigquery.TableReference, table: sa.Table, policy_tags: Mapping[str, str]
+) -> bigquery.Table:
+    """A mirror: partitioned by its slice, clustered by its key.
+
+    One that is cut by day is large: no query may read it without saying which days.
+    """
+    made = bigquery.Table(name, schema=mirror_schema(table, policy_tags))
+    made.description = table.comment and table.comment[: _DESCRIPTIONS[1]]
+    made.labels = {**LABELS, "layer": RAW}
+    made.clustering_fields = _clustered(table.primary_key.columns)
+    cut = slice_of(table)
+    if cut is not None:
+        made.time_partitioning = bigquery.TimePartitioning(
+            type_=cut.grain.upper(), field=cut.column
+        )
+        made.require_partition_filter = cut.grain == "day"
+    return made
+
+
+def day_definition(mirror: bigquery.Table, slice_id: str) -> bigquery.Table:
+    """One day of a mirror, by the name under which a load replaces it alone."""
+    made = bigquery.Table(
+        bigquery.DatasetReference(mirror.project, mirror.dataset_id).table(
+            f"{mirror.table_id}${slice_id.replace('-', '')}"
+        ),
+        schema=mirror.schema,
+    )
+    # A load is compared with the whole of both, where it says either.
+    made.time_partitioning = mirror.time_partitioning
+    made.clustering_fields = mirror.clustering_fields
+    return made
+
+
+def day_schema(table: sa.Table) -> pa.Schema:
+    """Arrow types of rows on their way into a mirror; required where its columns are."""
+    rows = arrow_schema(table, with_row_version=True)
+    types = loadable(rows)
+    return pa.schema(
+        [
+            *(types.field(f.name).with_nullable(f.nullable) for f in rows),
+            pa.field(SYNC_ID, pa.string(), nullable=False),
+        ]
+    )
+
+
+def log_definition(name: bigquery.TableReference, log: sa.Table) -> bigquery.Table:
+    """One of the two logs; what is asked of it is asked by table."""
+    made = bigquery.Table(name, schema=[_field(column) for column in log.columns])
+    made.labels = {**LABELS, "layer": RAW}
+    made.clustering_fields = ["table_name"]
+    return made
+
+
+def staging_definition(
+    name: bigquery.TableReference, table: sa.Table, policy_tags: Mapping[str, str]
+) -> bigquery.Table:
+    """Rows and keys on their way to a mirror."""
+    schema = [_field(column, policy_tags, loose=True) for column in table.columns]
+    made = bigquery.Table(name, schema=[*schema, bigquery.SchemaField(GONE, "BOOL")])
+    made.labels = {**LABELS, "layer": "staging"}
+    made.expires = datetime.now(UTC) + STAGING_LIFE
+    return made
+
+
+def _clustered(columns: Iterable[sa.Column]) -> list[str] | None:
+    names = [c.name for c in columns if q.type_of(c).partition("(")[0] in _CLUSTERED]
+    return names[:_MOST_CLUSTERED] or None
+
+
+def is_cut_alike(one: bigquery.Table, other: bigquery.Table) -> bool:
+    """Whether both have the same partitions, by what a definition says: the service says more of its own."""
+    cuts = [made.time_partitioning for made in (one, other)]
+    first, second = (cut and (cut.type_, cut.field) for cut in cuts)
+    return first == second
+
+
+def types_of(
+    schema: Iterable[bigquery.SchemaField], *, tagged: Collection[str] = ()
+) -> dict[str, str]:
+    """Columns and their types, as `bigquery_sql.type_of` writes them; with the policy tags of some."""
+    return {
+        field.name: _type_of(field) + (_tag_of(field) if field.name in tagged else "")
+        for field in schema
+    }
+
+
+def _tag_of(field: bigquery.SchemaField) -> str:
+    if field.policy_tags is None:
+        return ""
+    return f" with the policy tag {', '.join(field.policy_tags.names)}"
+
+
+def _type_of(field: bigquery.SchemaField) -> str:
+    kind = _TYPES.get(field.field_type, field.field_type)
+    if field.mode == "REPEATED":
+        return f"ARRAY<{kind}>"
+    return kind if field.precision is None else f"{kind}({field.precision}, {field.scale or 0})"
+
+
+def tagged(table: sa.Table, policy_tags: Mapping[str, str]) -> set[str]:
+    """The columns that are to have a policy tag. What others have is not ours to say."""
+    return {field.name for field in mirror_schema(table, policy_tags) if field.policy_tags}
+
+
+def completed(
+    table: sa.Table, present: Sequence[bigquery.SchemaField], policy_tags: Mapping[str, str]
+) -> list[bigquery.SchemaField] | None:
+    """The fields of a mirror with the columns and policy tags that it lacks; None: that does not do."""
+    wanted = {field.name: field for field in mirror_schema(table, policy_tags)}
+    declared, kinds = types_of(wanted.values()), types_of(present)
+    missing = [field for name, field in wanted.items() if name not in kinds]
+    others_differ = any(declared.get(name) != kind for name, kind in kinds.items())
+    if others_differ or any(field.mode == "REQUIRED" for field in missing):
+        return None
+    return [*(_tagged_as(field, wanted[field.name]) for field in present), *missing]
+
+
+def _tagged_as(field: bigquery.SchemaField, wanted: bigquery.SchemaField) -> bigquery.SchemaField:
+    if wanted.policy_tags is None:
+        return field
+    tags = wanted.policy_tags.to_api_repr()
+    return bigquery.SchemaField.from_api_repr({**field.to_api_repr(), "policyTags": tags})
+
+
+def untagged(field: bigquery.SchemaField) -> bigquery.SchemaField:
+    """The field without its policy tag."""
+    return bigquery.SchemaField.from_api_repr(
+        {name: value for name, value in field.to_api_repr().items() if name != "policyTags"}
+    )
+
+
+def parquet_schema(table: sa.Table) -> pa.Schema:
+    """Arrow types of rows on their way to the staging table."""
+    names = arrow_schema(table, with_row_version=True)
+    return loadable(names).append(pa.field(GONE, pa.bool_()))
+
+
+def loadable(schema: pa.Schema) -> pa.Schema:
+    """With UTC as the zone of times: one without would be taken for DATETIME, which is no moment."""
+    return pa.schema(
+        [
+            pa.field(f.name, pa.timestamp("us", "UTC") if pa.types.is_timestamp(f.type) else f.type)
+            for f in schema
+        ]
+    )
+
+
+def fields_of(schema: pa.Schema) -> list[bigquery.SchemaField]:
+    """The columns of a table that holds such rows. Raises WarehouseError for a type of no use here."""
+    return [bigquery.SchemaField(field.name, _arrow_type(field)) for field in schema]
+
+
+def _arrow_type(field: pa.Field) -> str:
+    for is_type, name in _ARROW_TYPES:
+        if is_type(field.type):
+            return name
+    raise WarehouseError(
+        f"BigQuery has no type for the column {field.name} of {field.type}: give it another one."
+    )

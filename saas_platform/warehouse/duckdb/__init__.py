@@ -1,0 +1,1 @@
+"""DuckDB as the warehouse: one file."""

@@ -1,0 +1,223 @@
+"""The cells of a mirror in DuckDB against those that a source streams: which rows and columns differ.
+
+Both sides are texts, written by two databases from what each of them stores. Columns are named by their
+places, so that no user's column can meet a name of ours. Holds the comparison. Does not hold: connections,
+digests, or what is done about a difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, get_args
+
+import sqlalchemy as sa
+
+from saas_platform.schema.canonical import (
+    MARK,
+    MISFIT_END,
+    NULL,
+    ROW_TEXTS,
+    VALUE_END,
+    cells_schema,
+)
+from saas_platform.warehouse.duckdb import sql as q
+from saas_platform.warehouse.duckdb.canonical import row_text
+from saas_platform.warehouse.duckdb.connection import STAGING, Connection
+from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.interface import Comparison, Kind, RowDifference
+
+_THEIR_TEXTS, _MY_TEXTS, _UNPAIRED, _THEIR_CELLS, _MY_CELLS, _DIFFERENT = (
+    f"{STAGING}.{name}"
+    for name in (
+        "_their_texts",
+        "_my_texts",
+        "_unpaired",
+        "_their_cells",
+        "_my_cells",
+        "_different_cells",
+    )
+)
+#: Rows of one side that are compared at a time; more are compared in parts, so that memory stays bounded.
+_PART_ROWS = 500_000
+_SLICE, _TEXT = ROW_TEXTS.names
+_NUMBER = "number"
+#: A cell in the text of a row: what is not a mark or is a mark doubled, and an end.
+_CELL = r"(?s)(?:[^|]|\|\|)*\|[.?-]"
+
+
+def compare(
+    connection: Connection, table: sa.Table, slices: Collection[str], texts: Feed, samples: int
+) -> Comparison:
+    """Rows of the slices that differ: totals, and the first by key."""
+    names = cells_schema(table).names[1:]
+    places = dict(zip(q.columns(table), names, strict=True))
+    keys = [places[key] for key in q.keys(table)]
+    _collect(connection, table, slices, texts)
+    _find_unpaired(connection)
+    for rows, cells in ((_THEIR_TEXTS, _THEIR_CELLS), (_MY_TEXTS, _MY_CELLS)):
+        _split(connection, rows, cells, names)
+    into = f"CREATE OR REPLACE TABLE {_DIFFERENT} AS"
+    for part in _parts(connection, (_THEIR_CELLS, _MY_CELLS), keys or names):
+        connection.run(f"{into} {_differences(connection, names, keys, part)}")
+        into = f"INSERT INTO {_DIFFERENT}"
+    return _read(connection, table, places, samples)
+
+
+def _collect(connection: Connection, table: sa.Table, slices: Collection[str], texts: Feed) -> None:
+    """Collect the texts of the rows of both sides in the slices, and a number of 128 bits for each."""
+    number = f"md5_number({_TEXT}) AS {_NUMBER}"
+    wanted = ", ".join(map(q.text, sorted(slices))) or "NULL"
+    with connection.streaming(texts) as stream:
+        connection.run(
+            f"CREATE OR REPLACE TABLE {_THEIR_TEXTS} AS SELECT *, {number} FROM {stream}"
+            f" WHERE {_SLICE} IN ({wanted})"
+        )
+    connection.run(
+        f"CREATE OR REPLACE TABLE {_MY_TEXTS} AS SELECT *, {number} FROM ("
+        f"SELECT {q.slice_id(table, q.bucket(table, 'r'))} AS {_SLICE}, {row_text(table, 'r')} AS {_TEXT}"
+        f" FROM {q.mirror(table)} r WHERE {q.within(table, slices, 'r')})"
+    )
+
+
+def _find_unpaired(connection: Connection) -> None:
+    """Collect the numbers of the rows that one side has more often than the other.
+
+    The others are equal; these few are compared cell by cell.
+    """
+    into = f"CREATE OR REPLACE TABLE {_UNPAIRED} AS"
+    for part in _parts(connection, (_THEIR_TEXTS, _MY_TEXTS), [_NUMBER]):
+        connection.run(
+            f"{into} SELECT {_NUMBER} FROM (SELECT {_NUMBER}, 1 AS one FROM {_THEIR_TEXTS} WHERE {part}"
+            f" UNION ALL SELECT {_NUMBER}, -1 FROM {_MY_TEXTS} WHERE {part})"
+            f" GROUP BY 1 HAVING sum(one) <> 0"
+        )
+        into = f"INSERT INTO {_UNPAIRED}"
+
+
+def _split(connection: Connection, rows: str, cells: str, names: list[str]) -> None:
+    """Split the texts of the unpaired rows into their cells.
+
+    A text that has another number of cells holds a mark that is not doubled, which a source writes only for a
+    value that looks like a time and is none: the whole text is then a misfit in the first cell.
+    """
+    nulls = "".join(f", {q.text(NULL)}" for _ in names[1:])
+    misfit = f"concat(replace({_TEXT}, {q.text(MARK)}, {q.text(MARK * 2)}), {q.text(MISFIT_END)})"
+    listed = ", ".join(f"cells[{place}] AS {name}" for place, name in enumerate(names, 1))
+    connection.run(
+        f"CREATE OR REPLACE TABLE {cells} AS SELECT {_SLICE}, {listed} FROM (SELECT {_SLICE},"
+        f" CASE WHEN len(found) = {len(names)} THEN found ELSE [{misfit}{nulls}] END AS cells"
+        f" FROM (SELECT *, regexp_extract_all({_TEXT}, {q.text(_CELL)}) AS found FROM {rows}"
+        f" WHERE {_NUMBER} IN (SELECT {_NUMBER} FROM {_UNPAIRED})))"
+    )
+
+
+def _parts(connection: Connection, sides: tuple[str, str], names: list[str]) -> list[str]:
+    """Conditions, of which each row of either side meets one; equal values of the columns, the same one."""
+    theirs, mine = (f"(SELECT count(*) FROM {rows})" for rows in sides)
+    ((rows,),) = connection.run(f"SELECT greatest({theirs}, {mine})")
+    count = max(1, -(-rows // _PART_ROWS))
+    if count == 1:
+        return ["TRUE"]
+    return [f"hash({', '.join(names)}) % {count} = {number}" for number in range(count)]
+
+
+def _differences(connection: Connection, names: list[str], keys: list[str], part: str) -> str:
+    """A query of the rows of a part that differ, each side as a list of cells.
+
+    Without a key a row is missing or extra, as often as one side has it more than the other. Rows that share a
+    key are paired one by one: first those that are equal.
+    """
+    theirs, mine = (f"SELECT * FROM {rows} WHERE {part}" for rows in (_THEIR_CELLS, _MY_CELLS))
+    if not keys:
+        row = f"[{', '.join(names)}]"
+        return (
+            f"SELECT 'missing' AS kind, {_SLICE} AS slice, {row} AS source, NULL::VARCHAR[] AS mirror"
+            f" FROM ({theirs} EXCEPT ALL {mine})"
+            f" UNION ALL SELECT 'extra', {_SLICE}, NULL, {row} FROM ({mine} EXCEPT ALL {theirs})"
+        )
+    pairing = [f"s.{key} = m.{key}" for key in keys]
+    if any(_has_copies(connection, rows, keys, part) for rows in (_THEIR_CELLS, _MY_CELLS)):
+        theirs, mine = _numbered(theirs, mine, names, keys), _numbered(mine, theirs, names, keys)
+        pairing.append("s.copy = m.copy")
+    # Every cell is a text, so that one of NULL is a side that has no such row.
+    missing, extra = f"m.{names[0]} IS NULL", f"s.{names[0]} IS NULL"
+    source, mirror = (f"[{', '.join(f'{side}.{name}' for name in names)}]" for side in ("s", "m"))
+    differ = " OR ".join(f"s.{name} <> m.{name}" for name in names)
+    return (
+        f"SELECT CASE WHEN {missing} THEN 'missing' WHEN {extra} THEN 'extra' ELSE 'different' END AS kind,"
+        f" coalesce(s.{_SLICE}, m.{_SLICE}) AS slice, CASE WHEN NOT {extra} THEN {source} END AS source,"
+        f" CASE WHEN NOT {missing} THEN {mirror} END AS mirror"
+        f" FROM ({theirs}) s FULL JOIN ({mine}) m ON {' AND '.join(pairing)}"
+        f" WHERE {missing} OR {extra} OR {differ}"
+    )
+
+
+def _numbered(rows: str, others: str, names: list[str], keys: list[str]) -> str:
+    """The rows with a number among those that share a key; those that the other side has come first."""
+    row = f"concat({', '.join(names)})"
+    return (
+        f"SELECT *, row_number() OVER (PARTITION BY {', '.join(keys)}"
+        f" ORDER BY {row} NOT IN (SELECT {row} FROM ({others})), {row}) AS copy FROM ({rows})"
+    )
+
+
+def _has_copies(connection: Connection, rows: str, keys: list[str], part: str) -> bool:
+    return bool(
+        connection.run(
+            f"SELECT 1 FROM {rows} WHERE {part} GROUP BY {', '.join(keys)} HAVING count(*) > 1 LIMIT 1"
+        )
+    )
+
+
+def _read(
+    connection: Connection, table: sa.Table, places: dict[str, str], samples: int
+) -> Comparison:
+    totals = dict(connection.run(f"SELECT kind, count(*) FROM {_DIFFERENT} GROUP BY kind"))
+    by_slice = dict(connection.run(f"SELECT slice, count(*) FROM {_DIFFERENT} GROUP BY slice"))
+    (by_column,) = connection.run(
+        f"SELECT {', '.join(_changed(place) for place in range(1, len(places) + 1))}"
+        f" FROM {_DIFFERENT} WHERE kind = 'different'"
+    )
+    key_columns = list(table.primary_key.columns)
+    found = connection.run(
+        f"SELECT kind, slice, source, mirror FROM {_DIFFERENT}"
+        f" ORDER BY {''.join(_ordered(column, places) for column in key_columns)}"
+        f" kind, source, mirror LIMIT {int(samples)}"
+    )
+    return Comparison(
+        **{kind: totals.get(kind, 0) for kind in get_args(Kind)},
+        slices=by_slice,
+        columns={name: n for name, n in zip(places, by_column, strict=True) if n},
+        samples=tuple(_row(table, *row) for row in found),
+    )
+
+
+def _changed(place: int) -> str:
+    return f"count(*) FILTER (WHERE source[{place}] <> mirror[{place}])"
+
+
+def _ordered(column: sa.Column[Any], places: dict[str, str]) -> str:
+    """What the rows are ordered by for a key column: whole numbers as such, all else as texts."""
+    value = f"coalesce(source, mirror)[{list(places).index(column.name) + 1}]"
+    if not isinstance(column.type, sa.Integer):
+        return f"{value}, "
+    digits = f"left({value}, -{len(VALUE_END)})"
+    return f"TRY_CAST({digits} AS HUGEINT), {value}, "
+
+
+def _row(
+    table: sa.Table, kind: Kind, slice_: str, source: list[str] | None, mirror: list[str] | None
+) -> RowDifference:
+    names = q.columns(table)
+    sides = [
+        None if cells is None else dict(zip(names, cells, strict=True))
+        for cells in (source, mirror)
+    ]
+    either = sides[0] or sides[1] or {}
+    return RowDifference(
+        kind=kind,
+        slice=slice_,
+        key={key: either.get(key, NULL) for key in q.keys(table)},
+        source=sides[0],
+        mirror=sides[1],
+    )

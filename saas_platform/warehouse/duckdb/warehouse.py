@@ -1,0 +1,388 @@
+"""DuckDB as the warehouse: one file, no server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from saas_platform.schema.slices import SliceDigest
+from saas_platform.warehouse.duckdb import sql as q
+from saas_platform.warehouse.duckdb.canonical import cell
+from saas_platform.warehouse.duckdb.comparison import compare
+from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect, translated
+from saas_platform.warehouse.duckdb.digests import mirror_digests, text_digests
+from saas_platform.warehouse.duckdb.staging import (
+    DuckdbStaging,
+    append_to_log,
+    check_key,
+    commit_entry,
+)
+from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.folding import folded
+from saas_platform.warehouse.interface import (
+    RAW,
+    SCHEMAS,
+    SYNC_ID,
+    Comparison,
+    DigestForm,
+    Mirror,
+    Staging,
+    T,
+    Warehouse,
+    WarehouseError,
+    WarehouseMemoryError,
+    target_schema,
+)
+from saas_platform.warehouse.logs import (
+    LOGS,
+    PROOF_LOG,
+    SYNC_LOG,
+    DayRows,
+    ProofEntry,
+    SyncEntry,
+)
+from saas_platform.warehouse.naming import clash, differs_by_case
+
+
+class DuckdbWarehouse(Warehouse):
+    """The warehouse in one file, opened for each call or session, so that others get their turn."""
+
+    engine = "duckdb"
+
+    def __init__(self, path: Path, *, wait_seconds: float = 30.0) -> None:
+        if path.stem.casefold() in (*SCHEMAS, STAGING, "temp", "system", "main"):
+            # DuckDB names the catalogue after the file, and could not tell it from the schema.
+            raise WarehouseError(
+                f"A DuckDB warehouse can't be named {path.name}, as {path.stem} has a meaning in it:"
+                " give SAAS_WAREHOUSE_URL another file name."
+            )
+        self.path = path
+        self._wait_seconds = wait_seconds
+        # One thread of this process at a time, as with processes.
+        self._lock = threading.RLock()
+        self._open: Connection | None = None
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        with self._connected():
+            yield
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with self._lock:
+            if self._open is not None:
+                with translated(self.path):
+                    yield self._open
+                return
+            with connect(self.path, self._wait_seconds) as connection:
+                _prepare(connection)
+                self._open = connection
+                try:
+                    yield connection
+                finally:
+                    self._open = None
+
+    def with_room(self, work: Callable[[], T]) -> T:
+        with self._connected() as connection:
+            try:
+                return work()
+            except WarehouseMemoryError:
+                connection.lift_limit()
+                return work()
+
+    def ping(self) -> str:
+        if not self.path.exists():
+            return "empty: `saas-platform run` will fill it"
+        with self._connected() as connection:
+            ((version,),) = connection.run("SELECT version()")
+        return f"answers; version {version}"
+
+    def drop(self) -> None:
+        if not self.path.exists():
+            return
+        with self._connected() as connection, connection.transaction():
+            for schema in SCHEMAS:
+                connection.run(f"DROP SCHEMA {q.quote(schema)} CASCADE")
+
+    def mirrors(self) -> list[Mirror]:
+        if not self.path.exists():
+            return []
+        with self._connected() as connection:
+            rows = connection.run(
+                "SELECT coalesce(mirror_schema, ?) AS schema, table_name, max(finished_at)"
+                f" FROM {q.qualified(RAW, SYNC_LOG.name)} WHERE (schema, table_name) IN"
+                " (SELECT (t.table_schema, t.table_name) FROM information_schema.tables t"
+                " WHERE t.table_catalog = current_database()) GROUP BY ALL ORDER BY table_name, schema",
+                [RAW],
+            )
+        return [Mirror(*row) for row in rows]
+
+    def drop_mirror(self, mirror: Mirror) -> None:
+        log, proofs = (q.qualified(RAW, each.name) for each in (SYNC_LOG, PROOF_LOG))
+        with self._connected() as connection, connection.transaction():
+            connection.run(f"DROP TABLE IF EXISTS {q.qualified(mirror.schema, mirror.name)}")
+            connection.run(
+                f"DELETE FROM {log} WHERE table_name = ? AND coalesce(mirror_schema, ?) = ?",
+                [mirror.name, RAW, mirror.schema],
+            )
+            # Those of a mirror of the same name in another schema stay.
+            connection.run(
+                f"DELETE FROM {proofs} WHERE table_name = ? AND table_name NOT IN"
+                f" (SELECT table_name FROM {log})",
+                [mirror.name],
+            )
+
+    def query(self, sql: str) -> pa.Table:
+        with self._connected() as connection:
+            return connection.arrow(sql)
+
+    def query_costs(self, tables: Collection[sa.Table]) -> None:  # noqa: ARG002
+        return None
+
+    def query_bytes(self, queries: Sequence[str]) -> list[int | None]:
+        return [0] * len(queries)
+
+    def quoted(self, name: str) -> str:
+        return q.quote(name)
+
+    def mirror_rows(self, table: sa.Table) -> str:
+        return q.mirror(table)
+
+    def matches(self, column: str, pattern: str) -> str:
+        return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
+
+    def folded(self, text: str, collation: str, *, broadly: bool) -> str:
+        return folded(text, collation, broadly=broadly, without_accents="strip_accents({})")
+
+    def table_exists(self, schema: str, name: str) -> bool:
+        if not self.path.exists():
+            return False
+        with self._connected() as connection:
+            return bool(
+                connection.run(
+                    "SELECT 1 FROM information_schema.tables WHERE table_catalog = current_database()"
+                    " AND table_schema = ? AND table_name = ?",
+                    [schema, name],
+                )
+            )
+
+    def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
+        with (
+            self._connected() as connection,
+            connection.registered(rows) as stream,
+            connection.transaction(),
+        ):
+            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(schema)}")
+            connection.run(
+                f"CREATE OR REPLACE TABLE {q.qualified(schema, name)} AS SELECT * FROM {stream}"
+            )
+
+    def digest_query(self, schema: str, names: Collection[str]) -> str:
+        return " UNION ALL ".join(
+            f"SELECT {q.text(name)}, {q.whole_digest('rows')} FROM {q.qualified(schema, name)} AS rows"
+            for name in names
+        )
+
+    def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:
+        if not names:
+            return {}
+        with self._connected() as connection:
+            found = connection.run(self.digest_query(schema, names))
+        return {name: SliceDigest(rows, total or 0) for name, rows, total in found}
+
+    def objection(self, table: sa.Table) -> str | None:
+        found = clash(table, SYNC_ID)
+        if found is not None or not self.path.exists():
+            return found
+        # Of ASCII the engine does not tell capitals from small letters in a name: two tables would be one mirror.
+        with self._connected() as connection:
+            logged = connection.run(
+                f"SELECT DISTINCT table_name FROM {q.qualified(RAW, SYNC_LOG.name)}"
+            )
+        return differs_by_case(table, (name for (name,) in logged))
+
+    def declared_columns(self, table: sa.Table) -> dict[str, str]:
+        return q.declared(table)
+
+    def mirror_columns(self, table: sa.Table) -> dict[str, str]:
+        with self._connected() as connection:
+            return connection.columns(q.mirror(table))
+
+    def last_sync(self, table: sa.Table) -> SyncEntry | None:
+        with self._connected() as connection:
+            rows = connection.run(
+                f"SELECT {q.listed(q.columns(SYNC_LOG))} FROM {q.qualified(RAW, SYNC_LOG.name)}"
+                " WHERE table_name = ? ORDER BY finished_at DESC LIMIT 1",
+                [table.name],
+            )
+        return SyncEntry.of(rows[0]) if rows else None
+
+    def syncs_after(self, moment: datetime) -> list[SyncEntry]:
+        with self._connected() as connection:
+            rows = connection.run(
+                f"SELECT {q.listed(q.columns(SYNC_LOG))} FROM {q.qualified(RAW, SYNC_LOG.name)}"
+                " WHERE finished_at > ? ORDER BY finished_at",
+                [moment],
+            )
+        return [SyncEntry.of(row) for row in rows]
+
+    def unproven(self, table: sa.Table) -> list[SyncEntry]:
+        log, proofs = q.qualified(RAW, SYNC_LOG.name), q.qualified(RAW, PROOF_LOG.name)
+        with self._connected() as connection:
+            rows = connection.run(
+                f"SELECT {q.listed(q.columns(SYNC_LOG))} FROM {log} WHERE table_name = $1"
+                " AND finished_at > coalesce((SELECT max(e.finished_at)"
+                f" FROM {log} e JOIN {proofs} p USING (table_name, sync_id)"
+                " WHERE table_name = $1 AND verdict = 'proven'), TIMESTAMP '-infinity')"
+                " ORDER BY finished_at",
+                [table.name],
+            )
+        return [SyncEntry.of(row) for row in rows]
+
+    def last_proof(self, table: sa.Table) -> ProofEntry | None:
+        with self._connected() as connection:
+            rows = connection.run(
+                f"SELECT {q.listed(q.columns(PROOF_LOG))} FROM {q.qualified(RAW, PROOF_LOG.name)}"
+                " WHERE table_name = ? ORDER BY proven_at DESC LIMIT 1",
+                [table.name],
+            )
+        return ProofEntry.of(rows[0]) if rows else None
+
+    def slice_counts(self, table: sa.Table) -> dict[str, int]:
+        with self._connected() as connection:
+            return dict(
+                connection.run(
+                    f"SELECT {q.slice_id(table, 'b')}, n FROM (SELECT {q.bucket(table)} AS b,"
+                    f" count(*) AS n FROM {q.mirror(table)} GROUP BY 1)"
+                )
+            )
+
+    def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
+        with self._connected() as connection, connection.transaction():
+            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
+            connection.run(
+                f"CREATE OR REPLACE TABLE {q.mirror(table)}"
+                f" {q.definition(table, q.quote('_sync_id') + ' VARCHAR NOT NULL')}"
+            )
+            with connection.streaming(feed) as stream:
+                connection.run(
+                    f"INSERT INTO {q.mirror(table)}"
+                    f" SELECT {q.listed(q.columns(table))}, ? FROM {stream}",
+                    [entry.sync_id],
+                )
+            check_key(connection, table, q.mirror(table))
+            return commit_entry(
+                connection,
+                replace(
+                    entry,
+                    rows_read=feed.rows,
+                    rows_written=feed.rows,
+                    bytes=feed.bytes,
+                    slices=tuple(sorted(self.slice_counts(table))),
+                ),
+            )
+
+    @contextmanager
+    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Staging]:  # noqa: ARG002
+        with self._connected() as connection, connection.staging_file():
+            yield DuckdbStaging(connection, table)
+
+    def digest_mirror(
+        self,
+        table: sa.Table,
+        slices: Collection[str] | None = None,
+        form: DigestForm = "native",
+    ) -> dict[str, SliceDigest]:
+        with self._connected() as connection:
+            return mirror_digests(connection, table, slices, form)
+
+    def digest_texts(self, texts: Feed, form: DigestForm = "native") -> dict[str, SliceDigest]:
+        with self._connected() as connection:
+            return text_digests(connection, texts, form)
+
+    def compare(
+        self, table: sa.Table, slices: Collection[str], texts: Feed, *, samples: int
+    ) -> Comparison:
+        with self._connected() as connection, connection.staging_file():
+            return compare(connection, table, slices, texts, samples)
+
+    def rows_like(self, table: sa.Table, cells: pa.Table) -> pa.Table:
+        places = cells.schema.names[1:]
+        mine = ", ".join(
+            f"{cell(column, 'r')} AS {place}"
+            for column, place in zip(table.columns, places, strict=True)
+        )
+        keys = [
+            place
+            for column, place in zip(table.columns, places, strict=True)
+            if column.primary_key or not q.keys(table)
+        ]
+        same = " AND ".join(f"m.{place} = s.{place}" for place in keys)
+        with self._connected() as connection, connection.registered(cells) as wanted:
+            return connection.arrow(
+                f"SELECT m.* FROM (SELECT {mine} FROM {q.mirror(table)} r) m"
+                f" WHERE EXISTS (SELECT 1 FROM {wanted} s WHERE {same})"
+            )
+
+    def record_proof(self, entry: ProofEntry) -> None:
+        with self._connected() as connection:
+            append_to_log(connection, PROOF_LOG, entry.values())
+
+    def unsettled_proofs(self, table: sa.Table) -> list[ProofEntry]:
+        with self._connected() as connection:
+            rows = connection.run(
+                f"WITH log AS (SELECT {q.listed(q.columns(PROOF_LOG))}"
+                f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = ?),"
+                # As `ProofEntry.confirms` has it.
+                " confirmed AS (SELECT max(proven_at) AS at FROM log WHERE scope = 'all'"
+                " AND level <> 'counts' AND verdict = 'proven' AND sync_id IS NULL),"
+                " began AS (SELECT min(proven_at) AS at FROM log, confirmed"
+                " WHERE verdict = 'differs' AND (confirmed.at IS NULL OR proven_at > confirmed.at))"
+                " SELECT log.* FROM log, began WHERE proven_at >= began.at ORDER BY proven_at",
+                [table.name],
+            )
+        return [ProofEntry.of(row) for row in rows]
+
+    def daily_rows(self, table: sa.Table, days: int) -> list[DayRows]:
+        with self._connected() as connection:
+            rows = connection.run(
+                "SELECT CAST(proven_at AS DATE) AS day, arg_max(rows_mirror, proven_at)"
+                f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = ?"
+                " AND verdict <> 'differs' GROUP BY day ORDER BY day DESC LIMIT ?",
+                [table.name, days],
+            )
+        return [DayRows(day, count) for day, count in reversed(rows)]
+
+
+def _prepare(connection: Connection) -> None:
+    """What every session relies on; writes to the file only where something is missing."""
+    # Streams larger than memory need no order; the mirror has none.
+    connection.run("SET preserve_insertion_order = false")
+    present = {
+        name
+        for (name,) in connection.run(
+            "SELECT schema_name FROM information_schema.schemata"
+            " WHERE catalog_name = current_database()"
+        )
+    }
+    for schema in SCHEMAS:
+        if schema not in present:
+            connection.run(f"CREATE SCHEMA {q.quote(schema)}")
+    for log in LOGS:
+        connection.run(
+            f"CREATE TABLE IF NOT EXISTS {q.qualified(RAW, log.name)} {q.definition(log)}"
+        )
+        there = connection.columns(q.qualified(RAW, log.name))
+        for column in log.columns:
+            if column.name not in there:
+                connection.run(
+                    f"ALTER TABLE {q.qualified(RAW, log.name)}"
+                    f" ADD COLUMN {q.quote(column.name)} {q.type_of(column)}"
+                )

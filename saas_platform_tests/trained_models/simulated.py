@@ -1,0 +1,97 @@
+"""Accounts and months with hazards that are known, because the labels are drawn from them here.
+
+Holds: features, labels and the truth. Does not hold: any expectation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from saas_platform.trained_models import churn
+
+FIRST = pd.Timestamp("2024-01-01")
+_CHOICES = {
+    "segment": ["smb", "mid", "enterprise"],
+    "industry": ["retail", "software"],
+    "country": ["DE", "FR", "US"],
+    "acquisition_channel": ["organic", "paid_search"],
+    "tier": ["team", "business"],
+    "billing_interval": ["month", "year"],
+    "promo_kind": ["none", "acquisition"],
+}
+_MEANS = {
+    "tenure_months": 8,
+    "employee_count": 40,
+    "seats": 9,
+    "mrr": 180,
+    "active_users_7d": 4,
+    "active_users_28d": 6,
+    "events_30d": 90,
+    "events_previous_30d": 90,
+    "features_used_28d": 5,
+    "tickets_90d": 1,
+    "complaints_90d": 1,
+    "failed_payments_60d": 1,
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """`features` as the mart has them; `truth` as the simulator keeps it; `hazard` of each feature row."""
+
+    features: pd.DataFrame
+    truth: pd.DataFrame
+    hazard: np.ndarray
+
+    def months(self) -> list[pd.Timestamp]:
+        return sorted(self.features["month"].unique())
+
+
+def simulate(*, accounts: int = 250, months: int = 12, seed: int = 1, level: float = -3.0) -> World:
+    """Every account pays in every month; the newest month has no label yet.
+
+    The log-odds are `level`, plus what the failed payments and a yearly plan do to them.
+    """
+    rng = np.random.default_rng(seed)
+    rows = accounts * months
+    number = np.repeat(np.arange(months), accounts)
+    frame = pd.DataFrame(
+        {
+            "account_id": np.tile(np.arange(1, accounts + 1), months),
+            "month": [FIRST + pd.DateOffset(months=int(k)) for k in number],
+            **{name: rng.choice(values, rows) for name, values in _CHOICES.items()},
+            **{name: rng.poisson(mean, rows) for name, mean in _MEANS.items()},
+            "days_since_last_login": np.where(
+                rng.random(rows) < 0.1, np.nan, rng.integers(0, 90, rows)
+            ),
+            "discount_percent": rng.choice([0, 20], rows),
+            "promo_discount_percent": rng.choice([0, 20], rows),
+            "seats_change_90d": rng.integers(-3, 4, rows),
+            "complaints_30d": rng.poisson(0.3, rows),
+            "is_past_due": rng.random(rows) < 0.05,
+            "months_to_renewal": rng.integers(1, 13, rows),
+        }
+    )
+    odds = level + 1.5 * np.log1p(frame["failed_payments_60d"]) - 1.0 * (frame["tier"] == "team")
+    hazard = (1 / (1 + np.exp(-odds))).to_numpy()
+    # As if nobody could see the plan: the mean over both, given the failed payments.
+    failed = frame["failed_payments_60d"]
+    observable = pd.Series(hazard).groupby(failed).transform("mean").to_numpy()
+    label = pd.array(rng.random(rows) < hazard, dtype="boolean")
+    label[number == months - 1] = pd.NA
+    frame[churn.LABEL] = label
+    truth = pd.DataFrame(
+        {
+            "account_id": frame["account_id"],
+            # The month in which the hazard acts: the one after that of the features.
+            "month": [(m + pd.DateOffset(months=1)).date() for m in frame["month"]],
+            "voluntary_hazard": 0.75 * hazard,
+            "involuntary_hazard": 0.25 * hazard,
+            "observable_voluntary_hazard": 0.75 * observable,
+            "observable_involuntary_hazard": 0.25 * observable,
+        }
+    )
+    return World(frame[churn.COLUMNS], truth, hazard)
