@@ -7,25 +7,30 @@ error. The exit code is 0 only for success.
 from __future__ import annotations
 
 import functools
-import json
-import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import sqlalchemy as sa
 import typer
-from rich.table import Table
 
+from saas_platform.cli.printing import (
+    print_changes,
+    print_costs,
+    print_discovery,
+    print_findings,
+    print_json,
+    print_proofs,
+    print_run,
+    print_samples,
+    print_warnings,
+)
 from saas_platform.clock import Month
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.settings import SettingsError
-from saas_platform.sync.report import RepairReport, SyncReport, sentences
-from saas_platform.terminal import errors, output, say, say_error, say_warning, shown
+from saas_platform.terminal import errors, output, say, say_error
 from saas_platform.warehouse.logs import Level as ProofLevel
 
 app = typer.Typer(
@@ -36,8 +41,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+if TYPE_CHECKING:
+    from saas_platform.defs.launch import RunOutcome
+
 P = ParamSpec("P")
-R = TypeVar("R", SyncReport, RepairReport)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Tables = Annotated[
@@ -81,15 +88,6 @@ def _command(function: Callable[P, bool]) -> Callable[P, None]:
     return command
 
 
-def _print_json(value: Any) -> None:
-    def plain(thing: Any) -> Any:
-        if isinstance(thing, datetime | Month):
-            return thing.isoformat() if isinstance(thing, datetime) else str(thing)
-        raise TypeError(f"{type(thing).__name__} has no JSON form")
-
-    sys.stdout.write(json.dumps(value, indent=2, default=plain) + "\n")
-
-
 def _tables(platform: Platform, names: Sequence[str] | None) -> list[sa.Table]:
     known = platform.tables
     unknown = [name for name in names or () if name not in known]
@@ -127,47 +125,40 @@ def run(
 
     platform = Platform.load()
     if dry_run:
-        return _tell_costs(platform, as_json=as_json)
+        from saas_platform.cli.costs import query_costs
+
+        costs = query_costs(platform)
+        return print_costs(costs, platform.warehouse.engine, as_json=as_json)
     last = platform.settings.check_month(_month(through) or platform.settings.last_month)
     with platform.home.exclusive():
         stale = staleness(platform, last)
         if not stale.groups and not select:
             say(errors, "Everything is up to date: nothing to do.")
-            return _tell_run(platform, (), None, as_json=as_json)
+            return _end_run(platform, (), None, as_json=as_json)
         # Loading Dagster and dbt takes seconds; only who needs them should wait.
         from saas_platform.defs.launch import launch
 
         reasons, outcome = launch(platform, stale, last, select or (), _say)
-        return _tell_run(platform, reasons, outcome, as_json=as_json)
+        return _end_run(platform, reasons, outcome, as_json=as_json)
 
 
-def _tell_costs(platform: Platform, *, as_json: bool) -> bool:
-    """Bytes that each query of a run would bill, by the warehouse's own estimate."""
-    from saas_platform.cli.costs import query_costs
+def _end_run(
+    platform: Platform, reasons: Sequence[str], outcome: RunOutcome | None, *, as_json: bool
+) -> bool:
+    from saas_platform.cli.summary import summarise
 
-    costs = query_costs(platform)
-    total = sum(cost.bytes or 0 for cost in costs or ())
-    if as_json:
-        _print_json({"bytes": total, "queries": [asdict(cost) for cost in costs or ()]})
-        return True
-    if costs is None:
-        say(output, f"Nothing is billed: the warehouse is {platform.warehouse.engine}.")
-        return True
-    listed = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    listed.add_column("of", no_wrap=True)
-    listed.add_column("query", overflow="fold")
-    listed.add_column("bytes", justify="right", no_wrap=True)
-    for cost in costs:
-        listed.add_row(shown(cost.table), shown(cost.purpose), _number(cost.bytes))
-    output.print(listed)
-    output.print(
-        f"{_number(total)} bytes for a sync of every table with a proof of every slice, and everything above"
-        " raw anew; loads are free."
-    )
-    absent = sum(cost.bytes is None for cost in costs)
-    if absent:
-        output.print(f"{absent} of the queries, marked -, read what is not there yet.")
-    return True
+    tables = summarise(platform)
+    print_warnings(_drift(platform))
+    page = platform.home.dashboard / "index.html"
+    shown = page if page.exists() and platform.is_company else None
+    return print_run(tables, reasons, outcome, shown, as_json=as_json)
+
+
+def _drift(platform: Platform) -> tuple[str, ...]:
+    """What the source has and tables.yaml does not name, and what raw has of tables taken out of it."""
+    from saas_platform.cli.discover import left_behind, not_named
+
+    return (*not_named(platform), *left_behind(platform))
 
 
 def _say(line: str) -> None:
@@ -179,73 +170,6 @@ def _month(text: str | None) -> Month | None:
         return None if text is None else Month.parse(text)
     except ValueError as error:
         raise SettingsError(f"--through {error}.") from None
-
-
-def _tell_run(platform: Platform, reasons: Sequence[str], outcome: Any, *, as_json: bool) -> bool:
-    from saas_platform.cli.summary import summarise
-
-    tables = summarise(platform)
-    _tell_drift(platform)
-    differing = [table.table for table in tables if table.verdict == "differs"]
-    if differing:
-        # A run syncs what has changed; what differed before it is for `repair` to compare and mend.
-        say_error(
-            f"By its proofs raw differs from the source in {', '.join(differing)}:"
-            f" run `saas-platform repair {' '.join(differing)}`."
-        )
-    page = platform.home.dashboard / "index.html"
-    if as_json:
-        _print_json(
-            {
-                "run_id": outcome.run_id if outcome else None,
-                "did": list(reasons),
-                "seconds": round(outcome.seconds, 3) if outcome else 0.0,
-                "dagster_seconds": round(outcome.dagster_seconds, 3) if outcome else 0.0,
-                "work_seconds": outcome.work_seconds if outcome else {},
-                "tables": [asdict(table) for table in tables],
-                "dashboard": str(page) if page.exists() and platform.is_company else None,
-            }
-        )
-        return not differing
-    listed = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    listed.add_column("table", no_wrap=True)
-    for heading in ("source", "raw"):
-        listed.add_column(heading, justify="right", no_wrap=True)
-    listed.add_column("proven by", no_wrap=True)
-    listed.add_column("slices", justify="right", no_wrap=True)
-    listed.add_column("at (UTC)", no_wrap=True, justify="right")
-    for table in tables:
-        listed.add_row(
-            shown(table.table),
-            _number(table.rows_source),
-            _number(table.rows_raw),
-            table.proven_by,
-            f"{_number(table.slices_checked)} of {_number(table.slices_total)}",
-            "-" if table.proven_at is None else f"{table.proven_at:%m-%d %H:%M}",
-        )
-    output.print()
-    say(output, "Rows in source and raw, and the newest proof that they are equal:")
-    output.print(listed)
-    output.print()
-    if outcome is not None:
-        work = ", ".join(f"{name} {seconds:.1f}" for name, seconds in outcome.work_seconds.items())
-        output.print(
-            f"{outcome.seconds:.1f} s, of which Dagster {outcome.dagster_seconds:.1f} s"
-            f" and the work itself: {work}."
-        )
-    if page.exists() and platform.is_company:
-        say(output, f"Dashboard: {page} (or `saas-platform dashboard --open`)")
-    output.print("Dagster UI: `make ui`, then http://127.0.0.1:3000")
-    return not differing
-
-
-def _quoted(value: Any) -> str:
-    """A value of a report; what a terminal would act on in a text is escaped when it is printed."""
-    return f"'{value}'" if isinstance(value, str) else repr(value)
-
-
-def _number(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
 
 
 @app.command()
@@ -262,41 +186,16 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
     wanted = _tables(platform, tables)
     with platform.home.exclusive():
         reports = sync_all(platform.source, platform.warehouse, wanted)
-    for report in reports:
-        for warning in report.warnings:
-            say_warning(warning)
-    succeeded = _tell_changes(
+    print_warnings(warning for report in reports for warning in report.warnings)
+    succeeded = print_changes(
         reports,
         lambda r: (
             f"{r.mode or 'no change'}, {r.rows_written:,} written, {r.rows_deleted:,} deleted"
         ),
         as_json=as_json,
     )
-    _tell_drift(platform)
+    print_warnings(_drift(platform))
     return succeeded
-
-
-def _tell_drift(platform: Platform) -> None:
-    """What the source has and tables.yaml does not name, and what raw has of tables taken out of it."""
-    from saas_platform.cli.discover import left_behind, not_named
-
-    for sentence in (*not_named(platform), *left_behind(platform)):
-        say_warning(sentence)
-
-
-def _tell_changes(reports: Sequence[R], line: Callable[[R], str], *, as_json: bool) -> bool:
-    """What was written to each table, or why not, and its proof; whether all went well."""
-    if as_json:
-        _print_json([asdict(report) for report in reports])
-        return all(report.succeeded for report in reports)
-    for report in reports:
-        if report.error is not None:
-            say_error(report.error)
-            continue
-        say(output, f"{report.table}: {line(report)}")
-        for sentence in sentences(report.proof) if report.proof else ():
-            say(output, f"  {sentence}")
-    return all(report.succeeded for report in reports)
 
 
 @app.command()
@@ -316,52 +215,16 @@ def verify(
 
     Exit code 1 where it does not, with the tables, slices, keys and columns that differ.
     """
+    from saas_platform.sync import sample
     from saas_platform.sync import verify as verify_all
 
     platform = Platform.load()
     wanted = _tables(platform, tables)
+    source, warehouse = platform.source, platform.warehouse
     if level is Level.sample:
-        return _tell_samples(platform, wanted, show_pii=show_pii, as_json=as_json)
-    reports = verify_all(
-        platform.source, platform.warehouse, wanted, level=_PROOFS[level], show_pii=show_pii
-    )
-    if as_json:
-        _print_json([asdict(report) for report in reports])
-    else:
-        for report in reports:
-            style = "" if report.holds else "red"
-            for sentence in sentences(report):
-                say(output, sentence, style=style)
-    return all(report.holds for report in reports)
-
-
-def _tell_samples(
-    platform: Platform, tables: Sequence[sa.Table], *, show_pii: bool, as_json: bool
-) -> bool:
-    """A few rows of each table, source and mirror next to each other; whether all are equal."""
-    from saas_platform.sync import sample
-
-    reports = sample(platform.source, platform.warehouse, tables, show_pii=show_pii)
-    if as_json:
-        _print_json([asdict(report) for report in reports])
-        return all(report.equal for report in reports)
-    for report in reports:
-        for problem in report.problems:
-            say_error(problem)
-        for number, row in enumerate(report.rows, 1):
-            verdict = "equal" if row.equal else ("not equal", "red")
-            output.print()
-            say(output, f"{report.table}, row {number}, slice {row.slice}: ", verdict)
-            listed = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
-            for heading in ("column", "source", "mirror"):
-                listed.add_column(heading, overflow="fold")
-            for column, value in row.source.items():
-                mirrored = "no such row" if row.mirror is None else _quoted(row.mirror[column])
-                style = None if mirrored == _quoted(value) else "red"
-                cells = (column, _quoted(value), mirrored)
-                listed.add_row(*(shown(cell) for cell in cells), style=style)
-            output.print(listed)
-    return all(report.equal for report in reports)
+        return print_samples(sample(source, warehouse, wanted, show_pii=show_pii), as_json=as_json)
+    reports = verify_all(source, warehouse, wanted, level=_PROOFS[level], show_pii=show_pii)
+    return print_proofs(reports, as_json=as_json)
 
 
 @app.command()
@@ -377,7 +240,7 @@ def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
     wanted = _tables(platform, tables)
     with platform.home.exclusive():
         reports = repair_all(platform.source, platform.warehouse, wanted)
-    return _tell_changes(
+    return print_changes(
         reports,
         lambda r: f"{r.rows_written:,} rows copied again, {r.rows_deleted:,} removed",
         as_json=as_json,
@@ -419,52 +282,16 @@ def doctor(
     written = _discover(platform, sample=sample, write=yes) if discover else True
     # What was just discovered answers for the file alone: no sync has followed it yet.
     findings = list(examine(Platform.load(), past=not discover))
-    if as_json:
-        _print_json([asdict(finding) for finding in findings])
-    else:
-        for finding in findings:
-            good = ("!", "yellow") if finding.remedy else ("✓", "green")
-            mark = good if finding.ok else ("✗", "red")
-            remedy = f": {finding.remedy}" if finding.remedy else ""
-            say(output, mark, f" {finding.name:<10} {finding.detail}{remedy}")
-    return written and all(finding.ok for finding in findings)
+    return print_findings(findings, as_json=as_json) and written
 
 
 def _discover(platform: Platform, *, sample: bool, write: bool) -> bool:
-    """Bring tables.yaml up to the source, and tell how; whether it is."""
+    """Bring tables.yaml up to the source; returns whether it is."""
     from saas_platform.cli.discover import declare_tables
 
-    file = platform.home.tables
     with platform.home.exclusive():
         found = declare_tables(platform, sample=sample, write=write)
-    for note in found.notes:
-        say(errors, note)
-    for change in found.changes:
-        say(errors, f"  {change}")
-    marked = found.marked
-    if marked:
-        say(
-            errors,
-            f"{len(marked)} columns are marked as personal by their names or values: check them.",
-        )
-        for mark in marked:
-            say(errors, f"  {mark}")
-    if not found.written:
-        say(
-            errors,
-            f"{file} is not changed: `saas-platform doctor --discover --yes` writes the"
-            f" {len(found.changes)} changes above into it, and keeps your edits."
-            if found.changes
-            else f"{file} is as the source has it: nothing to change.",
-        )
-    elif found.changes:
-        say(errors, f"{file} has the changes: look it over, then `saas-platform run`.")
-    else:
-        say(
-            errors,
-            f"{file} declares {found.tables} tables: look it over, then `saas-platform run`.",
-        )
-    return found.written or not found.changes
+    return print_discovery(found, platform.home.tables)
 
 
 @app.command()
@@ -515,7 +342,7 @@ def reset(
     with platform.home.exclusive():
         dropped = reset_mirrors(platform, table) if table else drop(platform)
     if as_json:
-        _print_json({"dropped": dropped})
+        print_json({"dropped": dropped})
     else:
         for line in dropped or ["nothing: there was nothing of ours"]:
             say(output, f"dropped {line}")

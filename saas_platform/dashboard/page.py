@@ -18,10 +18,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from saas_platform.dashboard.charts import LABELS, MODELS_SECTION, SECTIONS, Section
+from saas_platform.dashboard.charts import Section
 from saas_platform.dashboard.data import Facts, read
 from saas_platform.dashboard.errors import DashboardError
 from saas_platform.dashboard.kpis import tiles
+from saas_platform.dashboard.labels import LABELS
+from saas_platform.dashboard.sections import MODELS_SECTION, SECTIONS
 from saas_platform.warehouse.interface import Warehouse
 
 PAGE_NAME = "index.html"

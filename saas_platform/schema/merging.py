@@ -10,19 +10,21 @@ what is skipped are the person's, and stay.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import CommentMark
-from ruamel.yaml.nodes import ScalarNode
-from ruamel.yaml.resolver import VersionedResolver
-from ruamel.yaml.tokens import CommentToken
+from ruamel.yaml.comments import CommentedMap
 
+from saas_platform.schema.commented_yaml import (
+    append,
+    dumped,
+    loaded,
+    put_first,
+    quoted_value,
+    remove,
+)
 from saas_platform.schema.declared import (
     Declaration,
     SourcePlace,
@@ -30,7 +32,6 @@ from saas_platform.schema.declared import (
     place_said,
     table_said,
     type_name,
-    yaml_text,
 )
 from saas_platform.schema.mirror_names import folded, mark
 from saas_platform.schema.source_names import source_column, source_table
@@ -57,10 +58,10 @@ def merge(
     `declaration` is what the text says; `present` are all tables of the source, as one that discovery could
     not look at is not gone.
     """
-    work = _Work(_loaded(text), declaration, list(found), present)
+    work = _Work(loaded(text), declaration, list(found), present)
     work.run()
     return Merge(
-        _dumped(work.file) if work.changes else text, tuple(work.changes), tuple(work.added)
+        dumped(work.file) if work.changes else text, tuple(work.changes), tuple(work.added)
     )
 
 
@@ -155,14 +156,14 @@ class _Work:
         if place == (None, name):
             del said["source"]
         else:
-            _put_first(said, "source", _value(place_said(place)))
+            put_first(said, "source", quoted_value(place_said(place)))
         self.changes.append(
             f"{name}: gone in the source, where {_dotted(place)} with the same columns is new: read from there"
             " now"
         )
 
     def _remove_table(self, name: str) -> None:
-        _remove(self.tables, name)
+        remove(self.tables, name)
         without = [
             other
             for other in self.tables
@@ -182,7 +183,7 @@ class _Work:
         ]
         if references:
             said["references"] = references
-        _append(self.tables, name, _value({**said, "columns": columns}))
+        append(self.tables, name, quoted_value({**said, "columns": columns}))
         self.added += table.columns
         self.changes.append(f"{name}: new in the source: added, with {len(columns)} columns")
 
@@ -239,7 +240,7 @@ class _Work:
         if source == column:
             del said["source"]
         else:
-            _put_first(said, "source", _value(source))
+            put_first(said, "source", quoted_value(source))
         self.changes.append(
             f"{name}.{column}: {was} is gone in the source, where {source} of the same type is new: read from"
             " there now"
@@ -250,7 +251,7 @@ class _Work:
         was, now = str(said.get("declared", "")), str(found.info.get("declared", ""))
         if was.casefold() == now.casefold():
             return
-        said["declared"] = _value(now)
+        said["declared"] = quoted_value(now)
         proposed = type_name(found)
         stays = "" if str(said["type"]) == proposed else (
             f"; its type stays {said['type']}, where its values now call for {proposed}: check it"
@@ -261,11 +262,11 @@ class _Work:
 
     def _remove_column(self, name: str, column: str, table: sa.Table) -> None:
         said = self.tables[name]
-        _remove(said["columns"], column)
+        remove(said["columns"], column)
         also = []
         if column in said["key"]:
             key = self._key(name, table)
-            said["key"] = _value(key)
+            said["key"] = quoted_value(key)
             also.append(f"the key is now [{', '.join(key)}]")
         if said.get("version") == column or (
             not said["key"] and said.get("version", "null") != "null"
@@ -305,7 +306,7 @@ class _Work:
         said = column_said(column)
         if free != source:
             said = {"source": source, **said}
-        _append(columns, free, _value(said))
+        append(columns, free, quoted_value(said))
         self.added.append(column)
         self.changes.append(f"{name}.{free}: new in the source: added as {said['type']}")
 
@@ -319,7 +320,7 @@ class _Work:
         for place in reversed(places):
             del entries[place]
         if places and not entries:
-            _remove(said, part)
+            remove(said, part)
         return bool(places)
 
     @staticmethod
@@ -348,124 +349,3 @@ def _is_named(said: Any, column: str) -> bool:
 
 def _dotted(place: SourcePlace) -> str:
     return ".".join(part for part in place if part is not None)
-
-
-# The tree of a file, with its comments.
-
-
-#: How YAML writes that there is no value.
-_NULLS = ("null", "Null", "NULL", "~", "")
-
-
-class _AsWritten(VersionedResolver):
-    """Every scalar is its own text, so that it is written as it was read: `no`, `1`, `1.50`, `null`."""
-
-    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
-        if kind is ScalarNode:
-            return self.DEFAULT_SCALAR_TAG
-        return super().resolve(kind, value, implicit)
-
-
-def _yaml() -> YAML:
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 1 << 30
-    yaml.Resolver = _AsWritten
-    return yaml
-
-
-def _loaded(text: str) -> Any:
-    return _yaml().load(text)
-
-
-def _dumped(tree: Any) -> str:
-    stream = io.StringIO()
-    _yaml().dump(tree, stream)
-    return stream.getvalue()
-
-
-def _value(said: Any) -> Any:
-    """A value with the quotes that the file's reader needs."""
-    return _loaded(yaml_text({"value": said}))["value"]
-
-
-def _put_first(said: CommentedMap, name: str, value: Any) -> None:
-    if name in said:
-        said[name] = value
-    else:
-        said.insert(0, name, value)
-
-
-def _append(said: CommentedMap, name: str, value: Any) -> None:
-    """At the end, before the blank lines and comments that lead to what follows."""
-    rest = _take_rest(said)
-    said[name] = value
-    _give_rest(said, rest)
-
-
-def _remove(said: CommentedMap, name: str) -> None:
-    """Without the blank lines and comments that lead to what follows; they stay."""
-    names = list(said)
-    place = names.index(name)
-    rest = _take_rest_of(said, name)
-    del said[name]
-    said.ca.items.pop(name, None)
-    if place:
-        before = names[place - 1]
-        _give_rest_of(said, before, _take_rest_of(said, before) + rest)
-    elif len(names) > 1 and rest.strip():
-        tokens = said.ca.items.setdefault(names[1], [None] * 4)
-        column = len(rest) - len(rest.lstrip())
-        tokens[1] = [
-            CommentToken(line.lstrip(" "), CommentMark(column), None)
-            for line in rest.splitlines(keepends=True)
-        ]
-
-
-def _take_rest(said: CommentedMap) -> str:
-    return _take_rest_of(said, list(said)[-1]) if said else ""
-
-
-def _give_rest(said: CommentedMap, rest: str) -> None:
-    _give_rest_of(said, list(said)[-1], rest)
-
-
-def _last_place(said: Any, name: Any) -> tuple[Any, Any]:
-    """Where ruamel keeps the comment behind an entry: at the last entry inside it that is a line."""
-    value = said[name]
-    if isinstance(value, CommentedMap | CommentedSeq) and value and not value.fa.flow_style():
-        last = len(value) - 1 if isinstance(value, CommentedSeq) else list(value)[-1]
-        return _last_place(value, last)
-    return said, name
-
-
-def _slot(said: Any) -> int:
-    """Which of a comment's places is that behind the value."""
-    return 0 if isinstance(said, CommentedSeq) else 2
-
-
-def _take_rest_of(said: Any, name: Any) -> str:
-    """What stands on the lines behind an entry; the comment on its own line stays."""
-    said, name = _last_place(said, name)
-    tokens = said.ca.items.get(name)
-    token = tokens[_slot(said)] if tokens else None
-    if token is None:
-        return ""
-    own, newline, rest = str(token.value).partition("\n")
-    if rest:
-        token.value = own + newline
-        if not own:
-            tokens[_slot(said)] = None
-    return rest
-
-
-def _give_rest_of(said: Any, name: Any, rest: str) -> None:
-    if not rest:
-        return
-    said, name = _last_place(said, name)
-    slot = _slot(said)
-    tokens = said.ca.items.setdefault(name, [None] * (slot + 2))
-    if tokens[slot] is None:
-        tokens[slot] = CommentToken("\n" + rest, CommentMark(0), None)
-    else:
-        tokens[slot].value = str(tokens[slot].value).partition("\n")[0] + "\n" + rest

@@ -10,7 +10,7 @@ import pytest
 import sqlglot
 from sqlglot import expressions as exp
 
-from saas_platform.dashboard.charts import MODELS_SECTION, SECTIONS, Chart
+from saas_platform.dashboard.charts import Chart
 from saas_platform.dashboard.data import (
     MART_NAMES,
     MODEL_QUERIES,
@@ -20,6 +20,7 @@ from saas_platform.dashboard.data import (
     read,
 )
 from saas_platform.dashboard.errors import DashboardError
+from saas_platform.dashboard.sections import MODELS_SECTION, SECTIONS
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.dashboard.conftest import Changed
 

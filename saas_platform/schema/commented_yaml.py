@@ -1,0 +1,135 @@
+"""A YAML file as a tree that keeps its comments, and the changes that leave them where a reader expects them.
+
+Out of scope: what is changed (merging.py).
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import CommentMark
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.resolver import VersionedResolver
+from ruamel.yaml.tokens import CommentToken
+
+from saas_platform.schema.declared import yaml_text
+
+#: How YAML writes that there is no value.
+_NULLS = ("null", "Null", "NULL", "~", "")
+
+
+class _AsWritten(VersionedResolver):
+    """Every scalar is its own text, so that it is written as it was read: `no`, `1`, `1.50`, `null`."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        if kind is ScalarNode:
+            return self.DEFAULT_SCALAR_TAG
+        return super().resolve(kind, value, implicit)
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 1 << 30
+    yaml.Resolver = _AsWritten
+    return yaml
+
+
+def loaded(text: str) -> Any:
+    return _yaml().load(text)
+
+
+def dumped(tree: Any) -> str:
+    stream = io.StringIO()
+    _yaml().dump(tree, stream)
+    return stream.getvalue()
+
+
+def quoted_value(said: Any) -> Any:
+    """A value with the quotes that the file's reader needs."""
+    return loaded(yaml_text({"value": said}))["value"]
+
+
+def put_first(said: CommentedMap, name: str, value: Any) -> None:
+    if name in said:
+        said[name] = value
+    else:
+        said.insert(0, name, value)
+
+
+def append(said: CommentedMap, name: str, value: Any) -> None:
+    """At the end, before the blank lines and comments that lead to what follows."""
+    rest = _take_rest(said)
+    said[name] = value
+    _give_rest(said, rest)
+
+
+def remove(said: CommentedMap, name: str) -> None:
+    """Without the blank lines and comments that lead to what follows; they stay."""
+    names = list(said)
+    place = names.index(name)
+    rest = _take_rest_of(said, name)
+    del said[name]
+    said.ca.items.pop(name, None)
+    if place:
+        before = names[place - 1]
+        _give_rest_of(said, before, _take_rest_of(said, before) + rest)
+    elif len(names) > 1 and rest.strip():
+        tokens = said.ca.items.setdefault(names[1], [None] * 4)
+        column = len(rest) - len(rest.lstrip())
+        tokens[1] = [
+            CommentToken(line.lstrip(" "), CommentMark(column), None)
+            for line in rest.splitlines(keepends=True)
+        ]
+
+
+def _take_rest(said: CommentedMap) -> str:
+    return _take_rest_of(said, list(said)[-1]) if said else ""
+
+
+def _give_rest(said: CommentedMap, rest: str) -> None:
+    _give_rest_of(said, list(said)[-1], rest)
+
+
+def _last_place(said: Any, name: Any) -> tuple[Any, Any]:
+    """Where ruamel keeps the comment behind an entry: at the last entry inside it that is a line."""
+    value = said[name]
+    if isinstance(value, CommentedMap | CommentedSeq) and value and not value.fa.flow_style():
+        last = len(value) - 1 if isinstance(value, CommentedSeq) else list(value)[-1]
+        return _last_place(value, last)
+    return said, name
+
+
+def _slot(said: Any) -> int:
+    """Which of a comment's places is that behind the value."""
+    return 0 if isinstance(said, CommentedSeq) else 2
+
+
+def _take_rest_of(said: Any, name: Any) -> str:
+    """What stands on the lines behind an entry; the comment on its own line stays."""
+    said, name = _last_place(said, name)
+    tokens = said.ca.items.get(name)
+    token = tokens[_slot(said)] if tokens else None
+    if token is None:
+        return ""
+    own, newline, rest = str(token.value).partition("\n")
+    if rest:
+        token.value = own + newline
+        if not own:
+            tokens[_slot(said)] = None
+    return rest
+
+
+def _give_rest_of(said: Any, name: Any, rest: str) -> None:
+    if not rest:
+        return
+    said, name = _last_place(said, name)
+    slot = _slot(said)
+    tokens = said.ca.items.setdefault(name, [None] * (slot + 2))
+    if tokens[slot] is None:
+        tokens[slot] = CommentToken("\n" + rest, CommentMark(0), None)
+    else:
+        tokens[slot].value = str(tokens[slot].value).partition("\n")[0] + "\n" + rest
