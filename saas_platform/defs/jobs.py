@@ -15,7 +15,7 @@ from saas_platform.defs.dirt_score import DIRT_FOUND
 from saas_platform.defs.names import Tables
 from saas_platform.defs.proofs import EVERY_SLICE
 from saas_platform.defs.raw import GROUP as RAW
-from saas_platform.defs.source import GROUP as MSSQL
+from saas_platform.defs.source import GROUP as SOURCE
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.synthetic import TRUTH
 
@@ -43,7 +43,7 @@ def jobs(tables: Tables, *, from_synthetic: bool) -> list[UnresolvedAssetJobDefi
     truth = dg.AssetSelection.assets(TRUTH) | dg.AssetSelection.checks(
         dg.AssetCheckKey(TRUTH, DIRT_FOUND)
     )
-    company = dg.AssetSelection.groups(SYNTHETIC, MSSQL) - truth
+    company = dg.AssetSelection.groups(SYNTHETIC, SOURCE) - truth
     everything = dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks()
     made = [
         dg.define_asset_job(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from saas_platform.clock import Month
-from saas_platform.defs.source import GROUP as MSSQL
+from saas_platform.defs.source import GROUP as SOURCE
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.synthetic import TRUTH
 from saas_platform.platform import Platform
@@ -17,7 +17,7 @@ from saas_platform.refresh.staleness import GROUPS, Staleness
 from saas_platform.settings import SettingsError
 
 #: Groups that are one multi-asset: selecting one of their tables runs them whole.
-_WHOLE = (SYNTHETIC, MSSQL)
+_WHOLE = (SYNTHETIC, SOURCE)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from saas_platform.defs.failures import told
 from saas_platform.defs.metadata import definition_metadata
 from saas_platform.defs.names import Tables
 from saas_platform.defs.partitions import ONE_RUN, months_of
-from saas_platform.defs.source import GROUP as MSSQL
+from saas_platform.defs.source import GROUP as SOURCE
 from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
 from saas_platform.schema import slice_of
@@ -47,7 +47,7 @@ def raw_assets(
             table,
             engine,
             partitions if table.name == PARTITIONED else None,
-            [dg.AssetKey([MSSQL, name])] if from_synthetic else [],
+            [dg.AssetKey([SOURCE, name])] if from_synthetic else [],
             FRESHNESS if stays_fresh else None,
         )
         for name, table in tables.items()

@@ -1,4 +1,4 @@
-"""Assets of group `mssql`: a month's rows applied to the source database, in one transaction."""
+"""Assets of group `source`: a month's rows applied to the source database, in one transaction."""
 
 import hashlib
 from collections import defaultdict
@@ -18,7 +18,7 @@ from saas_platform.refresh.company_months import staged_digest, staged_month
 from saas_platform.schema import TABLES
 from saas_platform.source.interface import TableChange
 
-GROUP = "mssql"
+GROUP = "source"
 
 
 def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.AssetsDefinition:
@@ -42,23 +42,23 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
         partitions_def=partitions,
         pool="source",
     )
-    def mssql(
+    def source(
         context: dg.AssetExecutionContext,
         platform: dg.ResourceParam[Platform],
         work: dg.ResourceParam[WorkClock],
     ) -> Iterator[dg.MaterializeResult]:
-        source = platform.owned_source
+        database = platform.owned_source
         total = dict.fromkeys(TABLES, TableChange(0, 0, 0))
         content: defaultdict[str, Any] = defaultdict(hashlib.sha256)
         with work.measure(GROUP) as lap, told():
-            source.create_schema()
+            database.create_schema()
             for month in months_of(context):
                 batch = staged_month(platform, month)
                 for name, rows in batch.rows.items():
                     if rows.num_rows:
                         check_frame(TABLES[name], rows)
                     content[name].update(staged_digest(platform, name, month).encode())
-                changes = source.apply(batch)
+                changes = database.apply(batch)
                 for name, change in changes.items():
                     total[name] += change
                 written = sum(change.written for change in changes.values())
@@ -78,4 +78,4 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
                 },
             )
 
-    return mssql
+    return source

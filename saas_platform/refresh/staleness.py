@@ -14,7 +14,7 @@ from saas_platform.refresh.layers import LAYERS, stale_layers
 from saas_platform.sync import probe
 
 #: The groups of assets, each made from the one before.
-GROUPS = ("synthetic", "mssql", "raw", *LAYERS)
+GROUPS = ("synthetic", "source", "raw", *LAYERS)
 
 
 @dataclass(frozen=True)

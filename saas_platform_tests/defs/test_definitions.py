@@ -26,7 +26,7 @@ from saas_platform.refresh.company_months import months
 from saas_platform.schema import TABLES
 
 _GOLDEN = Path(__file__).parent / "golden" / "definitions.json"
-_FROM_SCHEMA = ("synthetic", "mssql", "raw")
+_FROM_SCHEMA = ("synthetic", "source", "raw")
 
 PlatformOf = Callable[..., Platform]
 
@@ -164,7 +164,7 @@ def test_without_the_company_nothing_of_it_is_there(mirror_only: dg.Definitions)
     assert sorted(_jobs(mirror_only)) == ["everything", "full_proof", "refresh", "repair"]
     assert [s.name for s in mirror_only.schedules or []] == ["nightly_full_proof"]
     assert all(
-        dep.asset_key.path[0] not in ("synthetic", "mssql")
+        dep.asset_key.path[0] not in ("synthetic", "source")
         for spec in _specs(mirror_only).values()
         for dep in spec.deps
     )

@@ -27,7 +27,7 @@ def test_the_first_run_fills_and_proves_everything(first_run: tuple[Path, Said])
     assert tables["usage_events"]["rows_raw"] > 1_000
     assert told["did"] == ["source: 7 months to generate and write (2024-01 to 2024-07)"]
     assert set(told["work_seconds"]) == {
-        "synthetic", "mssql", "raw", "marts", "models", "dashboards",
+        "synthetic", "source", "raw", "marts", "models", "dashboards",
     }  # fmt: skip
     assert told["seconds"] >= told["dagster_seconds"] > 0
     assert Path(told["dashboard"]) == home / "dashboard" / "index.html"
@@ -38,7 +38,7 @@ def test_the_ui_sees_the_finished_run(home: Path, first_run: tuple[Path, Said]) 
         (run,) = instance.get_runs()
         assert run.run_id == first_run[1].json["run_id"]
         assert run.status == dg.DagsterRunStatus.SUCCESS
-        months = instance.get_materialized_partitions(dg.AssetKey(["mssql", "accounts"]))
+        months = instance.get_materialized_partitions(dg.AssetKey(["source", "accounts"]))
         assert months == {f"2024-{month:02d}-01" for month in range(1, 8)}
 
 
@@ -72,7 +72,7 @@ def test_every_asset_tells_rows_seconds_and_a_digest(home: Path) -> None:
             for key in instance.get_asset_keys()
         }
     assert {name.split("/")[0] for name in assets} == {
-        "synthetic", "mssql", "raw", "marts", "models", "dashboards",
+        "synthetic", "source", "raw", "marts", "models", "dashboards",
     }  # fmt: skip
     for name, event in assets.items():
         assert event is not None
@@ -89,7 +89,7 @@ def test_what_is_staged_is_what_the_source_was_given(home: Path) -> None:
         for name in TABLES:
             staged, given = (
                 instance.get_latest_materialization_event(dg.AssetKey([group, name]))
-                for group in ("synthetic", "mssql")
+                for group in ("synthetic", "source")
             )
             assert staged is not None
             assert given is not None
@@ -142,7 +142,7 @@ def test_only_the_months_through_one_are_brought_in(
 ) -> None:
     settings_of(tmp_path / "fresh")
     said = command(
-        "run", "--through", "2024-02", "--select", "mssql", "--select", "synthetic", "--json"
+        "run", "--through", "2024-02", "--select", "source", "--select", "synthetic", "--json"
     )
     assert said.code == 0, said.err
     said = command("run", "--through", "2024-02", "--select", "raw", "--json")
@@ -152,9 +152,9 @@ def test_only_the_months_through_one_are_brought_in(
 
 
 def test_selecting_one_table_of_a_group_made_together_says_so(home: Path) -> None:
-    said = command("run", "--select", "mssql/accounts")
+    said = command("run", "--select", "source/accounts")
     assert said.code == 0
-    assert "mssql/accounts is made together with its group: all of mssql runs" in said.words
+    assert "source/accounts is made together with its group: all of source runs" in said.words
 
 
 def test_sync_follows_the_source_alone(home: Path) -> None:
