@@ -9,7 +9,8 @@ from saas_platform.defs.failures import told
 from saas_platform.defs.models import GROUP as MODELS
 from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
-from saas_platform.refresh.layers import fingerprints, record
+from saas_platform.refresh.builds import record_build
+from saas_platform.refresh.layers import fingerprints
 
 GROUP = "dashboards"
 
@@ -33,7 +34,7 @@ def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.
         with work.measure(GROUP) as lap, told():
             wanted = fingerprints(platform)["dashboards"]
             report = build_page(platform.warehouse, platform.home.dashboard, platform.as_of)
-            record(platform, "dashboards", wanted)
+            record_build(platform.warehouse, "dashboards", wanted)
         return dg.MaterializeResult(
             metadata={
                 "path": dg.MetadataValue.path(str(platform.home.dashboard / "index.html")),

@@ -16,8 +16,8 @@ from saas_platform.defs.failures import told
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
-from saas_platform.refresh import mart_months as rebuilding
-from saas_platform.refresh.layers import fingerprints, record
+from saas_platform.refresh.layers import fingerprints
+from saas_platform.refresh.mart_months import Rebuild, rebuild, record_marts
 from saas_platform.schema.slices import SliceDigest
 
 GROUP = "marts"
@@ -64,7 +64,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         target = platform.marts_target
         with work.measure(GROUP), told():
             wanted = fingerprints(platform)["marts"]
-            again = rebuilding.rebuild(platform)
+            again = rebuild(platform)
             context.log.info(_said(again))
             with target.rebuilding(again.months).in_environment():
                 invocation = dbt.cli(
@@ -82,8 +82,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             succeeded = invocation.is_successful()
             # A part of the marts says nothing of the others.
             if succeeded and context.selected_asset_keys == marts.keys:
-                rebuilding.record(platform, again)
-                record(platform, "marts", wanted)
+                record_marts(platform, again, wanted)
             digests = _digests(platform, events) if succeeded else {}
             lineage = column_lineage(platform.home.dbt, target) if succeeded else {}
         for event in events:
@@ -96,7 +95,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     return marts
 
 
-def _said(again: rebuilding.Rebuild) -> str:
+def _said(again: Rebuild) -> str:
     if again.months is None:
         return f"All months of the marts are built anew: {again.reason}."
     return f"The marts are built again by month; {again.reason}."

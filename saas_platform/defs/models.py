@@ -12,7 +12,8 @@ from saas_platform.defs.metadata import frame_schema
 from saas_platform.defs.synthetic import TRUTH
 from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
-from saas_platform.refresh.layers import fingerprints, record
+from saas_platform.refresh.builds import record_build
+from saas_platform.refresh.layers import fingerprints
 from saas_platform.trained_models import churn
 from saas_platform.trained_models.evaluation import evaluate
 
@@ -151,7 +152,7 @@ def churn_scores(
         scores = churn.score(model, features)
         _write(platform, "churn_scores", scores)
         if not platform.settings.synthetic:
-            record(platform, "models", wanted)
+            record_build(platform.warehouse, "models", wanted)
     context.add_output_metadata({"seconds": lap.seconds})
     return scores
 
@@ -198,7 +199,7 @@ def churn_evaluation(
         name = "churn_evaluation"
         written = _write(platform, name, metrics)
         _write(platform, "churn_calibration", found.calibration)
-        record(platform, "models", wanted)
+        record_build(platform.warehouse, "models", wanted)
     return dg.MaterializeResult(
         metadata={
             **{metric: round(value, 6) for metric, value in found.metrics.items()},

@@ -1,6 +1,6 @@
 """What of the marts must be built again: the month from which each table of raw has been touched.
 
-Holds: what a build was made from, kept beside the marts, and the months that follow from it, from the
+Holds: what the marts were built from, and the months that follow from it, from the
 log of syncs and from what the models tell of themselves. Does not hold: which model is built from which
 table (the models say so), or building.
 """
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
 from pydantic import TypeAdapter
 
 from saas_platform.clock import Month
 from saas_platform.platform import Platform
+from saas_platform.refresh.builds import last_builds, record_build
 from saas_platform.refresh.layers import code_digest
 from saas_platform.schema import TABLES
 from saas_platform.schema.slices import slice_of
@@ -27,9 +27,6 @@ from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
 Day = str
 #: For each table the months of entry whose rows take effect earlier, and when the first one does.
 Backdated = dict[str, dict[Day, Day]]
-
-_TABLE = "_built_from"
-_SCHEMA = pa.schema([pa.field("inputs", pa.string(), nullable=False)])
 
 
 @dataclass(frozen=True)
@@ -79,12 +76,11 @@ def rebuild(platform: Platform) -> Rebuild:
     return Rebuild(months, f"touched: {said}", now)
 
 
-def record(platform: Platform, built: Rebuild) -> None:
-    """Note what all marts have been built from; called once they are complete."""
+def record_marts(platform: Platform, built: Rebuild, fingerprint: str) -> None:
+    """Record what all marts have been built from; call it once they are complete."""
     with platform.warehouse.session():
         found = Inputs(**{**vars(built.inputs), "backdated": _backdated(platform.warehouse)})
-        row = {"inputs": _INPUTS.dump_json(found).decode()}
-        platform.warehouse.replace_table(MARTS, _TABLE, pa.Table.from_pylist([row], _SCHEMA))
+        record_build(platform.warehouse, "marts", fingerprint, _INPUTS.dump_json(found).decode())
 
 
 class _All(Exception):  # noqa: N818
@@ -107,10 +103,8 @@ def _inputs(platform: Platform) -> Inputs:
 
 
 def _built_from(warehouse: Warehouse) -> Inputs | None:
-    if not warehouse.table_exists(MARTS, _TABLE):
-        return None
-    (row,) = warehouse.query(f"SELECT inputs FROM {MARTS}.{_TABLE}").to_pylist()
-    return _INPUTS.validate_json(row["inputs"])
+    last = last_builds(warehouse).get("marts")
+    return None if last is None or last.inputs is None else _INPUTS.validate_json(last.inputs)
 
 
 def _touched(warehouse: Warehouse, before: Inputs | None, now: Inputs) -> dict[str, Day]:
