@@ -20,7 +20,7 @@ from saas_platform.schema.declared import Declaration, read_declaration
 from saas_platform.settings import Settings, SettingsError, load_settings
 from saas_platform.source.interface import Source, WritableSource
 from saas_platform.source.mssql import Address, MssqlDatabase, MssqlSource
-from saas_platform.source.sqlite import SqliteDatabase, SqliteSource
+from saas_platform.source.sqlite import SqliteCompany, SqliteDatabase, SqliteSource
 from saas_platform.storage.artefacts import Artefacts
 from saas_platform.storage.frames import Staging
 from saas_platform.storage.home import Home
@@ -100,7 +100,7 @@ class Platform:
             return self._company_source
         if self.home.tables.exists():
             return FormedSource(self.database, self.hash_salt)
-        source = self._company_source
+        source = self._company_read_only
         if not source.exists():
             raise SettingsError(
                 f"SAAS_SYNTHETIC is false, and {self.home.tables} does not say which tables to mirror:"
@@ -112,6 +112,11 @@ class Platform:
     def _company_source(self) -> WritableSource:
         address = self._source_address
         return SqliteSource(address) if isinstance(address, Path) else MssqlSource(address)
+
+    @property
+    def _company_read_only(self) -> SqliteCompany | MssqlSource:
+        address = self._source_address
+        return SqliteCompany(address) if isinstance(address, Path) else MssqlSource(address)
 
     @property
     def database(self) -> Source:
