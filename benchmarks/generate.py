@@ -1,4 +1,4 @@
-"""Measure the generation of the company: rows a CPU-second and memory next to Faker, Mimesis and jafgen, and scale.
+"""Measure the generation of the company: its speed and memory next to the peers, and its scale.
 
 Contains: what is compared, the targets, and the tables that are printed. Out of scope: the cases (ours.py,
 peers.py), and how a case is measured (measure.py).
@@ -6,7 +6,8 @@ peers.py), and how a case is measured (measure.py).
     python -m benchmarks.generate            # next to the peers
     python -m benchmarks.generate --scale    # 1,000 to 100,000 accounts over 36 months
 
-Exit code 0: every target is reached; 1: a target is missed, and a sentence says which; 2: a peer is not installed.
+Exit code 0: every target is reached; 1: a target is missed, and a sentence says which; 2: a peer is not
+installed.
 """
 
 from __future__ import annotations

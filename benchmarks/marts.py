@@ -25,7 +25,7 @@ DEFAULT_ACCOUNTS = 5000
 
 
 def load(laps: Laps, path: str, accounts: int, months: int) -> None:
-    """Write the company's months as a mirror would hold them: the last state of each key, without erased rows."""
+    """Write the company's months as a mirror would hold them: the last state of each key, less erasures."""
     import duckdb
 
     from saas_platform.clock import Month

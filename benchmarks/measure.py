@@ -1,7 +1,7 @@
 """Run one case in a separate process, and measure its rows, CPU seconds, wall seconds and peak memory.
 
-Contains: the start and end of the process, and the stopwatch that a case uses. Out of scope: the cases, and the use
-of the numbers.
+Contains: the start and end of the process, and the stopwatch that a case uses. Out of scope: the cases, and
+the use of the numbers.
 
 A case is a function `case(laps, **arguments)`. Only what it does inside a lap is timed, so that imports
 and warm-up are not timed for any tool. The memory is that of the whole process, imports included.

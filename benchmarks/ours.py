@@ -27,7 +27,8 @@ KINDS = {"accounts": "accounts", "users": "users", "usage_events": "events"}
 def scale_config(accounts: int) -> CompanyConfig:
     """Return the company of the scale part.
 
-    Its users do 6.8 things in a session instead of 3.8, so that the largest company has more than 100 million events.
+    Its users do 6.8 things in a session instead of 3.8, so that the largest company has more than 100 million
+    events.
     """
     usage = UsageKnobs(actions=4.8)
     return CompanyConfig(seed=SEED, accounts=accounts, start=START, usage=usage)

@@ -3,9 +3,10 @@
 Contains: rows like those of our `accounts`, `users` and `usage_events`, with as many columns, from Faker and
 Mimesis; and jafgen's Jaffle Shop as it is. Out of scope: our generator, and the numbers of rows.
 
-Every choice is made in the peer's favour. Parents are drawn with `random.choice` from the ids made before, which is
-faster than the libraries' own choice. Addresses need not be unique. A user's timestamps need not follow the
-account's. Rows stay dicts (ours end as typed Arrow columns) and are dropped after each month, as ours are.
+Every choice is made in the peer's favour. Parents are drawn with `random.choice` from the ids made before,
+which is faster than the libraries' own choice. Addresses need not be unique. A user's timestamps need not
+follow the account's. Rows stay dicts (ours end as typed Arrow columns) and are dropped after each month, as
+ours are.
 """
 
 from __future__ import annotations
@@ -303,7 +304,8 @@ def mimesis_schema(laps: Laps, **numbers: int) -> None:
 def jafgen(laps: Laps, *, years: int) -> None:
     """Run `jafgen <years>` without its CSV files: customers, orders, items and tweets of the Jaffle Shop.
 
-    Its rows have fewer columns than ours and describe another business; it is the only peer that also simulates.
+    Its rows have fewer columns than ours and describe another business. It is the only peer that also
+    simulates.
     """
     from jafgen.simulation import Simulation
 

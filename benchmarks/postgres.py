@@ -30,7 +30,7 @@ class Server:
     pid: int
 
     def cpu(self) -> float:
-        """Return the CPU seconds of the server and of its ended sessions, as Linux counts them for their parent."""
+        """Return the CPU seconds of the server and its ended sessions, as Linux counts them for a parent."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         # utime, stime, cutime and cstime are fields 14 to 17; the first field here is the state, field 3.
         return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
