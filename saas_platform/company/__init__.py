@@ -8,7 +8,7 @@ from saas_platform.company.config import (
     CompanyError,
     read_config,
 )
-from saas_platform.company.dirt import PLANTED_SCHEMA, SoiledCompany
+from saas_platform.company.dirt import PLANTED_SCHEMA, DirtyCompany
 
 __all__ = [
     "COMPANY_VERSION",
@@ -18,6 +18,6 @@ __all__ = [
     "Company",
     "CompanyConfig",
     "CompanyError",
-    "SoiledCompany",
+    "DirtyCompany",
     "read_config",
 ]

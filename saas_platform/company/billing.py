@@ -1,6 +1,6 @@
 """Invoices and payments: their fate when issued, and their rows afterwards.
 
-Holds: how an invoice is planned from the outcome that the skeleton decided, and the rows of
+Holds: how an invoice is planned from the outcome that the simulator decided, and the rows of
 `invoices`, `invoice_items` and `payments`. Does not hold: the decision whether a charge fails.
 """
 
@@ -180,7 +180,7 @@ def payment_rows(dice: Dice, dunning: Dunning, invoices: Invoices, accounts: Acc
     is_refund = np.arange(len(row)) >= tries.sum()
     failed = ~is_refund & (attempt <= invoices.failures[row])
     waits = np.concatenate([[0], retry_seconds(dunning), [0, 0]])
-    moment = np.where(
+    timestamp = np.where(
         is_refund, invoices.refund_at[row], invoices.first_charge_at[row] + waits[attempt - 1]
     )
     total = total_cents(invoices, _TAX_PERCENT[accounts.country[invoices.account]])[3][row]
@@ -198,7 +198,7 @@ def payment_rows(dice: Dice, dunning: Dunning, invoices: Invoices, accounts: Acc
         "status": choices(v.PAYMENT_STATUSES, failed.astype(np.int64)),
         "failure_code": choices(v.FAILURE_CODES, np.where(failed, code, NONE)),
         "amount_cents": np.where(half, (total + 1) // 2, total),
-        "attempted_at": moment,
-        "created_at": moment,
+        "attempted_at": timestamp,
+        "created_at": timestamp,
     }
-    return Versions(key=key, updated_at=moment, values=values)
+    return Versions(key=key, updated_at=timestamp, values=values)

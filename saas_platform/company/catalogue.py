@@ -14,7 +14,7 @@ from saas_platform.clock import Month
 from saas_platform.company.columns import Array
 from saas_platform.company.parameters import PriceList
 from saas_platform.company.rendering import Versions
-from saas_platform.company.timestamps import seconds
+from saas_platform.company.timestamps import epoch_seconds
 from saas_platform.schema import vocabulary as v
 
 
@@ -67,19 +67,19 @@ class Catalogue:
 
     def __init__(self, prices: PriceList, start: Month) -> None:
         self._prices = prices
-        self._dates = [seconds(start.start)]
+        self._dates = [epoch_seconds(start.start)]
         monthly = [np.array(prices.monthly, np.int64)]
         for change in prices.changes:
-            self._dates.append(seconds(datetime.combine(change.on, time())))
+            self._dates.append(epoch_seconds(datetime.combine(change.on, time())))
             changed = monthly[-1] * (100 + change.percent) // 100
             # Whole units of money; below ten of them, whole cents.
             monthly.append(np.where(changed >= 1000, (changed + 50) // 100 * 100, changed))
         self._monthly = np.array(monthly)
-        self.released_at = np.array([seconds(start.plus(f.release).start) for f in FEATURES])
+        self.released_at = np.array([epoch_seconds(start.plus(f.release).start) for f in FEATURES])
 
-    def price_list(self, moments: Array) -> Array:
+    def price_list(self, timestamps: Array) -> Array:
         """Number of the price list in force, from 0."""
-        return np.searchsorted(np.array(self._dates), moments, side="right") - 1
+        return np.searchsorted(np.array(self._dates), timestamps, side="right") - 1
 
     def seat_price(self, plan: Array, price_list: Array) -> Array:
         """List price of a seat for one interval, in cents."""

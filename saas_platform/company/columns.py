@@ -18,7 +18,7 @@ Integers = Annotated[Array, np.int64]
 #: A column of float64.
 Reals = Annotated[Array, np.float64]
 #: A column of bool.
-Flags = Annotated[Array, np.bool_]
+Booleans = Annotated[Array, np.bool_]
 
 
 @dataclass(eq=False)

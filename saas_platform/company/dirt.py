@@ -64,7 +64,7 @@ _ODD = tuple(ODD.items())
 
 #: Largest 32-bit integer; the last microsecond that a DATETIME2(6) has; 2**53 + 1, which no float holds.
 MOST_EMPLOYEES = 2_147_483_647
-LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59, 999_999)
+LAST_TIMESTAMP = datetime(9999, 12, 31, 23, 59, 59, 999_999)
 UNFLOATABLE_CENTS = 9_007_199_254_740_993
 
 
@@ -121,7 +121,7 @@ CELLS = (
     CellDirt("trailing_blank", "users", "full_name", 0.05),
     CellDirt("trailing_blank", "support_tickets", "subject", 0.1),
     CellDirt("extreme_value", "accounts", "employee_count", 0.05, MOST_EMPLOYEES),
-    CellDirt("extreme_value", "invoices", "due_at", 0.05, LAST_MOMENT),
+    CellDirt("extreme_value", "invoices", "due_at", 0.05, LAST_TIMESTAMP),
     # Of failed attempts only: no money moved, so that revenue stays what it is.
     CellDirt(
         "extreme_value", "payments", "amount_cents", 0.2, UNFLOATABLE_CENTS, ("status", "failed")
@@ -132,7 +132,7 @@ CELLS = (
 _KEPT = 4
 
 
-class SoiledCompany:
+class DirtyCompany:
     """A company whose batches are soiled; with share 0 they are its own, untouched.
 
     Months may be asked for in any order, as of the company itself; in order is fastest.
@@ -155,12 +155,12 @@ class SoiledCompany:
         """
         if not self._share or month.start >= as_of:
             return self._company.batch(month, as_of)
-        # Oldest first: the company's skeleton only goes forward.
-        older = self._whole(month.plus(-2), as_of)
-        before = self._whole(month.plus(-1), as_of)
-        clean = self._whole(month, as_of)
+        # Oldest first: the company's simulator only goes forward.
+        older = self._clean_batch(month.plus(-2), as_of)
+        before = self._clean_batch(month.plus(-1), as_of)
+        clean = self._clean_batch(month, as_of)
         # Not of what is known by now: which old versions come again must not change with the clock.
-        whole = clean if as_of >= month.end else self._whole(month, month.end)
+        whole = clean if as_of >= month.end else self._clean_batch(month, month.end)
         found = _Planted(month)
         rows = {}
         for name, own in clean.rows.items():
@@ -218,7 +218,7 @@ class SoiledCompany:
             self.batch(month, as_of)
         return self._lists.get(key, (PLANTED_SCHEMA.empty_table(), ERASURES_SCHEMA.empty_table()))
 
-    def _whole(self, month: Month, as_of: datetime) -> Batch:
+    def _clean_batch(self, month: Month, as_of: datetime) -> Batch:
         """The clean batch, kept for the months after it."""
         key = (month, min(month.end, as_of))
         if key not in self._clean:
@@ -297,10 +297,10 @@ class SoiledCompany:
             at = at[fits]
             mask = np.zeros(rows.num_rows, bool)
             mask[at] = True
-            soiled = pa.array([value for value in values if value is not None], shown.type)
+            corrupted = pa.array([value for value in values if value is not None], shown.type)
             index = rows.schema.get_field_index(dirt.column)
             rows = rows.set_column(
-                index, rows.schema.field(index), pc.replace_with_mask(shown, mask, soiled)
+                index, rows.schema.field(index), pc.replace_with_mask(shown, mask, corrupted)
             )
             if found is not None:
                 told = [detail for detail, kept in zip(details, fits, strict=True) if kept]
@@ -312,12 +312,12 @@ class SoiledCompany:
         if dirt.value is not None:
             return [dirt.value] * len(keys), [f"set to {dirt.value}"] * len(keys)
         stream = f"dirt/{dirt.kind}/{dirt.table}/{dirt.column}"
-        soil, details = _SOILERS[dirt.kind]
+        corrupt, details = _CORRUPTERS[dirt.kind]
         which = self._dice.index(len(details), f"{stream}/which", keys)
         where = self._dice.uniform(f"{stream}/where", keys)
         longest = TABLES[dirt.table].columns[dirt.column].type.length  # type: ignore[attr-defined]
         texts = [
-            soil(text, int(w), float(p))
+            corrupt(text, int(w), float(p))
             for text, w, p in zip(shown.to_pylist(), which, where, strict=True)
         ]
         return (
@@ -336,7 +336,7 @@ def _blanks(text: str, which: int, where: float) -> str:  # noqa: ARG001
     return text + " " * (which + 1)
 
 
-_SOILERS: dict[Kind, tuple[Callable[[str, int, float], str], list[str]]] = {
+_CORRUPTERS: dict[Kind, tuple[Callable[[str, int, float], str], list[str]]] = {
     "odd_unicode": (_odd, list(ODD)),
     "trailing_blank": (_blanks, ["one blank at the end", "two blanks at the end"]),
 }

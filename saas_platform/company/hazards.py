@@ -14,7 +14,7 @@ from saas_platform.company.catalogue import Catalogue, is_yearly
 from saas_platform.company.columns import Array
 from saas_platform.company.parameters import Dunning, Parameters
 from saas_platform.company.state import STATUS, Accounts, Latent, Subscriptions
-from saas_platform.company.timestamps import DAY, Span, billing_moments
+from saas_platform.company.timestamps import DAY, Span, billing_timestamps
 
 #: Seconds between an invoice and its first charge.
 CHARGE_DELAY = 1_800
@@ -42,7 +42,7 @@ def renewals(subs: Subscriptions, span: Span) -> tuple[Array, Array]:
     """Whether each subscription comes to the end of a period in the month, and when it would."""
     since = span.index - subs.anchor_month
     due = (since > 0) & (~is_yearly(subs.plan) | (since % 12 == 0))
-    return due, billing_moments(span.index, subs.anchor_day, subs.anchor_second)
+    return due, billing_timestamps(span.index, subs.anchor_day, subs.anchor_second)
 
 
 def _logit(probability: Array) -> Array:
@@ -117,7 +117,7 @@ def given_up_within(dunning: Dunning, renewal_at: Array, span: Span) -> Array:
 
 
 @dataclass
-class Odds:
+class SubscriptionHazards:
     """Probabilities for each subscription, as of the month's start; 0 where it cannot happen."""
 
     renews: Array
@@ -132,11 +132,11 @@ class Odds:
     voluntary_hazard: Array
     involuntary_hazard: Array
 
-    def take(self, index: Array) -> Odds:
-        return Odds(*(getattr(self, name)[index] for name in vars(self)))
+    def take(self, index: Array) -> SubscriptionHazards:
+        return SubscriptionHazards(*(getattr(self, name)[index] for name in vars(self)))
 
 
-def odds_of(
+def subscription_hazards(
     parameters: Parameters,
     catalogue: Catalogue,
     subs: Subscriptions,
@@ -144,7 +144,7 @@ def odds_of(
     latent: Latent,
     has_second: Array,
     span: Span,
-) -> Odds:
+) -> SubscriptionHazards:
     """The odds of the subscriptions; `has_second` says so of each one's account."""
     dunning, churn = parameters.dunning, parameters.churn
     paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
@@ -177,7 +177,7 @@ def odds_of(
     opens_and_fails = np.where(given_up, failure * (1.0 - recovery[-1]), 0.0)
     survives = 1.0 - dunning_fails
     involuntary = dunning_fails + survives * (1.0 - voluntary) * (1.0 - pause) * opens_and_fails
-    return Odds(
+    return SubscriptionHazards(
         renews=renews,
         renewal_at=renewal_at,
         dunning_fails=np.round(dunning_fails, 9),
@@ -190,7 +190,11 @@ def odds_of(
 
 
 def remaining_cents(
-    parameters: Parameters, subs: Subscriptions, odds: Odds, accounts: Accounts, latent: Latent
+    parameters: Parameters,
+    subs: Subscriptions,
+    hazards: SubscriptionHazards,
+    accounts: Accounts,
+    latent: Latent,
 ) -> Array:
     """Expected revenue of the next 36 months, in cents.
 
@@ -211,6 +215,6 @@ def remaining_cents(
     failing = failing * np.where(yearly, dunning.yearly_factor / 12.0, 1.0)
     failing = failing * np.array(dunning.by_segment)[segment]
     hazard = np.clip(settled + failing * accounts.payment_risk[subs.account], 0.001, 0.9)
-    pending = 1.0 - odds.dunning_fails
+    pending = 1.0 - hazards.dunning_fails
     months = (1.0 - (1.0 - hazard) ** 36) / hazard
     return np.floor(mrr_cents(subs) * np.round(pending * months, 6) + 0.5).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The book of one month: what the steps of the skeleton write into while they run.
+"""The state of one month: what the steps of the simulator write into while they run.
 
 Holds: the recording of changes, invoices and redemptions, and the month's access of each account.
 Does not hold: any decision.
@@ -27,7 +27,7 @@ from saas_platform.company.state import (
 from saas_platform.company.timestamps import NEVER, Span
 
 
-class Book:
+class MonthState:
     """State of the step and its records; `accounts` and `latent` include the month's signups."""
 
     def __init__(

@@ -13,7 +13,7 @@ What is latent, and what the filter keeps of it, by account:
 - price sensitivity and payment risk (static): weights of Gauss-Hermite nodes.
 
 What it conditions on, with the true parameters: plan, seats, tenure, segment, code in force, complaints
-and open dunning, as `odds_of` does; days with a login of every user, of the days that lie wholly within
+and open dunning, as `subscription_hazards` does; days with a login of every user, of the days that lie wholly within
 access and login; tickets; the conversion of a trial; seats added and tiers raised; cancellation, pause
 or renewal at the end of a period; failed charges; returns.
 
@@ -47,13 +47,13 @@ from numpy.polynomial.hermite_e import hermegauss
 from saas_platform.company.catalogue import Catalogue, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.hazards import (
-    Odds,
+    SubscriptionHazards,
     given_up_within,
     known_score,
     level,
     list_rise,
-    odds_of,
     recovered_by,
+    subscription_hazards,
     voluntary_chance,
 )
 from saas_platform.company.parameters import Parameters
@@ -189,7 +189,7 @@ class Views:
 
 
 @dataclass
-class Outcomes:
+class ObservedOutcomes:
     """What a month brought, as its rows tell it; flags beside all accounts."""
 
     canceled: Array
@@ -233,20 +233,20 @@ class Observer:
     def hazards(self, opening: Opening) -> tuple[Array, Array]:
         """Voluntary and involuntary hazard of each account that pays, in the order of the truth."""
         subs = opening.subs.take(opening.paying())
-        odds = self._neutral_odds(opening, subs)
+        hazards = self._neutral_hazards(opening, subs)
         row = self._rows(subs.account)
-        chance = self._voluntary(opening, subs, odds)
+        chance = self._voluntary(opening, subs, hazards)
         health = self._grid.by_health(self._views.belief[row])
         voluntary = np.einsum("ah,ahp,ap->a", health, chance, self._views.price[row])
-        failing = (self._failure(odds) * self._views.risk[row]).sum(axis=1)
-        survives = 1.0 - odds.dunning_fails
+        failing = (self._failure(hazards) * self._views.risk[row]).sum(axis=1)
+        survives = 1.0 - hazards.dunning_fails
         dunning = self._parameters.dunning
-        given_up = given_up_within(dunning, odds.renewal_at, opening.span)
+        given_up = given_up_within(dunning, hazards.renewal_at, opening.span)
         given_up = given_up * (1.0 - recovered_by(dunning)[-1])
-        ended = survives * (1.0 - voluntary) * (1.0 - odds.pause) * failing * given_up
+        ended = survives * (1.0 - voluntary) * (1.0 - hazards.pause) * failing * given_up
         return (
             np.round(survives * voluntary, _DECIMALS),
-            np.round(odds.dunning_fails + ended, _DECIMALS),
+            np.round(hazards.dunning_fails + ended, _DECIMALS),
         )
 
     def observe(self, opening: Opening, record: MonthRecord) -> None:
@@ -255,7 +255,7 @@ class Observer:
         fresh = self._first.take(np.zeros(len(new), np.int64))
         fresh.account = new
         self._views = _joined(self._views, fresh)
-        outcomes = _outcomes(opening, record)
+        outcomes = _observed_outcomes(opening, record)
         self._see_renewals(opening, outcomes)
         seen = self._conversions(record)
         seen += self._changes(opening, outcomes)
@@ -274,8 +274,8 @@ class Observer:
 
     # What is known of a subscription.
 
-    def _neutral_odds(self, opening: Opening, subs: Subscriptions) -> Odds:
-        """The odds as far as they are known: those of health 0 and of payment risk 1."""
+    def _neutral_hazards(self, opening: Opening, subs: Subscriptions) -> SubscriptionHazards:
+        """The hazards as far as they are known: those of health 0 and of payment risk 1."""
         accounts = opening.accounts.take(np.arange(len(opening.accounts)))
         accounts.payment_risk[:] = 1.0
         accounts.price_sensitivity[:] = 0.0
@@ -289,11 +289,13 @@ class Observer:
             has_access=False,
         )
         second = opening.has_second[subs.account]
-        return odds_of(
+        return subscription_hazards(
             self._parameters, self._catalogue, subs, accounts, latent, second, opening.span
         )
 
-    def _voluntary(self, opening: Opening, subs: Subscriptions, odds: Odds) -> Array:
+    def _voluntary(
+        self, opening: Opening, subs: Subscriptions, hazards: SubscriptionHazards
+    ) -> Array:
         """Chance of a voluntary end by (subscription, health, price sensitivity).
 
         Who kept the old price at a renewal after a rise is grandfathered; of the others it is not known.
@@ -306,7 +308,7 @@ class Observer:
         score = known[:, None, None] + latent
         factor = level(parameters, subs, segment)[:, None, None]
         chance = voluntary_chance(parameters, score, factor)
-        rise = list_rise(catalogue, subs, odds.renewal_at)
+        rise = list_rise(catalogue, subs, hazards.renewal_at)
         kept = catalogue.price_list(subs.period_start) > subs.price_list
         rising = np.flatnonzero((rise != 0.0) & ~kept)
         if len(rising):
@@ -314,11 +316,11 @@ class Observer:
             paid = voluntary_chance(parameters, raised, factor[rising])
             kept_part = parameters.prices.grandfathered
             chance[rising] = kept_part * chance[rising] + (1.0 - kept_part) * paid
-        return np.where(odds.renews[:, None, None], chance, 0.0)
+        return np.where(hazards.renews[:, None, None], chance, 0.0)
 
-    def _failure(self, odds: Odds) -> Array:
+    def _failure(self, hazards: SubscriptionHazards) -> Array:
         """Chance that the renewal's charge fails by (subscription, payment risk)."""
-        return np.minimum(odds.failure[:, None] * self._risk, 0.5)
+        return np.minimum(hazards.failure[:, None] * self._risk, 0.5)
 
     # What the month's rows say of the state at its start.
 
@@ -328,16 +330,16 @@ class Observer:
         weighed = self._views.belief * self._grid.spread(likelihood)
         self._views.belief = weighed / weighed.sum(axis=(1, 2), keepdims=True)
 
-    def _see_renewals(self, opening: Opening, outcomes: Outcomes) -> None:
+    def _see_renewals(self, opening: Opening, outcomes: ObservedOutcomes) -> None:
         """Ends of periods: health, price sensitivity and payment risk of who came to one."""
         subs = opening.subs.take(opening.paying())
         subs = subs.take(outcomes.failed[subs.account] | ~outcomes.lost[subs.account])
-        odds = self._neutral_odds(opening, subs)
-        subs, odds = subs.take(odds.renews), odds.take(odds.renews)
+        hazards = self._neutral_hazards(opening, subs)
+        subs, hazards = subs.take(hazards.renews), hazards.take(hazards.renews)
         account, views = subs.account, self._views
         row = self._rows(account)
         canceled = outcomes.canceled[account]
-        chance = self._voluntary(opening, subs, odds)
+        chance = self._voluntary(opening, subs, hazards)
         chance = np.where(canceled[:, None, None], chance, 1.0 - chance)
         health = self._grid.by_health(views.belief[row])
         by_health = np.einsum("ahp,ap->ah", chance, views.price[row])
@@ -347,8 +349,8 @@ class Observer:
         seen[row] = np.log(by_health)
         self._see(seen)
 
-        charged = ~canceled & ~outcomes.paused[account] & (odds.failure > 0.0)
-        failing = self._failure(odds)
+        charged = ~canceled & ~outcomes.paused[account] & (hazards.failure > 0.0)
+        failing = self._failure(hazards)
         failing = np.where(outcomes.failed[account][:, None], failing, 1.0 - failing)
         views.risk[row[charged]] = _normalised((views.risk[row] * failing)[charged])
 
@@ -365,11 +367,11 @@ class Observer:
         chance = base[:, None] * np.exp(conversion.health * self._grid.health)
         return self._beside_views(subs.account, np.log(np.minimum(chance, conversion.highest)))
 
-    def _changes(self, opening: Opening, outcomes: Outcomes) -> Array:
+    def _changes(self, opening: Opening, outcomes: ObservedOutcomes) -> Array:
         """More seats or a higher tier, or none, of those that could."""
         expansion, grid, span = self._parameters.expansion, self._grid, opening.span
         subs = opening.subs.take(opening.paying())
-        odds = self._neutral_odds(opening, subs)
+        hazards = self._neutral_hazards(opening, subs)
         account = subs.account
         trouble = outcomes.canceled | outcomes.paused | outcomes.failed | outcomes.lost
         calm = (subs.status == STATUS["active"]) & ~trouble[account]
@@ -381,13 +383,13 @@ class Observer:
         grows = np.where(subs.seats < self._parameters.mix.seats_cap, grows, 0.0)
         rises = np.where(tier_of(subs.plan) < len(v.TIERS) - 1, expansion.upgrade, 0.0)
         # Not within a day of a renewal.
-        room = np.where(odds.renews, 1.0 - 2 * DAY / (span.end - span.start), 1.0)
+        room = np.where(hazards.renews, 1.0 - 2 * DAY / (span.end - span.start), 1.0)
         seen = _of_one_draw(
             outcomes.grown[account] | outcomes.raised[account], calm * room * (grows + rises), well
         )
         return self._beside_views(account, seen)
 
-    def _tickets(self, record: MonthRecord, outcomes: Outcomes) -> Array:
+    def _tickets(self, record: MonthRecord, outcomes: ObservedOutcomes) -> Array:
         """Tickets of all kinds: Poisson, more where health is low."""
         support, presence, account = self._parameters.support, record.presence, self._views.account
         usual, complaints = ticket_means(
@@ -464,7 +466,7 @@ class Observer:
         kept = followed[present.account]
         self._user_id, self._tastes = present.user_id[kept], tastes[kept]
 
-    def _forget(self, span: Span, outcomes: Outcomes) -> None:
+    def _forget(self, span: Span, outcomes: ObservedOutcomes) -> None:
         """Leaves accounts that can no longer come (back)."""
         views, months = self._views, self._parameters.expansion.reactivation_months
         ended = outcomes.canceled[views.account] | outcomes.lost[views.account]
@@ -491,7 +493,7 @@ def _of_one_draw(happened: Array, rate: Array, factor: Array) -> Array:
     return np.where(happened[:, None], happens, not_so)
 
 
-def _outcomes(opening: Opening, record: MonthRecord) -> Outcomes:
+def _observed_outcomes(opening: Opening, record: MonthRecord) -> ObservedOutcomes:
     """What the changes of the first subscriptions tell."""
     size, changes = len(record.accounts), record.changes
     changes = changes.take(~changes.second)
@@ -514,7 +516,7 @@ def _outcomes(opening: Opening, record: MonthRecord) -> Outcomes:
     canceled = kind == CHANGE["canceled"]
     voluntary = changes.cancellation == CANCELLATION["voluntary"]
     reseated, replanned = kind == CHANGE["seats_changed"], kind == CHANGE["plan_changed"]
-    return Outcomes(
+    return ObservedOutcomes(
         canceled=where(canceled & voluntary),
         paused=where(kind == CHANGE["paused"]),
         lost=where(canceled & ~voluntary),
@@ -572,13 +574,13 @@ def _count_days(parameters: Parameters, dice: Dice, record: MonthRecord) -> Coun
     day = np.arange(span.days)
     weekend = (span.start // DAY + 3 + day) % 7 >= 5
     usual = up_time(parameters.outages, span) == 1.0
-    moment, kinds = day / span.days, _kinds(parameters)
+    position, kinds = day / span.days, _kinds(parameters)
     days = np.zeros((len(seen), len(kinds)))
     moments = np.zeros((len(seen), 3))
     for part, (since, until) in enumerate(((first, leaves), (leaves, last))):
         for kind, those in ((2 * part, ~weekend), (2 * part + 1, weekend)):
             counted = those & usual
-            sums = [np.append(0.0, np.cumsum(counted * moment**power)) for power in range(3)]
+            sums = [np.append(0.0, np.cumsum(counted * position**power)) for power in range(3)]
             days[:, kind] = sums[0][until] - sums[0][since]
             for power, total in enumerate(sums):
                 moments[:, power] += kinds[kind] * (total[until] - total[since])
@@ -598,7 +600,7 @@ def _count_days(parameters: Parameters, dice: Dice, record: MonthRecord) -> Coun
         kind = 2 * (on >= leaves[who]) + weekend[on]
         found = np.bincount(who * len(kinds) + kind, minlength=active.size)
         active += found.reshape(active.shape)
-        timing[:, 1] += np.bincount(who, moment[on], minlength=len(seen))
+        timing[:, 1] += np.bincount(who, position[on], minlength=len(seen))
     working = np.flatnonzero(kinds == 1.0)
     ceiling = active[:, working].sum(axis=1) > _CEILING * days[:, working].sum(axis=1)
     timing[:, 0] = active.sum(axis=1)

@@ -1,6 +1,6 @@
-"""What the month brings to each paying subscription, drawn from its odds at the month's start.
+"""What the month brings to each paying subscription, drawn from its hazards at the month's start.
 
-Holds: the draws. Does not hold: the odds (hazards.py) nor what the outcomes do (dunning.py,
+Holds: the draws. Does not hold: the hazards (hazards.py) nor what the outcomes do (dunning.py,
 renewals.py).
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saas_platform.company.columns import Array
-from saas_platform.company.hazards import Odds, recovered_by
+from saas_platform.company.hazards import SubscriptionHazards, recovered_by
 from saas_platform.company.parameters import Dunning
 from saas_platform.company.randomness import Dice
 from saas_platform.company.state import Subscriptions
@@ -19,7 +19,7 @@ from saas_platform.company.timestamps import Span
 
 
 @dataclass
-class Fates:
+class Outcomes:
     """Outcomes beside the subscriptions; each given that the subscription comes so far."""
 
     renews: Array
@@ -30,7 +30,9 @@ class Fates:
     retries: Array
 
 
-def draw_fates(dice: Dice, dunning: Dunning, span: Span, subs: Subscriptions, odds: Odds) -> Fates:
+def draw_outcomes(
+    dice: Dice, dunning: Dunning, span: Span, subs: Subscriptions, hazards: SubscriptionHazards
+) -> Outcomes:
     """Draws cancellation, pause and payment of the month's renewals.
 
     The end of a dunning that is open at the start is not drawn here: it was drawn, with the same
@@ -40,11 +42,11 @@ def draw_fates(dice: Dice, dunning: Dunning, span: Span, subs: Subscriptions, od
     primary = ~subs.second
     drawn = dice.uniform("recovery", key, month)
     collected = np.searchsorted(recovered_by(dunning), drawn, side="right")
-    fails = dice.happens(odds.failure, "failure", key, month)
-    return Fates(
-        renews=odds.renews & primary,
-        renewal_at=odds.renewal_at,
-        cancels=primary & dice.happens(odds.voluntary, "voluntary", key, month),
-        pauses=primary & dice.happens(odds.pause, "pause", key, month),
+    fails = dice.happens(hazards.failure, "failure", key, month)
+    return Outcomes(
+        renews=hazards.renews & primary,
+        renewal_at=hazards.renewal_at,
+        cancels=primary & dice.happens(hazards.voluntary, "voluntary", key, month),
+        pauses=primary & dice.happens(hazards.pause, "pause", key, month),
         retries=np.where(fails, collected + 1, 0),
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from saas_platform.company.columns import Array
-from saas_platform.company.month_state import Book
+from saas_platform.company.month_state import MonthState
 from saas_platform.company.names import company_domains, company_names, person_names
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.rendering import Versions, choices
@@ -37,25 +37,25 @@ class People:
     erased: Users
 
 
-def _deactivate(book: Book, users: Users) -> Array:
+def _deactivate(state: MonthState, users: Users) -> Array:
     """Takes seats away: from the youngest users after a cut of seats, and by turnover.
 
     Returns the positions of the users deactivated. Owners stay.
     """
-    staff, dice, month = book.parameters.staff, book.dice, book.span.index
+    staff, dice, month = state.parameters.staff, state.dice, state.span.index
     live = np.flatnonzero(users.deactivated_at == NEVER)
     account = users.account[live]
-    cut_at = book.seats_cut_at[account]
-    seats_left = book.seats_paid[account]
+    cut_at = state.seats_cut_at[account]
+    seats_left = state.seats_paid[account]
     # Users stand in order of account and ordinal, so the rank is the distance to the first one.
     rank = np.arange(len(live)) - np.searchsorted(account, account, side="left")
     cut = (cut_at != NEVER) & (rank >= seats_left) & (users.created_at[live] < cut_at)
-    whole_month = (book.access_from == book.span.start) & (book.access_until == book.span.end)
+    whole_month = (state.access_from == state.span.start) & (state.access_until == state.span.end)
     leaves = whole_month[account] & dice.happens(
         staff.turnover, "turnover", users.user_id[live], month
     )
-    left_at = book.span.start + dice.index(
-        book.span.end - book.span.start, "left at", users.user_id[live], month
+    left_at = state.span.start + dice.index(
+        state.span.end - state.span.start, "left at", users.user_id[live], month
     )
     goes = (cut | leaves) & ~users.is_owner[live]
     gone = live[goes]
@@ -67,26 +67,26 @@ def _deactivate(book: Book, users: Users) -> Array:
     return gone
 
 
-def _hire(book: Book, users: Users) -> Users:
+def _hire(state: MonthState, users: Users) -> Users:
     """New logins: the owner at signup, then colleagues up to the wanted number."""
-    accounts, dice, span = book.accounts, book.dice, book.span
+    accounts, dice, span = state.accounts, state.dice, state.span
     live = users.account[users.deactivated_at == NEVER]
     have = np.bincount(live, minlength=len(accounts))
     signed_up = accounts.signup_month == span.index
-    trial = np.where(book.is_trial, accounts.trial_users, 0)
-    paid = np.ceil(book.seats_paid * accounts.adoption).astype(np.int64)
-    open_now = (book.access_from != NEVER) & (book.access_until > book.access_from)
+    trial = np.where(state.is_trial, accounts.trial_users, 0)
+    paid = np.ceil(state.seats_paid * accounts.adoption).astype(np.int64)
+    open_now = (state.access_from != NEVER) & (state.access_until > state.access_from)
     wanted = np.where(open_now, np.maximum(trial, paid), 0)
     wanted = np.where(signed_up, np.maximum(wanted, 1), wanted)
-    missing = np.clip(wanted - have, 0, _LAST_ORDINAL - book.latent.users)
+    missing = np.clip(wanted - have, 0, _LAST_ORDINAL - state.latent.users)
     account = np.repeat(np.arange(len(accounts)), missing)
     within = np.arange(len(account)) - np.repeat(np.cumsum(missing) - missing, missing)
-    user_id = accounts.account_id[account] * 1000 + book.latent.users[account] + within + 1
-    book.latent.users += missing
+    user_id = accounts.account_id[account] * 1000 + state.latent.users[account] + within + 1
+    state.latent.users += missing
     # A trial's colleagues come with it; those of bought seats once it is paid.
-    ready = np.maximum(book.access_from[account], book.seats_paid_from[account])
-    ready = np.where(within + have[account] < trial[account], book.access_from[account], ready)
-    until = np.minimum(book.access_until[account], ready + _ROLLOUT_DAYS * DAY)
+    ready = np.maximum(state.access_from[account], state.seats_paid_from[account])
+    ready = np.where(within + have[account] < trial[account], state.access_from[account], ready)
+    until = np.minimum(state.access_until[account], ready + _ROLLOUT_DAYS * DAY)
     joined = ready + dice.index(np.maximum(until - ready, 1), "joined", user_id)
     is_owner = user_id % 1000 == 1
     return Users.build(
@@ -99,17 +99,17 @@ def _hire(book: Book, users: Users) -> Users:
     )
 
 
-def move_people(book: Book, users: Users) -> People:
+def move_people(state: MonthState, users: Users) -> People:
     """The month of the people. `users` is in order of key; so is `People.present`."""
-    gone = _deactivate(book, users)
+    gone = _deactivate(state, users)
     changed = users.take(gone)
-    joined = _hire(book, users)
+    joined = _hire(state, users)
     everybody = Users.concat([users, joined])
     everybody = everybody.take(np.argsort(everybody.user_id, kind="stable"))
     return People(
         present=everybody,
         changed=Users.concat([joined, changed]),
-        erased=everybody.take(book.span.holds(everybody.erased_at)),
+        erased=everybody.take(state.span.holds(everybody.erased_at)),
     )
 
 
@@ -119,13 +119,13 @@ def remaining(people: People, month_end: int) -> Users:
     return users.take((users.deactivated_at == NEVER) | (users.erased_at >= month_end))
 
 
-def note_seats(book: Book, subs: Subscriptions) -> None:
+def note_seats(state: MonthState, subs: Subscriptions) -> None:
     """Notes the seats that each account pays for at the end of the month, and since when."""
     paying = np.flatnonzero(
         ~subs.second & ((subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"]))
     )
-    book.seats_paid[subs.account[paying]] = subs.seats[paying]
-    book.seats_paid_from[subs.account[paying]] = subs.activated_at[paying]
+    state.seats_paid[subs.account[paying]] = subs.seats[paying]
+    state.seats_paid_from[subs.account[paying]] = subs.activated_at[paying]
 
 
 def user_rows(dice: Dice, users: Users, accounts: Accounts) -> Versions:

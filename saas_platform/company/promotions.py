@@ -19,7 +19,7 @@ from saas_platform.company.parameters import Campaign, Promotions
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import NONE, STATUS, Redemptions, Subscriptions
-from saas_platform.company.timestamps import DAY, HOUR, NEVER, Span, seconds
+from saas_platform.company.timestamps import DAY, HOUR, NEVER, Span, epoch_seconds
 from saas_platform.schema import vocabulary as v
 
 
@@ -102,7 +102,7 @@ def _runs(campaigns: tuple[Campaign, ...], start: Month) -> Iterator[tuple[Campa
 
 
 def _code(dice: Dice, key: int, terms: Campaign, year: int) -> PromoCode:
-    starts_at = seconds(Month(year, terms.month).start) + (terms.day - 1) * DAY
+    starts_at = epoch_seconds(Month(year, terms.month).start) + (terms.day - 1) * DAY
     ends_at = starts_at + terms.length_days * DAY
     left = 0.4 + 0.4 * float(dice.uniform("runs out", key))
     over_at = starts_at + int(terms.length_days * left) * DAY + 15 * HOUR

@@ -1,6 +1,6 @@
 """The records that the simulator carries from month to month and hands to the renderers.
 
-Holds: their columns. Does not hold: how they change (skeleton and the step modules) nor how they
+Holds: their columns. Does not hold: how they change (simulator and the step modules) nor how they
 become rows (billing, people, support, usage, promotions). Choices are positions in the lists of
 schema/vocabulary.py; moments are seconds; -1 is "none".
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from saas_platform.company.columns import Array, Columns, Flags, Integers, Reals
+from saas_platform.company.columns import Array, Booleans, Columns, Integers, Reals
 from saas_platform.schema import vocabulary as v
 
 
@@ -46,11 +46,11 @@ class Accounts(Columns):
     employees: Integers
     seats: Integers
     tier: Integers
-    annual: Flags
+    annual: Booleans
     entry: Integers
     method: Integers
     negotiated_percent: Integers
-    grandfathered: Flags
+    grandfathered: Booleans
     price_sensitivity: Reals
     payment_risk: Reals
     adoption: Reals
@@ -67,7 +67,7 @@ class Latent(Columns):
     subscriptions: Integers
     users: Integers
     churned_month: Integers
-    has_access: Flags
+    has_access: Booleans
 
 
 @dataclass(eq=False)
@@ -79,7 +79,7 @@ class Subscriptions(Columns):
 
     subscription_id: Integers
     account: Integers
-    second: Flags
+    second: Booleans
     plan: Integers
     promo: Integers
     status: Integers
@@ -89,7 +89,7 @@ class Subscriptions(Columns):
     method: Integers
     trial_started_at: Integers
     trial_ends_at: Integers
-    with_card: Flags
+    with_card: Booleans
     activated_at: Integers
     period_start: Integers
     period_end: Integers
@@ -114,7 +114,7 @@ class Subscriptions(Columns):
     paused_at: Integers
     offer: Integers
     offered_at: Integers
-    treated: Flags
+    treated: Booleans
 
 
 @dataclass(eq=False)
@@ -168,7 +168,7 @@ class Redemptions(Columns):
 
     account_id: Integers
     promo: Integers
-    treated: Flags
+    treated: Booleans
     assigned_at: Integers
     redeemed_at: Integers
     subscription_id: Integers
@@ -195,13 +195,13 @@ class Presence(Columns):
     access_from: Integers
     access_until: Integers
     leaving_from: Integers
-    is_trial: Flags
+    is_trial: Booleans
     health_before: Reals
     health_after: Reals
 
 
 @dataclass(eq=False)
-class Hazards(Columns):
+class TrueHazards(Columns):
     """The truth of a month: one row per account that pays at its start (see truth.py)."""
 
     account: Integers

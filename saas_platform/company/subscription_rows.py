@@ -1,4 +1,4 @@
-"""Rows of `subscriptions` and `subscription_changes`, from the snapshots that the skeleton kept.
+"""Rows of `subscriptions` and `subscription_changes`, from the snapshots that the simulator kept.
 
 Holds: the rendering. Does not hold: any decision.
 """

@@ -1,6 +1,6 @@
 """Support tickets: how many there are, and their rows.
 
-Holds: the month's tickets with all their moments, and the rows of `support_tickets`. Does not hold:
+Holds: the month's tickets with all their timestamps, and the rows of `support_tickets`. Does not hold:
 what complaints do to the odds of churn (hazards.py).
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from saas_platform.company.columns import Array
-from saas_platform.company.month_state import Book
+from saas_platform.company.month_state import MonthState
 from saas_platform.company.parameters import Outage, Parameters
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.rendering import Versions, choices
@@ -68,38 +68,38 @@ def ticket_means(
     return usual, share * support.complaints * _outcry(parameters.outages, span)
 
 
-def draw_counts(book: Book) -> tuple[Array, Array]:
+def draw_counts(state: MonthState) -> tuple[Array, Array]:
     """Number of other tickets and of complaints of each account in the month."""
-    dice, accounts = book.dice, book.accounts
+    dice, accounts = state.dice, state.accounts
     usual, complaints = ticket_means(
-        book.parameters,
-        book.span,
-        book.access_from,
-        book.access_until,
-        book.seats_paid,
+        state.parameters,
+        state.span,
+        state.access_from,
+        state.access_until,
+        state.seats_paid,
         accounts.trial_users,
     )
-    sick = np.exp(-book.parameters.support.health * book.latent.health)
-    ids, month = accounts.account_id, book.span.index
+    sick = np.exp(-state.parameters.support.health * state.latent.health)
+    ids, month = accounts.account_id, state.span.index
     return (
         dice.poisson(usual * sick, "tickets", ids, month),
         dice.poisson(complaints * sick, "complaints", ids, month),
     )
 
 
-def open_tickets(book: Book, users: Users, others: Array, complaints: Array) -> Tickets:
+def open_tickets(state: MonthState, users: Users, others: Array, complaints: Array) -> Tickets:
     """The month's tickets. `users` is in order of key; a ticket names one who has a login then."""
-    dice, span, accounts = book.dice, book.span, book.accounts
+    dice, span, accounts = state.dice, state.span, state.accounts
     total = others + complaints
     account = np.repeat(np.arange(len(total)), total)
     number = np.arange(len(account)) - np.repeat(np.cumsum(total) - total, total)
     ids = accounts.account_id[account]
-    begin, end = book.access_from[account], book.access_until[account]
+    begin, end = state.access_from[account], state.access_until[account]
     opened = begin + HOUR + dice.index(end - begin - HOUR, "opened", ids, span.index, number)
     other = _OTHER_CATEGORIES[
         choose(
             dice.uniform("category", ids, span.index, number),
-            np.array(book.parameters.support.category),
+            np.array(state.parameters.support.category),
         )
     ]
     category = np.where(number < complaints[account], TICKET["complaint"], other)
@@ -115,7 +115,7 @@ def open_tickets(book: Book, users: Users, others: Array, complaints: Array) -> 
         (users.deactivated_at[asked] == NEVER) | (users.deactivated_at[asked] > opened)
     )
     responded = opened + 300 + dice.index(20 * HOUR, "responded", key)
-    longest = (book.parameters.support.longest_days - 1) * DAY - HOUR
+    longest = (state.parameters.support.longest_days - 1) * DAY - HOUR
     slow = np.round(dice.uniform("resolved", key) ** 3, 9)
     return Tickets.build(
         len(key),
@@ -139,10 +139,10 @@ def ticket_rows(dice: Dice, parameters: Parameters, tickets: Tickets) -> Version
     mark = 1 + choose(dice.uniform("mark", key), _MARKS[is_complaint])
     marked = (stage == 2) & dice.happens(parameters.support.satisfaction_given, "marked", key)
     subject = category * 3 + dice.index(3, "subject", key)
-    moments = np.stack([tickets.opened_at, tickets.responded_at, tickets.resolved_at])
+    timestamps = np.stack([tickets.opened_at, tickets.responded_at, tickets.resolved_at])
     return Versions(
         key=key,
-        updated_at=moments.ravel(),
+        updated_at=timestamps.ravel(),
         values={
             "ticket_id": key,
             "account_id": tickets.account_id[row],

@@ -15,13 +15,13 @@ from saas_platform.company.columns import Array
 
 HOUR = 3_600
 DAY = 24 * HOUR
-#: A moment that has not come, or never will.
+#: A timestamp that has not come, or never will.
 NEVER = -1
 
 
-def seconds(moment: datetime) -> int:
+def epoch_seconds(timestamp: datetime) -> int:
     """Whole seconds since 1970 of a naive UTC time, rounded up, so that `< cutoff` stays right."""
-    passed = moment - datetime(1970, 1, 1)
+    passed = timestamp - datetime(1970, 1, 1)
     return passed.days * DAY + passed.seconds + (passed.microseconds > 0)
 
 
@@ -35,20 +35,20 @@ def month_starts(months: Array) -> Array:
     )
 
 
-def months_of(moments: Array) -> Array:
-    """Month index of each moment."""
+def months_of(timestamps: Array) -> Array:
+    """Month index of each timestamp."""
     return (
-        np.asarray(moments).astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
+        np.asarray(timestamps).astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
         + 1970 * 12
     )
 
 
-def days_of_month(moments: Array) -> Array:
+def days_of_month(timestamps: Array) -> Array:
     """Day of the month, 1 to 31."""
-    return (moments - month_starts(months_of(moments))) // DAY + 1
+    return (timestamps - month_starts(months_of(timestamps))) // DAY + 1
 
 
-def billing_moments(months: Array | int, day: Array, second_of_day: Array) -> Array:
+def billing_timestamps(months: Array | int, day: Array, second_of_day: Array) -> Array:
     """When a subscription anchored on a day is billed in a month; a short month's last day stands in."""
     starts = month_starts(np.asarray(months))
     lengths = (month_starts(np.asarray(months) + 1) - starts) // DAY
@@ -65,7 +65,7 @@ class Span:
 
     @classmethod
     def of(cls, month: Month) -> Span:
-        return cls(month, seconds(month.start), seconds(month.end))
+        return cls(month, epoch_seconds(month.start), epoch_seconds(month.end))
 
     @property
     def index(self) -> int:
@@ -75,5 +75,5 @@ class Span:
     def days(self) -> int:
         return (self.end - self.start) // DAY
 
-    def holds(self, moments: Array) -> Array:
-        return (moments >= self.start) & (moments < self.end)
+    def holds(self, timestamps: Array) -> Array:
+        return (timestamps >= self.start) & (timestamps < self.end)

@@ -60,7 +60,7 @@ def _usual_signups(growth: Growth, accounts: int, start: Month, month: Month) ->
     return int(np.count_nonzero((points >= lower) & (points < bounds[offset])))
 
 
-def opening_moments(dice: Dice, growth: Growth, ids: Array, span: Span) -> Array:
+def opening_timestamps(dice: Dice, growth: Growth, ids: Array, span: Span) -> Array:
     """When accounts of a month open or come back: fewer on weekends, within the opening hours."""
     first_weekday = (span.start // DAY + 3) % 7
     weekday = (first_weekday + np.arange(span.days)) % 7
@@ -99,7 +99,7 @@ def accounts_of(dice: Dice, parameters: Parameters, span: Span, count: int) -> A
         count,
         account_id=ids,
         signup_month=month.index,
-        signed_up_at=opening_moments(dice, parameters.growth, ids, span),
+        signed_up_at=opening_timestamps(dice, parameters.growth, ids, span),
         segment=segment,
         industry=choose(dice.uniform("industry", ids), np.array(mix.industry)),
         country=country,

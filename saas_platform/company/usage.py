@@ -80,8 +80,8 @@ def _sessions(
     row = np.repeat(np.arange(len(start)), actions)
     ordinal = np.arange(len(row)) - np.repeat(np.cumsum(actions) - actions, actions)
     pause = dice.index(_PACE, "pause", user_id[row], date[row], ordinal)
-    moment = start[row] + ordinal * _PACE + np.where(ordinal > 0, pause, 0)
-    return position[row], moment, ordinal
+    timestamp = start[row] + ordinal * _PACE + np.where(ordinal > 0, pause, 0)
+    return position[row], timestamp, ordinal
 
 
 def usage_table(
@@ -98,37 +98,37 @@ def usage_table(
 
     Numbered over the whole month before the cutoff applies, so that a later one only appends.
     """
-    who_parts, moment_parts, ordinal_parts = [], [], []
+    who_parts, timestamp_parts, ordinal_parts = [], [], []
     has_access = presence.access_from[users.account] != NEVER
     gone = (users.deactivated_at != NEVER) & (users.deactivated_at <= span.start)
     relevant = np.flatnonzero(has_access & ~gone)
     for begin in range(0, len(relevant), _CHUNK):
         chunk = relevant[begin : begin + _CHUNK]
-        position, moment, ordinal = _sessions(
+        position, timestamp, ordinal = _sessions(
             dice, parameters, span, users.take(chunk), presence, accounts
         )
         who = chunk[position]
         account = users.account[who]
         last = np.where(users.deactivated_at[who] == NEVER, span.end, users.deactivated_at[who])
         allowed = (
-            (moment >= presence.access_from[account])
-            & (moment >= users.created_at[who])
-            & (moment < np.minimum(presence.access_until[account], last))
+            (timestamp >= presence.access_from[account])
+            & (timestamp >= users.created_at[who])
+            & (timestamp < np.minimum(presence.access_until[account], last))
         )
         who_parts.append(who[allowed])
-        moment_parts.append(moment[allowed])
+        timestamp_parts.append(timestamp[allowed])
         ordinal_parts.append(ordinal[allowed])
     if not who_parts:
-        who_parts = moment_parts = ordinal_parts = [np.empty(0, np.int64)]
-    who, moment = np.concatenate(who_parts), np.concatenate(moment_parts)
+        who_parts = timestamp_parts = ordinal_parts = [np.empty(0, np.int64)]
+    who, timestamp = np.concatenate(who_parts), np.concatenate(timestamp_parts)
     ordinal = np.concatenate(ordinal_parts)
 
     account = users.account[who]
-    # By account, moment and user, in one number: sorting by three columns takes five times as long.
+    # By account, timestamp and user, in one number: sorting by three columns takes five times as long.
     rank = who - np.searchsorted(users.account, np.arange(len(accounts)))[account]
-    key = (account * _SECONDS_IN_MONTH + moment - span.start) * _USERS_IN_ACCOUNT + rank
+    key = (account * _SECONDS_IN_MONTH + timestamp - span.start) * _USERS_IN_ACCOUNT + rank
     order = np.argsort(key, kind="stable")
-    who, moment, ordinal, account = who[order], moment[order], ordinal[order], account[order]
+    who, timestamp, ordinal, account = who[order], timestamp[order], ordinal[order], account[order]
     begins = np.flatnonzero(np.append(True, account[1:] != account[:-1])[: len(account)])
     counts = np.diff(np.append(begins, len(account)))
     sequence = np.arange(len(account)) - np.repeat(begins, counts) + 1
@@ -141,14 +141,14 @@ def usage_table(
     yymm = span.month.year % 100 * 100 + span.month.number
     event_id = (yymm * _ACCOUNT_IDS + account_id) * _EVENTS_IN_ACCOUNT_MONTH + sequence
 
-    feature = _features(dice, catalogue, span, users.user_id[who], moment)
+    feature = _features(dice, catalogue, span, users.user_id[who], timestamp)
     is_login = ordinal == 0
-    shown = moment < cutoff
+    shown = timestamp < cutoff
     return table_of(
         "usage_events",
         {
             "event_id": event_id[shown],
-            "occurred_at": moment[shown],
+            "occurred_at": timestamp[shown],
             "account_id": account_id[shown],
             "user_id": users.user_id[who[shown]],
             "event_type": choices(v.EVENT_TYPES, np.where(is_login, 0, 1)[shown]),
@@ -157,9 +157,11 @@ def usage_table(
     )
 
 
-def _features(dice: Dice, catalogue: Catalogue, span: Span, user_id: Array, moment: Array) -> Array:
+def _features(
+    dice: Dice, catalogue: Catalogue, span: Span, user_id: Array, timestamp: Array
+) -> Array:
     """Feature of each action, by weight among those released; releases are at the start of a month."""
     weights = np.array([feature.weight for feature in FEATURES])
     weights = np.where(catalogue.released_at <= span.start, weights, 0.0)
     bounds = np.round(np.cumsum(weights) / weights.sum(), 9)[:-1]
-    return np.searchsorted(bounds, dice.uniform("feature", user_id, moment), side="right") + 1
+    return np.searchsorted(bounds, dice.uniform("feature", user_id, timestamp), side="right") + 1

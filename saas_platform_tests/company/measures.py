@@ -63,12 +63,12 @@ class World:
         changes["next_at"] = changes.groupby("subscription_id")["effective_at"].shift(-1)
         return changes
 
-    def standing(self, moment: pd.Timestamp) -> pd.DataFrame:
+    def standing(self, timestamp: pd.Timestamp) -> pd.DataFrame:
         """The change in force of each subscription just before a moment."""
         changes = self.changes
         return changes[
-            (changes["effective_at"] < moment)
-            & (changes["next_at"].isna() | (changes["next_at"] >= moment))
+            (changes["effective_at"] < timestamp)
+            & (changes["next_at"].isna() | (changes["next_at"] >= timestamp))
         ]
 
     @cached_property

@@ -17,7 +17,7 @@ from saas_platform.company.hazards import known_score, list_rise, renewals
 from saas_platform.company.oracle import Observer
 from saas_platform.company.promotions import Calendar
 from saas_platform.company.randomness import Dice
-from saas_platform.company.simulator import MonthRecord, Opening, Skeleton
+from saas_platform.company.simulator import MonthRecord, Opening, Simulator
 from saas_platform.company.state import CANCELLATION, CHANGE, STATUS, Subscriptions
 from saas_platform.company.support import ticket_means
 from saas_platform.company.timestamps import DAY, NEVER
@@ -30,12 +30,12 @@ PARAMETERS = DEFAULT.parameters
 
 @dataclass
 class Watched:
-    """A skeleton and its observer, at the same month."""
+    """A simulator and its observer, at the same month."""
 
     dice: Dice
     catalogue: Catalogue
     calendar: Calendar
-    skeleton: Skeleton
+    simulator: Simulator
     observer: Observer
 
     @classmethod
@@ -44,12 +44,14 @@ class Watched:
         calendar = Calendar(dice, PARAMETERS.promotions, start)
         catalogue = Catalogue(PARAMETERS.prices, start)
         observer = Observer(PARAMETERS, dice, catalogue, calendar)
-        return cls(dice, catalogue, calendar, Skeleton(seed, accounts, start, PARAMETERS), observer)
+        return cls(
+            dice, catalogue, calendar, Simulator(seed, accounts, start, PARAMETERS), observer
+        )
 
     def step(self) -> tuple[Opening, MonthRecord, tuple[np.ndarray, np.ndarray]]:
-        opening = self.skeleton.opening()
+        opening = self.simulator.opening()
         hazards = self.observer.hazards(opening)
-        record = self.skeleton.advance()
+        record = self.simulator.advance()
         self.observer.observe(opening, record)
         return opening, record, hazards
 

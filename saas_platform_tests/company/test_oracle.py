@@ -119,10 +119,10 @@ def test_the_hazards_of_a_month_do_not_know_what_it_brings() -> None:
     watched = Watched.of(7, 600)
     for _ in range(12):
         watched.step()
-    opening = watched.skeleton.opening()
+    opening = watched.simulator.opening()
     before = watched.observer.hazards(opening)
     other = copy.deepcopy(watched.observer)
-    record = watched.skeleton.advance()
+    record = watched.simulator.advance()
     for found, known in zip(other.hazards(opening), before, strict=True):
         assert np.array_equal(found, known)
     # Nobody logged in, wrote, left or grew: that counts from the next month on, not in this one.
@@ -141,13 +141,13 @@ def test_it_reads_no_latent_value() -> None:
     plain, blind = Watched.of(7, 600), Watched.of(7, 600)
     for _ in range(14):
         _, _, hazards = plain.step()
-        opening = blind.skeleton.opening()
+        opening = blind.simulator.opening()
         accounts = opening.accounts.take(np.arange(len(opening.accounts)))
         for name in ("fit", "price_sensitivity", "payment_risk"):
             getattr(accounts, name)[:] = 9.0
         hidden = dataclasses.replace(opening, accounts=accounts)
         found = blind.observer.hazards(hidden)
-        record = blind.skeleton.advance()
+        record = blind.simulator.advance()
         record.hazards.health[:] = 9.0
         blind.observer.observe(hidden, record)
         for here, there in zip(found, hazards, strict=True):

@@ -10,8 +10,8 @@ import pytest
 from saas_platform.clock import Month
 from saas_platform.company import Company
 from saas_platform.company.catalogue import Catalogue
-from saas_platform.company.hazards import odds_of
-from saas_platform.company.simulator import Skeleton
+from saas_platform.company.hazards import subscription_hazards
+from saas_platform.company.simulator import Simulator
 from saas_platform.company.timestamps import Span
 from saas_platform.company.truth import ACCOUNT_MONTHS_SCHEMA, CAMPAIGNS_SCHEMA
 from saas_platform_tests.company.measures import World
@@ -79,16 +79,18 @@ def test_campaigns_have_their_true_effects() -> None:
 
 
 def test_a_complaint_raises_the_odds_of_churn_and_a_deep_code_the_hazard() -> None:
-    skeleton = Skeleton(SMALL.seed, 2000, START, SMALL.parameters)
-    while skeleton.month < Month(2024, 9):
-        skeleton.advance()
-    subs, accounts, latent = skeleton._subs, skeleton._accounts, skeleton._latent
+    simulator = Simulator(SMALL.seed, 2000, START, SMALL.parameters)
+    while simulator.month < Month(2024, 9):
+        simulator.advance()
+    subs, accounts, latent = simulator._subs, simulator._accounts, simulator._latent
     parameters, catalogue = SMALL.parameters, Catalogue(SMALL.parameters.prices, START)
     none = np.zeros(len(subs), np.bool_)
-    span = Span.of(skeleton.month)
+    span = Span.of(simulator.month)
 
     def voluntary() -> np.ndarray:
-        return odds_of(parameters, catalogue, subs, accounts, latent, none, span).voluntary
+        return subscription_hazards(
+            parameters, catalogue, subs, accounts, latent, none, span
+        ).voluntary
 
     latent.complaints[:] = 0.0
     before = voluntary()
