@@ -1,4 +1,4 @@
-"""The synthetic company: pure, seeded; no database, no Dagster."""
+"""The synthetic company: a pure, seeded simulator that needs neither a database nor Dagster."""
 
 from saas_platform.company.batch import ERASURES_SCHEMA, Batch
 from saas_platform.company.company import Company

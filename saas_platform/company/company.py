@@ -1,6 +1,6 @@
-"""The company: months of rows, and the truth behind them, from a seed.
+"""The company: from a seed, the rows of each month and the truth behind them.
 
-Holds: the public class. Does not hold: any rule of the simulation.
+Contains: the public class. Out of scope: the rules of the simulation.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from saas_platform.company.timestamps import epoch_seconds
 from saas_platform.company.usage import usage_table
 from saas_platform.schema import TABLES, arrow_schema
 
-#: Months whose invoices may still change: dunning and refunds end within 45 days of the invoice.
+#: Months whose invoices may still change. Dunning and refunds end within 45 days of the invoice.
 _OPEN_MONTHS = 3
 
 
 class Company:
-    """A synthetic company. Months may be asked for in any order; in order is fastest.
+    """A synthetic company. Months may be requested in any order; ascending order is fastest.
 
-    The simulator is kept at the month last asked for, so that months in order cost one pass; an
-    earlier month starts it again.
+    The simulator stays at the last month requested, so that months in order cost a single pass. A
+    request for an earlier month restarts it.
     """
 
     def __init__(self, config: CompanyConfig) -> None:
@@ -49,7 +49,7 @@ class Company:
         return Simulator(config.seed, config.accounts, config.start, self._parameters)
 
     def _recent(self, month: Month) -> list[MonthRecord]:
-        """Records of a month and those before it whose invoices may still be open; it is the last."""
+        """Return the record of a month, last, after those of earlier months with open invoices."""
         if not self._records or self._records[-1].span.month > month:
             self._simulator = self._fresh()
             self._records.clear()
@@ -58,9 +58,10 @@ class Company:
         return list(self._records)
 
     def batch(self, month: Month, as_of: datetime) -> Batch:
-        """The rows created or changed in [month.start, min(month.end, as_of)), as they stood then.
+        """Return the rows created or changed in [month.start, min(month.end, as_of)).
 
-        Empty for a month that begins at or after `as_of`, or before the company.
+        Each row is in its state at the end of that span. The batch is empty for a month that begins at
+        or after `as_of`, or before the company starts.
         """
         if month < self._config.start or month.start >= as_of:
             empty = {name: arrow_schema(table).empty_table() for name, table in TABLES.items()}
@@ -104,7 +105,7 @@ class Company:
         return {name: rows[name] for name in TABLES}
 
     def erasures(self, as_of: datetime) -> pa.Table:
-        """All users erased before `as_of` (ERASURES_SCHEMA)."""
+        """Return all users erased before `as_of` (ERASURES_SCHEMA)."""
         simulator = self._fresh()
         parts = [ERASURES_SCHEMA.empty_table()]
         while simulator.month.start < as_of:
@@ -112,10 +113,10 @@ class Company:
         return pa.concat_tables(parts)
 
     def truth(self, as_of: datetime) -> dict[str, pa.Table]:
-        """The truth of all months that began before `as_of` (see truth.py).
+        """Return the truth of all months that began before `as_of` (see truth.py).
 
-        `account_months`: one row per month and account that pays at its start. `campaigns`: one row
-        per campaign that started.
+        `account_months` has one row per month and account that pays at the start of the month.
+        `campaigns` has one row per campaign that has started.
         """
         simulator = self._fresh()
         months = [truth.ACCOUNT_MONTHS_SCHEMA.empty_table()]

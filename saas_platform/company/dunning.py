@@ -1,6 +1,6 @@
-"""The end of failed payments: recovered by a retry, or given up.
+"""The end of failed payments: a retry recovers them, or they are given up.
 
-Holds: this step of a month. Does not hold: the failing itself (renewals.py).
+Contains: this step of a month. Out of scope: the failure itself (renewals.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from saas_platform.company.timestamps import DAY, NEVER
 
 
 def settle_failures(state: MonthState, subs: Subscriptions) -> None:
-    """Ends the open dunning cases whose end lies in the month."""
+    """End the open dunning cases whose end is in the month."""
     waits = np.concatenate(
         [[0], retry_seconds(state.parameters.dunning), [state.parameters.dunning.end_days * DAY]]
     )

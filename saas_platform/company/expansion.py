@@ -1,6 +1,6 @@
-"""Buying more within a period: more seats, a higher tier; the rest of the period is prorated.
+"""Purchases within a period: more seats or a higher tier, prorated for the rest of the period.
 
-Holds: this step of a month. Does not hold: what changes at a renewal (renewals.py).
+Contains: this step of a month. Out of scope: what changes at a renewal (renewals.py).
 """
 
 from __future__ import annotations
@@ -20,21 +20,24 @@ from saas_platform.schema import vocabulary as v
 
 @dataclass
 class PlannedExpansions:
-    """Who wants more in the month, and when; beside the subscriptions."""
+    """Which subscriptions buy more in the month, and when. Each array has an entry per subscription."""
 
     upgrades: Array
     grows: Array
     at: Array
 
     def among(self, mask: Array) -> PlannedExpansions:
+        """Return only the expansions of the subscriptions in the mask."""
         return PlannedExpansions(self.upgrades & mask, self.grows & mask, self.at)
 
 
 def plan_expansions(
     state: MonthState, subs: Subscriptions, outcomes: Outcomes
 ) -> PlannedExpansions:
-    """Draws who buys more, at the start of the month: subscriptions that pay without trouble all through
-    it, and at a moment at least a day away from a renewal.
+    """Draw at the start of the month which subscriptions buy more in it, and when.
+
+    Only subscriptions that pay without trouble all through the month buy more, and only at a time that
+    is more than a day away from a renewal.
     """
     expansion, dice, span = state.parameters.expansion, state.dice, state.span
     key = subs.subscription_id
@@ -43,7 +46,7 @@ def plan_expansions(
         ((subs.status == STATUS["active"]) & ~subs.second)
         & ~(outcomes.cancels | outcomes.pauses | (outcomes.retries > 0))
         & (~outcomes.renews | (np.abs(at - outcomes.renewal_at) > DAY))
-        # A day before the end of the period nothing is left to prorate.
+        # Within a day of the end of the period there is nothing left to prorate.
         & ((subs.period_end - at > DAY) | outcomes.renews)
     )
     well = np.exp(expansion.health * state.latent.health[subs.account])
@@ -61,12 +64,12 @@ def plan_expansions(
 
 
 def _prorated(cents: Array, left: Array, whole: Array) -> Array:
-    """Price of the rest of a period, in whole cents, never for nothing."""
+    """Return the price of the rest of a period in whole cents, at least 1 cent unless the full price is 0."""
     return np.maximum((2 * cents * left + whole) // (2 * whole), np.minimum(cents, 1))
 
 
 def expand(state: MonthState, subs: Subscriptions, planned: PlannedExpansions) -> None:
-    """Fulfils the planned, each with a prorated invoice."""
+    """Carry out the planned expansions, each with a prorated invoice."""
     expansion, dice, month = state.parameters.expansion, state.dice, state.span.index
     left = subs.period_end - planned.at
     whole = subs.period_end - subs.period_start

@@ -1,6 +1,6 @@
-"""What the month brings to each paying subscription, drawn from its hazards at the month's start.
+"""The outcomes of a month for each paying subscription, drawn from its hazards at the month's start.
 
-Holds: the draws. Does not hold: the hazards (hazards.py) nor what the outcomes do (dunning.py,
+Contains: the draws. Out of scope: the hazards (hazards.py) and the effects of the outcomes (dunning.py,
 renewals.py).
 """
 
@@ -20,23 +20,31 @@ from saas_platform.company.timestamps import Span
 
 @dataclass
 class Outcomes:
-    """Outcomes beside the subscriptions; each given that the subscription comes so far."""
+    """Outcome of each subscription. Each one holds only if no earlier outcome prevents it."""
 
     renews: Array
     renewal_at: Array
     cancels: Array
     pauses: Array
-    #: Retry that collects the renewal's failed charge; 0: it does not fail; one too many: none does.
+    #: Number of the retry that collects the renewal's failed charge: 0 if the charge does not fail, one
+    #: more than there are retries if none of them collects it.
     retries: Array
 
 
 def draw_outcomes(
     dice: Dice, dunning: Dunning, span: Span, subs: Subscriptions, hazards: SubscriptionHazards
 ) -> Outcomes:
-    """Draws cancellation, pause and payment of the month's renewals.
+    """Draw cancellation, pause and payment for the month's renewals.
 
-    The end of a dunning that is open at the start is not drawn here: it was drawn, with the same
-    probability, when the charge failed (`Subscriptions.retries`), and comes to light retry by retry.
+    The end of a dunning that is open at the start is not drawn here. It was drawn, with the same
+    probability, when the charge failed (`Subscriptions.retries`), and it is revealed retry by retry.
+
+    Args:
+        dice: The random numbers.
+        dunning: The parameters of dunning.
+        span: The month.
+        subs: The subscriptions at the start of the month.
+        hazards: The hazards of these subscriptions.
     """
     key, month = subs.subscription_id, span.index
     primary = ~subs.second

@@ -1,7 +1,7 @@
-"""The end of a paid period: canceled, paused, or renewed with what changes at a renewal.
+"""The end of a paid period: a cancellation, a pause, or a renewal with the changes it brings.
 
-Holds: this step of a month, and the fate of pauses. Does not hold: changes within a period
-(expansion.py) nor the subscriptions beside the first (seconds.py).
+Contains: this step of a month, and how pauses end. Out of scope: changes within a period (expansion.py)
+and second subscriptions (second_subscriptions.py).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from saas_platform.company.state import (
 )
 from saas_platform.company.timestamps import DAY, HOUR, NEVER, billing_timestamps
 
-#: Weights of v.CANCELLATION_REASONS for a customer who leaves: price-sensitive or not.
+#: Weights of v.CANCELLATION_REASONS for a customer who leaves: one not price-sensitive, one that is.
 _REASONS = np.array(
     ((0.18, 0.22, 0.20, 0.24, 0.10, 0.06, 0), (0.44, 0.14, 0.16, 0.16, 0.06, 0.04, 0))
 )
 
 
 def cancel_at_period_end(state: MonthState, subs: Subscriptions, outcomes: Outcomes) -> None:
-    """Voluntary ends: asked for some time in the month before the renewal, effective at it."""
+    """Cancel subscriptions voluntarily: requested in the month before the renewal, effective at it."""
     dice, key = state.dice, subs.subscription_id
     leaving = np.flatnonzero(outcomes.cancels & (subs.status == STATUS["active"]))
     account, renewal_at = subs.account[leaving], outcomes.renewal_at[leaving]
@@ -58,7 +58,7 @@ def cancel_at_period_end(state: MonthState, subs: Subscriptions, outcomes: Outco
 
 
 def pause(state: MonthState, subs: Subscriptions, outcomes: Outcomes) -> None:
-    """Pauses instead of a renewal."""
+    """Pause subscriptions instead of renewing them."""
     paused = np.flatnonzero(outcomes.pauses & ~outcomes.cancels & (subs.status == STATUS["active"]))
     at = outcomes.renewal_at[paused]
     state.record(subs, paused, at, "paused", status=STATUS["paused"], paused_at=at)
@@ -66,7 +66,7 @@ def pause(state: MonthState, subs: Subscriptions, outcomes: Outcomes) -> None:
 
 
 def end_pauses(state: MonthState, subs: Subscriptions) -> None:
-    """Pauses of earlier months: resumed at a billing day, or ended after 90 days."""
+    """End pauses of earlier months: they resume on a billing day or are canceled after 90 days."""
     churn, span = state.parameters.churn, state.span
     paused = (subs.status == STATUS["paused"]) & (subs.paused_at < span.start)
     at = billing_timestamps(span.index, subs.anchor_day, subs.anchor_second)
@@ -93,7 +93,7 @@ def end_pauses(state: MonthState, subs: Subscriptions) -> None:
 
 @dataclass
 class Loyalty:
-    """A loyalty campaign that starts in the month, and what it offers, beside the subscriptions."""
+    """A loyalty campaign that starts in the month, with its offer to each subscription."""
 
     code: PromoCode
     offered_at: Array
@@ -103,10 +103,10 @@ class Loyalty:
 def offer_loyalty(
     state: MonthState, subs: Subscriptions, outcomes: Outcomes, codes: list[PromoCode]
 ) -> list[Loyalty]:
-    """Assigns the paying accounts that are eligible for the loyalty campaigns that start in the month.
+    """Assign eligible accounts to the arms of the loyalty campaigns that start in the month.
 
-    Eligible at the start of the month: paying for at least `loyalty_tenure_months`, without trouble,
-    by the month, without discount.
+    An account is eligible if at the start of the month it has paid for at least `loyalty_tenure_months`,
+    has no open dunning, pays monthly and has no discount.
     """
     promotions = state.parameters.promotions
     found = []
@@ -137,7 +137,7 @@ def offer_loyalty(
 def renew(
     state: MonthState, subs: Subscriptions, outcomes: Outcomes, loyalties: list[Loyalty]
 ) -> None:
-    """Renewals: all that changes at one, in order, then the new period with its invoice."""
+    """Renew subscriptions: apply all changes in order, then start the new period with its invoice."""
     renewing = (
         outcomes.renews & ~outcomes.cancels & ~outcomes.pauses & (subs.status == STATUS["active"])
     )
@@ -153,7 +153,7 @@ def renew(
 
 
 def _end_discounts(state: MonthState, subs: Subscriptions, renewing: Array, at: Array) -> None:
-    """Discounts whose time is over; the effect of a loyalty code ends with it."""
+    """End the discounts whose time is over. The effect of a loyalty code ends with its discount."""
     over = np.flatnonzero(
         renewing & (subs.discount > 0) & (state.span.index >= subs.discount_until)
     )
@@ -164,6 +164,7 @@ def _end_discounts(state: MonthState, subs: Subscriptions, renewing: Array, at: 
 def _start_loyalty(
     state: MonthState, subs: Subscriptions, renewing: Array, at: Array, loyalty: Loyalty
 ) -> None:
+    """Start the discount of a loyalty campaign for the accounts that accepted it."""
     code = loyalty.code
     index = np.flatnonzero(
         renewing
@@ -194,7 +195,7 @@ def _start_loyalty(
 
 
 def _change_plans(state: MonthState, subs: Subscriptions, renewing: Array, at: Array) -> None:
-    """A lower tier, or the other billing interval."""
+    """Change to a lower tier or to the other billing interval."""
     expansion, month = state.parameters.expansion, state.span.index
     drawn = state.dice.uniform("plan at renewal", subs.subscription_id, month)
     yearly, tier = is_yearly(subs.plan), tier_of(subs.plan)
@@ -219,7 +220,7 @@ def _change_plans(state: MonthState, subs: Subscriptions, renewing: Array, at: A
 
 
 def _change_prices(state: MonthState, subs: Subscriptions, renewing: Array, at: Array) -> None:
-    """List prices that rose since are taken over, but for grandfathered accounts."""
+    """Apply list prices that have changed since, except for grandfathered accounts."""
     now = state.catalogue.price_list(at)
     index = np.flatnonzero(
         renewing & (subs.price_list < now) & ~state.accounts.grandfathered[subs.account]
@@ -229,7 +230,7 @@ def _change_prices(state: MonthState, subs: Subscriptions, renewing: Array, at: 
 
 
 def _shrink(state: MonthState, subs: Subscriptions, renewing: Array, at: Array) -> None:
-    """Fewer seats."""
+    """Reduce the number of seats."""
     expansion, month, key = state.parameters.expansion, state.span.index, subs.subscription_id
     sick = np.exp(-expansion.health * state.latent.health[subs.account])
     chance = np.where(is_yearly(subs.plan), expansion.yearly_contraction, expansion.contraction)
@@ -245,7 +246,15 @@ def _shrink(state: MonthState, subs: Subscriptions, renewing: Array, at: Array) 
 def start_period(
     state: MonthState, subs: Subscriptions, index: Array, at: Array, retries: Array
 ) -> None:
-    """A new period from `at` on with its invoice; where its charge fails, dunning opens."""
+    """Start a new period and issue its invoice. Where the charge fails, dunning opens.
+
+    Args:
+        state: The state of the month.
+        subs: The subscriptions, changed in place.
+        index: Positions of the subscriptions.
+        at: When each new period starts.
+        retries: Number of the retry that collects each charge (see `Outcomes.retries`).
+    """
     after = state.span.index + np.where(is_yearly(subs.plan[index]), 12, 1)
     period_end = billing_timestamps(after, subs.anchor_day[index], subs.anchor_second[index])
     state.record(subs, index, at, None, period_start=at, period_end=period_end)

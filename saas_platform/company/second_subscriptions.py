@@ -1,8 +1,8 @@
-"""The second subscription of an account: begun beside a healthy first one, billed on its days.
+"""The second subscription of an account, which starts next to a healthy first one on its billing day.
 
-Holds: this step of a month. Does not hold: the first subscription. A second one ends with the first,
-so that the account's churn is the first one's, or earlier by itself, which is contraction. Its
-charges never fail.
+Contains: this step of a month. Out of scope: the first subscription. A second subscription ends with
+the first, so that the account's churn is the churn of the first, or earlier on its own, which is
+contraction. Its charges never fail.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from saas_platform.company.timestamps import HOUR, NEVER, billing_timestamps
 
 
 def carry_second_subscriptions(state: MonthState, subs: Subscriptions) -> None:
-    """Renews the second subscriptions, or ends them: by themselves, or with the first."""
+    """Renew the second subscriptions or end them, either on their own or with the first one."""
     dice, span = state.dice, state.span
     size = len(state.accounts)
     first = np.flatnonzero(~subs.second)
@@ -49,7 +49,7 @@ def carry_second_subscriptions(state: MonthState, subs: Subscriptions) -> None:
 
     index = np.flatnonzero(live & ~leaves & (with_first != NEVER))
     account = subs.account[index]
-    # Who did not ask for the end of the first one did not ask for this one's either.
+    # A customer who did not request the end of the first did not request the end of the second either.
     _end(state, subs, index, asked[account], with_first[index], kind[account], reason[account])
 
 
@@ -62,6 +62,7 @@ def _end(
     cancellation: Array | int,
     reason: Array | int,
 ) -> None:
+    """End the second subscriptions at `index`, with the cancellation request where there was one."""
     voluntary = np.flatnonzero(asked_at != NEVER)
     state.record(
         subs, index[voluntary], asked_at[voluntary], None, cancel_requested_at=asked_at[voluntary]
@@ -81,7 +82,7 @@ def _end(
 def begin_second_subscriptions(
     state: MonthState, subs: Subscriptions, outcomes: Outcomes, has_second: Array
 ) -> Subscriptions:
-    """New second subscriptions, on the billing day of a first one that was paid without trouble."""
+    """Return new second subscriptions, begun on the billing day of a first one paid without trouble."""
     expansion, span = state.parameters.expansion, state.span
     chance = np.array(expansion.second)[state.accounts.segment[subs.account]]
     chance = chance * np.exp(expansion.health * state.latent.health[subs.account])

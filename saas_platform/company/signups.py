@@ -1,6 +1,6 @@
-"""How subscriptions begin: trials, their conversion, direct purchases, returns.
+"""How subscriptions begin: trials and their conversion, direct purchases, and reactivations.
 
-Holds: these steps of a month. Does not hold: what follows the first paid period (renewals.py).
+Contains: these steps of a month. Out of scope: what follows the first paid period (renewals.py).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from saas_platform.company.timestamps import (
 )
 from saas_platform.company.traits import opening_timestamps
 
-#: Month index after every discount: one that never ends.
+#: Month index for the end of a discount that never ends.
 FOR_EVER = 1 << 40
 
 
 def new_subscriptions(state: MonthState, account: Array, at: Array, **values: Any) -> Subscriptions:
-    """Subscriptions of accounts, with the next free ordinal of each, as they are before any change."""
+    """Return new subscriptions of accounts, each with the next free ordinal, before any change."""
     state.latent.subscriptions[account] += 1
     defaults: dict[str, Any] = {
         "subscription_id": state.accounts.account_id[account] * 100
@@ -82,9 +82,15 @@ def activate(
     change: str,
     anchor_day: Array | None = None,
 ) -> None:
-    """Starts the first paid period at `at`, with its invoice; plan and discount are set already.
+    """Start the first paid period of subscriptions and issue its invoice.
 
-    Bills fall on `anchor_day` of a month, if not given on that of `at`.
+    Args:
+        state: The state of the month.
+        subs: The subscriptions, changed in place. Plan and discount must be set already.
+        index: Positions of the subscriptions that start.
+        at: When each of them starts.
+        change: Kind of the commercial change.
+        anchor_day: Day of the month on which invoices are issued. The default is the day of `at`.
     """
     account = subs.account[index]
     month = months_of(at)
@@ -117,7 +123,7 @@ def activate(
 
 
 def sign_up(state: MonthState, account: Array) -> Subscriptions:
-    """The first subscriptions of the month's new accounts: trials, or bought at once."""
+    """Return the first subscriptions of the month's new accounts: trials and direct purchases."""
     accounts = state.accounts.take(account)
     at = accounts.signed_up_at
     direct = accounts.entry == ENTRY["direct"]
@@ -143,22 +149,22 @@ def sign_up(state: MonthState, account: Array) -> Subscriptions:
 
 
 def end_trials(state: MonthState, subs: Subscriptions, calendar: Calendar) -> None:
-    """Decides the trials that end in the month: bought, with the code or without, or expired.
+    """Decide the trials that end in the month: they are bought, with or without a code, or expire.
 
-    A trial without a card is decided up to a day before its end.
+    A trial without a card may be decided up to one day before its end.
     """
     conversion, promotions = state.parameters.conversion, state.parameters.promotions
     dice, latent = state.dice, state.latent
     key = subs.subscription_id
-    # A purchase keeps the trial's hour of the day, so that bills stay within the opening hours.
+    # A purchase keeps the trial's time of day, so that invoices stay within the opening hours.
     early = np.where(subs.with_card, 0, dice.index(2, "early purchase", key) * DAY)
     decided_at = subs.trial_ends_at - early
     trialing = subs.status == STATUS["trialing"]
     undecided = trialing & state.span.holds(decided_at) & (subs.trial_ends_at > 0)
     lift = np.ones(len(subs))
     for offer in np.unique(subs.offer[undecided & subs.treated]):
-        told = subs.treated & (subs.offer == offer)
-        lift[told] = calendar.code(int(offer)).terms.conversion_lift
+        treated = subs.treated & (subs.offer == offer)
+        lift[treated] = calendar.code(int(offer)).terms.conversion_lift
     base = np.where(subs.with_card, conversion.with_card, conversion.without_card)
     warmth = np.exp(conversion.health * latent.health[subs.account])
     chance = np.minimum(base * warmth * lift, conversion.highest)
@@ -172,7 +178,7 @@ def end_trials(state: MonthState, subs: Subscriptions, calendar: Calendar) -> No
         subs.discount[index] = code.terms.discount_percent
         subs.hazard_ratio[index] = code.terms.hazard_ratio
         if code.terms.duration_months is not None:
-            # A code that ends is for monthly plans: who uses it takes the monthly one.
+            # A code that ends applies to monthly plans only, so its user takes the monthly plan.
             subs.plan[index] = plan_id(tier_of(subs.plan[index]), 0)
             subs.discount_until[index] = months_of(decided_at[index]) + code.terms.duration_months
         state.redemptions.append(
@@ -188,7 +194,7 @@ def end_trials(state: MonthState, subs: Subscriptions, calendar: Calendar) -> No
     bought = np.flatnonzero(buys)
     activate(state, subs, bought, decided_at[bought], "activated")
     expires = (subs.status == STATUS["trialing"]) & state.span.holds(subs.trial_ends_at)
-    # Who was decided in the month before and did not buy expires now, without a second draw.
+    # A trial that was decided in the month before without a purchase expires now, without another draw.
     expired = np.flatnonzero(expires)
     state.record(
         subs,
@@ -202,7 +208,7 @@ def end_trials(state: MonthState, subs: Subscriptions, calendar: Calendar) -> No
 
 
 def come_back(state: MonthState) -> Subscriptions:
-    """Reactivations: a new subscription of an account that churned some months ago."""
+    """Return the month's reactivations: new subscriptions of accounts that churned some months ago."""
     expansion, latent = state.parameters.expansion, state.latent
     gone = state.span.index - latent.churned_month
     ids = state.accounts.account_id

@@ -1,11 +1,11 @@
-"""The simulator: the state of every account and subscription, stepped from month to month.
+"""The simulator: steps the state of every account and subscription from month to month.
 
-Holds: the order of the steps within a month, the latent health, and what a month leaves behind for
-the renderers. Does not hold: the steps themselves, nor any row. It knows no `as_of`: a month is
-always stepped whole, and the renderers cut it.
+Contains: the order of the steps within a month, the latent health, and the record of a month that the
+renderers read. Out of scope: the steps themselves and the rows. The simulator knows no `as_of`: it
+always simulates a whole month, and the renderers cut it off.
 
-The order is that of time within each subscription: dunning of the month before, trials, changes
-before the renewal, the renewal, changes after it, dunning of this month.
+The steps follow the order of events within each subscription: dunning of the month before, trials,
+changes before the renewal, the renewal, changes after it, dunning of this month.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ _LIVE = [STATUS[s] for s in ("trialing", "active", "past_due", "paused")]
 
 @dataclass(frozen=True)
 class MonthRecord:
-    """What a month leaves behind: everything its rows are rendered from, and its truth.
+    """The record of a simulated month: everything its rows are rendered from, and its truth.
 
-    `accounts` are all accounts up to the month; the rest refers to its rows.
+    `accounts` holds all accounts up to and including the month. The other fields refer to its rows.
     """
 
     span: Span
@@ -72,9 +72,9 @@ class MonthRecord:
 
 @dataclass(frozen=True)
 class Opening:
-    """What stands in the source when a month begins; kept while the simulator steps on.
+    """The state of the source when a month begins. It stays valid while the simulator goes on.
 
-    `accounts` has latent traits too, which an observer must not read.
+    `accounts` also has latent traits, which an observer must not read.
     """
 
     span: Span
@@ -84,11 +84,11 @@ class Opening:
     has_second: Array
 
     def paying(self) -> Array:
-        """Positions of the first subscriptions that pay: the rows of `MonthRecord.hazards`."""
+        """Return the positions of the first subscriptions that pay: the rows of `MonthRecord.hazards`."""
         return np.flatnonzero(_paying(self.subs))
 
     def renewal_at(self) -> Array:
-        """When the present period of each subscription would end in the month."""
+        """Return when the current period of each subscription would end in the month."""
         return billing_renewals(self.subs, self.span)[1]
 
 
@@ -98,7 +98,7 @@ def _paying(subs: Subscriptions) -> Array:
 
 
 class Simulator:
-    """State at the start of `month`; `advance` steps over that month."""
+    """Holds the state at the start of `month`; `advance` simulates that month."""
 
     def __init__(self, seed: int, accounts: int, start: Month, parameters: Parameters) -> None:
         self.month = start
@@ -114,7 +114,7 @@ class Simulator:
         self._users = Users.empty()
 
     def opening(self) -> Opening:
-        """The state at the start of the month, for an observer of it."""
+        """Return the state at the start of the month, for an observer."""
         return Opening(
             span=Span.of(self.month),
             accounts=self._accounts,
@@ -124,7 +124,7 @@ class Simulator:
         )
 
     def advance(self) -> MonthRecord:
-        """Steps over the month and returns its record."""
+        """Simulate the month and return its record."""
         span = Span.of(self.month)
         newcomers = self._sign_up(span)
         dice, parameters = self._dice, self._parameters
@@ -177,7 +177,7 @@ class Simulator:
         return self._close(state, truth)
 
     def _close(self, state: MonthState, truth: TrueHazards) -> MonthRecord:
-        """People, tickets and health at the end of the month; hands the records over."""
+        """Simulate users, tickets and health up to the end of the month and return the record."""
         span, latent = state.span, self._latent
         people.note_seats(state, self._subs)
         moved = people.move_people(state, self._users)
@@ -210,7 +210,7 @@ class Simulator:
         )
 
     def _sign_up(self, span: Span) -> Array:
-        """Adds the month's new accounts; returns their rows."""
+        """Add the accounts that sign up in the month and return their rows in `Accounts`."""
         parameters = self._parameters
         count = signups(parameters.growth, self._size, self._start, span.month)
         new = accounts_of(self._dice, parameters, span, count)
@@ -230,13 +230,13 @@ class Simulator:
         return np.arange(known, known + count)
 
     def _has_second(self) -> Array:
-        """Whether each account has a live second subscription."""
+        """Return whether each account has a live second subscription."""
         second = np.zeros(len(self._accounts), np.bool_)
         second[self._subs.account[self._subs.second]] = True
         return second
 
     def _truth(self, hazards: SubscriptionHazards) -> TrueHazards:
-        """The truth of the month, before anything of it happens."""
+        """Return the truth of the month, as it is before anything happens in the month."""
         subs = self._subs
         worth = mrr_cents(subs)
         total = np.bincount(subs.account, worth, minlength=len(self._accounts)).astype(np.int64)
@@ -257,7 +257,7 @@ class Simulator:
         )
 
     def _next_health(self, span: Span) -> Array:
-        """AR(1) around the account's fit, with rare shocks."""
+        """Return the health at the end of the month: AR(1) around the account's fit, with rare shocks."""
         health, dice, ids = self._parameters.health, self._dice, self._accounts.account_id
         fit = self._accounts.fit
         kept = health.persistence * (self._latent.health - fit)

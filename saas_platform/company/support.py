@@ -1,7 +1,7 @@
 """Support tickets: how many there are, and their rows.
 
-Holds: the month's tickets with all their timestamps, and the rows of `support_tickets`. Does not hold:
-what complaints do to the odds of churn (hazards.py).
+Contains: the month's tickets with all their timestamps, and the rows of `support_tickets`. Out of
+scope: the effect of complaints on churn (hazards.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from saas_platform.company.timestamps import DAY, HOUR, NEVER, Span
 from saas_platform.schema import vocabulary as v
 
 _OTHER_CATEGORIES = np.array([TICKET[c] for c in ("question", "bug", "billing", "feature_request")])
-#: Weights of v.TICKET_PRIORITIES by category of v.TICKET_CATEGORIES.
+#: Weights of v.TICKET_PRIORITIES for each category, in the order of v.TICKET_CATEGORIES.
 _PRIORITIES = np.array(
     (
         (0.35, 0.55, 0.09, 0.01),
@@ -29,7 +29,7 @@ _PRIORITIES = np.array(
         (0.60, 0.36, 0.04, 0.00),
     )
 )
-#: Weights of the marks 1 to 5: for a complaint, and for the rest.
+#: Weights of the satisfaction marks 1 to 5: for other tickets, and for complaints.
 _MARKS = np.array(((0.06, 0.08, 0.18, 0.34, 0.34), (0.34, 0.26, 0.20, 0.13, 0.07)))
 _SUBJECTS = (
     ("How do I invite colleagues?", "Where do I find the export?", "Can I change the start of the week?"),
@@ -41,7 +41,7 @@ _SUBJECTS = (
 
 
 def _outcry(outages: tuple[Outage, ...], span: Span) -> float:
-    """Complaints of a month as a multiple of the usual ones, by the days that the product was down."""
+    """Return a month's complaints as a multiple of the usual number, from the days with an outage."""
     day = span.start // DAY + np.arange(span.days)
     level = np.ones(span.days)
     for outage in outages:
@@ -57,11 +57,20 @@ def ticket_means(
     seats_paid: Array,
     trial_users: Array,
 ) -> tuple[Array, Array]:
-    """Expected other tickets and complaints in the month of accounts of health 0."""
+    """Return the expected numbers of other tickets and of complaints in a month, at health 0.
+
+    Args:
+        parameters: The company's parameters.
+        span: The month.
+        access_from: Start of each account's access in the month, or NEVER.
+        access_until: End of that access.
+        seats_paid: Seats that each account pays for at the end of the month.
+        trial_users: Users of each account during a trial.
+    """
     support = parameters.support
     length = np.maximum(access_until - access_from, 0)
     share = np.where(access_from == NEVER, 0.0, length / (span.end - span.start))
-    # Nobody writes in a window of hours.
+    # An account with access for only hours opens no ticket.
     share = np.where(length > 2 * DAY, share, 0.0)
     size = np.where(seats_paid > 0, seats_paid, trial_users)
     usual = share * (support.base + support.by_root_seats * np.sqrt(size))
@@ -69,7 +78,7 @@ def ticket_means(
 
 
 def draw_counts(state: MonthState) -> tuple[Array, Array]:
-    """Number of other tickets and of complaints of each account in the month."""
+    """Draw the numbers of other tickets and of complaints of each account in the month."""
     dice, accounts = state.dice, state.accounts
     usual, complaints = ticket_means(
         state.parameters,
@@ -88,7 +97,10 @@ def draw_counts(state: MonthState) -> tuple[Array, Array]:
 
 
 def open_tickets(state: MonthState, users: Users, others: Array, complaints: Array) -> Tickets:
-    """The month's tickets. `users` is in order of key; a ticket names one who has a login then."""
+    """Return the month's tickets, each of a user who has a login at that time.
+
+    `users` is ordered by key.
+    """
     dice, span, accounts = state.dice, state.span, state.accounts
     total = others + complaints
     account = np.repeat(np.arange(len(total)), total)
@@ -130,7 +142,7 @@ def open_tickets(state: MonthState, users: Users, others: Array, complaints: Arr
 
 
 def ticket_rows(dice: Dice, parameters: Parameters, tickets: Tickets) -> Versions:
-    """Versions of `support_tickets`: opened, answered, resolved."""
+    """Return the versions of `support_tickets`: opened, answered and resolved."""
     size = len(tickets)
     row = np.tile(np.arange(size), 3)
     stage = np.repeat(np.arange(3), size)

@@ -1,7 +1,7 @@
-"""Usage events: what the users of a month do day by day.
+"""Usage events: what users do in a month, day by day.
 
-Holds: sessions (a login, then features) and the rows of `usage_events`. Does not hold: health or
-access, which it follows.
+Contains: sessions (a login, then features) and the rows of `usage_events`. Out of scope: health and
+access, which decide the usage.
 """
 
 from __future__ import annotations
@@ -20,19 +20,27 @@ from saas_platform.schema import vocabulary as v
 
 #: Mean seconds between two actions of a session.
 _PACE = 240
-#: Account ids are below this, and events of an account in a month, so that keys never meet.
+#: Account ids, and the events of an account in a month, are below these limits, so keys are unique.
 _ACCOUNT_IDS = 10**10
 _EVENTS_IN_ACCOUNT_MONTH = 10**5
 _SECONDS_IN_MONTH = 31 * DAY
 _USERS_IN_ACCOUNT = 1_000
-#: Users worked on at a time: a month of their days stays in the processor's cache.
+#: Users processed at a time, so that a month of their days fits into the processor's cache.
 _CHUNK = 4_096
 
 
 def active_days(
     dice: Dice, parameters: Parameters, span: Span, users: Users, presence: Presence
 ) -> tuple[Array, Array]:
-    """Positions of users and days of the month (from 0) on which they are active."""
+    """Return pairs of a user's position and a day of the month (from 0) on which the user is active.
+
+    Args:
+        dice: The random numbers.
+        parameters: The company's parameters.
+        span: The month.
+        users: The users.
+        presence: Access and health of all accounts in the month.
+    """
     usage, account = parameters.usage, users.account
     day = np.arange(span.days)
     weekday = (span.start // DAY + 3 + day) % 7
@@ -52,7 +60,7 @@ def active_days(
 
 
 def up_time(outages: tuple[Outage, ...], span: Span) -> Array:
-    """Part of the usual activity that the product allows on each day of the month."""
+    """Return the fraction of the usual activity that outages leave on each day of the month."""
     day = span.start // DAY + np.arange(span.days)
     level = np.ones(span.days)
     for outage in outages:
@@ -68,7 +76,10 @@ def _sessions(
     presence: Presence,
     accounts: Accounts,
 ) -> tuple[Array, Array, Array]:
-    """All actions before access is checked: positions of users, moments, ordinals in the session."""
+    """Return all actions: the user's position, the timestamp and the ordinal in the session.
+
+    Whether the user has access at that time is not checked yet.
+    """
     usage = parameters.usage
     position, day = active_days(dice, parameters, span, users, presence)
     user_id, date = users.user_id[position], span.start // DAY + day
@@ -94,9 +105,23 @@ def usage_table(
     users: Users,
     presence: Presence,
 ) -> pa.Table:
-    """The events of [month start, cutoff), in order of account and time.
+    """Return the events in [month start, cutoff), ordered by account and timestamp.
 
-    Numbered over the whole month before the cutoff applies, so that a later one only appends.
+    Events are numbered over the whole month before the cutoff applies, so that a later cutoff only
+    appends.
+
+    Args:
+        dice: The random numbers.
+        parameters: The company's parameters.
+        span: The month.
+        cutoff: End of the events, in seconds since 1970.
+        catalogue: The features and their release dates.
+        accounts: All accounts.
+        users: The users of the month, ordered by key.
+        presence: Access and health of all accounts in the month.
+
+    Raises:
+        ValueError: An account has more events in the month than the key has room for.
     """
     who_parts, timestamp_parts, ordinal_parts = [], [], []
     has_access = presence.access_from[users.account] != NEVER
@@ -124,7 +149,7 @@ def usage_table(
     ordinal = np.concatenate(ordinal_parts)
 
     account = users.account[who]
-    # By account, timestamp and user, in one number: sorting by three columns takes five times as long.
+    # One number for account, timestamp and user, because sorting by three columns takes five times as long.
     rank = who - np.searchsorted(users.account, np.arange(len(accounts)))[account]
     key = (account * _SECONDS_IN_MONTH + timestamp - span.start) * _USERS_IN_ACCOUNT + rank
     order = np.argsort(key, kind="stable")
@@ -137,7 +162,7 @@ def usage_table(
             f"an account has more than {_EVENTS_IN_ACCOUNT_MONTH - 1:,} events in {span.month}"
         )
     account_id = accounts.account_id[account]
-    # Month first: a database that keeps rows in key order then appends instead of going all over.
+    # The month comes first, so that a database that stores rows in key order only has to append.
     yymm = span.month.year % 100 * 100 + span.month.number
     event_id = (yymm * _ACCOUNT_IDS + account_id) * _EVENTS_IN_ACCOUNT_MONTH + sequence
 
@@ -160,7 +185,7 @@ def usage_table(
 def _features(
     dice: Dice, catalogue: Catalogue, span: Span, user_id: Array, timestamp: Array
 ) -> Array:
-    """Feature of each action, by weight among those released; releases are at the start of a month."""
+    """Draw the feature of each action by weight from those released; releases are at the start of a month."""
     weights = np.array([feature.weight for feature in FEATURES])
     weights = np.where(catalogue.released_at <= span.start, weights, 0.0)
     bounds = np.round(np.cumsum(weights) / weights.sum(), 9)[:-1]

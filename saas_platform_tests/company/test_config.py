@@ -55,10 +55,13 @@ def usual() -> Frames:
         ),
         ("price_changes: [{start: someday, percent: 3}]", "price_changes.0.start is 'someday'"),
         ("price_changes: [{start: 2025-01-01}]", "price_changes.0.percent is missing"),
-        ("price_changes: [{start: 2023-01-01, percent: 3}]", "does not lie after the start"),
+        (
+            "price_changes: [{start: 2023-01-01, percent: 3}]",
+            "price_changes: 2023-01-01 is not after the start of the company, 2024-01-01; choose a later day",
+        ),
         (
             "price_changes: [{start: 2025-01-01, percent: 3}, {start: 2025-01-01, percent: 4}]",
-            "two price changes fall on one day",
+            "two price changes fall on the same day",
         ),
         ("outages: [{start: 2025-03-10, days: 0}]", "outages.0.days is 0"),
         ("outages: [{start: 2025-03-10, activity: 2}]", "outages.0.activity is 2"),
@@ -68,12 +71,12 @@ def usual() -> Frames:
         ),
         (
             "campaigns: [{name: black friday, start: 2025-03-10, discount_percent: 20}]",
-            "two of them would have the code BLACKFRIDAY25",
+            "campaigns: two campaigns would have the code BLACKFRIDAY25; rename one",
         ),
         (
             "campaigns: [{name: x, kind: loyalty, start: 2025-03-10, discount_percent: 20,"
             " duration_months: null}]",
-            "a loyalty campaign needs duration_months",
+            "a loyalty campaign needs duration_months: write a number of months",
         ),
         ("- a\n- b", "holds no names"),
         ("a: [", "line 2 is not YAML"),
