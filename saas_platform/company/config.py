@@ -106,7 +106,7 @@ class SegmentShares(BySegment):
 
 
 class ChurnLevel(BySegment):
-    """Factor on the voluntary hazard. 1 gives about 3.5, 1.7 and 0.7 % logo churn a month."""
+    """Factor on the voluntary hazard. 1 gives about 3.4, 1.8 and 0.7 % logo churn a month."""
 
     smb: float = Field(1.0, ge=0, le=5)
     mid_market: float = Field(1.0, ge=0, le=5)
