@@ -49,7 +49,7 @@ class Company:
         return Simulator(config.seed, config.accounts, config.start, self._parameters)
 
     def _recent(self, month: Month) -> list[MonthRecord]:
-        """Return the record of a month, last, after those of earlier months with open invoices."""
+        """Return the records of earlier months whose invoices may be open, and last that of the month."""
         if not self._records or self._records[-1].span.month > month:
             self._simulator = self._fresh()
             self._records.clear()

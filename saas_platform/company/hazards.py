@@ -220,6 +220,13 @@ def remaining_cents(
     The value is MRR x (1 - (1 - h)**36) / h. h is the account's monthly hazard as a settled customer at
     its current latent health: the voluntary hazard (a yearly one is spread over 12 months) plus the
     failures that dunning does not collect. It is an approximation, because the health is kept constant.
+
+    Args:
+        parameters: The company's parameters.
+        subs: The subscriptions.
+        hazards: The hazards of these subscriptions.
+        accounts: All accounts.
+        latent: The latent state of all accounts.
     """
     churn, dunning = parameters.churn, parameters.dunning
     yearly = is_yearly(subs.plan)

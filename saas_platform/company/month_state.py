@@ -28,7 +28,16 @@ from saas_platform.company.timestamps import NEVER, Span
 
 
 class MonthState:
-    """Working state and records of a month. `accounts` and `latent` include the month's signups."""
+    """Working state and records of a month.
+
+    Args:
+        dice: The random numbers.
+        parameters: The company's parameters.
+        span: The month.
+        catalogue: The company's price list.
+        accounts: All accounts, including the month's signups.
+        latent: Their latent state.
+    """
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ _REASONS = np.array(
 
 
 def cancel_at_period_end(state: MonthState, subs: Subscriptions, outcomes: Outcomes) -> None:
-    """Cancel subscriptions voluntarily: requested in the month before the renewal, effective at it."""
+    """Cancel subscriptions voluntarily: requested earlier in the renewal's month, effective at it."""
     dice, key = state.dice, subs.subscription_id
     leaving = np.flatnonzero(outcomes.cancels & (subs.status == STATUS["active"]))
     account, renewal_at = subs.account[leaving], outcomes.renewal_at[leaving]

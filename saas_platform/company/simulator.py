@@ -98,7 +98,7 @@ def _paying(subs: Subscriptions) -> Array:
 
 
 class Simulator:
-    """Holds the state at the start of `month`; `advance` simulates that month."""
+    """The state at the start of `month`. `advance` simulates that month."""
 
     def __init__(self, seed: int, accounts: int, start: Month, parameters: Parameters) -> None:
         self.month = start

@@ -70,7 +70,7 @@ def ticket_means(
     support = parameters.support
     length = np.maximum(access_until - access_from, 0)
     share = np.where(access_from == NEVER, 0.0, length / (span.end - span.start))
-    # An account with access for only hours opens no ticket.
+    # An account with access for two days or less opens no ticket.
     share = np.where(length > 2 * DAY, share, 0.0)
     size = np.where(seats_paid > 0, seats_paid, trial_users)
     usual = share * (support.base + support.by_root_seats * np.sqrt(size))

@@ -1,4 +1,4 @@
-"""The truth is the truth: churn is drawn from exactly the hazards that are kept."""
+"""Churn is drawn from exactly the hazards in the truth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from saas_platform_tests.company.measures import World
 from saas_platform_tests.company.world import AS_OF, SMALL, START
 
 
-def test_truth_has_the_months_in_which_an_account_pays_at_the_start(default_world: World) -> None:
+def test_truth_has_the_months_that_an_account_starts_as_paying(default_world: World) -> None:
     seen = default_world.account_months.set_index(["account_id", "month"])
     true = default_world.truth.set_index(["account_id", "month"])
     assert true.index.is_unique
@@ -64,7 +64,7 @@ def test_truth_of_a_later_as_of_only_adds_months() -> None:
         assert late[name].num_rows > early[name].num_rows
 
 
-def test_truth_says_what_it_means() -> None:
+def test_truth_documents_its_meaning() -> None:
     truth = Company(SMALL).truth(AS_OF)
     assert truth["account_months"].schema.equals(ACCOUNT_MONTHS_SCHEMA, check_metadata=True)
     assert truth["campaigns"].schema.equals(CAMPAIGNS_SCHEMA, check_metadata=True)
