@@ -31,7 +31,7 @@ from saas_platform.warehouse.interface import Warehouse
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
-    from saas_platform.company import SoiledCompany
+    from saas_platform.company import DirtyCompany
     from saas_platform.warehouse.bigquery.target import BigqueryTarget
 
 
@@ -198,12 +198,12 @@ class Platform:
         return Staging((self.home.root / "truth").as_uri())
 
     @cached_property
-    def company(self) -> SoiledCompany:
+    def company(self) -> DirtyCompany:
         """The company with its dirt; without SAAS_DIRT its batches are handed on untouched."""
-        from saas_platform.company import Company, SoiledCompany
+        from saas_platform.company import Company, DirtyCompany
 
         s = self.settings
-        return SoiledCompany(Company(s.config), s.seed, s.dirt)
+        return DirtyCompany(Company(s.config), s.seed, s.dirt)
 
     @property
     def company_name(self) -> str:
