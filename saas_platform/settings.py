@@ -240,7 +240,8 @@ def _with_company(settings: Settings) -> Settings:
                 " remove one of the two."
             )
     shared = {
-        name: getattr(from_file if name in from_file.model_fields_set else settings, name) for name in _SHARED
+        name: getattr(from_file if name in from_file.model_fields_set else settings, name)
+        for name in _SHARED
     }
     return settings.model_copy(update={"company": path, **shared})
 

@@ -45,7 +45,9 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("SAAS_SOURCE_URL", "sqlite:///shop?v2.db", "write %3F for a `?` in the name of the file"),
     ],
 )
-def test_wrong_settings(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
+def test_wrong_settings(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as raised:
         load_settings()
