@@ -155,7 +155,7 @@ def test_with_few_churns_the_base_rate_stands_in() -> None:
     world = simulate(level=-9.0)
     model = churn.train(world.features)
     assert model.pipeline is None
-    assert model.trained_churns < churn.LEAST_CHURNS
+    assert model.trained_churns < churn.MIN_CHURNS
     assert 0 < model.base_rate < 0.05
     assert (model.predict(world.features) == model.base_rate).all()
 
@@ -164,7 +164,7 @@ def test_with_few_churns_the_base_rate_stands_in() -> None:
 def test_how_many_churns_are_enough(world: World, extra: int, fits: bool) -> None:
     # The first rows are of the first month.
     churned = np.zeros(len(world.features), dtype=bool)
-    churned[: churn.LEAST_CHURNS + extra] = True
+    churned[: churn.MIN_CHURNS + extra] = True
     label = pd.array(churned, dtype="boolean")
     label[world.features[LABEL].isna().to_numpy()] = pd.NA
     model = churn.train(world.features.assign(**{LABEL: label}))
