@@ -3,8 +3,8 @@
 No model can beat the hazards from which churn was drawn. The skill of a model therefore says how far it gets
 from the base rate (0) to those hazards (1), measured in log-loss. AUC alone would hide a wrong calibration.
 
-Part of the hazards comes from causes that leave no trace in the source. The observable hazards contain only
-the causes that do leave one. They are the best that any model could reach, and the 1 of `skill_of_observable`.
+Part of the hazards comes from causes that leave no trace in the source. The observable hazards are what the
+source reveals of the hazards. No model could do better, so they are the 1 of `skill_of_observable`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def log_loss(probability: np.ndarray, outcome: np.ndarray) -> float:
 
 
 def skill(model: float, base: float, oracle: float) -> float:
-    """Return (base - model) / (base - oracle) of log-losses: 0 for the base rate, 1 for the true hazards."""
+    """Return (base - model) / (base - oracle) of log-losses: 0 for the base rate, 1 for `oracle`."""
     return (base - model) / (base - oracle) if base != oracle else float("nan")
 
 
@@ -48,8 +48,8 @@ def evaluate(scores: pd.DataFrame, truth: pd.DataFrame, base_rate: float) -> Eva
     Args:
         scores: The result of `churn.score`.
         truth: The simulator's truth, with account_id, month (in which the hazard acts), voluntary_hazard and
-            involuntary_hazard (the label is drawn from their sum), and observable_voluntary_hazard and
-            observable_involuntary_hazard (the part of each that the source determines).
+            involuntary_hazard (the label is drawn from both together), and the same two as far as the source
+            determines them, observable_voluntary_hazard and observable_involuntary_hazard.
         base_rate: The churn rate in the training data.
 
     Returns:
