@@ -80,8 +80,8 @@ class Platform:
                 for column in table.columns:
                     if column.info.get("mirror_form") == "hash":
                         raise SettingsError(
-                            f"{self.home.tables} declares {table.name}.{column.name} with `mirror: hash`, but"
-                            " SAAS_HASH_SALT is not set: set it to a secret of at least 16 characters."
+                            f"{self.home.tables} hashes {table.name}.{column.name}, but SAAS_HASH_SALT is"
+                            " not set: set it to a secret of at least 16 characters."
                         )
         return found
 

@@ -236,7 +236,7 @@ def _with_company(settings: Settings) -> Settings:
         ours, theirs = getattr(settings, name), getattr(from_file, name)
         if ours != theirs:
             raise SettingsError(
-                f"{_PREFIX}{name.upper()} is {ours}, but {path} sets {name}: {theirs}:"
+                f"{_PREFIX}{name.upper()} is {ours}, but {path} sets {name} to {theirs}:"
                 " remove one of the two."
             )
     shared = {

@@ -248,7 +248,7 @@ def test_a_hash_needs_a_salt_that_is_never_printed(
     said = command("sync")
     assert said.code == 2
     assert said.err == (
-        f"error: {own.file} declares people.mail with `mirror: hash`, but SAAS_HASH_SALT is not set: set it to a"
+        f"error: {own.file} hashes people.mail, but SAAS_HASH_SALT is not set: set it to a"
         " secret of at least 16 characters.\n"
     )
     monkeypatch.setenv("SAAS_HASH_SALT", "tooshortsecret")
