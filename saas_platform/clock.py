@@ -99,6 +99,7 @@ class Clock:
 
     @property
     def as_of(self) -> datetime:
+        """The UTC midnight before which everything has happened (naive)."""
         day = self.setting if isinstance(self.setting, date) else datetime.now(UTC).date()
         return datetime(day.year, day.month, day.day)
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Platform:
-    """Everything that the settings describe. It opens nothing before something is used."""
+    """The source, the warehouse and the company that the settings describe. Each is opened on first use."""
 
     settings: Settings
     #: Returns the client of a BigQuery warehouse. Without it, a client is made from the environment.

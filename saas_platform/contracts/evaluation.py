@@ -19,7 +19,7 @@ from saas_platform.warehouse.interface import Warehouse, target_schema
 
 #: The most offenders that are shown for each rule.
 SAMPLES = 5
-#: The most characters shown of a sample value. They are escaped to ASCII, so that odd ones can't break a page.
+#: The most characters shown of a sample value. They are escaped to ASCII, so odd ones can't break a page.
 _MAX_SHOWN = 60
 
 
@@ -38,7 +38,7 @@ class Breach:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of holding a table to its contract. `rows` is None if the warehouse lacks the table."""
+    """The outcome of checking a table against its contract. `rows` is None if the table is missing."""
 
     table: str
     rows: int | None
@@ -85,7 +85,7 @@ def question(warehouse: Warehouse, table: sa.Table) -> str:
 
 
 def offenders(warehouse: Warehouse, table: sa.Table) -> Iterator[tuple[Rule, tuple[Any, ...]]]:
-    """Yield the key of every row that breaks a rule, together with that rule. One row may occur several times."""
+    """Yield each broken rule with the key of each row that breaks it. One row may occur several times."""
     with warehouse.session():
         wrong = _wrong_types(warehouse, table)
         _, counts = _counts(warehouse, table, _checkable(rules_of(table, warehouse), wrong))
@@ -97,7 +97,7 @@ def offenders(warehouse: Warehouse, table: sa.Table) -> Iterator[tuple[Rule, tup
 
 
 def _checkable(rules: list[Rule], wrong: dict[str, str]) -> list[Rule]:
-    """Return the rules that one query can check. A wrong or missing column would make the query fail for all."""
+    """Return the rules that one query can check. A wrong or missing column would make all of it fail."""
     return [r for r in rules if r.kind != "type" and not set(r.columns) & set(wrong)]
 
 

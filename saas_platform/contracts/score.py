@@ -29,7 +29,7 @@ FOUND_BY_RULE = {
 
 @dataclass(frozen=True)
 class KindScore:
-    """The score of one kind: how many were planted, how many of those were found, and how many were not planted."""
+    """The score of one kind: how many were planted, how many of those were found, and what else was found."""
 
     kind: str
     planted: int

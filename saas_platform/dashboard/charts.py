@@ -75,7 +75,7 @@ class Ranking(Chart):
 
 @dataclass(frozen=True)
 class Cohorts(Chart):
-    """A grid of cohorts, with a row for each month of signup and a column for each month since first payment."""
+    """A grid with a row for each month of signup and a column for each month since the first payment."""
 
     column: str
     per: str

@@ -35,7 +35,7 @@ class _Handler(SimpleHTTPRequestHandler):
         return super().send_head()
 
     def end_headers(self) -> None:
-        """End the headers, with one that forbids using a cached page without asking."""
+        """End the headers, with one that makes browsers check for a newer page."""
         # The page is rebuilt often under the same name.
         self.send_header("Cache-Control", "no-cache")
         super().end_headers()
@@ -46,7 +46,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report errors, except that a browser closed the connection early."""
+        """Report an error, unless a browser merely closed its connection."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 

@@ -38,8 +38,8 @@ def target_of(folder: Path) -> Path:
 def manifest(folder: Path, target: MartsTarget, as_of: datetime) -> Path:
     """Return the path of the current project's manifest, which is cached in `folder`. Raises MartsError.
 
-    Parsing takes seconds, and several Dagster processes may ask for the manifest at the same time. dbt's cache
-    of the parse stays in `folder/target`, where a build with the same warehouse and clock uses it.
+    Parsing takes seconds, and several Dagster processes may ask for the manifest at the same time. dbt's
+    cache of the parse stays in `folder/target`, where a build with the same warehouse and clock uses it.
     """
     kept = folder / f"manifest-{_digest(target)}.json"
     if kept.exists():

@@ -79,7 +79,7 @@ class MartsTarget:
 
     @contextmanager
     def in_environment(self) -> Iterator[None]:
-        """Set the environment variables that make dbt's profile name this warehouse, and restore them later."""
+        """Set the environment variables that dbt's profile reads, and restore them at the end."""
         before = {name: os.environ.get(name) for name in self.variables}
         os.environ.update(self.variables)
         try:

@@ -16,8 +16,8 @@ from saas_platform_tests.sync.own_databases import DATABASES, make
 
 #: A warehouse that only supplies SQL and is never opened.
 UNOPENED = DuckdbWarehouse(Path("none.duckdb"))
-#: Tables with names that need quotes, with a compound key, with references to that key and to the table itself,
-#: and without a key. Each contains rows that break rules, because SQLite does not enforce them here.
+#: Tables with names that need quotes, with a compound key, with references to that key and to the table
+#: itself, and without a key. Each contains rows that break rules, because SQLite does not enforce them here.
 SHOP = """
 CREATE TABLE "order" ("from" INTEGER, "the ""no"" of it" TEXT, "when" DATETIME NOT NULL, price NUMERIC(8, 2),
     "select" INTEGER REFERENCES "ORDER" ("FROM"), PRIMARY KEY ("from"), UNIQUE ("the ""no"" of it", price));

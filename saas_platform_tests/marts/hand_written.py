@@ -1,4 +1,4 @@
-"""One hand-written company with an account for each case of docs/metrics.md. A constant names each account."""
+"""A hand-written company with an account, named by a constant, for each case of docs/metrics.md."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _subscriptions(company: RawCompany) -> None:
 
 
 def _billing(company: RawCompany) -> None:
-    # The failure of February is recovered after 8 days. That of March never is, and is written off on 1 April.
+    # The failure of February is recovered after 8 days. That of March is written off on 1 April.
     recovered, given_up = PAST_DUE_RECOVERED * 100 + 1, INVOLUNTARY * 100 + 1
     company.invoice(
         recovered,
@@ -178,7 +178,10 @@ def _billing(company: RawCompany) -> None:
 
 
 def _promotion(company: RawCompany) -> None:
-    """Add a promotion. Three of the four treated accounts buy, one too late to count; one of two held-out ones buys."""
+    """Add a promotion. Three of four treated accounts buy, one of them too late to count.
+
+    One of the two held-out accounts buys.
+    """
     company.promo_code(1, "acquisition", 40)
     bought = {20: "2025-01-20", 21: "2025-01-25", 22: "2025-02-20", 24: "2025-01-20"}
     for account in OFFERED:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for small companies: histories of subscriptions, bills, offers and use, in any legal order."""
+"""Hypothesis strategies for small companies: subscriptions, bills, offers and use in any legal order."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _offers(draw: st.DrawFn, company: RawCompany, account: int, signup: int) -> 
 
 
 def _use(draw: st.DrawFn, company: RawCompany, account: int, signup: int) -> None:
-    """Add usage events, mostly in the first days, to test the ends of the activation period and of the windows."""
+    """Add usage events, mostly in the first days, where the activation period and the windows end."""
     users = [company.user(account, n) for n in range(1, draw(st.integers(1, 2)) + 1)]
     days = st.one_of(st.integers(0, 9), st.integers(0, _DAYS - 1 - signup))
     for day in draw(st.lists(days, max_size=6)):
@@ -132,7 +132,7 @@ def _use(draw: st.DrawFn, company: RawCompany, account: int, signup: int) -> Non
 
 @st.composite
 def companies(draw: st.DrawFn) -> RawCompany:
-    """Draw a company of one to six accounts with up to two subscriptions each, and with bills, offers and users."""
+    """Draw a company of one to six accounts, each with up to two subscriptions, bills, offers and users."""
     company = RawCompany()
     company.promo_code(_ACQUISITION, "acquisition", 40)
     company.promo_code(_LOYALTY, "loyalty", 20)

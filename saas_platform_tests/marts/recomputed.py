@@ -183,7 +183,7 @@ class Metrics:
 
     @cached_property
     def closing(self) -> dict[Month, dict[int, tuple[Decimal, bool]]]:
-        """For each month and account, the MRR at the month's end and whether the account is then a customer."""
+        """The MRR of each account at the end of each month, and whether it is then a customer."""
         return {
             month: {
                 account.key: (account.mrr(month.end - TICK), account.is_customer(month.end - TICK))
@@ -304,7 +304,7 @@ class Metrics:
         return to_the_cent(sum(paying, ZERO) / len(paying)) if paying else None
 
     def expected_months(self, segment: str) -> float:
-        """Return the sum of S(t) over 36 months. A month with fewer than 30 accounts takes the mean hazard."""
+        """Return the sum of S(t) over 36 months. A month with under 30 accounts takes the mean hazard."""
         risk: dict[int, int] = defaultdict(int)
         lost: dict[int, int] = defaultdict(int)
         for account in self.accounts:
@@ -336,7 +336,7 @@ class Metrics:
 
     @cached_property
     def first_failures(self) -> dict[Month, list[bool]]:
-        """For each month, whether each of the invoices that first failed in it recovered."""
+        """Whether each invoice recovered, by the month of its first failure."""
         outcomes: dict[Month, list[bool]] = defaultdict(list)
         charges = self.payments[self.payments["kind"] == "charge"]
         for _, attempts in charges.groupby("invoice_id"):
@@ -349,7 +349,7 @@ class Metrics:
 
     @cached_property
     def receivables(self) -> list[tuple[datetime, datetime | None, int]]:
-        """For each invoice, when it was issued, when it was paid, written off or voided, and its total in cents."""
+        """When each invoice was issued, when it was paid, written off or voided, and its total in cents."""
         found = []
         for invoice in self.invoices.to_dict("records"):
             settled = None if pd.isna(invoice["paid_at"]) else invoice["paid_at"]

@@ -1,4 +1,4 @@
-"""Computes the metrics of users, trials and promotions a second time, from docs/metrics.md and the raw tables.
+"""Computes users, trials and promotions a second time, from docs/metrics.md and the raw tables only.
 
 Contains: signups, activation, active users, the trial funnel, and promotions against their holdout. Out of
 scope: accounts, MRR and bills (recomputed.py). Like recomputed.py, this module shares neither code nor method
@@ -149,7 +149,7 @@ class Growth:
     def promotion(self, code: dict) -> dict:
         """Return the figures of a promo code.
 
-        An offer counts as soon as its conversion period is over, and for retention as soon as its year is over.
+        An offer counts once its conversion period is over, and for retention once its year is over.
         """
         offers = self._raw("promo_redemptions")
         offers = offers[offers["promo_code_id"] == code["promo_code_id"]]

@@ -1,4 +1,4 @@
-"""Compares every mart and analysis on DuckDB and on BigQuery row by row, and tests what dbt sends to BigQuery.
+"""Compares every mart and analysis on DuckDB and BigQuery row by row, and tests what dbt sends to BigQuery.
 
 The raw tables of both engines are the platform's own mirrors of one source. BigQuery is an emulator here. The
 code in `emulator/` corrects what it does differently from BigQuery, so nothing is skipped, and Google's own
@@ -84,7 +84,7 @@ def build(platform: Platform, folder: Path) -> Built:
 
 
 def build_touched(platform: Platform, folder: Path) -> Rebuild:
-    """Sync, and rebuild what the sync touched, without dbt's tests, which would check the same rows once more."""
+    """Sync, and rebuild what the sync touched. dbt's tests are left out, because another test runs them."""
     sync(platform.source, platform.warehouse, list(TABLES.values()))
     again = rebuild(platform)
     arguments = options(platform.as_of, folder / "target", folder / "logs")

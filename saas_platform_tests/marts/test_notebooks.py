@@ -1,4 +1,4 @@
-"""Tests that the notebooks run from the first cell to the last on another company than they were written for."""
+"""Tests that the notebooks run from first to last cell on a company that they were not written for."""
 
 from __future__ import annotations
 

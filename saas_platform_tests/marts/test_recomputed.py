@@ -29,7 +29,7 @@ def _metrics(marts: Marts) -> Metrics:
 
 
 def _same(row: dict, expected: dict) -> None:
-    """Assert that money and counts are equal, and that ratios, which are floats, differ only in the last digits."""
+    """Assert that money and counts are equal, and that ratios (floats) differ only in the last digits."""
     for name, value in expected.items():
         wanted = pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
         assert row[name] == wanted, (name, row[name], value, row)

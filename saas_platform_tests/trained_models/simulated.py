@@ -40,7 +40,7 @@ _MEANS = {
 
 @dataclass(frozen=True)
 class World:
-    """`features` in the mart's form, `truth` in the simulator's form, and the `hazard` of each feature row."""
+    """`features` as in the mart, `truth` as in the simulator, and the `hazard` of each row of features."""
 
     features: pd.DataFrame
     truth: pd.DataFrame

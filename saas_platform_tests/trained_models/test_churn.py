@@ -1,4 +1,4 @@
-"""Tests the churn model on accounts with known hazards: which data it may use, and which inputs it must handle."""
+"""Tests the churn model on accounts with known hazards: the data it may use and the inputs it must handle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests the distance from the truth: the two ends of its scale, and each figure against a calculation by hand."""
+"""Tests the distance from the truth: the ends of its scale, and each figure computed by hand."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_a_month_is_judged_by_the_hazard_of_the_next(month: str, acts_in: date) 
 
 
 def test_the_simulators_truth_joins_with_the_scores() -> None:
-    """Join months of different types: Arrow dates in the truth, timestamps of any resolution in the scores."""
+    """Join months of two types: Arrow dates in the truth, timestamps of any resolution in the scores."""
     row = {
         "account_id": 1, "month": date(2025, 2, 1), "voluntary_hazard": 0.25,
         "involuntary_hazard": 0.0, "observable_voluntary_hazard": 0.2,
