@@ -327,7 +327,7 @@ def test_the_file_says_what_the_settings_leave_out(
     monkeypatch.setenv("SAAS_SEED", "3")
     assert load_settings().config.seed == 3
     monkeypatch.setenv("SAAS_ACCOUNTS", "78")
-    with pytest.raises(SettingsError, match=r"SAAS_ACCOUNTS is 78, but .* sets accounts: 77"):
+    with pytest.raises(SettingsError, match=r"SAAS_ACCOUNTS is 78, but .* sets accounts to 77"):
         load_settings()
     monkeypatch.delenv("SAAS_ACCOUNTS")
     (tmp_path / "other.yaml").write_text("accounts: 12\n")
