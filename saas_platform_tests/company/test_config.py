@@ -33,10 +33,13 @@ def usual() -> Frames:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("acounts: 3", "acounts is not a name known here: did you mean accounts?"),
-        ("growth: {montly: 0.1}", "growth.montly is not a name known here: did you mean monthly?"),
-        ("campaigns: [{nam: x}]", "campaigns.0.nam is not a name known here: did you mean name?"),
-        ("plans: {team: {prize: 3}}", "plans.team.prize is not a name known here (known are name"),
+        ("acounts: 3", "acounts is not a known name: did you mean accounts?"),
+        ("growth: {montly: 0.1}", "growth.montly is not a known name: did you mean monthly?"),
+        ("campaigns: [{nam: x}]", "campaigns.0.nam is not a known name: did you mean name?"),
+        (
+            "plans: {team: {prize: 3}}",
+            "plans.team.prize is not a known name (the known names are name",
+        ),
         ("accounts: many", "line 1: accounts is 'many': write a whole number"),
         ("accounts: 0", "accounts is 0: write a number of at least 1"),
         ("seed: -1", "seed is -1: write a number of at least 0"),
@@ -47,7 +50,7 @@ def usual() -> Frames:
         ("segments: {smb: 0, mid_market: 0, enterprise: 0}", "at least one segment needs a share"),
         ("churn: {smb: -1}", "churn.smb is -1: write a number of at least 0"),
         ("churn: {smb: .nan}", "churn.smb is nan: write a finite number"),
-        ("season: {signups: [1, 2]}", "season.signups: it needs at least 12 of them"),
+        ("season: {signups: [1, 2]}", "season.signups: write at least 12 entries"),
         ("plans: {trial_days: 1}", "plans.trial_days is 1: write a number of at least 3"),
         (
             "plans: {team: {name: Starter, monthly_price_cents: 5}}",
@@ -78,10 +81,10 @@ def usual() -> Frames:
             " duration_months: null}]",
             "a loyalty campaign needs duration_months: write a number of months",
         ),
-        ("- a\n- b", "holds no names"),
+        ("- a\n- b", "contains no names"),
         ("a: [", "line 2 is not YAML"),
         ("seed: 3\naccounts: 0", "company.yaml, line 2: accounts is 0"),
-        ("seed: 3\nseed: 4", "company.yaml, line 2: seed is there already, on line 1"),
+        ("seed: 3\nseed: 4", "company.yaml, line 2: seed occurs already on line 1"),
         ("[a]: 3", "company.yaml, line 1: a name must be a text"),
         ("start: 2024-02-30", "line 1: a value can't be read (day"),
         ("growth: &g\n  monthly: *g", "growth.monthly"),
@@ -327,7 +330,7 @@ def test_the_file_sets_what_the_settings_omit(
     monkeypatch.setenv("SAAS_SEED", "3")
     assert load_settings().config.seed == 3
     monkeypatch.setenv("SAAS_ACCOUNTS", "78")
-    with pytest.raises(SettingsError, match=r"SAAS_ACCOUNTS is 78 and .* says accounts: 77"):
+    with pytest.raises(SettingsError, match=r"SAAS_ACCOUNTS is 78, but .* sets accounts to 77"):
         load_settings()
     monkeypatch.delenv("SAAS_ACCOUNTS")
     (tmp_path / "other.yaml").write_text("accounts: 12\n")
