@@ -173,7 +173,7 @@ def test_a_table_taken_out_of_the_file_is_said_and_can_be_dropped(own: Own) -> N
     (warning,) = _warnings(said)
     assert re.search(
         r"people is no longer mirrored to raw, and raw\.people holds it as of \d{4}-\d\d-\d\d \d\d:\d\d UTC: drop it"
-        r" with `saas-platform reset --table people --yes`",
+        r" with `saas-platform reset --table raw\.people --yes`",
         warning,
     )
     assert "people is no longer mirrored" in command("doctor").out
@@ -182,7 +182,7 @@ def test_a_table_taken_out_of_the_file_is_said_and_can_be_dropped(own: Own) -> N
     assert "This drops the mirrors raw.people with their log entries: add --yes" in refused.err
     wrong = command("reset", "--table", "nobody", "--table", "people", "--yes")
     assert wrong.code == 2
-    assert "nobody has no mirror: the mirrors are orders, people." in wrong.err
+    assert "nobody has no mirror: the mirrors are raw.orders, raw.people." in wrong.err
     assert own.raw("SELECT count(*) FROM raw.people") == [(3,)]
     dropped = command("reset", "--table", "people", "--yes", "--json")
     assert dropped.json == {"dropped": ["raw.people, with its log entries"]}

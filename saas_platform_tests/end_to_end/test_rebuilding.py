@@ -14,7 +14,7 @@ from saas_platform.dbt_runner import project
 from saas_platform.dbt_runner.target import MartsTarget
 from saas_platform.platform import Platform
 from saas_platform.refresh.layers import stale_layers
-from saas_platform.refresh.mart_months import Rebuild, rebuild, record
+from saas_platform.refresh.mart_months import Rebuild, rebuild, record_marts
 from saas_platform_tests.end_to_end.conftest import command
 from saas_platform_tests.rows import by_hand
 
@@ -107,7 +107,7 @@ def build_touched(platform: Platform, home: Path) -> Rebuild:
     """Build what is to be built again, as the asset does."""
     again = rebuild(platform)
     build(platform, home / "warehouse.duckdb", again.months)
-    record(platform, again)
+    record_marts(platform, again, "tested")
     return again
 
 
@@ -182,7 +182,7 @@ def test_what_no_month_bounds_is_built_anew_and_says_why(
 
     edit(home, f"INSERT INTO plans {NEW_PLAN}")
     assert rebuild(platform).months == {"as_of": "2024-07-01"}
-    record(platform, rebuild(platform))
+    record_marts(platform, rebuild(platform), "tested")
 
     for statement, reason in {
         "UPDATE plans SET tier = 'other' WHERE plan_id = 1": "plans has changed",
@@ -195,7 +195,7 @@ def test_what_no_month_bounds_is_built_anew_and_says_why(
         found = rebuild(platform)
         assert found.months is None, statement
         assert reason in found.reason
-        record(platform, found)
+        record_marts(platform, found, "tested")
 
     with monkeypatch.context() as patch:
         patch.setattr(
