@@ -18,7 +18,6 @@ from saas_platform.source.mssql import (
     Address,
     MssqlDatabase,
     connection,
-    discovery,
     errors,
     features,
     session,
@@ -27,7 +26,10 @@ from saas_platform.source.mssql import snapshot as snapshots
 
 ADDRESS = Address.of(sa.make_url("mssql+pyodbc://me:s3cret@db.example/company?schema=sales"))
 #: What every snapshot asks first.
-DATABASE: dict[str, Any] = {"create_date": ("5", "2026-01-02T03:04:05.670")}
+DATABASE: dict[str, Any] = {
+    "create_date": ("5", "2026-01-02T03:04:05.670"),
+    "'VIEW DEFINITION'": (1,),
+}
 #: The abilities of a SQL Server, by what their probes ask.
 ABLE: dict[str, Any] = {
     probe.sql: (probe.answer,) for probe in features.PROBES if probe.ability != "utf8_always"
@@ -151,7 +153,7 @@ class ArrowServer(Server):
 
 def put(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     """Let every connection be the server's."""
-    for module in (connection, errors, features, session, snapshots, discovery):
+    for module in (connection, errors, session):
         monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
     monkeypatch.setattr(connection.tenacity.nap.time, "sleep", lambda _: None)
     monkeypatch.setattr(connection, "_open", lambda *_, **__: server)

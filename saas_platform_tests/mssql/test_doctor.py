@@ -8,7 +8,7 @@ import pytest
 
 from saas_platform.cli.doctor import Finding, examine
 from saas_platform.platform import Platform
-from saas_platform.source.mssql import connection, errors, features
+from saas_platform.source.mssql import connection, errors
 from saas_platform_tests.mssql import stub
 
 _BY = "[Microsoft][ODBC Driver 18 for SQL Server][SQL Server]"
@@ -49,7 +49,7 @@ class Server:
 @pytest.fixture(autouse=True)
 def _their_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAAS_SOURCE_URL", "mssql+pyodbc://me:s3cret@db.example/company?schema=saas")
-    for module in (connection, errors, features):
+    for module in (connection, errors):
         monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
 
 

@@ -21,7 +21,7 @@ from saas_platform.source.interface import Discovery, SourceColumn, SourceError
 from saas_platform.source.mssql import catalogue, kinds
 from saas_platform.source.mssql.address import EVERY_SCHEMA, Address
 from saas_platform.source.mssql.connection import scalar
-from saas_platform.source.mssql.errors import driver_errors, in_words
+from saas_platform.source.mssql.errors import cursor_errors, in_words
 from saas_platform.source.mssql.features import Features
 from saas_platform.source.mssql.sql import literal, qualified, quoted
 from saas_platform.source.personal import SAMPLE
@@ -88,7 +88,7 @@ def discover(
             seen[place] = _seen(cursor, place, places, sample, notes)
         except SourceError as error:
             notes.append(f"{error} {place.mirror} is left out.")
-        except driver_errors() as error:
+        except cursor_errors() as error:
             said = in_words(address, error, place.mirror, place.full_name)
             notes.append(f"{said} {place.mirror} is left out.")
     tables = propose(found for found, _ in seen.values())
@@ -191,7 +191,7 @@ def _rows(cursor: Any, place: _Place) -> int:
     """By what the storage keeps; counted where it keeps nothing, or none, which may be an old estimate."""
     try:
         kept = catalogue.row_count(cursor, place.full_name)
-    except driver_errors():  # some servers have no such view
+    except cursor_errors():  # some servers have no such view
         kept = None
     return kept or int(scalar(cursor, f"SELECT COUNT_BIG(*) FROM {place.full_name}"))
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 from saas_platform.source.mssql import protection
 from saas_platform.source.mssql.canonical import PROBES, Ability
 from saas_platform.source.mssql.connection import scalar
-from saas_platform.source.mssql.errors import UNREACHED, driver_errors
+from saas_platform.source.mssql.errors import cursor_errors
+from saas_platform.source.mssql.remedies import UNREACHED
 from saas_platform.source.mssql.protection import Protection
 from saas_platform.source.mssql.tracking import may_see_changes
 
@@ -144,7 +145,7 @@ def answer(cursor: Any, sql: str) -> Any:
     """None where the server does not know what is asked."""
     try:
         return scalar(cursor, sql)
-    except driver_errors():
+    except cursor_errors():
         return None
 
 
@@ -152,7 +153,7 @@ def rows(cursor: Any, sql: str) -> list[Any] | None:
     """None where the server does not know what is asked."""
     try:
         found: list[Any] = cursor.execute(sql).fetchall()
-    except driver_errors():
+    except cursor_errors():
         return None
     return found
 

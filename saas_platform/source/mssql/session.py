@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
+from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.connection import connect, scalar
-from saas_platform.source.mssql.errors import driver_errors, in_words
+from saas_platform.source.mssql.errors import cursor_errors, driver_errors, in_words
 from saas_platform.source.mssql.features import Features, answer, look
 
 
@@ -41,9 +42,12 @@ class Session:
             cursor.execute("BEGIN TRANSACTION")
             # The first read pins the view that all later ones see.
             scalar(cursor, "SELECT COUNT(*) FROM sys.tables")
-        except driver_errors() as error:
+        except cursor_errors() as error:
             self._stack.close()
             raise in_words(self.address, error) from error
+        except SourceError:
+            self._stack.close()
+            raise
 
     @property
     def is_open(self) -> bool:
@@ -57,7 +61,7 @@ class Session:
 
     def close(self) -> None:
         # Nothing was written; and an error that ended it before has been reported.
-        with suppress(*driver_errors()):
+        with suppress(*cursor_errors()):
             self.cursor.execute("IF @@TRANCOUNT > 0 COMMIT TRANSACTION")
         self._stack.close()
 

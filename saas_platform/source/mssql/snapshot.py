@@ -23,7 +23,7 @@ from saas_platform.source.interface import SourceColumn, SourceError, SourceSnap
 from saas_platform.source.mssql import catalogue, kinds, queries
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.discovery import schemas_to_read
-from saas_platform.source.mssql.errors import driver_errors, in_words, is_missing
+from saas_platform.source.mssql.errors import cursor_errors, in_words, is_missing
 from saas_platform.source.mssql.reading import (
     REPLACEMENT,
     batches,
@@ -72,7 +72,7 @@ class MssqlSnapshot(SourceSnapshot):
             yield
         except UnicodeDecodeError as error:
             raise self._undecodable(table) from error
-        except driver_errors() as error:
+        except cursor_errors() as error:
             raise self._in_words(table, error) from error
 
     @contextmanager
@@ -102,7 +102,7 @@ class MssqlSnapshot(SourceSnapshot):
                     raise SourceError(f"{self._session.address.label} is another database now")
             except SourceError as error:
                 self._lost = error
-            except driver_errors() as error:
+            except cursor_errors() as error:
                 self._lost = in_words(self._session.address, error)
         if self._lost is not None:
             what = "The catalogue" if table is None else table.name
@@ -181,7 +181,7 @@ class MssqlSnapshot(SourceSnapshot):
                     self._check_half_pairs(column)
         except SourceError as error:
             return error
-        except driver_errors() as error:
+        except cursor_errors() as error:
             return self._in_words(table, error)
         return SourceError(
             f"{table.name} of the source holds a text that its driver can't decode: correct it in the"
@@ -214,7 +214,7 @@ class MssqlSnapshot(SourceSnapshot):
             )
         try:
             scalar(self._cursor, f"SELECT COUNT(*) FROM {self._named(table)} WHERE 1 = 0")
-        except driver_errors() as error:
+        except cursor_errors() as error:
             said = self._in_words(table, error)
             if not is_missing(error):
                 raise said from error
@@ -227,7 +227,7 @@ class MssqlSnapshot(SourceSnapshot):
                 for schema in schemas_to_read(self._cursor, self._session.address)
                 for name in catalogue.tables(self._cursor, schema)
             ]
-        except driver_errors() as error:
+        except cursor_errors() as error:
             raise in_words(self._session.address, error) from error
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
