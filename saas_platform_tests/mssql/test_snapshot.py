@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -218,3 +221,43 @@ def test_tables_of_further_schemas_are_read_there(monkeypatch: pytest.MonkeyPatc
     assert all("[hr].[people]" in sql for sql in said)
     assert sum("[E-Mail]" in sql for sql in said) == 2
     assert not any("e_mail" in sql or "hr__people" in sql for sql in server.said)
+
+
+class _LongValue(Server):
+    """As mssql-python: a long value that it can't fetch is a bare RuntimeError."""
+
+    @contextmanager
+    def arrow_reader(self, _size: int) -> Iterator[Any]:
+        self._fail()
+        yield iter(self._answer)
+
+    def fetchmany(self, size: int) -> list[Any]:
+        self._fail()
+        return super().fetchmany(size)
+
+    def _fail(self) -> None:
+        if "[sales].[first]" in self.said[-1]:
+            raise RuntimeError("Error fetching LOB for column 2")
+
+
+@pytest.mark.parametrize("read", [READS[1], READS[3], READS[4]])
+def test_a_runtime_error_of_mssql_pythons_stops_its_table_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[snapshots.MssqlSnapshot, sa.Table], Any]
+) -> None:
+    monkeypatch.setitem(sys.modules, "mssql_python", ModuleType("mssql_python"))
+    server = _LongValue({**DATABASE, "[sales].[second]": []})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        with pytest.raises(SourceError, match=r"^first can't be read, as .*Error fetching LOB for"):
+            read(snapshot, FIRST)
+        assert snapshot.slice_counts(SECOND) == {}
+
+
+def test_a_runtime_error_of_a_program_is_none_of_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "mssql_python", ModuleType("mssql_python"))
+    with (
+        pytest.raises(RuntimeError, match="of our own"),
+        snapshot_of(Server(DATABASE), monkeypatch),
+    ):
+        raise RuntimeError("a fault of our own")

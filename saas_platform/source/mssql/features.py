@@ -14,8 +14,8 @@ from saas_platform.source.mssql import protection
 from saas_platform.source.mssql.canonical import PROBES, Ability
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.errors import cursor_errors
-from saas_platform.source.mssql.remedies import UNREACHED
 from saas_platform.source.mssql.protection import Protection
+from saas_platform.source.mssql.remedies import UNREACHED
 from saas_platform.source.mssql.tracking import may_see_changes
 
 #: The first row version of a transaction that is still open, in the first form that the server knows.

@@ -62,7 +62,12 @@ REMEDIES: tuple[tuple[Signs, str], ...] = (
     (
         _signs(
             *(229, 230, 262, 297, 300, 2760, 15247),
-            words=("permission was denied", "permission denied", "have permission", "permission to"),
+            words=(
+                "permission was denied",
+                "permission denied",
+                "have permission",
+                "permission to",
+            ),
         ),
         "denies a privilege: have an administrator run deploy/mssql/writer.sql (or reader.sql, where"
         " SAAS_SYNTHETIC is false) in it",
