@@ -24,7 +24,7 @@ from saas_platform.clock import Month
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.settings import SettingsError
-from saas_platform.sync.report import RepairReport, SyncReport, sentences
+from saas_platform.sync.report import ProofReport, RepairReport, SyncReport, sentences
 from saas_platform.terminal import errors, output, say, say_error, say_warning, shown
 from saas_platform.warehouse.logs import Level as ProofLevel
 
@@ -262,9 +262,6 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
     wanted = _tables(platform, tables)
     with platform.home.exclusive():
         reports = sync_all(platform.source, platform.warehouse, wanted)
-    for report in reports:
-        for warning in report.warnings:
-            say_warning(warning)
     succeeded = _tell_changes(
         reports,
         lambda r: (
@@ -284,8 +281,16 @@ def _tell_drift(platform: Platform) -> None:
         say_warning(sentence)
 
 
+def _tell_warnings(reports: Sequence[SyncReport | RepairReport | ProofReport]) -> None:
+    """What must be known of how each table was read, beside the output."""
+    for report in reports:
+        for warning in report.warnings:
+            say_warning(warning)
+
+
 def _tell_changes(reports: Sequence[R], line: Callable[[R], str], *, as_json: bool) -> bool:
     """What was written to each table, or why not, and its proof; whether all went well."""
+    _tell_warnings(reports)
     if as_json:
         _print_json([asdict(report) for report in reports])
         return all(report.succeeded for report in reports)
@@ -325,6 +330,7 @@ def verify(
     reports = verify_all(
         platform.source, platform.warehouse, wanted, level=_PROOFS[level], show_pii=show_pii
     )
+    _tell_warnings(reports)
     if as_json:
         _print_json([asdict(report) for report in reports])
     else:

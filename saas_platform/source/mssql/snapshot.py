@@ -139,7 +139,8 @@ class MssqlSnapshot(SourceSnapshot):
                 " transaction."
             )
         protection = self._session.features.protection
-        if protection.policies and self._session.address.rows_as_seen:
+        hides = protection.policies and self._session.address.rows_as_seen
+        if hides or not protection.sees_policies:
             with self._looking(table):
                 found.append(protection.note(table, self._object_id(table)))
         return tuple(note for note in found if note is not None)
