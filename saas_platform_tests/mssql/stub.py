@@ -123,7 +123,11 @@ class Catalogue(Server):
             return [("dbo",)]
         if sql.startswith("SELECT SCHEMA_ID("):
             return [(1 if re.search("'(.+)'", sql)[1] in schemas else None,)]  # type: ignore[index]
-        if "DISTINCT" in sql:
+        if sql.startswith("SELECT SCHEMA_NAME(SCHEMA_ID("):
+            # Of a collation to which capitals are small letters.
+            wanted = re.search("'(.+)'", sql)[1].casefold()  # type: ignore[index]
+            return [(next((name for name in schemas if name.casefold() == wanted), None),)]
+        if "SELECT DISTINCT" in sql:
             return [(name,) for name in schemas]
         if "FROM sys.tables t JOIN sys.schemas" in sql:
             (wanted,) = re.findall("s.name = N'(.+?)'", sql)

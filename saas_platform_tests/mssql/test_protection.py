@@ -63,7 +63,7 @@ LOOKS: list[Any] = [
 def test_a_table_of_which_something_is_kept_back_is_refused(
     monkeypatch: pytest.MonkeyPatch, look: Any, kept: dict[str, Any], says: str
 ) -> None:
-    server = Server({**DATABASE, **IDS, **kept, "SCHEMA_ID": (1,)})
+    server = Server({**DATABASE, **IDS, **kept, "SELECT SCHEMA_ID(": (1,)})
     with snapshot_of(server, monkeypatch) as snapshot:
         with pytest.raises(SourceError, match=says):
             look(snapshot, PEOPLE)

@@ -43,13 +43,30 @@ def test_a_database_is_known_by_its_recovery_fork_where_there_is_one(
     assert asked < server.said.index("BEGIN TRANSACTION"), "an error might end it"
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_failover_of_an_availability_group_leaves_the_database_the_same(
+    monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    found = set()
+    for number in ("5", "6"):
+        answers = {**DATABASE, "group_database_id": ("A-GROUPS-ID",)}
+        answers["create_date"] = (number, f"2026-0{number}-02T03:04:05.670")
+        answers["database_recovery_status"] = (_FORK if known else None,)
+        with snapshot_of(Server(answers), monkeypatch) as snapshot:
+            found.add(snapshot.identity)
+    if known:
+        assert found == {f"database A-GROUPS-ID of an availability group, recovery fork {_FORK}"}
+    else:
+        assert len(found) == 2, "nothing else tells of a restore"
+
+
 def test_a_database_is_found_by_name_as_its_number_may_be_another_on_azure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = Server(DATABASE)
     with snapshot_of(server, monkeypatch):
         asked = [sql for sql in server.said if "sys.databases" in sql]
-    assert len(asked) == 3
+    assert len(asked) == 4
     assert all("FROM sys.databases WHERE name = DB_NAME()" in sql for sql in asked)
     for sql in asked:
         assert sqlglot.parse_one(sql, dialect="tsql").key == "select"
@@ -86,7 +103,7 @@ def test_an_error_that_ends_the_transaction_stops_its_table_and_no_other(
     monkeypatch: pytest.MonkeyPatch, read: Callable[[snapshots.MssqlSnapshot, sa.Table], Any]
 ) -> None:
     server = Server(
-        {**DATABASE, "[sales].[first]": VICTIM, "SCHEMA_ID": (1,), "[sales].[second]": []}
+        {**DATABASE, "[sales].[first]": VICTIM, "SELECT SCHEMA_ID(": (1,), "[sales].[second]": []}
     )
     with snapshot_of(server, monkeypatch) as snapshot:
         with pytest.raises(
@@ -187,11 +204,11 @@ def test_a_missing_right_a_missing_schema_and_a_missing_table_are_three_sentence
     gone = FakeError("42S02", f"[SQL Server]{_NO_OBJECT}{number.replace('229', '208')}")
     denied = FakeError("42000", f"[SQL Server]{_NO_RIGHT}{number.replace('208', '229')}")
     with (
-        snapshot_of(Server({**DATABASE, "SCHEMA_ID": (None,)}), monkeypatch) as snapshot,
+        snapshot_of(Server({**DATABASE, "SELECT SCHEMA_ID(": (None,)}), monkeypatch) as snapshot,
         pytest.raises(SourceError, match=r"first can't be read.*has no schema sales: name ano"),
     ):
         snapshot.columns(FIRST)
-    answers: dict[str, Any] = {**DATABASE, "SCHEMA_ID": (7,)}
+    answers: dict[str, Any] = {**DATABASE, "SELECT SCHEMA_ID(": (7,)}
     with snapshot_of(Server({**answers, "FROM [sales].[first]": gone}), monkeypatch) as snapshot:
         assert snapshot.columns(FIRST) == []
     with snapshot_of(Server({**answers, "FROM [sales].[first]": denied}), monkeypatch) as snapshot:
@@ -210,7 +227,7 @@ def test_tables_of_further_schemas_are_read_there(monkeypatch: pytest.MonkeyPatc
         sa.Column("e_mail", sa.String, info={"declared": "nvarchar(9)", "source_name": "E-Mail"}),
         info={"source_schema": "hr", "source_name": "people"},
     )
-    server = Server({**DATABASE, "SCHEMA_ID": (7,)})
+    server = Server({**DATABASE, "SELECT SCHEMA_ID(": (7,)})
     with snapshot_of(server, monkeypatch) as snapshot:
         snapshot.rows(other).read_all()
         snapshot.cells(other).read_all()

@@ -24,6 +24,7 @@ from saas_platform.source.mssql import catalogue, kinds, queries
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.discovery import schemas_to_read
 from saas_platform.source.mssql.errors import cursor_errors, in_words, is_missing
+from saas_platform.source.mssql.features import Features
 from saas_platform.source.mssql.reading import (
     REPLACEMENT,
     batches,
@@ -57,7 +58,7 @@ class MssqlSnapshot(SourceSnapshot):
         return self._session.cursor
 
     def _look_at_identity(self) -> str:
-        return database_identity(self._cursor, self._session.features.recovery_fork)
+        return database_identity(self._cursor, self._session.features)
 
     def _named(self, table: sa.Table) -> str:
         return queries.full_name(table, self._schema)
@@ -198,7 +199,8 @@ class MssqlSnapshot(SourceSnapshot):
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
         with self._looking(table):
-            found = catalogue.columns(self._cursor, self._named(table))
+            internal = not self._session.features.internal_columns
+            found = catalogue.columns(self._cursor, self._named(table), internal=internal)
             if not found:
                 self._check_presence(table)
         return found
@@ -358,12 +360,16 @@ def _key_of(table: sa.Table, values: Any) -> str:
     return key_words(table, found[0])
 
 
-def database_identity(cursor: Any, recovery_fork: str | None) -> str:
-    """Tells this database from a recreated or a restored one."""
+def database_identity(cursor: Any, able: Features) -> str:
+    """Tells this database from a recreated or a restored one; a failover of its availability group leaves it."""
+    fork = able.recovery_fork
+    if able.group_database and fork:
+        # Number and creation are those of the server that it is on just now.
+        return f"database {able.group_database} of an availability group, recovery fork {fork}"
     # By name, as Azure SQL Database has another number for it here than DB_ID() says.
     number, created = cursor.execute(
         "SELECT CONVERT(VARCHAR(20), database_id), CONVERT(VARCHAR(30), create_date, 126)"
         " FROM sys.databases WHERE name = DB_NAME()"
     ).fetchone()
     told = f"database {number}, created {created}"
-    return f"{told}, recovery fork {recovery_fork}" if recovery_fork else told
+    return f"{told}, recovery fork {fork}" if fork else told
