@@ -278,3 +278,92 @@ def test_a_runtime_error_of_a_program_is_none_of_the_server(
         snapshot_of(Server(DATABASE), monkeypatch),
     ):
         raise RuntimeError("a fault of our own")
+
+
+DEADLOCK = EndingError(
+    "40001",
+    "[40001] [SQL Server]Transaction (Process ID 53) was deadlocked on lock resources with another process"
+    " and has been chosen as the deadlock victim. Rerun the transaction. (1205) (SQLExecDirectW)",
+)
+
+
+class _Victim(Server):
+    """A server whose readers are a deadlock's victim the first few times."""
+
+    times = 1
+
+    def execute(self, sql: str, *values: Any) -> Server:
+        if "[sales].[first]" in sql and self.times:
+            self.times -= 1
+            self.open = False
+            self.said.append(sql)
+            raise DEADLOCK
+        return super().execute(sql, *values)
+
+
+AGAIN = [*READS[:2], *READS[3:]]
+
+
+@pytest.mark.parametrize("read", AGAIN)
+def test_a_deadlocks_victim_is_read_once_more(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[snapshots.MssqlSnapshot, sa.Table], Any]
+) -> None:
+    server = _Victim(DATABASE)
+    with snapshot_of(server, monkeypatch) as snapshot:
+        read(snapshot, FIRST)
+        assert server.said.count("BEGIN TRANSACTION") == 2
+        read(snapshot, SECOND)
+        assert server.said.count("BEGIN TRANSACTION") == 2
+
+
+@pytest.mark.parametrize("read", AGAIN)
+def test_a_deadlock_that_comes_again_stops_its_table(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[snapshots.MssqlSnapshot, sa.Table], Any]
+) -> None:
+    server = _Victim(DATABASE)
+    server.times = 2
+    with snapshot_of(server, monkeypatch) as snapshot:
+        with pytest.raises(
+            SourceError, match=r"^first can't be read.*victim of a deadlock.*ALLOW_S"
+        ):
+            read(snapshot, FIRST)
+        assert snapshot.slice_counts(SECOND) == {}
+
+
+def test_what_is_read_at_one_moment_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = _Victim({**DATABASE, "snapshot_isolation_state": (1,)})
+    with snapshot_of(server, monkeypatch) as snapshot, pytest.raises(SourceError, match="deadlock"):
+        snapshot.slice_counts(FIRST)
+
+
+def test_the_watermark_of_a_reading_that_began_again_is_the_first_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was read before it is as old as that."""
+    server = _Victim({**DATABASE, "MIN_ACTIVE_ROWVERSION": (2001,)})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        server.answers["MIN_ACTIVE_ROWVERSION"] = (3001,)
+        snapshot.slice_counts(FIRST)
+        assert snapshot.ceiling(VERSIONED) == 2000
+
+
+def test_a_deadlock_in_the_middle_of_rows_is_not_begun_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Some of them have gone on already."""
+
+    class Halfway(Server):
+        def fetchmany(self, size: int) -> list[Any]:
+            if "[sales].[first]" not in self.said[-1]:
+                return super().fetchmany(size)
+            if not self._rows:
+                self.open = False
+                raise DEADLOCK
+            found, self._rows = self._rows, []
+            return found
+
+    server = Halfway({**DATABASE, "FROM [sales].[first]": [(1,)]})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        with pytest.raises(SourceError, match="victim of a deadlock"):
+            snapshot.rows(FIRST).read_all()
+        assert sum("FROM [sales].[first]" in sql for sql in server.said) == 1

@@ -56,8 +56,12 @@ class Session:
 
     def renew(self) -> None:
         """Begin again on a connection of its own: as of now, which is another moment."""
+        floor = self.floor
         self.close()
         self._begin()
+        # What was read before is as old as that, and a watermark above it would lose what came meanwhile.
+        if floor is not None and self.floor is not None:
+            self.floor = min(floor, self.floor)
 
     def close(self) -> None:
         # Nothing was written; and an error that ended it before has been reported.
@@ -76,3 +80,18 @@ def reading(address: Address) -> Iterator[Session]:
         raise in_words(address, error) from error
     finally:
         session.close()
+
+
+def database_identity(cursor: Any, able: Features) -> str:
+    """Tells this database from a recreated or a restored one; a failover of its availability group leaves it."""
+    fork = able.recovery_fork
+    if able.group_database and fork:
+        # Number and creation are those of the server that it is on just now.
+        return f"database {able.group_database} of an availability group, recovery fork {fork}"
+    # By name, as Azure SQL Database has another number for it here than DB_ID() says.
+    number, created = cursor.execute(
+        "SELECT CONVERT(VARCHAR(20), database_id), CONVERT(VARCHAR(30), create_date, 126)"
+        " FROM sys.databases WHERE name = DB_NAME()"
+    ).fetchone()
+    told = f"database {number}, created {created}"
+    return f"{told}, recovery fork {fork}" if fork else told

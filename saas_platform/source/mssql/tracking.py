@@ -30,7 +30,7 @@ def tracked_deletes(cursor: Any, table: sa.Table, full_name: str, *, above: int)
     names = [source_column(column) for column in keys]
     if oldest is None or version_of(table) is None:
         return None
-    # It has the columns of the primary key, and no others; their order is nobody's matter, as each is named.
+    # It has the columns of the primary key, and no others; their order does not matter, as each is named.
     if {*names} != {*primary_key(cursor, full_name)}:
         return None
     sql = deletes_query(table, full_name, oldest=int(oldest), above=above)
