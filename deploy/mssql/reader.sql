@@ -37,6 +37,8 @@ EXEC (@allow);
 GO
 -- Masked columns are not mirrored unless the login sees through the masks:
 --   GRANT UNMASK TO saas_readers;
+-- Without that, computed columns of their tables are mirrored if the login may see what they are computed from:
+--   GRANT SELECT ON sys.sql_expression_dependencies TO saas_readers;
 -- Deletes are then told by key; without it they are found by the row counts of slices. For each table:
 --   ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 7 DAYS, AUTO_CLEANUP = ON);
 --   ALTER TABLE dbo.orders ENABLE CHANGE_TRACKING;

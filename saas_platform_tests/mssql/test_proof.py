@@ -20,7 +20,7 @@ from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import canonical, kinds, queries, sql
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, snapshot_of
-from saas_platform_tests.mssql.tsql import Sql, evaluate
+from saas_platform_tests.mssql.tsql import Sql, evaluate, refused
 
 EVERY: tuple[Ability, ...] = typing.get_args(Ability)
 
@@ -386,3 +386,14 @@ def test_a_row_of_any_width_has_all_of_its_cells_in_their_order(width: int) -> N
         for column in columns
     )
     assert evaluate(canonical.row_text(table, EVERY) or "", row).value == wanted
+
+
+def test_no_statement_converts_what_a_server_does_not() -> None:
+    declared = {column.name: kinds.kind_of(column) for column in TABLE.columns}
+    looks = [queries.half_pair_query(TABLE.columns[name], "dbo") for name in ("text", "ntext")]
+    for statement in (queries.rows_query(TABLE, "dbo"), *proofs(TABLE), *looks):
+        assert refused(statement or "", declared) == []
+    assert refused("CONVERT(varbinary(max), [ntext]), LEN([text])", declared) == [
+        "LEN of text",
+        "ntext to varbinary",
+    ]

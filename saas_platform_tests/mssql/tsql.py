@@ -58,6 +58,23 @@ def evaluate(expression: str, columns: Mapping[str, Sql]) -> Sql:
     return found
 
 
+def refused(statement: str, declared: Mapping[str, str]) -> list[str]:
+    """What a server refuses of a statement before it reads a row, in branches that none takes too: forbidden
+    conversions of columns, and functions that do not take their types.
+    """
+    found = []
+    for name, kind in declared.items():
+        column = re.escape(f"[{name}]")
+        if kind not in _ONLY_TO:
+            continue
+        made = re.findall(rf"CONVERT\((\w+)(?:\([^)]*\))?, {column}", statement, re.IGNORECASE)
+        made += re.findall(rf"CAST\({column} AS (\w+)", statement, re.IGNORECASE)
+        found += [f"{kind} to {each}" for each in made if each.lower() not in _ONLY_TO[kind]]
+        taken = re.findall(rf"(\w+)\({column}", statement)
+        found += [f"{each} of {kind}" for each in taken if each not in ("CAST", "ISNULL", "COUNT")]
+    return found
+
+
 @cache
 def _tokens(text: str) -> list[tuple[str | None, str]]:
     found, place = [], 0

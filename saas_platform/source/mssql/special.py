@@ -39,7 +39,7 @@ class Special:
             return None
         return (
             f"{name} is a memory-optimised table, which no transaction can read that sees other tables at one"
-            " moment: mirror a table of the disk that is filled from it."
+            " moment: fill a table on disk from it, and mirror that one."
         )
 
     def notes(self, table: sa.Table, object_id: int | None) -> list[str]:
