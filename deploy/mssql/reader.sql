@@ -37,6 +37,8 @@ EXEC (@allow);
 GO
 -- A table with masked columns is mirrored only if the login may see the unmasked values:
 --   GRANT UNMASK TO saas_readers;
+-- Without that, computed columns of their tables are mirrored if the login may see what they are computed from:
+--   GRANT SELECT ON sys.sql_expression_dependencies TO saas_readers;
 -- With Change Tracking, deletes are reported by key; without it they are found by the row counts of slices. Enable
 -- it in the database, then for each table:
 --   ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 7 DAYS, AUTO_CLEANUP = ON);

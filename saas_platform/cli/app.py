@@ -186,7 +186,6 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
     wanted = _tables(platform, tables)
     with platform.home.exclusive():
         reports = sync_all(platform.source, platform.warehouse, wanted)
-    print_warnings(warning for report in reports for warning in report.warnings)
     succeeded = print_changes(
         reports,
         lambda r: (

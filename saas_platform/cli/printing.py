@@ -151,6 +151,7 @@ def print_warnings(warnings: Iterable[str]) -> None:
 
 def print_changes(reports: Sequence[R], line: Callable[[R], str], *, as_json: bool) -> bool:
     """Print what was written to each table, or why not, and its proof; returns whether all went well."""
+    print_warnings(warning for report in reports for warning in report.warnings)
     if as_json:
         print_json([asdict(report) for report in reports])
         return all(report.succeeded for report in reports)
@@ -166,6 +167,7 @@ def print_changes(reports: Sequence[R], line: Callable[[R], str], *, as_json: bo
 
 def print_proofs(reports: Sequence[ProofReport], *, as_json: bool) -> bool:
     """Print what was compared of each table, and what differs; returns whether nothing does."""
+    print_warnings(warning for report in reports for warning in report.warnings)
     if as_json:
         print_json([asdict(report) for report in reports])
     else:

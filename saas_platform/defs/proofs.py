@@ -42,7 +42,7 @@ def full_proof(tables: Tables) -> dg.AssetChecksDefinition:
                 check_name=EVERY_SLICE,
                 asset_key=[GROUP, proven[report.table]],
                 passed=report.holds,
-                description=" ".join([*sentences(report), *standing]),
+                description=" ".join([*sentences(report), *report.warnings, *standing]),
                 metadata={
                     "rows_source": report.rows_source,
                     "rows_mirror": report.rows_mirror,

@@ -96,7 +96,7 @@ def _says(report: RepairReport, finding: Finding | None) -> str:
     """What was mended, what the proof says, and whether it is tried again."""
     proof = sentences(report.proof) if report.proof else [report.error or "There was no proof."]
     standing = [] if report.succeeded or finding is None else [finding.says]
-    return " ".join([mended(report), *proof, *standing])
+    return " ".join([mended(report), *proof, *report.warnings, *standing])
 
 
 def _evaluation(report: RepairReport, asset: str, check: str, says: str) -> dg.AssetCheckEvaluation:

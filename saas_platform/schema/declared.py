@@ -238,6 +238,12 @@ def place_said(place: SourcePlace) -> str | dict[str, str]:
     return name if schema is None else {"schema": schema, "table": name}
 
 
+def folded_place(place: SourcePlace) -> SourcePlace:
+    """The place for a catalogue that does not tell capitals from small letters."""
+    schema, name = place
+    return schema and schema.casefold(), name.casefold()
+
+
 def table_said(table: sa.Table) -> dict[str, Any]:
     """What the file says of a table."""
     cut, version = slice_of(table), version_of(table)

@@ -29,6 +29,7 @@ from saas_platform.schema.declared import (
     Declaration,
     SourcePlace,
     column_said,
+    folded_place,
     place_said,
     table_said,
     type_name,
@@ -82,10 +83,6 @@ def _paired(
     return paired
 
 
-def _folded_place(place: SourcePlace) -> object:
-    return place[0], place[1].casefold()
-
-
 @dataclass
 class _Work:
     """One merge: the file's tree is changed step by step, and each step noted."""
@@ -100,15 +97,15 @@ class _Work:
     def run(self) -> None:
         by_place = {source_table(table): table for table in self.found}
         wanted = {name: source_table(table) for name, table in self.declaration.tables.items()}
-        paired = _paired(wanted, by_place, _folded_place)
-        skipped = {_folded_place(place) for place in self.declaration.skipped}
+        paired = _paired(wanted, by_place, folded_place)
+        skipped = {folded_place(place) for place in self.declaration.skipped}
         new = [
             table
             for place, table in by_place.items()
-            if place not in paired.values() and _folded_place(place) not in skipped
+            if place not in paired.values() and folded_place(place) not in skipped
         ]
-        here = {_folded_place(place) for place in self.present}
-        gone = [n for n, p in wanted.items() if n not in paired and _folded_place(p) not in here]
+        here = {folded_place(place) for place in self.present}
+        gone = [n for n, p in wanted.items() if n not in paired and folded_place(p) not in here]
         for name in list(gone):
             like = [table for table in new if self._columns_of(table, name) == self._columns(name)]
             if len(like) == 1:

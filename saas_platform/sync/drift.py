@@ -17,6 +17,7 @@ from saas_platform.errors import PlatformError
 from saas_platform.schema.declared import (
     Declaration,
     SourcePlace,
+    folded_place,
     place_said,
     type_name,
     yaml_line,
@@ -80,16 +81,25 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
 
 
 def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[str, ...]:
-    """A sentence for each table of the source that `tables.yaml` does not name."""
+    """A sentence for each table of the source that `tables.yaml` does not name, and for each that it names
+    and that can't be looked at.
+    """
     new = _unnamed(snapshot, declaration.known)
-    gone = [table for table in declaration.tables.values() if not snapshot.columns(table)]
-    renamed = {_renamed_table(snapshot, table) for table in gone}
-    return tuple(
+    renamed: set[SourcePlace | None] = set()
+    unseen = []
+    for table in declaration.tables.values():
+        try:
+            if not snapshot.columns(table):
+                renamed.add(_renamed_table(snapshot, table))
+        except PlatformError as error:
+            unseen.append(str(error))
+    unnamed = (
         f"{_place_words(place)} of the source is not mirrored, as tables.yaml does not name it: take it up"
         f" with `saas-platform doctor --discover`, or write `{_skip(place)}` at the top of tables.yaml."
         for place in new
         if place not in renamed
     )
+    return (*unseen, *unnamed)
 
 
 def is_own(table: sa.Table) -> bool:
@@ -162,19 +172,15 @@ def _unnamed(snapshot: SourceSnapshot, known: Collection[SourcePlace]) -> list[S
     present = snapshot.tables()
     there = set(present)
     # A catalogue may not tell capitals from small letters; where it does, both are in it.
-    folded = {(schema, name.casefold()) for schema, name in known if (schema, name) not in there}
-    return [
-        (schema, name)
-        for schema, name in present
-        if (schema, name) not in known and (schema, name.casefold()) not in folded
-    ]
+    folded = {folded_place(place) for place in known if place not in there}
+    return [place for place in present if place not in known and folded_place(place) not in folded]
 
 
 def _table_at(place: SourcePlace) -> sa.Table:
     """A table without columns, to ask a snapshot about."""
     schema, name = place
     info = {"source_name": name, **({} if schema is None else {"source_schema": schema})}
-    return sa.Table("asked", sa.MetaData(), info=info)
+    return sa.Table(_place_words(place), sa.MetaData(), info=info)
 
 
 # Words.
@@ -319,26 +325,18 @@ def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:
     wanted, found = warehouse.declared_columns(table), warehouse.mirror_columns(table)
     if not found:
         return (f"{mirror} is not in the warehouse: run `saas-platform sync`.",)
-    faults = [
-        f"{mirror} lacks the column {name}: run `saas-platform sync`, which loads it again."
-        for name in wanted
-        if name not in found
-    ]
+    remedy = "run `saas-platform sync`, which loads it again."
+    faults = [f"{mirror} lacks the column {name}: {remedy}" for name in wanted if name not in found]
     faults += [
-        f"{mirror} has a column {name} that is not declared: run `saas-platform sync`,"
-        " which loads it again."
+        f"{mirror} has a column {name} that is not declared: {remedy}"
         for name in found
         if name not in wanted
     ]
     faults += [
-        f"{mirror}.{name} is {found[name]}, declared as {kind}: run `saas-platform sync`,"
-        " which loads it again."
+        f"{mirror}.{name} is {found[name]}, declared as {kind}: {remedy}"
         for name, kind in wanted.items()
         if name in found and found[name] != kind
     ]
     if not faults and list(found) != list(wanted):
-        faults = [
-            f"{mirror} has its columns in another order: run `saas-platform sync`,"
-            " which loads it again."
-        ]
+        faults = [f"{mirror} has its columns in another order: {remedy}"]
     return tuple(faults)

@@ -71,7 +71,8 @@ def _verify(
     on_progress: OnProgress | None,
 ) -> ProofReport:
     check_table(snapshot, warehouse, table)
-    return prove(snapshot, warehouse, table, level, show_pii=show_pii, on_progress=on_progress)
+    report = prove(snapshot, warehouse, table, level, show_pii=show_pii, on_progress=on_progress)
+    return replace(report, warnings=snapshot.notes(table))
 
 
 def prove(

@@ -89,4 +89,5 @@ def repair_table(
         seconds=time.monotonic() - started,
         proof=proof,
         error=None,
+        warnings=snapshot.notes(table),
     )

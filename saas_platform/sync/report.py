@@ -85,6 +85,8 @@ class ProofReport:
     proof_id: str
     sync_id: str | None
     proven_at: datetime
+    #: What the proof does not reach, as the source says of the way it was read.
+    warnings: tuple[str, ...] = ()
 
     @property
     def proven(self) -> bool:
@@ -164,6 +166,8 @@ class RepairReport:
     seconds: float
     proof: ProofReport | None
     error: str | None
+    #: What its proof does not reach, as the source says of the way it was read.
+    warnings: tuple[str, ...] = ()
 
     @property
     def succeeded(self) -> bool:

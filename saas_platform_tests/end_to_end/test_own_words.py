@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from saas_platform.source.sqlite.snapshot import SqliteSnapshot
 from saas_platform_tests.end_to_end.conftest import Said, command
 
 SHOP = """
@@ -540,3 +541,26 @@ def test_discovery_proposes_no_slices_that_name_people(make: type[Own], tmp_path
     )
     assert command("doctor", "--discover").code == 0
     assert "slice: {column: posted_at" in own.file.read_text()
+
+
+# What a proof does not reach.
+
+
+def test_what_the_source_says_of_its_reading_is_in_every_report(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        SqliteSnapshot, "notes", lambda _, table: (f"{table.name} is proven in part.",)
+    )
+    for words in (["sync"], ["verify"], ["verify", "--level", "counts"], ["repair"]):
+        said = command(*words)
+        assert said.code == 0
+        assert sorted(_warnings(said)) == [
+            "warning: orders is proven in part.",
+            "warning: people is proven in part.",
+        ], words
+        reports = command(*words, "--json").json
+        assert {each["table"]: each["warnings"] for each in reports} == {
+            "orders": ["orders is proven in part."],
+            "people": ["people is proven in part."],
+        }, words

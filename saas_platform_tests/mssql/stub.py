@@ -18,7 +18,6 @@ from saas_platform.source.mssql import (
     Address,
     MssqlDatabase,
     connection,
-    discovery,
     errors,
     features,
     session,
@@ -27,7 +26,10 @@ from saas_platform.source.mssql import snapshot as snapshots
 
 ADDRESS = Address.of(sa.make_url("mssql+pyodbc://me:s3cret@db.example/company?schema=sales"))
 #: What every snapshot asks first.
-DATABASE: dict[str, Any] = {"create_date": ("5", "2026-01-02T03:04:05.670")}
+DATABASE: dict[str, Any] = {
+    "create_date": ("5", "2026-01-02T03:04:05.670"),
+    "'VIEW DEFINITION'": (1,),
+}
 #: The abilities of a SQL Server, by what their probes ask.
 ABLE: dict[str, Any] = {
     probe.sql: (probe.answer,) for probe in features.PROBES if probe.ability != "utf8_always"
@@ -121,7 +123,11 @@ class Catalogue(Server):
             return [("dbo",)]
         if sql.startswith("SELECT SCHEMA_ID("):
             return [(1 if re.search("'(.+)'", sql)[1] in schemas else None,)]  # type: ignore[index]
-        if "DISTINCT" in sql:
+        if sql.startswith("SELECT SCHEMA_NAME(SCHEMA_ID("):
+            # Of a collation to which capitals are small letters.
+            wanted = re.search("'(.+)'", sql)[1].casefold()  # type: ignore[index]
+            return [(next((name for name in schemas if name.casefold() == wanted), None),)]
+        if "SELECT DISTINCT" in sql:
             return [(name,) for name in schemas]
         if "FROM sys.tables t JOIN sys.schemas" in sql:
             (wanted,) = re.findall("s.name = N'(.+?)'", sql)
@@ -151,7 +157,7 @@ class ArrowServer(Server):
 
 def put(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     """Let every connection be the server's."""
-    for module in (connection, errors, features, session, snapshots, discovery):
+    for module in (connection, errors, session):
         monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
     monkeypatch.setattr(connection.tenacity.nap.time, "sleep", lambda _: None)
     monkeypatch.setattr(connection, "_open", lambda *_, **__: server)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import MssqlSource, driver
+from saas_platform.source.mssql import MssqlSource, connection, driver
 from saas_platform.source.mssql.address import Address, parse, render
 
 URL = "mssql+pyodbc://me:p%40ss%3Bw}ord@db.example:1433/company"
@@ -120,8 +121,52 @@ def test_an_option_that_nobody_knows_is_refused(option: str, says: str) -> None:
         address(f"{URL}?{option}")
 
 
+OF_FREETDS = "TDS_Version=7.4;Servername=x;Encryption=require;Port=1433;ClientCharset=UTF-8"
+
+
 def test_options_of_other_drivers_are_theirs() -> None:
-    assert address(f"{URL}?driver=FreeTDS&TDS_Version=7.4").options["tds_version"] == "7.4"
+    for text in (f"Driver=FreeTDS;Database=d;{OF_FREETDS}", f"DSN=sales;{OF_FREETDS}"):
+        url = sa.URL.create("mssql+pyodbc", query={"odbc_connect": text})
+        assert Address.of(url).options["tds_version"] == "7.4"
+        assert Address.of(url).options["servername"] == "x"
+    assert address(f"{URL}?driver=FreeTDS&Servername=x").options["servername"] == "x"
+    for name in ("Encrpt", "TrustServerCertficate"):
+        url = sa.URL.create("mssql+pyodbc", query={"odbc_connect": f"DSN=sales;{name}=yes"})
+        with pytest.raises(SourceError, match="that no driver knows"):
+            Address.of(url)
+
+
+class _Connecting:
+    """pyodbc, and mssql-python: they note what they are asked to open."""
+
+    pooling: Any = None
+
+    def __init__(self) -> None:
+        self.opened: list[dict[str, str]] = []
+
+    def drivers(self) -> list[str]:
+        return ["FreeTDS", "ODBC Driver 17 for SQL Server", "ODBC Driver 18 for SQL Server"]
+
+    def connect(self, text: str, **_: Any) -> str:
+        self.opened.append(parse(text))
+        return "a connection"
+
+
+def test_a_driver_of_the_urls_is_the_one_that_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """mssql-python has its own, and would pass over the name without a word."""
+    by_pyodbc, ours = _Connecting(), _Connecting()
+    monkeypatch.setattr(driver, "load_pyodbc", lambda: by_pyodbc)
+    monkeypatch.setattr(connection, "load_pyodbc", lambda: by_pyodbc)
+    monkeypatch.setattr(connection, "mssql_python", lambda: ours)
+    named = address(f"{URL}?driver=ODBC Driver 17 for SQL Server")
+    assert named.for_mssql_python() is None
+    connection._open(named, arrow=True)
+    assert [each["driver"] for each in by_pyodbc.opened] == ["ODBC Driver 17 for SQL Server"]
+    with pytest.raises(SourceError, match=r"names the ODBC driver Nope.*FreeTDS, ODBC Driver 17"):
+        connection._open(address(f"{URL}?driver=Nope"), arrow=True)
+    assert ours.opened == []
+    connection._open(address(URL), arrow=True)
+    assert len(ours.opened) == 1
 
 
 def test_schemas_and_security_policies_are_said_in_the_url() -> None:

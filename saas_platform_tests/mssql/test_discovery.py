@@ -14,7 +14,7 @@ from saas_platform.schema.collations import collation, facts
 from saas_platform.schema.source_names import source_table
 from saas_platform.source.interface import Discovery, SourceError
 from saas_platform.source.mssql import Address, MssqlDatabase, discovery
-from saas_platform_tests.mssql.stub import Catalogue, EndingError, FakeError, Server, put
+from saas_platform_tests.mssql.stub import DATABASE, Catalogue, EndingError, FakeError, Server, put
 
 _DENIED = FakeError("42000", "[SQL Server]The SELECT permission was denied on the object. (229)")
 
@@ -39,7 +39,7 @@ def discover(
     query: str = "",
     **options: Any,
 ) -> tuple[Discovery, Server]:
-    server = put(Catalogue(tables, answers or {}), monkeypatch)
+    server = put(Catalogue(tables, {**DATABASE, **(answers or {})}), monkeypatch)
     url = sa.make_url(f"mssql+pyodbc://me:x@db.example/company{query}")
     return MssqlDatabase(Address.of(url)).discover(**options), server
 
@@ -54,7 +54,8 @@ def test_the_catalogue_answers_and_but_some_rows_are_read(monkeypatch: pytest.Mo
     (table,) = found.tables
     assert found.notes == ()
     assert len(table.columns) == 201
-    (looked,) = (s for s in server.said if "[dbo].[wide]" in s and "OBJECT_ID" not in s)
+    asked, looked = (s for s in server.said if "[dbo].[wide]" in s and "OBJECT_ID" not in s)
+    assert asked.startswith("SELECT TOP 0 [id], [c0], [c1], ")
     assert looked.startswith("SELECT TOP 1000 CASE WHEN LEN(CONVERT(NVARCHAR(MAX), [c0])) <= 200")
     assert sqlglot.parse_one(looked, dialect="tsql").key == "select"
 

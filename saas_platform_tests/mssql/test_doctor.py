@@ -8,7 +8,8 @@ import pytest
 
 from saas_platform.cli.doctor import Finding, examine
 from saas_platform.platform import Platform
-from saas_platform.source.mssql import connection, errors, features
+from saas_platform.source.interface import SourceError
+from saas_platform.source.mssql import MssqlDatabase, connection, errors, features
 from saas_platform_tests.mssql import stub
 
 _BY = "[Microsoft][ODBC Driver 18 for SQL Server][SQL Server]"
@@ -49,7 +50,7 @@ class Server:
 @pytest.fixture(autouse=True)
 def _their_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAAS_SOURCE_URL", "mssql+pyodbc://me:s3cret@db.example/company?schema=saas")
-    for module in (connection, errors, features):
+    for module in (connection, errors):
         monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
 
 
@@ -139,6 +140,35 @@ def test_a_bulk_copy_that_can_not_connect_is_told(monkeypatch: pytest.MonkeyPatc
     found = source()
     assert found.ok
     assert "no bulk copy that connects" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("version", "knows", "refused"),
+    [
+        ("12.0.6024.0", False, True),
+        ("11.0.7001.0", False, True),
+        # Babelfish says so, and has the functions.
+        ("12.0.2000.8", True, False),
+        ("13.0.1601.5", True, False),
+        ("16.0.4003.1", False, False),
+    ],
+)
+def test_a_server_that_is_too_old_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, version: str, knows: bool, refused: bool
+) -> None:
+    unknown = stub.FakeError("42000", "'DATEDIFF_BIG' is not a recognized built-in function. (195)")
+    needed = ("10000005.0000000000000000e-001",) if knows else unknown
+    stub.put(stub.Server({"ProductVersion": (version,), features.NEEDED: needed}), monkeypatch)
+    found = source()
+    assert found.ok != refused
+    if refused:
+        assert f"is version {version}, which lacks DATEDIFF_BIG" in found.detail
+        assert "SQL Server 2016 (version 13) is the oldest" in found.detail + found.remedy
+        with (
+            pytest.raises(SourceError, match="is the oldest"),
+            MssqlDatabase(stub.ADDRESS).snapshot(),
+        ):
+            pass
 
 
 _TABLES = """

@@ -111,12 +111,12 @@ VALUES: dict[str, st.SearchStrategy[Sql]] = {
     "uniqueidentifier": st.uuids().map(lambda u: Sql("uniqueidentifier", u)),
     "nvarchar(9)": _texts.map(lambda t: Sql("nvarchar", t)),
     "varchar(max)": _texts.map(lambda t: Sql("varchar", t)),
-    "ntext": _texts.map(lambda t: Sql("nvarchar", t)),
-    "text": _texts.map(lambda t: Sql("varchar", t)),
+    "ntext": _texts.map(lambda t: Sql("ntext", t)),
+    "text": _texts.map(lambda t: Sql("text", t)),
     "xml": _texts.map(lambda t: Sql("xml", t)),
     "hierarchyid": st.sampled_from(["/", "/1/", "/1/2.1/"]).map(lambda t: Sql("hierarchyid", t)),
     "varbinary(9)": st.binary(max_size=9).map(lambda b: Sql("varbinary", b)),
-    "image": st.binary(max_size=9).map(lambda b: Sql("varbinary", b)),
+    "image": st.binary(max_size=9).map(lambda b: Sql("image", b)),
 }
 #: As text, though the type has a portable one of its own.
 AS_TEXT = [
@@ -458,3 +458,37 @@ def test_a_row_is_of_a_slice_though_its_time_is_missing(grain: Any, slice_id: st
     last = _moment("2024-02-29 23:59:59.9999999")
     assert evaluate(text, {"at": last}).value == slice_id
     assert evaluate(text, {"at": Sql("datetime2", None, 7)}).value == "none"
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind"),
+    [
+        ("CONVERT(varbinary(max), [v])", "ntext"),
+        ("CONVERT(varbinary(max), [v])", "text"),
+        ("CONVERT(nvarchar(max), [v])", "image"),
+        ("CONVERT(bigint, [v])", "text"),
+        ("LEN([v])", "ntext"),
+        ("UPPER([v])", "text"),
+        ("[v] + N'a'", "ntext"),
+    ],
+)
+def test_what_a_server_refuses_is_refused_here(expression: str, kind: str) -> None:
+    for value in (b"a" if kind == "image" else "a", None):
+        with pytest.raises(AssertionError):
+            evaluate(expression, {"v": Sql(kind, value)})
+
+
+def test_half_a_pair_in_an_ntext_is_a_misfit() -> None:
+    """Which is written as its bytes, to which no ntext converts."""
+    column = sa.Column("v", sa.String, info={"declared": "ntext"})
+    found = evaluate(canonical.cell(column, EVERY) or "", {"v": Sql("ntext", "a\ud83d")})
+    assert found.value == f"0x61003DD8{MISFIT_END}"
+
+
+def test_a_variant_of_a_type_that_nobody_knows_is_no_null() -> None:
+    column = sa.Column("v", AnyValue(), info={"declared": "sql_variant"})
+    for abilities in ((), EVERY):
+        made = canonical.cell(column, abilities) or ""
+        inner = Sql("sql_variant", Sql("novelty", 1))
+        assert evaluate(made, {"v": inner}).value == "unknown novelty|."
+        assert evaluate(made, {"v": Sql("sql_variant", None)}).value == "|-"

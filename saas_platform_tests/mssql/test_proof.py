@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Collection
 from decimal import Decimal
@@ -19,6 +20,7 @@ from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import canonical, kinds, queries, sql
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, snapshot_of
+from saas_platform_tests.mssql.tsql import Sql, evaluate, refused
 
 EVERY: tuple[Ability, ...] = typing.get_args(Ability)
 
@@ -336,3 +338,62 @@ def test_each_base_type_of_a_variant_has_a_literal_on_both_ways() -> None:
     assert "CAST([v] AS float(53)), 3)" in proven
     # Other collations take a full-width apostrophe for ours.
     assert loaded.count("REPLACE(") == loaded.count("COLLATE Latin1_General_BIN2")
+
+
+def _depth(text: str) -> int:
+    """How deep the operators of a text lie in each other: `+` is one level deeper with each operand."""
+    depths, deepest = [0], 0
+    for sign in re.findall(r"N?'(?:[^']|'')*'|\[[^\]]*\]|[()+]", text):
+        if sign == "(":
+            depths.append(0)
+        elif sign == ")":
+            depths.pop()
+        elif sign == "+":
+            depths[-1] += 1
+        deepest = max(deepest, sum(depths))
+    return deepest
+
+
+WIDEST = sa.Table(
+    "widest",
+    sa.MetaData(),
+    *(sa.Column(f"c{n}", sa.String, info={"declared": "nvarchar(3)"}) for n in range(1024)),
+)
+
+
+def test_the_widest_table_is_no_deep_expression() -> None:
+    text = canonical.row_text(WIDEST, EVERY)
+    assert text is not None
+    assert _depth(" + ".join(["a"] * 1024)) == 1023
+    assert _depth(text) < 120
+    # Of identifiers and constants a server takes 65,535 in one expression (8632).
+    assert len(re.findall(r"N?'(?:[^']|'')*'|\[[^\]]*\]|\b0x[0-9A-F]+", text)) < 65_535
+    # Each group is of unlimited length from its first operand on.
+    groups = re.findall(r"\((CONVERT\(nvarchar\(max\), N''\) \+ )", text)
+    assert len(groups) == 32
+    query = queries.digests_query(WIDEST, "dbo", EVERY)
+    assert query is not None
+    assert sqlglot.parse_one(query, dialect="tsql").key == "select"
+
+
+@pytest.mark.parametrize("width", [1, 31, 32, 33, 1024])
+def test_a_row_of_any_width_has_all_of_its_cells_in_their_order(width: int) -> None:
+    columns = [sa.Column(f"c{n}", sa.String, info={"declared": "varchar(9)"}) for n in range(width)]
+    table = sa.Table("wide", sa.MetaData(), *columns)
+    row = {f"c{n}": Sql("varchar", f"{n}" if n % 3 else None) for n in range(width)}
+    wanted = "".join(
+        cell(column, row[column.name].value) if row[column.name].value else "|-"
+        for column in columns
+    )
+    assert evaluate(canonical.row_text(table, EVERY) or "", row).value == wanted
+
+
+def test_no_statement_converts_what_a_server_does_not() -> None:
+    declared = {column.name: kinds.kind_of(column) for column in TABLE.columns}
+    looks = [queries.half_pair_query(TABLE.columns[name], "dbo") for name in ("text", "ntext")]
+    for statement in (queries.rows_query(TABLE, "dbo"), *proofs(TABLE), *looks):
+        assert refused(statement or "", declared) == []
+    assert refused("CONVERT(varbinary(max), [ntext]), LEN([text])", declared) == [
+        "LEN of text",
+        "ntext to varbinary",
+    ]

@@ -35,7 +35,7 @@ IDS = {
     "SELECT OBJECT_ID(N'[sales].[people]')": (70,),
     "SELECT OBJECT_ID(N'[sales].[other]')": (80,),
 }
-MASKED = {"sys.masked_columns": [(70, "email")]}
+MASKED = {"sys.masked_columns c": [(70, "email")]}
 ENCRYPTED = {"encryption_type": [(70, "email")]}
 POLICY = {"sys.security_predicates": [(70, "only_own_rows")]}
 
@@ -63,7 +63,7 @@ LOOKS: list[Any] = [
 def test_a_table_of_which_something_is_kept_back_is_refused(
     monkeypatch: pytest.MonkeyPatch, look: Any, kept: dict[str, Any], says: str
 ) -> None:
-    server = Server({**DATABASE, **IDS, **kept, "SCHEMA_ID": (1,)})
+    server = Server({**DATABASE, **IDS, **kept, "SELECT SCHEMA_ID(": (1,)})
     with snapshot_of(server, monkeypatch) as snapshot:
         with pytest.raises(SourceError, match=says):
             look(snapshot, PEOPLE)
@@ -111,24 +111,89 @@ def test_a_server_that_knows_none_of_it_keeps_nothing_back(
         assert not any("OBJECT_ID(N'[sales]" in sql for sql in server.said), "it costs nothing"
 
 
-@pytest.mark.parametrize(
-    ("right", "has_policies"), [(0, True), (0, False), (1, True), (None, True)]
-)
+@pytest.mark.parametrize("right", [0, 1, None])
+@pytest.mark.parametrize("has_policies", [True, False])
 def test_a_login_that_could_not_see_a_policy_is_told(
     monkeypatch: pytest.MonkeyPatch, right: int | None, has_policies: bool
 ) -> None:
+    """NULL is the answer for a name that the server can't read, and no permission."""
     unknown = FakeError("42S02", "Invalid object name 'sys.security_predicates'. (208)")
     policies = [] if has_policies else unknown
-    answers = {"'VIEW DEFINITION'": (right,), "sys.security_predicates": policies}
-    with snapshot_of(Server({**DATABASE, **answers}), monkeypatch) as snapshot:
+    answers = {**DATABASE, **IDS, "'VIEW DEFINITION'": (right,), "sys.security_pred": policies}
+    with snapshot_of(Server(answers), monkeypatch) as snapshot:
         said = snapshot._session.features.words()
-    hidden = right == 0 and has_policies
+        notes = snapshot.notes(PEOPLE)
+    hidden = right != 1 and has_policies
     assert ("no right to see the security policies" in said) == hidden
+    assert len(notes) == hidden
+    for note in notes:
+        assert note.startswith("people is mirrored and proven as far as security policies let this")
+        assert "GRANT VIEW DEFINITION" in note
+
+
+def test_a_right_is_asked_for_by_names_that_the_server_can_read() -> None:
+    """A database `a.b` wants brackets; a column must have none."""
+    for query in (protection.MASKED, protection.SEES_DEFINITIONS):
+        assert "HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), 'DATABASE'" in query
+        assert "HAS_PERMS_BY_NAME(DB_NAME()" not in query
+    assert "'UNMASK', c.name, 'COLUMN')" in protection.MASKED
+    # NULL, for a right that a server does not know, hides too.
+    assert protection.MASKED.count("HAS_PERMS_BY_NAME") == protection.MASKED.count(", 0) = 0")
+
+
+COMPUTED = {"c.is_computed = 1 AND c.object_id IN": [(70, "email"), (80, "email")]}
+SOURCES = "sys.sql_expression_dependencies"
+MASKED_ELSEWHERE = {"sys.masked_columns c": [(70, "phone")]}
+_NO_RIGHT = FakeError("42000", "The SELECT permission was denied on the object. (229)")
+
+
+@pytest.mark.parametrize(
+    ("sources", "right", "says"),
+    [
+        (
+            [(70, "email", "phone"), (70, "email", "id")],
+            1,
+            r"^people\.mail is computed from a column",
+        ),
+        (_NO_RIGHT, 1, r"^people\.mail is computed in a table.*GRANT SELECT ON sys\.sql_expr"),
+        ([], 0, r"^people\.mail is computed in a table that has columns masked"),
+        ([], None, r"^people\.mail is computed in a table that has columns masked"),
+        ([(70, "email", "id")], 1, None),
+        ([], 1, None),
+    ],
+)
+def test_a_column_that_is_computed_from_a_masked_one_is_masked(
+    monkeypatch: pytest.MonkeyPatch, sources: Any, right: int | None, says: str | None
+) -> None:
+    answers = {**DATABASE, **IDS, **COMPUTED, SOURCES: sources, "'VIEW DEFINITION'": (right,)}
+    server = Server({**answers, **MASKED_ELSEWHERE, "sys.security_pred": []})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        if says is None:
+            snapshot.slice_counts(PEOPLE)
+        else:
+            with pytest.raises(SourceError, match=says):
+                snapshot.slice_counts(PEOPLE)
+        snapshot.slice_counts(OTHER)
+        snapshot.slice_counts(REST)
+
+
+def test_with_unmask_computed_columns_are_as_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server({**DATABASE, **IDS, **COMPUTED, SOURCES: [(70, "email", "phone")]})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        snapshot.slice_counts(PEOPLE)
+        assert not any(SOURCES in sql for sql in server.said), "it costs nothing"
 
 
 @pytest.mark.parametrize(
     "query",
-    [protection.MASKED, protection.ENCRYPTED, protection.POLICIES, protection.SEES_POLICIES],
+    [
+        protection.MASKED,
+        protection.COMPUTED,
+        protection.SOURCES,
+        protection.ENCRYPTED,
+        protection.POLICIES,
+        protection.SEES_DEFINITIONS,
+    ],
 )
 def test_the_questions_parse(query: str) -> None:
     assert sqlglot.parse_one(query, dialect="tsql").key == "select"

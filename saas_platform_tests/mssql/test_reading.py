@@ -18,9 +18,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saas_platform.schema import TABLES
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import reading
+from saas_platform.source.mssql import kinds, reading
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, arrow, snapshot_of
 
 KEY = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
@@ -111,6 +112,49 @@ def test_a_value_beyond_the_first_batch_stops_the_table_too(
     monkeypatch.setattr(reading, "_ROWS", 10)
     with pytest.raises(SourceError, match=r"holds '7' in the row with id 25, which is not a whole"):
         read(Rows([*range(24), "7"]), table_of(sa.BigInteger()))
+
+
+#: Declared type, and rows at a time of a table that has a key and a column of it.
+WIDTHS = {
+    **dict.fromkeys(("int", "bit", "datetime2(7)", "decimal(38, 0)", "uniqueidentifier"), 65_536),
+    **dict.fromkeys(("nvarchar(255)", "varchar(900)", "char(4)", "sysname"), 65_536),
+    "nvarchar(4000)": 256 * 1024**2 // 8040,
+    "sql_variant": 256 * 1024**2 // 16_040,
+    **dict.fromkeys(("nvarchar(max)", "varchar(max)", "varbinary(max)", "text", "ntext"), 200),
+    **dict.fromkeys(("image", "xml", "json", "geography", "geometry", "their_own_type"), 200),
+}
+
+
+@pytest.mark.parametrize("declared", WIDTHS)
+def test_fewer_rows_are_fetched_at_a_time_where_they_may_be_long(
+    monkeypatch: pytest.MonkeyPatch, declared: str
+) -> None:
+    """20,000 photos of two megabytes are no batch."""
+    asked: list[int] = []
+
+    class Fetching(Server):
+        def fetchmany(self, size: int) -> list[Any]:
+            asked.append(size)
+            return super().fetchmany(size)
+
+    class Streaming(ArrowServer):
+        def arrow_reader(self, size: int) -> Any:
+            asked.append(size)
+            return nullcontext(iter([]))
+
+    table = table_of(kinds.portable(declared), declared)
+    for able in ({}, ABLE):
+        with snapshot_of(Fetching({**DATABASE, **able}), monkeypatch) as snapshot:
+            snapshot.rows(table).read_all()
+            snapshot.cells(table).read_all()
+            snapshot.row_texts(table).read_all()
+    with snapshot_of(Streaming(DATABASE), monkeypatch) as snapshot:
+        snapshot.rows(table).read_all()
+    assert asked == [WIDTHS[declared]] * 7
+
+
+def test_the_companys_own_tables_are_read_at_full_speed() -> None:
+    assert {reading.rows_at_a_time(table) for table in TABLES.values()} == {65_536}
 
 
 def test_a_bytearray_and_a_view_of_memory_are_bytes() -> None:

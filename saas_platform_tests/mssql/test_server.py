@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.schema import TABLES
+from saas_platform.schema import TABLES, Slice
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import MISFIT_END, cell, digests
 from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.source import applying
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import MssqlDatabase, bulk_load, connection, features
+from saas_platform.source.mssql import (
+    MssqlDatabase,
+    bulk_load,
+    connection,
+    features,
+    protection,
+    special,
+)
 from saas_platform.source.mssql import source as mssql_source
 from saas_platform.sync import sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
@@ -130,6 +137,9 @@ EVERY_TYPE: dict[str, tuple[str, Any, list[Any]]] = {
     "flag as text": ("bit", sa.String(), ["1", "0"]),
     "flag as number": ("bit", sa.BigInteger(), [1, 0]),
     "price as text": ("decimal(10, 2)", sa.String(), ["-0.01", "1.10"]),
+    "old text": ("text", sa.String(), ["", "a", "a|", "'"]),
+    "old wide text": ("ntext", sa.String(), TEXTS),
+    "old raw": ("image", sa.LargeBinary(), [b"\x00", b"\xff\x00", b"|."]),
     "raw": ("varbinary(max)", sa.LargeBinary(), [b"", b"\x00", b"\xff\x00", b"|."]),
 }
 
@@ -306,6 +316,130 @@ def test_half_a_surrogate_pair_stops_the_table_and_is_a_misfit(mssql: MssqlPlace
         assert cells["2|."].endswith(MISFIT_END)
 
 
+def test_half_a_pair_in_an_ntext_is_a_misfit(mssql: MssqlPlace, way: str) -> None:
+    if "half_pairs" not in looked(mssql).abilities:
+        pytest.skip("no text of the server has half of a pair")
+    name = "saas_platform_halves"
+    table = sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
+        sa.Column("v", sa.String, info={"declared": "ntext"}),
+    )
+    with made(mssql, name, "id INT NOT NULL PRIMARY KEY, v NTEXT NULL") as full:
+        mssql.run(f"INSERT INTO {full} VALUES (1, N'a' + CONVERT(NVARCHAR(1), 0x3DD8))")
+        with own_database().snapshot() as snapshot:
+            (found,) = snapshot.cells(table).read_all().to_pylist()
+    assert found["c2"].endswith(MISFIT_END)
+
+
+def test_the_widest_table_is_read_and_proven(
+    mssql: MssqlPlace, warehouse: DuckdbWarehouse, way: str
+) -> None:
+    name = "saas_platform_widest"
+    columns = ", ".join(f"c{n} NVARCHAR(3) NULL" for n in range(1, 1024))
+    with made(mssql, name, f"id INT NOT NULL PRIMARY KEY, {columns}") as full:
+        mssql.run(f"INSERT INTO {full} (id, c1, c1023) VALUES (1, N'a', N'|'), (2, NULL, N'b')")
+        (table,) = (t for t in own_database().discover().tables if t.name == name)
+        assert len(table.columns) == 1024
+        (report,) = sync(own_database(), warehouse, [table])
+        assert (report.error, report.proof and report.proof.proven) == (None, True)
+        (proof,) = verify(own_database(), warehouse, [table], "rows")
+        assert proof.proven, proof.problems
+
+
+def test_the_last_month_of_a_smalldatetime_is_read_by_its_slice(
+    mssql: MssqlPlace, way: str
+) -> None:
+    name = "saas_platform_last"
+    with made(mssql, name, "id INT NOT NULL PRIMARY KEY, at SMALLDATETIME NOT NULL") as full:
+        mssql.run(
+            f"INSERT INTO {full} VALUES (1, '2079-06-06T23:59:00'), (2, '1900-01-01T00:00:00')"
+        )
+        (table,) = (t for t in own_database().discover().tables if t.name == name)
+        table.info["slice"] = Slice("at", "month")
+        with own_database().snapshot() as snapshot:
+            assert snapshot.slice_counts(table) == {"1900-01": 1, "2079-06": 1}
+            for slice_, key in (("2079-06", 1), ("1900-01", 2)):
+                read = snapshot.rows(table, slices=[slice_]).read_all()
+                assert read["id"].to_pylist() == [key]
+
+
+def test_many_slices_that_do_not_touch_are_read(mssql: MssqlPlace, way: str) -> None:
+    name = "saas_platform_days"
+    with made(mssql, name, "id INT NOT NULL PRIMARY KEY, at DATE NOT NULL") as full:
+        mssql.run(f"INSERT INTO {full} VALUES (1, '1900-01-01'), (2, '1900-01-02')")
+        (table,) = (t for t in own_database().discover().tables if t.name == name)
+        table.info["slice"] = Slice("at", "day")
+        days = [(date(1900, 1, 1) + timedelta(days=2 * n)).isoformat() for n in range(12_000)]
+        with own_database().snapshot() as snapshot:
+            assert snapshot.rows(table, slices=days).read_all()["id"].to_pylist() == [1]
+
+
+#: What makes a table of a kind that has limits, and the beginning of the note on it; None: there is none.
+SPECIAL = {
+    "id INT NOT NULL PRIMARY KEY NONCLUSTERED) WITH (MEMORY_OPTIMIZED = ON": (
+        "is a memory-optimised table"
+    ),
+    "id INT NOT NULL PRIMARY KEY) AS NODE --": None,
+    "id INT NOT NULL PRIMARY KEY, v AS CONVERT(NVARCHAR(30), GETDATE())": (
+        ".v is computed and not deterministic"
+    ),
+    "id INT NOT NULL PRIMARY KEY, n INT NULL, v AS CONVERT(NVARCHAR(9), 1 / n)": (
+        "has a column whose values raise an error"
+    ),
+}
+
+
+@pytest.mark.parametrize("columns", SPECIAL)
+def test_special_tables_are_noted_or_read(mssql: MssqlPlace, way: str, columns: str) -> None:
+    name, says = "saas_platform_special", SPECIAL[columns]
+    with made(mssql, name, columns) as full:
+        if " n INT" in columns:
+            mssql.run(f"INSERT INTO {full} (id, n) VALUES (1, 0)")
+        elif "MEMORY" not in columns:
+            mssql.run(f"INSERT INTO {full} (id) VALUES (1)")
+        found = own_database().discover()
+        notes = [note for note in found.notes if note.startswith(name)]
+        if says is None:
+            (table,) = (t for t in found.tables if t.name == name)
+            assert not any(column.name.startswith("graph_id") for column in table.columns)
+            with own_database().snapshot() as snapshot:
+                assert snapshot.rows(table).read_all().num_rows == 1
+        else:
+            assert len(notes) == 1
+            assert says in notes[0]
+
+
+def test_tracked_deletes_of_a_key_in_another_order_than_its_columns(mssql: MssqlPlace) -> None:
+    if not looked(mssql).change_tracking:
+        pytest.skip("the database has no Change Tracking")
+    name = "saas_platform_tracked_pair"
+    columns = "a INT NOT NULL, b INT NOT NULL, version ROWVERSION, PRIMARY KEY (b, a)"
+    with made(mssql, name, columns) as full:
+        mssql.run(f"ALTER TABLE {full} ENABLE CHANGE_TRACKING")
+        mssql.run(
+            f"INSERT INTO {full} (a, b) VALUES (1, 2), (3, 4)", f"DELETE FROM {full} WHERE a = 1"
+        )
+        (table,) = (t for t in own_database().discover().tables if t.name == name)
+        with own_database().snapshot() as snapshot:
+            found = snapshot.tombstones(table, above=0)
+    assert found is not None
+    assert found.to_pylist() == [{"a": 1, "b": 2}]
+
+
+def test_a_schema_in_capitals_is_the_catalogues(mssql: MssqlPlace) -> None:
+    with session(mssql) as cursor:
+        if connection.scalar(cursor, "SELECT SCHEMA_ID('DBO')") is None:
+            pytest.skip("the server tells capitals from small letters")
+    with made(mssql, "saas_platform_spelt", "id INT NOT NULL PRIMARY KEY"):
+        source = MssqlDatabase(replace(mssql_address(), schema="DBO,dbo"))
+        found = [t for t in source.discover().tables if t.name.endswith("saas_platform_spelt")]
+        assert [(t.name, t.info.get("source_schema")) for t in found] == [
+            ("saas_platform_spelt", None)
+        ]
+
+
 def test_columns_with_names_of_ours_meet_none_of_them(
     mssql: MssqlPlace, warehouse: DuckdbWarehouse, way: str
 ) -> None:
@@ -409,6 +543,52 @@ def test_a_mask_that_the_login_sees_through_keeps_nothing_back(mssql: MssqlPlace
         with own_database().snapshot() as snapshot:
             assert snapshot.rows(table).read_all().num_rows == 0
         assert not [note for note in found.notes if name in note]
+
+
+def test_the_questions_on_what_is_kept_back_are_answered(mssql: MssqlPlace) -> None:
+    if not (looked(mssql).floor or "").endswith("MIN_ACTIVE_ROWVERSION())"):
+        pytest.skip("the server is none of Microsoft's")
+    asked = (
+        *(protection.MASKED, protection.COMPUTED, protection.SOURCES, protection.ENCRYPTED),
+        *(protection.POLICIES, special.CHANGING, special.IN_MEMORY, special.EXTERNAL),
+    )
+    with session(mssql) as cursor:
+        for query in asked:
+            assert features.rows(cursor, query) is not None, query
+        for query in (protection.SEES_DEFINITIONS, special.HAS_INTERNAL, features.NEEDED):
+            assert features.answer(cursor, query) is not None, query
+
+
+def test_a_column_that_is_computed_from_a_masked_one_is_masked(mssql: MssqlPlace) -> None:
+    name, user = "saas_platform_masked", "saas_platform_masked_reader"
+    columns = (
+        "id INT NOT NULL PRIMARY KEY, v NVARCHAR(9) MASKED WITH (FUNCTION = 'default()') NULL,"
+        " w AS UPPER(v), x AS id + 1"
+    )
+    drop = f"IF USER_ID('{user}') IS NOT NULL DROP USER {user}"
+    with made(mssql, name, columns) as full, session(mssql) as cursor:
+        number = connection.scalar(cursor, f"SELECT OBJECT_ID('{full}')")
+
+        def seen() -> dict[str, str]:
+            """As the user sees it, in a session of its own."""
+            with session(mssql) as theirs:
+                theirs.execute(f"EXECUTE AS USER = '{user}'")
+                found = protection.look(lambda sql: features.rows(theirs, sql))
+                theirs.execute("REVERT")
+            return found.columns(number)
+
+        mssql.run(drop, f"CREATE USER {user} WITHOUT LOGIN", f"GRANT SELECT ON {full} TO {user}")
+        try:
+            assert {*seen()} == {"v", "w", "x"}, "what they are computed from is not shown"
+            mssql.run(
+                f"GRANT VIEW DEFINITION TO {user}",
+                f"GRANT SELECT ON sys.sql_expression_dependencies TO {user}",
+            )
+            assert {*seen()} == {"v", "w"}
+            mssql.run(f"GRANT UNMASK TO {user}")
+            assert seen() == {}
+        finally:
+            mssql.run(drop)
 
 
 def test_a_change_of_case_or_of_a_trailing_blank_is_a_change(mssql: MssqlPlace) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -40,13 +43,30 @@ def test_a_database_is_known_by_its_recovery_fork_where_there_is_one(
     assert asked < server.said.index("BEGIN TRANSACTION"), "an error might end it"
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_failover_of_an_availability_group_leaves_the_database_the_same(
+    monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    found = set()
+    for number in ("5", "6"):
+        answers = {**DATABASE, "group_database_id": ("A-GROUPS-ID",)}
+        answers["create_date"] = (number, f"2026-0{number}-02T03:04:05.670")
+        answers["database_recovery_status"] = (_FORK if known else None,)
+        with snapshot_of(Server(answers), monkeypatch) as snapshot:
+            found.add(snapshot.identity)
+    if known:
+        assert found == {f"database A-GROUPS-ID of an availability group, recovery fork {_FORK}"}
+    else:
+        assert len(found) == 2, "nothing else tells of a restore"
+
+
 def test_a_database_is_found_by_name_as_its_number_may_be_another_on_azure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = Server(DATABASE)
     with snapshot_of(server, monkeypatch):
         asked = [sql for sql in server.said if "sys.databases" in sql]
-    assert len(asked) == 3
+    assert len(asked) == 4
     assert all("FROM sys.databases WHERE name = DB_NAME()" in sql for sql in asked)
     for sql in asked:
         assert sqlglot.parse_one(sql, dialect="tsql").key == "select"
@@ -83,7 +103,7 @@ def test_an_error_that_ends_the_transaction_stops_its_table_and_no_other(
     monkeypatch: pytest.MonkeyPatch, read: Callable[[snapshots.MssqlSnapshot, sa.Table], Any]
 ) -> None:
     server = Server(
-        {**DATABASE, "[sales].[first]": VICTIM, "SCHEMA_ID": (1,), "[sales].[second]": []}
+        {**DATABASE, "[sales].[first]": VICTIM, "SELECT SCHEMA_ID(": (1,), "[sales].[second]": []}
     )
     with snapshot_of(server, monkeypatch) as snapshot:
         with pytest.raises(
@@ -184,11 +204,11 @@ def test_a_missing_right_a_missing_schema_and_a_missing_table_are_three_sentence
     gone = FakeError("42S02", f"[SQL Server]{_NO_OBJECT}{number.replace('229', '208')}")
     denied = FakeError("42000", f"[SQL Server]{_NO_RIGHT}{number.replace('208', '229')}")
     with (
-        snapshot_of(Server({**DATABASE, "SCHEMA_ID": (None,)}), monkeypatch) as snapshot,
+        snapshot_of(Server({**DATABASE, "SELECT SCHEMA_ID(": (None,)}), monkeypatch) as snapshot,
         pytest.raises(SourceError, match=r"first can't be read.*has no schema sales: name ano"),
     ):
         snapshot.columns(FIRST)
-    answers: dict[str, Any] = {**DATABASE, "SCHEMA_ID": (7,)}
+    answers: dict[str, Any] = {**DATABASE, "SELECT SCHEMA_ID(": (7,)}
     with snapshot_of(Server({**answers, "FROM [sales].[first]": gone}), monkeypatch) as snapshot:
         assert snapshot.columns(FIRST) == []
     with snapshot_of(Server({**answers, "FROM [sales].[first]": denied}), monkeypatch) as snapshot:
@@ -207,7 +227,7 @@ def test_tables_of_further_schemas_are_read_there(monkeypatch: pytest.MonkeyPatc
         sa.Column("e_mail", sa.String, info={"declared": "nvarchar(9)", "source_name": "E-Mail"}),
         info={"source_schema": "hr", "source_name": "people"},
     )
-    server = Server({**DATABASE, "SCHEMA_ID": (7,)})
+    server = Server({**DATABASE, "SELECT SCHEMA_ID(": (7,)})
     with snapshot_of(server, monkeypatch) as snapshot:
         snapshot.rows(other).read_all()
         snapshot.cells(other).read_all()
@@ -218,3 +238,132 @@ def test_tables_of_further_schemas_are_read_there(monkeypatch: pytest.MonkeyPatc
     assert all("[hr].[people]" in sql for sql in said)
     assert sum("[E-Mail]" in sql for sql in said) == 2
     assert not any("e_mail" in sql or "hr__people" in sql for sql in server.said)
+
+
+class _LongValue(Server):
+    """As mssql-python: a long value that it can't fetch is a bare RuntimeError."""
+
+    @contextmanager
+    def arrow_reader(self, _size: int) -> Iterator[Any]:
+        self._fail()
+        yield iter(self._answer)
+
+    def fetchmany(self, size: int) -> list[Any]:
+        self._fail()
+        return super().fetchmany(size)
+
+    def _fail(self) -> None:
+        if "[sales].[first]" in self.said[-1]:
+            raise RuntimeError("Error fetching LOB for column 2")
+
+
+@pytest.mark.parametrize("read", [READS[1], READS[3], READS[4]])
+def test_a_runtime_error_of_mssql_pythons_stops_its_table_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[snapshots.MssqlSnapshot, sa.Table], Any]
+) -> None:
+    monkeypatch.setitem(sys.modules, "mssql_python", ModuleType("mssql_python"))
+    server = _LongValue({**DATABASE, "[sales].[second]": []})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        with pytest.raises(SourceError, match=r"^first can't be read, as .*Error fetching LOB for"):
+            read(snapshot, FIRST)
+        assert snapshot.slice_counts(SECOND) == {}
+
+
+def test_a_runtime_error_of_a_program_is_none_of_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "mssql_python", ModuleType("mssql_python"))
+    with (
+        pytest.raises(RuntimeError, match="of our own"),
+        snapshot_of(Server(DATABASE), monkeypatch),
+    ):
+        raise RuntimeError("a fault of our own")
+
+
+DEADLOCK = EndingError(
+    "40001",
+    "[40001] [SQL Server]Transaction (Process ID 53) was deadlocked on lock resources with another process"
+    " and has been chosen as the deadlock victim. Rerun the transaction. (1205) (SQLExecDirectW)",
+)
+
+
+class _Victim(Server):
+    """A server whose readers are a deadlock's victim the first few times."""
+
+    times = 1
+
+    def execute(self, sql: str, *values: Any) -> Server:
+        if "[sales].[first]" in sql and self.times:
+            self.times -= 1
+            self.open = False
+            self.said.append(sql)
+            raise DEADLOCK
+        return super().execute(sql, *values)
+
+
+AGAIN = [*READS[:2], *READS[3:]]
+
+
+@pytest.mark.parametrize("read", AGAIN)
+def test_a_deadlocks_victim_is_read_once_more(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[snapshots.MssqlSnapshot, sa.Table], Any]
+) -> None:
+    server = _Victim(DATABASE)
+    with snapshot_of(server, monkeypatch) as snapshot:
+        read(snapshot, FIRST)
+        assert server.said.count("BEGIN TRANSACTION") == 2
+        read(snapshot, SECOND)
+        assert server.said.count("BEGIN TRANSACTION") == 2
+
+
+@pytest.mark.parametrize("read", AGAIN)
+def test_a_deadlock_that_comes_again_stops_its_table(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[snapshots.MssqlSnapshot, sa.Table], Any]
+) -> None:
+    server = _Victim(DATABASE)
+    server.times = 2
+    with snapshot_of(server, monkeypatch) as snapshot:
+        with pytest.raises(
+            SourceError, match=r"^first can't be read.*victim of a deadlock.*ALLOW_S"
+        ):
+            read(snapshot, FIRST)
+        assert snapshot.slice_counts(SECOND) == {}
+
+
+def test_what_is_read_at_one_moment_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = _Victim({**DATABASE, "snapshot_isolation_state": (1,)})
+    with snapshot_of(server, monkeypatch) as snapshot, pytest.raises(SourceError, match="deadlock"):
+        snapshot.slice_counts(FIRST)
+
+
+def test_the_watermark_of_a_reading_that_began_again_is_the_first_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was read before it is as old as that."""
+    server = _Victim({**DATABASE, "MIN_ACTIVE_ROWVERSION": (2001,)})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        server.answers["MIN_ACTIVE_ROWVERSION"] = (3001,)
+        snapshot.slice_counts(FIRST)
+        assert snapshot.ceiling(VERSIONED) == 2000
+
+
+def test_a_deadlock_in_the_middle_of_rows_is_not_begun_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Some of them have gone on already."""
+
+    class Halfway(Server):
+        def fetchmany(self, size: int) -> list[Any]:
+            if "[sales].[first]" not in self.said[-1]:
+                return super().fetchmany(size)
+            if not self._rows:
+                self.open = False
+                raise DEADLOCK
+            found, self._rows = self._rows, []
+            return found
+
+    server = Halfway({**DATABASE, "FROM [sales].[first]": [(1,)]})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        with pytest.raises(SourceError, match="victim of a deadlock"):
+            snapshot.rows(FIRST).read_all()
+        assert sum("FROM [sales].[first]" in sql for sql in server.said) == 1

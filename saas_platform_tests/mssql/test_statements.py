@@ -7,7 +7,7 @@ import re
 import typing
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -144,6 +144,46 @@ def test_a_version_that_is_no_rowversion_is_compared_as_a_number() -> None:
         sa.Column("version", sa.BigInteger, info={"declared": "bigint", "row_version": True}),
     )
     assert sql.above_version(table, 9) == "[version] > 9"
+
+
+def _sliced(declared: str) -> sa.Table:
+    at = sa.Column("at", sa.DateTime, nullable=False, info={"declared": declared})
+    return sa.Table("t", sa.MetaData(), at, info={"slice": Slice("at", "month")})
+
+
+@pytest.mark.parametrize(
+    ("declared", "slices", "where"),
+    [
+        ("smalldatetime", ["2079-06"], "([at] >= '20790601')"),
+        ("smalldatetime", ["2079-05"], "([at] >= '20790501' AND [at] < '20790601')"),
+        ("smalldatetime", ["1899-12", "1900-01"], "([at] < '19000201')"),
+        ("smalldatetime", ["2079-07"], "(1 = 0)"),
+        ("smalldatetime", ["1899-12"], "(1 = 0)"),
+        ("datetime", ["1752-12"], "(1 = 0)"),
+        ("datetime", ["1753-01"], "([at] >= '17530101' AND [at] < '17530201')"),
+        ("datetime2(7)", ["0001-01"], "([at] >= '00010101' AND [at] < '00010201')"),
+        ("datetime2(7)", ["2079-06"], "([at] >= '20790601' AND [at] < '20790701')"),
+    ],
+)
+def test_no_bound_of_a_slice_is_beyond_the_type_of_its_column(
+    declared: str, slices: list[str], where: str
+) -> None:
+    """The server converts the literal to the column's type, and refuses one that it can't have."""
+    assert sql.in_slices(_sliced(declared), slices) == where
+
+
+def test_more_slices_than_a_list_takes_are_rows() -> None:
+    at = sa.Column("at", sa.DateTime, nullable=False, info={"declared": "datetime2(7)"})
+    table = sa.Table("t", sa.MetaData(), at, info={"slice": Slice("at", "day")})
+    days = [(date(1900, 1, 1) + timedelta(days=2 * n)).isoformat() for n in range(12_000)]
+    few, many = sql.in_slices(table, days[:5_000]), sql.in_slices(table, days)
+    assert few.startswith("CONVERT(VARCHAR(10), [at], 23) IN ('1900-01-01', '1900-01-03', ")
+    assert many.startswith(
+        "CONVERT(VARCHAR(10), [at], 23) IN (SELECT s.id FROM (VALUES ('1900-01-01'), ('1900-01-03'), "
+    )
+    assert many.endswith(") s(id))")
+    assert many.count("('") == 12_000
+    assert sqlglot.parse_one(f"SELECT 1 FROM t WHERE {many}", dialect="tsql").key == "select"
 
 
 def test_tracked_deletes_are_those_after_what_the_version_knew() -> None:

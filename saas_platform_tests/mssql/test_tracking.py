@@ -149,3 +149,40 @@ def test_a_renamed_key_is_asked_for_by_its_name_in_the_source(
     assert "[id]" not in asked
     plain = asked.replace("CHANGETABLE(CHANGES [sales].[orders], 5)", "[changes]")
     assert sqlglot.parse_one(plain, dialect="tsql").key == "select"
+
+
+PAIRS = sa.Table(
+    "orders",
+    sa.MetaData(),
+    sa.Column("a", sa.BigInteger, info={"declared": "int"}),
+    sa.Column("b", sa.String, info={"declared": "nvarchar(9)", "source_name": "Part"}),
+    sa.Column("v", sa.BigInteger, info={"declared": "rowversion", "row_version": True}),
+    sa.PrimaryKeyConstraint("a", "b"),
+)
+
+
+@pytest.mark.parametrize("order", [["a", "Part"], ["Part", "a"]])
+def test_each_value_of_a_key_of_several_columns_lands_in_its_own(
+    monkeypatch: pytest.MonkeyPatch, order: list[str]
+) -> None:
+    """The catalogue has the key's order, a declaration that of the columns."""
+    server = server_of(None)
+    server.answers["is_primary_key = 1"] = [(name,) for name in order]
+    server.answers["SYS_CHANGE_OPERATION"] = [(1, "x"), (2, "y")]
+    with snapshot_of(server, monkeypatch) as snapshot:
+        found = snapshot.tombstones(PAIRS, above=10)
+    assert found is not None
+    assert found.to_pylist() == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
+    asked = next(each for each in server.said if "SYS_CHANGE_OPERATION" in each)
+    assert asked.startswith("SELECT d.[a], d.[Part] FROM CHANGETABLE")
+    assert "t.[a] = c.[a] AND t.[Part] = c.[Part]" in asked
+
+
+@pytest.mark.parametrize("key", [["a"], ["a", "Part", "c"], ["a", "b"]])
+def test_another_key_than_the_declared_one_has_no_tracked_deletes(
+    monkeypatch: pytest.MonkeyPatch, key: list[str]
+) -> None:
+    server = server_of(None)
+    server.answers["is_primary_key = 1"] = [(name,) for name in key]
+    with snapshot_of(server, monkeypatch) as snapshot:
+        assert snapshot.tombstones(PAIRS, above=10) is None

@@ -20,7 +20,15 @@ _TOKEN = re.compile(
     r"|(?P<number>\d+(?:\.\d+)?(?:e\d+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>[-+*%(),.=<]))"
 )
 _NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "bit"})
-_TEXTS = frozenset({"char", "varchar", "nchar", "nvarchar", "xml", "json", "hierarchyid"})
+_TEXTS = frozenset(
+    {"char", "varchar", "nchar", "nvarchar", "text", "ntext", "xml", "json", "hierarchyid"}
+)
+#: What the server converts these to; every other conversion of them it refuses (529).
+_ONLY_TO = {
+    "ntext": frozenset({"char", "varchar", "nchar", "nvarchar", "xml"}),
+    "text": frozenset({"char", "varchar", "nchar", "nvarchar", "xml"}),
+    "image": frozenset({"binary", "varbinary", "rowversion"}),
+}
 _WIDE_SIGNS = str.maketrans({"\uff07": "'", "\uff5c": "|"})
 #: Units of a datetime2: tenths of microseconds.
 _SECOND = 10_000_000
@@ -47,6 +55,23 @@ def evaluate(expression: str, columns: Mapping[str, Sql]) -> Sql:
     reader = _Reader(expression, columns)
     found = reader.sum()
     assert reader.kind is None, reader.rest
+    return found
+
+
+def refused(statement: str, declared: Mapping[str, str]) -> list[str]:
+    """What a server refuses of a statement before it reads a row, in branches that none takes too: forbidden
+    conversions of columns, and functions that do not take their types.
+    """
+    found = []
+    for name, kind in declared.items():
+        column = re.escape(f"[{name}]")
+        if kind not in _ONLY_TO:
+            continue
+        made = re.findall(rf"CONVERT\((\w+)(?:\([^)]*\))?, {column}", statement, re.IGNORECASE)
+        made += re.findall(rf"CAST\({column} AS (\w+)", statement, re.IGNORECASE)
+        found += [f"{kind} to {each}" for each in made if each.lower() not in _ONLY_TO[kind]]
+        taken = re.findall(rf"(\w+)\({column}", statement)
+        found += [f"{each} of {kind}" for each in taken if each not in ("CAST", "ISNULL", "COUNT")]
     return found
 
 
@@ -272,6 +297,8 @@ class _Reader:
         arguments = [self.sum()]
         while self.takes(","):
             arguments.append(self.sum())
+        # Some functions take them; which ones is not worth its knowledge here.
+        assert arguments[0].kind not in _ONLY_TO or name == "ISNULL", (name, arguments[0].kind)
         return _FUNCTIONS[name](*arguments)
 
 
@@ -324,6 +351,7 @@ _FUNCTIONS: dict[str, Callable[..., Sql]] = {
 
 
 def _plus(left: Sql, right: Sql) -> Sql:
+    assert not {left.kind, right.kind} & {*_ONLY_TO}, "no operator takes them (402)"
     if left.value is None or right.value is None:
         return replace(left, value=None)
     if left.kind in _NUMBERS:
@@ -351,6 +379,9 @@ def convert(value: Sql, kind: str, size: int | None, scale: int, *, style: int) 
     if value.kind == "sql_variant":
         inner = value.value
         return Sql(kind, None) if inner is None else convert(inner, kind, size, scale, style=style)
+    assert kind in _ONLY_TO.get(value.kind, {kind}), (
+        f"no conversion of {value.kind} to {kind} (529)"
+    )
     if value.value is None:
         return Sql(kind, None)
     if kind in ("char", "varchar", "nchar", "nvarchar"):

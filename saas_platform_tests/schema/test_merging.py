@@ -223,6 +223,13 @@ def test_names_that_differ_by_case_are_one_where_the_source_has_one(tmp_path: Pa
     assert _merged(tmp_path, FILE, found).changes == ()
 
 
+def test_schemas_that_differ_by_case_are_one_where_the_source_has_one(tmp_path: Path) -> None:
+    found = FOUND.replace("  people:\n", "  people:\n    source: {schema: sales, table: people}\n")
+    file = FILE.replace("  people:\n", "  people:\n    source: {schema: SALES, table: People}\n")
+    assert file != FILE
+    assert _merged(tmp_path, file, found).changes == ()
+
+
 def test_the_marks_of_what_was_added(tmp_path: Path) -> None:
     found = FOUND.replace("      mail: {", "      phone: {type: text, pii: phone}\n      mail: {")
     assert [c.name for c in _merged(tmp_path, FILE, found).added] == ["phone"]

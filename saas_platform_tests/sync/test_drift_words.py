@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.columns import key, text
 from saas_platform.schema.declared import Declaration, read_declaration
-from saas_platform.source.interface import SourceColumn, SourceSnapshot
+from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.sqlite.catalogue import declared_type
 from saas_platform.sync.drift import SyncError, check_table, unnamed_tables
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
@@ -290,6 +290,31 @@ def test_names_that_differ_by_case_are_those_of_the_file(tmp_path: Path) -> None
     own = Drifted(tmp_path, "")
     own.edit("  people:\n", "  people:\n    source: PEOPLE\n")
     assert own.unnamed() == ()
+
+
+def test_schemas_that_differ_by_case_are_those_of_the_file(tmp_path: Path) -> None:
+    own = Drifted(tmp_path, "")
+    with own._snapshot() as snapshot:
+        schema = ("Sales", "people")
+        snapshot.tables = lambda: [schema]  # type: ignore[method-assign]
+        own.edit("  people:\n", "  people:\n    source: {schema: SALES, table: PEOPLE}\n")
+        assert unnamed_tables(snapshot, own.declaration) == ()
+        own.edit("schema: SALES", "schema: OTHER")
+        assert len(unnamed_tables(snapshot, own.declaration)) == 1
+
+
+def test_a_table_that_can_not_be_looked_at_ends_the_words_of_no_other(tmp_path: Path) -> None:
+    own = Drifted(tmp_path, "CREATE TABLE fresh (id INTEGER);")
+
+    def columns(table: sa.Table) -> list[SourceColumn]:
+        raise SourceError(f"{table.name} can't be read, as it is locked.")
+
+    with own._snapshot() as snapshot:
+        snapshot.columns = columns  # type: ignore[method-assign]
+        orders, people, fresh = unnamed_tables(snapshot, own.declaration)
+    assert orders == "orders can't be read, as it is locked."
+    assert people == "people can't be read, as it is locked."
+    assert fresh.startswith("fresh of the source is not mirrored")
 
 
 @pytest.mark.parametrize(

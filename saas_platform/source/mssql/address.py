@@ -36,6 +36,13 @@ _OPTIONS = _FOR_MSSQL_PYTHON | {
     "retryexec", "savefile", "statslog_on", "statslogfile", "transparentnetworkipresolution",
     "usefmtonly", "wsid",
 }  # fmt: skip
+#: What secures a connection: misspelt it would be passed over, by any driver.
+_SECURITY = (
+    *("encrypt", "trustservercertificate", "hostnameincertificate", "servercertificate"),
+    *("authentication", "trusted_connection"),
+)
+#: Of other drivers (FreeTDS), though it is near to one of those.
+_OF_OTHERS = frozenset({"encryption"})
 #: A misspelt option is at least so near to the right one.
 _NEAR = 0.7
 #: What is ours in the query of the URL.
@@ -73,9 +80,8 @@ class Address:
             )
         whole = query.pop("odbc_connect", None)
         given = _options(url) if whole is None else parse(whole)
-        _check_known([*given, *query], given.get("driver", query.get("driver")))
-        options = given
-        options = {"encrypt": "yes", **options, **query}
+        options = {"encrypt": "yes", **given, **query}
+        _check_known([*given, *query], is_microsofts=_is_microsofts(options))
         if not options.get("database") and "dsn" not in options:
             raise SourceError(f"SAAS_SOURCE_URL names no database: write it as {_FORM}.")
         if options.get("mars_connection", "").lower() in ("yes", "true", "1"):
@@ -105,10 +111,11 @@ class Address:
         return render({**driver, **self.options})
 
     def for_mssql_python(self) -> str | None:
-        """The connection string; None where mssql-python can't be given all that the URL says."""
-        options = {name: value for name, value in self.options.items() if name != "driver"}
+        """The connection string; None where mssql-python can't be given all that the URL says, such as a
+        driver: it has its own.
+        """
         # Its bulk copy (1.16) fails where a server is not asked for a size, and tells none.
-        options = {"packetsize": "8192", **options}
+        options = {"packetsize": "8192", **self.options}
         return render(options) if _FOR_MSSQL_PYTHON.issuperset(options) else None
 
 
@@ -118,20 +125,26 @@ def _one(name: str, value: str | tuple[str, ...]) -> str:
     return value
 
 
-def _check_known(names: Iterable[str], driver: str | None) -> None:
+def _is_microsofts(options: Mapping[str, str]) -> bool:
+    """Whether the options are for Microsoft's driver; those of a data source may be for any."""
+    driver = options.get("driver")
+    return "dsn" not in options if driver is None else is_microsofts(driver)
+
+
+def _check_known(names: Iterable[str], *, is_microsofts: bool) -> None:
     """Raises SourceError for an option that nobody knows: a driver passes over it without a word, so that
-    what it was to secure is not.
+    what it was to secure is not. Another driver than Microsoft's has options of its own.
     """
+    known = (*_OPTIONS, *_OURS) if is_microsofts else (*_SECURITY, *_OURS)
     for name in names:
-        if name in _OPTIONS:
+        if name in _OPTIONS or (name in _OF_OTHERS and not is_microsofts):
             continue
-        near = difflib.get_close_matches(name, [*_OPTIONS, *_OURS], n=1, cutoff=_NEAR)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
         if near:
             raise SourceError(
                 f"SAAS_SOURCE_URL has an option {name} that no driver knows: {near[0]} is the nearest."
             )
-        # Another driver has options of its own.
-        if driver is None or is_microsofts(driver):
+        if is_microsofts:
             raise SourceError(
                 f"SAAS_SOURCE_URL has an option {name} that Microsoft's driver does not know: leave it out."
             )

@@ -34,6 +34,9 @@ from saas_platform.source.mssql import kinds
 #: half_pairs: a text may hold half of a surrogate pair alone, and LIKE finds it.
 Ability = Literal["utf8_collation", "utf8_always", "float_bits", "hex_text", "half_pairs"]
 
+#: A server parses `+` from the left, each one a level deeper, and refuses what is too deep (8631, 191): so
+#: no chain is longer than this.
+_GROUP = 32
 #: Other collations take a full-width mark for ours.
 _BINARY = "COLLATE Latin1_General_BIN2"
 _BINARY_UTF8 = "COLLATE Latin1_General_100_BIN2_UTF8"
@@ -69,8 +72,15 @@ def row_text(table: sa.Table, abilities: Collection[Ability]) -> str | None:
     written = [each for each in made if each is not None]
     if len(written) < len(made):
         return None
+    while len(written) > _GROUP:
+        groups = [written[n : n + _GROUP] for n in range(0, len(written), _GROUP)]
+        written = [f"({_chain(group)})" for group in groups]
+    return _chain(written)
+
+
+def _chain(texts: list[str]) -> str:
     # The first operand is of unlimited length, or all of the chain would be cut at 4,000 characters.
-    return " + ".join(["CONVERT(nvarchar(max), N'')", *written])
+    return " + ".join(["CONVERT(nvarchar(max), N'')", *texts])
 
 
 def totals(text: str, abilities: Collection[Ability]) -> str | None:
@@ -137,8 +147,8 @@ def _text_cell(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
     fits = f"{_doubled(f'CONVERT(nvarchar(max), {name})')} + N'{VALUE_END}'"
     if kind not in kinds.WIDE or "half_pairs" not in abilities:
         return fits
-    # As its bytes: the text itself would change on its way.
-    code = _hexadecimal(name) if "hex_text" in abilities else "N''"
+    # As its bytes: the text itself would change on its way. No ntext converts to bytes by itself.
+    code = _hexadecimal(f"CONVERT(nvarchar(max), {name})") if "hex_text" in abilities else "N''"
     misfit = f"N'0x' + {code} + N'{MISFIT_END}'"
     return f"CASE WHEN {half_pair(column)} THEN {misfit} ELSE {fits} END"
 
@@ -270,7 +280,8 @@ def _variant(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
         f" THEN CONVERT(nvarchar(max), {text})"
         for those, text in branches.items()
     )
-    return f"CASE {cases} END"
+    # A type that nobody knows is no NULL, which has no base type, but a literal that no mirror has.
+    return f"CASE {cases} ELSE N'unknown ' + {_base_type(name)} END"
 
 
 def _typed(kind: str, text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from saas_platform.source.interface import SourceColumn
 from saas_platform.source.mssql import kinds
+from saas_platform.source.mssql.special import INTERNAL
 from saas_platform.source.mssql.sql import literal, qualified
 
 _SIZED = frozenset({"char", "varchar", "binary", "varbinary"})
@@ -21,12 +22,16 @@ def _text(column: str) -> str:
     return f"CONVERT(NVARCHAR(128), {column})"
 
 
-def columns(cursor: Any, full_name: str) -> list[SourceColumn]:
-    """In their order; empty where there is no such table."""
+def columns(cursor: Any, full_name: str, *, internal: bool = True) -> list[SourceColumn]:
+    """The columns in their order; empty where there is no such table.
+
+    `internal`: those too that no query may name; a server that has none may not know how to leave them out.
+    """
+    left_out = "" if internal else f" AND (c.graph_type IS NULL OR NOT {INTERNAL})"
     rows = cursor.execute(
         f"SELECT {_text('c.name')}, TYPE_NAME(c.system_type_id), TYPE_NAME(c.user_type_id),"
         " c.max_length, c.precision, c.scale, c.is_nullable FROM sys.columns c"
-        f" WHERE c.object_id = OBJECT_ID({literal(full_name)}) ORDER BY c.column_id"
+        f" WHERE c.object_id = OBJECT_ID({literal(full_name)}){left_out} ORDER BY c.column_id"
     ).fetchall()
     declared = (
         (str(name), type_text(system or user, length, precision, scale), bool(nullable))
@@ -82,7 +87,8 @@ def keys(cursor: Any, full_name: str) -> list[frozenset[str]]:
         " ON p.object_id = i.object_id AND p.index_id = i.index_id"
         " JOIN sys.columns c ON c.object_id = p.object_id AND c.column_id = p.column_id"
         f" WHERE i.object_id = OBJECT_ID({literal(full_name)}) AND i.is_unique = 1"
-        " AND i.has_filter = 0 AND i.is_disabled = 0 AND p.is_included_column = 0"
+        " AND i.has_filter = 0 AND i.is_disabled = 0 AND i.is_hypothetical = 0"
+        " AND p.is_included_column = 0"
     ).fetchall()
     found: dict[int, set[str]] = {}
     for index, column in rows:
@@ -91,19 +97,20 @@ def keys(cursor: Any, full_name: str) -> list[frozenset[str]]:
 
 
 def primary_key(cursor: Any, full_name: str) -> list[str]:
-    """Its columns, in order; empty where there is none."""
+    """Its columns, in order; empty where there is none, or where it is disabled and keeps nothing unique."""
     rows = cursor.execute(
         f"SELECT {_text('c.name')} FROM sys.indexes i JOIN sys.index_columns p"
         " ON p.object_id = i.object_id AND p.index_id = i.index_id"
         " JOIN sys.columns c ON c.object_id = p.object_id AND c.column_id = p.column_id"
         f" WHERE i.is_primary_key = 1 AND i.object_id = OBJECT_ID({literal(full_name)})"
+        " AND i.is_disabled = 0 AND i.is_hypothetical = 0"
         " ORDER BY p.key_ordinal"
     ).fetchall()
     return [str(row[0]) for row in rows]
 
 
 def foreign_keys(cursor: Any, full_name: str) -> list[tuple[list[str], tuple[str, str], list[str]]]:
-    """Columns, schema and name of the parent table, and its columns that they name."""
+    """Columns, schema and name of the parent table, and its columns that they name; of those that are on."""
     names = ", ".join(map(_text, ("s.name", "p.name", "c.name", "d.name")))
     rows = cursor.execute(
         f"SELECT f.object_id, {names} FROM sys.foreign_keys f"
@@ -113,7 +120,7 @@ def foreign_keys(cursor: Any, full_name: str) -> list[tuple[list[str], tuple[str
         " JOIN sys.columns c ON c.object_id = k.parent_object_id AND c.column_id = k.parent_column_id"
         " JOIN sys.columns d ON d.object_id = k.referenced_object_id"
         " AND d.column_id = k.referenced_column_id"
-        f" WHERE f.parent_object_id = OBJECT_ID({literal(full_name)})"
+        f" WHERE f.parent_object_id = OBJECT_ID({literal(full_name)}) AND f.is_disabled = 0"
         " ORDER BY f.object_id, k.constraint_column_id"
     ).fetchall()
     found: dict[int, tuple[list[str], tuple[str, str], list[str]]] = {}
@@ -141,6 +148,12 @@ def schemas(cursor: Any) -> list[str]:
         " JOIN sys.tables t ON t.schema_id = s.schema_id WHERE t.is_ms_shipped = 0"
     ).fetchall()
     return sorted(str(row[0]) for row in rows)
+
+
+def spelt(cursor: Any, schema: str) -> str | None:
+    """The schema as the catalogue spells it; None where the database has none that it takes for this one."""
+    row = cursor.execute(f"SELECT SCHEMA_NAME(SCHEMA_ID({literal(schema)}))").fetchone()
+    return None if row is None or row[0] is None else str(row[0])
 
 
 def object_id(cursor: Any, schema: str, name: str) -> int | None:

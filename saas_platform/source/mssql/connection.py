@@ -14,7 +14,12 @@ import tenacity
 
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.driver import load_pyodbc
-from saas_platform.source.mssql.errors import driver_errors, in_words, is_transient
+from saas_platform.source.mssql.errors import (
+    cursor_errors,
+    driver_errors,
+    in_words,
+    is_transient,
+)
 
 #: How long a server may take to answer a login.
 LOGIN_SECONDS = 15
@@ -45,17 +50,29 @@ def connect(address: Address, *, arrow: bool = False) -> Iterator[Any]:
     """
     connection = None
     try:
-        connection = again(lambda: _open(address, arrow=arrow))
-        cursor = connection.cursor()
-        cursor.execute(f"SET LOCK_TIMEOUT {LOCK_MILLISECONDS}")
+        try:
+            connection = again(lambda: _open(address, arrow=arrow))
+            cursor = _prepared(connection)
+        except cursor_errors() as error:
+            raise in_words(address, error) from error
         yield cursor
     except driver_errors() as error:
         raise in_words(address, error) from error
     finally:
         if connection is not None:
             # A broken connection can't be closed either; what broke it is being told.
-            with suppress(*driver_errors()):
+            with suppress(*cursor_errors()):
                 connection.close()
+
+
+def _prepared(connection: Any) -> Any:
+    """A cursor that does not wait for ever, and to which the server speaks English."""
+    cursor = connection.cursor()
+    cursor.execute(f"SET LOCK_TIMEOUT {LOCK_MILLISECONDS}")
+    # Where a driver drops the numbers of errors, their words decide. Some servers have no languages.
+    with suppress(*cursor_errors()):
+        cursor.execute("SET LANGUAGE us_english")
+    return cursor
 
 
 def _open(address: Address, *, arrow: bool) -> Any:
@@ -90,7 +107,7 @@ def transaction(cursor: Any) -> Iterator[None]:
     except BaseException:
         # A deadlock's victim has been rolled back, a broken connection can't be told: the first
         # error is the one.
-        with suppress(*driver_errors()):
+        with suppress(*cursor_errors()):
             cursor.execute("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
         raise
     cursor.execute("COMMIT TRANSACTION")

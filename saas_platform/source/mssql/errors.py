@@ -1,131 +1,39 @@
-"""The errors of the drivers, in words; and which of them pass by themselves."""
+"""The errors of the drivers, in words; and which of them pass by themselves.
+
+Holds how an error is read: its number, its SQLSTATE and its words. Does not hold: the remedies (remedies.py).
+"""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql.address import Address
-from saas_platform.source.mssql.driver import LIBRARIES
+from saas_platform.source.mssql.remedies import (
+    DEADLOCK,
+    DENIED,
+    MISSING,
+    REMEDIES,
+    STATES,
+    TRANSIENT,
+    Signs,
+)
 
-#: Signs of an error and what to say; the first that fits. Each has words beside the server's number, as
-#: mssql-python drops the number.
-_REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
-    (
-        ("(4060)", "(916)", "Cannot open database", 'database "'),
-        "has no such database, or the login may not open it: name another in SAAS_SOURCE_URL, or have"
-        " an administrator run deploy/mssql/writer.sql (or reader.sql) in it",
-    ),
-    (
-        ("(18487)", "(18488)", "The password of the account"),
-        "wants a new password for the login: change it, then correct SAAS_SOURCE_URL",
-    ),
-    (
-        ("(18486)", "is currently locked out"),
-        "has locked the login: have an administrator unlock it, then run again",
-    ),
-    # After those, which begin with these words too.
-    (
-        ("(18456)", "Login failed", "authentication failed"),
-        "refuses the login: correct user and password in SAAS_SOURCE_URL",
-    ),
-    (
-        ("(40615)", "(40914)", "is not allowed to access the server"),
-        "does not let this machine in: have an administrator add its address to the server's firewall",
-    ),
-    (
-        ("(229)", "(230)", "(262)", "(297)", "(300)", "(2760)", "(15247)", "permission"),
-        "denies a privilege: have an administrator run deploy/mssql/writer.sql (or reader.sql, where"
-        " SAAS_SYNTHETIC is false) in it",
-    ),
-    (
-        ("certificate verify failed", "certificate", "self-signed", "SSL Provider"),
-        "has a certificate that is not trusted here: install the authority that signed it, or, for a"
-        " server of your own network alone, add TrustServerCertificate=yes to SAAS_SOURCE_URL",
-    ),
-    (
-        ("Can't open lib",),
-        f"can't be reached, as the ODBC driver does not load: Debian `apt-get install {LIBRARIES}`,"
-        " Red Hat `dnf install unixODBC krb5-libs libtool-ltdl`, macOS `brew install unixodbc`",
-    ),
-    (
-        ("(3952)", "snapshot isolation is not allowed in this database"),
-        "does not allow snapshot isolation any more: have an administrator run ALTER DATABASE ... SET"
-        " ALLOW_SNAPSHOT_ISOLATION ON, then run again",
-    ),
-    (
-        ("(3961)", "modified by a DDL statement"),
-        "had a table altered while it was read: let that end, then run again",
-    ),
-    (
-        ("(3958)", "(3966)", "(3967)", "version store", "versioned row was not found"),
-        "could not keep the versions of rows that a read of one moment needs, its tempdb is full: have it"
-        " enlarged, or run again when fewer programs write",
-    ),
-    (
-        ("(1222)", "lock timeout", "Lock request time out"),
-        "is locked by another program: close it, then run again",
-    ),
-    (
-        (
-            "(1105)",
-            "Could not allocate space for object",
-            "(9002)",
-            "The transaction log for database",
-            "(40544)",
-            "has reached its size quota",
-            "No space left",
-        ),
-        "can't grow, its disk, log or size quota is full: free some space or have the quota raised, then"
-        " run again",
-    ),
-    (
-        ("(10928)", "and has been reached", "(10929)", "too busy to support requests"),
-        "has reached the limit of its sessions or requests: close other programs or choose a larger size of"
-        " database, then run again",
-    ),
-    (
-        ("08001", "HYT00", "Login timeout", "network-related", "TCP Provider: Error"),
-        "does not answer: check host and port in SAAS_SOURCE_URL, and that the server is up and takes"
-        " TCP connections",
-    ),
-    (
-        (
-            "08S01",
-            "08003",
-            "10054",
-            "Communication link failure",
-            "connection is closed",
-            "IMC0",
-            "connection is broken",
-            "(596)",
-            "in the kill state",
-        ),
-        "broke the connection: see that it is up, then run again",
-    ),
-)
-#: That a login may not read a table, or a column of it; the numbers are missing in mssql-python's words.
-_DENIED = ("(229)", "(230)", "permission was denied", "permission denied for")
 _RIGHT = re.compile(r"The ([A-Z ]+) permission was denied")
-#: That there is no such table.
-_MISSING = ("(208)", "Invalid object name", "does not exist")
-#: What mssql-python's bulk copy says where the connection of its own does not open.
-UNREACHED = "Failed to connect to SQL Server"
-#: Deadlock, update conflict under snapshot isolation, a broken connection, and what Azure says when it
-#: moves a database: done again, it works.
-_TRANSIENT = re.compile(
-    r"\((596|1205|3960|10053|10054|10060|40197|40501|40613|49918|49919|49920)\)"
-    r"|40001|08S01|IMC0|deadlock|due to update conflict|Communication link failure|connection is broken"
-    r"|in the kill state|is not currently available|service is currently busy"
-    r"|service has encountered an error processing your request"
-    r"|Not enough resources to process request|Too many (create or update )?operations in progress"
-    rf"|{UNREACHED}|Connection closed|connection has been closed|os error (32|104|110|10053|10054|10060)\)",
-    re.IGNORECASE,
-)
 _NOISE = re.compile(r"^(Driver Error: [^;]*; DDBC Error: )?(\[[^\]]*\]\s*)*")
+#: Names and values in a message, which may say anything; an apostrophe within a word opens none.
+_QUOTED = re.compile(r"(?<!\w)'.*?'(?!\w)|\"[^\"]*\"")
+#: The server's number, as pyodbc puts it behind a message: at the end, or before what follows it.
+_NUMBER = re.compile(r"\((\d+)\)(?=\s*(?:\(SQL\w+\))?\s*(?:;\s*\[|['\")]*$))")
+_STATE = re.compile(r"(?:^|; )\[([0-9A-Z]{5})\]")
+_DRIVERS_WORDS = re.compile(r"Driver Error: ([^;]*); DDBC Error: ")
+#: Every number that decides something.
+_DECIDING = frozenset().union(
+    *(signs.numbers for signs in (MISSING, TRANSIENT, *(signs for signs, _ in REMEDIES)))
+)
 
 
 def driver_errors() -> tuple[type[Exception], ...]:
@@ -137,7 +45,50 @@ def driver_errors() -> tuple[type[Exception], ...]:
     return tuple(roots)
 
 
-def text_of(error: Exception) -> str:
+def cursor_errors() -> tuple[type[Exception], ...]:
+    """What a call of a cursor raises: mssql-python also has a bare RuntimeError, in the middle of long values.
+
+    For blocks that hold such calls and nothing else, as programs have RuntimeErrors of their own.
+    """
+    if "mssql_python" in sys.modules:
+        return (*driver_errors(), RuntimeError)
+    return driver_errors()
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What an error says: numbers and states in their order, and its words without names and values."""
+
+    numbers: tuple[int, ...]
+    states: tuple[str, ...]
+    words: str
+
+    def fits(self, signs: Signs) -> bool:
+        """Whether it is what the signs are of; a number that decides lets no word speak."""
+        deciding = [number for number in self.numbers if number in _DECIDING]
+        if deciding:
+            return bool(signs.numbers.intersection(deciding))
+        return self.has_words(signs) or self.has_state(signs)
+
+    def has_words(self, signs: Signs) -> bool:
+        return any(word.casefold() in self.words for word in signs.words)
+
+    def has_state(self, signs: Signs) -> bool:
+        return any(state.startswith(signs.states) for state in self.states if signs.states)
+
+
+def _read(error: BaseException) -> _Said:
+    text = text_of(error)
+    plain_text = _QUOTED.sub(lambda match: match[0][0] * 2, text)
+    first = str(error.args[0]) if error.args else ""
+    states = [first] if re.fullmatch("[0-9A-Z]{5}", first) else []
+    states += _STATE.findall(text)
+    states += [STATES[said] for said in _DRIVERS_WORDS.findall(text) if said in STATES]
+    numbers = tuple(int(number) for number in _NUMBER.findall(plain_text))
+    return _Said(numbers, tuple(states), plain_text.casefold())
+
+
+def text_of(error: BaseException) -> str:
     """What the driver says, in one line, without the names of who passed it on."""
     said = [str(part) for part in error.args] or [str(error)]
     return " ".join(" ".join(said).split())
@@ -154,12 +105,18 @@ def is_transient(error: BaseException) -> bool:
     cause = error.__cause__ if isinstance(error, SourceError) else error
     # mssql-python's bulk copy raises none of the driver's errors.
     kinds: tuple[type[Exception], ...] = (*driver_errors(), RuntimeError)
-    return isinstance(cause, kinds) and bool(_TRANSIENT.search(text_of(cause)))
+    return isinstance(cause, kinds) and _read(cause).fits(TRANSIENT)
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Whether the server chose this reader or writer as the victim of a deadlock."""
+    cause = error.__cause__ if isinstance(error, SourceError) else error
+    return isinstance(cause, cursor_errors()) and _read(cause).fits(DEADLOCK)
 
 
 def is_missing(error: Exception) -> bool:
     """Whether the server says that there is no such table."""
-    return _has(text_of(error), _MISSING)
+    return _read(error).fits(MISSING)
 
 
 def in_words(
@@ -169,25 +126,34 @@ def in_words(
 
     `table`: what could not be read, whose name in the source is `full_name`.
     """
-    text = text_of(error)
+    said = _read(error)
     if table is None:
-        return SourceError(f"{_answer(address, error, text)}.")
-    if _has(text, _DENIED):
-        named = _RIGHT.search(text)
+        return SourceError(f"{_answer(address, error, said)}.")
+    if said.fits(DENIED):
+        named = _RIGHT.search(text_of(error))
         right = named[1] if named else "SELECT"
         return SourceError(
             f"{table} can't be read, as {address.label} denies {right} on it: have an administrator GRANT"
             f" {right} ON {full_name} to the login (deploy/mssql/reader.sql does it for a schema)."
         )
-    return SourceError(f"{table} can't be read, as {_answer(address, error, text)}.")
+    return SourceError(f"{table} can't be read, as {_answer(address, error, said)}.")
 
 
-def _answer(address: Address, error: Exception, text: str) -> str:
-    for signs, remedy in _REMEDIES:
-        if _has(text, signs):
-            return f"{address.label} {remedy}"
+def _answer(address: Address, error: Exception, said: _Said) -> str:
+    remedy = _remedy(said)
+    if remedy is not None:
+        return f"{address.label} {remedy}"
     return f"{address.label} answered: {plain(error)}"
 
 
-def _has(text: str, signs: Iterable[str]) -> bool:
-    return any(sign in text for sign in signs)
+def _remedy(said: _Said) -> str | None:
+    """The remedy by the first number that has one, else by words, else by an SQLSTATE."""
+    for number in said.numbers:
+        for signs, remedy in REMEDIES:
+            if number in signs.numbers:
+                return remedy
+    if any(number in _DECIDING for number in said.numbers):
+        return None
+    by_words = (remedy for signs, remedy in REMEDIES if said.has_words(signs))
+    by_state = (remedy for signs, remedy in REMEDIES if said.has_state(signs))
+    return next(by_words, None) or next(by_state, None)

@@ -5,16 +5,20 @@ Holds the questions, and the words for what is used instead. Does not hold: usin
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import protection
 from saas_platform.source.mssql.canonical import PROBES, Ability
 from saas_platform.source.mssql.connection import scalar
-from saas_platform.source.mssql.errors import UNREACHED, driver_errors
+from saas_platform.source.mssql.errors import cursor_errors
 from saas_platform.source.mssql.protection import Protection
+from saas_platform.source.mssql.remedies import UNREACHED
+from saas_platform.source.mssql.special import HAS_INTERNAL
 from saas_platform.source.mssql.tracking import may_see_changes
 
 #: The first row version of a transaction that is still open, in the first form that the server knows.
@@ -27,6 +31,15 @@ _FLOORS = (
 
 #: The full name of a row of sys.change_tracking_tables.
 _TRACKED = "QUOTENAME(OBJECT_SCHEMA_NAME(object_id)) + N'.' + QUOTENAME(OBJECT_NAME(object_id))"
+
+
+#: What SQL Server has from 2016 on, and every proof here needs: a count of microseconds, all digits of a float.
+NEEDED = (
+    "SELECT CONVERT(VARCHAR(40), DATEDIFF_BIG(MICROSECOND, CONVERT(DATETIME2(6), '0001-01-01T00:00:00'),"
+    " CONVERT(DATETIME2(6), '0001-01-01T00:00:01'))) + CONVERT(VARCHAR(40), CONVERT(FLOAT(53), 0.5e0), 3)"
+)
+#: Its version number; older ones are refused, unless they know what is needed all the same.
+_FIRST = 13
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,10 @@ class Features:
     abilities: frozenset[Ability]
     #: What it keeps from this login.
     protection: Protection
+    #: Whether it has columns that no query may name.
+    internal_columns: bool = False
+    #: What names the database on every server of its availability group; None where it is in none.
+    group_database: str | None = None
 
     def words(self) -> str:
         """What is missing, and what is used instead."""
@@ -86,9 +103,21 @@ class Features:
 
 
 def look(cursor: Any) -> Features:
-    """Ask; outside of a transaction, which an error might end."""
+    """Ask the server; outside of a transaction, which an error might end.
+
+    Raises SourceError for a server that is too old.
+    """
+    version = _version(cursor)
+    number = re.fullmatch(r"version (\d+)\..*", version)
+    # Babelfish gives the number of an old server, and has the functions of a newer one.
+    if number and int(number[1]) < _FIRST and answer(cursor, NEEDED) is None:
+        raise SourceError(
+            f"The SQL Server of SAAS_SOURCE_URL is {version}, which lacks DATEDIFF_BIG and the exact text of a"
+            " float: SQL Server 2016 (version 13) is the oldest that can be mirrored; restore the database on"
+            " a newer one and name that."
+        )
     return Features(
-        version=_version(cursor),
+        version=version,
         snapshot_isolation=answer(
             cursor,
             "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()",
@@ -118,6 +147,11 @@ def look(cursor: Any) -> Features:
             probe.ability for probe in PROBES if answer(cursor, probe.sql) == probe.answer
         ),
         protection=protection.look(lambda sql: rows(cursor, sql)),
+        internal_columns=bool(answer(cursor, HAS_INTERNAL)),
+        group_database=answer(
+            cursor,
+            "SELECT CONVERT(VARCHAR(40), group_database_id) FROM sys.databases WHERE name = DB_NAME()",
+        ),
     )
 
 
@@ -144,7 +178,7 @@ def answer(cursor: Any, sql: str) -> Any:
     """None where the server does not know what is asked."""
     try:
         return scalar(cursor, sql)
-    except driver_errors():
+    except cursor_errors():
         return None
 
 
@@ -152,7 +186,7 @@ def rows(cursor: Any, sql: str) -> list[Any] | None:
     """None where the server does not know what is asked."""
     try:
         found: list[Any] = cursor.execute(sql).fetchall()
-    except driver_errors():
+    except cursor_errors():
         return None
     return found
 

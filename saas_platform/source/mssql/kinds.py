@@ -39,6 +39,12 @@ _KNOWN = frozenset(
     {*TEXTS, *INTEGERS, *ROW_VERSIONS, *FLOATS, *DECIMALS, *BYTES, *MONEY, *TIMES, *_ONLY_TEXT}
     | {"bit", "date", VARIANT}
 )
+_SIZED = frozenset({"char", "varchar", "nchar", "nvarchar", "binary", "varbinary"})
+#: No value of another type is longer, but for those below and those without a limit.
+_SHORT = 40
+_ENDLESS = frozenset({"text", "ntext", "image", "xml", "json"})
+#: The longest value of types that have a limit beyond that.
+_LONG = {"sysname": 256, VARIANT: 16_000, "hierarchyid": 8_000, "vector": 32_000}
 #: What a column without a catalogue's type is on the server: those of the company's tables.
 _NATIVE: tuple[tuple[type[sa.types.TypeEngine[Any]], str], ...] = (
     (sa.Boolean, "bit"),
@@ -82,6 +88,20 @@ def has_seven_digits(column: sa.Column[Any]) -> bool:
 def may_hold_half_pair(column: sa.Column[Any]) -> bool:
     """Whether a text of the column may have half of a surrogate pair alone."""
     return kind_of(column) in WIDE | {VARIANT}
+
+
+def most_bytes(column: sa.Column[Any]) -> int | None:
+    """How long a value of the column can be; None: of gigabytes, as far as the catalogue says."""
+    kind = kind_of(column)
+    if kind in _SIZED:
+        # One of the company's own has no size here, and short values.
+        size = re.search(r"\((\d+|max)\)", column.info.get("declared", "").lower())
+        if size is not None and size[1] == "max":
+            return None
+        return (int(size[1]) if size else _SHORT) * (2 if kind in WIDE else 1)
+    if kind in _LONG:
+        return _LONG[kind]
+    return _SHORT if kind in _KNOWN - _ENDLESS else None
 
 
 def decimal_size(column: sa.Column[Any]) -> tuple[int, int]:

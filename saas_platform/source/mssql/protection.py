@@ -6,7 +6,7 @@ Holds the questions and the sentences. Does not hold: when they are asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,14 +16,28 @@ from saas_platform.schema.source_names import source_column
 
 _FULL = "QUOTENAME(OBJECT_SCHEMA_NAME(c.object_id)) + N'.' + QUOTENAME(OBJECT_NAME(c.object_id))"
 _NAME = "CONVERT(NVARCHAR(128), c.name)"
+#: A name that can't be parsed gives NULL for any right: a database's is quoted, a column's must not be.
+_DATABASE = "QUOTENAME(DB_NAME())"
 #: Before SQL Server 2022 the right is the database's alone, and NULL is the answer for anything smaller.
 _IS_HIDDEN = (
-    "COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'UNMASK'), 0) = 0"
+    f"COALESCE(HAS_PERMS_BY_NAME({_DATABASE}, 'DATABASE', 'UNMASK'), 0) = 0"
     f" AND COALESCE(HAS_PERMS_BY_NAME({_FULL}, 'OBJECT', 'UNMASK'), 0) = 0"
-    f" AND COALESCE(HAS_PERMS_BY_NAME({_FULL}, 'OBJECT', 'UNMASK', QUOTENAME(c.name), 'COLUMN'), 0) = 0"
+    f" AND COALESCE(HAS_PERMS_BY_NAME({_FULL}, 'OBJECT', 'UNMASK', c.name, 'COLUMN'), 0) = 0"
 )
 MASKED = (
     f"SELECT c.object_id, {_NAME} FROM sys.masked_columns c WHERE c.is_masked = 1 AND {_IS_HIDDEN}"
+)
+#: Computed columns are masked as what they are computed from, and not in the list of masked ones.
+COMPUTED = (
+    f"SELECT c.object_id, {_NAME} FROM sys.columns c WHERE c.is_computed = 1"
+    " AND c.object_id IN (SELECT m.object_id FROM sys.masked_columns m WHERE m.is_masked = 1)"
+)
+#: A computed column, and a column of its table that it is computed from.
+SOURCES = (
+    f"SELECT c.object_id, {_NAME}, CONVERT(NVARCHAR(128), s.name) FROM sys.sql_expression_dependencies d"
+    " JOIN sys.columns c ON c.object_id = d.referencing_id AND c.column_id = d.referencing_minor_id"
+    " JOIN sys.columns s ON s.object_id = d.referenced_id AND s.column_id = d.referenced_minor_id"
+    " WHERE c.is_computed = 1 AND d.referenced_id = d.referencing_id"
 )
 ENCRYPTED = f"SELECT c.object_id, {_NAME} FROM sys.columns c WHERE c.encryption_type IN (1, 2)"
 #: Of all predicates, those that filter what is read.
@@ -32,12 +46,22 @@ POLICIES = (
     " JOIN sys.security_policies s ON s.object_id = p.object_id"
     " WHERE s.is_enabled = 1 AND p.predicate_type = 0"
 )
-#: A policy shows itself to whoever may see its definition, and to nobody else.
-SEES_POLICIES = "SELECT HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW DEFINITION')"
+#: A policy, and what a column is computed from, shows itself to whoever may see definitions, and to nobody
+#: else.
+SEES_DEFINITIONS = f"SELECT HAS_PERMS_BY_NAME({_DATABASE}, 'DATABASE', 'VIEW DEFINITION')"
 
 _WHY_MASKED = (
     "is masked for this login, so that a mirror would hold the mask: have an administrator GRANT UNMASK to"
     " the login, or leave the column out"
+)
+_WHY_COMPUTED = (
+    "is computed from a column that is masked for this login, so that a mirror would hold what the mask gives:"
+    " have an administrator GRANT UNMASK to the login, or leave the column out"
+)
+_WHY_MAYBE_COMPUTED = (
+    "is computed in a table that has columns masked for this login, which may not see what it is computed"
+    " from: have an administrator GRANT UNMASK to the login, or GRANT VIEW DEFINITION and GRANT SELECT ON"
+    " sys.sql_expression_dependencies, or leave the column out"
 )
 _WHY_ENCRYPTED = (
     "is encrypted by Always Encrypted, whose key the server does not have, so that nothing can be proven of"
@@ -52,6 +76,10 @@ class Protection:
     """By the object ids of tables: columns masked for this login, encrypted columns, policies."""
 
     masked: _Names = field(default_factory=dict)
+    #: Computed from one of those.
+    computed: _Names = field(default_factory=dict)
+    #: Of the tables of those too, where what they are computed from is not shown.
+    maybe_computed: _Names = field(default_factory=dict)
     encrypted: _Names = field(default_factory=dict)
     policies: _Names = field(default_factory=dict)
     sees_policies: bool = True
@@ -64,6 +92,8 @@ class Protection:
         if object_id is None:
             return {}
         return {
+            **dict.fromkeys(self.maybe_computed.get(object_id, ()), _WHY_MAYBE_COMPUTED),
+            **dict.fromkeys(self.computed.get(object_id, ()), _WHY_COMPUTED),
             **dict.fromkeys(self.masked.get(object_id, ()), _WHY_MASKED),
             **dict.fromkeys(self.encrypted.get(object_id, ()), _WHY_ENCRYPTED),
         }
@@ -93,6 +123,12 @@ class Protection:
 
     def note(self, table: sa.Table, object_id: int | None) -> str | None:
         """What must be said of a table that is mirrored as the login sees it."""
+        if not self.sees_policies:
+            return (
+                f"{table.name} is mirrored and proven as far as security policies let this login see its rows,"
+                " and it has no right to see the policies of the database: have an administrator GRANT VIEW"
+                " DEFINITION to the login, as deploy/mssql/reader.sql does."
+            )
         policy = self.policy(object_id)
         if policy is None:
             return None
@@ -105,17 +141,37 @@ class Protection:
 def look(ask: Callable[[str], list[Any] | None]) -> Protection:
     """What the server keeps from this login; `ask` gives None where the server has no such view."""
     policies = ask(POLICIES)
+    # NULL, which is no right, is the answer for a name or a right that the server does not know.
+    sees_definitions = (1,) in map(tuple, ask(SEES_DEFINITIONS) or ())
+    masked = _by_table(ask(MASKED))
+    computed = _by_table(ask(COMPUTED)) if masked else {}
+    computed = {table: names for table, names in computed.items() if table in masked}
+    sources = ask(SOURCES) if computed and sees_definitions else None
+    known = sources is not None
     return Protection(
-        masked=_by_table(ask(MASKED)),
+        masked=masked,
+        computed=_computed(sources or (), masked),
+        maybe_computed={} if known else computed,
         encrypted=_by_table(ask(ENCRYPTED)),
         policies=_by_table(policies),
-        # NULL: the server knows no such right.
-        sees_policies=policies is None or (0,) not in map(tuple, ask(SEES_POLICIES) or ()),
+        sees_policies=policies is None or sees_definitions,
     )
 
 
-def _by_table(rows: list[Any] | None) -> dict[int, tuple[str, ...]]:
-    found: dict[int, tuple[str, ...]] = {}
+def _computed(sources: Iterable[Any], masked: _Names) -> _Names:
+    """The computed columns that have a masked one among their sources."""
+    return _by_table(
+        [
+            (table, name)
+            for table, name, source in sources
+            if str(source) in masked.get(int(table), ())
+        ]
+    )
+
+
+def _by_table(rows: Iterable[Any] | None) -> dict[int, tuple[str, ...]]:
+    """The names of each table, each of them once."""
+    found: dict[int, dict[str, None]] = {}
     for object_id, name in rows or ():
-        found[int(object_id)] = (*found.get(int(object_id), ()), str(name))
-    return found
+        found.setdefault(int(object_id), {})[str(name)] = None
+    return {object_id: tuple(names) for object_id, names in found.items()}

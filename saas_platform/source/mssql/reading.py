@@ -17,14 +17,19 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from saas_platform.schema.arrow import arrow_type
-from saas_platform.schema.canonical import NULL, cell
+from saas_platform.schema.canonical import NULL, ROW_TEXTS, cell
 from saas_platform.schema.canonical import cells_schema as schema_of_cells
 from saas_platform.schema.describing import key_words
 from saas_platform.source.interface import SourceError
+from saas_platform.source.mssql import kinds
 from saas_platform.source.values import misfit_error
 
 #: Rows of a batch; more of them cost memory and win nothing.
 _ROWS = 65_536
+#: Bytes of a batch whose values are all as long as they can be; fewer rows are fetched where it would be more.
+_BYTES = 256 * 1024**2
+#: Rows of a batch that has a column without a limit, such as photos of some megabytes.
+_LONG_ROWS = 200
 #: What drivers put for half of a surrogate pair, which is a character of its own too.
 REPLACEMENT = "\ufffd"
 _NONE = type(None)
@@ -51,12 +56,13 @@ def batches(cursor: Any, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
     a surrogate pair, and the driver's errors.
     """
     cursor.execute(sql)
+    size = rows_at_a_time(table)
     if hasattr(cursor, "arrow_reader"):
-        with cursor.arrow_reader(_ROWS) as reader:
+        with cursor.arrow_reader(size) as reader:
             for batch in reader:
                 yield _typed(table.columns, batch.columns, _cast)
     else:
-        for rows in _fetched(cursor):
+        for rows in _fetched(cursor, size):
             yield _typed(table.columns, list(zip(*rows, strict=True)), _made)
 
 
@@ -75,7 +81,7 @@ def cell_batches(
     """
     schema = schema_of_cells(table)
     cursor.execute(sql)
-    for rows in _fetched(cursor):
+    for rows in _fetched(cursor, rows_at_a_time(table)):
         slices, *columns = zip(*rows, strict=True)
         cells = [
             [_cell(column, each) for each in values] if column in raw else values
@@ -90,16 +96,27 @@ def _cell(column: sa.Column[Any], value: Any) -> str:
     return NULL if value is None else cell(column, value)
 
 
-def text_batches(cursor: Any, schema: pa.Schema, sql: str) -> Iterator[pa.RecordBatch]:
-    """Rows of texts, by the driver's rows."""
+def text_batches(
+    cursor: Any, table: sa.Table, schema: pa.Schema, sql: str
+) -> Iterator[pa.RecordBatch]:
+    """Rows of texts of the table's rows, by the driver's rows."""
     cursor.execute(sql)
-    for rows in _fetched(cursor):
+    for rows in _fetched(cursor, rows_at_a_time(table)):
         columns = [pa.array(values, pa.string()) for values in zip(*rows, strict=True)]
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _fetched(cursor: Any) -> Iterator[list[Any]]:
-    while rows := cursor.fetchmany(_ROWS):
+def rows_at_a_time(table: sa.Table) -> int:
+    """How many rows are fetched at a time, by how long they can be."""
+    lengths = [kinds.most_bytes(column) for column in table.columns]
+    known = [length for length in lengths if length is not None]
+    if len(known) < len(lengths):
+        return _LONG_ROWS
+    return max(_LONG_ROWS, min(_ROWS, _BYTES // max(sum(known), 1)))
+
+
+def _fetched(cursor: Any, size: int) -> Iterator[list[Any]]:
+    while rows := cursor.fetchmany(size):
         yield rows
 
 
@@ -214,3 +231,20 @@ def _is_kin(found: pa.DataType, wanted: pa.DataType) -> bool:
     return (
         types.is_binary(found) or types.is_large_binary(found) or types.is_fixed_size_binary(found)
     )
+
+
+def replaced_in(batch: pa.RecordBatch) -> set[str]:
+    """The columns in which a driver may have put a replacement for half of a surrogate pair."""
+    return {
+        name
+        for name, values in zip(batch.schema.names, batch.columns, strict=True)
+        if pa.types.is_string(values.type)
+        and pc.any(pc.match_substring(values, REPLACEMENT)).as_py()
+    }
+
+
+def joined(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The cells of each row as its text."""
+    slices, *cells = batch.columns
+    text = pc.binary_join_element_wise(*cells, pa.scalar("")) if len(cells) > 1 else cells[0]
+    return pa.RecordBatch.from_arrays([slices, text], schema=ROW_TEXTS)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
+from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.connection import connect, scalar
-from saas_platform.source.mssql.errors import driver_errors, in_words
+from saas_platform.source.mssql.errors import cursor_errors, driver_errors, in_words
 from saas_platform.source.mssql.features import Features, answer, look
 
 
@@ -41,9 +42,12 @@ class Session:
             cursor.execute("BEGIN TRANSACTION")
             # The first read pins the view that all later ones see.
             scalar(cursor, "SELECT COUNT(*) FROM sys.tables")
-        except driver_errors() as error:
+        except cursor_errors() as error:
             self._stack.close()
             raise in_words(self.address, error) from error
+        except SourceError:
+            self._stack.close()
+            raise
 
     @property
     def is_open(self) -> bool:
@@ -52,12 +56,16 @@ class Session:
 
     def renew(self) -> None:
         """Begin again on a connection of its own: as of now, which is another moment."""
+        floor = self.floor
         self.close()
         self._begin()
+        # What was read before is as old as that, and a watermark above it would lose what came meanwhile.
+        if floor is not None and self.floor is not None:
+            self.floor = min(floor, self.floor)
 
     def close(self) -> None:
         # Nothing was written; and an error that ended it before has been reported.
-        with suppress(*driver_errors()):
+        with suppress(*cursor_errors()):
             self.cursor.execute("IF @@TRANCOUNT > 0 COMMIT TRANSACTION")
         self._stack.close()
 
@@ -72,3 +80,18 @@ def reading(address: Address) -> Iterator[Session]:
         raise in_words(address, error) from error
     finally:
         session.close()
+
+
+def database_identity(cursor: Any, able: Features) -> str:
+    """Tells this database from a recreated or a restored one; a failover of its availability group leaves it."""
+    fork = able.recovery_fork
+    if able.group_database and fork:
+        # Number and creation are those of the server that it is on just now.
+        return f"database {able.group_database} of an availability group, recovery fork {fork}"
+    # By name, as Azure SQL Database has another number for it here than DB_ID() says.
+    number, created = cursor.execute(
+        "SELECT CONVERT(VARCHAR(20), database_id), CONVERT(VARCHAR(30), create_date, 126)"
+        " FROM sys.databases WHERE name = DB_NAME()"
+    ).fetchone()
+    told = f"database {number}, created {created}"
+    return f"{told}, recovery fork {fork}" if fork else told

@@ -5,12 +5,11 @@ Holds what becomes of a table's error: its words, and that the tables after it a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from saas_platform.schema import arrow_schema, version_of
@@ -23,17 +22,20 @@ from saas_platform.source.interface import SourceColumn, SourceError, SourceSnap
 from saas_platform.source.mssql import catalogue, kinds, queries
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.discovery import schemas_to_read
-from saas_platform.source.mssql.errors import driver_errors, in_words, is_missing
+from saas_platform.source.mssql.errors import cursor_errors, in_words, is_deadlock, is_missing
 from saas_platform.source.mssql.reading import (
-    REPLACEMENT,
     batches,
     cell_batches,
+    joined,
+    replaced_in,
     rows_as_arrow,
     text_batches,
 )
-from saas_platform.source.mssql.session import Session
+from saas_platform.source.mssql.session import Session, database_identity
 from saas_platform.source.mssql.sql import is_rowversion, key_column, literal, qualified
 from saas_platform.source.mssql.tracking import tracked_deletes
+
+T = TypeVar("T")
 
 
 class MssqlSnapshot(SourceSnapshot):
@@ -49,6 +51,8 @@ class MssqlSnapshot(SourceSnapshot):
         #: Why no transaction could be begun again.
         self._lost: SourceError | None = None
         self._is_renewed = False
+        #: Tables whose reading was a deadlock's victim and begun again.
+        self._victims: set[str] = set()
         #: Of tables by their names in the source.
         self._object_ids: dict[str, int | None] = {}
 
@@ -57,7 +61,7 @@ class MssqlSnapshot(SourceSnapshot):
         return self._session.cursor
 
     def _look_at_identity(self) -> str:
-        return database_identity(self._cursor, self._session.features.recovery_fork)
+        return database_identity(self._cursor, self._session.features)
 
     def _named(self, table: sa.Table) -> str:
         return queries.full_name(table, self._schema)
@@ -72,7 +76,7 @@ class MssqlSnapshot(SourceSnapshot):
             yield
         except UnicodeDecodeError as error:
             raise self._undecodable(table) from error
-        except driver_errors() as error:
+        except cursor_errors() as error:
             raise self._in_words(table, error) from error
 
     @contextmanager
@@ -95,6 +99,9 @@ class MssqlSnapshot(SourceSnapshot):
         name, cause = self._ended
         if table is not None and name == self._named(table):
             raise cause
+        self._renew("The catalogue" if table is None else table.name, cause)
+
+    def _renew(self, what: str, cause: SourceError) -> None:
         if self._lost is None:
             try:
                 self._session.renew()
@@ -102,16 +109,54 @@ class MssqlSnapshot(SourceSnapshot):
                     raise SourceError(f"{self._session.address.label} is another database now")
             except SourceError as error:
                 self._lost = error
-            except driver_errors() as error:
+            except cursor_errors() as error:
                 self._lost = in_words(self._session.address, error)
         if self._lost is not None:
-            what = "The catalogue" if table is None else table.name
             raise SourceError(
                 f"{what} was not read, as an earlier error ended the reading ({cause}) and it could not begin"
                 f" again ({self._lost}): see that the server is up, then run again."
             )
         self._ended = None
         self._is_renewed = True
+
+    def _may_try_again(self, table: sa.Table, error: SourceError) -> bool:
+        """Whether the server chose the reading of the table as a deadlock's victim, for the first time.
+
+        Where readers see one moment they wait for no writer, and nothing of another moment is read.
+        """
+        name = self._named(table)
+        if self._session.features.snapshot_isolation or name in self._victims:
+            return False
+        if not is_deadlock(error):
+            return False
+        self._victims.add(name)
+        if self._ended is not None:
+            self._renew(table.name, error)
+        return True
+
+    def _trying(self, table: sa.Table, work: Callable[[], T]) -> T:
+        """What the work gives, done once more where a deadlock ended it."""
+        try:
+            return work()
+        except SourceError as error:
+            if not self._may_try_again(table, error):
+                raise
+        return work()
+
+    def _streamed(
+        self, table: sa.Table, read: Callable[[], Iterator[pa.RecordBatch]]
+    ) -> Iterator[pa.RecordBatch]:
+        """The batches, read once more where a deadlock ended that before the first of them."""
+        begun = False
+        try:
+            for batch in read():
+                begun = True
+                yield batch
+            return
+        except SourceError as error:
+            if begun or not self._may_try_again(table, error):
+                raise
+        yield from read()
 
     def _admit(self, table: sa.Table) -> None:
         """Raises SourceError where the server keeps some of the table from this login."""
@@ -139,12 +184,16 @@ class MssqlSnapshot(SourceSnapshot):
                 " transaction."
             )
         protection = self._session.features.protection
-        if protection.policies and self._session.address.rows_as_seen:
+        hides = protection.policies and self._session.address.rows_as_seen
+        if hides or not protection.sees_policies:
             with self._looking(table):
                 found.append(protection.note(table, self._object_id(table)))
         return tuple(note for note in found if note is not None)
 
     def _fetch(self, table: sa.Table, sql: str) -> list[Any]:
+        return self._trying(table, lambda: self._fetched(table, sql))
+
+    def _fetched(self, table: sa.Table, sql: str) -> list[Any]:
         with self._reading(table):
             found: list[Any] = self._cursor.execute(sql).fetchall()
         return found
@@ -153,7 +202,7 @@ class MssqlSnapshot(SourceSnapshot):
         with self._reading(table):
             replaced: set[str] = set()
             for batch in batches(self._cursor, table, sql):
-                replaced |= _replaced(batch)
+                replaced |= replaced_in(batch)
                 yield batch
             for name in sorted(replaced):
                 self._check_half_pairs(table.columns[name])
@@ -181,7 +230,7 @@ class MssqlSnapshot(SourceSnapshot):
                     self._check_half_pairs(column)
         except SourceError as error:
             return error
-        except driver_errors() as error:
+        except cursor_errors() as error:
             return self._in_words(table, error)
         return SourceError(
             f"{table.name} of the source holds a text that its driver can't decode: correct it in the"
@@ -197,7 +246,8 @@ class MssqlSnapshot(SourceSnapshot):
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
         with self._looking(table):
-            found = catalogue.columns(self._cursor, self._named(table))
+            internal = not self._session.features.internal_columns
+            found = catalogue.columns(self._cursor, self._named(table), internal=internal)
             if not found:
                 self._check_presence(table)
         return found
@@ -214,7 +264,7 @@ class MssqlSnapshot(SourceSnapshot):
             )
         try:
             scalar(self._cursor, f"SELECT COUNT(*) FROM {self._named(table)} WHERE 1 = 0")
-        except driver_errors() as error:
+        except cursor_errors() as error:
             said = self._in_words(table, error)
             if not is_missing(error):
                 raise said from error
@@ -227,7 +277,7 @@ class MssqlSnapshot(SourceSnapshot):
                 for schema in schemas_to_read(self._cursor, self._session.address)
                 for name in catalogue.tables(self._cursor, schema)
             ]
-        except driver_errors() as error:
+        except cursor_errors() as error:
             raise in_words(self._session.address, error) from error
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
@@ -243,7 +293,8 @@ class MssqlSnapshot(SourceSnapshot):
     ) -> pa.RecordBatchReader:
         sql = queries.rows_query(table, self._schema, above=above, slices=slices)
         return pa.RecordBatchReader.from_batches(
-            arrow_schema(table, with_row_version=True), self._rows(table, sql)
+            arrow_schema(table, with_row_version=True),
+            self._streamed(table, lambda: self._rows(table, sql)),
         )
 
     def row_texts(
@@ -251,19 +302,21 @@ class MssqlSnapshot(SourceSnapshot):
     ) -> pa.RecordBatchReader:
         sql = queries.texts_query(table, self._schema, self._session.features.abilities, slices)
         if sql is None:
-            joined = map(_joined, self.cells(table, slices))
-            return pa.RecordBatchReader.from_batches(ROW_TEXTS, joined)
-        return pa.RecordBatchReader.from_batches(ROW_TEXTS, self._texts(table, sql))
+            cells = map(joined, self.cells(table, slices))
+            return pa.RecordBatchReader.from_batches(ROW_TEXTS, cells)
+        texts = self._streamed(table, lambda: self._texts(table, sql))
+        return pa.RecordBatchReader.from_batches(ROW_TEXTS, texts)
 
     def _texts(self, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
         with self._reading(table):
-            yield from text_batches(self._cursor, ROW_TEXTS, sql)
+            yield from text_batches(self._cursor, table, ROW_TEXTS, sql)
 
     def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
         sql, raw = queries.cells_query(
             table, self._schema, self._session.features.abilities, slices
         )
-        return pa.RecordBatchReader.from_batches(cells_schema(table), self._cells(table, sql, raw))
+        cells = self._streamed(table, lambda: self._cells(table, sql, raw))
+        return pa.RecordBatchReader.from_batches(cells_schema(table), cells)
 
     def _cells(
         self, table: sa.Table, sql: str, raw: list[sa.Column[Any]]
@@ -274,6 +327,9 @@ class MssqlSnapshot(SourceSnapshot):
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
         if not self._session.features.change_tracking:
             return None
+        return self._trying(table, lambda: self._tracked(table, above))
+
+    def _tracked(self, table: sa.Table, above: int) -> pa.Table | None:
         with self._reading(table):
             return tracked_deletes(self._cursor, table, self._named(table), above=above)
 
@@ -331,23 +387,6 @@ class CompanySnapshot(MssqlSnapshot):
         return max(super().highest_version(table), int(buried[0][0]) if buried else 0)
 
 
-def _replaced(batch: pa.RecordBatch) -> set[str]:
-    """The columns in which a driver may have put a replacement for half of a surrogate pair."""
-    return {
-        name
-        for name, values in zip(batch.schema.names, batch.columns, strict=True)
-        if pa.types.is_string(values.type)
-        and pc.any(pc.match_substring(values, REPLACEMENT)).as_py()
-    }
-
-
-def _joined(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The cells of each row as its text."""
-    slices, *cells = batch.columns
-    text = pc.binary_join_element_wise(*cells, pa.scalar("")) if len(cells) > 1 else cells[0]
-    return pa.RecordBatch.from_arrays([slices, text], schema=ROW_TEXTS)
-
-
 def _key_of(table: sa.Table, values: Any) -> str:
     """The key that a query gave, in words; empty where the table has none."""
     columns = list(table.primary_key.columns)
@@ -355,14 +394,3 @@ def _key_of(table: sa.Table, values: Any) -> str:
         return ""
     found = rows_as_arrow(columns, [tuple(values)]).to_pylist()
     return key_words(table, found[0])
-
-
-def database_identity(cursor: Any, recovery_fork: str | None) -> str:
-    """Tells this database from a recreated or a restored one."""
-    # By name, as Azure SQL Database has another number for it here than DB_ID() says.
-    number, created = cursor.execute(
-        "SELECT CONVERT(VARCHAR(20), database_id), CONVERT(VARCHAR(30), create_date, 126)"
-        " FROM sys.databases WHERE name = DB_NAME()"
-    ).fetchone()
-    told = f"database {number}, created {created}"
-    return f"{told}, recovery fork {recovery_fork}" if recovery_fork else told

@@ -231,4 +231,6 @@ class MssqlDatabase(Source):
     def _schema(self, cursor: Any) -> str:
         """Of tables that name none: the first of the URL, else the login's own."""
         named = [name for name in self.address.schemas if name != EVERY_SCHEMA]
-        return named[0] if named else str(scalar(cursor, "SELECT SCHEMA_NAME()"))
+        if named:
+            return catalogue.spelt(cursor, named[0]) or named[0]
+        return str(scalar(cursor, "SELECT SCHEMA_NAME()"))

@@ -6,7 +6,7 @@ It keeps to what limited TDS servers run too. Does not hold: whole statements, o
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -20,6 +20,13 @@ from saas_platform.source.mssql import kinds
 
 #: More ranges than this in one WHERE cost more than a scan.
 _MOST_RANGES = 50
+#: More literals than this in one IN may be too many for the server (8623).
+_MOST_LITERALS = 5_000
+#: The first and the last moment of the types that do not have every year.
+_EXTENTS = {
+    "smalldatetime": (datetime(1900, 1, 1), datetime(2079, 6, 6, 23, 59)),
+    "datetime": (datetime(1753, 1, 1), datetime.max),
+}
 #: By catalogue type, what makes an exact number, time, text or bytes of it; others are read as they are.
 _CONVERSIONS = {
     "timestamp": "CONVERT(BIGINT, {})",
@@ -170,13 +177,34 @@ def in_slices(table: sa.Table, slices: Collection[str]) -> str:
         return "1 = 1"
     spans = ranges(cut, slices)
     if len(spans) > _MOST_RANGES:
-        listed = ", ".join(f"'{each}'" for each in sorted(slices))
-        return f"{slice_id(table)} IN ({listed})"
-    column = named(table.columns[cut.column])
+        return _listed(slice_id(table), sorted(slices))
+    column = table.columns[cut.column]
+    return " OR ".join(f"({_between(column, first, after)})" for first, after in spans)
+
+
+def _listed(value_: str, ids: Sequence[str]) -> str:
+    if len(ids) > _MOST_LITERALS:
+        rows = ", ".join(f"('{each}')" for each in ids)
+        return f"{value_} IN (SELECT s.id FROM (VALUES {rows}) s(id))"
+    listed = ", ".join(f"'{each}'" for each in ids)
+    return f"{value_} IN ({listed})"
+
+
+def _between(column: sa.Column, first: datetime, after: datetime) -> str:
+    """A condition that is true from the one moment until before the other.
+
+    A bound that the column's type can't have is left out, as the server would refuse it.
+    """
+    lowest, highest = _EXTENTS.get(kinds.kind_of(column), (datetime.min, datetime.max))
+    if after <= lowest or first > highest:
+        return "1 = 0"
+    name = named(column)
     # Without dashes a date means the same to every type and language setting.
-    return " OR ".join(
-        f"({column} >= '{_day(first)}' AND {column} < '{_day(after)}')" for first, after in spans
-    )
+    bounds = [
+        *([f"{name} >= '{_day(first)}'"] if first >= lowest else []),
+        *([f"{name} < '{_day(after)}'"] if after <= highest else []),
+    ]
+    return " AND ".join(bounds) or f"{name} IS NOT NULL"
 
 
 def _day(moment: datetime) -> str:

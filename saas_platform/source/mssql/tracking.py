@@ -28,8 +28,10 @@ def tracked_deletes(cursor: Any, table: sa.Table, full_name: str, *, above: int)
     oldest = scalar(cursor, oldest_query(full_name))
     keys = list(table.primary_key.columns)
     names = [source_column(column) for column in keys]
-    # It tells the columns of the primary key, and no others.
-    if oldest is None or version_of(table) is None or names != primary_key(cursor, full_name):
+    if oldest is None or version_of(table) is None:
+        return None
+    # It has the columns of the primary key, and no others; their order does not matter, as each is named.
+    if {*names} != {*primary_key(cursor, full_name)}:
         return None
     sql = deletes_query(table, full_name, oldest=int(oldest), above=above)
     return rows_as_arrow(keys, cursor.execute(sql).fetchall())

@@ -1,0 +1,71 @@
+"""Tables and columns that are not as others: in memory, elsewhere, of a graph, computed at each reading.
+
+Holds the questions, which not every server knows, and the sentences. Does not hold: when they are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+IN_MEMORY = "SELECT t.object_id FROM sys.tables t WHERE t.is_memory_optimized = 1"
+EXTERNAL = "SELECT t.object_id FROM sys.tables t WHERE t.is_external = 1"
+CHANGING = (
+    "SELECT c.object_id, CONVERT(NVARCHAR(128), c.name) FROM sys.columns c WHERE c.is_computed = 1"
+    " AND COLUMNPROPERTY(c.object_id, c.name, 'IsDeterministic') = 0"
+)
+#: Columns of a graph's tables that no query may name.
+INTERNAL = "c.graph_type IN (1, 3, 4, 6, 7)"
+HAS_INTERNAL = f"SELECT COUNT(*) FROM sys.columns c WHERE {INTERNAL}"
+
+
+@dataclass(frozen=True)
+class Special:
+    """By object ids: tables in memory, tables elsewhere, and columns that change by themselves."""
+
+    in_memory: frozenset[int] = frozenset()
+    external: frozenset[int] = frozenset()
+    changing: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.in_memory or self.external or self.changing)
+
+    def objection(self, name: str, object_id: int | None) -> str | None:
+        """Why the table can't be mirrored; None: nothing of this is against it."""
+        if object_id not in self.in_memory:
+            return None
+        return (
+            f"{name} is a memory-optimised table, which no transaction can read that sees other tables at one"
+            " moment: fill a table on disk from it, and mirror that one."
+        )
+
+    def notes(self, table: sa.Table, object_id: int | None) -> list[str]:
+        """What must be known of a table that is mirrored, in sentences."""
+        if object_id is None:
+            return []
+        notes = [
+            f"{table.name}.{name} is computed and not deterministic, so that each reading may give another"
+            " value and no proof of it lasts: leave the column out."
+            for name in self.changing.get(object_id, ())
+        ]
+        if object_id in self.external:
+            notes.append(
+                f"{table.name} is an external table: its rows were not counted, and each sync and each proof"
+                " reads all of them from where they are."
+            )
+        return notes
+
+
+def look(ask: Callable[[str], list[Any] | None]) -> Special:
+    """What is special in the database; `ask` gives None where the server does not know what is asked."""
+    changing: dict[int, tuple[str, ...]] = {}
+    for object_id, name in ask(CHANGING) or ():
+        changing[int(object_id)] = (*changing.get(int(object_id), ()), str(name))
+    return Special(
+        frozenset(int(row[0]) for row in ask(IN_MEMORY) or ()),
+        frozenset(int(row[0]) for row in ask(EXTERNAL) or ()),
+        changing,
+    )
