@@ -1,7 +1,7 @@
 """The 13 tables of the company's source database, in foreign-key order.
 
-Conventions: surrogate integer keys named `<entity>_id`; `*_cents` is money in US cents; every time is
-UTC. A comment of a column is its entry in the data dictionary.
+Conventions: surrogate keys are integers named `<entity>_id`; `*_cents` columns hold money in US cents;
+every timestamp is in UTC. A column's comment is its entry in the data dictionary.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ metadata = sa.MetaData(
     }
 )
 
-#: An erasure looks for the rows that name a user, and never for those that name none.
+#: An erasure searches only for rows that name a user, so the index leaves the other rows out.
 _NAMES_USER = sa.text("user_id IS NOT NULL")
 _BY_MONTH = {"slice": Slice("created_at", "month")}
 
@@ -42,31 +42,31 @@ plans = sa.Table(
     metadata,
     key("plan_id", "Surrogate key"),
     text("code", 32, "Natural key, such as `team_monthly`"),
-    text("name", 64, "Name on the price page"),
-    *choice("tier", v.TIERS, "Rung of the price page"),
-    *choice("billing_interval", v.BILLING_INTERVALS, "How long one invoice covers"),
+    text("name", 64, "Name shown on the price page"),
+    *choice("tier", v.TIERS, "Tier on the price page"),
+    *choice("billing_interval", v.BILLING_INTERVALS, "Period that one invoice covers"),
     cents("seat_price_cents", "List price of one seat for one billing interval"),
-    whole("trial_days", "Days of free trial; 0 where the plan has none", plausible=(0, 366)),
+    whole("trial_days", "Days of free trial; 0 if the plan has none", plausible=(0, 366)),
     *stamps(),
     row_version(),
     sa.UniqueConstraint("code"),
     sa.CheckConstraint("seat_price_cents >= 0", name="price_not_negative"),
     sa.CheckConstraint("trial_days >= 0", name="trial_not_negative"),
-    comment="What can be bought: one row per tier and billing interval",
+    comment="Plans for sale, one row per tier and billing interval",
 )
 
 promo_codes = sa.Table(
     "promo_codes",
     metadata,
     key("promo_code_id", "Surrogate key"),
-    text("code", 32, "Natural key: what the customer types"),
-    text("campaign", 64, "Campaign that gives the code out"),
-    *choice("kind", v.PROMO_KINDS, "Whether it wins new customers or keeps present ones"),
-    whole("discount_percent", "Part of the seat price taken off, 1 to 100"),
-    whole("duration_months", "Months the discount lasts; NULL: for ever", nullable=True),
-    whole("holdout_percent", "Part of the eligible accounts kept without the offer, at random"),
-    moment("starts_at", "First moment of the campaign (UTC)"),
-    moment("ends_at", "First moment after the campaign, also when exhausted (UTC)"),
+    text("code", 32, "Natural key: the code that the customer enters"),
+    text("campaign", 64, "Campaign that issues the code"),
+    *choice("kind", v.PROMO_KINDS, "Whether the code wins new customers or keeps existing ones"),
+    whole("discount_percent", "Discount on the seat price in percent, 1 to 100"),
+    whole("duration_months", "Months the discount lasts; NULL if it never ends", nullable=True),
+    whole("holdout_percent", "Percentage of eligible accounts held out from the offer at random"),
+    moment("starts_at", "Start of the campaign (UTC)"),
+    moment("ends_at", "End of the campaign, exclusive (UTC); earlier if the codes run out"),
     *stamps(),
     row_version(),
     sa.UniqueConstraint("code"),
@@ -74,7 +74,7 @@ promo_codes = sa.Table(
     sa.CheckConstraint("duration_months > 0", name="duration_positive"),
     sa.CheckConstraint("holdout_percent BETWEEN 0 AND 100", name="holdout_in_range"),
     sa.CheckConstraint("ends_at > starts_at", name="ends_after_start"),
-    comment="Promo codes, one per campaign",
+    comment="Promo codes, one for each campaign and year",
 )
 
 features = sa.Table(
@@ -84,27 +84,27 @@ features = sa.Table(
     text("code", 32, "Natural key"),
     text("name", 64, "Name in the product"),
     *choice("category", v.FEATURE_CATEGORIES, "Area of the product"),
-    flag("is_key", "Whether its first use is the activation event"),
-    moment("released_at", "When customers first had it (UTC)"),
+    flag("is_key", "Whether the first use of the feature is the activation event"),
+    moment("released_at", "When the feature was released to customers (UTC)"),
     *stamps(),
     row_version(),
     sa.UniqueConstraint("code"),
-    comment="Features of the product, as usage events name them",
+    comment="Product features that usage events refer to",
 )
 
 accounts = sa.Table(
     "accounts",
     metadata,
-    key("account_id", "Surrogate key: year and month of signup, then the ordinal within it"),
+    key("account_id", "Surrogate key: year and month of signup plus a running number"),
     text("name", 120, "Company name"),
     text("domain", 120, "Natural key: the company's internet domain"),
     *choice("industry", v.INDUSTRIES, "Industry the company works in"),
-    *choice("segment", v.SEGMENTS, "Size class of the company, told at signup"),
-    # No employer has more than a few million people.
-    whole("employee_count", "Employees, told at signup", plausible=(1, 3_000_000)),
-    *choice("country", v.COUNTRIES, "ISO 3166-1 alpha-2 code of the company's seat"),
-    *choice("language", v.LANGUAGES, "ISO 639-1 code of the language chosen at signup"),
-    *choice("acquisition_channel", v.CHANNELS, "Where the signup came from"),
+    *choice("segment", v.SEGMENTS, "Size class of the company, as given at signup"),
+    # No employer in the world has more than a few million employees.
+    whole("employee_count", "Number of employees, as given at signup", plausible=(1, 3_000_000)),
+    *choice("country", v.COUNTRIES, "Country of the headquarters (ISO 3166-1 alpha-2 code)"),
+    *choice("language", v.LANGUAGES, "Language chosen at signup (ISO 639-1 code)"),
+    *choice("acquisition_channel", v.CHANNELS, "Channel through which the account signed up"),
     moment("signed_up_at", "When the account was opened (UTC)"),
     *stamps(),
     row_version(),
@@ -117,50 +117,48 @@ accounts = sa.Table(
 users = sa.Table(
     "users",
     metadata,
-    key("user_id", "Surrogate key: the account's, then the ordinal within it"),
-    reference("account_id", "accounts.account_id", "Account the user belongs to"),
-    text("email", 254, "Natural key: login address", pii="email"),
-    text("full_name", 120, "Name of the person", pii="name"),
-    *choice("role", v.ROLES, "What the user may do in the account"),
-    *choice("device", v.DEVICES, "Device the user mostly works on"),
-    moment("deactivated_at", "When the seat was taken away (UTC)", nullable=True),
+    key("user_id", "Surrogate key: the account's key plus a running number"),
+    reference("account_id", "accounts.account_id", "Account that the user belongs to"),
+    text("email", 254, "Natural key: email address used to log in", pii="email"),
+    text("full_name", 120, "Full name of the user", pii="name"),
+    *choice("role", v.ROLES, "Role that sets what the user may do in the account"),
+    *choice("device", v.DEVICES, "Device that the user mostly works on"),
+    moment("deactivated_at", "When the seat was removed (UTC); NULL if it was not", nullable=True),
     *stamps(),
     row_version(),
     sa.UniqueConstraint("email"),
     sa.Index(None, "account_id"),
-    comment="People with a login; a user is deleted on an erasure request (GDPR)",
+    comment="Users with a login; an erasure request (GDPR) deletes the user's row",
     info=_BY_MONTH,
 )
 
 subscriptions = sa.Table(
     "subscriptions",
     metadata,
-    key("subscription_id", "Surrogate key: the account's, then the ordinal within it"),
+    key("subscription_id", "Surrogate key: the account's key plus a running number"),
     reference("account_id", "accounts.account_id", "Account that pays"),
-    reference("plan_id", "plans.plan_id", "Plan now, or at the end"),
+    reference("plan_id", "plans.plan_id", "Current plan, or the last one of an ended subscription"),
     reference("promo_code_id", "promo_codes.promo_code_id", "Promo code in force", nullable=True),
-    *choice("status", v.SUBSCRIPTION_STATUSES, "Where the subscription stands"),
-    whole("seats", "Seats paid for", plausible=(1, 1_000_000)),
+    *choice("status", v.SUBSCRIPTION_STATUSES, "Current status of the subscription"),
+    whole("seats", "Number of seats paid for", plausible=(1, 1_000_000)),
     cents("unit_price_cents", "Agreed price of one seat for one billing interval, before discount"),
-    whole("discount_percent", "Discount in force, 0 to 100"),
-    *choice(
-        "payment_method", v.PAYMENT_METHODS, "How it is paid; NULL: none given yet", nullable=True
-    ),
-    moment("trial_started_at", "Start of the trial; NULL: none (UTC)", nullable=True),
-    moment("trial_ends_at", "End of the trial; NULL: none (UTC)", nullable=True),
-    flag("trial_with_card", "Whether the trial asked for a card"),
-    moment("activated_at", "Start of the first paid period; NULL: never paid (UTC)", nullable=True),
+    whole("discount_percent", "Discount in force in percent, 0 to 100"),
+    *choice("payment_method", v.PAYMENT_METHODS, "Payment method; NULL until given", nullable=True),
+    moment("trial_started_at", "Start of the trial (UTC); NULL if there is none", nullable=True),
+    moment("trial_ends_at", "End of the trial (UTC); NULL if there is none", nullable=True),
+    flag("trial_with_card", "Whether the trial required a card"),
+    moment("activated_at", "Start of the first paid period (UTC); NULL if none", nullable=True),
     moment("current_period_start", "Start of the billing period (UTC)", nullable=True),
-    moment("current_period_end", "First moment after the billing period (UTC)", nullable=True),
+    moment("current_period_end", "End of the billing period, exclusive (UTC)", nullable=True),
     moment("cancel_requested_at", "When the customer asked to cancel (UTC)", nullable=True),
-    moment("ended_at", "When it ended; NULL: it has not (UTC)", nullable=True),
+    moment("ended_at", "When the subscription ended (UTC); NULL if it has not", nullable=True),
     *choice(
         "cancellation_kind",
         v.CANCELLATION_KINDS,
-        "Who ended a paid one; NULL: nobody",
+        "Who ended the paid subscription; NULL if nobody did",
         nullable=True,
     ),
-    *choice("cancellation_reason", v.CANCELLATION_REASONS, "Reason for that end", nullable=True),
+    *choice("cancellation_reason", v.CANCELLATION_REASONS, "Why it was ended", nullable=True),
     *stamps(),
     row_version(),
     sa.Index(None, "account_id"),
@@ -173,52 +171,52 @@ subscriptions = sa.Table(
         " OR (cancellation_kind IS NOT NULL AND cancellation_reason IS NOT NULL)",
         name="cancellation_explained",
     ),
-    comment="Agreements to pay for a plan, trials included; one row per spell, in its present state",
+    comment="Subscriptions and trials in their current state; an account that returns gets a new row",
     info=_BY_MONTH,
 )
 
 subscription_changes = sa.Table(
     "subscription_changes",
     metadata,
-    key("change_id", "Surrogate key: the subscription's, then the ordinal within it"),
+    key("change_id", "Surrogate key: the subscription's key plus a running number"),
     reference("subscription_id", "subscriptions.subscription_id", "Subscription that changed"),
     whole("change_no", "Natural key within the subscription: 1, 2, 3 ... in order of effect"),
-    *choice("kind", v.CHANGE_KINDS, "What happened"),
-    moment("effective_at", "From when it holds (UTC)"),
-    *choice("status", v.SUBSCRIPTION_STATUSES, "Status from then on"),
-    reference("plan_id", "plans.plan_id", "Plan from then on"),
-    whole("seats", "Seats from then on", plausible=(1, 1_000_000)),
+    *choice("kind", v.CHANGE_KINDS, "Kind of change"),
+    moment("effective_at", "When the change takes effect (UTC)"),
+    *choice("status", v.SUBSCRIPTION_STATUSES, "Status after the change"),
+    reference("plan_id", "plans.plan_id", "Plan after the change"),
+    whole("seats", "Number of seats after the change", plausible=(1, 1_000_000)),
     cents(
         "unit_price_cents",
-        "Price of one seat for one billing interval from then on, before discount",
+        "Price of one seat for one billing interval after the change, before discount",
     ),
-    whole("discount_percent", "Discount from then on, 0 to 100"),
+    whole("discount_percent", "Discount in percent after the change, 0 to 100"),
     *stamps(),
     row_version(),
     sa.UniqueConstraint("subscription_id", "change_no"),
     sa.CheckConstraint("seats > 0", name="seats_positive"),
     sa.CheckConstraint("unit_price_cents >= 0", name="price_not_negative"),
     sa.CheckConstraint("discount_percent BETWEEN 0 AND 100", name="discount_in_range"),
-    comment="History of each subscription: its whole commercial state after every change",
+    comment="History of each subscription: its full commercial state after each change",
     info=_BY_MONTH,
 )
 
 invoices = sa.Table(
     "invoices",
     metadata,
-    key("invoice_id", "Surrogate key: the subscription's, then the ordinal within it"),
+    key("invoice_id", "Surrogate key: the subscription's key plus a running number"),
     reference("subscription_id", "subscriptions.subscription_id", "Subscription that is billed"),
-    text("number", 32, "Natural key: number printed on the invoice"),
-    *choice("status", v.INVOICE_STATUSES, "Where its payment stands"),
-    moment("issued_at", "When it was sent (UTC)"),
-    moment("due_at", "When it is due (UTC)"),
-    moment("period_start", "Start of what it covers (UTC)"),
-    moment("period_end", "First moment after what it covers (UTC)"),
-    cents("subtotal_cents", "Sum of the items"),
-    cents("discount_cents", "Taken off by a promo code"),
-    cents("tax_cents", "Tax on subtotal less discount"),
+    text("number", 32, "Natural key: the number printed on the invoice"),
+    *choice("status", v.INVOICE_STATUSES, "Payment status of the invoice"),
+    moment("issued_at", "When the invoice was sent (UTC)"),
+    moment("due_at", "When the invoice is due (UTC)"),
+    moment("period_start", "Start of the period that the invoice covers (UTC)"),
+    moment("period_end", "End of the period that the invoice covers, exclusive (UTC)"),
+    cents("subtotal_cents", "Sum of the invoice items"),
+    cents("discount_cents", "Discount from a promo code"),
+    cents("tax_cents", "Tax on the subtotal after the discount"),
     cents("total_cents", "subtotal - discount + tax"),
-    moment("paid_at", "When it was paid in full (UTC)", nullable=True),
+    moment("paid_at", "When the invoice was paid in full (UTC); NULL if it was not", nullable=True),
     *stamps(),
     row_version(),
     sa.UniqueConstraint("number"),
@@ -234,14 +232,15 @@ invoices = sa.Table(
 invoice_items = sa.Table(
     "invoice_items",
     metadata,
-    key("invoice_item_id", "Surrogate key: the invoice's, then the line number"),
-    reference("invoice_id", "invoices.invoice_id", "Invoice the line stands on"),
+    key("invoice_item_id", "Surrogate key: the invoice's key, then the line number"),
+    reference("invoice_id", "invoices.invoice_id", "Invoice that the line belongs to"),
     whole("line_no", "Natural key within the invoice: 1, 2, 3 ..."),
-    *choice("kind", v.ITEM_KINDS, "What is charged"),
-    reference("plan_id", "plans.plan_id", "Plan that is charged"),
-    whole("quantity", "Seats", plausible=(1, 1_000_000)),
+    *choice("kind", v.ITEM_KINDS, "What the line charges for"),
+    reference("plan_id", "plans.plan_id", "Plan that the line charges for"),
+    whole("quantity", "Number of seats", plausible=(1, 1_000_000)),
     cents(
-        "unit_price_cents", "Price of one seat for the time the line covers; negative for a credit"
+        "unit_price_cents",
+        "Price of one seat for the period that the line covers; negative for a credit",
     ),
     cents("amount_cents", "quantity x unit price"),
     *stamps(),
@@ -249,22 +248,22 @@ invoice_items = sa.Table(
     sa.UniqueConstraint("invoice_id", "line_no"),
     sa.CheckConstraint("quantity > 0", name="quantity_positive"),
     sa.CheckConstraint("amount_cents = quantity * unit_price_cents", name="adds_up"),
-    comment="Lines of the invoices",
+    comment="Invoice lines",
     info=_BY_MONTH,
 )
 
 payments = sa.Table(
     "payments",
     metadata,
-    key("payment_id", "Surrogate key: the invoice's, then the ordinal within it"),
+    key("payment_id", "Surrogate key: the invoice's key plus a running number"),
     reference("invoice_id", "invoices.invoice_id", "Invoice that is paid or refunded"),
     whole("attempt_no", "Natural key within the invoice: 1, 2, 3 ..."),
-    *choice("kind", v.PAYMENT_KINDS, "Charge, or money given back"),
-    *choice("method", v.PAYMENT_METHODS, "How it was paid"),
-    *choice("status", v.PAYMENT_STATUSES, "How it ended"),
-    *choice("failure_code", v.FAILURE_CODES, "Why it failed; NULL: it did not", nullable=True),
-    cents("amount_cents", "Money moved or tried, always positive"),
-    moment("attempted_at", "When it was tried (UTC)"),
+    *choice("kind", v.PAYMENT_KINDS, "Charge or refund"),
+    *choice("method", v.PAYMENT_METHODS, "Payment method"),
+    *choice("status", v.PAYMENT_STATUSES, "Outcome of the attempt"),
+    *choice("failure_code", v.FAILURE_CODES, "Why it failed; NULL if it did not", nullable=True),
+    cents("amount_cents", "Amount moved or attempted, never negative"),
+    moment("attempted_at", "When the attempt was made (UTC)"),
     *stamps(),
     row_version(),
     sa.UniqueConstraint("invoice_id", "attempt_no"),
@@ -281,16 +280,16 @@ payments = sa.Table(
 promo_redemptions = sa.Table(
     "promo_redemptions",
     metadata,
-    key("promo_redemption_id", "Surrogate key: the account's, then the promo code's"),
+    key("promo_redemption_id", "Surrogate key: the account's key, then the promo code's key"),
     reference("promo_code_id", "promo_codes.promo_code_id", "Code that was offered or held back"),
     reference("account_id", "accounts.account_id", "Account that was eligible"),
-    *choice("arm", v.PROMO_ARMS, "Offered the code, or kept without it at random as the holdout"),
-    moment("assigned_at", "When the account was put into its arm (UTC)"),
-    moment("redeemed_at", "When the code was used; NULL: it was not (UTC)", nullable=True),
+    *choice("arm", v.PROMO_ARMS, "Whether the account was offered the code or held out at random"),
+    moment("assigned_at", "When the account was assigned to its arm (UTC)"),
+    moment("redeemed_at", "When the code was used (UTC); NULL if it was not", nullable=True),
     reference(
         "subscription_id",
         "subscriptions.subscription_id",
-        "Subscription the code was used on; NULL: it was not",
+        "Subscription that the code was used on; NULL if it was not used",
         nullable=True,
     ),
     *stamps(),
@@ -303,25 +302,25 @@ promo_redemptions = sa.Table(
         " OR (redeemed_at IS NOT NULL AND subscription_id IS NOT NULL)",
         name="redeemed_on_subscription",
     ),
-    comment="Every account eligible for a campaign: treated or held out at random, and what came of it",
+    comment="Accounts eligible for a campaign: treated or held out at random, and whether they used the code",
     info=_BY_MONTH,
 )
 
 usage_events = sa.Table(
     "usage_events",
     metadata,
-    key("event_id", "Surrogate key: calendar month, account, ordinal within both"),
-    moment("occurred_at", "When it happened (UTC)"),
-    reference("account_id", "accounts.account_id", "Account the user belonged to"),
+    key("event_id", "Surrogate key: calendar month, account and a running number"),
+    moment("occurred_at", "When the event happened (UTC)"),
+    reference("account_id", "accounts.account_id", "Account that the user belonged to"),
     reference(
         "user_id",
         "users.user_id",
-        "User who acted; NULL: erased on request",
+        "User who acted; NULL if erased on request",
         nullable=True,
         on_delete="SET NULL",
     ),
-    *choice("event_type", v.EVENT_TYPES, "What happened"),
-    reference("feature_id", "features.feature_id", "Feature used; NULL: a login", nullable=True),
+    *choice("event_type", v.EVENT_TYPES, "Kind of event"),
+    reference("feature_id", "features.feature_id", "Feature used; NULL for a login", nullable=True),
     row_version(),
     sa.Index(None, "user_id", mssql_where=_NAMES_USER),
     sa.Index(None, "occurred_at"),
@@ -330,32 +329,30 @@ usage_events = sa.Table(
         " OR (event_type = 'feature_use' AND feature_id IS NOT NULL)",
         name="feature_named",
     ),
-    comment="Product events: logins and feature use, append-only but for erasures",
+    comment="Product events: logins and feature use; append-only except for erasures",
     info={"slice": Slice("occurred_at", "day")},
 )
 
 support_tickets = sa.Table(
     "support_tickets",
     metadata,
-    key("ticket_id", "Surrogate key: account, month of its life, ordinal within it"),
-    reference("account_id", "accounts.account_id", "Account that asks"),
+    key("ticket_id", "Surrogate key: account, month of its life and a running number"),
+    reference("account_id", "accounts.account_id", "Account that opened the ticket"),
     reference(
         "user_id",
         "users.user_id",
-        "User who asks; NULL: erased on request",
+        "User who opened the ticket; NULL if erased on request",
         nullable=True,
         on_delete="SET NULL",
     ),
-    *choice(
-        "category", v.TICKET_CATEGORIES, "What it is about; a complaint raises the odds of churn"
-    ),
-    *choice("priority", v.TICKET_PRIORITIES, "How urgent"),
-    *choice("status", v.TICKET_STATUSES, "Where it stands"),
-    text("subject", 200, "First line of the ticket", pii="free_text"),
-    moment("opened_at", "When it was opened (UTC)"),
-    moment("first_response_at", "When it was first answered (UTC)", nullable=True),
-    moment("resolved_at", "When it was solved (UTC)", nullable=True),
-    whole("satisfaction", "Mark from 1 (bad) to 5 (good); NULL: none given", nullable=True),
+    *choice("category", v.TICKET_CATEGORIES, "Topic; a complaint raises the odds of churn"),
+    *choice("priority", v.TICKET_PRIORITIES, "Urgency of the ticket"),
+    *choice("status", v.TICKET_STATUSES, "Current status of the ticket"),
+    text("subject", 200, "Subject line of the ticket", pii="free_text"),
+    moment("opened_at", "When the ticket was opened (UTC)"),
+    moment("first_response_at", "When the ticket was first answered (UTC)", nullable=True),
+    moment("resolved_at", "When the ticket was resolved (UTC)", nullable=True),
+    whole("satisfaction", "Rating from 1 (bad) to 5 (good); NULL if none was given", nullable=True),
     *stamps(),
     row_version(),
     sa.Index(None, "account_id"),
@@ -365,11 +362,11 @@ support_tickets = sa.Table(
     info=_BY_MONTH,
 )
 
-#: Every table by name, parents before children: the order to write in; reversed, to delete in.
+#: Every table by name. Parents come before children: write in this order, delete in reverse.
 TABLES: dict[str, sa.Table] = {table.name: table for table in metadata.tables.values()}
 
-# The sync asks each table for what is above its watermark, so that cost follows the change, and for the
-# rows of each slice: on SQL Server this index answers both, and the table itself is not read.
+# The sync asks each table for the rows above its watermark, so that its cost depends on how much changed,
+# and for the rows of each slice. On SQL Server this index answers both without reading the table itself.
 for _table in TABLES.values():
     _cut = slice_of(_table)
     sa.Index(None, _table.c.row_version, mssql_include=[_cut.column] if _cut else [])
