@@ -64,12 +64,12 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         target = platform.marts_target
         with work.measure(GROUP), translate_errors():
             wanted = fingerprints(platform)["marts"]
-            again = rebuild(platform)
-            context.log.info(_rebuild_message(again))
-            with target.rebuilding(again.months).in_environment():
+            needed = rebuild(platform)
+            context.log.info(_rebuild_message(needed))
+            with target.rebuilding(needed.months).in_environment():
                 invocation = dbt.cli(
                     [
-                        *("build", *UNIT_TESTS_LEFT_OUT, *refresh(again.months)),
+                        *("build", *UNIT_TESTS_LEFT_OUT, *refresh(needed.months)),
                         *("--vars", json.dumps({"as_of": platform.as_of.isoformat(" ")})),
                         *("--log-path", str(platform.home.dbt / "logs")),
                     ],
@@ -83,7 +83,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             succeeded = invocation.is_successful()
             # A build of some of the marts does not show that the others are up to date.
             if succeeded and context.selected_asset_keys == marts.keys:
-                record_marts(platform, again, wanted)
+                record_marts(platform, needed, wanted)
             digests = _digests(platform, events) if succeeded else {}
             lineage = column_lineage(platform.home.dbt, target) if succeeded else {}
         for event in events:
@@ -96,10 +96,10 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     return marts
 
 
-def _rebuild_message(again: Rebuild) -> str:
-    if again.months is None:
-        return f"Full refresh of the marts: {again.reason}."
-    return f"The marts are rebuilt by month; {again.reason}."
+def _rebuild_message(needed: Rebuild) -> str:
+    if needed.months is None:
+        return f"Full refresh of the marts: {needed.reason}."
+    return f"The marts are rebuilt by month; {needed.reason}."
 
 
 def _model(event: Any) -> str | None:
