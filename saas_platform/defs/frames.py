@@ -5,6 +5,7 @@ The types of the source tables are derived from the schema. models.py declares i
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
 
 import dagster as dg
@@ -20,6 +21,7 @@ from dagster_pandas.constraints import (
 )
 
 from saas_platform.schema import arrow_schema
+from saas_platform.schema.kinds import FrameColumn, kind_of
 
 #: With these types, integers and booleans with missing values keep their type instead of becoming floats.
 _NULLABLE = {
@@ -47,19 +49,24 @@ def _column(column: sa.Column) -> dp.PandasColumn:
             non_nullable=required,
             ignore_missing_vals=not required,
         )
-    match column.type:
-        case sa.Boolean():
-            return dp.PandasColumn.boolean_column(column.name, non_nullable=required)
-        case sa.Integer():
-            return dp.PandasColumn.integer_column(
-                column.name, non_nullable=required, unique=unique, ignore_missing_vals=not required
-            )
-        case sa.DateTime():
-            return moment_column(column.name, required=required)
-        case _:
-            return dp.PandasColumn.string_column(
-                column.name, non_nullable=required, ignore_missing_vals=not required
-            )
+    made = _FRAME_COLUMN.get(kind_of(column).frame)
+    if made is not None:
+        return made(column.name, required, unique)
+    return dp.PandasColumn.string_column(
+        column.name, non_nullable=required, ignore_missing_vals=not required
+    )
+
+
+#: The column of a frame for each check, from its name, whether it is required, and whether it is a key.
+_FRAME_COLUMN: Mapping[FrameColumn, Callable[[str, bool, bool], dp.PandasColumn]] = {
+    "boolean": lambda name, required, _: dp.PandasColumn.boolean_column(
+        name, non_nullable=required
+    ),
+    "integer": lambda name, required, unique: dp.PandasColumn.integer_column(
+        name, non_nullable=required, unique=unique, ignore_missing_vals=not required
+    ),
+    "time": lambda name, required, _: moment_column(name, required=required),
+}
 
 
 def frame_type(name: str, description: str, columns: list[dp.PandasColumn]) -> dg.DagsterType:

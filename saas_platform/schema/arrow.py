@@ -7,32 +7,12 @@ from functools import cache
 import pyarrow as pa
 import sqlalchemy as sa
 
+from saas_platform.schema.kinds import kind_of
+
 
 def arrow_type(column: sa.Column) -> pa.DataType:
-    """The Arrow type of a column's values.
-
-    Raises TypeError for a type that can't be mirrored.
-    """
-    match column.type:
-        case sa.Boolean():
-            return pa.bool_()
-        case sa.BigInteger():
-            return pa.int64()
-        case sa.Integer():
-            return pa.int32()
-        case sa.Float():
-            return pa.float64()
-        case sa.Numeric(precision=int(precision), scale=int(scale)):
-            return pa.decimal128(precision, scale)
-        case sa.DateTime():
-            return pa.timestamp("us")
-        case sa.Date():
-            return pa.date32()
-        case sa.String():
-            return pa.string()
-        case sa.LargeBinary():
-            return pa.binary()
-    raise TypeError(f"{column.table.name}.{column.name}: no Arrow type for {column.type!r}")
+    """Return the Arrow type of a column's values. Raises TypeError for a type that can't be mirrored."""
+    return kind_of(column).arrow(column.type)
 
 
 def version_of(table: sa.Table) -> str | None:

@@ -43,7 +43,7 @@ import hashlib
 import math
 import struct
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -51,6 +51,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema.describing import type_words
+from saas_platform.schema.kinds import TextForm, kind_of, sizes
 from saas_platform.schema.slices import WHOLE, SliceDigest, slice_of
 
 MARK = "|"
@@ -80,22 +81,30 @@ def value_text(column: sa.Column, value: Any) -> str:
     >>> value_text(sa.Column("price", sa.Numeric(5, 2)), 3)
     '3.00'
     """
-    match column.type:
-        case sa.Boolean() | sa.Integer():
-            return str(int(value))
-        case sa.Float():
-            return str(_bits(value))
-        case sa.Numeric(scale=int(scale)):
-            return f"{Decimal(value or 0):.{scale}f}"  # Python's decimals know a -0.00
-        case sa.DateTime():
-            return str(value.isoformat(" ", "microseconds"))
-        case sa.Date():
-            return str(value.isoformat())
-        case sa.String():
-            return str(value)
-        case sa.LargeBinary():
-            return bytes(value).hex().upper()
-    raise TypeError(f"{column.table.name}.{column.name}: no canonical form for {column.type!r}")
+    return _TEXT[kind_of(column).text](column, value)
+
+
+#: The text of a value, by the form of its kind.
+_TEXT: Mapping[TextForm, Callable[[sa.Column[Any], Any], str]] = {
+    "flag": lambda _, value: str(int(value)),
+    "digits": lambda _, value: str(int(value)),
+    # Python's decimals know a -0.00.
+    "decimal": lambda column, value: f"{Decimal(value or 0):.{sizes(column.type)[1]}f}",
+    "bits": lambda _, value: str(_bits(value)),
+    "time": lambda _, value: str(value.isoformat(" ", "microseconds")),
+    "date": lambda _, value: str(value.isoformat()),
+    "characters": lambda _, value: str(value),
+    "hexadecimal": lambda _, value: bytes(value).hex().upper(),
+}
+#: What a person would read in a text, by its form; texts of other forms are shown as they are.
+_VALUE: Mapping[TextForm, Callable[[str], Any]] = {
+    "flag": {"0": False, "1": True}.__getitem__,
+    "digits": int,
+    "decimal": Decimal,
+    "bits": lambda text: float(struct.unpack(">d", struct.pack(">q", int(text)))[0]),
+    "time": lambda text: text.removesuffix(".000000"),
+    "hexadecimal": lambda text: f"X'{text}'",
+}
 
 
 def _bits(value: float) -> int:
@@ -143,21 +152,16 @@ def value_of(column: sa.Column, cell_: str) -> Any:
         return None
     text = cell_[: -len(VALUE_END)].replace(MARK * 2, MARK)
     if not cell_.endswith(VALUE_END):
-        return f"{text}, which is not {type_words(column)}"
-    match column.type:
-        case sa.Boolean():
-            return text == "1"
-        case sa.Integer():
-            return int(text)
-        case sa.Float():
-            return float(struct.unpack(">d", struct.pack(">q", int(text)))[0])
-        case sa.Numeric():
-            return Decimal(text)
-        case sa.DateTime():
-            return text.removesuffix(".000000")
-        case sa.LargeBinary():
-            return f"X'{text}'"
-    return text
+        return _not_of_type(column, text)
+    try:
+        return _VALUE.get(kind_of(column).text, str)(text)
+    except (ValueError, KeyError):
+        # The text of a whole row has a misfit that is a number as it is.
+        return _not_of_type(column, text)
+
+
+def _not_of_type(column: sa.Column[Any], literal: str) -> str:
+    return f"{literal}, which is not {type_words(column)}"
 
 
 def row_number(text: str) -> int:

@@ -25,11 +25,11 @@ from saas_platform.errors import PlatformError
 from saas_platform.schema.arrow import version_of
 from saas_platform.schema.collations import BINARY, FACTS
 from saas_platform.schema.columns import PII_KINDS
+from saas_platform.schema.kinds import NAMED, kind_of_type, sized
 from saas_platform.schema.slices import Slice, slice_of
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.schema.tables_file import (
     DECIMAL,
-    TYPES,
     Column,
     Table,
     TablesFile,
@@ -148,7 +148,7 @@ def _table(name: str, told: Table, metadata: sa.MetaData) -> sa.Table:
 
 def _column(name: str, told: Column, *, in_key: bool, is_version: bool) -> sa.Column[Any]:
     match = DECIMAL.fullmatch(told.type)
-    made: Any = sa.Numeric(int(match[1]), int(match[2])) if match else TYPES[told.type]()
+    made: Any = sa.Numeric(int(match[1]), int(match[2])) if match else NAMED[told.type]()
     formed = told.mirror != "keep"
     info: dict[str, Any] = {
         "declared": told.declared,
@@ -279,10 +279,10 @@ def _plain(name: str) -> str:
 
 def type_name(column: sa.Column[Any]) -> str:
     """The column's type as the file names it."""
-    kind = column.info.get("source_type", column.type)
-    match kind:
-        case sa.Float():
-            return "float"
-        case sa.Numeric(precision=int(precision), scale=int(scale)):
-            return f"decimal({precision}, {scale})"
-    return next(name for name, each in TYPES.items() if isinstance(kind, each))
+    type_ = column.info.get("source_type", column.type)
+    kind = kind_of_type(type_)
+    if kind is None:
+        raise TypeError(f"{column.table.name}.{column.name}: {type_!r} has no name in tables.yaml")
+    if kind.name == "decimal":
+        return sized("decimal({precision}, {scale})", type_)
+    return kind.name if kind.in_file else "integer"

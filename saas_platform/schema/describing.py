@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.kinds import kind_of, sized
 
 #: A value as JSON has it; times are ISO texts.
 Value = str | int | float | bool | None
@@ -29,26 +29,7 @@ def type_words(column: sa.Column) -> str:
     >>> type_words(sa.Column("price", sa.Numeric(10, 2)))
     'a decimal of at most 10 digits, 2 of them after the point'
     """
-    match column.type:
-        case sa.Boolean():
-            return "a flag (0 or 1)"
-        case sa.Integer():
-            return "a whole number of at most 64 bits"
-        case sa.Float():
-            return "a float"
-        case sa.Numeric(precision=precision, scale=scale):
-            return f"a decimal of at most {precision} digits, {scale} of them after the point"
-        case sa.DateTime():
-            return "a time (YYYY-MM-DD hh:mm:ss, years 1 to 9999, at most microseconds, no zone)"
-        case sa.Date():
-            return "a date (YYYY-MM-DD, years 1 to 9999)"
-        case AnyValue():
-            return "a value of any type"
-        case sa.String():
-            return "a text"
-        case sa.LargeBinary():
-            return "bytes"
-    raise TypeError(f"{column.table.name}.{column.name}: {column.type!r} can't be mirrored")
+    return sized(kind_of(column).words, column.type)
 
 
 def shown(column: sa.Column, value: Any, show_pii: bool = False) -> Value:

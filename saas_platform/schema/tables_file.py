@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, get_args
 
-import sqlalchemy as sa
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -21,23 +20,13 @@ from pydantic import (
     model_validator,
 )
 
-from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.collations import BINARY, FACTS, collation, facts
 from saas_platform.schema.columns import Pii
+from saas_platform.schema.kinds import NAMED
 from saas_platform.schema.mirror_names import folded
 from saas_platform.validation.yaml_file import MisplacedError, Place
 
 DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
-TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
-    "integer": sa.BigInteger,
-    "flag": sa.Boolean,
-    "float": sa.Double,
-    "any": AnyValue,
-    "text": sa.String,
-    "time": sa.DateTime,
-    "date": sa.Date,
-    "bytes": sa.LargeBinary,
-}
 #: What YAML reads the values of a type as.
 _VALUES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
@@ -90,10 +79,10 @@ class Column(_Part):
     @model_validator(mode="after")
     def _known(self) -> Column:
         match = DECIMAL.fullmatch(self.type)
-        if self.type not in TYPES and (
+        if self.type not in NAMED and (
             match is None or not 1 <= int(match[1]) <= 38 or int(match[2]) > int(match[1])
         ):
-            known = ", ".join([*TYPES, "decimal(p, s) with p up to 38"])
+            known = ", ".join([*NAMED, "decimal(p, s) with p up to 38"])
             raise MisplacedError(f"{self.type!r} is not a type: choose {known}", "type")
         self._check_values("float" if match else self.type)
         if self.collation is not None and collation(facts(self.collation)) != self.collation:

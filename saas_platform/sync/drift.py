@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
 from saas_platform.schema.declared import Declaration, SourcePlace, place_said, yaml_line
+from saas_platform.schema.kinds import KINDS, kind_of
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.interface import SourceColumn, SourceSnapshot
 from saas_platform.sync.formed_source import FormedSnapshot
@@ -26,46 +27,9 @@ class SyncError(PlatformError):
     """A table can't be synced; the text names the thing and the remedy."""
 
 
-#: What catalogues call the types that hold a kind of value; sizes are left out.
-_KINDS: dict[str, frozenset[str]] = {
-    "a whole number": frozenset(
-        {"INT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT", "INT2", "INT4", "INT8"}
-    ),
-    "a text": frozenset(
-        {"CHAR", "VARCHAR", "NCHAR", "NVARCHAR", "TEXT", "NTEXT", "CHARACTER VARYING"}
-    ),
-    "a flag": frozenset({"BOOLEAN", "BOOL", "BIT"}),
-    "a time": frozenset({"DATETIME", "DATETIME2", "SMALLDATETIME", "TIMESTAMP"}),
-    "a decimal": frozenset({"DECIMAL", "NUMERIC", "MONEY", "SMALLMONEY"}),
-    "a float": frozenset({"REAL", "FLOAT", "DOUBLE", "DOUBLE PRECISION"}),
-    "a date": frozenset({"DATE"}),
-    "bytes": frozenset({"BLOB", "BINARY", "VARBINARY", "IMAGE"}),
-    # TIMESTAMP is the old name of SQL Server's ROWVERSION in its own catalogue.
-    "a row version": frozenset({"BIGINT", "INTEGER", "ROWVERSION", "TIMESTAMP", "BINARY"}),
-}
-
-
-def _kind(column: sa.Column) -> str:
-    if column.info.get("row_version"):
-        return "a row version"
-    match column.type:
-        case sa.Boolean():
-            return "a flag"
-        case sa.Integer():
-            return "a whole number"
-        case sa.Float():
-            return "a float"
-        case sa.Numeric():
-            return "a decimal"
-        case sa.DateTime():
-            return "a time"
-        case sa.Date():
-            return "a date"
-        case sa.String():
-            return "a text"
-        case sa.LargeBinary():
-            return "bytes"
-    raise TypeError(f"{column.table.name}.{column.name}: {column.type!r} can't be mirrored yet")
+#: What catalogues call the types that hold a row version. TIMESTAMP is the old name of SQL Server's ROWVERSION
+#: in its own catalogue.
+_ROW_VERSION = frozenset({"BIGINT", "INTEGER", "ROWVERSION", "TIMESTAMP", "BINARY"})
 
 
 def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:
@@ -140,8 +104,10 @@ def _other_type(column: sa.Column, present: str) -> str | None:
     noted = column.info.get("declared")
     if noted is not None:
         return None if present.casefold() == noted.casefold() else noted or "untyped"
-    kind = _kind(column)
-    return None if _base(present) in _KINDS[kind] else kind
+    if column.info.get("row_version"):
+        return None if _base(present) in _ROW_VERSION else "a row version"
+    kind = kind_of(column)
+    return None if _base(present) in kind.declared else kind.noun
 
 
 def _base(declared: str) -> str:
@@ -340,26 +306,15 @@ def _place_words(place: SourcePlace) -> str:
     return ".".join(part for part in place if part is not None)
 
 
-#: Types of tables.yaml by the kinds of `_KINDS`; what is of none travels as a text.
-_PROPOSED = {
-    "a whole number": "integer",
-    "a flag": "flag",
-    "a time": "time",
-    "a float": "float",
-    "a date": "date",
-    "bytes": "bytes",
-}
-
-
 def _proposed(declared: str) -> str:
-    """The type to begin with for a column that the catalogue declares so."""
-    sized = re.fullmatch(r"[A-Z]+\((\d+), ?(\d+)\)", declared.strip().upper())
-    if sized and _base(declared) in _KINDS["a decimal"]:
-        return f"decimal({sized[1]}, {sized[2]})"
-    if _base(declared) in _KINDS["a decimal"]:
-        return "float"
-    kind = next((kind for kind, names in _KINDS.items() if _base(declared) in names), "")
-    return _PROPOSED.get(kind, "text")
+    """Return the type to begin with for a column that the catalogue declares so; a text where none is known."""
+    kind = next((kind for kind in KINDS if kind.in_file and _base(declared) in kind.declared), None)
+    if kind is None or kind.text == "characters":
+        return "text"
+    if kind.text == "decimal":
+        with_sizes = re.fullmatch(r"[A-Z]+\((\d+), ?(\d+)\)", declared.strip().upper())
+        return f"decimal({with_sizes[1]}, {with_sizes[2]})" if with_sizes else "float"
+    return kind.name
 
 
 def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:

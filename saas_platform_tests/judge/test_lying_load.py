@@ -65,6 +65,7 @@ OTHERS = {
     "is_utf8": "test_a_text_whose_bytes_are_not_checked",
     "_exact": "test_a_decimal_by_the_slow_way",
     "is_wide": "test_a_wide_decimal_taken_for_a_narrow_one",
+    "_by_kind": "names for each kind the functions that stand above",
     "_first_not": "names the value in the error of a table that stops",
 }
 

@@ -13,14 +13,14 @@ number that is no whole number, or no flag, may stand in it as it is, too.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import MARK, MISFIT_END, NULL, VALUE_END, misfit
+from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
 from saas_platform.source.sqlite.ddl import column_sql
 
 #: Arguments of one function; SQLite takes 1,000.
@@ -64,7 +64,7 @@ def _are_plain(columns: Sequence[sa.Column[Any]]) -> list[str]:
         c = column_sql(column)
         if _is_text(column):
             plain = f"typeof({c}) = 'text' AND instr({c}, '{MARK}') = 0"
-        elif isinstance(column.type, sa.DateTime):
+        elif kind_of(column).name == "time":
             plain = _fits(column, c)[0][0]
         else:
             continue
@@ -73,11 +73,11 @@ def _are_plain(columns: Sequence[sa.Column[Any]]) -> list[str]:
 
 
 def _is_number(column: sa.Column[Any]) -> bool:
-    return isinstance(column.type, sa.Boolean | sa.Integer)
+    return kind_of(column).text in ("flag", "digits")
 
 
 def _is_text(column: sa.Column[Any]) -> bool:
-    return isinstance(column.type, sa.String) and not isinstance(column.type, AnyValue)
+    return kind_of(column).name == "text"
 
 
 def _or_zero(column: sa.Column[Any]) -> str:
@@ -88,7 +88,7 @@ def _or_zero(column: sa.Column[Any]) -> str:
 def _parts(column: sa.Column[Any]) -> list[str]:
     """What makes the cell, where the columns that may be plain are."""
     c = column_sql(column)
-    if not (_is_number(column) or _is_text(column) or isinstance(column.type, sa.DateTime)):
+    if not (_is_number(column) or _is_text(column) or kind_of(column).name == "time"):
         return [cell(column)]
     return [f"ifnull({c} || '{VALUE_END}', '{NULL}')"] if column.nullable else [c, f"'{VALUE_END}'"]
 
@@ -111,36 +111,36 @@ def cell(column: sa.Column[Any]) -> str:
 
 
 def _fits(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
-    """The conditions under which the type holds the value, each with the SQL of the value's text."""
-    integer, real, text = (f"typeof({c}) = '{kind}'" for kind in ("integer", "real", "text"))
-    match column.type:
-        case sa.Boolean():
-            return [(f"{integer} AND {c} IN (0, 1)", c)]
-        case sa.BigInteger():
-            return [(integer, c)]
-        case sa.Integer():
-            return [(f"{integer} AND {c} BETWEEN {-(1 << 31)} AND {(1 << 31) - 1}", c)]
-        case sa.Float():
-            held = f"{integer} AND {c} BETWEEN {-(1 << 53)} AND {1 << 53}"
-            return [(f"{real} OR ({held})", _bits(f"CAST({c} AS REAL)"))]
-        case sa.Numeric(precision=int(precision), scale=int(scale)):
-            return _decimal(c, integer, real, precision, scale)
-        case sa.DateTime():
-            # A GLOB of digits alone would cost a tenth of the whole proof.
-            return [
-                (f"{text} AND {c} GLOB '[0-9]???-??-?? ??:??:??.??????'", c),
-                (f"{text} AND {_is_time(c)}", _whole_time(c)),
-            ]
-        case sa.Date():
-            return [(f"{text} AND {_is_day(c)} AND {_is_no_longer(c, 10)}", c)]
-        case AnyValue():
-            of_text = f"concat('''', replace({c}, '''', ''''''), '''')"
-            return [(text, _doubled(of_text)), (f"{c} IS NOT NULL", f"quote({c})")]
-        case sa.String():
-            return [(text, _doubled(c))]
-        case sa.LargeBinary():
-            return [(f"typeof({c}) = 'blob'", f"hex({c})")]
-    raise TypeError(f"{column.table.name}.{column.name}: no canonical form for {column.type!r}")
+    """Return the conditions under which the type holds the value, each with the SQL of the value's text."""
+    return _FITS[kind_of(column).name](column, c)
+
+
+def _stores(c: str, *classes: str) -> str:
+    """Return a condition: the value is stored as one of SQLite's storage classes."""
+    return " OR ".join(f"typeof({c}) = '{each}'" for each in classes)
+
+
+def _whole(c: str, first: int, last: int) -> str:
+    return f"{_stores(c, 'integer')} AND {c} BETWEEN {first} AND {last}"
+
+
+def _float(c: str) -> list[tuple[str, str]]:
+    held = _whole(c, -(1 << 53), 1 << 53)
+    return [(f"{_stores(c, 'real')} OR ({held})", _bits(f"CAST({c} AS REAL)"))]
+
+
+def _time(c: str) -> list[tuple[str, str]]:
+    text = _stores(c, "text")
+    # A GLOB of digits alone would cost a tenth of the whole proof.
+    return [
+        (f"{text} AND {c} GLOB '[0-9]???-??-?? ??:??:??.??????'", c),
+        (f"{text} AND {_is_time(c)}", _whole_time(c)),
+    ]
+
+
+def _any(c: str) -> list[tuple[str, str]]:
+    of_text = f"concat('''', replace({c}, '''', ''''''), '''')"
+    return [(_stores(c, "text"), _doubled(of_text)), (f"{c} IS NOT NULL", f"quote({c})")]
 
 
 def _doubled(text: str) -> str:
@@ -209,8 +209,10 @@ def _bits(x: str) -> str:
     )
 
 
-def _decimal(c: str, integer: str, real: str, precision: int, scale: int) -> list[tuple[str, str]]:
+def _decimal(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
     """A whole number exactly; another one as the decimal of 15 or else 16 digits that alone reads as it."""
+    integer, real = _stores(c, "integer"), _stores(c, "real")
+    precision, scale = decimal_sizes(column.type)
     most = 10 ** (precision - scale)
     bounds = f" AND {c} BETWEEN {1 - most} AND {most - 1}" if most < 1 << 63 else ""
     zeros = f".{'0' * scale}" if scale else ""
@@ -228,6 +230,21 @@ def _decimal(c: str, integer: str, real: str, precision: int, scale: int) -> lis
         padded = f"substr({text} || '{'0' * scale}', 1, instr({text}, '.') + {scale})"
         fits.append((f"{in_range} AND CAST({text} AS REAL) = {c} AND {alone}", padded))
     return fits
+
+
+#: For each kind what `_fits` returns, from a column and the SQL of its name.
+_FITS: Mapping[KindName, Callable[[sa.Column[Any], str], list[tuple[str, str]]]] = {
+    "flag": lambda _, c: [(f"{_stores(c, 'integer')} AND {c} IN (0, 1)", c)],
+    "integer": lambda _, c: [(_stores(c, "integer"), c)],
+    "integer32": lambda _, c: [(_whole(c, -(1 << 31), (1 << 31) - 1), c)],
+    "float": lambda _, c: _float(c),
+    "decimal": _decimal,
+    "time": lambda _, c: _time(c),
+    "date": lambda _, c: [(f"{_stores(c, 'text')} AND {_is_day(c)} AND {_is_no_longer(c, 10)}", c)],
+    "any": lambda _, c: _any(c),
+    "text": lambda _, c: [(_stores(c, "text"), _doubled(c))],
+    "bytes": lambda _, c: [(_stores(c, "blob"), f"hex({c})")],
+}
 
 
 # What is not UTF-8

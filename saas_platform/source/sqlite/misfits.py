@@ -5,12 +5,13 @@ Holds: the queries that find it. Does not hold: how values are read (reading.py)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.kinds import decimal_sizes, kind_of
 from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite.ddl import column_sql, table_sql
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_utf8
@@ -106,32 +107,28 @@ def _literal(name: str) -> str:
 
 
 def _is_misfit(column: sa.Column[Any]) -> str:
-    """Whether a value is of a kind that the type does not hold."""
-    name = column_sql(column)
-    stored = f"typeof({name})"
-    match column.type:
-        case sa.Boolean():
-            wrong = f"({stored} <> 'integer' OR {name} NOT IN (0, 1))"
-        case sa.Integer():
-            wrong = f"{stored} <> 'integer'"
-        case sa.Float():
-            wide = f"{name} NOT BETWEEN {-WIDEST} AND {WIDEST}"
-            wrong = f"({stored} IN ('text', 'blob') OR ({stored} = 'integer' AND {wide}))"
-        case sa.Numeric(precision=int(precision), scale=int(scale)):
-            most = 10 ** (precision - scale)
-            wrong = (
-                f"({stored} IN ('text', 'blob') OR ({stored} = 'real' AND abs({name}) >= {most}.0)"
-            )
-            if most < 1 << 63:
-                wrong += (
-                    f" OR ({stored} = 'integer' AND {name} NOT BETWEEN {1 - most} AND {most - 1})"
-                )
-            wrong += ")"
-        case AnyValue():
-            wrong = "FALSE"
-        case sa.LargeBinary():
-            wrong = f"{stored} <> 'blob'"
-        case _:
-            wrong = f"{stored} <> 'text'"
+    """Return a condition: the value is of a kind that the type does not hold."""
+    name, kind = column_sql(column), kind_of(column)
+    stored = ", ".join(f"'{each}'" for each in sorted(kind.sqlite))
+    wrong = [f"typeof({name}) NOT IN ({stored})", *_out_of_range(column, name)]
     missing = "" if column.nullable else f" OR {name} IS NULL"
-    return f"({name} IS NOT NULL AND {wrong}){missing}"
+    return f"({name} IS NOT NULL AND ({' OR '.join(wrong)})){missing}"
+
+
+def _out_of_range(column: sa.Column[Any], name: str) -> Iterator[str]:
+    """Yield conditions on numbers that are stored as they should be, and are too large."""
+    kind = kind_of(column).name
+    if kind == "flag":
+        yield f"{name} NOT IN (0, 1)"
+    elif kind == "float":
+        yield _outside(name, -WIDEST, WIDEST)
+    elif kind == "decimal":
+        precision, scale = decimal_sizes(column.type)
+        most = 10 ** (precision - scale)
+        yield f"(typeof({name}) = 'real' AND abs({name}) >= {most}.0)"
+        if most < 1 << 63:
+            yield _outside(name, 1 - most, most - 1)
+
+
+def _outside(name: str, first: int, last: int) -> str:
+    return f"(typeof({name}) = 'integer' AND {name} NOT BETWEEN {first} AND {last})"

@@ -10,7 +10,7 @@ expression whose value the driver would convert fails in SQLite itself where ano
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.arrow import arrow_type
+from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of, kind_of_type
 from saas_platform.source.sqlite.ddl import column_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel
 
@@ -58,6 +58,10 @@ class ColumnReading:
     make: Callable[[Sequence[pa.Array]], pa.Array]
 
 
+#: The expression of a column's name, the expression's type, and what makes the column's values of its.
+_How = tuple[Callable[[str], str], pa.DataType, Callable[[sa.Column[Any], pa.Array], pa.Array]]
+
+
 def readings(columns: Sequence[sa.Column[Any]]) -> list[ColumnReading]:
     """How each column is read."""
     wide = sum(is_wide(column.type) for column in columns)
@@ -67,31 +71,29 @@ def readings(columns: Sequence[sa.Column[Any]]) -> list[ColumnReading]:
 
 def _reading(column: sa.Column[Any], *, pairs: bool) -> ColumnReading:
     """`pairs`: whether there is room for two expressions of a wide decimal."""
-    name = column_sql(column)
-    match column.type:
-        case sa.Boolean():
-            return _one(column, name, pa.int64(), _flags)
-        case sa.Integer():
-            return _one(column, name, pa.int64(), _integers)
-        case sa.Float():
-            return _one(column, _float_sql(name), pa.float64(), _as_it_is)
-        case sa.Numeric() if not is_wide(column.type):
-            return _one(column, _float_sql(name), pa.float64(), _decimals)
-        case sa.Numeric() if pairs:
+    name, kind = column_sql(column), kind_of(column).name
+    if kind == "decimal" and is_wide(column.type):
+        if pairs:
             return _wide_decimal(column, name)
-        case sa.Numeric():
-            return _one(column, _number_text_sql(name), pa.string(), _decimals_of_texts)
-        case sa.DateTime():
-            return _one(column, _only(name, "text"), pa.string(), _times)
-        case sa.Date():
-            return _one(column, _only(name, "text"), pa.string(), _dates)
-        case AnyValue():
-            return _one(column, _literal_sql(name), pa.string(), _texts)
-        case sa.String():
-            return _one(column, _only(name, "text"), pa.string(), _texts)
-        case sa.LargeBinary():
-            return _one(column, _only(name, "blob"), pa.binary(), _as_it_is)
-    raise TypeError(f"{column.table.name}.{column.name}: {column.type!r} can't be read")
+        return _one(column, _number_text_sql(name), pa.string(), _decimals_of_texts)
+    expression, type_, make = _by_kind()[kind]
+    return _one(column, expression(name), type_, make)
+
+
+def _by_kind() -> Mapping[KindName, _How]:
+    """How each kind is read, for all decimals but the wide ones."""
+    return {
+        "integer": (str, pa.int64(), _integers),
+        "integer32": (str, pa.int64(), _integers),
+        "flag": (str, pa.int64(), _flags),
+        "float": (_float_sql, pa.float64(), _as_it_is),
+        "decimal": (_float_sql, pa.float64(), _decimals),
+        "any": (_literal_sql, pa.string(), _texts),
+        "text": (lambda name: _only(name, "text"), pa.string(), _texts),
+        "time": (lambda name: _only(name, "text"), pa.string(), _times),
+        "date": (lambda name: _only(name, "text"), pa.string(), _dates),
+        "bytes": (lambda name: _only(name, "blob"), pa.binary(), _as_it_is),
+    }
 
 
 def _one(
@@ -232,14 +234,13 @@ def _first_not(values: pa.Array, wanted: pa.DataType) -> bytes:
 # no other one of as many digits can. A float that takes 17 digits is the result of a computation.
 
 
-def is_wide(kind: sa.types.TypeEngine[Any]) -> bool:
+def is_wide(type_: sa.types.TypeEngine[Any]) -> bool:
     """Whether the type is a decimal that holds whole numbers which no float does."""
-    match kind:
-        case sa.Float():
-            return False
-        case sa.Numeric(precision=int(precision), scale=int(scale)):
-            return precision - scale > _FLOAT_DIGITS
-    return False
+    kind = kind_of_type(type_)
+    if kind is None or kind.name != "decimal":
+        return False
+    precision, scale = decimal_sizes(type_)
+    return precision - scale > _FLOAT_DIGITS
 
 
 def _wide_decimal(column: sa.Column[Any], name: str) -> ColumnReading:

@@ -5,9 +5,13 @@ Holds pure functions from declared columns to text. Does not hold: the query the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import sqlalchemy as sa
 
 from saas_platform.schema.canonical import MARK, NAN, NULL, NUMBER_BYTES, VALUE_END
+from saas_platform.schema.kinds import TextForm, kind_of, sizes
 from saas_platform.warehouse.bigquery.sql import listed
 
 #: The bits of an infinity, and what the sign takes off those of a positive number.
@@ -29,27 +33,14 @@ def cell(column: sa.Column, alias: str = "") -> str:
 
 
 def _value(column: sa.Column, name: str) -> str:
-    """The text of a value with its marks doubled; NULL for NULL."""
-    match column.type:
-        case sa.Boolean():
-            return f"CAST(CAST({name} AS INT64) AS STRING)"
-        case sa.Integer():
-            return f"CAST({name} AS STRING)"
-        case sa.Float():
-            return f"CAST({_bits(name)} AS STRING)"
-        case sa.Numeric(scale=int(scale)):
-            return f"FORMAT('%.{scale}f', {name})"
-        case sa.DateTime():
-            # By way of a date, which a cast writes with four digits of the year.
-            day = f"CAST(EXTRACT(DATE FROM {name}) AS STRING)"
-            return f"CONCAT({day}, FORMAT_TIMESTAMP(' %H:%M:%E6S', {name}))"
-        case sa.Date():
-            return f"CAST({name} AS STRING)"
-        case sa.String():
-            return f"REPLACE({name}, '{MARK}', '{MARK * 2}')"
-        case sa.LargeBinary():
-            return f"UPPER(TO_HEX({name}))"
-    raise TypeError(f"{column.table.name}.{column.name}: no canonical form for {column.type!r}")
+    """Return SQL for the text of a value with its marks doubled; NULL for NULL."""
+    return _TEXT[kind_of(column).text](column, name)
+
+
+def _time(name: str) -> str:
+    # By way of a date, which a cast writes with four digits of the year.
+    day = f"CAST(EXTRACT(DATE FROM {name}) AS STRING)"
+    return f"CONCAT({day}, FORMAT_TIMESTAMP(' %H:%M:%E6S', {name}))"
 
 
 def _bits(name: str) -> str:
@@ -75,3 +66,16 @@ def _bits(name: str) -> str:
         f" WHEN {name} = 0 THEN 0"
         f" ELSE (SELECT IF(x > 0, 0, {-_SIGN}) + {bits} FROM ({with_m})) END"
     )
+
+
+#: The SQL of each form, from a column and the SQL of its name.
+_TEXT: Mapping[TextForm, Callable[[sa.Column[Any], str], str]] = {
+    "flag": lambda _, name: f"CAST(CAST({name} AS INT64) AS STRING)",
+    "digits": lambda _, name: f"CAST({name} AS STRING)",
+    "decimal": lambda column, name: f"FORMAT('%.{sizes(column.type)[1]}f', {name})",
+    "bits": lambda _, name: f"CAST({_bits(name)} AS STRING)",
+    "time": lambda _, name: _time(name),
+    "date": lambda _, name: f"CAST({name} AS STRING)",
+    "characters": lambda _, name: f"REPLACE({name}, '{MARK}', '{MARK * 2}')",
+    "hexadecimal": lambda _, name: f"UPPER(TO_HEX({name}))",
+}

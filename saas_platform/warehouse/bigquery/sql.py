@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from saas_platform.schema.kinds import kind_of, sized, sizes
 from saas_platform.schema.slices import WHOLE, slice_of
 from saas_platform.warehouse.bounds import within_bounds
 from saas_platform.warehouse.naming import Naming
@@ -78,26 +79,11 @@ def moment(value: datetime) -> str:
 
 
 def type_of(column: sa.Column) -> str:
-    """Raises TypeError for a type that can't be mirrored."""
-    match column.type:
-        case sa.Boolean():
-            return "BOOL"
-        case sa.Integer():
-            return "INT64"
-        case sa.Float():
-            return "FLOAT64"
-        case sa.Numeric(precision=int(precision), scale=int(scale)):
-            small = scale <= _NUMERIC_SCALE and precision - scale <= _NUMERIC_WHOLE
-            return f"{'NUMERIC' if small else 'BIGNUMERIC'}({precision}, {scale})"
-        case sa.DateTime():
-            return "TIMESTAMP"
-        case sa.Date():
-            return "DATE"
-        case sa.String():
-            return "STRING"
-        case sa.LargeBinary():
-            return "BYTES"
-    raise TypeError(f"{column.table.name}.{column.name}: no BigQuery type for {column.type!r}")
+    """Return the type of the column's mirror. Raises TypeError for a type that can't be mirrored."""
+    precision, scale = sizes(column.type)
+    small = (scale or 0) <= _NUMERIC_SCALE and (precision or 0) - (scale or 0) <= _NUMERIC_WHOLE
+    numeric = "NUMERIC" if small else "BIGNUMERIC"
+    return sized(kind_of(column).bigquery, column.type, numeric=numeric)
 
 
 def slice_id(table: sa.Table, alias: str = "") -> str:

@@ -5,9 +5,13 @@ Holds pure functions from declared columns to text. Does not hold: the query the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import sqlalchemy as sa
 
 from saas_platform.schema.canonical import MARK, NAN, NULL, NUMBER_BYTES, VALUE_END
+from saas_platform.schema.kinds import TextForm, kind_of, sizes
 from saas_platform.warehouse.duckdb.sql import listed, text
 
 
@@ -41,29 +45,34 @@ def _parts(column: sa.Column, alias: str) -> tuple[str, str]:
 
 
 def _value(column: sa.Column, name: str) -> str:
-    """The text of a value with its marks doubled; NULL for NULL."""
-    match column.type:
-        case sa.Boolean():
-            return f"CAST(CAST({name} AS TINYINT) AS VARCHAR)"
-        case sa.Integer():
-            return f"CAST({name} AS VARCHAR)"
-        case sa.Float():
-            bits = f"CAST(CAST({name} AS BIT) AS BIGINT)"
-            one = f"CASE WHEN isnan({name}) THEN {NAN} WHEN {name} = 0 THEN 0 ELSE {bits} END"
-            return f"CAST({one} AS VARCHAR)"
-        case sa.Numeric(precision=int(precision), scale=int(scale)) if precision == scale:
-            # The engine writes `.50` where the type has no place before the point.
-            sign = f"CASE WHEN {name} < 0 THEN '-0.' ELSE '0.' END"
-            return f"{sign} || right(CAST({name} AS VARCHAR), {scale})"
-        case sa.Numeric():
-            return f"CAST({name} AS VARCHAR)"
-        case sa.DateTime():
-            # An 'infinity', set by hand in a mirror, is written as that word.
-            return f"strftime({name}, '%Y-%m-%d %H:%M:%S.%f')"
-        case sa.Date():
-            return f"strftime({name}, '%Y-%m-%d')"
-        case sa.String():
-            return f"replace({name}, {text(MARK)}, {text(MARK * 2)})"
-        case sa.LargeBinary():
-            return f"hex({name})"
-    raise TypeError(f"{column.table.name}.{column.name}: no canonical form for {column.type!r}")
+    """Return SQL for the text of a value with its marks doubled; NULL for NULL."""
+    return _TEXT[kind_of(column).text](column, name)
+
+
+def _bits(name: str) -> str:
+    bits = f"CAST(CAST({name} AS BIT) AS BIGINT)"
+    one = f"CASE WHEN isnan({name}) THEN {NAN} WHEN {name} = 0 THEN 0 ELSE {bits} END"
+    return f"CAST({one} AS VARCHAR)"
+
+
+def _decimal(column: sa.Column[Any], name: str) -> str:
+    precision, scale = sizes(column.type)
+    if precision != scale:
+        return f"CAST({name} AS VARCHAR)"
+    # The engine writes `.50` where the type has no place before the point.
+    sign = f"CASE WHEN {name} < 0 THEN '-0.' ELSE '0.' END"
+    return f"{sign} || right(CAST({name} AS VARCHAR), {scale})"
+
+
+#: The SQL of each form, from a column and the SQL of its name.
+_TEXT: Mapping[TextForm, Callable[[sa.Column[Any], str], str]] = {
+    "flag": lambda _, name: f"CAST(CAST({name} AS TINYINT) AS VARCHAR)",
+    "digits": lambda _, name: f"CAST({name} AS VARCHAR)",
+    "decimal": _decimal,
+    "bits": lambda _, name: _bits(name),
+    # An 'infinity' that somebody wrote into a mirror is written as that word.
+    "time": lambda _, name: f"strftime({name}, '%Y-%m-%d %H:%M:%S.%f')",
+    "date": lambda _, name: f"strftime({name}, '%Y-%m-%d')",
+    "characters": lambda _, name: f"replace({name}, {text(MARK)}, {text(MARK * 2)})",
+    "hexadecimal": lambda _, name: f"hex({name})",
+}

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from saas_platform.schema.kinds import kind_of, sized
 from saas_platform.schema.slices import WHOLE, slice_of
 from saas_platform.warehouse.bounds import within_bounds
 from saas_platform.warehouse.interface import SYNC_ID
@@ -39,26 +40,7 @@ def differs(names: Iterable[str], left: str, right: str) -> str:
 
 def type_of(column: sa.Column) -> str:
     """Raises TypeError for a type that can't be mirrored."""
-    match column.type:
-        case sa.Boolean():
-            return "BOOLEAN"
-        case sa.BigInteger():
-            return "BIGINT"
-        case sa.Integer():
-            return "INTEGER"
-        case sa.Float():
-            return "DOUBLE"
-        case sa.Numeric(precision=int(precision), scale=int(scale)):
-            return f"DECIMAL({precision},{scale})"
-        case sa.DateTime():
-            return "TIMESTAMP"
-        case sa.Date():
-            return "DATE"
-        case sa.String():
-            return "VARCHAR"
-        case sa.LargeBinary():
-            return "BLOB"
-    raise TypeError(f"{column.table.name}.{column.name}: no DuckDB type for {column.type!r}")
+    return sized(kind_of(column).duckdb, column.type)
 
 
 def declared(table: sa.Table) -> dict[str, str]:
