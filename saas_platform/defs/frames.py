@@ -31,7 +31,7 @@ _NULLABLE = {
 }
 
 
-def moment_column(name: str, *, required: bool) -> dp.PandasColumn:
+def timestamp_column(name: str, *, required: bool) -> dp.PandasColumn:
     """Return a column of UTC timestamps of any resolution. dagster-pandas' own knows only nanoseconds."""
     constraints: list[Constraint] = [ColumnDTypeFnConstraint(pd.api.types.is_datetime64_any_dtype)]
     if required:
@@ -57,7 +57,7 @@ def _column(column: sa.Column) -> dp.PandasColumn:
     )
 
 
-#: The column of a frame for each check, from its name, whether it is required, and whether it is a key.
+#: Builds the frame's column for each check, from its name, whether it is required, and whether it is a key.
 _FRAME_COLUMN: Mapping[FrameColumn, Callable[[str, bool, bool], dp.PandasColumn]] = {
     "boolean": lambda name, required, _: dp.PandasColumn.boolean_column(
         name, non_nullable=required
@@ -65,7 +65,7 @@ _FRAME_COLUMN: Mapping[FrameColumn, Callable[[str, bool, bool], dp.PandasColumn]
     "integer": lambda name, required, unique: dp.PandasColumn.integer_column(
         name, non_nullable=required, unique=unique, ignore_missing_vals=not required
     ),
-    "time": lambda name, required, _: moment_column(name, required=required),
+    "time": lambda name, required, _: timestamp_column(name, required=required),
 }
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 
 from saas_platform.defs.failures import translate_errors
-from saas_platform.defs.frames import frame_type, moment_column
+from saas_platform.defs.frames import frame_type, timestamp_column
 from saas_platform.defs.marts import GROUP as MARTS
 from saas_platform.defs.metadata import frame_schema
 from saas_platform.defs.synthetic import TRUTH
@@ -29,7 +29,7 @@ FEATURES_FRAME = frame_type(
     "Features and label; one row per account and month at whose end the account pays.",
     [
         dp.PandasColumn.integer_column("account_id", non_nullable=True),
-        moment_column("month", required=True),
+        timestamp_column("month", required=True),
         *(dp.PandasColumn.string_column(name, non_nullable=True) for name in churn.CATEGORIES),
         *(
             dp.PandasColumn.numeric_column(name, min_value=0, ignore_missing_vals=True)
@@ -45,7 +45,7 @@ SCORES_FRAME = frame_type(
     "Probability of churn in the next month; one row per account and month.",
     [
         dp.PandasColumn.integer_column("account_id", non_nullable=True),
-        moment_column("month", required=True),
+        timestamp_column("month", required=True),
         dp.PandasColumn.float_column(
             "probability", min_value=0.0, max_value=1.0, non_nullable=True
         ),

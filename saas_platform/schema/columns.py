@@ -115,7 +115,7 @@ def cents(name: str, comment: str, *, nullable: bool = False) -> sa.Column[int]:
     )
 
 
-def whole(
+def integer(
     name: str,
     comment: str,
     *,
@@ -144,7 +144,7 @@ def moment(name: str, comment: str, *, nullable: bool = False) -> sa.Column[Any]
     )
 
 
-def stamps() -> tuple[sa.Column[Any], sa.Column[Any]]:
+def timestamps() -> tuple[sa.Column[Any], sa.Column[Any]]:
     """Build the columns for when the row was created and when the business last changed it."""
     return (
         moment("created_at", "When the row was created (UTC)"),
