@@ -1,9 +1,9 @@
-# Two commands are enough: `make run`, `make test`. `make help` lists the others.
+# Two commands are enough: `make run` and `make test`. `make help` lists the others.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
-# A file's tests stay in one process, so that what they share is made once.
+# The tests of one file run in one process, so that their shared fixtures are built once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 EMULATOR := $(VENV)/emulator
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .PHONY: help run test test-all emulator lint ui dashboard up-mssql clean
 .DEFAULT_GOAL := help
 
-help: ## this list
+help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(VENV)/.installed ## install, then bring everything up to date: company, source, raw, marts, models, page
@@ -20,33 +20,33 @@ run: $(VENV)/.installed ## install, then bring everything up to date: company, s
 test: $(VENV)/.installed-dev ## install, then run the fast tests
 	@$(PYTEST) -m "not slow"
 
-test-all: $(VENV)/.installed-dev emulator ## all tests, the slow ones too
+test-all: $(VENV)/.installed-dev emulator ## install, then run all tests, the slow ones too
 	@$(PYTEST)
 
 emulator: $(EMULATOR)/.installed ## install the BigQuery emulator that the slow tests start
 
-lint: $(VENV)/.installed-dev ## style, types, and that Dagster can load the definitions
+lint: $(VENV)/.installed-dev ## check style, types, the Dagster definitions and Terraform
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/dagster definitions validate -w workspace.yaml
 	deploy/terraform/check
 
-ui: $(VENV)/.installed ## the Dagster UI on your SAAS_HOME, at http://127.0.0.1:3000
+ui: $(VENV)/.installed ## start the Dagster UI on your SAAS_HOME, at http://127.0.0.1:3000
 	@DAGSTER_HOME="$$($(BIN)/python -m saas_platform.defs.instance)" && export DAGSTER_HOME \
 		&& PATH="$(abspath $(BIN)):$$PATH" $(BIN)/dagster dev -w workspace.yaml
 
 dashboard: $(VENV)/.installed ## serve the built page and open it
 	@$(BIN)/saas-platform dashboard --open
 
-up-mssql: ## SQL Server in a container, and a run of the platform against it (docs/sql-server.md)
+up-mssql: ## start SQL Server in a container and run the platform against it (docs/sql-server.md)
 	docker compose -f deploy/compose.yaml run --build --rm platform
 
 clean: ## remove the environment; the data in SAAS_HOME stays (`saas-platform reset` drops it)
 	rm -rf $(VENV)
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or name it: make run PYTHON=/path/to/python3"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Install one, or name it: make run PYTHON=/path/to/python3"; exit 1; }
 	@echo "Creating the environment $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 

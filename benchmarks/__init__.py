@@ -1,1 +1,1 @@
-"""Benchmarks: what the README claims about speed and memory, measured beside others."""
+"""Benchmarks that measure what the README claims about speed and memory, next to other tools."""

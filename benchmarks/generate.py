@@ -1,12 +1,13 @@
-"""Rows a CPU-second and peak memory of the company, beside Faker, Mimesis and jafgen; and its scale.
+"""Measure the generation of the company: its speed and memory next to the peers, and its scale.
 
-Holds: what is compared, the targets, the tables that are printed. Does not hold: the cases (ours.py,
-peers.py) nor how one is measured (measure.py).
+Contains: what is compared, the targets, and the tables that are printed. Out of scope: the cases (ours.py,
+peers.py), and how a case is measured (measure.py).
 
-    python -m benchmarks.generate            # side by side with the peers
+    python -m benchmarks.generate            # next to the peers
     python -m benchmarks.generate --scale    # 1,000 to 100,000 accounts over 36 months
 
-Exit code 0: every target reached; 1: one missed, and a sentence says which; 2: a peer is not installed.
+Exit code 0: every target is reached; 1: a target is missed, and a sentence says which; 2: a peer is not
+installed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ EVENTS = ("events",)
 ENTITIES = (*NAMES, "other")
 ALL = (*ENTITIES, *EVENTS)
 
-#: How many times as many rows a CPU-second ours makes, at least.
+#: The least ratio of rows a CPU-second, ours over theirs.
 TARGETS = {"faker": 500.0, "mimesis": 25.0}
 PEERS = {
     "faker": "Faker()",
@@ -46,7 +47,7 @@ OURS = "ours"
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which rows of ours stand against which of a peer's; the targets hold where it is judged."""
+    """Which of our rows are compared with which of a peer's; the targets apply only if it is judged."""
 
     title: str
     ours: tuple[str, ...]
@@ -62,17 +63,17 @@ COMPARISONS = (
     Comparison("all rows / rows with names", ALL, NAMES, judged=False),
 )
 
-#: Accounts of the three companies of the scale part, and its targets.
+#: Accounts of the three companies of the scale part, followed by that part's targets.
 SIZES = (1_000, 10_000, 100_000)
 SCALE_MONTHS = 36
 MOST_MEGABYTES = 4 * 1024
 LEAST_EVENTS = 100_000_000
-#: Time a row at the largest size, over that at the middle one: above 1 only by noise.
+#: Most time a row at the largest size, as a multiple of that at the middle one: only noise raises it above 1.
 MOST_GROWTH = 1.15
 
 
 def rate(runs: Runs, kinds: tuple[str, ...]) -> list[float]:
-    """Thousand rows a CPU-second of the given kinds, one number a run."""
+    """Return thousand rows a CPU-second of the given kinds, one number a run."""
     return [
         sum(run.rows.get(kind, 0) for kind in kinds)
         / sum(run.cpu.get(kind, 0) for kind in kinds)
@@ -85,7 +86,7 @@ def rate(runs: Runs, kinds: tuple[str, ...]) -> list[float]:
 def rounds(
     number: int, cases: dict[str, tuple[str, dict[str, Any]]]
 ) -> dict[str, list[Measurement]]:
-    """Runs every case `number` times, taking turns, so that a busy minute hits all of them."""
+    """Run every case `number` times, in turns, so that a busy minute affects all of them."""
     runs: dict[str, list[Measurement]] = {name: [] for name in cases}
     for turn in range(number):
         for name, (case, arguments) in cases.items():
@@ -95,7 +96,7 @@ def rounds(
 
 
 def compare(repeat: int, accounts: int, months: int, share: float) -> list[str]:
-    """Measures and prints the comparison; returns what was missed."""
+    """Measure and print the comparison; return a sentence for each missed target."""
     company: dict[str, Any] = {"accounts": accounts, "months": months}
     with output.status("Counting our rows ..."):
         counted = run_case("benchmarks.ours:comparison", **company).rows
@@ -118,7 +119,7 @@ def _rates(runs: dict[str, list[Measurement]], company: str) -> Table:
         title=f"Thousand rows a CPU-second of generation: {company}",
         box=SIMPLE_HEAD,
         caption="Median, and least-most. Faker and Mimesis make accounts, users and events in our"
-        " proportions, jafgen a year of its own shop. Peak memory: of the process, and before generation.",
+        " proportions; jafgen makes a year of its own shop. Memory: peak of the process, and before generation.",
     )
     for column in (
         "generator", "rows", "CPU s", "all rows", "names", "events", "peak MB", "before",
@@ -141,7 +142,9 @@ def _rates(runs: dict[str, list[Measurement]], company: str) -> Table:
 
 
 def _ratios(runs: dict[str, list[Measurement]]) -> tuple[Table, list[str]]:
-    table = Table(title="Rows a CPU-second: ours over theirs, of the medians", box=SIMPLE_HEAD)
+    table = Table(
+        title="Rows a CPU-second: ratios of the medians, ours over theirs", box=SIMPLE_HEAD
+    )
     for column in ("ours / theirs", *(each.title for each in COMPARISONS)):
         table.add_column(column, justify="left" if column == "ours / theirs" else "right")
     missed = []
@@ -153,11 +156,11 @@ def _ratios(runs: dict[str, list[Measurement]]) -> tuple[Table, list[str]]:
             cells.append(_verdict(ratio, target))
             if target is not None and ratio < target:
                 missed.append(
-                    f"Of {each.title} ours makes {ratio:,.1f} times as many a CPU-second as {title};"
+                    f"Ours makes {ratio:,.1f} times as many {each.title} a CPU-second as {title};"
                     f" the target is {target:,.0f}."
                 )
         table.add_row(title, *cells)
-    # Its rows are not split by kind, so that they stand beside all of ours only.
+    # Its rows are not split by kind, so they are compared only with all of ours.
     shop = median(rate(runs[OURS], ALL)) / median(rate(runs[JAFGEN], ALL))
     table.add_row(JAFGEN, _verdict(shop, None))
     return table, missed
@@ -171,7 +174,7 @@ def _verdict(ratio: float, target: float | None) -> str:
 
 
 def measure_scale(repeat: int) -> list[str]:
-    """Measures and prints the growth from size to size; returns what was missed."""
+    """Measure and print the growth from size to size; return a sentence for each missed target."""
     cases = {
         f"{accounts:,}": (
             "benchmarks.ours:scale",
@@ -204,7 +207,7 @@ def measure_scale(repeat: int) -> list[str]:
 
 
 def nanoseconds(runs: Runs) -> list[float]:
-    """CPU nanoseconds a row, one number a run."""
+    """Return CPU nanoseconds a row, one number a run."""
     return [run.all_cpu * 1e9 / run.all_rows for run in runs]
 
 
@@ -233,27 +236,31 @@ def _scale_missed(middle: Runs, largest: Runs) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.generate", description="Measures the generation of the company."
+        prog="python -m benchmarks.generate", description="Measure the generation of the company."
     )
     parser.add_argument(
-        "--scale", action="store_true", help="the growth to 100,000 accounts instead"
+        "--scale", action="store_true", help="measure the growth to 100,000 accounts instead"
     )
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each case (default 3)")
-    parser.add_argument("--accounts", type=int, default=100_000, help="accounts of our company")
-    parser.add_argument("--months", type=int, default=12, help="months of our company")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="number of runs of each case (default 3)"
+    )
+    parser.add_argument(
+        "--accounts", type=int, default=100_000, help="number of accounts of our company"
+    )
+    parser.add_argument("--months", type=int, default=12, help="number of months of our company")
     parser.add_argument(
         "--share",
         type=float,
         default=0.02,
-        help="part of our accounts, users and events that Faker and Mimesis make (default 0.02)",
+        help="share of our accounts, users and events that Faker and Mimesis make (default 0.02)",
     )
     chosen = parser.parse_args(arguments)
     if chosen.scale:
         missed = measure_scale(chosen.repeat)
     elif absent := [name for name in ("mimesis", "jafgen") if not importlib.util.find_spec(name)]:
-        output.print(f"Not installed: {', '.join(absent)}; run: pip install -e '.\\[dev]'")
+        output.print(f"Not installed: {', '.join(absent)}. Run: pip install -e '.\\[dev]'")
         return 2
     else:
         missed = compare(chosen.repeat, chosen.accounts, chosen.months, chosen.share)

@@ -1,9 +1,9 @@
-"""Times the marts: all of dbt's work on DuckDB, and its peak memory; fails where a target is missed.
+"""Measure the time and peak memory of a build of the marts by dbt on DuckDB; fail if a target is missed.
 
     python -m benchmarks.marts [--accounts 5000] [--months 24] [--repeat 3]
 
-Holds: the company as raw tables, and the build of its marts. Does not hold: how a case is measured
-(measure.py), or the time of Dagster around a build.
+Contains: the company as raw tables, and the build of its marts. Out of scope: how a case is measured
+(measure.py), and the time that Dagster takes around a build.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from rich.table import Table
 from benchmarks.measure import Laps, run_case
 from benchmarks.printing import output, spread
 
-#: Seconds of the default company, and GB of any.
+#: Most seconds of dbt for the default company, and most GB for any company.
 SECONDS, GIGABYTES = 10.0, 4.0
 DEFAULT_ACCOUNTS = 5000
 
 
 def load(laps: Laps, path: str, accounts: int, months: int) -> None:
-    """The company's months as a mirror would hold them: the last state of each key, less erasures."""
+    """Write the company's months as a mirror would hold them: the last state of each key, less erasures."""
     import duckdb
 
     from saas_platform.clock import Month
@@ -72,8 +72,8 @@ def load(laps: Laps, path: str, accounts: int, months: int) -> None:
 
 
 def build(laps: Laps, path: str, folder: str, as_of: str) -> None:
-    """All models and tests, as an asset run has them: with the project parsed before."""
-    # Imported before the lap, as for every case: `marts` would do it in the midst of it.
+    """Build all models and run all tests, as a run of the assets does: with the project already parsed."""
+    # Imported before the lap, as in every case: otherwise `build` would import them within it.
     import dbt.adapters.duckdb
     import dbt.cli.main  # noqa: F401
 
@@ -90,12 +90,20 @@ def build(laps: Laps, path: str, folder: str, as_of: str) -> None:
 
 
 def main() -> int:
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--accounts", type=int, default=DEFAULT_ACCOUNTS)
-    parser.add_argument("--months", type=int, default=24)
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument(
+        "--accounts",
+        type=int,
+        default=DEFAULT_ACCOUNTS,
+        help="number of accounts of the company (default 5000)",
+    )
+    parser.add_argument(
+        "--months", type=int, default=24, help="number of months of the company (default 24)"
+    )
+    parser.add_argument("--repeat", type=int, default=3, help="number of later builds (default 3)")
     given = parser.parse_args()
     as_of = str(datetime(2024 + given.months // 12, 1 + given.months % 12, 1))
     with tempfile.TemporaryDirectory() as folder:
@@ -122,9 +130,9 @@ def main() -> int:
     gigabytes = max(run.peak_megabytes for run in runs) / 1024
     missed = []
     if given.accounts <= DEFAULT_ACCOUNTS and seconds > SECONDS:
-        missed.append(f"The best build took {seconds:.1f} s; at most {SECONDS:.0f} are wanted.")
+        missed.append(f"The best build took {seconds:.1f} s; the target is at most {SECONDS:.0f}.")
     if gigabytes > GIGABYTES:
-        missed.append(f"The peak was {gigabytes:.1f} GB; at most {GIGABYTES:.0f} are wanted.")
+        missed.append(f"The peak was {gigabytes:.1f} GB; the target is at most {GIGABYTES:.0f}.")
     for sentence in missed:
         output.print(sentence)
     return 1 if missed else 0

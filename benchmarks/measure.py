@@ -1,10 +1,10 @@
-"""One case in a process of its own: its rows, CPU seconds, wall seconds and peak memory.
+"""Run one case in a separate process, and measure its rows, CPU seconds, wall seconds and peak memory.
 
-Holds: the child's start and end, and the stopwatch that a case uses. Does not hold: any case, nor what
-is made of the numbers.
+Contains: the start and end of the process, and the stopwatch that a case uses. Out of scope: the cases, and
+the use of the numbers.
 
 A case is a function `case(laps, **arguments)`. Only what it does inside a lap is timed, so that imports
-and warm-up stay outside for everybody; the memory is that of the whole process, imports included.
+and warm-up are not timed for any tool. The memory is that of the whole process, imports included.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ ROOT = Path(__file__).parent.parent
 
 
 class CaseFailedError(SystemExit):
-    """A case ended with an error, which it has told itself."""
+    """A case ended with an error, which it has printed itself."""
 
 
 class Laps:
-    """A stopwatch of CPU time (user and system, all threads, children that ended) by kind of row.
+    """A stopwatch of CPU time (user and system, all threads, ended child processes) by kind of row.
 
-    Laps nest: an inner one stops the outer one's clock.
+    Laps nest: an inner lap stops the clock of the outer one.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Laps:
 
     @contextmanager
     def lap(self, kind: str) -> Iterator[None]:
-        """Times what is inside as work on rows of a kind."""
+        """Time the work inside as work on rows of a kind."""
         if self.megabytes_before is None:
             self.megabytes_before = _megabytes(resource.getrusage(resource.RUSAGE_SELF))
         outermost = not self._running
@@ -71,7 +71,7 @@ class Laps:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one run of a case took. `cpu` and `rows` are by kind, without imports and warm-up."""
+    """The measurements of one run of a case. `cpu` and `rows` are by kind, without imports and warm-up."""
 
     rows: dict[str, int]
     cpu: dict[str, float]
@@ -94,14 +94,16 @@ class Measurement:
 def run_case(
     case: str, *, python: str = sys.executable, root: Path = ROOT, **arguments: Any
 ) -> Measurement:
-    """Runs `case` (`module:function`) in a fresh interpreter and measures it.
+    """Run `case` (`module:function`) in a fresh interpreter and measure it.
 
-    `root`: the checkout whose code runs. It is the working folder, which `-m` puts first on the path, so it
-    goes before an installed version and before PYTHONPATH.
+    `root` is the checkout whose code runs. It is the working folder, which `-m` puts first on the path, so it
+    takes precedence over an installed version and over PYTHONPATH.
 
-    What the case starts and waits for counts in the CPU time of the process, and in the peak where it is
-    the larger one. The caller must be small: Linux counts the peak memory of a process from before its
-    `exec`, which is the caller's.
+    The CPU time of the process includes that of its child processes; the peak is that of the largest of them.
+    The caller must be small, because Linux counts the peak memory of a process from before its `exec`, when
+    it is still the caller's.
+
+    Raises CaseFailedError if the process ends with an error.
     """
     child = subprocess.Popen(
         [python, "-m", "benchmarks.measure", case, json.dumps(arguments)],
@@ -111,13 +113,13 @@ def run_case(
     )
     assert child.stdout is not None
     with child.stdout:
-        told = child.stdout.read()
+        printed = child.stdout.read()
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         raise CaseFailedError(f"The case {case} ended with code {child.returncode}; see above.")
-    # A peer may talk while it works: the result is the last line.
-    result = json.loads(told.splitlines()[-1])
+    # A peer may print while it works, so the result is the last line.
+    result = json.loads(printed.splitlines()[-1])
     return Measurement(
         **result,
         process_cpu=usage.ru_utime + usage.ru_stime,
@@ -126,7 +128,7 @@ def run_case(
 
 
 def _megabytes(usage: resource.struct_rusage) -> float:
-    """Peak resident memory; Linux tells it in KiB, macOS in bytes."""
+    """Return the peak resident memory in MB; Linux reports it in KiB, macOS in bytes."""
     return usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
 
 

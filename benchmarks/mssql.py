@@ -1,11 +1,11 @@
-"""Extract from SQL Server, wherever SAAS_TEST_MSSQL_URL names one: ours beside `pandas.read_sql`.
+"""Measure the extract from the SQL Server that SAAS_TEST_MSSQL_URL names: ours next to `pandas.read_sql`.
 
-Holds: what is compared, and the table that is printed. Does not hold: the cases (mssql_ours.py), nor how a
+Contains: what is compared, and the table that is printed. Out of scope: the cases (mssql_ours.py), and how a
 case is measured.
 
     SAAS_TEST_MSSQL_URL=... python -m benchmarks.mssql [--rows N] [--repeat N]
 
-Exit code 0: measured; 2: no server is named. No targets: they would be the server's, not ours.
+Exit code 0: measured; 2: no server is named. There are no targets, because they would depend on the server.
 """
 
 from __future__ import annotations
@@ -28,16 +28,23 @@ _WAYS = {
 
 
 def main() -> int:
+    """Run the command and return its exit code."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rows", type=int, default=1_000_000)
-    arguments.add_argument("--repeat", type=int, default=3)
+    arguments.add_argument(
+        "--rows", type=int, default=1_000_000, help="number of events (default 1000000)"
+    )
+    arguments.add_argument(
+        "--repeat", type=int, default=3, help="number of runs of each way (default 3)"
+    )
     asked = arguments.parse_args()
     if not os.environ.get("SAAS_TEST_MSSQL_URL"):
-        output.print("SAAS_TEST_MSSQL_URL names no database: set it to mssql+pyodbc://...")
+        output.print(
+            "SAAS_TEST_MSSQL_URL is not set. Set it to the URL of a database: mssql+pyodbc://..."
+        )
         return 2
     table = Table("way", "rows/s", "client CPU-s", "peak MB", box=SIMPLE_HEAD)
     loaded = run_case("benchmarks.mssql_ours:load", rows=asked.rows)
-    table.add_row("load and apply a month", *_told([loaded]))
+    table.add_row("load and apply a month", *_cells([loaded]))
     runs: dict[str, list[Measurement]] = {way: [] for way in _WAYS}
     try:
         for _ in range(asked.repeat):
@@ -46,12 +53,12 @@ def main() -> int:
     finally:
         run_case("benchmarks.mssql_ours:drop")
     for way, measured in runs.items():
-        table.add_row(_WAYS[way], *_told(measured))
+        table.add_row(_WAYS[way], *_cells(measured))
     output.print(table)
     return 0
 
 
-def _told(runs: list[Measurement]) -> tuple[str, str, str]:
+def _cells(runs: list[Measurement]) -> tuple[str, str, str]:
     return (
         spread([run.all_rows / run.wall for run in runs]),
         spread([run.all_cpu for run in runs], 1),

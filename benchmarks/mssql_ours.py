@@ -1,6 +1,6 @@
-"""The cases of benchmarks/mssql.py: one table of events read out of SQL Server in four ways.
+"""Cases of benchmarks/mssql.py: read one table of events from SQL Server in four ways.
 
-Holds: the rows and the ways. Does not hold: what is made of the numbers.
+Contains: the rows and the ways to read them. Out of scope: the use of the numbers.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ _MONTH = Month(2024, 1)
 
 
 def source() -> MssqlSource:
+    """Return the source that SAAS_TEST_MSSQL_URL names, in a schema of the benchmark's own."""
     url = sa.make_url(os.environ["SAAS_TEST_MSSQL_URL"])
     return MssqlSource(Address.of(url.update_query_dict({"schema": _SCHEMA})))
 
 
 def load(laps: Laps, rows: int) -> None:
-    """An empty source, and then a month of that many events."""
+    """Create an empty source, then load a month with that many events."""
     made = source()
     made.drop()
     made.create_schema()
@@ -77,18 +78,20 @@ def _some(column: sa.Column[Any]) -> Any:
 
 
 def ours(laps: Laps) -> None:
-    """With mssql-python, where it is installed."""
+    """Read the events with mssql-python if it is installed."""
     with source().snapshot() as snapshot, laps.lap("events"):
         for batch in snapshot.rows(_EVENTS):
             laps.rows["events"] += batch.num_rows
 
 
 def pyodbc_alone(laps: Laps) -> None:
+    """Read the events with pyodbc, even if mssql-python is installed."""
     connection.mssql_python = lambda: None
     ours(laps)
 
 
 def digests(laps: Laps) -> None:
+    """Compute the digests in the server, without reading a row."""
     with source().snapshot() as snapshot, laps.lap("events"):
         found = snapshot.digests(_EVENTS)
     if found is None:
@@ -97,7 +100,7 @@ def digests(laps: Laps) -> None:
 
 
 def pandas(laps: Laps) -> None:
-    """As most people begin."""
+    """Read the events with `pandas.read_sql`, as most people do at first."""
     import pandas as pd
 
     address = source().address
@@ -112,5 +115,6 @@ def pandas(laps: Laps) -> None:
 
 
 def drop(laps: Laps) -> None:
+    """Drop the tables of the benchmark."""
     with laps.lap("events"):
         source().drop()

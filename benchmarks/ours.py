@@ -1,7 +1,7 @@
-"""Our own cases: the company by months, for the comparison and at scale.
+"""Our cases of benchmarks/generate.py: the company by months, for the comparison and at scale.
 
-Holds: the configs that are measured, and where the CPU time of a month is split by kind of row. Does
-not hold: any other generator.
+Contains: the configs that are measured, and the split of a month's CPU time by kind of row. Out of scope: the
+other generators (peers.py).
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ from saas_platform.company.config import UsageKnobs
 START = Month(2024, 1)
 SEED = 7
 
-#: Kind of row by table; every other one is "other", and so is the simulation behind all rows.
+#: Kind of row by table. Every other table is "other", and so is the simulation behind all rows.
 KINDS = {"accounts": "accounts", "users": "users", "usage_events": "events"}
 
 
 def scale_config(accounts: int) -> CompanyConfig:
-    """The company of the scale part: its users do more in a session, 6.8 things instead of 3.8, so that the
-    largest one has more than 100 million events.
+    """Return the company of the scale part.
+
+    Its users do 6.8 things in a session instead of 3.8, so that the largest company has more than 100 million
+    events.
     """
     usage = UsageKnobs(actions=4.8)
     return CompanyConfig(seed=SEED, accounts=accounts, start=START, usage=usage)
 
 
 def comparison(laps: Laps, *, accounts: int, months: int) -> None:
-    """The whole company, CPU time split by kind of row."""
+    """Generate the whole company, with the CPU time split by kind of row."""
     _warm_up()
     with ExitStack() as patches:
         for module, function, kind in (
@@ -49,13 +51,13 @@ def comparison(laps: Laps, *, accounts: int, months: int) -> None:
 
 
 def scale(laps: Laps, *, accounts: int, months: int) -> None:
-    """The whole company as it is, nothing patched."""
+    """Generate the whole company as it is, without any patch."""
     _warm_up()
     _generate(laps, scale_config(accounts), months)
 
 
 def _generate(laps: Laps, config: CompanyConfig, months: int) -> None:
-    """Months in order; each is counted and dropped, so that one at a time is in memory."""
+    """Generate the months in order; count and drop each, so that only one month is in memory."""
     last = config.start.plus(months - 1)
     with laps.lap("other"):
         company = Company(config)
@@ -65,7 +67,7 @@ def _generate(laps: Laps, config: CompanyConfig, months: int) -> None:
 
 
 def _warm_up() -> None:
-    """Loads the vocabularies, as Faker and Mimesis load theirs before they are timed."""
+    """Load the vocabularies, as Faker and Mimesis load theirs before they are timed."""
     Company(CompanyConfig(seed=SEED + 1, accounts=20, start=START)).batch(START, START.end)
 
 

@@ -1,12 +1,12 @@
-"""The other generators, each used as its documentation recommends.
+"""Cases of benchmarks/generate.py for the other generators, each used as its documentation recommends.
 
-Holds: rows like those of our `accounts`, `users` and `usage_events`, with as many columns, from Faker and
-Mimesis; and jafgen's Jaffle Shop as it is. Does not hold: our generator, nor the numbers of rows.
+Contains: rows like those of our `accounts`, `users` and `usage_events`, with as many columns, from Faker and
+Mimesis; and jafgen's Jaffle Shop as it is. Out of scope: our generator, and the numbers of rows.
 
-Where there was a choice, it is in the peer's favour: parents are drawn with `random.choice` from the ids
-made before, which is faster than the libraries' own choice; addresses need not be unique; a user's times
-need not follow the account's; rows stay dicts (ours end as typed Arrow columns) and are dropped after each
-month, as ours are.
+Every choice is made in the peer's favour. Parents are drawn with `random.choice` from the ids made before,
+which is faster than the libraries' own choice. Addresses need not be unique. A user's timestamps need not
+follow the account's. Rows stay dicts (ours end as typed Arrow columns) and are dropped after each month, as
+ours are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from benchmarks.measure import Laps
 
 Row = dict[str, Any]
-#: Id of a user, and that of its account.
+#: The id of a user and the id of its account.
 UserKey = tuple[int, int]
 
 _INDUSTRIES = ("software", "finance", "health", "retail", "education", "media", "public")
@@ -35,7 +35,7 @@ _SEED = 7
 
 
 class Generator(Protocol):
-    """What makes the rows of one batch; ids run from `first`."""
+    """Makes the rows of one batch; ids run from `first`."""
 
     def accounts(self, first: int, count: int) -> list[Row]: ...
 
@@ -47,14 +47,14 @@ class Generator(Protocol):
 def _generate(
     laps: Laps, make: Generator, *, accounts: int, users: int, events: int, batches: int
 ) -> None:
-    """Batch by batch, children from parents that are there already."""
+    """Generate the rows batch by batch, children from parents that exist already."""
     random.seed(_SEED)
     account_ids: list[int] = []
     user_keys: list[UserKey] = []
     for batch in range(batches):
 
         def portion(total: int, batch: int = batch) -> tuple[int, int]:
-            """First id and number of the rows of this batch."""
+            """Return the first id and the number of the rows of this batch."""
             first = total * batch // batches
             return first, total * (batch + 1) // batches - first
 
@@ -72,7 +72,7 @@ def _generate(
 
 
 class _Faker:
-    """One call of the proxy for each value, as in Faker's README."""
+    """Faker with one call of its proxy for each value, as in its README."""
 
     def __init__(self, *, use_weighting: bool) -> None:
         from faker import Faker
@@ -135,7 +135,7 @@ class _Faker:
 
 
 class _Mimesis:
-    """Providers called directly: the fastest that Mimesis has."""
+    """Mimesis with its providers called directly, which is its fastest way."""
 
     def __init__(self) -> None:
         from mimesis import Generic
@@ -198,7 +198,7 @@ class _Mimesis:
 
 
 class _MimesisSchema:
-    """`Field` and `Schema`, as Mimesis' chapter on structured data shows."""
+    """Mimesis with `Field` and `Schema`, as its chapter on structured data shows."""
 
     def __init__(self) -> None:
         from mimesis import Field
@@ -271,7 +271,7 @@ class _MimesisSchema:
 
 
 def _measured(laps: Laps, make: Generator, **numbers: int) -> None:
-    """Warms up, untimed: vocabularies and locales are loaded by the first rows."""
+    """Generate the rows after a warm-up that is not timed: the first rows load vocabularies and locales."""
     make.accounts(0, 20)
     make.users(0, 20, [0])
     make.events(0, 20, [(0, 0)])
@@ -279,29 +279,33 @@ def _measured(laps: Laps, make: Generator, **numbers: int) -> None:
 
 
 def faker(laps: Laps, **numbers: int) -> None:
-    """`Faker()`."""
+    """Generate the rows with `Faker()`."""
     _measured(laps, _Faker(use_weighting=True), **numbers)
 
 
 def faker_unweighted(laps: Laps, **numbers: int) -> None:
-    """`Faker(use_weighting=False)`: names as frequent as each other, which its README calls much faster."""
+    """Generate the rows with `Faker(use_weighting=False)`.
+
+    All names are then equally frequent, which its README calls much faster.
+    """
     _measured(laps, _Faker(use_weighting=False), **numbers)
 
 
 def mimesis(laps: Laps, **numbers: int) -> None:
-    """Providers."""
+    """Generate the rows with the providers of Mimesis."""
     _measured(laps, _Mimesis(), **numbers)
 
 
 def mimesis_schema(laps: Laps, **numbers: int) -> None:
-    """Schema and field."""
+    """Generate the rows with `Schema` and `Field` of Mimesis."""
     _measured(laps, _MimesisSchema(), **numbers)
 
 
 def jafgen(laps: Laps, *, years: int) -> None:
-    """`jafgen <years>` without its CSV files: customers, orders, items and tweets of the Jaffle Shop.
+    """Run `jafgen <years>` without its CSV files: customers, orders, items and tweets of the Jaffle Shop.
 
-    Its rows are fewer columns than ours and of another business; it is the peer that simulates, too.
+    Its rows have fewer columns than ours and describe another business. It is the only peer that also
+    simulates.
     """
     from jafgen.simulation import Simulation
 

@@ -1,6 +1,6 @@
-"""A PostgreSQL server for as long as a benchmark runs, and what it takes of CPU and memory.
+"""A PostgreSQL server that runs during a benchmark, and its CPU time and memory.
 
-Holds: its start and end. Does not hold: any table.
+Contains: the server's start and end, and its measurement. Out of scope: its tables.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ _USER = "postgres"
 
 @dataclass(frozen=True)
 class Server:
-    """A server that trusts everyone on this machine."""
+    """A server that accepts every local connection without a password."""
 
     port: int
     pid: int
 
     def cpu(self) -> float:
-        """CPU seconds of all sessions that ended, as Linux counts them for their parent."""
+        """Return the CPU seconds of the server and its ended sessions, as Linux counts them for a parent."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        # utime, stime, cutime and cstime are fields 14 to 17; the state, field 3, is the first here.
+        # utime, stime, cutime and cstime are fields 14 to 17; the first field here is the state, field 3.
         return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
     def megabytes(self) -> float:
-        """Memory of the server and its sessions now, what they share counted once."""
+        """Return the current MB of the server and its sessions, with shared memory counted once."""
         total = 0
         for pid in (self.pid, *_children(self.pid)):
-            # A session may end meanwhile.
+            # A session may end before its file is read.
             with suppress(OSError):
                 found = Path(f"/proc/{pid}/smaps_rollup").read_text()
                 total += sum(
@@ -49,7 +49,7 @@ class Server:
 
     @contextmanager
     def watched(self) -> Iterator[list[float]]:
-        """Within it, the server's memory is looked at again and again; its peak is the list's one item."""
+        """Sample the server's memory while the block runs; the list's only item is the peak in MB."""
         peak = [self.megabytes()]
         done = threading.Event()
 
@@ -72,14 +72,14 @@ def _children(pid: int) -> list[int]:
 
 
 def programs() -> Path | None:
-    """The folder of initdb and postgres; None: there is none on the PATH."""
+    """Return the folder of initdb and postgres, or None if initdb is not on the PATH."""
     found = shutil.which("initdb")
     return None if found is None else Path(found).resolve().parent
 
 
 @contextmanager
 def server(folder: Path, binaries: Path) -> Iterator[Server]:
-    """A new server with its data in the folder; stopped at the end."""
+    """Start a new server with its data in the folder, and stop it at the end."""
     user = _USER if os.geteuid() == 0 else None
     data = folder / "postgres"
     data.mkdir()
@@ -102,7 +102,7 @@ def server(folder: Path, binaries: Path) -> Iterator[Server]:
         "unix_socket_directories": "",
         "shared_buffers": "256MB",
         "max_wal_size": "4GB",
-        # They would work at a time of their own.
+        # Its workers would run at unpredictable times.
         "autovacuum": "off",
         "fsync": "off",
     }
@@ -123,12 +123,14 @@ def server(folder: Path, binaries: Path) -> Iterator[Server]:
 
 
 def _let_in(folder: Path, user: str) -> None:
-    """Lets the user pass through our temporary folder, which only we may enter otherwise."""
+    """Let the user pass through our temporary folder, which only we may enter otherwise."""
     parent = folder.parent
     if parent.stat().st_uid == os.geteuid():
         parent.chmod(parent.stat().st_mode | 0o011)
     if subprocess.run(["test", "-w", folder], user=user).returncode:
-        raise SystemExit(f"{user} can't reach {folder}: give --folder another one.")
+        raise SystemExit(
+            f"The user {user} can't write to {folder}. Choose another folder with --folder."
+        )
 
 
 def _free_port() -> int:
@@ -143,7 +145,7 @@ def _await(process: subprocess.Popen[bytes], port: int) -> None:
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                time.sleep(1)  # it answers a moment before it takes sessions
+                time.sleep(1)  # it answers shortly before it accepts sessions
                 return
         time.sleep(0.1)
-    raise SystemExit("PostgreSQL did not start.")
+    raise SystemExit(f"PostgreSQL did not start within {_WAIT_SECONDS:.0f} seconds, or it ended.")

@@ -1,4 +1,4 @@
-"""What the tables of all benchmarks share."""
+"""The console and the cells that the tables of all benchmarks share."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from statistics import median
 
 from rich.console import Console
 
-#: A file gets tables that are wide enough for the spreads.
+#: In a file, tables are wide enough for the spreads.
 output = Console(highlight=False, width=None if sys.stdout.isatty() else 112)
 
 
 def spread(numbers: Sequence[float], digits: int = 0) -> str:
-    """Median, and least to most where there are several."""
+    """Format the median of the numbers, and their range if there are several."""
     middle = f"{median(numbers):,.{digits}f}"
     if len(numbers) == 1:
         return middle

@@ -1,8 +1,8 @@
-"""Prints every property of REALISM.md with its target and what is measured; fails where one is missed.
+"""Print every property of a real company with its target and its measured value; fail if a target is missed.
 
     python -m benchmarks.realism [SEED ...]
 
-Holds: the printing. Does not hold: the properties (saas_platform_tests/company/realism.py).
+Contains: the printing. Out of scope: the properties (saas_platform_tests/company/realism.py).
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ def _target(wanted: Property) -> str:
 
 
 def report(worlds: dict[int, World], console: Console) -> int:
-    """Prints the table; returns how many properties are missed."""
-    table = Table("Property", "Target", *(f"Seed {seed}" for seed in worlds), "Behind the target")
+    """Print the table and return how many properties are missed."""
+    table = Table(
+        "Property", "Target", *(f"Seed {seed}" for seed in worlds), "Source of the target"
+    )
     for column in table.columns:
         column.no_wrap = True
     missed = 0
@@ -49,10 +51,13 @@ def report(worlds: dict[int, World], console: Console) -> int:
 
 
 def main() -> int:
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("seeds", nargs="*", type=int, help="default: 7 and two others")
+    parser.add_argument(
+        "seeds", nargs="*", type=int, help="seeds of the companies (default: 7 and two others)"
+    )
     seeds = parser.parse_args().seeds or [DEFAULT.seed, *OTHER_SEEDS]
     worlds = {seed: world_of_seed(seed) for seed in seeds}
     return 1 if report(worlds, Console(width=170)) else 0

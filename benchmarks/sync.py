@@ -1,13 +1,14 @@
-"""Moving two tables from SQLite to DuckDB: ours, the version before, dlt, Sling and pandas in one run on one file.
+"""Measure how ours, the version before, dlt, Sling and pandas move two tables from SQLite to DuckDB.
 
-Holds: what is compared, the targets, the tables that are printed. Does not hold: the cases (sync_ours.py,
-sync_peers.py, sync_wrong.py), the rows (sync_data.py), nor how a case is measured (measure.py).
+Contains: what is compared, the targets, and the tables that are printed. Out of scope: the cases (sync_ours.py,
+sync_peers.py, sync_wrong.py), the rows (sync_data.py), and how a case is measured (measure.py).
 
     python -m benchmarks.sync --peers-python PATH    # PATH: an interpreter that has the peers
     python -m benchmarks.sync --before PATH          # PATH: a checkout of an earlier version
     python -m benchmarks.sync --memory               # ours alone, at three sizes
 
-Exit code 0: every target reached; 1: one missed, and a sentence says which; 2: there is nothing to compare with.
+Exit code 0: every target is reached; 1: a target is missed, and a sentence says which; 2: there is nothing to
+compare with.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ Runs = list[Measurement]
 ROWS = {"invoices": 1_000_000, "events": 3_000_000}
 CHANGED, DELETED = 0.01, 0.001
 CHANGES = ("recent", "random")
-#: A peer that takes longer in the first round is not asked again: noise does not decide there.
+#: A peer that takes longer in the first round runs only once: noise does not decide there.
 SLOW_SECONDS = 20.0
 MOST_MEGABYTES = 500
-#: What a recent change may cost, proof included, as a part of a full load and its proof.
+#: Most CPU time of a recent change with its proof, as a part of a full load with its proof.
 MOST_OF_FULL = 0.2
 #: Sizes of the memory part, as multiples of the tables.
 SIZES = (0.25, 1.0, 4.0)
@@ -44,22 +45,22 @@ SIZES = (0.25, 1.0, 4.0)
 ALONE, PROVEN = "ours, without proof", "ours, proven"
 BEFORE = {ALONE: "before, without proof", PROVEN: "before, proven"}
 CONNECTORX = "dlt, connectorx"
-#: Where the proof counts too, when ours is compared with the peers, who make none.
+#: The situations in which ours must beat the peers even with its proof; the peers make none.
 PROVEN_WITHIN = ("full", "recent")
-#: What ours may cost as a multiple of the version before, in CPU seconds of the work.
+#: Most CPU time of ours, as a multiple of the version before; without imports.
 MOST_OF_BEFORE = {("full", ALONE): 1.15, ("full", PROVEN): 1.5, ("recent", PROVEN): 1.3}
 
 
 @dataclass(frozen=True)
 class Tool:
-    """The case of its full load and that of its changes, and where its mirror lies."""
+    """A tool: the case of its full load, the case of its changes, and the schema of its mirror."""
 
     title: str
     load: str
     changes: str
     schema: str
     peer: bool = True
-    #: The checkout whose code it runs.
+    #: The checkout whose code runs.
     root: Path = ROOT
 
 
@@ -76,7 +77,7 @@ OURS = (
 
 
 def earlier(checkout: Path) -> list[Tool]:
-    """The version before: the same cases, as its own checkout has them."""
+    """Return the tools of the version before: the same cases, with the code of its own checkout."""
     return [replace(tool, title=BEFORE[tool.title], root=checkout) for tool in OURS]
 
 
@@ -87,20 +88,20 @@ PEERS = {
     "pandas": ("pandas read_sql", "main"),
 }
 
-#: What no tool can be faster than, by case; what it reads, and whether it writes.
+#: The limits that no tool can beat, by title: the case, what it reads, and whether it writes.
 LIMITS = {
     "reading the file": ("read_file", "source", False),
     "every value decoded by SQLite": ("scan", "source", False),
     "rows as Arrow, through the driver": ("fetch", "source", False),
-    "ready Arrow into DuckDB": ("ingest", "ready", True),
-    "hash of ready Arrow": ("digest", "ready", False),
-    "driver's Arrow into DuckDB, untyped": ("plain", "source", True),
+    "ready Arrow data into DuckDB": ("ingest", "ready", True),
+    "hash of ready Arrow data": ("digest", "ready", False),
+    "driver's Arrow data into DuckDB, untyped": ("plain", "source", True),
 }
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """Rows of the mirror that differ from the source."""
+    """Numbers of rows of the mirror that differ from the source."""
 
     missing: int
     extra: int
@@ -113,7 +114,7 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Result:
-    """All runs of a tool in one situation, and what its mirror was worth after the last."""
+    """All runs of a tool in one situation, and the wrong rows of its mirror after the last run."""
 
     runs: Runs
     wrong: Wrong
@@ -159,7 +160,7 @@ class Bench:
         return self.folder / f"source_{which}.db"
 
     def _copy(self, which: str) -> Path:
-        """The source once more, as the comparison of rows wants it."""
+        """Return a copy of the source in the form that the comparison of rows needs."""
         copy = self.folder / f"copy_{which}.duckdb"
         if not copy.exists():
             run_case("benchmarks.sync_wrong:read", source=str(self.source(which)), copy=str(copy))
@@ -213,7 +214,10 @@ class Bench:
         return run_case(case, root=tool.root, **places)
 
     def _rounds(self, titles: Sequence[str], run: Callable[[str], Measurement]) -> dict[str, Runs]:
-        """Everyone in turn, so that a busy minute hits all of them. Who fails is left out, but for ours."""
+        """Run all titles in turn, so that a busy minute affects all of them.
+
+        A tool that fails is left out of the further rounds; ours raises CaseFailedError.
+        """
         runs: dict[str, Runs] = {title: [] for title in titles}
         for turn in range(self.repeat):
             for title in list(runs):
@@ -225,7 +229,7 @@ class Bench:
                     except CaseFailedError:
                         if title in (ALONE, PROVEN):
                             raise  # there is nothing left to compare
-                        self.failed.append(f"{title} failed; what it said stands above.")
+                        self.failed.append(f"{title} failed; its output is above.")
                         del runs[title]
         return runs
 
@@ -248,7 +252,7 @@ class Bench:
 
 
 def present_peers(peers_python: str) -> tuple[list[Tool], list[str]]:
-    """The peers that the interpreter has, and a sentence on each that it has not."""
+    """Return the peers that the interpreter has, and a sentence for each that it lacks."""
     found = run_case("benchmarks.sync_peers:available", python=peers_python).rows
     present, absent = [], []
     for peer, (title, schema) in PEERS.items():
@@ -261,7 +265,7 @@ def present_peers(peers_python: str) -> tuple[list[Tool], list[str]]:
 
 
 def work(runs: Runs) -> float:
-    """CPU seconds without imports, the median."""
+    """Return the median of the CPU seconds, without imports."""
     return median(run.all_cpu for run in runs)
 
 
@@ -273,7 +277,16 @@ def compare(
     peers_python: str,
     repeat: int,
 ) -> list[str]:
-    """Measures and prints the comparison; returns what was missed."""
+    """Measure and print the comparison; return a sentence for each missed target.
+
+    Args:
+        folder: where the files go; it exists and is empty.
+        rows: the number of rows of each table.
+        before: the tools of the version before, if any.
+        peers: the other tools, if any.
+        peers_python: the interpreter that has the peers.
+        repeat: the number of runs of each case.
+    """
     titles = [tool.title for tool in peers]
     bench = Bench(folder, rows, repeat, peers_python, titles)
     total = sum(rows.values())
@@ -308,8 +321,8 @@ def _limits_table(limits: dict[str, Runs], rows: int) -> Table:
         )
     fetched, ingested, hashed = (work(limits[title]) for title in list(LIMITS)[2:5])
     table.caption = (
-        f"Rows as Arrow twice, ingested once, hashed twice: {2 * fetched + ingested + 2 * hashed:.1f}"
-        " CPU s, which a load and its proof can't fall below."
+        f"Reading rows as Arrow twice, ingesting once, hashing twice: {2 * fetched + ingested + 2 * hashed:.1f}"
+        " CPU s, the least that a load and its proof can take."
     )
     return table
 
@@ -318,7 +331,7 @@ def _table(title: str, results: dict[str, Result], rows: int) -> Table:
     table = Table(
         title=title,
         box=SIMPLE_HEAD,
-        caption="Median, and least-most. CPU s: of the work; process: with imports and start.",
+        caption="Median, and least-most. CPU s: of the work alone; process: with imports and start.",
     )
     for column in (
         "tool", "CPU s", "process", "wall s", "thousand rows/s", "peak MB", "rows wrong",
@@ -329,7 +342,7 @@ def _table(title: str, results: dict[str, Result], rows: int) -> Table:
         kinds = {
             "missing": wrong.missing, "extra": wrong.extra, "different": wrong.different,
         }  # fmt: skip
-        told = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
+        kinds_found = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
         table.add_row(
             name,
             spread([run.all_cpu for run in runs], 2),
@@ -337,14 +350,14 @@ def _table(title: str, results: dict[str, Result], rows: int) -> Table:
             spread([run.wall for run in runs], 2),
             f"{median(rows / run.wall / 1000 for run in runs):,.0f}",
             spread([run.peak_megabytes for run in runs]),
-            f"[red]{wrong.all:,}[/red]\n[dim]{told}[/dim]" if wrong.all else "0",
+            f"[red]{wrong.all:,}[/red]\n[dim]{kinds_found}[/dim]" if wrong.all else "0",
         )
     return table
 
 
 def missed(results: dict[str, dict[str, Result]], peers: Sequence[str]) -> list[str]:
-    """A sentence for each target that was not reached."""
-    said = []
+    """Return a sentence for each missed target, except those against the version before."""
+    sentences = []
     for which, found in results.items():
         for peer in peers:
             if peer not in found:
@@ -354,39 +367,41 @@ def missed(results: dict[str, dict[str, Result]], peers: Sequence[str]) -> list[
                 mine = work(found[ours].runs)
                 if mine >= theirs:
                     aim = ours == PROVEN and peer == CONNECTORX
-                    said.append(
-                        f"{which}: {ours} takes {mine:.2f} CPU s, {peer} {theirs:.2f};"
+                    sentences.append(
+                        f"{which}: {ours} takes {mine:.2f} CPU s, {peer} takes {theirs:.2f};"
                         f" the {'aim' if aim else 'target'} is less."
                     )
         for ours in (ALONE, PROVEN):
             if found[ours].wrong.all:
-                said.append(f"{which}: {ours} ends with {found[ours].wrong.all:,} wrong rows.")
-            said.extend(_too_large(f"{which}: {ours}", found[ours].runs))
+                sentences.append(f"{which}: {ours} ends with {found[ours].wrong.all:,} wrong rows.")
+            sentences.extend(_too_large(f"{which}: {ours}", found[ours].runs))
     part = work(results["recent"][PROVEN].runs) / work(results["full"][PROVEN].runs)
     output.print(
-        f"A recent change costs {part:.1%} of the full load, both proven (at most {MOST_OF_FULL:.0%})."
+        f"A recent change takes {part:.1%} of the CPU time of the full load, both proven"
+        f" (at most {MOST_OF_FULL:.0%})."
     )
     if part > MOST_OF_FULL:
-        said.append(
-            f"A recent change costs {part:.1%} of the full load; the target is {MOST_OF_FULL:.0%}."
+        sentences.append(
+            f"A recent change takes {part:.1%} of the CPU time of the full load;"
+            f" the target is at most {MOST_OF_FULL:.0%}."
         )
-    return said
+    return sentences
 
 
 def costlier(results: dict[str, dict[str, Result]]) -> list[str]:
-    """Prints what ours costs as a multiple of the version before; a sentence for each that is too much."""
-    said = []
+    """Print the CPU time of ours as a multiple of the version before; return the missed targets."""
+    sentences = []
     for which, found in results.items():
         for ours, theirs in BEFORE.items():
             if theirs not in found:
                 continue
             times = work(found[ours].runs) / work(found[theirs].runs)
             most = MOST_OF_BEFORE.get((which, ours))
-            told = f"{which}: {ours} takes {times:.2f} times the CPU time of the version before"
-            output.print(f"{told}{'' if most is None else f' (at most {most})'}.")
+            ratio = f"{which}: {ours} takes {times:.2f} times the CPU time of the version before"
+            output.print(f"{ratio}{'' if most is None else f' (at most {most})'}.")
             if most is not None and times > most:
-                said.append(f"{told}; the target is at most {most}.")
-    return said
+                sentences.append(f"{ratio}; the target is at most {most}.")
+    return sentences
 
 
 def _too_large(what: str, runs: Runs) -> list[str]:
@@ -397,11 +412,11 @@ def _too_large(what: str, runs: Runs) -> list[str]:
 
 
 def measure_memory(folder: Path, rows: dict[str, int]) -> list[str]:
-    """Measures and prints ours at each size; returns what was missed."""
+    """Measure and print ours at each size; return a sentence for each missed target."""
     table = Table(title="Ours, proven: memory by size", box=SIMPLE_HEAD)
     for column in ("rows", "what", "CPU s", "CPU us a row", "peak MB", "rows wrong"):
         table.add_column(column, justify="left" if column == "what" else "right")
-    said: list[str] = []
+    sentences: list[str] = []
     proven = OURS[1]
     for size in SIZES:
         sized = {name: round(number * size) for name, number in rows.items()}
@@ -418,29 +433,33 @@ def measure_memory(folder: Path, rows: dict[str, int]) -> list[str]:
                 f"{run.peak_megabytes:,.0f}",
                 f"{result.wrong.all:,}",
             )
-            said.extend(_too_large(f"{sum(sized.values()):,} rows, {which}", result.runs))
+            sentences.extend(_too_large(f"{sum(sized.values()):,} rows, {which}", result.runs))
             if result.wrong.all:
-                said.append(f"{which}: {result.wrong.all:,} wrong rows.")
+                sentences.append(f"{which}: {result.wrong.all:,} wrong rows.")
         shutil.rmtree(bench.folder)
     output.print(table)
-    return said
+    return sentences
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.sync", description="Measures the sync from SQLite to DuckDB."
+        prog="python -m benchmarks.sync", description="Measure the sync from SQLite to DuckDB."
     )
     parser.add_argument(
-        "--peers-python", default=sys.executable, help="an interpreter that has the peers"
+        "--peers-python", default=sys.executable, help="interpreter that has the peers"
     )
     parser.add_argument(
-        "--before", type=Path, help="a checkout of an earlier version, which is measured as well"
+        "--before", type=Path, help="checkout of an earlier version, which is measured as well"
     )
-    parser.add_argument("--memory", action="store_true", help="ours alone at three sizes instead")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each case (default 3)")
-    parser.add_argument("--scale", type=float, default=1.0, help="part of the rows (default 1)")
-    parser.add_argument("--folder", type=Path, help="where the files go (default: a temporary one)")
+    parser.add_argument("--memory", action="store_true", help="measure only ours, at three sizes")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="number of runs of each case (default 3)"
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the rows (default 1)")
+    parser.add_argument(
+        "--folder", type=Path, help="folder for the files (default: a temporary one)"
+    )
     chosen = parser.parse_args(arguments)
     rows = {name: round(number * chosen.scale) for name, number in ROWS.items()}
     before = [] if chosen.before is None else earlier(chosen.before.resolve())
@@ -450,17 +469,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for sentence in absent:
             output.print(sentence)
         if not peers and not before:
-            output.print("Nothing to compare with: see benchmarks/README.md.")
+            output.print(
+                "There is nothing to compare with. See benchmarks/README.md for --before and --peers-python."
+            )
             return 2
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name).resolve()
         if chosen.memory:
-            said = measure_memory(folder, rows)
+            sentences = measure_memory(folder, rows)
         else:
-            said = compare(folder, rows, before, peers, chosen.peers_python, chosen.repeat)
-    for sentence in said:
+            sentences = compare(folder, rows, before, peers, chosen.peers_python, chosen.repeat)
+    for sentence in sentences:
         output.print(f"[red]Missed:[/red] {sentence}")
-    return 1 if said else 0
+    return 1 if sentences else 0
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Two tables of a company, as a source of ours and as ready Arrow, and what changes in them.
+"""Two tables of a company, as a source database and as ready Arrow files, and the changes to them.
 
-Holds: their declaration, their rows, the changes. Does not hold: any case that is timed.
+Contains: their declaration, their rows, and the changes. Out of scope: every case that is timed.
 
-Keys grow with time, as they do in a company. A run of a seed makes the same rows.
+Keys grow with time, as they do in a company. The same seed makes the same rows.
 """
 
 from __future__ import annotations
@@ -74,15 +74,16 @@ TABLES = {table.name: table for table in (INVOICES, EVENTS)}
 
 
 def batches(name: str, rows: int) -> Iterator[pa.RecordBatch]:
-    """The table's rows, in the order of their keys."""
+    """Yield the table's rows, in the order of their keys."""
     make = {"invoices": _invoices, "events": _events}[name]
     for first in range(0, rows, _BATCH_ROWS):
         ids = np.arange(first, min(first + _BATCH_ROWS, rows))
         chance = np.random.default_rng([SEED, len(name), first])
-        # Times grow with the keys, and no two rows have the same.
+        # Timestamps grow with the keys, and no two rows have the same one.
         times = _START + (ids * (_MICROSECONDS / rows)).astype("int64").astype("timedelta64[us]")
         columns = make(ids + 1, times, chance)
-        # Each its own, as if written one by one: equal ones would cost a tool that remembers them.
+        # Each row has its own version, as if written alone. A tool that remembers rows of equal versions would
+        # otherwise pay for them.
         columns["row_version"] = pa.array(ids + 2)
         yield pa.RecordBatch.from_pydict(columns)
 
@@ -129,12 +130,12 @@ def _events(ids: np.ndarray, times: np.ndarray, chance: np.random.Generator) -> 
 
 
 def make_source(_laps: Laps, *, source: str, ready: str, rows: dict[str, int]) -> None:
-    """The SQLite file, with bookkeeping and triggers as a source of ours, and the same as Arrow files."""
+    """Create the SQLite file, with the bookkeeping and triggers of our sources, and the rows as Arrow files."""
     with adbc.connect(source, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA cache_size = -262144")
         statements = create_statements(list(TABLES.values()))
-        # The triggers would stamp the rows again.
+        # The triggers are created later, because they would give the rows new versions.
         first, triggers = (
             [s for s in statements if s.startswith("CREATE TRIGGER") is later]
             for later in (False, True)
@@ -165,7 +166,7 @@ def _fill(cursor: adbc.Cursor, name: str, rows: int, ready: Path) -> None:
 
 
 def _storable(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Times as the ISO texts that SQLite stores."""
+    """Return the batch with timestamps as the ISO texts that SQLite stores."""
     return pa.RecordBatch.from_pydict(
         {
             field.name: batch.column(field.name).cast(pa.string())
@@ -176,7 +177,7 @@ def _storable(batch: pa.RecordBatch) -> pa.RecordBatch:
     )
 
 
-#: What an update by the business changes.
+#: The columns that an update by the business changes.
 _CHANGES = {
     "invoices": "status = 'void', total_cents = total_cents + 1, updated_at = '2026-01-01 12:00:00.000000'",
     "events": "account_id = account_id + 1, updated_at = '2026-01-01 12:00:00.000000'",
@@ -184,9 +185,9 @@ _CHANGES = {
 
 
 def change(laps: Laps, *, source: str, which: str, changed: float, deleted: float) -> None:
-    """Changes a part of the rows of each table and deletes another, by plain SQL: the triggers stamp.
+    """Change a part of the rows of each table and delete another, by plain SQL; triggers set the row versions.
 
-    `recent`: the newest rows, half of the changed ones new; `random`: rows of all time.
+    `which` is `recent` (the newest rows; half of the changed ones are new) or `random` (rows of any age).
     """
     with closing(sqlite3.connect(source)) as connection:
         connection.execute(NEXT_VERSION)
@@ -216,7 +217,7 @@ def change(laps: Laps, *, source: str, which: str, changed: float, deleted: floa
 def _append(
     connection: sqlite3.Connection, table: sa.Table, key_column: str, rows: int, new: int
 ) -> None:
-    """New rows: the last ones again, under new keys and as late as the last."""
+    """Insert copies of the last rows under new keys, with the same timestamps."""
     special = {
         key_column: f"{key_column} + {new}",
         "number": "number || '-N'",

@@ -1,6 +1,6 @@
-"""Cases of benchmarks/sync.py in this interpreter: ours, and what no tool can be faster than.
+"""Cases of benchmarks/sync.py in this interpreter: ours, and the limits that no tool can beat.
 
-Does not hold: other tools (sync_peers.py), nor what is compared.
+Out of scope: other tools (sync_peers.py), and what is compared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 
 
 def load_alone(laps: Laps, *, source: str, target: str) -> None:
-    """The full load, without its proof."""
+    """Run the full load, without its proof."""
     warehouse = DuckdbWarehouse(Path(target))
     with SqliteSource(Path(source)).snapshot() as snapshot:
         for table in TABLES.values():
@@ -34,7 +34,7 @@ def load_alone(laps: Laps, *, source: str, target: str) -> None:
 
 
 def changes_alone(laps: Laps, *, source: str, target: str) -> None:
-    """The changes since the last sync, without their proof."""
+    """Apply the changes since the last sync, without their proof."""
     warehouse = DuckdbWarehouse(Path(target))
     with SqliteSource(Path(source)).snapshot() as snapshot:
         for table in TABLES.values():
@@ -48,23 +48,26 @@ def changes_alone(laps: Laps, *, source: str, target: str) -> None:
 
 
 def proven(laps: Laps, *, source: str, target: str) -> None:
-    """What a user calls: the full load the first time, then the changes; and the proof."""
+    """Call `sync` as a user does: the full load the first time, then the changes; and the proof."""
     with laps.lap("sync"):
         reports = sync(SqliteSource(Path(source)), DuckdbWarehouse(Path(target)), TABLES.values())
     for report in reports:
         if not report.succeeded:
-            raise SystemExit(f"{report.table} is not proven: {report.error or report.proof}")
+            raise SystemExit(
+                f"The table {report.table} is not proven: {report.error or report.proof}"
+            )
         laps.rows[report.table] = report.rows_written + report.rows_deleted
 
 
 def read_file(laps: Laps, *, source: str) -> None:
+    """Read the bytes of the file."""
     with laps.lap("limit"), Path(source).open("rb") as file:
         while file.read(1 << 20):
             pass
 
 
 def scan(laps: Laps, *, source: str) -> None:
-    """Every value of every row, decoded by SQLite itself and given to nobody."""
+    """Decode every value of every row in SQLite itself, and pass none on."""
     with closing(sqlite3.connect(source)) as connection, laps.lap("limit"):
         for table in TABLES.values():
             columns = ", ".join(f"max({column.name})" for column in table.columns)
@@ -75,14 +78,14 @@ def scan(laps: Laps, *, source: str) -> None:
 def _fetched(source: str, name: str) -> Iterator[pa.RecordBatchReader]:
     columns = ", ".join(column.name for column in TABLES[name].columns)
     with adbc.connect(source) as connection, connection.cursor() as cursor:
-        # A batch types a column by its first rows, which must not all be NULL.
+        # The driver types a column by the first rows of the batch, which must not all be NULL.
         cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": "65536"})
         cursor.execute(f"SELECT {columns} FROM {name}")
         yield cursor.fetch_record_batch()
 
 
 def fetch(laps: Laps, *, source: str) -> None:
-    """Every row as Arrow through the driver, times as texts, given to nobody."""
+    """Read every row as Arrow through the driver, with timestamps as texts, and pass none on."""
     with laps.lap("limit"):
         for name in TABLES:
             with _fetched(source, name) as reader:
@@ -91,7 +94,7 @@ def fetch(laps: Laps, *, source: str) -> None:
 
 
 def plain(laps: Laps, *, source: str, target: str) -> None:
-    """The driver's Arrow into DuckDB, times as texts: no types, no log, no slices."""
+    """Write the driver's Arrow data to DuckDB, with timestamps as texts: no types, no log, no slices."""
     with laps.lap("limit"), duckdb.connect(target) as connection:
         connection.execute("SET preserve_insertion_order = false")
         for name in TABLES:
@@ -101,7 +104,7 @@ def plain(laps: Laps, *, source: str, target: str) -> None:
 
 
 def ingest(laps: Laps, *, ready: str, target: str) -> None:
-    """Arrow that lies ready, with its types, into DuckDB."""
+    """Write Arrow data that is ready, with its types, to DuckDB."""
     with laps.lap("limit"), duckdb.connect(target) as connection:
         connection.execute("SET preserve_insertion_order = false")
         for name in TABLES:
@@ -110,7 +113,7 @@ def ingest(laps: Laps, *, ready: str, target: str) -> None:
 
 
 def digest(laps: Laps, *, ready: str) -> None:
-    """A hash of every row of Arrow that lies ready."""
+    """Hash every row of Arrow data that is ready."""
     with laps.lap("limit"), duckdb.connect() as connection:
         for name, table in TABLES.items():
             connection.register("rows", _ready(ready, name))

@@ -1,7 +1,7 @@
-"""Cases of benchmarks/sync.py for other tools, in an interpreter that has them.
+"""Cases of benchmarks/sync.py for other tools, run by an interpreter that has them.
 
-Holds: each tool as its documentation recommends it, with the row version as its cursor. Does not hold:
-anything of ours, as that interpreter need not have it; nor what is compared.
+Contains: each tool as its documentation recommends it, with the row version as its cursor. Out of scope: our
+own package, which that interpreter need not have; and what is compared.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from benchmarks.measure import Laps
 
 KEYS = {"invoices": "invoice_id", "events": "event_id"}
 CURSOR = "row_version"
-MOMENTS = {
+TIMESTAMPS = {
     "invoices": ["issued_at", "due_at", "paid_at", "updated_at"],
     "events": ["occurred_at", "updated_at"],
 }
-#: What Sling has DuckDB's program load.
+#: The extensions that Sling makes DuckDB's command line load.
 EXTENSIONS = ("duckdb_extension_json", "duckdb_extension_httpfs")
-#: The modules each peer needs.
+#: The modules that each peer needs.
 NEEDS = {
     "dlt_pyarrow": ("dlt", "sqlalchemy", "pyarrow"),
     "dlt_connectorx": ("dlt", "sqlalchemy", "connectorx"),
@@ -35,23 +35,25 @@ NEEDS = {
 
 
 def available(laps: Laps) -> None:
-    """1 for each peer that could run here, 0 for each that lacks a module."""
+    """Record 1 for each peer that can run here, and 0 for each that lacks a module."""
     for peer, modules in NEEDS.items():
         laps.rows[peer] = int(all(find_spec(module) for module in modules))
 
 
 def dlt_pyarrow(laps: Laps, *, source: str, target: str, full: bool) -> None:
+    """Load with dlt's pyarrow backend."""
     _dlt(laps, source, target, full, "pyarrow")
 
 
 def dlt_connectorx(laps: Laps, *, source: str, target: str, full: bool) -> None:
+    """Load with dlt's connectorx backend."""
     _dlt(laps, source, target, full, "connectorx")
 
 
 def _dlt(
     laps: Laps, source: str, target: str, full: bool, backend: Literal["pyarrow", "connectorx"]
 ) -> None:
-    """Replaced the first time, which is its fastest; then merged by key."""
+    """Replace the tables the first time, which is dlt's fastest way; then merge by key."""
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     import dlt
     from dlt.sources.sql_database import sql_table
@@ -81,14 +83,14 @@ def _dlt(
 
 
 def pandas(laps: Laps, *, source: str, target: str, full: bool) -> None:  # noqa: ARG001
-    """It has no incremental way: everything again."""
+    """Read and write everything again, because pandas has no incremental way."""
     import duckdb
     import pandas as pd
 
     with laps.lap("peer"), closing(sqlite3.connect(source)) as lite, duckdb.connect(target) as duck:
         for name in KEYS:
-            # Without a format, a time that has another form than the first becomes NaT.
-            iso = {column: {"format": "ISO8601"} for column in MOMENTS[name]}
+            # Without a format, a timestamp in another form than the first one becomes NaT.
+            iso = {column: {"format": "ISO8601"} for column in TIMESTAMPS[name]}
             rows = pd.read_sql(f"SELECT * FROM {name}", lite, parse_dates=iso)
             duck.register("rows", rows)
             duck.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM rows")
@@ -97,7 +99,10 @@ def pandas(laps: Laps, *, source: str, target: str, full: bool) -> None:  # noqa
 
 
 def _carried(module: str, pattern: str) -> Path:
-    """A file that a package carries; the `sling` package itself would fetch its program when it runs."""
+    """Return a file that a package contains.
+
+    The `sling` package itself would download its program on its first run.
+    """
     spec = find_spec(module)
     assert spec is not None
     assert spec.origin is not None
@@ -105,7 +110,7 @@ def _carried(module: str, pattern: str) -> Path:
 
 
 def _sling_home(home: Path) -> None:
-    """A home where DuckDB's program finds the extensions that Sling loads, instead of fetching them."""
+    """Create a home where DuckDB's command line finds the extensions that Sling loads without a download."""
     for module in EXTENSIONS:
         extension = _carried(module, "*.duckdb_extension")
         folder = home / ".duckdb" / "extensions" / extension.parent.name / "linux_amd64"
@@ -114,7 +119,7 @@ def _sling_home(home: Path) -> None:
 
 
 def sling(laps: Laps, *, source: str, target: str, full: bool) -> None:
-    """One process for each table, as its command line has it."""
+    """Run one process for each table, as Sling's command line does."""
     program = str(_carried("sling_linux_amd64", "sling-linux-amd64"))
     home = Path(target).parent / "sling"
     _sling_home(home)
@@ -136,4 +141,4 @@ def sling(laps: Laps, *, source: str, target: str, full: bool) -> None:
             command += ["--primary-key", key, "--update-key", CURSOR]
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
             if done.returncode:
-                raise SystemExit(f"Sling: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+                raise SystemExit(f"Sling failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")

@@ -1,6 +1,7 @@
-"""How many rows of a mirror differ from the source, by a comparison that shares nothing with the sync.
+"""Count the rows of a mirror that differ from the source, by a comparison that shares nothing with the sync.
 
-Holds: Python's own SQLite module against DuckDB, value by value. Does not hold: any digest, any slice.
+Contains: a comparison of Python's own SQLite module with DuckDB, value by value. Out of scope: digests and
+slices.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import duckdb
 import pyarrow as pa
 
 from benchmarks.measure import Laps
-from benchmarks.sync_peers import KEYS, MOMENTS
+from benchmarks.sync_peers import KEYS, TIMESTAMPS
 
 _BATCH_ROWS = 50_000
 
 
 def read(_laps: Laps, *, source: str, copy: str) -> None:
-    """The source's rows in a DuckDB file of their own, so that each mirror can be held against it."""
+    """Copy the source's rows to a separate DuckDB file, so that each mirror can be compared with it."""
     with duckdb.connect(copy) as duck, closing(sqlite3.connect(source)) as lite:
         duck.execute("SET preserve_insertion_order = false")
         for name in KEYS:
@@ -33,9 +34,9 @@ def read(_laps: Laps, *, source: str, copy: str) -> None:
 
 
 def count(laps: Laps, *, copy: str, target: str, schema: str) -> None:
-    """Rows of both tables that are missing, extra (copies too) or different in the mirror.
+    """Count the rows of both tables that are missing, extra (including duplicates) or different in the mirror.
 
-    Times are compared as microseconds, however a tool stored them.
+    Timestamps are compared as microseconds, however a tool stored them.
     """
     with duckdb.connect() as duck:
         duck.execute(f"ATTACH '{copy}' AS source (READ_ONLY)")
@@ -43,7 +44,7 @@ def count(laps: Laps, *, copy: str, target: str, schema: str) -> None:
         for name, key in KEYS.items():
             columns = [row[0] for row in duck.execute(f"DESCRIBE source.{name}").fetchall()]
             listed = ", ".join(
-                f"epoch_us({c}::TIMESTAMP) AS {c}" if c in MOMENTS[name] else c for c in columns
+                f"epoch_us({c}::TIMESTAMP) AS {c}" if c in TIMESTAMPS[name] else c for c in columns
             )
             differs = " OR ".join(f"s.{c} IS DISTINCT FROM m.{c}" for c in columns)
             mirror = f"mirror.{schema}.{name}"
@@ -63,7 +64,7 @@ def count(laps: Laps, *, copy: str, target: str, schema: str) -> None:
 
 
 def _typed(name: str, column: str) -> str:
-    if column in MOMENTS[name]:
+    if column in TIMESTAMPS[name]:
         return f"{column} TIMESTAMP"
     return f"{column} {'VARCHAR' if column in ('number', 'status', 'event_type') else 'BIGINT'}"
 

@@ -1,12 +1,14 @@
-"""Proving two tables equal: ours, the version before, Google's data validator and reladiff, in one run.
+"""Measure how two tables are proven equal: ours, the version before, Google's data validator and reladiff.
 
-Holds: what is compared, the targets, the tables that are printed. Does not hold: the cases (verify_ours.py,
-verify_peers.py), the rows (sync_data.py), the server (postgres.py), nor how a case is measured.
+Contains: what is compared, the targets, and the tables that are printed. Out of scope: the cases
+(verify_ours.py, verify_peers.py), the rows (sync_data.py), the server (postgres.py), and how a case is
+measured (measure.py).
 
     python -m benchmarks.verify --peers-python PATH    # PATH: an interpreter that has the peers
     python -m benchmarks.verify --before PATH          # PATH: a checkout of an earlier version
 
-Exit code 0: every target reached; 1: one missed, and a sentence says which; 2: there is nothing to compare with.
+Exit code 0: every target is reached; 1: a target is missed, and a sentence says which; 2: there is nothing
+to compare with.
 """
 
 from __future__ import annotations
@@ -34,13 +36,13 @@ PERCENT = 1
 OURS, BEFORE = "ours", "before"
 PEERS = {"reladiff": "reladiff", "validator": "Google's data validator"}
 SITUATIONS = ("equal", "different")
-#: What the others update, as benchmarks/verify_ours.py does in the mirror.
+#: The update that makes the peers' rows differ, the same as in benchmarks/verify_ours.py.
 DAMAGE = {"invoices": "total_cents = total_cents + 1", "events": "account_id = account_id + 1"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run, and what the database server took for it; ours has its databases within."""
+    """One run, and the CPU seconds and MB of the database server; ours has its databases in its own process."""
 
     measured: Measurement
     server_cpu: float = 0.0
@@ -56,9 +58,9 @@ class Run:
 
 
 def prepare(folder: Path, rows: dict[str, int], checkouts: Mapping[str, Path]) -> dict[str, int]:
-    """The SQLite file, and by each version of ours an equal mirror and one with differences.
+    """Create the SQLite file, and for each version of ours an equal mirror and one with differences.
 
-    Returns how many rows differ, which is the same for all: their keys decide.
+    Return how many rows of each table differ. It is the same for all versions, because the rows' keys decide.
     """
     source = folder / "source.db"
     (folder / "ready").mkdir()
@@ -77,11 +79,11 @@ def prepare(folder: Path, rows: dict[str, int], checkouts: Mapping[str, Path]) -
 
 
 def _mirrors(folder: Path, version: str, root: Path) -> dict[str, int]:
-    """The mirrors of one version; returns how many rows differ in the second."""
+    """Create the mirrors of one version; return how many rows of each table differ in the second."""
     equal, different = (_mirror(folder, version, situation) for situation in SITUATIONS)
     source = str(folder / "source.db")
     run_case("benchmarks.sync_ours:proven", root=root, source=source, target=str(equal))
-    # Every version writes the same rows, and the peers take them from these files.
+    # Every version writes the same rows, and the peers read them from these files.
     run_case("benchmarks.verify_ours:export", root=root, mirror=str(equal), folder=str(folder))
     copy(equal, different)
     return run_case(
@@ -105,7 +107,16 @@ def measure(
     running: Server | None,
     repeat: int,
 ) -> tuple[dict[str, dict[str, list[Run]]], list[str]]:
-    """Runs by situation and tool, everyone in turn; and who failed."""
+    """Return the runs by situation and tool, made in turn, and a sentence for each tool that failed.
+
+    Args:
+        folder: where the files are.
+        checkouts: the versions of ours by name, with the checkout of each.
+        peers: the names of the other tools.
+        python: the interpreter that has the peers.
+        running: the peers' database server, if there are peers.
+        repeat: the number of runs of each case.
+    """
     if running is not None:
         with output.status("Filling PostgreSQL ..."):
             run_case(
@@ -129,11 +140,11 @@ def measure(
                     except CaseFailedError:
                         if name == OURS:
                             raise  # there is nothing left to compare
-                        failed.append(f"{situation}: {name} failed; what it said stands above.")
+                        failed.append(f"{situation}: {name} failed; its output is above.")
                         del found[name]
                     else:
                         found[name].append(run)
-                        # The slowest take minutes: the table at the end is long in coming.
+                        # Print each result at once: the slowest tools take minutes, and the table comes last.
                         output.print(f"{situation}, {name}: {run.cpu:.1f} CPU s")
         runs[situation] = found
     return runs, failed
@@ -169,15 +180,15 @@ def _run(
 def report(
     runs: dict[str, dict[str, list[Run]]], rows: int, different: dict[str, int]
 ) -> list[str]:
-    """Prints a table for each situation; returns what was missed."""
+    """Print a table for each situation; return a sentence for each missed target."""
     missed = []
     for situation, found in runs.items():
         expected = different if situation == "different" else dict.fromkeys(different, 0)
         table = Table(
             title=f"{rows:,} rows, {sum(expected.values()):,} of them different",
             box=SIMPLE_HEAD,
-            caption="Median, and least-most. CPU s and peak MB: with what the database server took, which"
-            " stands beside it; ours has its databases within.",
+            caption="Median, and least-most. CPU s and peak MB include the database server's, which are shown"
+            " next to them; ours has its databases in its own process.",
         )
         for column in (
             "tool",
@@ -190,7 +201,7 @@ def report(
         ):
             table.add_column(column, justify="left" if column == "tool" else "right")
         for name, each in found.items():
-            told = each[0].measured.rows
+            counted = each[0].measured.rows
             table.add_row(
                 PEERS.get(name, name),
                 spread([run.cpu for run in each], 1),
@@ -198,10 +209,12 @@ def report(
                 spread([run.measured.wall for run in each], 1),
                 spread([run.megabytes for run in each]),
                 spread([run.server_megabytes for run in each]),
-                f"{sum(told.values()):,}",
+                f"{sum(counted.values()):,}",
             )
-            if name == OURS and dict(told) != expected:
-                missed.append(f"{situation}: ours finds {dict(told)}, there are {expected}.")
+            if name == OURS and dict(counted) != expected:
+                missed.append(
+                    f"{situation}: ours finds {dict(counted)} differing rows; there are {expected}."
+                )
             if name in PEERS:
                 missed.extend(_behind(situation, PEERS[name], found[OURS], each))
         output.print(table)
@@ -214,7 +227,7 @@ def report(
 
 
 def _behind(situation: str, peer: str, ours: list[Run], theirs: list[Run]) -> list[str]:
-    said = []
+    sentences = []
     for what, of in (
         ("CPU s", lambda run: run.cpu),
         ("wall s", lambda run: run.measured.wall),
@@ -222,26 +235,31 @@ def _behind(situation: str, peer: str, ours: list[Run], theirs: list[Run]) -> li
     ):
         mine, other = median(map(of, ours)), median(map(of, theirs))
         if mine >= other:
-            said.append(
-                f"{situation}: ours takes {mine:,.1f} {what}, {peer} {other:,.1f}; the target is less."
+            sentences.append(
+                f"{situation}: ours takes {mine:,.1f} {what}, {peer} takes {other:,.1f};"
+                " the target is less."
             )
-    return said
+    return sentences
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.verify", description="Measures the proof that tables are equal."
+        prog="python -m benchmarks.verify", description="Measure the proof that tables are equal."
     )
     parser.add_argument(
-        "--peers-python", default=sys.executable, help="an interpreter that has the peers"
+        "--peers-python", default=sys.executable, help="interpreter that has the peers"
     )
     parser.add_argument(
-        "--before", type=Path, help="a checkout of an earlier version, which is measured as well"
+        "--before", type=Path, help="checkout of an earlier version, which is measured as well"
     )
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each case (default 3)")
-    parser.add_argument("--scale", type=float, default=1.0, help="part of the rows (default 1)")
-    parser.add_argument("--folder", type=Path, help="where the files go (default: a temporary one)")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="number of runs of each case (default 3)"
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the rows (default 1)")
+    parser.add_argument(
+        "--folder", type=Path, help="folder for the files (default: a temporary one)"
+    )
     chosen = parser.parse_args(arguments)
     rows = {name: round(number * chosen.scale) for name, number in ROWS.items()}
     found = run_case("benchmarks.verify_peers:available", python=chosen.peers_python).rows
@@ -250,26 +268,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.print(f"{PEERS[peer]} is left out: {chosen.peers_python} lacks its packages.")
     binaries = programs()
     if binaries is None:
-        output.print("The peers are left out: there is no initdb of PostgreSQL on the PATH.")
+        output.print("The peers are left out: PostgreSQL's initdb is not on the PATH.")
         peers = []
     checkouts = {OURS: ROOT}
     if chosen.before is not None:
         checkouts[BEFORE] = chosen.before.resolve()
     if not peers and BEFORE not in checkouts:
-        output.print("Nothing to compare with: see benchmarks/README.md.")
+        output.print(
+            "There is nothing to compare with. See benchmarks/README.md for --before and --peers-python."
+        )
         return 2
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name).resolve()
         different = prepare(folder, rows, checkouts)
         serving = server(folder, binaries) if binaries and peers else nullcontext()
         with serving as running:
-            runs, said = measure(
+            runs, sentences = measure(
                 folder, checkouts, peers, chosen.peers_python, running, chosen.repeat
             )
-    said += report(runs, sum(rows.values()), different)
-    for sentence in said:
+    sentences += report(runs, sum(rows.values()), different)
+    for sentence in sentences:
         output.print(f"[red]Missed:[/red] {sentence}")
-    return 1 if said else 0
+    return 1 if sentences else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Cases of benchmarks/verify.py in this interpreter: ours, and the tables as the others need them.
+"""Cases of benchmarks/verify.py in this interpreter: ours, and the tables in the form that the peers need.
 
-Does not hold: other tools (verify_peers.py), nor what is compared.
+Out of scope: other tools (verify_peers.py), and what is compared.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 
-#: What makes a row of the mirror differ; PostgreSQL takes the same.
+#: The update that makes a row of the mirror differ; PostgreSQL runs the same one.
 DAMAGE = {"invoices": "total_cents = total_cents + 1", "events": "account_id = account_id + 1"}
 
 
 def proof(laps: Laps, *, source: str, mirror: str) -> None:
-    """Every slice of both tables, by digest; differing rows are found, counted and named."""
+    """Prove every slice of both tables by digest; find, count and name the rows that differ."""
     with laps.lap("proof"):
         reports = verify(SqliteSource(Path(source)), DuckdbWarehouse(Path(mirror)), TABLES.values())
     for report in reports:
@@ -33,7 +33,7 @@ def proof(laps: Laps, *, source: str, mirror: str) -> None:
 
 
 def export(_laps: Laps, *, mirror: str, folder: str) -> None:
-    """The rows of the mirror as CSV."""
+    """Write the rows of the mirror as CSV."""
     with duckdb.connect(mirror, read_only=True) as duck:
         for name in TABLES:
             columns = ", ".join(column.name for column in TABLES[name].columns)
@@ -41,7 +41,7 @@ def export(_laps: Laps, *, mirror: str, folder: str) -> None:
 
 
 def damage(laps: Laps, *, mirror: str, folder: str, percent: int) -> None:
-    """Makes random rows of the mirror differ, and writes their keys as CSV."""
+    """Make random rows of the mirror differ, and write their keys as CSV."""
     with duckdb.connect(mirror) as duck:
         for name, table in TABLES.items():
             (key,) = (column.name for column in table.primary_key)

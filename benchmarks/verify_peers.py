@@ -1,7 +1,7 @@
-"""Cases of benchmarks/verify.py for other tools, in an interpreter that has them; both sides PostgreSQL.
+"""Cases of benchmarks/verify.py for other tools, run by an interpreter that has them.
 
-Neither of them knows SQLite, and only one knows DuckDB. Does not hold: anything of ours, nor what is
-compared.
+Both sides are PostgreSQL, because neither tool supports SQLite, and only one supports DuckDB. Out of scope:
+our own package, and what is compared.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _USER = "postgres"
 
 
 def available(laps: Laps) -> None:
-    """1 for each peer that could run here, 0 for each that lacks a module."""
+    """Record 1 for each peer that can run here, and 0 for each that lacks a module."""
     for peer, modules in NEEDS.items():
         laps.rows[peer] = int(all(find_spec(module) for module in modules))
 
 
 def fill(_laps: Laps, *, port: int, folder: str, damages: dict[str, str]) -> None:
-    """The databases `source`, its copy `equal`, and `different`, from the CSV files."""
+    """Create the databases `source`, its copy `equal`, and `different` from the CSV files."""
     import psycopg2
 
     def run(database: str, *statements: str) -> None:
@@ -77,7 +77,7 @@ def fill(_laps: Laps, *, port: int, folder: str, damages: dict[str, str]) -> Non
 
 
 def reladiff(laps: Laps, *, port: int, target: str) -> None:
-    """By checksums of segments, which it halves where they differ; with its defaults."""
+    """Compare with reladiff and its defaults: checksums of segments, which it splits where they differ."""
     from reladiff import connect_to_table, diff_tables
 
     with laps.lap("peer"):
@@ -95,13 +95,13 @@ def reladiff(laps: Laps, *, port: int, target: str) -> None:
 
 
 def validator(laps: Laps, *, port: int, target: str, folder: str) -> None:
-    """By a hash of each row, which its databases compute; its command line, in this process."""
+    """Compare with the validator, whose command line runs in this process: hashes of rows by the databases."""
     os.environ["PSO_DV_CONN_HOME"] = folder
     from data_validation import __main__ as program
 
     def run(file: Path, *arguments: str) -> None:
         sys.argv = ["data-validation", *arguments]
-        with file.open("w") as told, redirect_stdout(told):
+        with file.open("w") as lines, redirect_stdout(lines):
             program.main()
 
     for database in ("source", target):
@@ -116,5 +116,5 @@ def validator(laps: Laps, *, port: int, target: str, folder: str) -> None:
         file = Path(folder) / f"found_{name}.csv"
         with laps.lap("peer"):
             run(file, *row)
-        with file.open() as told:
-            laps.rows[name] = sum(1 for line in csv.reader(told) if "fail" in line)
+        with file.open() as lines:
+            laps.rows[name] = sum(1 for line in csv.reader(lines) if "fail" in line)

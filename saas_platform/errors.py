@@ -1,5 +1,8 @@
-"""The root of every error that a user can mend."""
+"""The base class of every error that a user can fix."""
 
 
 class PlatformError(Exception):
-    """One sentence that names the thing and the remedy; shown as it is, without a stack trace."""
+    """An error whose text names what is wrong and how to fix it.
+
+    The text is one sentence. The user sees it as it is, without a stack trace.
+    """

@@ -1,6 +1,6 @@
-"""From settings to things: opens the source, the warehouse and the company that the settings name.
+"""Creates the source, the warehouse and the company that the settings describe.
 
-The one place that knows which engine a URL means, and where things live in SAAS_HOME.
+This is the only module that maps a URL to an engine, and that knows where files lie in SAAS_HOME.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from saas_platform.schema.declared import Declaration, read_declaration
 from saas_platform.settings import Settings, SettingsError, load_settings
 from saas_platform.source.interface import Source, WritableSource
 from saas_platform.source.mssql import Address, MssqlDatabase, MssqlSource
-from saas_platform.source.sqlite import SqliteDatabase, SqliteSource
+from saas_platform.source.sqlite import SqliteCompany, SqliteDatabase, SqliteSource
 from saas_platform.storage.artefacts import Artefacts
 from saas_platform.storage.frames import Staging
 from saas_platform.storage.home import Home
@@ -31,36 +31,38 @@ from saas_platform.warehouse.interface import Warehouse
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
-    from saas_platform.company import SoiledCompany
+    from saas_platform.company import DirtyCompany
     from saas_platform.warehouse.bigquery.target import BigqueryTarget
 
 
 @dataclass(frozen=True)
 class Platform:
-    """What the settings describe; opens nothing until it is asked."""
+    """The source, the warehouse and the company that the settings describe. Each is opened on first use."""
 
     settings: Settings
-    #: Gives the client of a BigQuery warehouse, in place of one made from the environment.
+    #: Returns the client of a BigQuery warehouse. Without it, a client is made from the environment.
     bigquery_client: Callable[[], bigquery.Client] | None = None
 
     @classmethod
     def load(cls) -> Platform:
-        """From the environment. Raises SettingsError."""
+        """Load the platform from the environment. Raises SettingsError and CompanyError."""
         return cls(load_settings())
 
     @property
     def home(self) -> Home:
+        """The layout of SAAS_HOME."""
         return Home(self.settings.home)
 
     @property
     def as_of(self) -> datetime:
+        """The timestamp of the company's clock (UTC, naive, exclusive)."""
         return self.settings.clock.as_of
 
     @cached_property
     def declaration(self) -> Declaration:
-        """What `tables.yaml` says of a database of the user's own; else the tables of the company.
+        """What `tables.yaml` declares about the user's own database, or else the company's tables.
 
-        Raises TablesError for what is wrong in the file.
+        Raises TablesError if the file is wrong.
         """
         if self.settings.synthetic or not self.home.tables.exists():
             return Declaration(TABLES)
@@ -68,9 +70,9 @@ class Platform:
 
     @cached_property
     def tables(self) -> Mapping[str, sa.Table]:
-        """The tables that are mirrored: those of the company, or what `tables.yaml` declares.
+        """The mirrored tables: those of the company, or those that `tables.yaml` declares.
 
-        Raises TablesError for what is wrong in the file, SettingsError where it hashes a column without salt.
+        Raises TablesError if the file is wrong, and SettingsError if it hashes a column without a salt.
         """
         found = self.declaration.tables
         if self.settings.hash_salt is None:
@@ -78,33 +80,37 @@ class Platform:
                 for column in table.columns:
                     if column.info.get("mirror_form") == "hash":
                         raise SettingsError(
-                            f"{self.home.tables} has {table.name}.{column.name} with `mirror: hash`, and"
-                            " SAAS_HASH_SALT is not set: set it to a secret of at least 16 characters."
+                            f"{self.home.tables} hashes {table.name}.{column.name}, but SAAS_HASH_SALT is"
+                            " not set: set it to a secret of at least 16 characters."
                         )
         return found
 
     @property
     def hash_salt(self) -> str:
-        """What is hashed with the columns that `tables.yaml` hashes; empty where none is."""
+        """The secret that is hashed with each column declared `mirror: hash`. Empty if none is set."""
         salt = self.settings.hash_salt
         return "" if salt is None else salt.get_secret_value()
 
     @property
     def is_company(self) -> bool:
-        """Whether the tables are those of the company, which marts, models and page are made for."""
+        """Whether the tables are the company's, for which the marts, the models and the page are made."""
         return self.tables is TABLES
 
     @cached_property
     def source(self) -> Source:
+        """The source database.
+
+        Raises SettingsError if the source is the user's own and nothing declares its tables.
+        """
         if self.settings.synthetic:
             return self._company_source
         if self.home.tables.exists():
             return FormedSource(self.database, self.hash_salt)
-        source = self._company_source
+        source = self._company_read_only
         if not source.exists():
             raise SettingsError(
-                f"SAAS_SYNTHETIC is false, and {self.home.tables} does not say which tables to mirror:"
-                " write it with `saas-platform doctor --discover`."
+                f"SAAS_SYNTHETIC is false, but {self.home.tables}, which declares the tables to mirror, does"
+                " not exist: write it with `saas-platform doctor --discover`."
             )
         return source
 
@@ -114,8 +120,13 @@ class Platform:
         return SqliteSource(address) if isinstance(address, Path) else MssqlSource(address)
 
     @property
+    def _company_read_only(self) -> SqliteCompany | MssqlSource:
+        address = self._source_address
+        return SqliteCompany(address) if isinstance(address, Path) else MssqlSource(address)
+
+    @property
     def database(self) -> Source:
-        """The source as a database of the user's own, whatever is in it."""
+        """The source, treated as the user's own database whatever it contains."""
         address = self._source_address
         return SqliteDatabase(address) if isinstance(address, Path) else MssqlDatabase(address)
 
@@ -134,21 +145,22 @@ class Platform:
 
     @property
     def owned_source(self) -> WritableSource:
-        """The source, where the platform may write to it. Raises SettingsError otherwise."""
+        """The source, if the platform may write to it. Raises SettingsError otherwise."""
         if not self.settings.synthetic or not isinstance(self.source, WritableSource):
             raise SettingsError(
-                "SAAS_SYNTHETIC is false, so that nothing is ever written to the source:"
-                " set it to true to fill a source with the synthetic company."
+                "SAAS_SYNTHETIC is false, so nothing may be written to the source:"
+                " set it to true to fill the source with the synthetic company."
             )
         return self.source
 
     @cached_property
     def warehouse(self) -> Warehouse:
+        """The warehouse. Raises SettingsError for an engine that is not supported."""
         url = self.settings.warehouse
         if url.get_backend_name() == "duckdb" and url.database:
             return DuckdbWarehouse(Path(url.database).absolute())
         if url.get_backend_name() == "bigquery":
-            # Google's client takes a second to import; only who uses it should wait.
+            # Google's client takes a second to import. Only its users should wait for it.
             from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
 
             return BigqueryWarehouse(self.bigquery, self.bigquery_client)
@@ -159,14 +171,14 @@ class Platform:
 
     @cached_property
     def bigquery(self) -> BigqueryTarget:
-        """Which BigQuery the warehouse is, where it is one. Raises WarehouseError for a URL that can't be used."""
+        """The BigQuery target, if the warehouse is BigQuery. Raises WarehouseError for an unusable URL."""
         from saas_platform.warehouse.bigquery.target import BigqueryTarget
 
         return BigqueryTarget.of(self.settings.warehouse)
 
     @property
     def marts_target(self) -> MartsTarget:
-        """Where dbt builds the marts: in the warehouse."""
+        """The target of dbt, which builds the marts in the warehouse."""
         if isinstance(self.warehouse, DuckdbWarehouse):
             return MartsTarget.duckdb(self.warehouse.path)
         there = self.bigquery
@@ -179,29 +191,29 @@ class Platform:
 
     @property
     def staging(self) -> Staging:
-        """What the assets hand to one another."""
+        """The Parquet files by which the assets hand data to one another."""
         return Staging(self.home.staging.as_uri())
 
     @property
     def artefacts(self) -> Artefacts:
-        """Fitted models."""
+        """The store of fitted models."""
         return Artefacts((self.home.root / "artefacts").as_uri())
 
     @property
     def truth(self) -> Staging:
-        """The simulator's truth, apart from source and warehouse; only evaluation reads it."""
+        """The simulator's truth, kept apart from source and warehouse. Only the evaluation reads it."""
         return Staging((self.home.root / "truth").as_uri())
 
     @cached_property
-    def company(self) -> SoiledCompany:
-        """The company with its dirt; without SAAS_DIRT its batches are handed on untouched."""
-        from saas_platform.company import Company, SoiledCompany
+    def company(self) -> DirtyCompany:
+        """The company with its dirt. Without SAAS_DIRT, its batches stay unchanged."""
+        from saas_platform.company import Company, DirtyCompany
 
         s = self.settings
-        return SoiledCompany(Company(s.config), s.seed, s.dirt)
+        return DirtyCompany(Company(s.config), s.seed, s.dirt)
 
     @property
     def company_name(self) -> str:
-        """Names the company in words that differ for any other one."""
+        """A description of the company that differs from the description of any other company."""
         s = self.settings
         return f"{s.config.name}, dirt {s.dirt!r}" if s.dirt else s.config.name

@@ -1,7 +1,7 @@
-"""Every setting, validated once at the edge; inside, they are trusted.
+"""Reads and validates every setting once, at the edge. The code inside trusts the result.
 
-Settings come from the environment, then from `.env` in the working folder. `.env.example` documents
-them; a test holds the two together.
+Settings come from the environment first, then from `.env` in the working folder. `.env.example`
+documents them, and a test keeps it in step with this module.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from saas_platform.company.config import CompanyConfig, read_config
 from saas_platform.errors import PlatformError
 
 _PREFIX = "SAAS_"
-#: Where the company's knobs are looked for when SAAS_COMPANY names no file.
+#: The file that holds the company's knobs if SAAS_COMPANY names none.
 _COMPANY_FILE = Path("company.yaml")
-#: What the company's file and the environment can both say.
+#: The settings that both the company's file and the environment can set.
 _SHARED = ("seed", "accounts", "start")
-#: A shorter salt could be found by trying.
+#: A shorter salt could be found by brute force.
 _SALT_CHARACTERS = 16
-#: Settings whose values are in no message.
+#: Settings whose values must not appear in any message.
 _SECRETS = ("SAAS_HASH_SALT",)
-#: For the tests and for dbt's profile; no settings of the platform.
+#: Prefixes of variables for the tests and for dbt's profile. These are not settings of the platform.
 _FOREIGN_PREFIXES = ("SAAS_TEST_", "SAAS_DBT_")
 
 
 class SettingsError(PlatformError):
-    """A setting is wrong; the text names it and says what would be right."""
+    """A setting is wrong. The text names the setting and a valid value."""
 
 
 def _day(value: Any) -> Any:
-    """A day from `YYYY-MM-DD`, or `now`."""
+    """Parse a day written as `YYYY-MM-DD`, or keep `now`."""
     if not isinstance(value, str) or value == "now":
         return value
     try:
@@ -56,7 +56,7 @@ def _day(value: Any) -> Any:
 
 
 class Settings(BaseSettings):
-    """The settings; `load_settings` makes them, with every error told in one sentence."""
+    """The platform's settings. Create them with `load_settings`, which reports each error in one sentence."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX,
@@ -67,37 +67,45 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(
-        Path(".saas"), description="Folder of the databases, artefacts and Dagster's own home"
+        Path(".saas"),
+        description="Folder of the databases, the artefacts and Dagster's own home",
     )
     source_url: str = Field("", description="SQLAlchemy URL of the source database")
     warehouse_url: str = Field("", description="URL of the warehouse")
     company: Path | None = Field(
         None,
-        description="YAML file with the company's knobs; none: `company.yaml` here, where there is one",
+        description="YAML file with the company's knobs; if empty, `company.yaml` in the working"
+        " folder if it exists",
     )
-    seed: int = Field(7, ge=0, lt=2**63, description="Which synthetic company")
+    seed: int = Field(7, ge=0, lt=2**63, description="Random seed of the synthetic company")
     accounts: int = Field(
-        5000, ge=1, le=10_000_000, description="Accounts that sign up in the first 24 months"
+        5000,
+        ge=1,
+        le=10_000_000,
+        description="Number of accounts that sign up in the first 24 months",
     )
     start: Annotated[InstanceOf[Month], NoDecode, BeforeValidator(start_month)] = Field(
         Month(2024, 1), description="First month of the company"
     )
     as_of: Annotated[date | Literal["now"], BeforeValidator(_day)] = Field(
-        date(2026, 1, 1), description="The company's clock: a day, exclusive, or `now`"
+        date(2026, 1, 1), description="The company's clock: a day (exclusive) or `now`"
     )
     synthetic: bool = Field(
-        True, description="Whether the source is ours to fill with the synthetic company"
+        True, description="Whether the platform may fill the source with the synthetic company"
     )
 
-    dirt: float = Field(0.0, ge=0, le=1, description="Share of dirty data in the company; 0: none")
+    dirt: float = Field(
+        0.0, ge=0, le=1, description="Share of dirt (injected errors) in the company's data"
+    )
     hash_salt: SecretStr | None = Field(
         None,
-        description="Secret that is hashed with the columns that tables.yaml has as `mirror: hash`",
+        description="Secret that is hashed together with the columns declared `mirror: hash`"
+        " in tables.yaml",
     )
 
     @field_validator("hash_salt", mode="before")
     @classmethod
-    def _long(cls, value: Any) -> Any:
+    def _check_length(cls, value: Any) -> Any:
         if not value:
             return None
         if isinstance(value, str) and len(value) < _SALT_CHARACTERS:
@@ -106,7 +114,7 @@ class Settings(BaseSettings):
 
     @field_validator("company", mode="before")
     @classmethod
-    def _named(cls, value: Any) -> Any:
+    def _empty_as_none(cls, value: Any) -> Any:
         return value or None
 
     @field_validator("home", "company")
@@ -116,31 +124,35 @@ class Settings(BaseSettings):
 
     @property
     def config(self) -> CompanyConfig:
-        """The company that these settings and its file describe. Raises CompanyError."""
+        """The company that these settings and the company's file describe. Raises CompanyError."""
         return _config(self.company, self.seed, self.accounts, self.start)
 
     @property
     def clock(self) -> Clock:
+        """The company's clock."""
         return Clock(self.as_of)
 
     @property
     def last_month(self) -> Month:
+        """The last month of the company's window."""
         return self.clock.last_month
 
     @property
     def source(self) -> sa.URL:
+        """The URL of the source database, with the default filled in."""
         return _url(self.source_url) or _file_url("sqlite", self.home / "source.db")
 
     @property
     def warehouse(self) -> sa.URL:
+        """The URL of the warehouse, with the default filled in."""
         return _url(self.warehouse_url) or _file_url("duckdb", self.home / "warehouse.duckdb")
 
     def check_month(self, month: Month) -> Month:
-        """The month, if the company's window has it. Raises SettingsError otherwise."""
+        """Return the month if it lies in the company's window. Raises SettingsError otherwise."""
         if not self.start <= month <= self.last_month:
             raise SettingsError(
                 f"Month {month} is outside the company's window, {self.start} to"
-                f" {self.last_month}: choose one inside, or move SAAS_START or SAAS_AS_OF."
+                f" {self.last_month}: choose a month inside it, or change SAAS_START or SAAS_AS_OF."
             )
         return month
 
@@ -150,13 +162,13 @@ def _url(text: str) -> sa.URL | None:
 
 
 def _file_url(backend: str, path: Path) -> sa.URL:
-    """Not by a text, in which a `?` or `%` of the path would be a sign of the URL."""
+    """Build a URL from its parts. In a text, a `?` or `%` of the path would be read as URL syntax."""
     return sa.URL.create(backend, database=str(path))
 
 
 @cache
 def _config(path: Path | None, seed: int, accounts: int, start: Month) -> CompanyConfig:
-    """Read once, so that a file changed meanwhile makes no second company within a run."""
+    """Read the company's file once, so that a change of the file within a run has no effect."""
     return read_config(path, seed=seed, accounts=accounts, start=start)
 
 
@@ -168,35 +180,35 @@ def _check_names() -> None:
             and name not in known
             and not name.startswith(_FOREIGN_PREFIXES)
         ):
-            raise SettingsError(_unknown(name, known))
+            raise SettingsError(_unknown_name(name, known))
 
 
-def _unknown(name: str, known: list[str]) -> str:
+def _unknown_name(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    remedy = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}."
+    remedy = f"did you mean {near[0]}?" if near else f"the known settings are {', '.join(known)}."
     return f"{name} is not a setting: {remedy}"
 
 
-def _sentence(error: ValidationError) -> str:
+def _message(error: ValidationError) -> str:
     known = [_PREFIX + name.upper() for name in Settings.model_fields]
     problems = []
     for detail in error.errors():
         name = str(detail["loc"][0]).upper()
         name = name if name.startswith(_PREFIX) else _PREFIX + name
         if detail["type"] == "extra_forbidden":
-            problems.append(_unknown(name, known))
+            problems.append(_unknown_name(name, known))
         else:
             message = detail["msg"].removeprefix("Value error, ")
-            value = "not right" if name in _SECRETS else repr(detail["input"])
+            value = "invalid" if name in _SECRETS else repr(detail["input"])
             problems.append(f"{name} is {value}: {message}.")
     return " ".join(dict.fromkeys(problems))
 
 
 def load_settings() -> Settings:
-    """The settings of this environment and folder.
+    """Load the settings from the environment and the working folder.
 
-    Raises SettingsError for an unknown name, a wrong value, or a window without a month, CompanyError
-    for what is wrong in the company's file.
+    Raises SettingsError for an unknown name, a wrong value or a window without a month. Raises
+    CompanyError if the company's file is wrong.
     """
     _check_names()
     try:
@@ -204,47 +216,48 @@ def load_settings() -> Settings:
         for name, url in (("SOURCE", settings.source_url), ("WAREHOUSE", settings.warehouse_url)):
             _check_url(f"{_PREFIX}{name}_URL", url)
     except ValidationError as error:
-        raise SettingsError(_sentence(error)) from None
+        raise SettingsError(_message(error)) from None
     settings = _with_company(settings)
     if settings.last_month < settings.start:
         raise SettingsError(
-            f"SAAS_AS_OF {settings.as_of} leaves no month after SAAS_START {settings.start}:"
+            f"SAAS_AS_OF {settings.as_of} is not later than the first day of SAAS_START {settings.start}:"
             " choose a later SAAS_AS_OF or an earlier SAAS_START."
         )
     return settings
 
 
 def _with_company(settings: Settings) -> Settings:
-    """The settings, with what the company's file says of them."""
+    """Return the settings with the values that the company's file sets."""
     path = settings.company
     if path is None and _COMPANY_FILE.exists():
         path = _COMPANY_FILE.absolute()
-    told = read_config(path)
-    for name in settings.model_fields_set & told.model_fields_set & set(_SHARED):
-        ours, theirs = getattr(settings, name), getattr(told, name)
+    from_file = read_config(path)
+    for name in settings.model_fields_set & from_file.model_fields_set & set(_SHARED):
+        ours, theirs = getattr(settings, name), getattr(from_file, name)
         if ours != theirs:
             raise SettingsError(
-                f"{_PREFIX}{name.upper()} is {ours} and {path} says {name}: {theirs}:"
-                " leave one of them out."
+                f"{_PREFIX}{name.upper()} is {ours}, but {path} sets {name} to {theirs}:"
+                " remove one of the two."
             )
     shared = {
-        name: getattr(told if name in told.model_fields_set else settings, name) for name in _SHARED
+        name: getattr(from_file if name in from_file.model_fields_set else settings, name)
+        for name in _SHARED
     }
     return settings.model_copy(update={"company": path, **shared})
 
 
 def _check_url(name: str, url: str) -> None:
-    """Raises SettingsError for text that is no URL; it is not repeated, as it may hold a password."""
+    """Raise SettingsError if the text is not a URL. The message omits it, as it may contain a password."""
     if not url:
         return
     try:
         backend = sa.make_url(url).get_backend_name()
     except sa.exc.ArgumentError:
         raise SettingsError(
-            f"{name} is not a URL: write it as dialect://..., such as sqlite:///source.db."
+            f"{name} is not a URL: write it as dialect://..., for example sqlite:///source.db."
         ) from None
     if backend == "sqlite" and "?" in url:
         raise SettingsError(
-            f"{name} has a `?`, after which a URL has options, and sqlite takes none: write %3F for a `?`"
-            " in the name of the file."
+            f"{name} contains a `?`, which starts the options of a URL, and sqlite takes no options: write"
+            " %3F for a `?` in the name of the file."
         )

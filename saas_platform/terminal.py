@@ -1,7 +1,8 @@
-"""Lines on the terminal, in which names and values are shown as they are and act on nothing.
+"""Prints lines on the terminal so that names and values cannot control the terminal.
 
-Holds: the two consoles, and the only way to print on them a text that is not ours: what a terminal would
-act on is escaped, and what rich would take for markup or an emoji is plain text. Does not hold: what is said.
+Contains: the two consoles, and the only functions that print text from outside on them. These functions
+escape control characters, and they show as plain text what rich would read as markup or as an emoji.
+Out of scope: the wording of what is printed.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from rich.text import Text
 
 from saas_platform.schema.describing import escaped
 
-#: Results go to standard output, progress and errors to standard error.
+#: Results go to standard output. Progress and errors go to standard error.
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
-#: A text, or a text with rich's name of its style.
+#: A text, or a pair of a text and the name of its rich style.
 Part = str | tuple[str, str]
 
 
 def shown(*parts: Part, style: str = "") -> Text:
-    r"""The parts one after the other, ready for rich, in a line, a table or anything else of it.
+    r"""Join the escaped parts into one rich Text, for a line, a table or any other rich object.
 
     >>> shown("[red]", ("\x1b[31m", "bold")).plain
     '[red]\\x1b[31m'
@@ -32,15 +33,17 @@ def shown(*parts: Part, style: str = "") -> Text:
 
 
 def say(console: Console, *parts: Part, style: str = "") -> None:
-    """Print one line, as long as it is."""
+    """Print one line without wrapping it."""
     console.print(shown(*parts, style=style), soft_wrap=True)
 
 
 def say_error(text: str) -> None:
+    """Print an error message to standard error."""
     say(errors, ("error:", "red"), f" {text}")
 
 
 def say_warning(text: str) -> None:
+    """Print a warning to standard error."""
     say(errors, ("warning:", "yellow"), f" {text}")
 
 

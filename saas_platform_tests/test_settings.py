@@ -1,4 +1,4 @@
-"""Settings: each wrong one is one sentence that names it and says what would be right."""
+"""Tests that each wrong setting gives one sentence, which names the setting and a valid value."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "message"),
     [
         ("SAAS_ACOUNTS", "3", "SAAS_ACOUNTS is not a setting: did you mean SAAS_ACCOUNTS?"),
-        ("SAAS_XYZZY", "3", "SAAS_XYZZY is not a setting: the settings are SAAS_HOME"),
+        ("SAAS_XYZZY", "3", "SAAS_XYZZY is not a setting: the known settings are SAAS_HOME"),
         ("SAAS_ACCOUNTS", "many", "SAAS_ACCOUNTS is 'many': Input should be a valid integer"),
         ("SAAS_ACCOUNTS", "0", "greater than or equal to 1"),
         ("SAAS_DIRT", "much", "SAAS_DIRT is 'much': Input should be a valid number"),
@@ -39,17 +39,19 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("SAAS_DIRT", "nan", "SAAS_DIRT is 'nan'"),
         ("SAAS_START", "2024", "write it as YYYY-MM"),
         ("SAAS_AS_OF", "tomorrow", "SAAS_AS_OF is 'tomorrow': write it as YYYY-MM-DD, or now"),
-        ("SAAS_AS_OF", "2023-12-31", "leaves no month after SAAS_START 2024-01"),
+        ("SAAS_AS_OF", "2023-12-31", "is not later than the first day of SAAS_START 2024-01"),
         ("SAAS_SOURCE_URL", "secret-password", "SAAS_SOURCE_URL is not a URL"),
-        ("SAAS_HASH_SALT", "secret-password", "SAAS_HASH_SALT is not right: it needs at least 16"),
+        ("SAAS_HASH_SALT", "secret-password", "SAAS_HASH_SALT is invalid: it needs at least 16"),
         ("SAAS_SOURCE_URL", "sqlite:///shop?v2.db", "write %3F for a `?` in the name of the file"),
     ],
 )
-def test_wrong_settings(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
+def test_wrong_settings(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as raised:
         load_settings()
-    assert says in str(raised.value)
+    assert message in str(raised.value)
     assert "\n" not in str(raised.value)
     assert "secret-password" not in str(raised.value)
 
@@ -84,7 +86,7 @@ def test_months_outside_the_window_are_refused() -> None:
             settings.check_month(month)
 
 
-def test_dirt_makes_another_company_and_none_the_same_as_ever() -> None:
+def test_dirt_changes_the_company_name_and_no_dirt_keeps_it() -> None:
     names = [Platform(Settings(_env_file=None, dirt=d)).company_name for d in (0, 0.25, 0.5)]
     assert len(set(names)) == 3
     assert names[0] == Platform(Settings(_env_file=None)).company_name

@@ -1,4 +1,4 @@
-"""Staged Parquet: whole or not at all, and told when it is missing."""
+"""Tests that staged Parquet files are written completely or not at all, and reported when missing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         Staging(tmp_path.as_uri()).read("never")
 
 
-def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "blocked").write_text("")
     with pytest.raises(StagingError, match="can't be written"):
         Staging(tmp_path.as_uri()).write("blocked/t", pa.table({"a": [1]}))

@@ -1,12 +1,12 @@
--- The login of a source that saas-platform only reads (SAAS_SYNTHETIC=false): SELECT in one schema, and
--- what tells of changes. For an administrator, once, in the database to be mirrored:
+-- Creates the login for a source that saas-platform only reads (SAAS_SYNTHETIC=false). It may SELECT in one schema
+-- and read its Change Tracking. An administrator runs this once, in the database to be mirrored:
 --
 --   sqlcmd -S HOST -d DATABASE -v login=saas_reader password='...' schema=dbo -i deploy/mssql/reader.sql
 --
--- Written to be run again: what is there already stays. For several schemas (?schema=sales,hr), run it once
+-- The script can be run again: what exists already stays. For several schemas (?schema=sales,hr), run it once
 -- for each.
 
--- Azure SQL Database (edition 5) makes logins in master alone: there the user has the password itself.
+-- In Azure SQL Database (edition 5) logins can be created only in master, so there the user itself has the password.
 DECLARE @named NVARCHAR(600) =
     QUOTENAME('$(login)') + N' WITH PASSWORD = ' + QUOTENAME(N'$(password)', '''');
 IF CONVERT(INT, SERVERPROPERTY('EngineEdition')) = 5
@@ -25,18 +25,19 @@ IF DATABASE_PRINCIPAL_ID('saas_readers') IS NULL
 GO
 GRANT SELECT, VIEW DEFINITION, VIEW CHANGE TRACKING ON SCHEMA::[$(schema)] TO saas_readers;
 GO
--- A security policy that hides rows of the schema may lie in another one, and shows itself by this alone.
+-- A security policy that hides rows of the schema may belong to another schema. Only this grant makes it visible.
 GRANT VIEW DEFINITION TO saas_readers;
 GO
 ALTER ROLE saas_readers ADD MEMBER [$(login)];
 GO
--- Readers see one moment, and neither wait for writers nor make them wait.
+-- With snapshot isolation readers see the data as of one time, and neither wait for writers nor block them.
 DECLARE @allow NVARCHAR(400) =
     N'ALTER DATABASE ' + QUOTENAME(DB_NAME()) + N' SET ALLOW_SNAPSHOT_ISOLATION ON';
 EXEC (@allow);
 GO
--- Masked columns are not mirrored unless the login sees through the masks:
+-- A table with masked columns is mirrored only if the login may see the unmasked values:
 --   GRANT UNMASK TO saas_readers;
--- Deletes are then told by key; without it they are found by the row counts of slices. For each table:
+-- With Change Tracking, deletes are reported by key; without it they are found by the row counts of slices. Enable
+-- it in the database, then for each table:
 --   ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 7 DAYS, AUTO_CLEANUP = ON);
 --   ALTER TABLE dbo.orders ENABLE CHANGE_TRACKING;

@@ -1,11 +1,11 @@
--- The login of a source that saas-platform fills itself (SAAS_SYNTHETIC=true): it owns one schema, and
--- nothing else. For an administrator, once, in the company's database; then the platform needs no `sa`:
+-- Creates the login for a source that saas-platform fills itself (SAAS_SYNTHETIC=true). It owns one schema, and
+-- nothing else. An administrator runs this once, in the company's database; then the platform needs no `sa`:
 --
 --   sqlcmd -S HOST -d DATABASE -v login=saas_writer password='...' schema=saas -i deploy/mssql/writer.sql
 --
--- Written to be run again: what is there already stays.
+-- The script can be run again: what exists already stays.
 
--- Azure SQL Database (edition 5) makes logins in master alone: there the user has the password itself.
+-- In Azure SQL Database (edition 5) logins can be created only in master, so there the user itself has the password.
 DECLARE @named NVARCHAR(600) =
     QUOTENAME('$(login)') + N' WITH PASSWORD = ' + QUOTENAME(N'$(password)', '''');
 IF CONVERT(INT, SERVERPROPERTY('EngineEdition')) = 5
@@ -25,12 +25,12 @@ GO
 IF SCHEMA_ID('$(schema)') IS NULL
     EXEC ('CREATE SCHEMA [$(schema)] AUTHORIZATION saas_writers');
 GO
--- Tables can be made in the schema that the role owns, and nowhere else.
+-- The role can create tables in the schema that it owns, and nowhere else.
 GRANT CREATE TABLE TO saas_writers;
 GO
 ALTER ROLE saas_writers ADD MEMBER [$(login)];
 GO
--- Readers see one moment, and neither wait for writers nor make them wait.
+-- With snapshot isolation readers see the data as of one time, and neither wait for writers nor block them.
 DECLARE @allow NVARCHAR(400) =
     N'ALTER DATABASE ' + QUOTENAME(DB_NAME()) + N' SET ALLOW_SNAPSHOT_ISOLATION ON';
 EXEC (@allow);

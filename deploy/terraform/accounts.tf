@@ -1,18 +1,18 @@
-# Who may do what, in full: an account has the roles named here and no others. None gets a key: act as one
-# by impersonation, or attach it to the machine that runs the platform.
+# All rights of all accounts: an account has the roles named here and no others. No account gets a key. Act as one by
+# impersonation, or attach it to the machine that runs the platform.
 
 locals {
   accounts = {
     platform    = "Runs the whole of saas-platform: loads raw, builds marts and models"
-    loader      = "Loads raw alone: saas-platform sync, verify, repair"
-    transformer = "Builds marts and models from raw alone"
-    reader      = "Reads marts and models alone: dashboards and notebooks"
+    loader      = "Loads only raw: saas-platform sync, verify, repair"
+    transformer = "Only builds marts and models from raw"
+    reader      = "Only reads marts and models: dashboards and notebooks"
   }
 
-  # To run jobs, and to read their results through the Storage API.
+  # These allow an account to run jobs and to read their results through the Storage API.
   project_roles = ["roles/bigquery.jobUser", "roles/bigquery.readSessionUser"]
 
-  # The loader looks at where marts and models lie, and at nothing in them.
+  # The loader may see the location of marts and models, and nothing in them.
   dataset_roles = {
     raw = {
       platform    = "roles/bigquery.dataEditor"
@@ -33,13 +33,13 @@ locals {
     }
   }
 
-  # The second lets an account see where the bucket lies, which the doctor does.
+  # The second role lets an account see the bucket's location, which the doctor checks.
   bucket_roles = {
     platform = ["roles/storage.objectUser", "roles/storage.legacyBucketReader"]
     loader   = ["roles/storage.objectUser", "roles/storage.legacyBucketReader"]
   }
 
-  # No predefined role but the owner's has the first.
+  # No predefined role but the owner's has the first permission.
   tagging_permissions = ["bigquery.tables.setCategory", "datacatalog.taxonomies.get"]
   taggers             = ["platform", "loader"]
   tag_readers         = ["platform", "loader", "transformer"]
@@ -93,7 +93,8 @@ resource "google_storage_bucket_iam_member" "account" {
   member = google_service_account.account[each.value.account].member
 }
 
-# Columns with personal data: who makes the mirrors gives them their tags, who reads whole rows may see through.
+# Columns with personal data: the accounts that create the mirrors add the tags, and the accounts that read whole rows
+# may read the tagged columns.
 
 resource "google_project_iam_custom_role" "tagger" {
   count = length(var.policy_tags) == 0 ? 0 : 1
@@ -101,7 +102,7 @@ resource "google_project_iam_custom_role" "tagger" {
   project     = var.project
   role_id     = "saasPlatformTagger"
   title       = "saas-platform tagger"
-  description = "Gives columns of tables, which one may change anyway, their policy tags"
+  description = "Adds policy tags to columns of tables that the account may change anyway"
   permissions = local.tagging_permissions
 
   depends_on = [google_project_service.used]

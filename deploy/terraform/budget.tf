@@ -1,4 +1,4 @@
-# An alert, and no limit: `maximum_bytes_billed` in SAAS_WAREHOUSE_URL is what refuses a query.
+# This is an alert, not a limit: only `maximum_bytes_billed` in SAAS_WAREHOUSE_URL refuses a query.
 
 data "google_project" "this" {
   count = var.billing_account == null ? 0 : 1

@@ -1,4 +1,4 @@
-# The datasets. What a load stages lies in raw, in tables that expire within a day: it needs none of its own.
+# The datasets. Staging tables of a load are in raw and expire within a day, so they need no dataset of their own.
 
 locals {
   datasets = {
@@ -7,7 +7,7 @@ locals {
     models = "Scores and evaluations of trained models"
   }
 
-  # Not saas-platform's own label: `saas-platform reset` drops no dataset that Terraform made.
+  # This is not saas-platform's own label, so that `saas-platform reset` drops no dataset that Terraform created.
   labels = merge(var.labels, { managed_by = "terraform" })
 }
 

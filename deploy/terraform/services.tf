@@ -1,4 +1,4 @@
-# The interfaces that the platform calls, or that are called to make what is here.
+# The services that the platform calls, or that Terraform calls to create these resources.
 
 locals {
   services = concat(

@@ -1,4 +1,4 @@
-# The bucket that Parquet goes through on its way to raw, in the datasets' location, as BigQuery wants it.
+# The bucket through which Parquet files are loaded into raw. BigQuery requires it to be in the datasets' location.
 
 resource "google_storage_bucket" "staging" {
   project  = var.project
@@ -9,7 +9,7 @@ resource "google_storage_bucket" "staging" {
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
 
-  # Nothing here is the only copy of anything.
+  # The bucket never holds the only copy of anything.
   force_destroy = true
 
   soft_delete_policy {

@@ -1,16 +1,16 @@
 variable "project" {
-  description = "Project that holds the datasets, and is billed; it exists already."
+  description = "Project that holds the datasets and is billed; it must exist already."
   type        = string
 }
 
 variable "location" {
-  description = "Where datasets and staging bucket lie, and every job runs: EU, US or a region. It can't be changed later."
+  description = "Location of the datasets, the staging bucket and every job: EU, US or a region. It can't be changed later."
   type        = string
   default     = "EU"
 }
 
 variable "region" {
-  description = "The provider's default region; nothing made here depends on it."
+  description = "The provider's default region; no resource here depends on it."
   type        = string
   default     = "europe-west3"
 }
@@ -22,7 +22,7 @@ variable "protect_data" {
 }
 
 variable "time_travel_hours" {
-  description = "Hours for which a table can be read as it was: a multiple of 24 from 48 to 168."
+  description = "Hours for which an earlier state of a table can be read: a multiple of 24 from 48 to 168."
   type        = number
   default     = 168
 
@@ -33,13 +33,13 @@ variable "time_travel_hours" {
 }
 
 variable "staging_bucket" {
-  description = "Name of the staging bucket, which no other bucket of the world has; null: PROJECT-saas-staging."
+  description = "Name of the staging bucket, which must be unique among all buckets of Google Cloud; null: PROJECT-saas-staging."
   type        = string
   default     = null
 }
 
 variable "staging_days" {
-  description = "Days after which a file is deleted that a killed load has left in the staging bucket."
+  description = "Days after which files that a killed load left in the staging bucket are deleted."
   type        = number
   default     = 2
 
@@ -50,52 +50,52 @@ variable "staging_days" {
 }
 
 variable "impersonators" {
-  description = "Who may act as the accounts made here, by account: such as { platform = [\"user:me@example.com\"] }."
+  description = "Who may act as the accounts created here, by account, for example { platform = [\"user:me@example.com\"] }."
   type        = map(list(string))
   default     = {}
 
   validation {
     condition     = alltrue([for account in keys(var.impersonators) : contains(["platform", "loader", "transformer", "reader"], account)])
-    error_message = "impersonators names the accounts platform, loader, transformer and reader."
+    error_message = "impersonators may name only the accounts platform, loader, transformer and reader."
   }
 }
 
 variable "policy_tags" {
-  description = "Policy tags that SAAS_WAREHOUSE_URL names for columns with personal data, by resource name; they exist already, in this project."
+  description = "Policy tags that SAAS_WAREHOUSE_URL names for columns with personal data, by resource name; they must exist already, in this project."
   type        = set(string)
   default     = []
 
   validation {
     condition     = alltrue([for tag in var.policy_tags : can(regex("^projects/[^/]+/locations/[^/]+/taxonomies/[^/]+/policyTags/[^/]+$", tag))])
-    error_message = "policy_tags are written projects/P/locations/L/taxonomies/T/policyTags/N."
+    error_message = "Each of policy_tags must have the form projects/P/locations/L/taxonomies/T/policyTags/N."
   }
 }
 
 variable "billing_account" {
-  description = "Billing account of the project, 000000-000000-000000; null: no budget is made."
+  description = "Billing account of the project, 000000-000000-000000; null: no budget is created."
   type        = string
   default     = null
 }
 
 variable "monthly_budget" {
-  description = "What the project may cost a month, in the billing account's currency, whole units."
+  description = "Monthly budget of the project, in whole units of the billing account's currency."
   type        = number
   default     = 50
 }
 
 variable "budget_emails" {
-  description = "Who is told of the budget besides the administrators of the billing account; five at most."
+  description = "Email addresses that get budget alerts in addition to the billing account's administrators; five at most."
   type        = set(string)
   default     = []
 
   validation {
     condition     = length(var.budget_emails) <= 5
-    error_message = "budget_emails has more than the five addresses that a budget takes."
+    error_message = "budget_emails may have at most five addresses."
   }
 }
 
 variable "labels" {
-  description = "Labels of everything made here, besides managed_by and layer."
+  description = "Labels of all resources created here, in addition to managed_by and layer."
   type        = map(string)
   default     = {}
 }

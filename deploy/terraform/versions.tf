@@ -13,7 +13,7 @@ provider "google" {
   project = var.project
   region  = var.region
 
-  # Budgets are refused to a person's own login unless a project pays for the request.
+  # A person's own login may manage budgets only if a project is billed for the request.
   billing_project       = var.project
   user_project_override = true
 }

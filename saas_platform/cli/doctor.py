@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
-from saas_platform.cli.discover import left_behind, not_named
+from saas_platform.cli.discover import left_behind, not_named, versions_kept_by_hand
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.schema.declared import TablesError
+from saas_platform.schema.describing import argument
 from saas_platform.settings import SettingsError
 from saas_platform.source.interface import WritableSource
 from saas_platform.source.rules import check_company
-from saas_platform.sync import check_tables, open_findings
+from saas_platform.sync import check_tables, drift_warnings, open_findings
 
 #: Below this a run of the default company may fill the disk.
 _FREE_BYTES = 1 << 30
@@ -134,8 +135,9 @@ def _is_company(platform: Platform) -> bool:
 def _tables(platform: Platform) -> Iterator[Finding]:
     """One line for the tables, or for each that its sync would stop at; then what the file does not name."""
     try:
-        faults = check_tables(platform.source, platform.warehouse, platform.tables.values())
-        more = () if faults else not_named(platform)
+        asked = (platform.source, platform.warehouse, platform.tables.values())
+        faults, changed = check_tables(*asked), drift_warnings(*asked)
+        more = () if faults else (*not_named(platform), *versions_kept_by_hand(platform))
     except PlatformError as error:
         yield _wrong("tables", error)
         return
@@ -143,7 +145,7 @@ def _tables(platform: Platform) -> Iterator[Finding]:
         yield _wrong("tables", fault)
     if not faults:
         yield Finding("tables", True, _declared(platform))
-    yield from (_notice("tables", sentence) for sentence in more)
+    yield from (_notice("tables", sentence) for sentence in (*changed, *more))
 
 
 def _differing(platform: Platform) -> Iterator[Finding]:
@@ -157,7 +159,7 @@ def _differing(platform: Platform) -> Iterator[Finding]:
         return
     for table, finding in found.items():
         detail, _, remedy = finding.says.rstrip(".").partition(": ")
-        again = f"`saas-platform repair {table}` copies again what differs, or says why it can't"
+        again = f"`saas-platform repair {argument(table)}` copies again what differs, or says why it can't"
         yield Finding("proofs", False, detail, remedy or again)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.table import Table
 
 from saas_platform.clock import Month
+from saas_platform.schema.describing import argument, quoted
 from saas_platform.sync.report import ProofReport, RepairReport, SampleReport, SyncReport, sentences
 from saas_platform.terminal import errors, output, say, say_error, say_warning, shown
 
@@ -92,7 +93,7 @@ def print_run(
         # A run syncs what has changed; what differed before it is for `repair` to compare and mend.
         say_error(
             f"By its proofs raw differs from the source in {', '.join(differing)}:"
-            f" run `saas-platform repair {' '.join(differing)}`."
+            f" run `saas-platform repair {' '.join(map(argument, differing))}`."
         )
     if as_json:
         print_json(
@@ -137,11 +138,6 @@ def print_run(
         say(output, f"Dashboard: {page} (or `saas-platform dashboard --open`)")
     output.print("Dagster UI: `make ui`, then http://127.0.0.1:3000")
     return not differing
-
-
-def _quoted(value: Any) -> str:
-    """A value of a report; what a terminal would act on in a text is escaped when it is printed."""
-    return f"'{value}'" if isinstance(value, str) else repr(value)
 
 
 def _number(value: int | None) -> str:
@@ -195,9 +191,9 @@ def print_samples(reports: Sequence[SampleReport], *, as_json: bool) -> bool:
             for heading in ("column", "source", "mirror"):
                 listed.add_column(heading, overflow="fold")
             for column, value in row.source.items():
-                mirrored = "no such row" if row.mirror is None else _quoted(row.mirror[column])
-                style = None if mirrored == _quoted(value) else "red"
-                cells = (column, _quoted(value), mirrored)
+                mirrored = "no such row" if row.mirror is None else quoted(row.mirror[column])
+                style = None if mirrored == quoted(value) else "red"
+                cells = (column, quoted(value), mirrored)
                 listed.add_row(*(shown(cell) for cell in cells), style=style)
             output.print(listed)
     return all(report.equal for report in reports)

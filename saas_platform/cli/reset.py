@@ -8,7 +8,7 @@ from pathlib import Path
 
 from saas_platform.platform import Platform
 from saas_platform.settings import SettingsError
-from saas_platform.warehouse.interface import SCHEMAS
+from saas_platform.warehouse.interface import SCHEMAS, Mirror
 
 
 def reset(platform: Platform) -> list[str]:
@@ -47,17 +47,20 @@ def reset_mirrors(platform: Platform, names: Sequence[str]) -> list[str]:
     Gives a line for each. Raises SettingsError, before anything is dropped, for a name that is no mirror's.
     """
     there = platform.warehouse.mirrors()
-    known = {mirror.name for mirror in there}
     for name in names:
-        if name not in known:
-            listed = (
-                f"the mirrors are {', '.join(sorted(known))}" if known else "there are none yet"
-            )
+        if not any(name in _names(mirror) for mirror in there):
+            known = ", ".join(sorted(map(str, there)))
+            listed = f"the mirrors are {known}" if known else "there are none yet"
             raise SettingsError(f"{name} has no mirror: {listed}.")
-    dropped = [mirror for mirror in there if mirror.name in names]
+    dropped = [mirror for mirror in there if not _names(mirror).isdisjoint(names)]
     for mirror in dropped:
         platform.warehouse.drop_mirror(mirror)
     return [f"{mirror}, with its log entries" for mirror in dropped]
+
+
+def _names(mirror: Mirror) -> set[str]:
+    """What a person may call the mirror: by its schema too, which another mirror of the name does not share."""
+    return {mirror.name, str(mirror)}
 
 
 def _remove(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The synthetic company: pure, seeded; no database, no Dagster."""
+"""The synthetic company: a pure, seeded simulator that needs neither a database nor Dagster."""
 
 from saas_platform.company.batch import ERASURES_SCHEMA, Batch
 from saas_platform.company.company import Company
@@ -8,7 +8,7 @@ from saas_platform.company.config import (
     CompanyError,
     read_config,
 )
-from saas_platform.company.dirt import PLANTED_SCHEMA, SoiledCompany
+from saas_platform.company.dirt import PLANTED_SCHEMA, DirtyCompany
 
 __all__ = [
     "COMPANY_VERSION",
@@ -18,6 +18,6 @@ __all__ = [
     "Company",
     "CompanyConfig",
     "CompanyError",
-    "SoiledCompany",
+    "DirtyCompany",
     "read_config",
 ]

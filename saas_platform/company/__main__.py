@@ -1,6 +1,6 @@
-"""The company alone, as files: `python -m saas_platform.company --help`.
+"""The command `python -m saas_platform.company`, which writes the company to files.
 
-Holds: the words of the command. Does not hold: the writing (export.py).
+Contains: the command, its options and what it prints. Out of scope: the writing (export.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _output = Console(highlight=False)
 
 
 class FileFormat(StrEnum):
-    """Of the files."""
+    """File format of the tables."""
 
     csv = "csv"
     parquet = "parquet"
@@ -39,57 +39,57 @@ def _month(text: str) -> Month:
 
 
 def write(
-    out: Annotated[Path, typer.Option(help="Folder to make; it must not exist yet.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder to create. It must not exist yet.")] = Path(
         "company"
     ),
     file_format: Annotated[
-        FileFormat, typer.Option("--format", help="Of the files.")
+        FileFormat, typer.Option("--format", help="File format of the tables.")
     ] = FileFormat.parquet,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file with the knobs (docs/company.md).")
+        Path | None, typer.Option(help="YAML file with the company's knobs (docs/company.md).")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Which company; goes before the file.", show_default="7")
+        int | None, typer.Option(help="Random seed. Overrides the file.", show_default="7")
     ] = None,
     accounts: Annotated[
         int | None,
         typer.Option(
-            help="Accounts that sign up in the first 24 months; goes before the file.",
+            help="Accounts that sign up in the first 24 months. Overrides the file.",
             show_default="5000",
         ),
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(help="First month, YYYY-MM; goes before the file.", show_default="2024-01"),
+        typer.Option(help="First month, YYYY-MM. Overrides the file.", show_default="2024-01"),
     ] = None,
     as_of: Annotated[
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%d"],
-            help="The company's clock: what happened before this day.",
+            help="Today's date for the company: the files hold what happened before this day.",
             show_default="24 months after the start",
         ),
     ] = None,
     truth: Annotated[
-        bool, typer.Option(help="Whether to write the true hazards and lifts too.")
+        bool, typer.Option(help="Also write the true hazards and the true lifts.")
     ] = True,
 ) -> None:
-    """Write a synthetic SaaS company to files: 13 related tables, the truth behind them, a data card.
+    """Write a synthetic SaaS company to files: 13 related tables, the truth behind them and a data card.
 
-    The same words give the same rows, whatever the machine.
+    The same options give the same rows on every machine.
     """
-    told = {
+    options = {
         "seed": seed,
         "accounts": accounts,
         "start": None if start is None else _month(start),
     }
     chosen = read_config(
-        config, **{name: value for name, value in told.items() if value is not None}
+        config, **{name: value for name, value in options.items() if value is not None}
     )
     until = as_of or chosen.start.plus(24).start
     if until <= chosen.start.start:
         raise CompanyError(
-            f"--as-of {until.date()} leaves no day after the start, {chosen.start}: choose a later one."
+            f"--as-of {until.date()} leaves no day after the start, {chosen.start}: choose a later date."
         )
     with _errors.status("") as status:
         done = export(
@@ -105,13 +105,11 @@ def write(
     for name, count in done.rows.items():
         table.add_row(name, f"{count:,}")
     _output.print(table)
-    _output.print(
-        f"Written to {done.folder}; {done.folder / CARD} says what it is.", soft_wrap=True
-    )
+    _output.print(f"Wrote {done.folder}. {done.folder / CARD} describes it.", soft_wrap=True)
 
 
 def main() -> None:
-    """Entry point of `python -m saas_platform.company`."""
+    """Run the command `python -m saas_platform.company`."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command()(write)
     try:

@@ -1,4 +1,4 @@
-"""One month of the company: what it hands to whoever writes it down."""
+"""One month of the company, in the form in which a source or a file receives it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from saas_platform.clock import Month
 
-#: Users erased on request, by the moment of the erasure.
+#: Users erased on request, with the timestamp of the erasure.
 ERASURES_SCHEMA = pa.schema(
     [
         pa.field("user_id", pa.int64(), nullable=False),
@@ -22,9 +22,9 @@ ERASURES_SCHEMA = pa.schema(
 class Batch:
     """Everything that happened in a month before `as_of`.
 
-    `rows` has one Arrow table per source table, of schema `arrow_schema(table)`: the rows that came to
-    be or changed in the month, each once, in its state at the end of the month or at `as_of`,
-    whichever is first. `erasures` (ERASURES_SCHEMA) names the users that were erased.
+    `rows` has one Arrow table per source table, with the schema `arrow_schema(table)`. It contains each
+    row that was created or changed in the month once, in its state at the end of the month or at
+    `as_of`, whichever is earlier. `erasures` (ERASURES_SCHEMA) lists the users that were erased.
     """
 
     month: Month

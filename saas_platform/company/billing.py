@@ -1,7 +1,7 @@
-"""Invoices and payments: their fate when issued, and their rows afterwards.
+"""Invoices and payments: their course, planned at the issue of an invoice, and their rows.
 
-Holds: how an invoice is planned from the outcome that the skeleton decided, and the rows of
-`invoices`, `invoice_items` and `payments`. Does not hold: the decision whether a charge fails.
+Contains: how an invoice is planned from the outcome that the simulator has decided, and the rows of
+`invoices`, `invoice_items` and `payments`. Out of scope: the decision whether a charge fails.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from saas_platform.company.state import ITEM, METHOD, NONE, Accounts, Invoices, 
 from saas_platform.company.timestamps import DAY, NEVER
 from saas_platform.schema import vocabulary as v
 
-#: Tax in percent, beside v.COUNTRIES.
+#: Tax of each country in percent, in the order of v.COUNTRIES.
 _TAX_PERCENT = np.array((0, 20, 19, 20, 21, 21, 25, 5, 10, 0, 18, 10))
 _OPEN, _PAID, _GIVEN_UP = (v.INVOICE_STATUSES.index(s) for s in ("open", "paid", "uncollectible"))
-#: Weights of v.FAILURE_CODES by method.
+#: Weights of v.FAILURE_CODES by payment method.
 _FAILURES = np.array(
     (
         (0.46, 0.22, 0.14, 0.12, 0.06),
@@ -32,7 +32,7 @@ _FAILURES = np.array(
 
 
 def total_cents(invoices: Invoices, tax_percent: Array) -> tuple[Array, Array, Array, Array]:
-    """Subtotal, discount, tax and total of invoices, in cents."""
+    """Return subtotal, discount, tax and total of invoices in cents, discount and tax rounded half up."""
     subtotal = invoices.quantity * (invoices.unit + invoices.credit_unit)
     discount = (subtotal * invoices.discount + 50) // 100
     tax = ((subtotal - discount) * tax_percent + 50) // 100
@@ -53,10 +53,21 @@ def plan_invoices(
     credit_unit: Array | int = 0,
     retries: Array | int = 0,
 ) -> Invoices:
-    """Issues invoices to the subscriptions at `index`, in their present state, and plans their fate.
+    """Issue invoices to subscriptions in their current state, and plan the course of each invoice.
 
-    `retries` is the retry that collects a failed charge: 0 where the first one succeeds, one more
-    than there are where none does.
+    Args:
+        dice: The random numbers.
+        dunning: The parameters of dunning.
+        subs: The subscriptions. Their number of invoices is increased.
+        index: Positions of the subscriptions that get an invoice.
+        issued_at: When each invoice is issued.
+        item: Kind of the charged line.
+        quantity: Quantity of the charged line.
+        unit: Unit price of the charged line, in cents.
+        credit_plan: Plan of the credit line.
+        credit_unit: Unit price of the credit line in cents, negative; 0 for no such line.
+        retries: Number of the retry that collects a failed charge: 0 where the first charge succeeds,
+            one more than there are retries where none of them does.
     """
     subs.invoices[index] += 1
     key = subs.subscription_id[index] * 1000 + subs.invoices[index]
@@ -98,7 +109,7 @@ def plan_invoices(
 
 
 def invoice_rows(invoices: Invoices, accounts: Accounts) -> Versions:
-    """Versions of `invoices`: open when issued, then paid or given up."""
+    """Return the versions of `invoices`: open when issued, then paid or given up."""
     subtotal, discount, tax, total = total_cents(
         invoices, _TAX_PERCENT[accounts.country[invoices.account]]
     )
@@ -139,7 +150,7 @@ def invoice_rows(invoices: Invoices, accounts: Accounts) -> Versions:
 
 
 def item_rows(invoices: Invoices) -> Versions:
-    """Rows of `invoice_items`: a credit first where a dearer plan replaces another."""
+    """Return the rows of `invoice_items`, with a credit first where a dearer plan replaces another."""
     credited = np.flatnonzero(invoices.credit_unit != 0)
     everything = np.arange(len(invoices))
     row = np.concatenate([credited, everything])
@@ -165,9 +176,9 @@ def item_rows(invoices: Invoices) -> Versions:
 
 
 def payment_rows(dice: Dice, dunning: Dunning, invoices: Invoices, accounts: Accounts) -> Versions:
-    """Rows of `payments`: every failed charge, the one that succeeds, and a refund after it."""
+    """Return the rows of `payments`: each failed charge, the one that succeeds, and any refund of it."""
     charged = np.flatnonzero(invoices.first_charge_at > 0)
-    # The first charge, then the retries, until one succeeds or there are no more.
+    # The first charge and the retries after it, until one succeeds or no retry is left.
     tries = np.minimum(invoices.failures[charged] + 1, 1 + len(dunning.retry_days))
     refunded = np.flatnonzero(invoices.refund_at > 0)
     row = np.concatenate([np.repeat(charged, tries), refunded])
@@ -180,7 +191,7 @@ def payment_rows(dice: Dice, dunning: Dunning, invoices: Invoices, accounts: Acc
     is_refund = np.arange(len(row)) >= tries.sum()
     failed = ~is_refund & (attempt <= invoices.failures[row])
     waits = np.concatenate([[0], retry_seconds(dunning), [0, 0]])
-    moment = np.where(
+    timestamp = np.where(
         is_refund, invoices.refund_at[row], invoices.first_charge_at[row] + waits[attempt - 1]
     )
     total = total_cents(invoices, _TAX_PERCENT[accounts.country[invoices.account]])[3][row]
@@ -198,7 +209,7 @@ def payment_rows(dice: Dice, dunning: Dunning, invoices: Invoices, accounts: Acc
         "status": choices(v.PAYMENT_STATUSES, failed.astype(np.int64)),
         "failure_code": choices(v.FAILURE_CODES, np.where(failed, code, NONE)),
         "amount_cents": np.where(half, (total + 1) // 2, total),
-        "attempted_at": moment,
-        "created_at": moment,
+        "attempted_at": timestamp,
+        "created_at": timestamp,
     }
-    return Versions(key=key, updated_at=moment, values=values)
+    return Versions(key=key, updated_at=timestamp, values=values)

@@ -1,6 +1,6 @@
-"""The data card: what a written company is, how to make it again, and its true parameters.
+"""The data card, which describes an exported company, how to generate it again and its true parameters.
 
-Holds: what the card says of a company. Does not hold: its wording (templates/data_card.md.j2).
+Contains: the values on the card. Out of scope: its wording (templates/data_card.md.j2).
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _TRUTH = {"account_months": ACCOUNT_MONTHS_SCHEMA, "campaigns": CAMPAIGNS_SCHEMA
 
 
 def data_card(config: CompanyConfig, as_of: datetime, rows: Mapping[str, int], form: str) -> str:
-    """The card as Markdown. `rows` counts those of each table, those of the truth as `truth/NAME`."""
+    """Return the card as Markdown.
+
+    `rows` has the number of rows of each table. Tables of the truth are named `truth/NAME` in it.
+    """
     template = jinja2.Environment(
         loader=jinja2.PackageLoader("saas_platform.company"),
         undefined=jinja2.StrictUndefined,
@@ -46,7 +49,7 @@ def data_card(config: CompanyConfig, as_of: datetime, rows: Mapping[str, int], f
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as the lists that YAML has."""
+    """Return the value with its tuples turned into lists, because YAML has no tuples."""
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,6 +1,6 @@
-"""What is sold: plans with their list prices over time, and features with their release dates.
+"""What the company sells: plans with their list prices over time, and features with release dates.
 
-Holds: the price list and the rows of `plans` and `features`. Does not hold: promo codes.
+Contains: the price list and the rows of `plans` and `features`. Out of scope: promo codes.
 """
 
 from __future__ import annotations
@@ -14,26 +14,31 @@ from saas_platform.clock import Month
 from saas_platform.company.columns import Array
 from saas_platform.company.parameters import PriceList
 from saas_platform.company.rendering import Versions
-from saas_platform.company.timestamps import seconds
+from saas_platform.company.timestamps import epoch_seconds
 from saas_platform.schema import vocabulary as v
 
 
 def plan_id(tier: Array, yearly: Array | int) -> Array:
-    """Key of the plan of a tier and an interval."""
+    """Return the key of the plan for a tier and a billing interval."""
     return 1 + 2 * np.asarray(tier) + np.asarray(yearly)
 
 
 def tier_of(plan: Array) -> Array:
+    """Return the tier of each plan key."""
     return (plan - 1) // 2
 
 
 def is_yearly(plan: Array) -> Array:
+    """Return whether each plan key is that of an annual plan."""
     return (plan - 1) % 2 == 1
 
 
 @dataclass(frozen=True)
 class Feature:
-    """A feature; `weight` is its part of the use, `release` the months after the start."""
+    """A feature of the product.
+
+    `weight` is its share of the use, `release` its release date in months after the company's start.
+    """
 
     code: str
     name: str
@@ -63,31 +68,31 @@ FEATURES = (
 
 
 class Catalogue:
-    """The price list and the features of a company that starts in a month."""
+    """The price list and the features of a company, which starts in a given month."""
 
     def __init__(self, prices: PriceList, start: Month) -> None:
         self._prices = prices
-        self._dates = [seconds(start.start)]
+        self._dates = [epoch_seconds(start.start)]
         monthly = [np.array(prices.monthly, np.int64)]
         for change in prices.changes:
-            self._dates.append(seconds(datetime.combine(change.on, time())))
+            self._dates.append(epoch_seconds(datetime.combine(change.on, time())))
             changed = monthly[-1] * (100 + change.percent) // 100
-            # Whole units of money; below ten of them, whole cents.
+            # Round to whole units of money, or to whole cents below ten units.
             monthly.append(np.where(changed >= 1000, (changed + 50) // 100 * 100, changed))
         self._monthly = np.array(monthly)
-        self.released_at = np.array([seconds(start.plus(f.release).start) for f in FEATURES])
+        self.released_at = np.array([epoch_seconds(start.plus(f.release).start) for f in FEATURES])
 
-    def price_list(self, moments: Array) -> Array:
-        """Number of the price list in force, from 0."""
-        return np.searchsorted(np.array(self._dates), moments, side="right") - 1
+    def price_list(self, timestamps: Array) -> Array:
+        """Return the number of the price list in force at each timestamp, counted from 0."""
+        return np.searchsorted(np.array(self._dates), timestamps, side="right") - 1
 
     def seat_price(self, plan: Array, price_list: Array) -> Array:
-        """List price of a seat for one interval, in cents."""
+        """Return the list price of a seat for one billing interval, in cents."""
         monthly = self._monthly[price_list, tier_of(plan)]
         return np.where(is_yearly(plan), monthly * self._prices.year, monthly)
 
     def plan_rows(self) -> Versions:
-        """Every version of every plan."""
+        """Return every version of every plan."""
         tiers, yearly, lists = (
             grid.ravel()
             for grid in np.meshgrid(
@@ -121,7 +126,7 @@ class Catalogue:
         )
 
     def feature_rows(self) -> Versions:
-        """Every feature, from its release on."""
+        """Return every feature, each from its release on."""
         return Versions(
             key=np.arange(1, len(FEATURES) + 1),
             updated_at=self.released_at,

@@ -1,6 +1,6 @@
-"""Records of equally long numpy arrays: the form of all state inside the simulator.
+"""Records of numpy arrays of equal length, the form of all state inside the simulator.
 
-Holds: the base class and the types of its columns. Does not hold: what any record means.
+Contains: the base class and the types of its columns. Out of scope: the meaning of any record.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Integers = Annotated[Array, np.int64]
 #: A column of float64.
 Reals = Annotated[Array, np.float64]
 #: A column of bool.
-Flags = Annotated[Array, np.bool_]
+Booleans = Annotated[Array, np.bool_]
 
 
 @dataclass(eq=False)
 class Columns:
-    """Base of the records: a dataclass whose fields are one-dimensional arrays of one length."""
+    """Base class of the records: a dataclass whose fields are one-dimensional arrays of equal length."""
 
     #: Name and numpy type of each column.
     dtypes: ClassVar[dict[str, Any]]
@@ -40,14 +40,15 @@ class Columns:
         return len(getattr(self, next(iter(self.dtypes))))
 
     def take(self, index: Array) -> Self:
-        """The rows at an index or a mask, copied."""
+        """Return a copy of the rows at an index or a mask."""
         return type(self)(**{name: getattr(self, name)[index] for name in self.dtypes})
 
     @classmethod
     def build(cls, length: int, **values: Any) -> Self:
-        """Rows from arrays and scalars; every column must be named, and no other."""
+        """Build rows from arrays and scalars. Raises TypeError unless exactly all columns are given."""
         if values.keys() != cls.dtypes.keys():
-            raise TypeError(f"{cls.__name__}: columns {sorted(values.keys() ^ cls.dtypes.keys())}")
+            wrong = sorted(values.keys() ^ cls.dtypes.keys())
+            raise TypeError(f"{cls.__name__}: columns {wrong} are missing or unknown")
         return cls(
             **{
                 name: np.array(np.broadcast_to(values[name], length), dtype=dtype)
@@ -57,11 +58,12 @@ class Columns:
 
     @classmethod
     def empty(cls) -> Self:
+        """Return a record without rows."""
         return cls(**{name: np.empty(0, dtype) for name, dtype in cls.dtypes.items()})
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
-        """All rows of the parts, in order."""
+        """Return all rows of the parts, in order."""
         if not parts:
             return cls.empty()
         return cls(

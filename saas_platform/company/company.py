@@ -1,6 +1,6 @@
-"""The company: months of rows, and the truth behind them, from a seed.
+"""The company: from a seed, the rows of each month and the truth behind them.
 
-Holds: the public class. Does not hold: any rule of the simulation.
+Contains: the public class. Out of scope: the rules of the simulation.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from saas_platform.company.config import CompanyConfig
 from saas_platform.company.oracle import Observer
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import Versions, arrow_column, render
-from saas_platform.company.simulator import MonthRecord, Skeleton
+from saas_platform.company.simulator import MonthRecord, Simulator
 from saas_platform.company.state import Invoices, Tickets
-from saas_platform.company.timestamps import seconds
+from saas_platform.company.timestamps import epoch_seconds
 from saas_platform.company.usage import usage_table
 from saas_platform.schema import TABLES, arrow_schema
 
-#: Months whose invoices may still change: dunning and refunds end within 45 days of the invoice.
+#: Months whose invoices may still change. Dunning and refunds end within 45 days of the invoice.
 _OPEN_MONTHS = 3
 
 
 class Company:
-    """A synthetic company. Months may be asked for in any order; in order is fastest.
+    """A synthetic company. Months may be requested in any order; ascending order is fastest.
 
-    The skeleton is kept at the month last asked for, so that months in order cost one pass; an
-    earlier month starts it again.
+    The simulator stays at the last month requested, so that months in order cost a single pass. A
+    request for an earlier month restarts it.
     """
 
     def __init__(self, config: CompanyConfig) -> None:
@@ -41,33 +41,34 @@ class Company:
         self._parameters = config.parameters
         self._catalogue = Catalogue(self._parameters.prices, config.start)
         self._calendar = promotions.Calendar(self._dice, self._parameters.promotions, config.start)
-        self._skeleton = self._fresh()
+        self._simulator = self._fresh()
         self._records: deque[MonthRecord] = deque(maxlen=_OPEN_MONTHS)
 
-    def _fresh(self) -> Skeleton:
+    def _fresh(self) -> Simulator:
         config = self._config
-        return Skeleton(config.seed, config.accounts, config.start, self._parameters)
+        return Simulator(config.seed, config.accounts, config.start, self._parameters)
 
     def _recent(self, month: Month) -> list[MonthRecord]:
-        """Records of a month and those before it whose invoices may still be open; it is the last."""
+        """Return the records of earlier months whose invoices may be open, and last that of the month."""
         if not self._records or self._records[-1].span.month > month:
-            self._skeleton = self._fresh()
+            self._simulator = self._fresh()
             self._records.clear()
-        while self._skeleton.month <= month:
-            self._records.append(self._skeleton.advance())
+        while self._simulator.month <= month:
+            self._records.append(self._simulator.advance())
         return list(self._records)
 
     def batch(self, month: Month, as_of: datetime) -> Batch:
-        """The rows created or changed in [month.start, min(month.end, as_of)), as they stood then.
+        """Return the rows created or changed in [month.start, min(month.end, as_of)).
 
-        Empty for a month that begins at or after `as_of`, or before the company.
+        Each row is in its state at the end of that span. The batch is empty for a month that begins at
+        or after `as_of`, or before the company starts.
         """
         if month < self._config.start or month.start >= as_of:
             empty = {name: arrow_schema(table).empty_table() for name, table in TABLES.items()}
             return Batch(month, as_of, empty, ERASURES_SCHEMA.empty_table())
         recent = self._recent(month)
         record = recent[-1]
-        cutoff = min(record.span.end, seconds(as_of))
+        cutoff = min(record.span.end, epoch_seconds(as_of))
         return Batch(month, as_of, self._rows(recent, cutoff), _erasures(record, cutoff))
 
     def _rows(self, recent: list[MonthRecord], cutoff: int) -> dict[str, pa.Table]:
@@ -104,31 +105,31 @@ class Company:
         return {name: rows[name] for name in TABLES}
 
     def erasures(self, as_of: datetime) -> pa.Table:
-        """All users erased before `as_of` (ERASURES_SCHEMA)."""
-        skeleton = self._fresh()
+        """Return all users erased before `as_of` (ERASURES_SCHEMA)."""
+        simulator = self._fresh()
         parts = [ERASURES_SCHEMA.empty_table()]
-        while skeleton.month.start < as_of:
-            parts.append(_erasures(skeleton.advance(), seconds(as_of)))
+        while simulator.month.start < as_of:
+            parts.append(_erasures(simulator.advance(), epoch_seconds(as_of)))
         return pa.concat_tables(parts)
 
     def truth(self, as_of: datetime) -> dict[str, pa.Table]:
-        """The truth of all months that began before `as_of` (see truth.py).
+        """Return the truth of all months that began before `as_of` (see truth.py).
 
-        `account_months`: one row per month and account that pays at its start. `campaigns`: one row
-        per campaign that started.
+        `account_months` has one row per month and account that pays at the start of the month.
+        `campaigns` has one row per campaign that has started.
         """
-        skeleton = self._fresh()
+        simulator = self._fresh()
         months = [truth.ACCOUNT_MONTHS_SCHEMA.empty_table()]
         observer = Observer(self._parameters, self._dice, self._catalogue, self._calendar)
-        while skeleton.month.start < as_of:
-            opening = skeleton.opening()
+        while simulator.month.start < as_of:
+            opening = simulator.opening()
             observable = observer.hazards(opening)
-            record = skeleton.advance()
+            record = simulator.advance()
             observer.observe(opening, record)
             months.append(truth.account_months(record, observable))
         return {
             "account_months": pa.concat_tables(months),
-            "campaigns": truth.campaigns(self._calendar.codes(seconds(as_of))),
+            "campaigns": truth.campaigns(self._calendar.codes(epoch_seconds(as_of))),
         }
 
 

@@ -1,7 +1,7 @@
-"""What a user may say about a company: its seed, its size, and the knobs of `company.yaml`.
+"""What a user can set about a company: its seed, its size and the knobs in `company.yaml`.
 
-Holds: the typed, validated config, how it is read from a file, and the parameters that follow from
-it. Does not hold: the numbers that no knob reaches (parameters.py).
+Contains: the typed and validated config, how it is read from a file, and the parameters that follow
+from it. Out of scope: the numbers that no knob changes (parameters.py).
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from saas_platform.company.promotions import code_text
 from saas_platform.errors import PlatformError
 from saas_platform.validation.yaml_file import read_model
 
-#: Raised whenever the same config gives other rows.
+#: Increase this number whenever the same config gives different rows.
 COMPANY_VERSION = 2
 
 _USUAL = Parameters()
 _TIERS = tuple(zip(_USUAL.prices.names, _USUAL.prices.monthly, strict=True))
-#: (months after the start, percent): the list prices of a company that says nothing of its own.
+#: (months after the start, percent): the list price rises of a company that sets no `price_changes`.
 _USUAL_RISES = ((15, 6), (39, 6), (63, 6))
 _Part = Annotated[float, Field(ge=0, le=1)]
 _Weight = Annotated[float, Field(gt=0, le=10)]
 
 
 class CompanyError(PlatformError):
-    """A knob is wrong; the text names it and says what would be right."""
+    """A knob is wrong. The message names the knob and says what to write instead."""
 
 
 class _Knobs(BaseModel):
@@ -57,30 +57,30 @@ class _Knobs(BaseModel):
 
 
 class GrowthKnobs(_Knobs):
-    """Signups over time."""
+    """How many accounts sign up over time."""
 
     monthly: float = Field(
         _USUAL.growth.usual,
         ge=-0.2,
         le=0.5,
-        description="Growth of signups from month to month; 0.01 is 1 %",
+        description="Growth of signups from one month to the next; 0.01 is 1 %",
     )
     signups: tuple[Annotated[int, Field(ge=1, le=999_999)], ...] = Field(
         (),
         max_length=240,
-        description="Signups of each month from `start` on, instead of `accounts`; `monthly` goes on"
-        " from the last",
+        description="Signups in each month from `start` on, instead of `accounts`; after the last of"
+        " them growth continues with `monthly`",
     )
     weekend: float = Field(
         _USUAL.growth.weekend,
         ge=0.01,
         le=2,
-        description="Signups of a weekend day, as a part of a working day's",
+        description="Signups on a weekend day, as a fraction of those on a working day",
     )
 
 
 class BySegment(_Knobs):
-    """A number for each size class of customers."""
+    """One number for each customer segment."""
 
     smb: float
     mid_market: float
@@ -92,21 +92,21 @@ class BySegment(_Knobs):
 
 
 class SegmentShares(BySegment):
-    """Parts of the signups; they are taken as weights."""
+    """Share of each segment in the signups. The numbers are weights and need not add up to 1."""
 
     smb: float = Field(_USUAL.mix.segment[0], ge=0, le=1)
     mid_market: float = Field(_USUAL.mix.segment[1], ge=0, le=1)
     enterprise: float = Field(_USUAL.mix.segment[2], ge=0, le=1)
 
     @model_validator(mode="after")
-    def _some(self) -> SegmentShares:
+    def _check_sum(self) -> SegmentShares:
         if sum(self.values) <= 0:
             raise ValueError("at least one segment needs a share above 0")
         return self
 
 
 class ChurnLevel(BySegment):
-    """Factor on the voluntary hazard; 1 gives about 3.5, 1.7 and 0.7 % logo churn a month."""
+    """Factor on the voluntary hazard. 1 gives about 3.4, 1.8 and 0.7 % logo churn a month."""
 
     smb: float = Field(1.0, ge=0, le=5)
     mid_market: float = Field(1.0, ge=0, le=5)
@@ -114,7 +114,7 @@ class ChurnLevel(BySegment):
 
 
 class AnnualShares(BySegment):
-    """Part of the accounts that take an annual plan."""
+    """Share of the accounts that take an annual plan."""
 
     smb: float = Field(_USUAL.mix.annual[0], ge=0, le=1)
     mid_market: float = Field(_USUAL.mix.annual[1], ge=0, le=1)
@@ -122,11 +122,11 @@ class AnnualShares(BySegment):
 
 
 class PlanKnobs(_Knobs):
-    """A rung of the price page."""
+    """One tier of the price page."""
 
     name: str = Field(min_length=1, max_length=40, description="Name on the price page")
     monthly_price_cents: int = Field(
-        ge=0, le=1_000_000, description="List price of a seat for a month, in cents"
+        ge=0, le=1_000_000, description="List price of one seat for one month, in cents"
     )
 
 
@@ -136,11 +136,13 @@ def _plan(tier: int) -> PlanKnobs:
 
 
 class CatalogueKnobs(_Knobs):
-    """What is sold."""
+    """What the company sells: the trial and the plans."""
 
-    trial_days: int = Field(_USUAL.prices.trial_days, ge=3, le=60, description="Days of free trial")
+    trial_days: int = Field(
+        _USUAL.prices.trial_days, ge=3, le=60, description="Length of the free trial in days"
+    )
     year_costs_months: int = Field(
-        _USUAL.prices.year, ge=1, le=12, description="Months that a year costs"
+        _USUAL.prices.year, ge=1, le=12, description="Price of an annual plan, in monthly prices"
     )
     starter: PlanKnobs = _plan(0)
     team: PlanKnobs = _plan(1)
@@ -153,88 +155,97 @@ class CatalogueKnobs(_Knobs):
         return (self.starter, self.team, self.business, self.enterprise)
 
     @model_validator(mode="after")
-    def _told_apart(self) -> CatalogueKnobs:
+    def _check_names(self) -> CatalogueKnobs:
         if len({plan.name for plan in self.tiers}) < len(self.tiers):
             raise ValueError("two plans have the same name")
         return self
 
 
 class SeasonKnobs(_Knobs):
-    """January to December, as multiples of an average month."""
+    """Seasonal factors for January to December, as multiples of an average month."""
 
     signups: tuple[_Weight, ...] = Field(
         _USUAL.growth.season,
         min_length=12,
         max_length=12,
-        description="Signups",
+        description="Factors on the signups",
     )
     usage: tuple[_Weight, ...] = Field(
         _USUAL.usage.season,
         min_length=12,
         max_length=12,
-        description="Activity of the users",
+        description="Factors on the users' activity",
     )
 
 
 class UsageKnobs(_Knobs):
-    """How much the users do."""
+    """How active the users are."""
 
     activity: float = Field(
-        1.0, gt=0, le=5, description="Factor on the days on which users are active"
+        1.0, gt=0, le=5, description="Factor on the number of days on which users are active"
     )
     actions: float = Field(
         _USUAL.usage.features,
         ge=0,
         le=6,
-        description="Features used in a session beyond the first, on average",
+        description="Average number of features used in a session beyond the first",
     )
 
 
 class PriceChangeKnobs(_Knobs):
-    """All list prices change on a day; customers take it over at their next renewal."""
+    """A change of all list prices. Customers pay the new price from their next renewal on."""
 
-    start: date = Field(description="Day from which it holds")
-    percent: int = Field(ge=-90, le=300, description="By how much; below 0: a cut")
+    start: date = Field(description="First day of the new prices")
+    percent: int = Field(
+        ge=-90, le=300, description="Change in percent; a negative number is a price cut"
+    )
 
 
 class OutageKnobs(_Knobs):
-    """Days on which the product hardly works."""
+    """A run of days on which the product hardly works."""
 
     start: date = Field(description="First day")
-    days: int = Field(7, ge=1, le=60, description="How many days")
-    activity: _Part = Field(0.1, description="Part of the usual activity that is left")
+    days: int = Field(7, ge=1, le=60, description="Number of days")
+    activity: _Part = Field(0.1, description="Fraction of the usual activity that remains")
     complaints: float = Field(
-        4.0, ge=1, le=20, description="Complaints of these days, as a multiple of the usual ones"
+        4.0, ge=1, le=20, description="Complaints on these days, as a multiple of the usual number"
     )
 
 
 class CampaignKnobs(_Knobs):
-    """A promo code of your own, with its true effect and its random holdout."""
+    """A promo code defined by the user, with its true effect and its random holdout."""
 
     name: str = Field(min_length=1, max_length=28, pattern=r"^[A-Za-z][A-Za-z0-9 ]*$")
     kind: Literal["acquisition", "loyalty"] = Field(
-        "acquisition", description="For trials, or for customers of six months and more"
+        "acquisition",
+        description="Offered to trials (acquisition) or to customers of six months or more (loyalty)",
     )
     start: date = Field(description="First day")
-    days: int = Field(30, ge=1, le=180, description="How long it runs")
+    days: int = Field(30, ge=1, le=180, description="Length of the campaign in days")
     discount_percent: int = Field(ge=1, le=100)
     duration_months: int | None = Field(
-        3, ge=1, le=36, description="Months that the discount lasts; null: for ever"
+        3, ge=1, le=36, description="Months that the discount lasts; null means for ever"
     )
     holdout_percent: int = Field(
-        20, ge=0, le=90, description="Part of the eligible that is kept without it, at random"
+        20, ge=0, le=90, description="Percentage of the eligible accounts held out at random"
     )
     conversion_lift: float = Field(
-        1.0, ge=0.2, le=5, description="True factor on the conversion of a treated trial"
+        1.0,
+        ge=0.2,
+        le=5,
+        description="True factor on the conversion probability of a treated trial",
     )
     hazard_ratio: float = Field(
-        1.0, ge=0.2, le=5, description="True factor on the churn hazard of who uses it"
+        1.0,
+        ge=0.2,
+        le=5,
+        description="True factor on the churn hazard of an account that uses the code",
     )
 
     @model_validator(mode="after")
-    def _lasting(self) -> CampaignKnobs:
+    def _check_duration(self) -> CampaignKnobs:
         if self.kind == "loyalty" and self.duration_months is None:
-            raise ValueError("a loyalty campaign needs duration_months")
+            raise ValueError("a loyalty campaign needs duration_months: write a number of months")
         return self
 
     @property
@@ -255,14 +266,16 @@ class CampaignKnobs(_Knobs):
 
 
 class CompanyConfig(_Knobs):
-    """What decides every row of a company; everything is optional."""
+    """Everything that decides the rows of a company. Every field is optional."""
 
-    seed: int = Field(7, ge=0, lt=2**63, description="Which company: another seed is another one")
+    seed: int = Field(
+        7, ge=0, lt=2**63, description="Random seed; a different seed gives a different company"
+    )
     accounts: int = Field(
         5000,
         ge=1,
         le=10_000_000,
-        description="Accounts that sign up in the first 24 months, at the usual growth",
+        description="Accounts that sign up in the first 24 months at the usual growth",
     )
     start: Annotated[InstanceOf[Month], BeforeValidator(start_month), PlainSerializer(str)] = Field(
         Month(2024, 1), description="First month"
@@ -274,39 +287,43 @@ class CompanyConfig(_Knobs):
     season: SeasonKnobs = SeasonKnobs()
     usage: UsageKnobs = UsageKnobs()
     price_changes: tuple[PriceChangeKnobs, ...] | None = Field(
-        None, max_length=50, description="Instead of 6 % after 15, 39 and 63 months"
+        None,
+        max_length=50,
+        description="Price changes that replace the usual 6 % after 15, 39 and 63 months",
     )
     outages: tuple[OutageKnobs, ...] = Field((), max_length=50)
     campaigns: tuple[CampaignKnobs, ...] = Field((), max_length=20)
     yearly_campaigns: bool = Field(
-        True, description="Whether the usual campaigns of each year run too"
+        True, description="Whether the usual campaigns run every year as well"
     )
 
     @field_validator("price_changes")
     @classmethod
-    def _in_order(
+    def _sorted(
         cls, changes: tuple[PriceChangeKnobs, ...] | None
     ) -> tuple[PriceChangeKnobs, ...] | None:
         days = [change.start for change in changes or ()]
         if len(set(days)) < len(days):
-            raise ValueError("two price changes fall on one day")
+            raise ValueError("two price changes fall on the same day")
         return None if changes is None else tuple(sorted(changes, key=lambda c: c.start))
 
     @model_validator(mode="after")
-    def _within(self) -> CompanyConfig:
+    def _check_campaigns_and_dates(self) -> CompanyConfig:
         first = self.start.start.date()
-        told = [("price_changes", c.start) for c in self.price_changes or ()]
-        told += [("campaigns", c.start) for c in self.campaigns]
-        for name, day in told:
+        dated = [("price_changes", c.start) for c in self.price_changes or ()]
+        dated += [("campaigns", c.start) for c in self.campaigns]
+        for name, day in dated:
             if day <= first:
-                raise ValueError(f"{name}: {day} does not lie after the start, {first}")
+                raise ValueError(
+                    f"{name}: {day} is not after the start of the company, {first}; choose a later day"
+                )
         codes = [code_text(c.name, c.start.year) for c in self.campaigns]
         if self.yearly_campaigns:
             codes += [code_text(c.name, k.start.year) for c in CAMPAIGNS for k in self.campaigns]
         for campaign in self.campaigns:
             code = code_text(campaign.name, campaign.start.year)
             if codes.count(code) > 1:
-                raise ValueError(f"campaigns: two of them would have the code {code}")
+                raise ValueError(f"campaigns: two campaigns would have the code {code}; rename one")
         return self
 
     @cached_property
@@ -354,12 +371,12 @@ class CompanyConfig(_Knobs):
         )
 
     def to_yaml(self) -> str:
-        """All knobs, those left as they are too, as a `company.yaml`."""
+        """Return all knobs as a `company.yaml`, including those that have their default."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
     @property
     def name(self) -> str:
-        """Names the company in words that differ for any other one."""
+        """A readable name that is different for every other company."""
         knobs = self.model_dump_json(exclude={"seed", "accounts", "start"}, exclude_defaults=True)
         words = f"seed {self.seed}, {self.accounts} accounts from {self.start}"
         if knobs != "{}":
@@ -367,9 +384,9 @@ class CompanyConfig(_Knobs):
         return f"{words}, version {COMPANY_VERSION}"
 
 
-def read_config(path: Path | None, **wins: Any) -> CompanyConfig:
-    """The company of a YAML file; what is given in `wins` goes before it.
+def read_config(path: Path | None, **overrides: Any) -> CompanyConfig:
+    """Read a company's config from a YAML file (None: all defaults); `overrides` replace its values.
 
     Raises CompanyError for a file that can't be read, an unknown knob or a wrong value.
     """
-    return read_model(CompanyConfig, path, CompanyError, **wins)
+    return read_model(CompanyConfig, path, CompanyError, **overrides)

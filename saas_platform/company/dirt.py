@@ -1,12 +1,12 @@
-"""Dirty data on demand: the company's batches, soiled by a seeded share, and a list of what was planted.
+"""Dirty data on demand: errors injected into the company's batches, and the list of these errors.
 
-Holds: the kinds of dirt, how often each happens, and the layer that lays them over a company. Does not
-hold: any rule of the simulation, or how dirt is found again (that is the intake's and the contracts').
+Contains: the kinds of dirt, how often each occurs, and the layer that applies them to a company. Out of
+scope: the rules of the simulation, and how dirt is found (by the intake and the contracts).
 
-Whether a row or cell is touched is a function of (seed, share, its key): so a month alone equals that
-month in a whole run, a cell stays soiled in every later version of its row, and a greater share plants
-everything that a smaller one does, and more. All of it passes the schema's checks: what a database
-refuses outright never reaches a warehouse, and so would test nothing.
+Whether a row or cell is touched is a function of (seed, share, key). Therefore a month generated alone
+equals that month in a whole run, a cell stays corrupted in every later version of its row, and a greater
+share injects all the errors of a smaller one and more. All dirt passes the schema's checks. An error that
+a database refuses outright never reaches a warehouse, so it would test nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Kind = Literal[
     "extreme_value",
 ]
 
-#: What `planted` lists: one row for each row or cell that a batch has other than the clean one.
+#: The list of injected errors, `planted`: one row for each row or cell that is not in the clean batch.
 PLANTED_SCHEMA = pa.schema(
     [
         pa.field("month", pa.string(), nullable=False),
@@ -49,7 +49,7 @@ PLANTED_SCHEMA = pa.schema(
     ]
 )
 
-#: What reads like nothing, or like something else: each has broken a join, a page or an export.
+#: Characters that are invisible or look like others. Each has broken a join, a page or an export.
 ODD = {
     "right-to-left override": "\u202e",
     "zero-width blank": "\u200b",
@@ -62,15 +62,15 @@ ODD = {
 }
 _ODD = tuple(ODD.items())
 
-#: Largest 32-bit integer; the last microsecond that a DATETIME2(6) has; 2**53 + 1, which no float holds.
+#: Largest 32-bit integer; last microsecond of a DATETIME2(6); 2**53 + 1, which no float64 can hold.
 MOST_EMPLOYEES = 2_147_483_647
-LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59, 999_999)
+LAST_TIMESTAMP = datetime(9999, 12, 31, 23, 59, 59, 999_999)
 UNFLOATABLE_CENTS = 9_007_199_254_740_993
 
 
 @dataclass(frozen=True)
 class RowDirt:
-    """Whole rows of a table; `rate` is the part of the candidates that is touched at share 1."""
+    """Dirt in whole rows of a table. `rate` is the fraction of the candidates touched at share 1."""
 
     kind: Kind
     table: str
@@ -79,7 +79,7 @@ class RowDirt:
 
 @dataclass(frozen=True)
 class CellDirt:
-    """Cells of a column, in rows where `only` has its value; `value` where it is always the same."""
+    """Dirt in cells of a column: in rows where `only` has its value, set to `value` if that is fixed."""
 
     kind: Kind
     table: str
@@ -89,18 +89,18 @@ class CellDirt:
     only: tuple[str, str] | None = None
 
 
-#: Events alone arrive late: they are append-only, so that the month before is short of them and wrong in
-#: no other way; an invoice without its items would be another company's.
+#: Only events arrive late. They are append-only, so the month before lacks them and is otherwise correct.
+#: An invoice without its items would make it a different company.
 LATE = (RowDirt("late_row", "usage_events", 0.02),)
 
-#: Mutable tables; candidates are the few rows that changed two months in a row.
+#: Mutable tables. The candidates are the few rows that changed in two consecutive months.
 OUT_OF_ORDER = (
     RowDirt("out_of_order", "subscriptions", 0.5),
     RowDirt("out_of_order", "invoices", 0.5),
     RowDirt("out_of_order", "support_tickets", 0.5),
 )
 
-#: Every table that grows by the month and has a natural key; candidates are the month's new rows.
+#: Every table with a natural key that grows each month. The candidates are the month's new rows.
 DUPLICATES = (
     RowDirt("natural_key_duplicate", "accounts", 0.1),
     RowDirt("natural_key_duplicate", "users", 0.05),
@@ -111,7 +111,7 @@ DUPLICATES = (
     RowDirt("natural_key_duplicate", "promo_redemptions", 0.1),
 )
 
-#: In this order in each table: a text with an odd character may have a trailing blank too.
+#: Applied in this order in each table. A text with an odd character may get a trailing blank as well.
 CELLS = (
     CellDirt("odd_unicode", "accounts", "name", 0.1),
     CellDirt("odd_unicode", "users", "full_name", 0.05),
@@ -121,53 +121,53 @@ CELLS = (
     CellDirt("trailing_blank", "users", "full_name", 0.05),
     CellDirt("trailing_blank", "support_tickets", "subject", 0.1),
     CellDirt("extreme_value", "accounts", "employee_count", 0.05, MOST_EMPLOYEES),
-    CellDirt("extreme_value", "invoices", "due_at", 0.05, LAST_MOMENT),
-    # Of failed attempts only: no money moved, so that revenue stays what it is.
+    CellDirt("extreme_value", "invoices", "due_at", 0.05, LAST_TIMESTAMP),
+    # Only failed attempts are touched. They move no money, so revenue does not change.
     CellDirt(
         "extreme_value", "payments", "amount_cents", 0.2, UNFLOATABLE_CENTS, ("status", "failed")
     ),
 )
 
-#: Clean batches kept: the month, and the two before it that its dirt comes from; one more for its whole.
+#: Clean batches kept: the month, the two months before it, where its dirt comes from, and the whole month.
 _KEPT = 4
 
 
-class SoiledCompany:
-    """A company whose batches are soiled; with share 0 they are its own, untouched.
+class DirtyCompany:
+    """A company with errors injected into its batches. With share 0 the batches are unchanged.
 
-    Months may be asked for in any order, as of the company itself; in order is fastest.
+    Months may be requested in any order, as from the company itself; ascending order is fastest.
     """
 
     def __init__(self, company: Company, seed: int, share: float) -> None:
         if not 0 <= share <= 1:
-            raise ValueError(f"share is {share}: it is a part, 0 to 1")
+            raise ValueError(f"share is {share}: write a number from 0 to 1")
         self._company = company
         self._dice = Dice(seed)
         self._share = share
         self._clean: OrderedDict[tuple[Month, datetime], Batch] = OrderedDict()
-        # Small, and a run asks for it after the batches: without it each month would be made twice.
+        # A run requests the lists after the batches. Without these small tables each month is made twice.
         self._lists: dict[tuple[Month, datetime], tuple[pa.Table, pa.Table]] = {}
 
     def batch(self, month: Month, as_of: datetime) -> Batch:
-        """As `Company.batch`, soiled.
+        """Return the batch of `Company.batch` with errors injected.
 
-        Rows that came late or again lie before the month's start; each key is there once still.
+        Late and repeated rows have timestamps before the month's start. Each key still occurs once.
         """
         if not self._share or month.start >= as_of:
             return self._company.batch(month, as_of)
-        # Oldest first: the company's skeleton only goes forward.
-        older = self._whole(month.plus(-2), as_of)
-        before = self._whole(month.plus(-1), as_of)
-        clean = self._whole(month, as_of)
-        # Not of what is known by now: which old versions come again must not change with the clock.
-        whole = clean if as_of >= month.end else self._whole(month, month.end)
+        # The oldest month comes first, because the company's simulator only goes forward.
+        older = self._clean_batch(month.plus(-2), as_of)
+        before = self._clean_batch(month.plus(-1), as_of)
+        clean = self._clean_batch(month, as_of)
+        # Use the whole month even if it is not over: the repeated versions must not depend on `as_of`.
+        whole = clean if as_of >= month.end else self._clean_batch(month, month.end)
         found = _Planted(month)
         rows = {}
         for name, own in clean.rows.items():
             own, late = self._late(name, own, before, found)
             own = self._cells(name, own, found)
             again = self._again(name, older, before, whole, found)
-            # Soiled as the rows they copy, natural keys included; listed with those.
+            # A duplicate has the same corrupted cells as the row it copies. Only the latter's are listed.
             taken = _negated(name, self._duplicates(name, before, found))
             parts = [part for part in (late, again, taken) if part.num_rows]
             rows[name] = (
@@ -179,17 +179,17 @@ class SoiledCompany:
         return replace(clean, rows=rows)
 
     def planted(self, month: Month, as_of: datetime) -> pa.Table:
-        """What the batch has other than the clean one (PLANTED_SCHEMA).
+        """Return the list of errors injected into the batch (PLANTED_SCHEMA).
 
-        Events held back are listed in the month in which they arrive. A cell is listed in every month
-        that has a version of its row.
+        Events that are held back are listed in the month in which they arrive. A cell is listed in every
+        month that has a version of its row.
         """
         return self._listed(month, as_of)[0]
 
     def planted_until(self, first: Month, as_of: datetime) -> pa.Table:
-        """The lists of all months from `first` that began before `as_of`.
+        """Return the errors injected into all months from `first` that began before `as_of`.
 
-        Without the cells of users erased since: what is to be forgotten can't be found.
+        The list omits the cells of users who were erased later, because they can no longer be found.
         """
         if not self._share:
             return PLANTED_SCHEMA.empty_table()
@@ -208,18 +208,18 @@ class SoiledCompany:
         return found.filter(pc.invert(forgotten)).combine_chunks()
 
     def truth(self, as_of: datetime) -> dict[str, pa.Table]:
-        """The company's truth, which dirt does not change."""
+        """Return the company's truth, which dirt does not change."""
         return self._company.truth(as_of)
 
     def _listed(self, month: Month, as_of: datetime) -> tuple[pa.Table, pa.Table]:
-        """What was planted, and who was erased."""
+        """Return the list of errors of a month, and its erasures."""
         key = (month, min(month.end, as_of))
         if key not in self._lists:
             self.batch(month, as_of)
         return self._lists.get(key, (PLANTED_SCHEMA.empty_table(), ERASURES_SCHEMA.empty_table()))
 
-    def _whole(self, month: Month, as_of: datetime) -> Batch:
-        """The clean batch, kept for the months after it."""
+    def _clean_batch(self, month: Month, as_of: datetime) -> Batch:
+        """Return the clean batch, which is kept for the months after it."""
         key = (month, min(month.end, as_of))
         if key not in self._clean:
             self._clean[key] = self._company.batch(month, as_of)
@@ -228,7 +228,7 @@ class SoiledCompany:
         return self._clean[key]
 
     def _touched(self, rows: pa.Table, dirt: RowDirt | CellDirt, *more: int) -> Array:
-        """Whether each row is touched (bool), by its key."""
+        """Return whether each row is touched, which its key decides."""
         column = dirt.column if isinstance(dirt, CellDirt) else ""
         drawn = self._dice.uniform(
             f"dirt/{dirt.kind}/{dirt.table}/{column}", _keys(dirt.table, rows), *more
@@ -238,7 +238,7 @@ class SoiledCompany:
     def _late(
         self, name: str, own: pa.Table, before: Batch, found: _Planted
     ) -> tuple[pa.Table, pa.Table]:
-        """The month's own rows without those held back, and those held back in the month before."""
+        """Return the month's rows without those held back, and the rows held back in the month before."""
         late = before.rows[name].slice(0, 0)
         for dirt in LATE:
             if dirt.table == name:
@@ -251,7 +251,7 @@ class SoiledCompany:
     def _again(
         self, name: str, older: Batch, before: Batch, whole: Batch, found: _Planted
     ) -> pa.Table:
-        """Versions of the month before last, of rows that changed in the last one and not in this."""
+        """Return versions from two months ago of rows that changed last month but not in this one."""
         rows = older.rows[name]
         for dirt in OUT_OF_ORDER:
             if dirt.table == name:
@@ -265,14 +265,14 @@ class SoiledCompany:
         return rows.slice(0, 0)
 
     def _duplicates(self, name: str, before: Batch, found: _Planted) -> pa.Table:
-        """Rows new in the month before, whose natural keys are taken therefore."""
+        """Return copies of rows created in the month before, whose natural keys are therefore taken."""
         rows = before.rows[name]
         for dirt in DUPLICATES:
             if dirt.table == name:
                 new = pc.greater_equal(rows["created_at"], pa.scalar(before.month.start))
                 rows = rows.filter(new)
                 if name == "users":
-                    # Their addresses are free again.
+                    # The email addresses of erased users are free again.
                     gone = before.erasures["user_id"].combine_chunks()
                     rows = rows.filter(pc.invert(pc.is_in(rows["user_id"], gone)))
                 rows = rows.filter(pa.array(self._touched(rows, dirt)))
@@ -282,7 +282,7 @@ class SoiledCompany:
         return rows.slice(0, 0)
 
     def _cells(self, name: str, rows: pa.Table, found: _Planted | None) -> pa.Table:
-        """The rows with their cells soiled; listed where `found` is given."""
+        """Return the rows with their cells corrupted, and add these to `found` if it is given."""
         for dirt in CELLS:
             if dirt.table != name or not rows.num_rows:
                 continue
@@ -297,27 +297,27 @@ class SoiledCompany:
             at = at[fits]
             mask = np.zeros(rows.num_rows, bool)
             mask[at] = True
-            soiled = pa.array([value for value in values if value is not None], shown.type)
+            corrupted = pa.array([value for value in values if value is not None], shown.type)
             index = rows.schema.get_field_index(dirt.column)
             rows = rows.set_column(
-                index, rows.schema.field(index), pc.replace_with_mask(shown, mask, soiled)
+                index, rows.schema.field(index), pc.replace_with_mask(shown, mask, corrupted)
             )
             if found is not None:
-                told = [detail for detail, kept in zip(details, fits, strict=True) if kept]
-                found.cells(dirt, _keys(name, rows)[at], told)
+                kept = [detail for detail, fit in zip(details, fits, strict=True) if fit]
+                found.cells(dirt, _keys(name, rows)[at], kept)
         return rows
 
     def _values(self, dirt: CellDirt, shown: pa.Array, keys: Array) -> tuple[list[Any], list[str]]:
-        """Soiled values and what each is, in words; None where it would not fit its column."""
+        """Return corrupted values, None where one would not fit its column, and a description of each."""
         if dirt.value is not None:
             return [dirt.value] * len(keys), [f"set to {dirt.value}"] * len(keys)
         stream = f"dirt/{dirt.kind}/{dirt.table}/{dirt.column}"
-        soil, details = _SOILERS[dirt.kind]
+        corrupt, details = _CORRUPTERS[dirt.kind]
         which = self._dice.index(len(details), f"{stream}/which", keys)
         where = self._dice.uniform(f"{stream}/where", keys)
         longest = TABLES[dirt.table].columns[dirt.column].type.length  # type: ignore[attr-defined]
         texts = [
-            soil(text, int(w), float(p))
+            corrupt(text, int(w), float(p))
             for text, w, p in zip(shown.to_pylist(), which, where, strict=True)
         ]
         return (
@@ -327,7 +327,7 @@ class SoiledCompany:
 
 
 def _odd(text: str, which: int, where: float) -> str:
-    """The odd character inside the text: at its end a blank would be two kinds of dirt."""
+    """Insert the odd character inside the text: a blank at the end would be two kinds of dirt."""
     position = 1 + int(where * (len(text) - 1))
     return text[:position] + _ODD[which][1] + text[position:]
 
@@ -336,14 +336,14 @@ def _blanks(text: str, which: int, where: float) -> str:  # noqa: ARG001
     return text + " " * (which + 1)
 
 
-_SOILERS: dict[Kind, tuple[Callable[[str, int, float], str], list[str]]] = {
+_CORRUPTERS: dict[Kind, tuple[Callable[[str, int, float], str], list[str]]] = {
     "odd_unicode": (_odd, list(ODD)),
     "trailing_blank": (_blanks, ["one blank at the end", "two blanks at the end"]),
 }
 
 
 def _units(text: str) -> int:
-    """Length in UTF-16 units, which is what NVARCHAR counts."""
+    """Return the length in UTF-16 units, which is what NVARCHAR counts."""
     return len(text.encode("utf-16-le")) // 2
 
 
@@ -357,13 +357,13 @@ def _keys(name: str, rows: pa.Table) -> Array:
 
 
 def _negated(name: str, rows: pa.Table) -> pa.Table:
-    """The rows under the negative of their key: no real key is negative, and it tells the original."""
+    """Return the rows under negated keys: no real key is negative, and the key shows the original."""
     index = rows.schema.get_field_index(_key(name))
     return rows.set_column(index, rows.schema.field(index), pc.negate(rows[index]))
 
 
 class _Planted:
-    """The list of a month, as it grows."""
+    """Collects the errors injected into a month."""
 
     def __init__(self, month: Month) -> None:
         self._month = str(month)

@@ -1,6 +1,6 @@
-"""The end of failed payments: recovered by a retry, or given up.
+"""The end of failed payments: a retry recovers them, or they are given up.
 
-Holds: this step of a month. Does not hold: the failing itself (renewals.py).
+Contains: this step of a month. Out of scope: the failure itself (renewals.py).
 """
 
 from __future__ import annotations
@@ -8,21 +8,21 @@ from __future__ import annotations
 import numpy as np
 
 from saas_platform.company.hazards import retry_seconds
-from saas_platform.company.month_state import Book
+from saas_platform.company.month_state import MonthState
 from saas_platform.company.state import CANCELLATION, REASON, STATUS, Subscriptions
 from saas_platform.company.timestamps import DAY, NEVER
 
 
-def settle_failures(book: Book, subs: Subscriptions) -> None:
-    """Ends the open dunning cases whose end lies in the month."""
+def settle_failures(state: MonthState, subs: Subscriptions) -> None:
+    """End the open dunning cases whose end is in the month."""
     waits = np.concatenate(
-        [[0], retry_seconds(book.parameters.dunning), [book.parameters.dunning.end_days * DAY]]
+        [[0], retry_seconds(state.parameters.dunning), [state.parameters.dunning.end_days * DAY]]
     )
     ends_at = subs.failed_at + waits[subs.retries]
-    ending = (subs.failed_at > 0) & book.span.holds(ends_at)
-    lost = ending & (subs.retries > len(book.parameters.dunning.retry_days))
+    ending = (subs.failed_at > 0) & state.span.holds(ends_at)
+    lost = ending & (subs.retries > len(state.parameters.dunning.retry_days))
     recovered = np.flatnonzero(ending & ~lost)
-    book.record(
+    state.record(
         subs,
         recovered,
         ends_at[recovered],
@@ -33,7 +33,7 @@ def settle_failures(book: Book, subs: Subscriptions) -> None:
     )
     gone = np.flatnonzero(lost)
     account = subs.account[gone]
-    book.record(
+    state.record(
         subs,
         gone,
         ends_at[gone],
@@ -44,5 +44,5 @@ def settle_failures(book: Book, subs: Subscriptions) -> None:
         reason=REASON["payment_failed"],
         failed_at=NEVER,
     )
-    book.end_access(account, ends_at[gone])
-    book.latent.churned_month[account] = book.span.index
+    state.end_access(account, ends_at[gone])
+    state.latent.churned_month[account] = state.span.index

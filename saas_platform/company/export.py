@@ -1,8 +1,8 @@
-"""Writes a company to files, for who only wants the data.
+"""Writes a company to files, for users who only want the data.
 
-Holds: the end state of every table as CSV or Parquet, the truth beside it, and the data card. Does not
-hold: the platform's way through staging to a source. Memory holds one month of events, and the other
-tables.
+Contains: the end state of every table as CSV or Parquet, the truth next to it, and the data card. Out of
+scope: the platform's path through staging to a source. The export keeps one month of events and all of
+the other tables in memory.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ Format = Literal["csv", "parquet"]
 CARD = "DATA_CARD.md"
 CONFIG = "company.yaml"
 _TRUTH = "truth"
-#: Written month by month; a row of it never changes, but for the erasure of its user.
+#: This table is written month by month, because its rows never change except when a user is erased.
 _EVENTS = "usage_events"
 
 
 class ExportError(PlatformError):
-    """The folder can't be written; the text names it and the remedy."""
+    """The folder can't be written. The message names the folder and the remedy."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What lies in the folder: rows of each table."""
+    """The folder that was written, and the number of rows of each table."""
 
     folder: Path
     rows: dict[str, int]
 
 
 class _Writer:
-    """One table's file; rows come in parts."""
+    """Writes the file of one table, part by part."""
 
     def __init__(self, folder: Path, name: str, schema: pa.Schema, form: Format) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,9 +82,21 @@ def export(
     truth: bool = True,
     progress: Callable[[Month], None] | None = None,
 ) -> Exported:
-    """Writes all tables as they stand at `as_of`, `truth/` and the data card into a new folder.
+    """Write all tables in their state at `as_of`, `truth/` and the data card into a new folder.
 
-    Raises ExportError where the folder exists already or can't be written; nothing is left then.
+    Args:
+        config: The company.
+        as_of: The files hold what happened before this timestamp.
+        folder: The folder to create.
+        form: File format of the tables.
+        truth: Whether to write `truth/`.
+        progress: Called with each month that is done.
+
+    Returns:
+        The folder and the number of rows of each table.
+
+    Raises:
+        ExportError: The folder exists already or can't be written. Nothing is left behind.
     """
     with _new_folder(folder) as partial:
         company = Company(config)
@@ -102,7 +114,7 @@ def export(
 
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside the wanted one, which takes its place once it is complete."""
+    """Yield a temporary folder next to the wanted one, and rename it when it is complete."""
     if folder.exists():
         raise ExportError(f"{folder} exists already: remove it, or name another folder with --out.")
     partial = folder.with_name(f".{folder.name}.partial")
@@ -113,8 +125,8 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         partial.rename(folder)
     except OSError as error:
         raise ExportError(
-            f"{folder} can't be written ({error.strerror}): give your user write permission and room"
-            " there, or name another folder with --out."
+            f"{folder} can't be written ({error.strerror}): give your user write permission and free"
+            " space there, or name another folder with --out."
         ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -128,6 +140,7 @@ def _tables(
     form: Format,
     progress: Callable[[Month], None] | None,
 ) -> dict[str, int]:
+    """Write the end state of every source table and return the number of rows of each."""
     erased = company.erasures(as_of)["user_id"]
     batches: list[Batch] = []
     events = _Writer(folder, _EVENTS, arrow_schema(TABLES[_EVENTS]), form)
@@ -158,7 +171,7 @@ def _tables(
 
 
 def _forget(rows: pa.Table, erased: pa.ChunkedArray) -> pa.Table:
-    """The rows without the users that were erased."""
+    """Return the rows with `user_id` set to NULL for erased users."""
     column = rows["user_id"]
     gone = pc.is_in(column, erased.combine_chunks())
     kept = pc.if_else(gone, pa.scalar(None, column.type), column)
@@ -166,7 +179,7 @@ def _forget(rows: pa.Table, erased: pa.ChunkedArray) -> pa.Table:
 
 
 def _last_versions(versions: pa.Table, key: str) -> pa.Table:
-    """Of each row the last version, in order of the key."""
+    """Return the last version of each row, ordered by key."""
     numbered = versions.append_column("_position", pa.array(np.arange(versions.num_rows)))
     last = numbered.group_by(key).aggregate([("_position", "max")])
     return versions.take(last["_position_max"]).sort_by(key)

@@ -1,7 +1,7 @@
-"""The odds of a month, as they stand at its start: what the simulator draws from, and the truth.
+"""The hazards of a month as of its start: what the simulator draws from, and what the truth reports.
 
-Holds: the probabilities of voluntary end, pause, failed payment and failed dunning, and how they
-combine. Does not hold: the draws (fates.py).
+Contains: the probabilities of a voluntary end, a pause, a failed payment and a failed dunning, and how
+they combine. Out of scope: the draws (outcomes.py).
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from saas_platform.company.catalogue import Catalogue, is_yearly
 from saas_platform.company.columns import Array
 from saas_platform.company.parameters import Dunning, Parameters
 from saas_platform.company.state import STATUS, Accounts, Latent, Subscriptions
-from saas_platform.company.timestamps import DAY, Span, billing_moments
+from saas_platform.company.timestamps import DAY, Span, billing_timestamps
 
 #: Seconds between an invoice and its first charge.
 CHARGE_DELAY = 1_800
 
 
 def retry_seconds(dunning: Dunning) -> Array:
-    """Seconds from the first charge of an invoice to each retry."""
+    """Return the seconds from the first charge of an invoice to each retry."""
     return np.array(dunning.retry_days, np.int64) * DAY
 
 
 def recovered_by(dunning: Dunning) -> Array:
-    """Probability that a failed invoice is collected by each retry or an earlier one."""
+    """Return the probability that a failed invoice is collected by each retry or an earlier one."""
     return np.round(np.cumsum(dunning.recovered), 9)
 
 
 def mrr_cents(subs: Subscriptions) -> Array:
-    """MRR of each subscription in cents, rounded half up (METRICS.md)."""
+    """Return the MRR of each subscription in cents, rounded half up (docs/metrics.md)."""
     months = np.where(is_yearly(subs.plan), 12, 1)
     paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
     hundredths = subs.seats * subs.unit_price * (100 - subs.discount)
@@ -39,10 +39,10 @@ def mrr_cents(subs: Subscriptions) -> Array:
 
 
 def renewals(subs: Subscriptions, span: Span) -> tuple[Array, Array]:
-    """Whether each subscription comes to the end of a period in the month, and when it would."""
+    """Return whether a period of each subscription ends in the month, and when it would end."""
     since = span.index - subs.anchor_month
     due = (since > 0) & (~is_yearly(subs.plan) | (since % 12 == 0))
-    return due, billing_moments(span.index, subs.anchor_day, subs.anchor_second)
+    return due, billing_timestamps(span.index, subs.anchor_day, subs.anchor_second)
 
 
 def _logit(probability: Array) -> Array:
@@ -50,7 +50,7 @@ def _logit(probability: Array) -> Array:
 
 
 def list_rise(catalogue: Catalogue, subs: Subscriptions, renewal_at: Array) -> Array:
-    """Part by which the list price has risen (below 0: fallen) since the one that each pays."""
+    """Return the relative rise of the list price (negative: fall) since the price each customer pays."""
     now = catalogue.price_list(renewal_at)
     old, new = (
         catalogue.seat_price(subs.plan, subs.price_list),
@@ -67,7 +67,16 @@ def known_score(
     rise: Array,
     span: Span,
 ) -> Array:
-    """Log-odds of a voluntary end at a renewal, but for what is latent; arrays stand beside `subs`."""
+    """Return the log-odds of a voluntary end at a renewal, without the latent terms.
+
+    Args:
+        parameters: The company's parameters.
+        subs: The subscriptions; each array has one entry for each of them.
+        segment: Segment of each subscription's account.
+        complaints: Weighted number of recent complaints of the account.
+        rise: Relative rise of the list price (see `list_rise`).
+        span: The month.
+    """
     churn = parameters.churn
     yearly = is_yearly(subs.plan)
     base = np.where(yearly, np.array(churn.yearly)[segment], np.array(churn.monthly)[segment])
@@ -83,12 +92,12 @@ def known_score(
 
 
 def voluntary_chance(parameters: Parameters, score: Array, factor: Array) -> Array:
-    """Probability of a voluntary end from its log-odds and a factor (see `level`)."""
+    """Return the probability of a voluntary end from its log-odds and a factor (see `level`)."""
     return np.minimum(factor / (1.0 + np.exp(-score)), parameters.churn.highest)
 
 
 def level(parameters: Parameters, subs: Subscriptions, segment: Array) -> Array:
-    """Factor on the hazard: the promo's ratio times the segment's knob."""
+    """Return the factor on the hazard: the promo code's ratio times the segment's knob."""
     return np.array(parameters.churn.level)[segment] * subs.hazard_ratio
 
 
@@ -100,7 +109,7 @@ def _voluntary(
     rise: Array,
     span: Span,
 ) -> Array:
-    """Probability that a subscription is canceled at a renewal; arrays stand beside `subs`."""
+    """Return the probability that each subscription is canceled at a renewal."""
     churn, account = parameters.churn, subs.account
     segment = accounts.segment[account]
     score = (
@@ -112,31 +121,31 @@ def _voluntary(
 
 
 def given_up_within(dunning: Dunning, renewal_at: Array, span: Span) -> Array:
-    """Whether dunning that opens at a renewal is given up before the end of the month."""
+    """Return whether dunning that opens at a renewal is given up before the end of the month."""
     return renewal_at + CHARGE_DELAY + dunning.end_days * DAY < span.end
 
 
 @dataclass
-class Odds:
-    """Probabilities for each subscription, as of the month's start; 0 where it cannot happen."""
+class SubscriptionHazards:
+    """Probabilities for each subscription as of the month's start, 0 for what cannot happen."""
 
     renews: Array
     renewal_at: Array
-    #: The dunning that is open at the start fails within the month.
+    #: Dunning that is open at the start fails within the month.
     dunning_fails: Array
-    #: At the renewal, given that no dunning failed before it.
+    #: At the renewal, provided that no dunning failed before it.
     voluntary: Array
     pause: Array
     failure: Array
-    #: Of the whole month: the true hazards.
+    #: For the whole month: the true hazards.
     voluntary_hazard: Array
     involuntary_hazard: Array
 
-    def take(self, index: Array) -> Odds:
-        return Odds(*(getattr(self, name)[index] for name in vars(self)))
+    def take(self, index: Array) -> SubscriptionHazards:
+        return SubscriptionHazards(*(getattr(self, name)[index] for name in vars(self)))
 
 
-def odds_of(
+def subscription_hazards(
     parameters: Parameters,
     catalogue: Catalogue,
     subs: Subscriptions,
@@ -144,8 +153,18 @@ def odds_of(
     latent: Latent,
     has_second: Array,
     span: Span,
-) -> Odds:
-    """The odds of the subscriptions; `has_second` says so of each one's account."""
+) -> SubscriptionHazards:
+    """Return the hazards of the subscriptions as of the month's start.
+
+    Args:
+        parameters: The company's parameters.
+        catalogue: The company's price list.
+        subs: The subscriptions.
+        accounts: All accounts.
+        latent: The latent state of all accounts.
+        has_second: Whether the account of each subscription has a second subscription.
+        span: The month.
+    """
     dunning, churn = parameters.dunning, parameters.churn
     paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
     due, renewal_at = renewals(subs, span)
@@ -172,12 +191,12 @@ def odds_of(
     )
     failure = np.where(renews & ~free & ~subs.second, np.minimum(failure, 0.5), 0.0)
 
-    # What ends within the month: an open case, or one that opens and is given up before its end.
+    # Two cases end within the month: dunning that is open, and dunning that opens and is given up in it.
     given_up = given_up_within(dunning, renewal_at, span)
     opens_and_fails = np.where(given_up, failure * (1.0 - recovery[-1]), 0.0)
     survives = 1.0 - dunning_fails
     involuntary = dunning_fails + survives * (1.0 - voluntary) * (1.0 - pause) * opens_and_fails
-    return Odds(
+    return SubscriptionHazards(
         renews=renews,
         renewal_at=renewal_at,
         dunning_fails=np.round(dunning_fails, 9),
@@ -190,19 +209,30 @@ def odds_of(
 
 
 def remaining_cents(
-    parameters: Parameters, subs: Subscriptions, odds: Odds, accounts: Accounts, latent: Latent
+    parameters: Parameters,
+    subs: Subscriptions,
+    hazards: SubscriptionHazards,
+    accounts: Accounts,
+    latent: Latent,
 ) -> Array:
-    """Expected revenue of the next 36 months, in cents.
+    """Return the expected revenue of the next 36 months, in cents.
 
-    MRR x (1 - (1 - h)**36) / h, where h is the monthly hazard of the account at its present latent
-    health as a settled customer: the voluntary one (a yearly one spread over 12 months), plus the
-    failures that dunning does not collect. Frozen at the present health, so an approximation.
+    The value is MRR x (1 - (1 - h)**36) / h. h is the account's monthly hazard as a settled customer at
+    its current latent health: the voluntary hazard (a yearly one is spread over 12 months) plus the
+    failures that dunning does not collect. It is an approximation, because the health is kept constant.
+
+    Args:
+        parameters: The company's parameters.
+        subs: The subscriptions.
+        hazards: The hazards of these subscriptions.
+        accounts: All accounts.
+        latent: The latent state of all accounts.
     """
     churn, dunning = parameters.churn, parameters.dunning
     yearly = is_yearly(subs.plan)
     segment = accounts.segment[subs.account]
     base = np.where(yearly, np.array(churn.yearly)[segment], np.array(churn.monthly)[segment])
-    # Health falls back to the fit: half way, as its persistence is lost within months.
+    # Health reverts to the fit within months, so take the middle between the two.
     health = 0.5 * (latent.health[subs.account] + accounts.fit[subs.account])
     level = np.array(churn.level)[segment] * subs.hazard_ratio
     settled = level / (1.0 + np.exp(-(_logit(base) - churn.health * health)))
@@ -211,6 +241,6 @@ def remaining_cents(
     failing = failing * np.where(yearly, dunning.yearly_factor / 12.0, 1.0)
     failing = failing * np.array(dunning.by_segment)[segment]
     hazard = np.clip(settled + failing * accounts.payment_risk[subs.account], 0.001, 0.9)
-    pending = 1.0 - odds.dunning_fails
+    pending = 1.0 - hazards.dunning_fails
     months = (1.0 - (1.0 - hazard) ** 36) / hazard
     return np.floor(mrr_cents(subs) * np.round(pending * months, 6) + 0.5).astype(np.int64)

@@ -1,7 +1,7 @@
-"""The book of one month: what the steps of the skeleton write into while they run.
+"""The state of one month, to which the steps of the simulator write while they run.
 
-Holds: the recording of changes, invoices and redemptions, and the month's access of each account.
-Does not hold: any decision.
+Contains: the records of changes, invoices and redemptions, and each account's access in the month.
+Out of scope: every decision.
 """
 
 from __future__ import annotations
@@ -27,8 +27,17 @@ from saas_platform.company.state import (
 from saas_platform.company.timestamps import NEVER, Span
 
 
-class Book:
-    """State of the step and its records; `accounts` and `latent` include the month's signups."""
+class MonthState:
+    """Working state and records of a month.
+
+    Args:
+        dice: The random numbers.
+        parameters: The company's parameters.
+        span: The month.
+        catalogue: The company's price list.
+        accounts: All accounts, including the month's signups.
+        latent: Their latent state.
+    """
 
     def __init__(
         self,
@@ -60,9 +69,14 @@ class Book:
     def record(
         self, subs: Subscriptions, index: Array, at: Array, change: str | None, **values: Any
     ) -> None:
-        """Changes columns of the subscriptions at `index` and keeps their state from `at` on.
+        """Change columns of the subscriptions at `index` and record their state from `at` on.
 
-        `change` is the kind of the commercial change; None for one that is no such change.
+        Args:
+            subs: The subscriptions, changed in place.
+            index: Positions of the subscriptions that change.
+            at: When each of them changes.
+            change: Kind of the commercial change, or None if the change is not a commercial one.
+            **values: The new values, by column.
         """
         for name, value in values.items():
             getattr(subs, name)[index] = value
@@ -73,16 +87,18 @@ class Book:
         self.changes.append(subs.take(index))
 
     def bill(self, subs: Subscriptions, index: Array, **plan: Any) -> None:
-        """Issues invoices (see `plan_invoices`)."""
+        """Issue invoices to the subscriptions at `index` (see `plan_invoices`)."""
         self.invoices.append(plan_invoices(self.dice, self.parameters.dunning, subs, index, **plan))
 
     def agreed_price(self, account: Array, plan: Array, at: Array) -> Array:
-        """Price of a seat for one interval that an account gets now, in cents."""
+        """Return the price of a seat for one billing interval that each account gets at `at`, in cents."""
         listed = self.catalogue.seat_price(plan, self.catalogue.price_list(at))
         return listed * (100 - self.accounts.negotiated_percent[account]) // 100
 
     def grant_access(self, account: Array, at: Array) -> None:
+        """Record that accounts have access from `at` on."""
         self.access_from[account] = at
 
     def end_access(self, account: Array, at: Array) -> None:
+        """Record that accounts have no access from `at` on."""
         self.access_until[account] = at

@@ -1,6 +1,7 @@
 """Names of people and companies, drawn by index from Faker's vocabularies.
 
-Holds: the pools, and the making of names, domains and addresses. Does not hold: whose they are.
+Contains: the pools of names, and how names, domains and email addresses are built from them. Out of
+scope: who gets which name.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ import pyarrow.compute as pc
 from saas_platform.company.columns import Array
 from saas_platform.company.randomness import Dice
 
-#: Faker locale and legal form of each country, beside v.COUNTRIES.
+#: Faker locale and legal form of each country, in the order of v.COUNTRIES.
 _LOCALES = (
     "en_US", "en_GB", "de_DE", "fr_FR", "nl_NL", "es_ES", "sv_SE", "en_US", "en_GB", "pt_BR",
     "en_IN", "ja_JP",
 )  # fmt: skip
 _FORMS = ("Inc", "Ltd", "GmbH", "SAS", "BV", "SL", "AB", "Inc", "Pty", "Ltda", "Pvt", "KK")
-#: Top-level domain of each country.
+#: Top-level domain of each country, in the order of v.COUNTRIES.
 _DOMAINS = ("com", "co.uk", "de", "fr", "nl", "es", "se", "ca", "com.au", "com.br", "in", "jp")
-#: Beside v.INDUSTRIES: what companies of an industry call themselves.
+#: What companies of each industry call themselves, in the order of v.INDUSTRIES.
 _TRADES = (
     ("Software", "Systems", "Labs", "Cloud"),
     ("Capital", "Finance", "Partners", "Insurance"),
@@ -39,13 +40,13 @@ _TRADES = (
     ("Consulting", "Advisory", "Group", "Associates"),
     ("Services", "Agency", "Institute", "Council"),
 )
-#: What ends the first part of a user's address.
+#: End of the local part of a user's email address.
 _ORDINALS = pa.array([f"{ordinal}@" for ordinal in range(1000)])
 _DIGITS = np.frombuffer(b"0123456789abcdefghijklmnopqrstuvwxyz", np.uint8)
 
 
 def base36(ids: Array, width: int, prefix: str = "") -> pa.Array:
-    """Base-36 texts of fixed width, such as `00a3f`."""
+    """Return base-36 texts of fixed width, such as `00a3f`."""
     powers = 36 ** np.arange(width - 1, -1, -1, dtype=np.int64)
     digits = np.ascontiguousarray(_DIGITS[ids[:, None] // powers % 36])
     buffer = pa.FixedSizeBinaryArray.from_buffers(
@@ -62,7 +63,7 @@ def _slug(text: str) -> str:
 
 @dataclass(frozen=True)
 class Pool:
-    """Names of all countries in one list: those of country c start at first[c], count[c] of them."""
+    """Names of all countries in one list. Country c has count[c] names, starting at first[c]."""
 
     names: pa.Array
     slugs: pa.Array
@@ -70,7 +71,7 @@ class Pool:
     count: Array
 
     def draw(self, dice: Dice, stream: str, country: Array, ids: Array) -> pa.Array:
-        """Positions in the pool (int64)."""
+        """Return drawn positions in the pool (int64)."""
         return pa.array(self.first[country] + dice.index(self.count[country], stream, ids))
 
 
@@ -94,14 +95,14 @@ def _pool(kind: str) -> Pool:
 
 @dataclass(frozen=True)
 class CompanyNames:
-    """Names and domains, beside the account ids."""
+    """Name and domain of each account."""
 
     names: pa.Array
     domains: pa.Array
 
 
 def company_names(dice: Dice, ids: Array, country: Array, industry: Array) -> CompanyNames:
-    """A family name, a trade and a legal form; the domain ends in the id, so it is unique."""
+    """Return names built from a family name, a trade and a legal form, and unique domains with the id."""
     family = _pool("last")
     drawn = family.draw(dice, "company", country, ids)
     trade_index = industry * 4 + dice.index(4, "trade", ids)
@@ -113,7 +114,7 @@ def company_names(dice: Dice, ids: Array, country: Array, industry: Array) -> Co
 
 
 def company_domains(dice: Dice, ids: Array, country: Array) -> pa.Array:
-    """The domains alone."""
+    """Return only the domains."""
     family = _pool("last")
     drawn = family.draw(dice, "company", country, ids)
     tail = pc.binary_join_element_wise(
@@ -124,14 +125,14 @@ def company_domains(dice: Dice, ids: Array, country: Array) -> pa.Array:
 
 @dataclass(frozen=True)
 class PersonNames:
-    """Names and addresses, beside the user ids."""
+    """Name and email address of each user."""
 
     names: pa.Array
     emails: pa.Array
 
 
 def person_names(dice: Dice, user_ids: Array, country: Array, domains: pa.Array) -> PersonNames:
-    """Full names, and addresses that carry the user's ordinal, so that they are unique."""
+    """Return full names, and email addresses that are unique because they contain the user's ordinal."""
     given, family = _pool("first"), _pool("last")
     first = given.draw(dice, "first name", country, user_ids)
     last = family.draw(dice, "last name", country, user_ids)

@@ -1,38 +1,43 @@
 """The observable oracle: the part of the true hazards that the source database determines.
 
-Holds: a Bayesian filter that gives, for each account that pays at the start of a month,
-E[true hazard | what stands in the source database by then], the best score that any reader of it could
-give. Does not hold: the hazards themselves (hazards.py) nor any latent value: of these it knows the
-distributions alone. It runs beside the truth only; rows never depend on it.
+Contains: a Bayesian filter. For each account that pays at the start of a month it computes
+E[true hazard | content of the source database at that time], which is the best score that any reader of
+the source could give. Out of scope: the hazards themselves (hazards.py). The filter reads no latent value;
+it knows only the distributions of the latent values. It runs only for the truth, and rows never depend
+on it.
 
-What is latent, and what the filter keeps of it, by account:
+For each account, these values are latent, and the filter represents them as follows:
 
-- fit (static) and health (AR(1) around it, with shocks): a joint weight for each node of a grid of
-  `fit` and of `health - fit`, stepped from month to month by Bayes' rule (Rabiner 1989, section III A);
-- the taste of each user (static, log-normal): weights of a grid, one set for each node of fit;
-- price sensitivity and payment risk (static): weights of Gauss-Hermite nodes.
+- Fit (static) and health (AR(1) around fit, with shocks): a joint weight for each node of a grid of
+  `fit` and `health - fit`, updated from month to month by Bayes' rule (Rabiner 1989, section III A).
+- The taste of each user (static, log-normal): weights of a grid, one set for each node of fit.
+- Price sensitivity and payment risk (static): weights of Gauss-Hermite nodes.
 
-What it conditions on, with the true parameters: plan, seats, tenure, segment, code in force, complaints
-and open dunning, as `odds_of` does; days with a login of every user, of the days that lie wholly within
-access and login; tickets; the conversion of a trial; seats added and tiers raised; cancellation, pause
-or renewal at the end of a period; failed charges; returns.
+With the true parameters, the filter conditions on the following observations: plan, seats, tenure, segment,
+code in force, complaints and open dunning, as `subscription_hazards` does; the days on which each user
+logged in, among the days on which the account had access and the user a login all day; tickets; the
+conversion of a trial; added seats and raised tiers; cancellation, pause or renewal at the end of a period;
+failed charges; reactivations.
 
-What it leaves out. Measured, each changes the log-loss of voluntary churn by less than 1e-6: seats and
-tiers lowered at a renewal, the begin of a second subscription, the reason of a cancellation. Not measured:
-days of an outage, days on which a login or an access begins or ends, the moment at which a customer asks to leave, on which
-days users near the ceiling of activity are active. Erasures are taken to come after the observer has read.
+The filter ignores some observations. The effect of these was measured, and each changes the log-loss of
+voluntary churn by less than 1e-6: seats and tiers lowered at a renewal, the start of a second subscription,
+and the reason for a cancellation. The effect of these was not measured: days of an outage, days on which a
+login or an access begins or ends, the time at which a customer requests a cancellation, and on which days
+users near the ceiling of activity are active. The filter assumes that it reads the source before erasures.
 
-What is approximated:
+These parts are approximate:
 
-- the grids (SPACING): with half of it the log-loss changes by 2e-5;
-- usage follows health along the month: the counts of a month are compared with the mean activity of a
-  path, to second order in the change of health, and their days with a path's, as if activity were rare;
-- at the end of a month tastes and health become independent given fit, and price sensitivity of both
-  (assumed-density filtering: the product of the margins; Minka 2001, chapter 3). This makes the belief
-  a little too sure: the lowest hazards are 5 to 10 % too low, the sum of all about 2 %.
+- The grids (SPACING): with half the spacing the log-loss changes by 2e-5.
+- Usage follows health during the month. The counts of a month are compared with the mean activity along a
+  path of health, to second order in the change of health. Their days are compared with those that a path
+  makes likely, as if activity were rare.
+- At the end of a month tastes and health become independent given fit, and price sensitivity becomes
+  independent of both (assumed-density filtering: the product of the marginals; Minka 2001, chapter 3). This
+  makes the belief slightly overconfident: the lowest hazards are 5 to 10 % too low, their total about 2 %.
 
-Against a particle filter that knows no such shortcuts, on single accounts, it loses 1 to 2 % of what the
-source tells beyond the base rate (in the log-loss of voluntary churn; test_oracle.py).
+Compared on single accounts with a particle filter that makes none of these approximations, the oracle loses
+1 to 2 % of the information that the source adds to the base rate (log-loss of voluntary churn;
+test_oracle.py).
 """
 
 from __future__ import annotations
@@ -47,13 +52,13 @@ from numpy.polynomial.hermite_e import hermegauss
 from saas_platform.company.catalogue import Catalogue, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.hazards import (
-    Odds,
+    SubscriptionHazards,
     given_up_within,
     known_score,
     level,
     list_rise,
-    odds_of,
     recovered_by,
+    subscription_hazards,
     voluntary_chance,
 )
 from saas_platform.company.parameters import Parameters
@@ -74,32 +79,33 @@ from saas_platform.company.traits import RISK_SIGMA
 from saas_platform.company.usage import active_days, up_time
 from saas_platform.schema import vocabulary as v
 
-#: Distance of the points of health; those of fit and of taste lie `_STRIDE` times as far apart. Sums
-#: over equidistant points are exact for normal densities wider than that (trapezoidal rule).
+#: Distance between the grid points of health. Those of fit and taste are `_STRIDE` times as far apart.
+#: Sums over equidistant points are exact for normal densities wider than that (trapezoidal rule).
 SPACING = 0.25
 _STRIDE = 2
-#: Reach of the points in standard deviations: a user of extreme taste must not look like one of an
-#: account of extreme health, while health - fit can stand in for an extreme fit.
+#: Reach of the grids in standard deviations. It is wide for taste, because a user with an extreme taste must
+#: not look like one in an account with extreme health. For an extreme fit, health - fit can compensate.
 _FIT_REACH = 2.2
 _TASTE_REACH = 4.0
-#: Part of the working days with a login from which on a user is near the ceiling of activity.
+#: Fraction of working days with a login above which a user counts as near the ceiling of activity.
 _CEILING = 0.6
 _PRICE_NODES = 3
 _RISK_NODES = 5
-#: Decimals of the hazards that land.
+#: Decimals of the hazards in the truth.
 _DECIMALS = 7
-#: Accounts and users worked on at a time: what they need stays in the processor's cache.
+#: Accounts and users processed at a time, so that their arrays fit into the processor's cache.
 _ACCOUNTS = 128
 _USERS = 1_024
 
 
 def _weights(points: Array, sigma: float) -> Array:
+    """Return normalised normal weights of the points."""
     density = np.exp(-0.5 * (points / sigma) ** 2)
     return np.asarray(density / density.sum(axis=-1, keepdims=True))
 
 
 def _matched(points: Array, sigma: float) -> Array:
-    """Normal weights of a few points, with the variance of the density that they stand for."""
+    """Return normal weights of a few points, with exactly the variance of the density they represent."""
     wide = sigma
     for _ in range(30):
         wide *= sigma / np.sqrt(_weights(points, wide) @ points**2)
@@ -107,25 +113,25 @@ def _matched(points: Array, sigma: float) -> Array:
 
 
 def _normal_nodes(count: int) -> tuple[Array, Array]:
-    """Nodes and weights of the standard normal (Gauss-Hermite)."""
+    """Return nodes and weights of the standard normal distribution (Gauss-Hermite)."""
     nodes, weights = hermegauss(count)
     return nodes, weights / weights.sum()
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The points: `fit`, `off` (health - fit), `health` (every sum of both), `taste` (logarithms)."""
+    """The grid points: `fit`, `off` (health - fit), `health` (all sums of both) and `taste` (logarithms)."""
 
     fit: Array
     off: Array
     health: Array
     taste: Array
-    #: Of an account before anything is seen: by fit and off.
+    #: Weights by (fit, off) for an account without any observation.
     prior: Array
     taste_prior: Array
     #: Weight of health in the logarithm of activity.
     shows: float
-    #: Probability of each `off` after a month, by the one before it.
+    #: Probability of each `off` after a month (columns), given the one before it (rows).
     steps: Array
 
     @classmethod
@@ -136,7 +142,7 @@ class Grid:
         above = int(np.ceil(3.1 * sigma / SPACING))
         off = SPACING * np.arange(-below, above + 1)
         fit = wide * _around(_FIT_REACH * health.fit_sigma / wide)
-        # Apart as much as fit, as far as it shows in usage: so sums of both meet the same points.
+        # Space taste like fit on the scale of usage, so that sums of the two fall on the same points.
         apart = usage.health * wide
         taste = apart * _around(_TASTE_REACH * usage.user_sigma / apart)
         size = len(off) + _STRIDE * (len(fit) - 1)
@@ -155,11 +161,11 @@ class Grid:
         )
 
     def spread(self, by_health: Array) -> Array:
-        """(..., health) to (..., fit, off)."""
+        """Return values by (..., health) as values by (..., fit, off)."""
         return sliding_window_view(by_health, len(self.off), axis=-1)[..., ::_STRIDE, :]
 
     def by_health(self, belief: Array) -> Array:
-        """(account, fit, off) to (account, health): the marginal weights of health."""
+        """Return the marginal weights by (account, health) of a belief by (account, fit, off)."""
         total = np.zeros((len(belief), len(self.health)))
         for number in range(len(self.fit)):
             begin = number * _STRIDE
@@ -168,20 +174,20 @@ class Grid:
 
 
 def _around(reach: float) -> Array:
-    """Whole numbers from -reach to reach, rounded outwards."""
+    """Return the integers from -reach to reach, rounded outwards."""
     most = int(np.ceil(reach))
     return np.arange(-most, most + 1)
 
 
 @dataclass
 class Views:
-    """What the filter believes of the accounts it follows, row by row beside `account` (ascending)."""
+    """The belief about each account that the filter follows. Rows are ordered by `account`."""
 
     account: Array
     belief: Array
     price: Array
     risk: Array
-    #: Month index in which the account churned; NONE while it has a subscription.
+    #: Index of the month in which the account churned, NONE while it has a subscription.
     gone: Array
 
     def take(self, index: Array) -> Views:
@@ -189,8 +195,8 @@ class Views:
 
 
 @dataclass
-class Outcomes:
-    """What a month brought, as its rows tell it; flags beside all accounts."""
+class ObservedOutcomes:
+    """What the rows of a month show. Each array has an entry per account, booleans but for the last."""
 
     canceled: Array
     paused: Array
@@ -200,12 +206,12 @@ class Outcomes:
     raised: Array
     returned: Array
     expired: Array
-    #: Seats paid at the end of the month, 0 where none are.
+    #: Seats paid at the end of the month, 0 if none.
     seats_paid: Array
 
 
 class Observer:
-    """The belief at the start of a month: `hazards` reads it, `observe` takes it over the month."""
+    """Keeps the belief as of a month's start: `hazards` reads it, `observe` moves it to the next month."""
 
     def __init__(
         self, parameters: Parameters, dice: Dice, catalogue: Catalogue, calendar: Calendar
@@ -231,51 +237,51 @@ class Observer:
         self._tastes = np.empty((0, len(grid.fit), len(grid.taste)))
 
     def hazards(self, opening: Opening) -> tuple[Array, Array]:
-        """Voluntary and involuntary hazard of each account that pays, in the order of the truth."""
+        """Return the voluntary and involuntary hazard of each paying account, in the order of the truth."""
         subs = opening.subs.take(opening.paying())
-        odds = self._neutral_odds(opening, subs)
+        hazards = self._neutral_hazards(opening, subs)
         row = self._rows(subs.account)
-        chance = self._voluntary(opening, subs, odds)
+        chance = self._voluntary(opening, subs, hazards)
         health = self._grid.by_health(self._views.belief[row])
         voluntary = np.einsum("ah,ahp,ap->a", health, chance, self._views.price[row])
-        failing = (self._failure(odds) * self._views.risk[row]).sum(axis=1)
-        survives = 1.0 - odds.dunning_fails
+        failing = (self._failure(hazards) * self._views.risk[row]).sum(axis=1)
+        survives = 1.0 - hazards.dunning_fails
         dunning = self._parameters.dunning
-        given_up = given_up_within(dunning, odds.renewal_at, opening.span)
+        given_up = given_up_within(dunning, hazards.renewal_at, opening.span)
         given_up = given_up * (1.0 - recovered_by(dunning)[-1])
-        ended = survives * (1.0 - voluntary) * (1.0 - odds.pause) * failing * given_up
+        ended = survives * (1.0 - voluntary) * (1.0 - hazards.pause) * failing * given_up
         return (
             np.round(survives * voluntary, _DECIMALS),
-            np.round(odds.dunning_fails + ended, _DECIMALS),
+            np.round(hazards.dunning_fails + ended, _DECIMALS),
         )
 
     def observe(self, opening: Opening, record: MonthRecord) -> None:
-        """Takes in all that the month brought; `opening` is the state at its start."""
+        """Update the belief with everything that happened in a month. `opening` is its starting state."""
         new = np.flatnonzero(record.accounts.signup_month == record.span.index)
         fresh = self._first.take(np.zeros(len(new), np.int64))
         fresh.account = new
         self._views = _joined(self._views, fresh)
-        outcomes = _outcomes(opening, record)
-        self._see_renewals(opening, outcomes)
+        outcomes = _observed_outcomes(opening, record)
+        self._update_from_renewals(opening, outcomes)
         seen = self._conversions(record)
         seen += self._changes(opening, outcomes)
-        self._see(seen)
-        self._raise(np.flatnonzero(outcomes.returned[self._views.account]))
-        self._forget(record.span, outcomes)
-        self._see(self._tickets(record, outcomes))
-        self._live_through(record)
+        self._weight_health(seen)
+        self._raise_health(np.flatnonzero(outcomes.returned[self._views.account]))
+        self._drop_gone(record.span, outcomes)
+        self._weight_health(self._tickets(record, outcomes))
+        self._advance(record)
 
     def _rows(self, account: Array) -> Array:
-        """Positions of accounts among those followed."""
+        """Return the positions of accounts among those that the filter follows."""
         row = np.searchsorted(self._views.account, account)
         if not np.array_equal(self._views.account[row], account):
-            raise ValueError("an account pays that the observer does not follow")
+            raise ValueError("the observer does not follow one of the paying accounts")
         return row
 
-    # What is known of a subscription.
+    # What is known about a subscription.
 
-    def _neutral_odds(self, opening: Opening, subs: Subscriptions) -> Odds:
-        """The odds as far as they are known: those of health 0 and of payment risk 1."""
+    def _neutral_hazards(self, opening: Opening, subs: Subscriptions) -> SubscriptionHazards:
+        """Return the hazards as far as they are known: those at health 0 and payment risk 1."""
         accounts = opening.accounts.take(np.arange(len(opening.accounts)))
         accounts.payment_risk[:] = 1.0
         accounts.price_sensitivity[:] = 0.0
@@ -289,14 +295,17 @@ class Observer:
             has_access=False,
         )
         second = opening.has_second[subs.account]
-        return odds_of(
+        return subscription_hazards(
             self._parameters, self._catalogue, subs, accounts, latent, second, opening.span
         )
 
-    def _voluntary(self, opening: Opening, subs: Subscriptions, odds: Odds) -> Array:
-        """Chance of a voluntary end by (subscription, health, price sensitivity).
+    def _voluntary(
+        self, opening: Opening, subs: Subscriptions, hazards: SubscriptionHazards
+    ) -> Array:
+        """Return the probability of a voluntary end by (subscription, health, price sensitivity).
 
-        Who kept the old price at a renewal after a rise is grandfathered; of the others it is not known.
+        An account that kept its old price at a renewal after a rise is grandfathered. For the other
+        accounts this is unknown.
         """
         parameters, catalogue, account = self._parameters, self._catalogue, subs.account
         churn, segment = parameters.churn, opening.accounts.segment[account]
@@ -306,7 +315,7 @@ class Observer:
         score = known[:, None, None] + latent
         factor = level(parameters, subs, segment)[:, None, None]
         chance = voluntary_chance(parameters, score, factor)
-        rise = list_rise(catalogue, subs, odds.renewal_at)
+        rise = list_rise(catalogue, subs, hazards.renewal_at)
         kept = catalogue.price_list(subs.period_start) > subs.price_list
         rising = np.flatnonzero((rise != 0.0) & ~kept)
         if len(rising):
@@ -314,30 +323,30 @@ class Observer:
             paid = voluntary_chance(parameters, raised, factor[rising])
             kept_part = parameters.prices.grandfathered
             chance[rising] = kept_part * chance[rising] + (1.0 - kept_part) * paid
-        return np.where(odds.renews[:, None, None], chance, 0.0)
+        return np.where(hazards.renews[:, None, None], chance, 0.0)
 
-    def _failure(self, odds: Odds) -> Array:
-        """Chance that the renewal's charge fails by (subscription, payment risk)."""
-        return np.minimum(odds.failure[:, None] * self._risk, 0.5)
+    def _failure(self, hazards: SubscriptionHazards) -> Array:
+        """Return the probability that the renewal's charge fails by (subscription, payment risk)."""
+        return np.minimum(hazards.failure[:, None] * self._risk, 0.5)
 
-    # What the month's rows say of the state at its start.
+    # What the month's rows reveal about the state at its start.
 
-    def _see(self, seen: Array) -> None:
-        """Weighs the health at the start with log-likelihoods (account followed, health)."""
+    def _weight_health(self, seen: Array) -> None:
+        """Weight the health at the start with log-likelihoods by (followed account, health)."""
         likelihood = np.exp(seen - seen.max(axis=1, keepdims=True))
         weighed = self._views.belief * self._grid.spread(likelihood)
         self._views.belief = weighed / weighed.sum(axis=(1, 2), keepdims=True)
 
-    def _see_renewals(self, opening: Opening, outcomes: Outcomes) -> None:
-        """Ends of periods: health, price sensitivity and payment risk of who came to one."""
+    def _update_from_renewals(self, opening: Opening, outcomes: ObservedOutcomes) -> None:
+        """Update health, price sensitivity and payment risk of accounts whose period ended."""
         subs = opening.subs.take(opening.paying())
         subs = subs.take(outcomes.failed[subs.account] | ~outcomes.lost[subs.account])
-        odds = self._neutral_odds(opening, subs)
-        subs, odds = subs.take(odds.renews), odds.take(odds.renews)
+        hazards = self._neutral_hazards(opening, subs)
+        subs, hazards = subs.take(hazards.renews), hazards.take(hazards.renews)
         account, views = subs.account, self._views
         row = self._rows(account)
         canceled = outcomes.canceled[account]
-        chance = self._voluntary(opening, subs, odds)
+        chance = self._voluntary(opening, subs, hazards)
         chance = np.where(canceled[:, None, None], chance, 1.0 - chance)
         health = self._grid.by_health(views.belief[row])
         by_health = np.einsum("ahp,ap->ah", chance, views.price[row])
@@ -345,31 +354,34 @@ class Observer:
         views.price[row] = _normalised(views.price[row] * by_price)
         seen = np.zeros((len(views.account), len(self._grid.health)))
         seen[row] = np.log(by_health)
-        self._see(seen)
+        self._weight_health(seen)
 
-        charged = ~canceled & ~outcomes.paused[account] & (odds.failure > 0.0)
-        failing = self._failure(odds)
+        charged = ~canceled & ~outcomes.paused[account] & (hazards.failure > 0.0)
+        failing = self._failure(hazards)
         failing = np.where(outcomes.failed[account][:, None], failing, 1.0 - failing)
         views.risk[row[charged]] = _normalised((views.risk[row] * failing)[charged])
 
     def _conversions(self, record: MonthRecord) -> Array:
-        """Trials that were bought. (Of one that was not, the account never pays.)"""
+        """Return the log-likelihood of trials that were bought.
+
+        An account whose trial was not bought never pays, so it needs none.
+        """
         conversion, changes = self._parameters.conversion, record.changes
         bought = (changes.change == CHANGE["activated"]) & ~changes.second
         subs = changes.take(bought & (changes.trial_started_at != NEVER))
         lift = np.ones(len(subs))
         for offer in np.unique(subs.offer[subs.treated]):
-            told = subs.treated & (subs.offer == offer)
-            lift[told] = self._calendar.code(int(offer)).terms.conversion_lift
+            treated = subs.treated & (subs.offer == offer)
+            lift[treated] = self._calendar.code(int(offer)).terms.conversion_lift
         base = np.where(subs.with_card, conversion.with_card, conversion.without_card) * lift
         chance = base[:, None] * np.exp(conversion.health * self._grid.health)
-        return self._beside_views(subs.account, np.log(np.minimum(chance, conversion.highest)))
+        return self._for_all_views(subs.account, np.log(np.minimum(chance, conversion.highest)))
 
-    def _changes(self, opening: Opening, outcomes: Outcomes) -> Array:
-        """More seats or a higher tier, or none, of those that could."""
+    def _changes(self, opening: Opening, outcomes: ObservedOutcomes) -> Array:
+        """Return the log-likelihood of added seats, raised tiers, or neither where they were possible."""
         expansion, grid, span = self._parameters.expansion, self._grid, opening.span
         subs = opening.subs.take(opening.paying())
-        odds = self._neutral_odds(opening, subs)
+        hazards = self._neutral_hazards(opening, subs)
         account = subs.account
         trouble = outcomes.canceled | outcomes.paused | outcomes.failed | outcomes.lost
         calm = (subs.status == STATUS["active"]) & ~trouble[account]
@@ -380,15 +392,15 @@ class Observer:
         grows = np.array(expansion.seats)[opening.accounts.segment[account]] * young
         grows = np.where(subs.seats < self._parameters.mix.seats_cap, grows, 0.0)
         rises = np.where(tier_of(subs.plan) < len(v.TIERS) - 1, expansion.upgrade, 0.0)
-        # Not within a day of a renewal.
-        room = np.where(odds.renews, 1.0 - 2 * DAY / (span.end - span.start), 1.0)
+        # Nobody expands within a day of a renewal.
+        room = np.where(hazards.renews, 1.0 - 2 * DAY / (span.end - span.start), 1.0)
         seen = _of_one_draw(
             outcomes.grown[account] | outcomes.raised[account], calm * room * (grows + rises), well
         )
-        return self._beside_views(account, seen)
+        return self._for_all_views(account, seen)
 
-    def _tickets(self, record: MonthRecord, outcomes: Outcomes) -> Array:
-        """Tickets of all kinds: Poisson, more where health is low."""
+    def _tickets(self, record: MonthRecord, outcomes: ObservedOutcomes) -> Array:
+        """Return the log-likelihood of the number of tickets: Poisson, with more of them at low health."""
         support, presence, account = self._parameters.support, record.presence, self._views.account
         usual, complaints = ticket_means(
             self._parameters,
@@ -403,14 +415,14 @@ class Observer:
         sick = -support.health * self._grid.health
         return count * sick - (usual + complaints)[account, None] * np.exp(sick)
 
-    def _beside_views(self, account: Array, seen: Array) -> Array:
-        """Log-likelihoods of some accounts, laid beside those followed; 0 for the others."""
+    def _for_all_views(self, account: Array, seen: Array) -> Array:
+        """Return the log-likelihoods of some accounts as rows for all followed accounts, 0 for the others."""
         total = np.zeros((len(self._views.account), len(self._grid.health)))
         total[self._rows(account)] = seen
         return total
 
-    def _raise(self, row: Array) -> None:
-        """Health of accounts that come back: not below `reactivated`."""
+    def _raise_health(self, row: Array) -> None:
+        """Raise the health of accounts that come back to at least `reactivated`."""
         grid, least = self._grid, self._parameters.health.reactivated
         self._views.gone[row] = NONE
         for number, fit in enumerate(grid.fit):
@@ -424,13 +436,13 @@ class Observer:
             belief[:, low + 1] += part * below
             self._views.belief[row, number] = belief
 
-    # Over the month.
+    # From the start of the month to its end.
 
-    def _live_through(self, record: MonthRecord) -> None:
-        """From the health at the start to that at the end, with the usage in between."""
+    def _advance(self, record: MonthRecord) -> None:
+        """Move the belief from the health at the start to that at the end, given the usage in between."""
         present = record.people.present
         counts = _count_days(self._parameters, self._dice, record)
-        # Tastes of all who are present: those known, and the prior for the others.
+        # Tastes of all users present: the belief for known users, and the prior for the others.
         known = np.searchsorted(self._user_id, present.user_id)
         known = np.minimum(known, max(len(self._user_id) - 1, 0))
         tastes = np.empty((len(present), *self._tastes.shape[1:]))
@@ -464,8 +476,8 @@ class Observer:
         kept = followed[present.account]
         self._user_id, self._tastes = present.user_id[kept], tastes[kept]
 
-    def _forget(self, span: Span, outcomes: Outcomes) -> None:
-        """Leaves accounts that can no longer come (back)."""
+    def _drop_gone(self, span: Span, outcomes: ObservedOutcomes) -> None:
+        """Drop accounts that can no longer become customers, or customers again."""
         views, months = self._views, self._parameters.expansion.reactivation_months
         ended = outcomes.canceled[views.account] | outcomes.lost[views.account]
         views.gone[ended] = span.index
@@ -484,15 +496,15 @@ def _joined(views: Views, more: Views) -> Views:
 
 
 def _of_one_draw(happened: Array, rate: Array, factor: Array) -> Array:
-    """Log-likelihood of an event of probability rate x factor, up to a constant; 0 at rate 0."""
+    """Return log-likelihoods, up to a constant, of an event with probability rate x factor; 0 at rate 0."""
     chance = rate[:, None] * factor
     happens = np.broadcast_to(np.log(factor), chance.shape)
     not_so = np.log1p(-np.minimum(chance, 0.95))
     return np.where(happened[:, None], happens, not_so)
 
 
-def _outcomes(opening: Opening, record: MonthRecord) -> Outcomes:
-    """What the changes of the first subscriptions tell."""
+def _observed_outcomes(opening: Opening, record: MonthRecord) -> ObservedOutcomes:
+    """Return what the changes of the first subscriptions show."""
     size, changes = len(record.accounts), record.changes
     changes = changes.take(~changes.second)
     first = opening.subs.take(~opening.subs.second)
@@ -500,7 +512,7 @@ def _outcomes(opening: Opening, record: MonthRecord) -> Outcomes:
     renewal_at = np.full(size, NEVER)
     seats, status = np.zeros(size, np.int64), np.full(size, NONE)
     renewal_at[first.account] = opening.renewal_at()[~opening.subs.second]
-    # Of several changes of an account the last one stands.
+    # If an account has several changes, the last one remains.
     seats[first.account], status[first.account] = first.seats, first.status
     seats[account], status[account] = changes.seats, changes.status
     paying = (status == STATUS["active"]) | (status == STATUS["past_due"])
@@ -514,7 +526,7 @@ def _outcomes(opening: Opening, record: MonthRecord) -> Outcomes:
     canceled = kind == CHANGE["canceled"]
     voluntary = changes.cancellation == CANCELLATION["voluntary"]
     reseated, replanned = kind == CHANGE["seats_changed"], kind == CHANGE["plan_changed"]
-    return Outcomes(
+    return ObservedOutcomes(
         canceled=where(canceled & voluntary),
         paused=where(kind == CHANGE["paused"]),
         lost=where(canceled & ~voluntary),
@@ -529,19 +541,19 @@ def _outcomes(opening: Opening, record: MonthRecord) -> Outcomes:
 
 @dataclass
 class Counts:
-    """Days of users that could be seen, of those with any: by kind (see `_kinds`)."""
+    """Counts of observable days by kind (see `_kinds`), for users with at least one such day."""
 
-    #: Position among the users present.
+    #: Position of each user among the users present.
     user: Array
     trial: Array
-    #: (user, kind): with a login, and without.
+    #: Days with a login and days without one, by (user, kind).
     active: Array
     still: Array
-    #: Sums over a user's days, each of a weight by its kind: of weight, weight x moment in the month
-    #: (0 to 1), weight x moment^2.
+    #: Sums over a user's days of w, w t and w t^2, where w is the weight of the day's kind and t the
+    #: position of the day in the month (0 to 1).
     moments: Array
-    #: Over the days with a login: of 1 and of the moment; 0 for users near the ceiling of activity, on
-    #: whose timing health has no bearing.
+    #: Sums of 1 and of t over the days with a login. They are 0 for users near the ceiling of activity,
+    #: because health does not influence their timing.
     timing: Array
 
     def take(self, index: Array | slice) -> Counts:
@@ -549,13 +561,13 @@ class Counts:
 
 
 def _kinds(parameters: Parameters) -> Array:
-    """Factor of activity on a working day, at a weekend, and both after a customer asked to leave."""
+    """Return the factors of activity: working day, weekend day, and both after a request to cancel."""
     usage = parameters.usage
     return np.outer([1.0, usage.leaving], [1.0, usage.weekend]).ravel()
 
 
 def _count_days(parameters: Parameters, dice: Dice, record: MonthRecord) -> Counts:
-    """The days with a login of everybody who could log in on a whole day."""
+    """Count the days with and without a login, for users who could log in on at least one whole day."""
     span, users, presence = record.span, record.people.present, record.presence
     account = users.account
     begin = np.maximum(presence.access_from[account], users.created_at)
@@ -572,13 +584,13 @@ def _count_days(parameters: Parameters, dice: Dice, record: MonthRecord) -> Coun
     day = np.arange(span.days)
     weekend = (span.start // DAY + 3 + day) % 7 >= 5
     usual = up_time(parameters.outages, span) == 1.0
-    moment, kinds = day / span.days, _kinds(parameters)
+    position, kinds = day / span.days, _kinds(parameters)
     days = np.zeros((len(seen), len(kinds)))
     moments = np.zeros((len(seen), 3))
     for part, (since, until) in enumerate(((first, leaves), (leaves, last))):
         for kind, those in ((2 * part, ~weekend), (2 * part + 1, weekend)):
             counted = those & usual
-            sums = [np.append(0.0, np.cumsum(counted * moment**power)) for power in range(3)]
+            sums = [np.append(0.0, np.cumsum(counted * position**power)) for power in range(3)]
             days[:, kind] = sums[0][until] - sums[0][since]
             for power, total in enumerate(sums):
                 moments[:, power] += kinds[kind] * (total[until] - total[since])
@@ -598,7 +610,7 @@ def _count_days(parameters: Parameters, dice: Dice, record: MonthRecord) -> Coun
         kind = 2 * (on >= leaves[who]) + weekend[on]
         found = np.bincount(who * len(kinds) + kind, minlength=active.size)
         active += found.reshape(active.shape)
-        timing[:, 1] += np.bincount(who, moment[on], minlength=len(seen))
+        timing[:, 1] += np.bincount(who, position[on], minlength=len(seen))
     working = np.flatnonzero(kinds == 1.0)
     ceiling = active[:, working].sum(axis=1) > _CEILING * days[:, working].sum(axis=1)
     timing[:, 0] = active.sum(axis=1)
@@ -609,9 +621,9 @@ def _count_days(parameters: Parameters, dice: Dice, record: MonthRecord) -> Coun
 
 
 def _day_table(parameters: Parameters, grid: Grid, span: Span) -> Array:
-    """Log-likelihood of a day by (trial or not; active x kind, still x kind; rate).
+    """Return the log-likelihood of a day by (trial or not; active x kind, still x kind; rate).
 
-    Rates lie on the equidistant logarithms that fit, off and taste add up to.
+    The logarithms of the rates are equidistant: they are the sums of the points of fit, off and taste.
     """
     usage = parameters.usage
     count = len(grid.health) + _STRIDE * (len(grid.taste) - 1)
@@ -623,9 +635,9 @@ def _day_table(parameters: Parameters, grid: Grid, span: Span) -> Array:
 
 
 def _chunks(bounds: Array) -> Iterator[slice]:
-    """Runs of accounts, of bounded numbers of accounts and users.
+    """Yield runs of accounts, each with a limited number of accounts and of users.
 
-    `bounds` is the first user of each account, and after them the number of users.
+    `bounds` has the first user of each account, and at the end the number of users.
     """
     start, count = 0, len(bounds) - 1
     while start < count:
@@ -638,15 +650,21 @@ def _chunks(bounds: Array) -> Iterator[slice]:
 def _through(
     grid: Grid, belief: Array, tastes: Array, counts: Counts, begin: Array, table: Array
 ) -> tuple[Array, Array]:
-    """Belief at the end of the month and tastes, of some accounts and their users.
+    """Return the belief about some accounts at the end of the month, and the tastes of their users.
 
-    `begin` is the first user of each account.
+    Args:
+        grid: The grid points.
+        belief: The belief at the start of the month, by (account, fit, off).
+        tastes: Weights of the tastes, by (user, fit, taste).
+        counts: The counts of the users' days.
+        begin: The first user of each account.
+        table: Log-likelihoods of a day (see `_day_table`).
     """
     size, fits = len(grid.off), len(grid.fit)
     days = np.concatenate([counts.active, counts.still], axis=1)
     logs = np.where(counts.trial[:, None] == 1, days @ table[1], days @ table[0])
     likelihood = np.exp(logs - logs.max(axis=1, keepdims=True))
-    # (user, fit + taste, off): every sum of the three is a rate of the table.
+    # By (user, fit + taste, off): every sum of the three is a rate in the table.
     windows = sliding_window_view(likelihood, size, axis=1)[:, ::_STRIDE]
     by_user = np.zeros((len(tastes), fits, size))
     for number in range(len(grid.taste)):
@@ -664,20 +682,26 @@ def _through(
         learned[:, :, number] = np.einsum("nfu,nfu->nf", cavity, windows[:, number : number + fits])
     learned *= tastes
     whole = learned.sum(axis=2, keepdims=True)
-    # Of a fit that is ruled out nothing is learned.
+    # A fit that is ruled out keeps its tastes, because nothing is learned about them.
     return after, np.divide(learned, whole, out=tastes.copy(), where=whole > 0.0)
 
 
 def _over_paths(
     grid: Grid, belief: Array, usage: Array, moments: Array, timing: Array
 ) -> tuple[Array, Array]:
-    """Belief at the end of the month, and the level of health that its usage had, given fit.
+    """Return the belief at the end of the month, and the level of health behind its usage, given fit.
 
-    Along a path from health h to h + d the mean activity is that of the level h + t d + w s d^2 / 2, to
-    second order, with t and s mean and variance of the moments of the days that could be seen and w the
-    weight of health (`Grid.shows`). `usage` is the log-likelihood of the counts by (account, fit, level);
-    given these, the days on which they fell have the likelihood
-    exp(w (d sum(moment) - logins (t d + w s d^2 / 2))), as far as activity is rare.
+    Along a path from health h to h + d the mean activity is, to second order, that of the level
+    h + t d + w s d^2 / 2. Here t and s are the mean and the variance of the positions of the observable
+    days in the month, and w is the weight of health (`Grid.shows`). Given the counts, their days have the
+    likelihood exp(w (d sum(position) - logins (t d + w s d^2 / 2))), as long as activity is rare.
+
+    Args:
+        grid: The grid points.
+        belief: The belief at the start of the month, by (account, fit, off).
+        usage: Log-likelihood of the counts, by (account, fit, level).
+        moments: Sums over the accounts' days (see `Counts.moments`).
+        timing: Sums over the accounts' days with a login (see `Counts.timing`).
     """
     size, count = len(grid.off), len(belief)
     fine = _halved(usage - usage.max(axis=(1, 2), keepdims=True))
@@ -703,11 +727,11 @@ def _over_paths(
     key = (np.arange(count)[:, None, None] * size + start[:, None]) * levels + at
     reached = np.bincount(key.ravel(), paths.ravel(), minlength=count * size * levels)
     level = np.matmul(belief, reached.reshape(count, size, levels)) * fine
-    return after / after.sum(axis=(1, 2), keepdims=True), _whole(level)
+    return after / after.sum(axis=(1, 2), keepdims=True), _on_whole_levels(level)
 
 
 def _halved(logs: Array) -> Array:
-    """exp of log-likelihoods at twice as many levels: cubic in between."""
+    """Return the exp of log-likelihoods at twice as many levels, with cubic interpolation."""
     fine = np.empty((*logs.shape[:2], 2 * logs.shape[2] - 1))
     fine[:, :, ::2] = logs
     fine[:, :, 1::2] = 0.5 * (logs[:, :, :-1] + logs[:, :, 1:])
@@ -716,8 +740,8 @@ def _halved(logs: Array) -> Array:
     return np.exp(np.minimum(fine, 50.0, out=fine), out=fine)
 
 
-def _whole(weights: Array) -> Array:
-    """Weights of half levels shared out to the whole ones, and normalised given fit."""
+def _on_whole_levels(weights: Array) -> Array:
+    """Return the weights with half levels divided between whole levels, normalised given fit."""
     whole = weights[:, :, ::2].copy()
     whole[:, :, 1:] += 0.5 * weights[:, :, 1::2]
     whole[:, :, :-1] += 0.5 * weights[:, :, 1::2]

@@ -1,6 +1,6 @@
-"""What the month brings to each paying subscription, drawn from its odds at the month's start.
+"""The outcomes of a month for each paying subscription, drawn from its hazards at the month's start.
 
-Holds: the draws. Does not hold: the odds (hazards.py) nor what the outcomes do (dunning.py,
+Contains: the draws. Out of scope: the hazards (hazards.py) and the effects of the outcomes (dunning.py,
 renewals.py).
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saas_platform.company.columns import Array
-from saas_platform.company.hazards import Odds, recovered_by
+from saas_platform.company.hazards import SubscriptionHazards, recovered_by
 from saas_platform.company.parameters import Dunning
 from saas_platform.company.randomness import Dice
 from saas_platform.company.state import Subscriptions
@@ -19,32 +19,42 @@ from saas_platform.company.timestamps import Span
 
 
 @dataclass
-class Fates:
-    """Outcomes beside the subscriptions; each given that the subscription comes so far."""
+class Outcomes:
+    """Outcome of each subscription. Each one holds only if no earlier outcome prevents it."""
 
     renews: Array
     renewal_at: Array
     cancels: Array
     pauses: Array
-    #: Retry that collects the renewal's failed charge; 0: it does not fail; one too many: none does.
+    #: Number of the retry that collects the renewal's failed charge: 0 if the charge does not fail, one
+    #: more than there are retries if none of them collects it.
     retries: Array
 
 
-def draw_fates(dice: Dice, dunning: Dunning, span: Span, subs: Subscriptions, odds: Odds) -> Fates:
-    """Draws cancellation, pause and payment of the month's renewals.
+def draw_outcomes(
+    dice: Dice, dunning: Dunning, span: Span, subs: Subscriptions, hazards: SubscriptionHazards
+) -> Outcomes:
+    """Draw cancellation, pause and payment for the month's renewals.
 
-    The end of a dunning that is open at the start is not drawn here: it was drawn, with the same
-    probability, when the charge failed (`Subscriptions.retries`), and comes to light retry by retry.
+    The end of a dunning that is open at the start is not drawn here. It was drawn, with the same
+    probability, when the charge failed (`Subscriptions.retries`), and it is revealed retry by retry.
+
+    Args:
+        dice: The random numbers.
+        dunning: The parameters of dunning.
+        span: The month.
+        subs: The subscriptions at the start of the month.
+        hazards: The hazards of these subscriptions.
     """
     key, month = subs.subscription_id, span.index
     primary = ~subs.second
     drawn = dice.uniform("recovery", key, month)
     collected = np.searchsorted(recovered_by(dunning), drawn, side="right")
-    fails = dice.happens(odds.failure, "failure", key, month)
-    return Fates(
-        renews=odds.renews & primary,
-        renewal_at=odds.renewal_at,
-        cancels=primary & dice.happens(odds.voluntary, "voluntary", key, month),
-        pauses=primary & dice.happens(odds.pause, "pause", key, month),
+    fails = dice.happens(hazards.failure, "failure", key, month)
+    return Outcomes(
+        renews=hazards.renews & primary,
+        renewal_at=hazards.renewal_at,
+        cancels=primary & dice.happens(hazards.voluntary, "voluntary", key, month),
+        pauses=primary & dice.happens(hazards.pause, "pause", key, month),
         retries=np.where(fails, collected + 1, 0),
     )

@@ -1,7 +1,7 @@
-"""Campaigns: their calendar, who is offered a code and who is held out.
+"""Campaigns: their calendar, which accounts are offered a code, and which are held out.
 
-Holds: the promo codes with their dates, the assignment of accounts to arms, the rows of
-`promo_codes` and `promo_redemptions`. Does not hold: what a code does to a subscription.
+Contains: the promo codes with their dates, the assignment of accounts to arms, and the rows of
+`promo_codes` and `promo_redemptions`. Out of scope: the effect of a code on a subscription.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from saas_platform.company.parameters import Campaign, Promotions
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import Versions, choices
 from saas_platform.company.state import NONE, STATUS, Redemptions, Subscriptions
-from saas_platform.company.timestamps import DAY, HOUR, NEVER, Span, seconds
+from saas_platform.company.timestamps import DAY, HOUR, NEVER, Span, epoch_seconds
 from saas_platform.schema import vocabulary as v
 
 
 @dataclass(frozen=True)
 class PromoCode:
-    """A campaign in a year; `ends_at` is its planned end, `over_at` the end that came."""
+    """A campaign in a given year. `ends_at` is its planned end, `over_at` its actual end."""
 
     promo_code_id: int
     code: str
@@ -35,12 +35,12 @@ class PromoCode:
     over_at: int
 
 
-#: Promo codes of a company at most: the key of a redemption has two digits for them.
+#: Largest number of promo codes of a company, because the key of a redemption has two digits for them.
 _KEYS = 99
 
 
 class Calendar:
-    """The promo codes of a company, in order of their keys."""
+    """The promo codes of a company, ordered by key."""
 
     def __init__(self, dice: Dice, promotions: Promotions, start: Month) -> None:
         self._codes = {
@@ -50,11 +50,11 @@ class Calendar:
         }
 
     def codes(self, before: int) -> list[PromoCode]:
-        """Codes whose campaign starts in the company's time and before a moment."""
+        """Return the codes whose campaign starts before a timestamp, but not before the company."""
         return [code for code in self._codes.values() if code.starts_at < before]
 
     def open_in(self, span: Span, kind: str) -> list[PromoCode]:
-        """Codes of a kind whose campaign runs at some time of a month."""
+        """Return the codes of a kind whose campaign runs at any time in a month."""
         return [
             code
             for code in self.codes(span.end)
@@ -62,11 +62,11 @@ class Calendar:
         ]
 
     def code(self, promo_code_id: int) -> PromoCode:
-        """The code of a key."""
+        """Return the promo code with a key."""
         return self._codes[promo_code_id]
 
     def rows(self, before: int) -> Versions:
-        """Every version of every promo code: as planned, and again where it ran out early."""
+        """Return every version of every promo code: as planned, and a second one if it ran out early."""
         known = self.codes(before)
         pairs = [(c, c.starts_at, c.ends_at) for c in known]
         pairs += [(c, c.over_at, c.over_at) for c in known if c.over_at != c.ends_at]
@@ -94,7 +94,7 @@ class Calendar:
 
 
 def _runs(campaigns: tuple[Campaign, ...], start: Month) -> Iterator[tuple[Campaign, int]]:
-    """Each campaign's years, in order of the keys: those of one year first, then year by year."""
+    """Yield (campaign, year) in order of the keys: campaigns of a single year first, then year by year."""
     once = [(terms, terms.year) for terms in campaigns if terms.year is not None]
     yearly = [terms for terms in campaigns if terms.year is None]
     every = ((terms, start.year + years) for years in range(_KEYS) for terms in yearly)
@@ -102,7 +102,7 @@ def _runs(campaigns: tuple[Campaign, ...], start: Month) -> Iterator[tuple[Campa
 
 
 def _code(dice: Dice, key: int, terms: Campaign, year: int) -> PromoCode:
-    starts_at = seconds(Month(year, terms.month).start) + (terms.day - 1) * DAY
+    starts_at = epoch_seconds(Month(year, terms.month).start) + (terms.day - 1) * DAY
     ends_at = starts_at + terms.length_days * DAY
     left = 0.4 + 0.4 * float(dice.uniform("runs out", key))
     over_at = starts_at + int(terms.length_days * left) * DAY + 15 * HOUR
@@ -117,7 +117,7 @@ def _code(dice: Dice, key: int, terms: Campaign, year: int) -> PromoCode:
 
 
 def code_text(name: str, year: int) -> str:
-    """What the customer types: the campaign's name and the year, such as `AUTUMNDEAL24`."""
+    """Return the code that a customer types: the campaign's name and year, such as `AUTUMNDEAL24`."""
     return f"{name.upper().replace(' ', '')}{year % 100:02d}"
 
 
@@ -147,10 +147,18 @@ def offer_to_trials(
     subs: Subscriptions,
     account_ids: Array,
 ) -> Redemptions:
-    """Puts the month's eligible trials into an arm, and notes the offer on them.
+    """Assign the month's eligible trials to an arm and record the offer on them.
 
-    Eligible: in trial while the campaign runs, with `least_trial_days` of it still to come, and in no
-    other campaign already. `account_ids` stands beside `subs`.
+    A trial is eligible if it runs during the campaign, has at least `least_trial_days` left and is not
+    in another campaign already.
+
+    Args:
+        dice: The random numbers.
+        promotions: The parameters of promotions.
+        span: The month.
+        code: The promo code on offer.
+        subs: The subscriptions, changed in place.
+        account_ids: Account id of each subscription.
     """
     jitter = HOUR + dice.index(6 * HOUR, "offer", subs.subscription_id, code.promo_code_id)
     assigned_at = np.maximum(subs.trial_started_at, code.starts_at) + jitter
@@ -169,7 +177,7 @@ def offer_to_trials(
 
 
 def offer_to_customers(dice: Dice, span: Span, code: PromoCode, account_ids: Array) -> Redemptions:
-    """Puts paying accounts into an arm of a loyalty campaign that starts in this month."""
+    """Assign paying accounts to an arm of a loyalty campaign that starts in this month."""
     jitter = HOUR + dice.index(6 * HOUR, "offer", account_ids, code.promo_code_id)
     return _assignments(dice, code, account_ids, np.full(len(jitter), span.start) + jitter)
 
@@ -177,7 +185,15 @@ def offer_to_customers(dice: Dice, span: Span, code: PromoCode, account_ids: Arr
 def redeemed(
     promo_code_id: int, account_ids: Array, assigned_at: Array, at: Array, subscription_ids: Array
 ) -> Redemptions:
-    """The state of treated accounts once they have used the code at `at`."""
+    """Return the state of treated accounts after they have used the code.
+
+    Args:
+        promo_code_id: Key of the code.
+        account_ids: The accounts.
+        assigned_at: When each account was assigned to its arm.
+        at: When each account used the code.
+        subscription_ids: Subscription on which each account used the code.
+    """
     return Redemptions.build(
         len(account_ids),
         account_id=account_ids,
@@ -191,7 +207,7 @@ def redeemed(
 
 
 def redemption_rows(redemptions: Redemptions) -> Versions:
-    """The versions of `promo_redemptions`."""
+    """Return the versions of `promo_redemptions`."""
     key = redemptions.account_id * 100 + redemptions.promo
     return Versions(
         key=key,

@@ -1,7 +1,7 @@
-"""Random numbers that depend on what they are for, and on nothing else.
+"""Random numbers that depend only on what they are for.
 
-Holds: the counter-based generator; every number is a hash of (seed, stream name, identity ...).
-Does not hold: any state. Order, process and number of draws never matter.
+Contains: the counter-based generator, in which every number is a hash of (seed, stream name, identity
+...). Out of scope: state. The order, the process and the number of draws never matter.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from saas_platform.company.columns import Array
 
-#: Decimals kept of what a transcendental function gives: the last bits differ between processors.
+#: Decimals kept of the result of a transcendental function, because its last bits differ between processors.
 DECIMALS = 9
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -29,20 +29,20 @@ def _stream_key(seed: int, stream: str) -> int:
 
 
 def _mixed(bits: Array) -> Array:
-    """The finalizer of splitmix64."""
+    """Mix the bits with the finalizer of splitmix64."""
     bits = (bits ^ (bits >> np.uint64(30))) * _FIRST
     bits = (bits ^ (bits >> np.uint64(27))) * _SECOND
     return bits ^ (bits >> np.uint64(31))
 
 
 class Dice:
-    """Draws for one seed. An identity is integers or integer arrays that broadcast together."""
+    """Draws for one seed. An identity consists of integers or integer arrays that broadcast together."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
     def bits(self, stream: str, *identity: Array | int) -> Array:
-        """64 random bits (uint64) for each identity."""
+        """Return 64 random bits (uint64) for each identity."""
         with np.errstate(over="ignore"):
             state: Array = np.uint64(_stream_key(self._seed, stream))  # type: ignore[assignment]
             for part in identity:
@@ -50,17 +50,17 @@ class Dice:
         return state
 
     def uniform(self, stream: str, *identity: Array | int) -> Array:
-        """Float64 in [0, 1), exact multiples of 2**-53."""
+        """Return float64 numbers in [0, 1), which are exact multiples of 2**-53."""
         return (self.bits(stream, *identity) >> np.uint64(11)) * 2.0**-53
 
     def normal(self, stream: str, *identity: Array | int) -> Array:
-        """Standard normal (Box-Muller), rounded."""
+        """Return standard normal numbers (Box-Muller), rounded to DECIMALS."""
         radius = np.sqrt(-2.0 * np.log1p(-self.uniform(f"{stream}/radius", *identity)))
         angle = 2.0 * np.pi * self.uniform(f"{stream}/angle", *identity)
         return np.round(radius * np.cos(angle), DECIMALS)
 
     def poisson(self, mean: Array | float, stream: str, *identity: Array | int) -> Array:
-        """Poisson counts (int64) of small means, by inversion; capped at 12."""
+        """Return Poisson counts (int64) for small means by inversion, at most 12."""
         drawn = self.uniform(stream, *identity)
         if np.ndim(mean) == 0:
             counts = np.arange(12)
@@ -77,16 +77,16 @@ class Dice:
         return count
 
     def index(self, bound: Array | int, stream: str, *identity: Array | int) -> Array:
-        """Whole numbers (int64) in [0, bound)."""
+        """Return integers (int64) in [0, bound)."""
         return np.asarray(self.uniform(stream, *identity) * bound).astype(np.int64)
 
     def happens(self, probability: Array | float, stream: str, *identity: Array | int) -> Array:
-        """True with the given probability."""
+        """Return True with the given probability."""
         return self.uniform(stream, *identity) < np.round(probability, DECIMALS)
 
 
 def choose(drawn: Array, weights: Array) -> Array:
-    """Index (int64) into the last axis of `weights` (k, or one row of k for each draw)."""
+    """Return an index (int64) into the last axis of `weights`, which is k numbers or a row of k per draw."""
     if np.ndim(weights) == 1:
         bounds = np.round(np.cumsum(weights) / np.sum(weights), DECIMALS)[:-1]
         return np.searchsorted(bounds, drawn, side="right")

@@ -1,7 +1,7 @@
-"""From versions of rows to the Arrow table of a month.
+"""Renders versions of rows as the Arrow table of a month.
 
-Holds: the one rule of what a batch shows: of each row the last version in [month start, cutoff).
-Does not hold: where versions come from.
+Contains: the one rule for what a batch shows, which is the last version of each row in
+[month start, cutoff). Out of scope: where the versions come from.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from saas_platform.schema import TABLES, arrow_schema
 
 @dataclass
 class Versions:
-    """Versions of rows; those of one row stand in order of time.
+    """Versions of rows. The versions of one row are ordered by time.
 
-    `values` holds a numpy or Arrow array per column; moments are seconds, `NEVER` is NULL, and so is
-    -1 in any nullable integer column. `updated_at` need not be repeated in `values`.
+    `values` has a numpy or Arrow array for each column. Timestamps are seconds. NULL is `NEVER` in a
+    timestamp and -1 in a nullable integer column. `values` may omit `updated_at`.
     """
 
     key: Array
@@ -32,7 +32,7 @@ class Versions:
 
 
 def last_versions(versions: Versions, start: int, cutoff: int) -> Array:
-    """Positions of the last version of each row in [start, cutoff), ordered by key."""
+    """Return the positions of the last version of each row in [start, cutoff), ordered by key."""
     inside = np.flatnonzero((versions.updated_at >= start) & (versions.updated_at < cutoff))
     keys = versions.key[inside]
     if (keys[1:] > keys[:-1]).all():
@@ -43,7 +43,7 @@ def last_versions(versions: Versions, start: int, cutoff: int) -> Array:
 
 
 def arrow_column(values: Any, field: pa.Field) -> pa.Array:
-    """One column in its Arrow type, with NULL where the simulator says "none"."""
+    """Return a column in its Arrow type, with NULL where the simulator has "none"."""
     if isinstance(values, pa.Array):
         return values.cast(field.type)
     if pa.types.is_timestamp(field.type):
@@ -57,13 +57,13 @@ def arrow_column(values: Any, field: pa.Field) -> pa.Array:
 
 
 def table_of(name: str, values: Mapping[str, Any]) -> pa.Table:
-    """The Arrow table of a source table from all its columns."""
+    """Return the Arrow table of a source table, built from all its columns."""
     schema = arrow_schema(TABLES[name])
     return pa.table([arrow_column(values[field.name], field) for field in schema], schema=schema)
 
 
 def render(name: str, versions: Versions, start: int, cutoff: int) -> pa.Table:
-    """The rows of a source table that came to be or changed in [start, cutoff)."""
+    """Return the rows of a source table that were created or changed in [start, cutoff)."""
     shown = last_versions(versions, start, cutoff)
     values = {**versions.values, "updated_at": versions.updated_at}
     if not np.array_equal(shown, np.arange(len(versions.key))):
@@ -76,5 +76,5 @@ def render(name: str, versions: Versions, start: int, cutoff: int) -> pa.Table:
 
 
 def choices(values: tuple[str, ...], code: Array) -> pa.Array:
-    """Texts of choice codes; -1 is NULL."""
+    """Return the texts of choice codes, with NULL for -1."""
     return pa.array(values, pa.string()).take(pa.array(code, pa.int64(), mask=code < 0))

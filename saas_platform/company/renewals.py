@@ -1,7 +1,7 @@
-"""The end of a paid period: canceled, paused, or renewed with what changes at a renewal.
+"""The end of a paid period: a cancellation, a pause, or a renewal with the changes it brings.
 
-Holds: this step of a month, and the fate of pauses. Does not hold: changes within a period
-(expansion.py) nor the subscriptions beside the first (seconds.py).
+Contains: this step of a month, and how pauses end. Out of scope: changes within a period (expansion.py)
+and second subscriptions (second_subscriptions.py).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.hazards import CHARGE_DELAY
-from saas_platform.company.month_state import Book
-from saas_platform.company.outcomes import Fates
+from saas_platform.company.month_state import MonthState
+from saas_platform.company.outcomes import Outcomes
 from saas_platform.company.promotions import PromoCode, offer_to_customers, redeemed
 from saas_platform.company.randomness import choose
 from saas_platform.company.state import (
@@ -24,25 +24,25 @@ from saas_platform.company.state import (
     STATUS,
     Subscriptions,
 )
-from saas_platform.company.timestamps import DAY, HOUR, NEVER, billing_moments
+from saas_platform.company.timestamps import DAY, HOUR, NEVER, billing_timestamps
 
-#: Weights of v.CANCELLATION_REASONS for a customer who leaves: price-sensitive or not.
+#: Weights of v.CANCELLATION_REASONS for a customer who leaves: one not price-sensitive, one that is.
 _REASONS = np.array(
     ((0.18, 0.22, 0.20, 0.24, 0.10, 0.06, 0), (0.44, 0.14, 0.16, 0.16, 0.06, 0.04, 0))
 )
 
 
-def cancel_at_period_end(book: Book, subs: Subscriptions, fates: Fates) -> None:
-    """Voluntary ends: asked for some time in the month before the renewal, effective at it."""
-    dice, key = book.dice, subs.subscription_id
-    leaving = np.flatnonzero(fates.cancels & (subs.status == STATUS["active"]))
-    account, renewal_at = subs.account[leaving], fates.renewal_at[leaving]
-    opened = np.maximum(book.span.start, subs.updated_at[leaving] + HOUR)
-    asked_at = opened + dice.index(renewal_at - opened, "asked", key[leaving], book.span.index)
-    sensitive = (book.accounts.price_sensitivity[account] > 0.4).astype(np.int64)
+def cancel_at_period_end(state: MonthState, subs: Subscriptions, outcomes: Outcomes) -> None:
+    """Cancel subscriptions voluntarily: requested earlier in the renewal's month, effective at it."""
+    dice, key = state.dice, subs.subscription_id
+    leaving = np.flatnonzero(outcomes.cancels & (subs.status == STATUS["active"]))
+    account, renewal_at = subs.account[leaving], outcomes.renewal_at[leaving]
+    opened = np.maximum(state.span.start, subs.updated_at[leaving] + HOUR)
+    asked_at = opened + dice.index(renewal_at - opened, "asked", key[leaving], state.span.index)
+    sensitive = (state.accounts.price_sensitivity[account] > 0.4).astype(np.int64)
     reason = choose(dice.uniform("reason", key[leaving]), _REASONS[sensitive])
-    book.record(subs, leaving, asked_at, None, cancel_requested_at=asked_at)
-    book.record(
+    state.record(subs, leaving, asked_at, None, cancel_requested_at=asked_at)
+    state.record(
         subs,
         leaving,
         renewal_at,
@@ -52,33 +52,33 @@ def cancel_at_period_end(book: Book, subs: Subscriptions, fates: Fates) -> None:
         cancellation=CANCELLATION["voluntary"],
         reason=reason,
     )
-    book.leaving_from[account] = asked_at
-    book.end_access(account, renewal_at)
-    book.latent.churned_month[account] = book.span.index
+    state.leaving_from[account] = asked_at
+    state.end_access(account, renewal_at)
+    state.latent.churned_month[account] = state.span.index
 
 
-def pause(book: Book, subs: Subscriptions, fates: Fates) -> None:
-    """Pauses instead of a renewal."""
-    paused = np.flatnonzero(fates.pauses & ~fates.cancels & (subs.status == STATUS["active"]))
-    at = fates.renewal_at[paused]
-    book.record(subs, paused, at, "paused", status=STATUS["paused"], paused_at=at)
-    book.end_access(subs.account[paused], at)
+def pause(state: MonthState, subs: Subscriptions, outcomes: Outcomes) -> None:
+    """Pause subscriptions instead of renewing them."""
+    paused = np.flatnonzero(outcomes.pauses & ~outcomes.cancels & (subs.status == STATUS["active"]))
+    at = outcomes.renewal_at[paused]
+    state.record(subs, paused, at, "paused", status=STATUS["paused"], paused_at=at)
+    state.end_access(subs.account[paused], at)
 
 
-def end_pauses(book: Book, subs: Subscriptions) -> None:
-    """Pauses of earlier months: resumed at a billing day, or ended after 90 days."""
-    churn, span = book.parameters.churn, book.span
+def end_pauses(state: MonthState, subs: Subscriptions) -> None:
+    """End pauses of earlier months: they resume on a billing day or are canceled after 90 days."""
+    churn, span = state.parameters.churn, state.span
     paused = (subs.status == STATUS["paused"]) & (subs.paused_at < span.start)
-    at = billing_moments(span.index, subs.anchor_day, subs.anchor_second)
+    at = billing_timestamps(span.index, subs.anchor_day, subs.anchor_second)
     limit = subs.paused_at + churn.pause_days * DAY
     resumes = paused & (at < limit - 10 * DAY)
-    resumes &= book.dice.happens(churn.resume, "resume", subs.subscription_id, span.index)
+    resumes &= state.dice.happens(churn.resume, "resume", subs.subscription_id, span.index)
     back = np.flatnonzero(resumes)
-    book.record(subs, back, at[back], "resumed", status=STATUS["active"], paused_at=NEVER)
-    book.grant_access(subs.account[back], at[back])
-    start_period(book, subs, back, at[back], np.zeros(len(back), np.int64))
+    state.record(subs, back, at[back], "resumed", status=STATUS["active"], paused_at=NEVER)
+    state.grant_access(subs.account[back], at[back])
+    start_period(state, subs, back, at[back], np.zeros(len(back), np.int64))
     gone = np.flatnonzero(paused & ~resumes & span.holds(limit))
-    book.record(
+    state.record(
         subs,
         gone,
         limit[gone],
@@ -88,12 +88,12 @@ def end_pauses(book: Book, subs: Subscriptions) -> None:
         cancellation=CANCELLATION["voluntary"],
         reason=REASON["low_usage"],
     )
-    book.latent.churned_month[subs.account[gone]] = span.index
+    state.latent.churned_month[subs.account[gone]] = span.index
 
 
 @dataclass
 class Loyalty:
-    """A loyalty campaign that starts in the month, and what it offers, beside the subscriptions."""
+    """A loyalty campaign that starts in the month, with its offer to each subscription."""
 
     code: PromoCode
     offered_at: Array
@@ -101,63 +101,70 @@ class Loyalty:
 
 
 def offer_loyalty(
-    book: Book, subs: Subscriptions, fates: Fates, codes: list[PromoCode]
+    state: MonthState, subs: Subscriptions, outcomes: Outcomes, codes: list[PromoCode]
 ) -> list[Loyalty]:
-    """Assigns the paying accounts that are eligible for the loyalty campaigns that start in the month.
+    """Assign eligible accounts to the arms of the loyalty campaigns that start in the month.
 
-    Eligible at the start of the month: paying for at least `loyalty_tenure_months`, without trouble,
-    by the month, without discount.
+    An account is eligible if at the start of the month it has paid for at least `loyalty_tenure_months`,
+    has no open dunning, pays monthly and has no discount.
     """
-    promotions = book.parameters.promotions
+    promotions = state.parameters.promotions
     found = []
     for code in codes:
-        if code.starts_at < book.span.start:
+        if code.starts_at < state.span.start:
             continue
         eligible = np.flatnonzero(
-            fates.renews
+            outcomes.renews
             & ~is_yearly(subs.plan)
             & (subs.status == STATUS["active"])
             & (subs.discount == 0)
-            & (book.span.index - subs.first_month >= promotions.loyalty_tenure_months)
+            & (state.span.index - subs.first_month >= promotions.loyalty_tenure_months)
         )
         offers = offer_to_customers(
-            book.dice, book.span, code, book.accounts.account_id[subs.account[eligible]]
+            state.dice, state.span, code, state.accounts.account_id[subs.account[eligible]]
         )
-        book.redemptions.append(offers)
+        state.redemptions.append(offers)
         offered_at = np.full(len(subs), NEVER)
         offered_at[eligible] = offers.assigned_at
         accepts = np.zeros(len(subs), np.bool_)
-        accepts[eligible] = offers.treated & book.dice.happens(
+        accepts[eligible] = offers.treated & state.dice.happens(
             promotions.accepted, "accepts", offers.account_id, code.promo_code_id
         )
         found.append(Loyalty(code, offered_at, accepts))
     return found
 
 
-def renew(book: Book, subs: Subscriptions, fates: Fates, loyalties: list[Loyalty]) -> None:
-    """Renewals: all that changes at one, in order, then the new period with its invoice."""
-    renewing = fates.renews & ~fates.cancels & ~fates.pauses & (subs.status == STATUS["active"])
-    at = fates.renewal_at
-    _end_discounts(book, subs, renewing, at)
+def renew(
+    state: MonthState, subs: Subscriptions, outcomes: Outcomes, loyalties: list[Loyalty]
+) -> None:
+    """Renew subscriptions: apply all changes in order, then start the new period with its invoice."""
+    renewing = (
+        outcomes.renews & ~outcomes.cancels & ~outcomes.pauses & (subs.status == STATUS["active"])
+    )
+    at = outcomes.renewal_at
+    _end_discounts(state, subs, renewing, at)
     for loyalty in loyalties:
-        _start_loyalty(book, subs, renewing, at, loyalty)
-    _change_plans(book, subs, renewing, at)
-    _change_prices(book, subs, renewing, at)
-    _shrink(book, subs, renewing, at)
+        _start_loyalty(state, subs, renewing, at, loyalty)
+    _change_plans(state, subs, renewing, at)
+    _change_prices(state, subs, renewing, at)
+    _shrink(state, subs, renewing, at)
     index = np.flatnonzero(renewing)
-    start_period(book, subs, index, at[index], fates.retries[index])
+    start_period(state, subs, index, at[index], outcomes.retries[index])
 
 
-def _end_discounts(book: Book, subs: Subscriptions, renewing: Array, at: Array) -> None:
-    """Discounts whose time is over; the effect of a loyalty code ends with it."""
-    over = np.flatnonzero(renewing & (subs.discount > 0) & (book.span.index >= subs.discount_until))
+def _end_discounts(state: MonthState, subs: Subscriptions, renewing: Array, at: Array) -> None:
+    """End the discounts whose time is over. The effect of a loyalty code ends with its discount."""
+    over = np.flatnonzero(
+        renewing & (subs.discount > 0) & (state.span.index >= subs.discount_until)
+    )
     ratio = np.maximum(subs.hazard_ratio[over], 1.0)
-    book.record(subs, over, at[over], "discount_ended", discount=0, promo=NONE, hazard_ratio=ratio)
+    state.record(subs, over, at[over], "discount_ended", discount=0, promo=NONE, hazard_ratio=ratio)
 
 
 def _start_loyalty(
-    book: Book, subs: Subscriptions, renewing: Array, at: Array, loyalty: Loyalty
+    state: MonthState, subs: Subscriptions, renewing: Array, at: Array, loyalty: Loyalty
 ) -> None:
+    """Start the discount of a loyalty campaign for the accounts that accepted it."""
     code = loyalty.code
     index = np.flatnonzero(
         renewing
@@ -166,20 +173,20 @@ def _start_loyalty(
         & (at > loyalty.offered_at)
         & (at < code.over_at)
     )
-    book.record(
+    state.record(
         subs,
         index,
         at[index],
         "discount_started",
         promo=code.promo_code_id,
         discount=code.terms.discount_percent,
-        discount_until=book.span.index + (code.terms.duration_months or 0),
+        discount_until=state.span.index + (code.terms.duration_months or 0),
         hazard_ratio=subs.hazard_ratio[index] * code.terms.hazard_ratio,
     )
-    book.redemptions.append(
+    state.redemptions.append(
         redeemed(
             code.promo_code_id,
-            book.accounts.account_id[subs.account[index]],
+            state.accounts.account_id[subs.account[index]],
             loyalty.offered_at[index],
             at[index],
             subs.subscription_id[index],
@@ -187,12 +194,12 @@ def _start_loyalty(
     )
 
 
-def _change_plans(book: Book, subs: Subscriptions, renewing: Array, at: Array) -> None:
-    """A lower tier, or the other billing interval."""
-    expansion, month = book.parameters.expansion, book.span.index
-    drawn = book.dice.uniform("plan at renewal", subs.subscription_id, month)
+def _change_plans(state: MonthState, subs: Subscriptions, renewing: Array, at: Array) -> None:
+    """Change to a lower tier or to the other billing interval."""
+    expansion, month = state.parameters.expansion, state.span.index
+    drawn = state.dice.uniform("plan at renewal", subs.subscription_id, month)
     yearly, tier = is_yearly(subs.plan), tier_of(subs.plan)
-    sick = np.exp(-expansion.health * book.latent.health[subs.account])
+    sick = np.exp(-expansion.health * state.latent.health[subs.account])
     lower = np.round(expansion.downgrade * sick * np.where(yearly, 12, 1), 9)
     other = np.where(yearly, expansion.to_monthly, expansion.to_yearly)
     downgrades = renewing & (tier > 0) & (drawn < lower)
@@ -201,47 +208,57 @@ def _change_plans(book: Book, subs: Subscriptions, renewing: Array, at: Array) -
     plan = plan_id(tier - downgrades, yearly ^ switches)
     index = np.flatnonzero(downgrades | switches)
     subs.anchor_month[index] = month
-    book.record(
+    state.record(
         subs,
         index,
         at[index],
         "plan_changed",
         plan=plan[index],
-        unit_price=book.agreed_price(subs.account[index], plan[index], at[index]),
-        price_list=book.catalogue.price_list(at[index]),
+        unit_price=state.agreed_price(subs.account[index], plan[index], at[index]),
+        price_list=state.catalogue.price_list(at[index]),
     )
 
 
-def _change_prices(book: Book, subs: Subscriptions, renewing: Array, at: Array) -> None:
-    """List prices that rose since are taken over, but for grandfathered accounts."""
-    now = book.catalogue.price_list(at)
+def _change_prices(state: MonthState, subs: Subscriptions, renewing: Array, at: Array) -> None:
+    """Apply list prices that have changed since, except for grandfathered accounts."""
+    now = state.catalogue.price_list(at)
     index = np.flatnonzero(
-        renewing & (subs.price_list < now) & ~book.accounts.grandfathered[subs.account]
+        renewing & (subs.price_list < now) & ~state.accounts.grandfathered[subs.account]
     )
-    price = book.agreed_price(subs.account[index], subs.plan[index], at[index])
-    book.record(subs, index, at[index], "price_changed", unit_price=price, price_list=now[index])
+    price = state.agreed_price(subs.account[index], subs.plan[index], at[index])
+    state.record(subs, index, at[index], "price_changed", unit_price=price, price_list=now[index])
 
 
-def _shrink(book: Book, subs: Subscriptions, renewing: Array, at: Array) -> None:
-    """Fewer seats."""
-    expansion, month, key = book.parameters.expansion, book.span.index, subs.subscription_id
-    sick = np.exp(-expansion.health * book.latent.health[subs.account])
+def _shrink(state: MonthState, subs: Subscriptions, renewing: Array, at: Array) -> None:
+    """Reduce the number of seats."""
+    expansion, month, key = state.parameters.expansion, state.span.index, subs.subscription_id
+    sick = np.exp(-expansion.health * state.latent.health[subs.account])
     chance = np.where(is_yearly(subs.plan), expansion.yearly_contraction, expansion.contraction)
     least, most = expansion.shrink
-    part = least + (most - least) * book.dice.uniform("shrinks by", key, month)
+    part = least + (most - least) * state.dice.uniform("shrinks by", key, month)
     seats = subs.seats - np.maximum(1, np.floor(subs.seats * part).astype(np.int64))
-    shrinks = renewing & (seats > 0) & book.dice.happens(chance * sick, "shrinks", key, month)
+    shrinks = renewing & (seats > 0) & state.dice.happens(chance * sick, "shrinks", key, month)
     index = np.flatnonzero(shrinks)
-    book.record(subs, index, at[index], "seats_changed", seats=seats[index])
-    book.seats_cut_at[subs.account[index]] = at[index] + HOUR
+    state.record(subs, index, at[index], "seats_changed", seats=seats[index])
+    state.seats_cut_at[subs.account[index]] = at[index] + HOUR
 
 
-def start_period(book: Book, subs: Subscriptions, index: Array, at: Array, retries: Array) -> None:
-    """A new period from `at` on with its invoice; where its charge fails, dunning opens."""
-    after = book.span.index + np.where(is_yearly(subs.plan[index]), 12, 1)
-    period_end = billing_moments(after, subs.anchor_day[index], subs.anchor_second[index])
-    book.record(subs, index, at, None, period_start=at, period_end=period_end)
-    book.bill(
+def start_period(
+    state: MonthState, subs: Subscriptions, index: Array, at: Array, retries: Array
+) -> None:
+    """Start a new period and issue its invoice. Where the charge fails, dunning opens.
+
+    Args:
+        state: The state of the month.
+        subs: The subscriptions, changed in place.
+        index: Positions of the subscriptions.
+        at: When each new period starts.
+        retries: Number of the retry that collects each charge (see `Outcomes.retries`).
+    """
+    after = state.span.index + np.where(is_yearly(subs.plan[index]), 12, 1)
+    period_end = billing_timestamps(after, subs.anchor_day[index], subs.anchor_second[index])
+    state.record(subs, index, at, None, period_start=at, period_end=period_end)
+    state.bill(
         subs,
         index,
         issued_at=at,
@@ -251,7 +268,7 @@ def start_period(book: Book, subs: Subscriptions, index: Array, at: Array, retri
         retries=retries,
     )
     failed = np.flatnonzero(retries > 0)
-    book.record(
+    state.record(
         subs,
         index[failed],
         at[failed] + CHARGE_DELAY,

@@ -1,8 +1,8 @@
-"""The second subscription of an account: begun beside a healthy first one, billed on its days.
+"""The second subscription of an account, which starts next to a healthy first one on its billing day.
 
-Holds: this step of a month. Does not hold: the first subscription. A second one ends with the first,
-so that the account's churn is the first one's, or earlier by itself, which is contraction. Its
-charges never fail.
+Contains: this step of a month. Out of scope: the first subscription. A second subscription ends with
+the first, so that the account's churn is the churn of the first, or earlier on its own, which is
+contraction. Its charges never fail.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import numpy as np
 
 from saas_platform.company.catalogue import plan_id, tier_of
 from saas_platform.company.columns import Array
-from saas_platform.company.month_state import Book
-from saas_platform.company.outcomes import Fates
+from saas_platform.company.month_state import MonthState
+from saas_platform.company.outcomes import Outcomes
 from saas_platform.company.renewals import start_period
 from saas_platform.company.signups import activate, new_subscriptions
 from saas_platform.company.state import CANCELLATION, NONE, REASON, STATUS, Subscriptions
-from saas_platform.company.timestamps import HOUR, NEVER, billing_moments
+from saas_platform.company.timestamps import HOUR, NEVER, billing_timestamps
 
 
-def carry_seconds(book: Book, subs: Subscriptions) -> None:
-    """Renews the second subscriptions, or ends them: by themselves, or with the first."""
-    dice, span = book.dice, book.span
-    size = len(book.accounts)
+def carry_second_subscriptions(state: MonthState, subs: Subscriptions) -> None:
+    """Renew the second subscriptions or end them, either on their own or with the first one."""
+    dice, span = state.dice, state.span
+    size = len(state.accounts)
     first = np.flatnonzero(~subs.second)
     ended, asked = np.full(size, NEVER), np.full(size, NEVER)
     kind, reason = np.full(size, NONE), np.full(size, NONE)
@@ -32,29 +32,29 @@ def carry_seconds(book: Book, subs: Subscriptions) -> None:
     reason[subs.account[first]] = subs.reason[first]
 
     live = subs.second & (subs.status == STATUS["active"])
-    at = billing_moments(span.index, subs.anchor_day, subs.anchor_second)
+    at = billing_timestamps(span.index, subs.anchor_day, subs.anchor_second)
     with_first = ended[subs.account]
     reaches = live & ((with_first == NEVER) | (with_first > at))
     leaves = reaches & dice.happens(
-        book.parameters.expansion.second_end, "second ends", subs.subscription_id, span.index
+        state.parameters.expansion.second_end, "second ends", subs.subscription_id, span.index
     )
     index = np.flatnonzero(leaves)
     opened = np.maximum(span.start, subs.updated_at[index] + HOUR)
     asked_at = opened + dice.index(at[index] - opened, "second asked", subs.subscription_id[index])
     too_dear = REASON["too_expensive"]
-    _end(book, subs, index, asked_at, at[index], CANCELLATION["voluntary"], too_dear)
+    _end(state, subs, index, asked_at, at[index], CANCELLATION["voluntary"], too_dear)
 
     index = np.flatnonzero(reaches & ~leaves)
-    start_period(book, subs, index, at[index], np.zeros(len(index), np.int64))
+    start_period(state, subs, index, at[index], np.zeros(len(index), np.int64))
 
     index = np.flatnonzero(live & ~leaves & (with_first != NEVER))
     account = subs.account[index]
-    # Who did not ask for the end of the first one did not ask for this one's either.
-    _end(book, subs, index, asked[account], with_first[index], kind[account], reason[account])
+    # A customer who did not request the end of the first did not request the end of the second either.
+    _end(state, subs, index, asked[account], with_first[index], kind[account], reason[account])
 
 
 def _end(
-    book: Book,
+    state: MonthState,
     subs: Subscriptions,
     index: Array,
     asked_at: Array,
@@ -62,11 +62,12 @@ def _end(
     cancellation: Array | int,
     reason: Array | int,
 ) -> None:
+    """End the second subscriptions at `index`, with the cancellation request where there was one."""
     voluntary = np.flatnonzero(asked_at != NEVER)
-    book.record(
+    state.record(
         subs, index[voluntary], asked_at[voluntary], None, cancel_requested_at=asked_at[voluntary]
     )
-    book.record(
+    state.record(
         subs,
         index,
         at,
@@ -78,32 +79,32 @@ def _end(
     )
 
 
-def begin_seconds(
-    book: Book, subs: Subscriptions, fates: Fates, has_second: Array
+def begin_second_subscriptions(
+    state: MonthState, subs: Subscriptions, outcomes: Outcomes, has_second: Array
 ) -> Subscriptions:
-    """New second subscriptions, on the billing day of a first one that was paid without trouble."""
-    expansion, span = book.parameters.expansion, book.span
-    chance = np.array(expansion.second)[book.accounts.segment[subs.account]]
-    chance = chance * np.exp(expansion.health * book.latent.health[subs.account])
-    at = billing_moments(span.index, subs.anchor_day, subs.anchor_second)
+    """Return new second subscriptions, begun on the billing day of a first one paid without trouble."""
+    expansion, span = state.parameters.expansion, state.span
+    chance = np.array(expansion.second)[state.accounts.segment[subs.account]]
+    chance = chance * np.exp(expansion.health * state.latent.health[subs.account])
+    at = billing_timestamps(span.index, subs.anchor_day, subs.anchor_second)
     begins = (
         ~subs.second
         & ~has_second
         & (subs.status == STATUS["active"])
-        & (fates.retries == 0)
+        & (outcomes.retries == 0)
         & (subs.activated_at < span.start)
         & (subs.period_start <= at)
-        & book.dice.happens(chance, "second", subs.subscription_id, span.index)
+        & state.dice.happens(chance, "second", subs.subscription_id, span.index)
     )
     index = np.flatnonzero(begins)
     account = subs.account[index]
     new = new_subscriptions(
-        book,
+        state,
         account,
         at[index],
         plan=plan_id(np.maximum(tier_of(subs.plan[index]) - 1, 0), 0),
         seats=np.maximum(1, subs.seats[index] * 3 // 10),
         second=True,
     )
-    activate(book, new, np.arange(len(new)), at[index], "activated", subs.anchor_day[index])
+    activate(state, new, np.arange(len(new)), at[index], "activated", subs.anchor_day[index])
     return new

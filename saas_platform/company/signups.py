@@ -1,6 +1,6 @@
-"""How subscriptions begin: trials, their conversion, direct purchases, returns.
+"""How subscriptions begin: trials and their conversion, direct purchases, and reactivations.
 
-Holds: these steps of a month. Does not hold: what follows the first paid period (renewals.py).
+Contains: these steps of a month. Out of scope: what follows the first paid period (renewals.py).
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ import numpy as np
 
 from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
 from saas_platform.company.columns import Array
-from saas_platform.company.month_state import Book
+from saas_platform.company.month_state import MonthState
 from saas_platform.company.promotions import Calendar, redeemed
 from saas_platform.company.state import ENTRY, METHOD, NONE, STATUS, Subscriptions
 from saas_platform.company.timestamps import (
     DAY,
     NEVER,
-    billing_moments,
+    billing_timestamps,
     days_of_month,
     months_of,
 )
-from saas_platform.company.traits import opening_moments
+from saas_platform.company.traits import opening_timestamps
 
-#: Month index after every discount: one that never ends.
+#: Month index for the end of a discount that never ends.
 FOR_EVER = 1 << 40
 
 
-def new_subscriptions(book: Book, account: Array, at: Array, **values: Any) -> Subscriptions:
-    """Subscriptions of accounts, with the next free ordinal of each, as they are before any change."""
-    book.latent.subscriptions[account] += 1
+def new_subscriptions(state: MonthState, account: Array, at: Array, **values: Any) -> Subscriptions:
+    """Return new subscriptions of accounts, each with the next free ordinal, before any change."""
+    state.latent.subscriptions[account] += 1
     defaults: dict[str, Any] = {
-        "subscription_id": book.accounts.account_id[account] * 100
-        + book.latent.subscriptions[account],
+        "subscription_id": state.accounts.account_id[account] * 100
+        + state.latent.subscriptions[account],
         "account": account,
         "second": False,
         "promo": NONE,
-        "seats": book.accounts.seats[account],
+        "seats": state.accounts.seats[account],
         "discount": 0,
         "method": NONE,
         "trial_started_at": NEVER,
@@ -70,21 +70,27 @@ def new_subscriptions(book: Book, account: Array, at: Array, **values: Any) -> S
         "status": STATUS["active"],
     }
     values = {**defaults, **values}
-    values.setdefault("unit_price", book.agreed_price(account, values["plan"], at))
+    values.setdefault("unit_price", state.agreed_price(account, values["plan"], at))
     return Subscriptions.build(len(account), **values)
 
 
 def activate(
-    book: Book,
+    state: MonthState,
     subs: Subscriptions,
     index: Array,
     at: Array,
     change: str,
     anchor_day: Array | None = None,
 ) -> None:
-    """Starts the first paid period at `at`, with its invoice; plan and discount are set already.
+    """Start the first paid period of subscriptions and issue its invoice.
 
-    Bills fall on `anchor_day` of a month, if not given on that of `at`.
+    Args:
+        state: The state of the month.
+        subs: The subscriptions, changed in place. Plan and discount must be set already.
+        index: Positions of the subscriptions that start.
+        at: When each of them starts.
+        change: Kind of the commercial change.
+        anchor_day: Day of the month on which invoices are issued. The default is the day of `at`.
     """
     account = subs.account[index]
     month = months_of(at)
@@ -93,20 +99,20 @@ def activate(
     subs.anchor_month[index] = month
     subs.first_month[index] = month
     after = month + np.where(is_yearly(subs.plan[index]), 12, 1)
-    book.record(
+    state.record(
         subs,
         index,
         at,
         change,
         status=STATUS["active"],
-        method=book.accounts.method[account],
-        unit_price=book.agreed_price(account, subs.plan[index], at),
-        price_list=book.catalogue.price_list(at),
+        method=state.accounts.method[account],
+        unit_price=state.agreed_price(account, subs.plan[index], at),
+        price_list=state.catalogue.price_list(at),
         activated_at=at,
         period_start=at,
-        period_end=billing_moments(after, subs.anchor_day[index], subs.anchor_second[index]),
+        period_end=billing_timestamps(after, subs.anchor_day[index], subs.anchor_second[index]),
     )
-    book.bill(
+    state.bill(
         subs,
         index,
         issued_at=at,
@@ -116,15 +122,15 @@ def activate(
     )
 
 
-def sign_up(book: Book, account: Array) -> Subscriptions:
-    """The first subscriptions of the month's new accounts: trials, or bought at once."""
-    accounts = book.accounts.take(account)
+def sign_up(state: MonthState, account: Array) -> Subscriptions:
+    """Return the first subscriptions of the month's new accounts: trials and direct purchases."""
+    accounts = state.accounts.take(account)
     at = accounts.signed_up_at
     direct = accounts.entry == ENTRY["direct"]
     with_card = accounts.entry == ENTRY["card_trial"]
-    trial_end = at + book.parameters.prices.trial_days * DAY
+    trial_end = at + state.parameters.prices.trial_days * DAY
     subs = new_subscriptions(
-        book,
+        state,
         account,
         at,
         plan=plan_id(accounts.tier, accounts.annual),
@@ -134,31 +140,31 @@ def sign_up(book: Book, account: Array) -> Subscriptions:
         trial_ends_at=np.where(direct, NEVER, trial_end),
         with_card=with_card,
     )
-    book.grant_access(account, at)
-    book.is_trial[account] = ~direct
+    state.grant_access(account, at)
+    state.is_trial[account] = ~direct
     trials, bought = np.flatnonzero(~direct), np.flatnonzero(direct)
-    book.record(subs, trials, at[trials], "trial_started")
-    activate(book, subs, bought, at[bought], "activated")
+    state.record(subs, trials, at[trials], "trial_started")
+    activate(state, subs, bought, at[bought], "activated")
     return subs
 
 
-def end_trials(book: Book, subs: Subscriptions, calendar: Calendar) -> None:
-    """Decides the trials that end in the month: bought, with the code or without, or expired.
+def end_trials(state: MonthState, subs: Subscriptions, calendar: Calendar) -> None:
+    """Decide the trials that end in the month: they are bought, with or without a code, or expire.
 
-    A trial without a card is decided up to a day before its end.
+    A trial without a card may be decided up to one day before its end.
     """
-    conversion, promotions = book.parameters.conversion, book.parameters.promotions
-    dice, latent = book.dice, book.latent
+    conversion, promotions = state.parameters.conversion, state.parameters.promotions
+    dice, latent = state.dice, state.latent
     key = subs.subscription_id
-    # A purchase keeps the trial's hour of the day, so that bills stay within the opening hours.
+    # A purchase keeps the trial's time of day, so that invoices stay within the opening hours.
     early = np.where(subs.with_card, 0, dice.index(2, "early purchase", key) * DAY)
     decided_at = subs.trial_ends_at - early
     trialing = subs.status == STATUS["trialing"]
-    undecided = trialing & book.span.holds(decided_at) & (subs.trial_ends_at > 0)
+    undecided = trialing & state.span.holds(decided_at) & (subs.trial_ends_at > 0)
     lift = np.ones(len(subs))
     for offer in np.unique(subs.offer[undecided & subs.treated]):
-        told = subs.treated & (subs.offer == offer)
-        lift[told] = calendar.code(int(offer)).terms.conversion_lift
+        treated = subs.treated & (subs.offer == offer)
+        lift[treated] = calendar.code(int(offer)).terms.conversion_lift
     base = np.where(subs.with_card, conversion.with_card, conversion.without_card)
     warmth = np.exp(conversion.health * latent.health[subs.account])
     chance = np.minimum(base * warmth * lift, conversion.highest)
@@ -172,13 +178,13 @@ def end_trials(book: Book, subs: Subscriptions, calendar: Calendar) -> None:
         subs.discount[index] = code.terms.discount_percent
         subs.hazard_ratio[index] = code.terms.hazard_ratio
         if code.terms.duration_months is not None:
-            # A code that ends is for monthly plans: who uses it takes the monthly one.
+            # A code that ends applies to monthly plans only, so its user takes the monthly plan.
             subs.plan[index] = plan_id(tier_of(subs.plan[index]), 0)
             subs.discount_until[index] = months_of(decided_at[index]) + code.terms.duration_months
-        book.redemptions.append(
+        state.redemptions.append(
             redeemed(
                 code.promo_code_id,
-                book.accounts.account_id[subs.account[index]],
+                state.accounts.account_id[subs.account[index]],
                 subs.offered_at[index],
                 decided_at[index],
                 key[index],
@@ -186,11 +192,11 @@ def end_trials(book: Book, subs: Subscriptions, calendar: Calendar) -> None:
         )
 
     bought = np.flatnonzero(buys)
-    activate(book, subs, bought, decided_at[bought], "activated")
-    expires = (subs.status == STATUS["trialing"]) & book.span.holds(subs.trial_ends_at)
-    # Who was decided in the month before and did not buy expires now, without a second draw.
+    activate(state, subs, bought, decided_at[bought], "activated")
+    expires = (subs.status == STATUS["trialing"]) & state.span.holds(subs.trial_ends_at)
+    # A trial that was decided in the month before without a purchase expires now, without another draw.
     expired = np.flatnonzero(expires)
-    book.record(
+    state.record(
         subs,
         expired,
         subs.trial_ends_at[expired],
@@ -198,27 +204,27 @@ def end_trials(book: Book, subs: Subscriptions, calendar: Calendar) -> None:
         status=STATUS["expired"],
         ended_at=subs.trial_ends_at[expired],
     )
-    book.end_access(subs.account[expired], subs.trial_ends_at[expired])
+    state.end_access(subs.account[expired], subs.trial_ends_at[expired])
 
 
-def come_back(book: Book) -> Subscriptions:
-    """Reactivations: a new subscription of an account that churned some months ago."""
-    expansion, latent = book.parameters.expansion, book.latent
-    gone = book.span.index - latent.churned_month
-    ids = book.accounts.account_id
+def come_back(state: MonthState) -> Subscriptions:
+    """Return the month's reactivations: new subscriptions of accounts that churned some months ago."""
+    expansion, latent = state.parameters.expansion, state.latent
+    gone = state.span.index - latent.churned_month
+    ids = state.accounts.account_id
     returns = (
         (latent.churned_month >= 0)
         & (gone >= 1)
         & (gone <= expansion.reactivation_months)
-        & book.dice.happens(expansion.reactivation, "reactivation", ids, book.span.index)
+        & state.dice.happens(expansion.reactivation, "reactivation", ids, state.span.index)
     )
     account = np.flatnonzero(returns)
-    at = opening_moments(book.dice, book.parameters.growth, ids[account], book.span)
-    seats = np.maximum(1, (book.accounts.seats[account] * 4 + 2) // 5)
-    plan = plan_id(book.accounts.tier[account], 0)
-    subs = new_subscriptions(book, account, at, plan=plan, seats=seats)
-    activate(book, subs, np.arange(len(account)), at, "reactivated")
-    book.grant_access(account, at)
+    at = opening_timestamps(state.dice, state.parameters.growth, ids[account], state.span)
+    seats = np.maximum(1, (state.accounts.seats[account] * 4 + 2) // 5)
+    plan = plan_id(state.accounts.tier[account], 0)
+    subs = new_subscriptions(state, account, at, plan=plan, seats=seats)
+    activate(state, subs, np.arange(len(account)), at, "reactivated")
+    state.grant_access(account, at)
     latent.churned_month[account] = NONE
-    latent.health[account] = np.maximum(latent.health[account], book.parameters.health.reactivated)
+    latent.health[account] = np.maximum(latent.health[account], state.parameters.health.reactivated)
     return subs

@@ -1,11 +1,11 @@
-"""The skeleton: the state of every account and subscription, stepped from month to month.
+"""The simulator: steps the state of every account and subscription from month to month.
 
-Holds: the order of the steps within a month, the latent health, and what a month leaves behind for
-the renderers. Does not hold: the steps themselves, nor any row. It knows no `as_of`: a month is
-always stepped whole, and the renderers cut it.
+Contains: the order of the steps within a month, the latent health, and the record of a month that the
+renderers read. Out of scope: the steps themselves and the rows. The simulator knows no `as_of`: it
+always simulates a whole month, and the renderers cut it off.
 
-The order is that of time within each subscription: dunning of the month before, trials, changes
-before the renewal, the renewal, changes after it, dunning of this month.
+The steps follow the order of events within each subscription: dunning of the month before, trials,
+changes before the renewal, the renewal, changes after it, dunning of this month.
 """
 
 from __future__ import annotations
@@ -19,10 +19,15 @@ from saas_platform.company import expansion, people, renewals, second_subscripti
 from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.columns import Array
 from saas_platform.company.dunning import settle_failures
-from saas_platform.company.hazards import Odds, mrr_cents, odds_of, remaining_cents
+from saas_platform.company.hazards import (
+    SubscriptionHazards,
+    mrr_cents,
+    remaining_cents,
+    subscription_hazards,
+)
 from saas_platform.company.hazards import renewals as billing_renewals
-from saas_platform.company.month_state import Book
-from saas_platform.company.outcomes import draw_fates
+from saas_platform.company.month_state import MonthState
+from saas_platform.company.outcomes import draw_outcomes
 from saas_platform.company.parameters import Parameters
 from saas_platform.company.promotions import Calendar, offer_to_trials
 from saas_platform.company.randomness import Dice
@@ -31,13 +36,13 @@ from saas_platform.company.state import (
     NONE,
     STATUS,
     Accounts,
-    Hazards,
     Invoices,
     Latent,
     Presence,
     Redemptions,
     Subscriptions,
     Tickets,
+    TrueHazards,
     Users,
 )
 from saas_platform.company.support import draw_counts, open_tickets
@@ -49,9 +54,9 @@ _LIVE = [STATUS[s] for s in ("trialing", "active", "past_due", "paused")]
 
 @dataclass(frozen=True)
 class MonthRecord:
-    """What a month leaves behind: everything its rows are rendered from, and its truth.
+    """The record of a simulated month: everything its rows are rendered from, and its truth.
 
-    `accounts` are all accounts up to the month; the rest refers to its rows.
+    `accounts` holds all accounts up to and including the month. The other fields refer to its rows.
     """
 
     span: Span
@@ -62,14 +67,14 @@ class MonthRecord:
     tickets: Tickets
     people: people.People
     presence: Presence
-    hazards: Hazards
+    hazards: TrueHazards
 
 
 @dataclass(frozen=True)
 class Opening:
-    """What stands in the source when a month begins; kept while the skeleton steps on.
+    """The state of the source when a month begins. It stays valid while the simulator goes on.
 
-    `accounts` has latent traits too, which an observer must not read.
+    `accounts` also has latent traits, which an observer must not read.
     """
 
     span: Span
@@ -79,11 +84,11 @@ class Opening:
     has_second: Array
 
     def paying(self) -> Array:
-        """Positions of the first subscriptions that pay: the rows of `MonthRecord.hazards`."""
+        """Return the positions of the first subscriptions that pay: the rows of `MonthRecord.hazards`."""
         return np.flatnonzero(_paying(self.subs))
 
     def renewal_at(self) -> Array:
-        """When the present period of each subscription would end in the month."""
+        """Return when the current period of each subscription would end in the month."""
         return billing_renewals(self.subs, self.span)[1]
 
 
@@ -92,8 +97,8 @@ def _paying(subs: Subscriptions) -> Array:
     return paying & ~subs.second
 
 
-class Skeleton:
-    """State at the start of `month`; `advance` steps over that month."""
+class Simulator:
+    """The state at the start of `month`. `advance` simulates that month."""
 
     def __init__(self, seed: int, accounts: int, start: Month, parameters: Parameters) -> None:
         self.month = start
@@ -109,7 +114,7 @@ class Skeleton:
         self._users = Users.empty()
 
     def opening(self) -> Opening:
-        """The state at the start of the month, for an observer of it."""
+        """Return the state at the start of the month, for an observer."""
         return Opening(
             span=Span.of(self.month),
             accounts=self._accounts,
@@ -119,13 +124,13 @@ class Skeleton:
         )
 
     def advance(self) -> MonthRecord:
-        """Steps over the month and returns its record."""
+        """Simulate the month and return its record."""
         span = Span.of(self.month)
         newcomers = self._sign_up(span)
         dice, parameters = self._dice, self._parameters
-        book = Book(dice, parameters, span, self._catalogue, self._accounts, self._latent)
+        state = MonthState(dice, parameters, span, self._catalogue, self._accounts, self._latent)
         has_second = self._has_second()
-        odds = odds_of(
+        hazards = subscription_hazards(
             parameters,
             self._catalogue,
             self._subs,
@@ -134,76 +139,78 @@ class Skeleton:
             has_second[self._subs.account],
             span,
         )
-        hazards = self._hazards(odds)
-        fates = draw_fates(dice, parameters.dunning, span, self._subs, odds)
+        truth = self._truth(hazards)
+        outcomes = draw_outcomes(dice, parameters.dunning, span, self._subs, hazards)
 
         olds = self._subs
-        wishes = expansion.draw_wishes(book, olds, fates)
+        planned = expansion.plan_expansions(state, olds, outcomes)
         loyalties = renewals.offer_loyalty(
-            book, olds, fates, self._calendar.open_in(span, "loyalty")
+            state, olds, outcomes, self._calendar.open_in(span, "loyalty")
         )
-        settle_failures(book, olds)
-        news = sign_up(book, newcomers)
+        settle_failures(state, olds)
+        news = sign_up(state, newcomers)
         for subs in (olds, news):
             trial = subs.account[subs.status == STATUS["trialing"]]
-            book.is_trial[trial] = True
+            state.is_trial[trial] = True
             for code in self._calendar.open_in(span, "acquisition"):
                 ids = self._accounts.account_id[subs.account]
                 offers = offer_to_trials(dice, parameters.promotions, span, code, subs, ids)
-                book.redemptions.append(offers)
-            end_trials(book, subs, self._calendar)
+                state.redemptions.append(offers)
+            end_trials(state, subs, self._calendar)
 
-        before = fates.renews & (wishes.at < fates.renewal_at)
-        expansion.expand(book, olds, wishes.among(before))
-        renewals.end_pauses(book, olds)
-        renewals.cancel_at_period_end(book, olds, fates)
-        renewals.pause(book, olds, fates)
-        renewals.renew(book, olds, fates, loyalties)
-        expansion.expand(book, olds, wishes.among(~before))
-        settle_failures(book, olds)
-        second_subscriptions.carry_seconds(book, olds)
-        further = second_subscriptions.begin_seconds(book, olds, fates, has_second[olds.account])
-        returned = come_back(book)
+        before = outcomes.renews & (planned.at < outcomes.renewal_at)
+        expansion.expand(state, olds, planned.among(before))
+        renewals.end_pauses(state, olds)
+        renewals.cancel_at_period_end(state, olds, outcomes)
+        renewals.pause(state, olds, outcomes)
+        renewals.renew(state, olds, outcomes, loyalties)
+        expansion.expand(state, olds, planned.among(~before))
+        settle_failures(state, olds)
+        second_subscriptions.carry_second_subscriptions(state, olds)
+        further = second_subscriptions.begin_second_subscriptions(
+            state, olds, outcomes, has_second[olds.account]
+        )
+        returned = come_back(state)
 
         everything = Subscriptions.concat([olds, news, further, returned])
         self._subs = everything.take(np.isin(everything.status, _LIVE))
-        return self._close(book, hazards)
+        return self._close(state, truth)
 
-    def _close(self, book: Book, hazards: Hazards) -> MonthRecord:
-        """People, tickets and health at the end of the month; hands the records over."""
-        span, latent = book.span, self._latent
-        people.note_seats(book, self._subs)
-        moved = people.move_people(book, self._users)
+    def _close(self, state: MonthState, truth: TrueHazards) -> MonthRecord:
+        """Simulate users, tickets and health up to the end of the month and return the record."""
+        span, latent = state.span, self._latent
+        people.note_seats(state, self._subs)
+        moved = people.move_people(state, self._users)
         self._users = people.remaining(moved, span.end)
-        others, complaints = draw_counts(book)
-        tickets = open_tickets(book, moved.present, others, complaints)
+        others, complaints = draw_counts(state)
+        tickets = open_tickets(state, moved.present, others, complaints)
         before = latent.health.copy()
         latent.health = self._next_health(span)
         latent.complaints = complaints + 0.5 * latent.complaints
-        latent.has_access = (book.access_from != NONE) & (book.access_until == span.end)
+        latent.has_access = (state.access_from != NONE) & (state.access_until == span.end)
         self.month = self.month.next()
         return MonthRecord(
             span=span,
             accounts=self._accounts,
-            changes=Subscriptions.concat(book.changes),
-            invoices=Invoices.concat(book.invoices),
-            redemptions=Redemptions.concat(book.redemptions),
+            changes=Subscriptions.concat(state.changes),
+            invoices=Invoices.concat(state.invoices),
+            redemptions=Redemptions.concat(state.redemptions),
             tickets=tickets,
             people=moved,
             presence=Presence.build(
                 len(before),
-                access_from=book.access_from,
-                access_until=book.access_until,
-                leaving_from=book.leaving_from,
-                is_trial=book.is_trial,
+                access_from=state.access_from,
+                access_until=state.access_until,
+                leaving_from=state.leaving_from,
+                is_trial=state.is_trial,
                 health_before=before,
                 health_after=latent.health,
             ),
-            hazards=hazards,
+            hazards=truth,
         )
 
     def _sign_up(self, span: Span) -> Array:
-        """Adds the month's new accounts; returns their rows."""
+        """Add the accounts that sign up in the month and return their rows in `Accounts`."""
         parameters = self._parameters
         count = signups(parameters.growth, self._size, self._start, span.month)
         new = accounts_of(self._dice, parameters, span, count)
@@ -223,26 +230,26 @@ class Skeleton:
         return np.arange(known, known + count)
 
     def _has_second(self) -> Array:
-        """Whether each account has a live second subscription."""
+        """Return whether each account has a live second subscription."""
         second = np.zeros(len(self._accounts), np.bool_)
         second[self._subs.account[self._subs.second]] = True
         return second
 
-    def _hazards(self, odds: Odds) -> Hazards:
-        """The truth of the month, before anything of it happens."""
+    def _truth(self, hazards: SubscriptionHazards) -> TrueHazards:
+        """Return the truth of the month, as it is before anything happens in the month."""
         subs = self._subs
         worth = mrr_cents(subs)
         total = np.bincount(subs.account, worth, minlength=len(self._accounts)).astype(np.int64)
         index = np.flatnonzero(_paying(subs))
         account = subs.account[index]
-        remaining = remaining_cents(self._parameters, subs, odds, self._accounts, self._latent)
+        remaining = remaining_cents(self._parameters, subs, hazards, self._accounts, self._latent)
         value = np.bincount(subs.account, remaining, minlength=len(self._accounts))
-        return Hazards.build(
+        return TrueHazards.build(
             len(index),
             account=account,
             account_id=self._accounts.account_id[account],
-            voluntary=odds.voluntary_hazard[index],
-            involuntary=odds.involuntary_hazard[index],
+            voluntary=hazards.voluntary_hazard[index],
+            involuntary=hazards.involuntary_hazard[index],
             health=self._latent.health[account],
             mrr_cents=total[account],
             segment=self._accounts.segment[account],
@@ -250,7 +257,7 @@ class Skeleton:
         )
 
     def _next_health(self, span: Span) -> Array:
-        """AR(1) around the account's fit, with rare shocks."""
+        """Return the health at the end of the month: AR(1) around the account's fit, with rare shocks."""
         health, dice, ids = self._parameters.health, self._dice, self._accounts.account_id
         fit = self._accounts.fit
         kept = health.persistence * (self._latent.health - fit)

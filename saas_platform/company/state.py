@@ -1,8 +1,8 @@
-"""The records that the simulator carries from month to month and hands to the renderers.
+"""The records that the simulator carries from month to month and passes to the renderers.
 
-Holds: their columns. Does not hold: how they change (skeleton and the step modules) nor how they
-become rows (billing, people, support, usage, promotions). Choices are positions in the lists of
-schema/vocabulary.py; moments are seconds; -1 is "none".
+Contains: their columns. Out of scope: how they change (the simulator and its step modules) and how they
+become rows (billing, people, support, usage, promotions). A choice is a position in a list of
+schema/vocabulary.py, a timestamp is a number of seconds, and -1 means "none".
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from saas_platform.company.columns import Array, Columns, Flags, Integers, Reals
+from saas_platform.company.columns import Array, Booleans, Columns, Integers, Reals
 from saas_platform.schema import vocabulary as v
 
 
 def codes(values: Sequence[str]) -> dict[str, int]:
-    """Position of each choice in its list."""
+    """Return the position of each choice in its list."""
     return {value: position for position, value in enumerate(values)}
 
 
@@ -26,14 +26,14 @@ CANCELLATION = codes(v.CANCELLATION_KINDS)
 REASON = codes(v.CANCELLATION_REASONS)
 ITEM = codes(v.ITEM_KINDS)
 TICKET = codes(v.TICKET_CATEGORIES)
-#: How an account comes in.
+#: How an account starts.
 ENTRY = codes(("trial", "card_trial", "direct"))
 NONE = -1
 
 
 @dataclass(eq=False)
 class Accounts(Columns):
-    """What never changes about an account, one row each in order of (signup month, ordinal)."""
+    """What never changes about an account: one row each, ordered by (signup month, ordinal)."""
 
     account_id: Integers
     signup_month: Integers
@@ -46,11 +46,11 @@ class Accounts(Columns):
     employees: Integers
     seats: Integers
     tier: Integers
-    annual: Flags
+    annual: Booleans
     entry: Integers
     method: Integers
     negotiated_percent: Integers
-    grandfathered: Flags
+    grandfathered: Booleans
     price_sensitivity: Reals
     payment_risk: Reals
     adoption: Reals
@@ -60,26 +60,26 @@ class Accounts(Columns):
 
 @dataclass(eq=False)
 class Latent(Columns):
-    """What changes about an account, row by row beside Accounts."""
+    """What changes about an account. The rows are those of Accounts."""
 
     health: Reals
     complaints: Reals
     subscriptions: Integers
     users: Integers
     churned_month: Integers
-    has_access: Flags
+    has_access: Booleans
 
 
 @dataclass(eq=False)
 class Subscriptions(Columns):
-    """A subscription and the state behind it; also its snapshot after a change (`change`).
+    """A subscription and its hidden state, or a snapshot of both after a change (`change`).
 
-    `account` is the row in Accounts. `second` marks the further subscription of an account.
+    `account` is the row in Accounts. `second` marks the second subscription of an account.
     """
 
     subscription_id: Integers
     account: Integers
-    second: Flags
+    second: Booleans
     plan: Integers
     promo: Integers
     status: Integers
@@ -89,7 +89,7 @@ class Subscriptions(Columns):
     method: Integers
     trial_started_at: Integers
     trial_ends_at: Integers
-    with_card: Flags
+    with_card: Booleans
     activated_at: Integers
     period_start: Integers
     period_end: Integers
@@ -114,12 +114,12 @@ class Subscriptions(Columns):
     paused_at: Integers
     offer: Integers
     offered_at: Integers
-    treated: Flags
+    treated: Booleans
 
 
 @dataclass(eq=False)
 class Users(Columns):
-    """A person with a login; `account` is the row in Accounts."""
+    """A person with a login. `account` is the row in Accounts."""
 
     user_id: Integers
     account: Integers
@@ -134,10 +134,10 @@ class Users(Columns):
 
 @dataclass(eq=False)
 class Invoices(Columns):
-    """An invoice and its whole fate, planned when it is issued.
+    """An invoice with its whole course, which is planned when it is issued.
 
-    A `credit_*` line stands before the charged one where `credit_unit` is not 0. `failures` counts
-    the charges that failed before `paid_at` (or before it was given up at `given_up_at`).
+    Where `credit_unit` is not 0, a `credit_*` line precedes the charged line. `failures` counts the
+    charges that failed before `paid_at`, or before the invoice was given up at `given_up_at`.
     """
 
     invoice_id: Integers
@@ -164,11 +164,11 @@ class Invoices(Columns):
 
 @dataclass(eq=False)
 class Redemptions(Columns):
-    """State of an account's part in a campaign after a change."""
+    """An account's part in a campaign, as it is after a change."""
 
     account_id: Integers
     promo: Integers
-    treated: Flags
+    treated: Booleans
     assigned_at: Integers
     redeemed_at: Integers
     subscription_id: Integers
@@ -177,7 +177,7 @@ class Redemptions(Columns):
 
 @dataclass(eq=False)
 class Tickets(Columns):
-    """A ticket with all its moments, planned when it is opened."""
+    """A ticket with all its timestamps, which are planned when it is opened."""
 
     ticket_id: Integers
     account_id: Integers
@@ -190,18 +190,18 @@ class Tickets(Columns):
 
 @dataclass(eq=False)
 class Presence(Columns):
-    """What usage follows in a month, row by row beside Accounts: access in [from, until)."""
+    """What decides the usage of a month, with access in [from, until). The rows are those of Accounts."""
 
     access_from: Integers
     access_until: Integers
     leaving_from: Integers
-    is_trial: Flags
+    is_trial: Booleans
     health_before: Reals
     health_after: Reals
 
 
 @dataclass(eq=False)
-class Hazards(Columns):
+class TrueHazards(Columns):
     """The truth of a month: one row per account that pays at its start (see truth.py)."""
 
     account: Integers

@@ -1,6 +1,6 @@
-"""Rows of `subscriptions` and `subscription_changes`, from the snapshots that the skeleton kept.
+"""Rows of `subscriptions` and `subscription_changes`, made from the simulator's snapshots.
 
-Holds: the rendering. Does not hold: any decision.
+Contains: the rendering. Out of scope: every decision.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from saas_platform.schema import vocabulary as v
 
 
 def subscription_rows(changes: Subscriptions, accounts: Accounts) -> Versions:
-    """Versions of `subscriptions`: the state after each change."""
+    """Return the versions of `subscriptions`: the state after each change."""
     return Versions(
         key=changes.subscription_id,
         updated_at=changes.updated_at,
@@ -43,7 +43,7 @@ def subscription_rows(changes: Subscriptions, accounts: Accounts) -> Versions:
 
 
 def change_rows(changes: Subscriptions) -> Versions:
-    """Rows of `subscription_changes`: the commercial changes alone."""
+    """Return the rows of `subscription_changes`: only the commercial changes."""
     commercial = changes.take(np.flatnonzero(changes.change != NONE))
     key = commercial.subscription_id * 1000 + commercial.change_no
     return Versions(

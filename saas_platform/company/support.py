@@ -1,7 +1,7 @@
 """Support tickets: how many there are, and their rows.
 
-Holds: the month's tickets with all their moments, and the rows of `support_tickets`. Does not hold:
-what complaints do to the odds of churn (hazards.py).
+Contains: the month's tickets with all their timestamps, and the rows of `support_tickets`. Out of
+scope: the effect of complaints on churn (hazards.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from saas_platform.company.columns import Array
-from saas_platform.company.month_state import Book
+from saas_platform.company.month_state import MonthState
 from saas_platform.company.parameters import Outage, Parameters
 from saas_platform.company.randomness import Dice, choose
 from saas_platform.company.rendering import Versions, choices
@@ -19,7 +19,7 @@ from saas_platform.company.timestamps import DAY, HOUR, NEVER, Span
 from saas_platform.schema import vocabulary as v
 
 _OTHER_CATEGORIES = np.array([TICKET[c] for c in ("question", "bug", "billing", "feature_request")])
-#: Weights of v.TICKET_PRIORITIES by category of v.TICKET_CATEGORIES.
+#: Weights of v.TICKET_PRIORITIES for each category, in the order of v.TICKET_CATEGORIES.
 _PRIORITIES = np.array(
     (
         (0.35, 0.55, 0.09, 0.01),
@@ -29,7 +29,7 @@ _PRIORITIES = np.array(
         (0.60, 0.36, 0.04, 0.00),
     )
 )
-#: Weights of the marks 1 to 5: for a complaint, and for the rest.
+#: Weights of the satisfaction marks 1 to 5: for other tickets, and for complaints.
 _MARKS = np.array(((0.06, 0.08, 0.18, 0.34, 0.34), (0.34, 0.26, 0.20, 0.13, 0.07)))
 _SUBJECTS = (
     ("How do I invite colleagues?", "Where do I find the export?", "Can I change the start of the week?"),
@@ -41,7 +41,7 @@ _SUBJECTS = (
 
 
 def _outcry(outages: tuple[Outage, ...], span: Span) -> float:
-    """Complaints of a month as a multiple of the usual ones, by the days that the product was down."""
+    """Return a month's complaints as a multiple of the usual number, from the days with an outage."""
     day = span.start // DAY + np.arange(span.days)
     level = np.ones(span.days)
     for outage in outages:
@@ -57,49 +57,61 @@ def ticket_means(
     seats_paid: Array,
     trial_users: Array,
 ) -> tuple[Array, Array]:
-    """Expected other tickets and complaints in the month of accounts of health 0."""
+    """Return the expected numbers of other tickets and of complaints in a month, at health 0.
+
+    Args:
+        parameters: The company's parameters.
+        span: The month.
+        access_from: Start of each account's access in the month, or NEVER.
+        access_until: End of that access.
+        seats_paid: Seats that each account pays for at the end of the month.
+        trial_users: Users of each account during a trial.
+    """
     support = parameters.support
     length = np.maximum(access_until - access_from, 0)
     share = np.where(access_from == NEVER, 0.0, length / (span.end - span.start))
-    # Nobody writes in a window of hours.
+    # An account with access for two days or less opens no ticket.
     share = np.where(length > 2 * DAY, share, 0.0)
     size = np.where(seats_paid > 0, seats_paid, trial_users)
     usual = share * (support.base + support.by_root_seats * np.sqrt(size))
     return usual, share * support.complaints * _outcry(parameters.outages, span)
 
 
-def draw_counts(book: Book) -> tuple[Array, Array]:
-    """Number of other tickets and of complaints of each account in the month."""
-    dice, accounts = book.dice, book.accounts
+def draw_counts(state: MonthState) -> tuple[Array, Array]:
+    """Draw the numbers of other tickets and of complaints of each account in the month."""
+    dice, accounts = state.dice, state.accounts
     usual, complaints = ticket_means(
-        book.parameters,
-        book.span,
-        book.access_from,
-        book.access_until,
-        book.seats_paid,
+        state.parameters,
+        state.span,
+        state.access_from,
+        state.access_until,
+        state.seats_paid,
         accounts.trial_users,
     )
-    sick = np.exp(-book.parameters.support.health * book.latent.health)
-    ids, month = accounts.account_id, book.span.index
+    sick = np.exp(-state.parameters.support.health * state.latent.health)
+    ids, month = accounts.account_id, state.span.index
     return (
         dice.poisson(usual * sick, "tickets", ids, month),
         dice.poisson(complaints * sick, "complaints", ids, month),
     )
 
 
-def open_tickets(book: Book, users: Users, others: Array, complaints: Array) -> Tickets:
-    """The month's tickets. `users` is in order of key; a ticket names one who has a login then."""
-    dice, span, accounts = book.dice, book.span, book.accounts
+def open_tickets(state: MonthState, users: Users, others: Array, complaints: Array) -> Tickets:
+    """Return the month's tickets, each of a user who has a login at that time.
+
+    `users` is ordered by key.
+    """
+    dice, span, accounts = state.dice, state.span, state.accounts
     total = others + complaints
     account = np.repeat(np.arange(len(total)), total)
     number = np.arange(len(account)) - np.repeat(np.cumsum(total) - total, total)
     ids = accounts.account_id[account]
-    begin, end = book.access_from[account], book.access_until[account]
+    begin, end = state.access_from[account], state.access_until[account]
     opened = begin + HOUR + dice.index(end - begin - HOUR, "opened", ids, span.index, number)
     other = _OTHER_CATEGORIES[
         choose(
             dice.uniform("category", ids, span.index, number),
-            np.array(book.parameters.support.category),
+            np.array(state.parameters.support.category),
         )
     ]
     category = np.where(number < complaints[account], TICKET["complaint"], other)
@@ -115,7 +127,7 @@ def open_tickets(book: Book, users: Users, others: Array, complaints: Array) -> 
         (users.deactivated_at[asked] == NEVER) | (users.deactivated_at[asked] > opened)
     )
     responded = opened + 300 + dice.index(20 * HOUR, "responded", key)
-    longest = (book.parameters.support.longest_days - 1) * DAY - HOUR
+    longest = (state.parameters.support.longest_days - 1) * DAY - HOUR
     slow = np.round(dice.uniform("resolved", key) ** 3, 9)
     return Tickets.build(
         len(key),
@@ -130,7 +142,7 @@ def open_tickets(book: Book, users: Users, others: Array, complaints: Array) -> 
 
 
 def ticket_rows(dice: Dice, parameters: Parameters, tickets: Tickets) -> Versions:
-    """Versions of `support_tickets`: opened, answered, resolved."""
+    """Return the versions of `support_tickets`: opened, answered and resolved."""
     size = len(tickets)
     row = np.tile(np.arange(size), 3)
     stage = np.repeat(np.arange(3), size)
@@ -139,10 +151,10 @@ def ticket_rows(dice: Dice, parameters: Parameters, tickets: Tickets) -> Version
     mark = 1 + choose(dice.uniform("mark", key), _MARKS[is_complaint])
     marked = (stage == 2) & dice.happens(parameters.support.satisfaction_given, "marked", key)
     subject = category * 3 + dice.index(3, "subject", key)
-    moments = np.stack([tickets.opened_at, tickets.responded_at, tickets.resolved_at])
+    timestamps = np.stack([tickets.opened_at, tickets.responded_at, tickets.resolved_at])
     return Versions(
         key=key,
-        updated_at=moments.ravel(),
+        updated_at=timestamps.ravel(),
         values={
             "ticket_id": key,
             "account_id": tickets.account_id[row],

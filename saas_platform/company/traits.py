@@ -1,6 +1,7 @@
-"""Who signs up in a month, and with which traits.
+"""The accounts that sign up in a month, with their traits.
 
-Holds: the number of signups and the traits drawn once per account. Does not hold: names (people.py).
+Contains: the number of signups and the traits that are drawn once per account. Out of scope: names
+(people.py).
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from saas_platform.company.state import ENTRY, METHOD, Accounts
 from saas_platform.company.timestamps import DAY, HOUR, Span
 from saas_platform.schema import vocabulary as v
 
-#: Language of each country, beside it in v.COUNTRIES.
+#: Language of each country, in the order of v.COUNTRIES.
 _HOME_LANGUAGE = ("en", "en", "de", "fr", "nl", "es", "sv", "en", "en", "pt", "en", "ja")
-#: Of the logarithm of an account's payment risk, whose mean is 1.
+#: Standard deviation of the logarithm of an account's payment risk. The mean of the risk is 1.
 RISK_SIGMA = 0.5
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -28,7 +29,10 @@ def _weight(growth: Growth, start: Month, month: Month) -> float:
 
 
 def signups(growth: Growth, accounts: int, start: Month, month: Month) -> int:
-    """Accounts that sign up in a month; never fewer for more `accounts` or more growth."""
+    """Return how many accounts sign up in a month.
+
+    The number never falls when `accounts` or the growth is increased.
+    """
     offset = month.index - start.index
     if offset < 0:
         return 0
@@ -44,10 +48,10 @@ def signups(growth: Growth, accounts: int, start: Month, month: Month) -> int:
 
 
 def _usual_signups(growth: Growth, accounts: int, start: Month, month: Month) -> int:
-    """Signups at the usual growth.
+    """Return the signups of a month at the usual growth.
 
-    Within the window, account j falls into the month that the j-th point of the golden-ratio
-    sequence hits, so that the months sum to `accounts` and one account more only adds one.
+    Within the window, account j belongs to the month that the j-th point of the golden-ratio sequence
+    hits. Therefore the months sum to `accounts`, and one more account adds exactly one signup.
     """
     window = [start.plus(k) for k in range(growth.window_months)]
     weights = np.array([_weight(growth, start, m) for m in window])
@@ -60,8 +64,11 @@ def _usual_signups(growth: Growth, accounts: int, start: Month, month: Month) ->
     return int(np.count_nonzero((points >= lower) & (points < bounds[offset])))
 
 
-def opening_moments(dice: Dice, growth: Growth, ids: Array, span: Span) -> Array:
-    """When accounts of a month open or come back: fewer on weekends, within the opening hours."""
+def opening_timestamps(dice: Dice, growth: Growth, ids: Array, span: Span) -> Array:
+    """Return when the accounts of a month sign up or come back.
+
+    All timestamps are within the opening hours, and fewer of them are on weekend days.
+    """
     first_weekday = (span.start // DAY + 3) % 7
     weekday = (first_weekday + np.arange(span.days)) % 7
     day = choose(
@@ -77,7 +84,7 @@ def _log_normal(dice: Dice, ids: Array, stream: str, median: Array, sigma: Array
 
 
 def accounts_of(dice: Dice, parameters: Parameters, span: Span, count: int) -> Accounts:
-    """The accounts that sign up in a month, each drawn from its identity alone."""
+    """Return the accounts that sign up in a month, each drawn from its identity alone."""
     mix, staff = parameters.mix, parameters.staff
     month = span.month
     ids = (month.year % 100 * 100 + month.number) * 1_000_000 + np.arange(1, count + 1)
@@ -89,7 +96,7 @@ def accounts_of(dice: Dice, parameters: Parameters, span: Span, count: int) -> A
         dice, ids, "seats", np.array(mix.seats_median)[segment], np.array(mix.seats_sigma)[segment]
     )
     seats = np.clip(np.floor(bought + 0.5), 1, mix.seats_cap).astype(np.int64)
-    # Employees bound the segments: below 50, below 500, above.
+    # The number of employees defines the segment: below 50, below 500, or more.
     wanted = seats * (1.0 + np.round(3.0 * dice.uniform("employees", ids), 6))
     wanted = wanted * np.array([1.5, 4.0, 20.0])[segment]
     least, most = np.array([1, 50, 500])[segment], np.array([49, 499, 20_000])[segment]
@@ -99,7 +106,7 @@ def accounts_of(dice: Dice, parameters: Parameters, span: Span, count: int) -> A
         count,
         account_id=ids,
         signup_month=month.index,
-        signed_up_at=opening_moments(dice, parameters.growth, ids, span),
+        signed_up_at=opening_timestamps(dice, parameters.growth, ids, span),
         segment=segment,
         industry=choose(dice.uniform("industry", ids), np.array(mix.industry)),
         country=country,

@@ -1,15 +1,15 @@
-"""The truth behind the rows: what no mart and no model may read, and evaluation compares with.
+"""The truth behind the rows, which no mart and no model may read; evaluation compares with it.
 
-Holds: the two tables of truth and what they mean. Does not hold: where the odds come from
-(hazards.py) nor how much of them can be seen (oracle.py).
+Contains: the two tables of the truth and their meaning. Out of scope: where the hazards come from
+(hazards.py) and how much of them can be observed (oracle.py).
 
-Churn within a month m, as marts can compute it from `subscription_changes`: the account has MRR status
-(`active` or `past_due`) at the start of m, and the last of its subscriptions that have it becomes
+Churn in a month m is defined so that marts can compute it from `subscription_changes`. The account pays
+(status `active` or `past_due`) at the start of m, and the last of its paying subscriptions becomes
 `canceled` with `effective_at` in [m.start, m.end). A cancellation takes effect at the end of the paid
-period, so the hazard is that of the end taking effect in m: of an annual plan it is concentrated in
-the renewal month and 0 in the others (but for a dunning that is open). Pauses are not churn; the end
-of a pause is not either, as a paused account does not pay at the start. A second subscription ends
-with the first or earlier, so the account's hazard is the first one's.
+period, so the hazard is the probability that an end takes effect in m. For an annual plan it is
+concentrated in the renewal month and 0 in the other months, except while dunning is open. Pauses are not
+churn. Neither is the end of a pause, because a paused account does not pay at the start of the month. A
+second subscription ends with the first or earlier, so the account's hazard is that of the first.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from saas_platform.schema import vocabulary as v
 _MEANING = {
     b"churn": b"pays (active or past_due) at the start of the month, and its last such subscription"
     b" becomes canceled with effective_at within the month",
-    b"hazard": b"probability of that end taking effect within the month, at its start, given the"
-    b" latent state at the end of the month before; annual plans: in the renewal month",
+    b"hazard": b"probability, at the start of the month, that such an end takes effect within it, given"
+    b" the latent state at the end of the month before; for annual plans it is in the renewal month",
     b"observable_hazard": b"expectation of the hazard given the source database up to the start of the"
-    b" month, with the true parameters: the best score that a reader of it could give, but for the"
-    b" approximations of oracle.py",
-    b"expected_remaining_value": b"revenue of the next 36 months, mrr x (1 - (1 - h)^36) / h with h"
-    b" the monthly hazard at half-way reverted health; not discounted, no margin",
+    b" month and the true parameters: the best score that a reader of the source could give, up to the"
+    b" approximations listed in oracle.py",
+    b"expected_remaining_value": b"expected revenue of the next 36 months, mrr x (1 - (1 - h)^36) / h,"
+    b" where h is the monthly hazard at health reverted half way to the fit; neither discounted nor"
+    b" reduced to a margin",
 }
 
 ACCOUNT_MONTHS_SCHEMA = pa.schema(
@@ -59,20 +60,19 @@ CAMPAIGNS_SCHEMA = pa.schema(
         pa.field("true_hazard_ratio", pa.float64(), nullable=False),
     ],
     metadata={
-        b"holdout_percent": b"part of the eligible kept without the offer, at random; who they are stands in"
-        b" promo_redemptions.arm",
+        b"holdout_percent": b"percentage of the eligible accounts held out from the offer at random;"
+        b" promo_redemptions.arm names them",
         b"true_conversion_lift": b"factor on the conversion probability of a treated trial",
-        b"true_hazard_ratio": b"factor on the voluntary hazard of a subscription with the code; of a"
-        b" loyalty code while its discount lasts",
+        b"true_hazard_ratio": b"factor on the voluntary hazard of a subscription with the code; for a"
+        b" loyalty code only while its discount lasts",
     },
 )
 
 
 def account_months(record: MonthRecord, observable: tuple[Array, Array]) -> pa.Table:
-    """Truth of one month: one row per account that pays at its start.
+    """Return the truth of one month, with one row per account that pays at its start.
 
-    `observable` has the voluntary and involuntary hazards of the same accounts as the source
-    determines them (oracle.py).
+    `observable` has the observable voluntary and involuntary hazards of the same accounts (oracle.py).
     """
     truth = record.hazards
     first = np.datetime64(f"{record.span.month}-01", "D")
@@ -93,7 +93,7 @@ def account_months(record: MonthRecord, observable: tuple[Array, Array]) -> pa.T
 
 
 def campaigns(codes: list[PromoCode]) -> pa.Table:
-    """True effects of the campaigns."""
+    """Return the true effects of the campaigns."""
     return pa.table(
         [
             pa.array([c.promo_code_id for c in codes], pa.int64()),

@@ -1,7 +1,7 @@
-"""Usage events: what the users of a month do day by day.
+"""Usage events: what users do in a month, day by day.
 
-Holds: sessions (a login, then features) and the rows of `usage_events`. Does not hold: health or
-access, which it follows.
+Contains: sessions (a login, then features) and the rows of `usage_events`. Out of scope: health and
+access, which decide the usage.
 """
 
 from __future__ import annotations
@@ -20,19 +20,27 @@ from saas_platform.schema import vocabulary as v
 
 #: Mean seconds between two actions of a session.
 _PACE = 240
-#: Account ids are below this, and events of an account in a month, so that keys never meet.
+#: Account ids, and the events of an account in a month, are below these limits, so keys are unique.
 _ACCOUNT_IDS = 10**10
 _EVENTS_IN_ACCOUNT_MONTH = 10**5
 _SECONDS_IN_MONTH = 31 * DAY
 _USERS_IN_ACCOUNT = 1_000
-#: Users worked on at a time: a month of their days stays in the processor's cache.
+#: Users processed at a time, so that a month of their days fits into the processor's cache.
 _CHUNK = 4_096
 
 
 def active_days(
     dice: Dice, parameters: Parameters, span: Span, users: Users, presence: Presence
 ) -> tuple[Array, Array]:
-    """Positions of users and days of the month (from 0) on which they are active."""
+    """Return pairs of a user's position and a day of the month (from 0) on which the user is active.
+
+    Args:
+        dice: The random numbers.
+        parameters: The company's parameters.
+        span: The month.
+        users: The users.
+        presence: Access and health of all accounts in the month.
+    """
     usage, account = parameters.usage, users.account
     day = np.arange(span.days)
     weekday = (span.start // DAY + 3 + day) % 7
@@ -52,7 +60,7 @@ def active_days(
 
 
 def up_time(outages: tuple[Outage, ...], span: Span) -> Array:
-    """Part of the usual activity that the product allows on each day of the month."""
+    """Return the fraction of the usual activity that outages leave on each day of the month."""
     day = span.start // DAY + np.arange(span.days)
     level = np.ones(span.days)
     for outage in outages:
@@ -68,7 +76,10 @@ def _sessions(
     presence: Presence,
     accounts: Accounts,
 ) -> tuple[Array, Array, Array]:
-    """All actions before access is checked: positions of users, moments, ordinals in the session."""
+    """Return all actions: the user's position, the timestamp and the ordinal in the session.
+
+    Whether the user has access at that time is not checked yet.
+    """
     usage = parameters.usage
     position, day = active_days(dice, parameters, span, users, presence)
     user_id, date = users.user_id[position], span.start // DAY + day
@@ -80,8 +91,8 @@ def _sessions(
     row = np.repeat(np.arange(len(start)), actions)
     ordinal = np.arange(len(row)) - np.repeat(np.cumsum(actions) - actions, actions)
     pause = dice.index(_PACE, "pause", user_id[row], date[row], ordinal)
-    moment = start[row] + ordinal * _PACE + np.where(ordinal > 0, pause, 0)
-    return position[row], moment, ordinal
+    timestamp = start[row] + ordinal * _PACE + np.where(ordinal > 0, pause, 0)
+    return position[row], timestamp, ordinal
 
 
 def usage_table(
@@ -94,41 +105,55 @@ def usage_table(
     users: Users,
     presence: Presence,
 ) -> pa.Table:
-    """The events of [month start, cutoff), in order of account and time.
+    """Return the events in [month start, cutoff), ordered by account and timestamp.
 
-    Numbered over the whole month before the cutoff applies, so that a later one only appends.
+    Events are numbered over the whole month before the cutoff applies, so that a later cutoff only
+    appends.
+
+    Args:
+        dice: The random numbers.
+        parameters: The company's parameters.
+        span: The month.
+        cutoff: End of the events, in seconds since 1970.
+        catalogue: The features and their release dates.
+        accounts: All accounts.
+        users: The users of the month, ordered by key.
+        presence: Access and health of all accounts in the month.
+
+    Raises:
+        ValueError: An account has more events in the month than the key has room for.
     """
-    who_parts, moment_parts, ordinal_parts = [], [], []
+    who_parts, timestamp_parts, ordinal_parts = [], [], []
     has_access = presence.access_from[users.account] != NEVER
     gone = (users.deactivated_at != NEVER) & (users.deactivated_at <= span.start)
     relevant = np.flatnonzero(has_access & ~gone)
     for begin in range(0, len(relevant), _CHUNK):
         chunk = relevant[begin : begin + _CHUNK]
-        position, moment, ordinal = _sessions(
+        position, timestamp, ordinal = _sessions(
             dice, parameters, span, users.take(chunk), presence, accounts
         )
         who = chunk[position]
         account = users.account[who]
         last = np.where(users.deactivated_at[who] == NEVER, span.end, users.deactivated_at[who])
         allowed = (
-            (moment >= presence.access_from[account])
-            & (moment >= users.created_at[who])
-            & (moment < np.minimum(presence.access_until[account], last))
+            (timestamp >= presence.access_from[account])
+            & (timestamp >= users.created_at[who])
+            & (timestamp < np.minimum(presence.access_until[account], last))
         )
         who_parts.append(who[allowed])
-        moment_parts.append(moment[allowed])
+        timestamp_parts.append(timestamp[allowed])
         ordinal_parts.append(ordinal[allowed])
     if not who_parts:
-        who_parts = moment_parts = ordinal_parts = [np.empty(0, np.int64)]
-    who, moment = np.concatenate(who_parts), np.concatenate(moment_parts)
+        who_parts = timestamp_parts = ordinal_parts = [np.empty(0, np.int64)]
+    who, timestamp = np.concatenate(who_parts), np.concatenate(timestamp_parts)
     ordinal = np.concatenate(ordinal_parts)
 
     account = users.account[who]
-    # By account, moment and user, in one number: sorting by three columns takes five times as long.
+    # One number for account, timestamp and user, because sorting by three columns takes five times as long.
     rank = who - np.searchsorted(users.account, np.arange(len(accounts)))[account]
-    key = (account * _SECONDS_IN_MONTH + moment - span.start) * _USERS_IN_ACCOUNT + rank
+    key = (account * _SECONDS_IN_MONTH + timestamp - span.start) * _USERS_IN_ACCOUNT + rank
     order = np.argsort(key, kind="stable")
-    who, moment, ordinal, account = who[order], moment[order], ordinal[order], account[order]
+    who, timestamp, ordinal, account = who[order], timestamp[order], ordinal[order], account[order]
     begins = np.flatnonzero(np.append(True, account[1:] != account[:-1])[: len(account)])
     counts = np.diff(np.append(begins, len(account)))
     sequence = np.arange(len(account)) - np.repeat(begins, counts) + 1
@@ -137,18 +162,18 @@ def usage_table(
             f"an account has more than {_EVENTS_IN_ACCOUNT_MONTH - 1:,} events in {span.month}"
         )
     account_id = accounts.account_id[account]
-    # Month first: a database that keeps rows in key order then appends instead of going all over.
+    # The month comes first, so that a database that stores rows in key order only has to append.
     yymm = span.month.year % 100 * 100 + span.month.number
     event_id = (yymm * _ACCOUNT_IDS + account_id) * _EVENTS_IN_ACCOUNT_MONTH + sequence
 
-    feature = _features(dice, catalogue, span, users.user_id[who], moment)
+    feature = _features(dice, catalogue, span, users.user_id[who], timestamp)
     is_login = ordinal == 0
-    shown = moment < cutoff
+    shown = timestamp < cutoff
     return table_of(
         "usage_events",
         {
             "event_id": event_id[shown],
-            "occurred_at": moment[shown],
+            "occurred_at": timestamp[shown],
             "account_id": account_id[shown],
             "user_id": users.user_id[who[shown]],
             "event_type": choices(v.EVENT_TYPES, np.where(is_login, 0, 1)[shown]),
@@ -157,9 +182,11 @@ def usage_table(
     )
 
 
-def _features(dice: Dice, catalogue: Catalogue, span: Span, user_id: Array, moment: Array) -> Array:
-    """Feature of each action, by weight among those released; releases are at the start of a month."""
+def _features(
+    dice: Dice, catalogue: Catalogue, span: Span, user_id: Array, timestamp: Array
+) -> Array:
+    """Draw the feature of each action by weight from those released; releases are at the start of a month."""
     weights = np.array([feature.weight for feature in FEATURES])
     weights = np.where(catalogue.released_at <= span.start, weights, 0.0)
     bounds = np.round(np.cumsum(weights) / weights.sum(), 9)[:-1]
-    return np.searchsorted(bounds, dice.uniform("feature", user_id, moment), side="right") + 1
+    return np.searchsorted(bounds, dice.uniform("feature", user_id, timestamp), side="right") + 1

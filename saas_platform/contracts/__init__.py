@@ -1,7 +1,7 @@
-"""Contracts of the raw tables: what each row must be, derived from the schema, and who breaks it.
+"""Contracts of the raw tables: the rules that each row must keep, derived from the schema.
 
-Holds: the rules, their evaluation in the warehouse, and the score of what was found. Does not hold: any
-repair. A row that breaks a contract is told, never dropped.
+Contains: the rules, their evaluation in the warehouse, and the score of what they found. Out of scope:
+any repair. A row that breaks a contract is reported and never dropped.
 """
 
 from saas_platform.contracts.evaluation import Breach, Verdict, evaluate, offenders, question

@@ -1,6 +1,7 @@
-"""Who breaks the contract of a raw table: counted in one query, sampled where there is anyone.
+"""Finds the rows of a raw table that break its contract.
 
-Holds: queries of rules, and their outcome. Does not hold: rules, or any write.
+Contains: one query that counts the offenders of all rules, queries that sample them where there are any,
+and the outcome. Out of scope: the rules themselves, and any write.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from saas_platform.contracts.rules import Rule, Severity, rules_of
 from saas_platform.schema.collations import BINARY
 from saas_platform.warehouse.interface import Warehouse, target_schema
 
-#: Offenders shown for each rule.
+#: The most offenders that are shown for each rule.
 SAMPLES = 5
-#: Of a value, in ASCII: an odd character would do to the page what it did to the data.
-_SHOWN = 60
+#: The most characters shown of a sample value. They are escaped to ASCII, so odd ones can't break a page.
+_MAX_SHOWN = 60
 
 
 @dataclass(frozen=True)
 class Breach:
-    """A rule that is broken: by how many rows (columns, for a type), and the first of them.
+    """A broken rule, with the number of offending rows (columns, for a type) and samples of the first ones.
 
-    A sample is the row's key, or the row where its table has none, personal data masked; and the value where
-    the rule is about one column without such.
+    A sample shows the row's key, or the whole row if its table has no key. It also shows the value if the
+    rule is about one column without personal data. Personal data is always masked.
     """
 
     rule: Rule
@@ -37,7 +38,7 @@ class Breach:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a table stands to its contract. `rows` is None where the warehouse lacks the table."""
+    """The outcome of checking a table against its contract. `rows` is None if the table is missing."""
 
     table: str
     rows: int | None
@@ -47,17 +48,18 @@ class Verdict:
 
     @property
     def kept(self) -> bool:
+        """Whether the table keeps every rule."""
         return not self.breaches
 
     @property
     def severity(self) -> Severity:
-        """That of the worst breach."""
+        """The severity of the worst breach."""
         worst = any(breach.rule.severity == "error" for breach in self.breaches)
         return "error" if worst else "warning"
 
 
 def evaluate(warehouse: Warehouse, table: sa.Table) -> Verdict:
-    """Hold the mirror of a table to all its rules."""
+    """Check the mirror of a table against all its rules."""
     began = time.perf_counter()
     with warehouse.session():
         rules = rules_of(table, warehouse)
@@ -67,7 +69,7 @@ def evaluate(warehouse: Warehouse, table: sa.Table) -> Verdict:
             for rule in rules
             if rule.kind == "type" and rule.columns[0] in wrong
         ]
-        rows, counts = _counts(warehouse, table, _asked(rules, wrong))
+        rows, counts = _counts(warehouse, table, _checkable(rules, wrong))
         breaches += [
             Breach(rule, count, _samples(warehouse, table, rule)) for rule, count in counts if count
         ]
@@ -75,15 +77,18 @@ def evaluate(warehouse: Warehouse, table: sa.Table) -> Verdict:
 
 
 def question(warehouse: Warehouse, table: sa.Table) -> str:
-    """The query that holds the mirror of a table to all its rules, where its columns are as declared."""
-    return _question(warehouse, table, _asked(rules_of(table, warehouse), {}))
+    """Return the query that checks the mirror of a table against all rules but those about types.
+
+    It assumes that the columns of the mirror are as declared.
+    """
+    return _question(warehouse, table, _checkable(rules_of(table, warehouse), {}))
 
 
 def offenders(warehouse: Warehouse, table: sa.Table) -> Iterator[tuple[Rule, tuple[Any, ...]]]:
-    """Every row that breaks a rule, by its key; once for each rule."""
+    """Yield each broken rule with the key of each row that breaks it. One row may occur several times."""
     with warehouse.session():
         wrong = _wrong_types(warehouse, table)
-        _, counts = _counts(warehouse, table, _asked(rules_of(table, warehouse), wrong))
+        _, counts = _counts(warehouse, table, _checkable(rules_of(table, warehouse), wrong))
         for rule, count in counts:
             if count:
                 found = warehouse.query(_select(warehouse, table, rule, _key(table)))
@@ -91,17 +96,17 @@ def offenders(warehouse: Warehouse, table: sa.Table) -> Iterator[tuple[Rule, tup
                     yield rule, tuple(row.values())
 
 
-def _asked(rules: list[Rule], wrong: dict[str, str]) -> list[Rule]:
-    """The rules that can be asked: SQL on a column that is not there would fail for all of them."""
+def _checkable(rules: list[Rule], wrong: dict[str, str]) -> list[Rule]:
+    """Return the rules that one query can check. A wrong or missing column would make all of it fail."""
     return [r for r in rules if r.kind != "type" and not set(r.columns) & set(wrong)]
 
 
 def _wrong_types(warehouse: Warehouse, table: sa.Table) -> dict[str, str]:
-    """Columns of the mirror that are not as declared, and how."""
+    """Return the columns of the mirror that are not as declared, each with a text that says how."""
     declared, present = warehouse.declared_columns(table), warehouse.mirror_columns(table)
     return {
         column.name: (
-            f"{column.name} is {present[column.name]}, declared {declared[column.name]}"
+            f"{column.name} is {present[column.name]}, declared as {declared[column.name]}"
             if column.name in present
             else f"{column.name} is missing"
         )
@@ -113,7 +118,7 @@ def _wrong_types(warehouse: Warehouse, table: sa.Table) -> dict[str, str]:
 def _counts(
     warehouse: Warehouse, table: sa.Table, rules: list[Rule]
 ) -> tuple[int | None, list[tuple[Rule, int]]]:
-    """Rows of the table and offenders of each rule, in one query."""
+    """Count the rows of the table and the offenders of each rule, in one query."""
     if not warehouse.table_exists(target_schema(table), table.name):
         return None, []
     (row,) = warehouse.query(_question(warehouse, table, rules)).to_pylist()
@@ -127,18 +132,18 @@ def _question(warehouse: Warehouse, table: sa.Table, rules: list[Rule]) -> str:
 
 
 def _count(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:
-    """The number of offenders, as an item of a SELECT from the table."""
+    """Return SQL for the number of offenders, as an item of a SELECT from the table."""
     if rule.kind == "unique":
         return f"(SELECT COALESCE(SUM(g.n), 0) FROM ({_groups(warehouse, table, rule)}) g)"
     if rule.kind == "foreign_key":
-        # Of its own, as an anti-join; in an aggregate's argument engines have no plan for it.
+        # A subquery of its own becomes an anti-join. Engines can't plan it as the argument of an aggregate.
         rows = _rows(warehouse, table)
         return f"(SELECT COUNT(*) FROM {rows} WHERE {_condition(warehouse, table, rule)})"
     return f"COUNT(CASE WHEN {_condition(warehouse, table, rule)} THEN 1 END)"
 
 
 def _condition(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:
-    """True for an offending row."""
+    """Return SQL that is true for an offending row."""
     if rule.pattern is not None:
         return warehouse.matches(rule.columns[0], rule.pattern)
     if rule.kind == "unique":
@@ -150,7 +155,7 @@ def _condition(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:
 
 
 def _groups(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:
-    """What more than one row has, as columns k0, k1 ..., and how many rows, as n."""
+    """Return a query of the values that several rows share, as columns k0, k1 ..., and of the row count n."""
     values = _compared(warehouse, table, rule)
     listed = ", ".join(f"{value} AS k{place}" for place, value in enumerate(values))
     there = " AND ".join(f"r.{warehouse.quoted(column)} IS NOT NULL" for column in rule.columns)
@@ -161,7 +166,7 @@ def _groups(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:
 
 
 def _compared(warehouse: Warehouse, table: sa.Table, rule: Rule) -> list[str]:
-    """The rule's columns of a row `r`, as the source compares their values."""
+    """Return SQL for the rule's columns of a row `r`, folded so that values compare as in the source."""
     return [
         warehouse.folded(
             f"r.{warehouse.quoted(column)}",
@@ -173,7 +178,7 @@ def _compared(warehouse: Warehouse, table: sa.Table, rule: Rule) -> list[str]:
 
 
 def _select(warehouse: Warehouse, table: sa.Table, rule: Rule, columns: list[sa.Column]) -> str:
-    """The offenders' columns, in the order of the first ones."""
+    """Return a query of the given columns of the offenders, sorted by those columns."""
     listed = ", ".join(f"r.{warehouse.quoted(column.name)}" for column in columns)
     return (
         f"SELECT {listed} FROM {_rows(warehouse, table)}"
@@ -195,7 +200,7 @@ def _shown(column: sa.Column, value: Any) -> str:
     if "pii" in column.info and value is not None:
         return "***"
     text = ascii(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def _rows(warehouse: Warehouse, table: sa.Table) -> str:
@@ -203,5 +208,5 @@ def _rows(warehouse: Warehouse, table: sa.Table) -> str:
 
 
 def _key(table: sa.Table) -> list[sa.Column]:
-    """What tells a row: its key, or all of it."""
+    """Return the columns that identify a row: its key, or all of them if it has none."""
     return list(table.primary_key.columns) or list(table.columns)

@@ -1,10 +1,10 @@
 """The rules of a table, derived from its declaration.
 
-Holds: rules as values, each with the SQL that is true for an offending row. Does not hold: queries.
+Contains: rules as values, each with SQL that is true for an offending row. Out of scope: queries.
 
-The SQL is what DuckDB, BigQuery and others have in common: CASE, EXISTS. How a name is quoted is the
-warehouse's to say, how all rows of a table are had, and how a text is matched with a regular expression,
-which is RE2's.
+The SQL uses only what DuckDB, BigQuery and other engines have in common, such as CASE and EXISTS. The
+warehouse supplies the quoting of names, the FROM clause for all rows of a table, and the matching of a text
+against a regular expression in RE2 syntax.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from saas_platform.schema.collations import BINARY
 from saas_platform.warehouse.interface import Warehouse
 
-#: error: what the schema forbids. warning: what it allows, and no one expects.
+#: An error is something that the schema forbids. A warning is something that it allows but nobody expects.
 Severity = Literal["error", "warning"]
 
 Kind = Literal[
@@ -35,23 +35,25 @@ Kind = Literal[
     "odd_unicode",
 ]
 
-#: Legal, and odd; the others are what the schema forbids.
+#: The kinds whose offenders are legal but odd. The offenders of all other kinds are forbidden by the schema.
 WARNINGS: frozenset[Kind] = frozenset({"plausible", "blank_edges", "odd_unicode"})
 
-#: White space of ASCII at either end: invisible, and it keeps equal texts apart.
+#: ASCII white space at either end. It is invisible, and it makes equal texts differ.
 BLANK_EDGES = r"^\s|\s$"
-#: Control and format characters (zero width, right to left, byte order mark), line separators, private
-#: use, combining marks, blanks other than the plain one, and all beyond the BMP. Names of several
-#: scripts have combining marks by right: hence a warning.
+#: Control and format characters (zero width, right to left, byte order mark), line separators, private-use
+#: characters, combining marks, blanks other than the plain one, and everything beyond the BMP. Names in some
+#: scripts rightly contain combining marks, which is why this is a warning.
 ODD_UNICODE = r"[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Mn}\x{00A0}\x{2000}-\x{200A}\x{202F}\x{3000}\x{10000}-\x{10FFFF}]"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a table; row by row, but for `type` (of a column) and `unique` (of rows together).
+    """One rule of a table.
 
-    `offends` is SQL that is true for an offending row `r` of `raw.<table>`, where one row is enough to
-    tell; `pattern`, an RE2 expression that an offending text has a match of.
+    A rule applies to single rows, except for the kinds `type` (about a column) and `unique` (about several
+    rows together). `says` states what must hold. `offends` is SQL that is true for an offending row `r`
+    of `raw.<table>`, for a rule that needs only one row. `pattern` is an RE2 expression that matches an
+    offending text.
     """
 
     table: str
@@ -64,13 +66,14 @@ class Rule:
 
     @property
     def severity(self) -> Severity:
+        """The severity of a breach of this rule."""
         return "warning" if self.kind in WARNINGS else "error"
 
 
 def rules_of(table: sa.Table, warehouse: Warehouse) -> list[Rule]:
-    """Every rule of the table, in the order of its columns; those of several columns come last.
+    """Return every rule of the table in the order of its columns. Rules of several columns come last.
 
-    The warehouse is asked for its SQL, and opened by nothing.
+    The warehouse only supplies SQL and is not opened.
     """
     found = [rule for column in table.columns for rule in _of_column(table, column, warehouse)]
     return [*found, *_of_table(table, warehouse)]
@@ -83,7 +86,7 @@ def _of_column(table: sa.Table, column: sa.Column, warehouse: Warehouse) -> Iter
     name, sql = column.name, f"r.{warehouse.quoted(column.name)}"
     yield rule("type", f"{name} has the type that the schema declares")
     if not column.nullable:
-        yield rule("not_null", f"{name} is there", f"{sql} IS NULL")
+        yield rule("not_null", f"{name} is not NULL", f"{sql} IS NULL")
     if "values" in column.info:
         listed = ", ".join(_literal(value) for value in column.info["values"])
         yield rule("known_value", f"{name} is one of {listed}", f"{sql} NOT IN ({listed})")
@@ -116,7 +119,7 @@ def _of_table(table: sa.Table, warehouse: Warehouse) -> Iterator[Rule]:
         key=lambda c: str(c.name),
     ):
         if str(constraint.name) in known:
-            continue  # told by the values and the type already
+            continue  # The rules known_value and type already cover it.
         text = str(constraint.sqltext)
         yield Rule(
             table.name,
@@ -124,7 +127,7 @@ def _of_table(table: sa.Table, warehouse: Warehouse) -> Iterator[Rule]:
             "check",
             tuple(c.name for c in table.columns if _names(text, c.name)),
             text,
-            # As databases have it: a check that is unknown holds.
+            # As in databases, a check holds if its result is NULL.
             f"NOT ({text})",
         )
     unique = _sorted(c for c in table.constraints if isinstance(c, sa.UniqueConstraint))
@@ -143,7 +146,7 @@ def _foreign_key(
     parents = _names_of(element.column for element in constraint.elements)
     parent = constraint.referred_table
     there = " AND ".join(f"r.{quoted(column)} IS NOT NULL" for column in columns)
-    # Databases compare a reference by the collation of the column that it names.
+    # Databases compare a reference by the collation of the referenced column.
     collations = [element.column.info.get("collation", BINARY) for element in constraint.elements]
 
     def compared(sql: str, collation: str) -> str:
@@ -158,7 +161,7 @@ def _foreign_key(
         f"{'_'.join(columns)}_foreign_key",
         "foreign_key",
         columns,
-        f"{', '.join(columns)} is a {parent.name}.{', '.join(parents)}",
+        f"{', '.join(columns)} exists in {parent.name}.{', '.join(parents)}",
         f"{there} AND NOT EXISTS (SELECT 1 FROM {warehouse.mirror_rows(parent)} AS p WHERE {same})",
     )
 
@@ -175,7 +178,7 @@ def _sorted(constraints: Iterable[_Constraint]) -> list[_Constraint]:
 
 
 def _names(text: str, column: str) -> bool:
-    """Whether the SQL names the column."""
+    """Return whether the SQL mentions the column."""
     words = "".join(c if c.isalnum() or c == "_" else " " for c in text).split()
     return column in words
 

@@ -1,6 +1,6 @@
-"""How much of the planted dirt was found, and what was found though nobody planted it.
+"""Scores how much of the planted dirt was found, and how much was found that was never planted.
 
-Holds the comparison of two sets of marks, pure. Does not hold: where either set comes from.
+Contains: the pure comparison of two sets of marks. Out of scope: where the two sets come from.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Mark(NamedTuple):
-    """One thing planted or found: a row of a table, or its cell."""
+    """A row of a table, or one cell of it, in which dirt was planted or found."""
 
     kind: str
     table: str
@@ -19,7 +19,7 @@ class Mark(NamedTuple):
     column: str | None = None
 
 
-#: The kinds of dirt that contracts find, by kind of rule; the intake's findings have dirt's own names.
+#: The kind of dirt that each kind of rule finds. The findings of the intake already have the names of dirt.
 FOUND_BY_RULE = {
     "odd_unicode": "odd_unicode",
     "blank_edges": "trailing_blank",
@@ -29,7 +29,7 @@ FOUND_BY_RULE = {
 
 @dataclass(frozen=True)
 class KindScore:
-    """Of one kind: how many were planted, how many of them found, and what else was found."""
+    """The score of one kind: how many were planted, how many of those were found, and what else was found."""
 
     kind: str
     planted: int
@@ -38,12 +38,12 @@ class KindScore:
 
     @property
     def share(self) -> float:
-        """Found of planted; 1 where nothing was."""
+        """The share of the planted dirt that was found, or 1 if none was planted."""
         return self.found / self.planted if self.planted else 1.0
 
 
 def score(planted: Iterable[Mark], found: Iterable[Mark]) -> list[KindScore]:
-    """One score for each kind that occurs in either, by name."""
+    """Return one score for each kind that occurs in either set, sorted by name."""
     wanted, seen = set(planted), set(found)
     return [
         KindScore(

@@ -1,7 +1,7 @@
-"""The dashboard: one HTML file that needs nothing but a browser, built from the marts.
+"""The dashboard: one HTML file that is built from the marts and needs nothing but a browser.
 
-Holds the queries, the charts' declarations, the page and the server for it. Does not hold: any
-metric's definition (the marts have them) or Dagster.
+Contains: the queries, the declarations of the charts, the page and its server. Out of scope: the definitions
+of metrics, which are in the marts, and Dagster.
 """
 
 from saas_platform.dashboard.errors import DashboardError

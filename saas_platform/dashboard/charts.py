@@ -1,7 +1,8 @@
-"""The kinds of charts that the page knows: what has to be declared of each.
+"""The kinds of charts on the page, and what a chart of each kind declares.
 
-A series is the sum of a column over the rows of a period, or the quotient of two such sums, so that filtered
-rows add up correctly. Out of scope: the charts themselves (sections.py) and drawing (static/dashboard.js).
+A series is the sum of a column over the rows of a period, or the quotient of two such sums. So a series stays
+correct when rows are filtered. Out of scope: the charts themselves (sections.py) and how they are drawn
+(static/dashboard.js).
 """
 
 from __future__ import annotations
@@ -10,28 +11,28 @@ from dataclasses import dataclass
 from typing import Literal
 
 Unit = Literal["money", "count", "percent", "points", "days"]
-#: A name of the palette in static/dashboard.css.
+#: The name of a colour in the palette of static/dashboard.css.
 Colour = Literal["blue", "sky", "green", "orange", "red", "purple", "grey", "ink"]
-Mark = Literal["bar", "line", "dashed", "area", "untold"]
+Mark = Literal["bar", "line", "dashed", "area", "hidden"]
 
 
 @dataclass(frozen=True)
 class Series:
-    """`untold` is not drawn: the tooltip and the table have it."""
+    """One series of a chart. A `hidden` series is not drawn but appears in the tooltip and in the table."""
 
     label: str
     column: str
     colour: Colour
     mark: Mark = "line"
-    #: The column whose sum divides.
+    #: The column whose sum is the divisor of a quotient.
     per: str | None = None
-    #: Where it is not the chart's; then the axis is on the right.
+    #: The unit, if it differs from the chart's. Such a series has its axis on the right.
     unit: Unit | None = None
 
 
 @dataclass(frozen=True)
 class Chart:
-    """What all kinds have: a title that says what is shown, and the definition in a sentence."""
+    """What charts of all kinds declare, such as a title and a definition of what is shown."""
 
     id: str
     title: str
@@ -42,18 +43,18 @@ class Chart:
 
 @dataclass(frozen=True)
 class Periods(Chart):
-    """Series over months or days; bars are stacked."""
+    """Series over months or days. Bars are stacked."""
 
     x: str
     series: tuple[Series, ...]
-    #: A line across, such as 100 %.
+    #: The value of a horizontal reference line, such as 100 %.
     reference: float | None = None
     kind: Literal["periods"] = "periods"
 
 
 @dataclass(frozen=True)
 class Split(Chart):
-    """One series for each value of a column: stacked areas, or lines for ratios."""
+    """One series for each value of a column, drawn as stacked areas, or as lines if it is a ratio."""
 
     x: str
     by: str
@@ -64,7 +65,7 @@ class Split(Chart):
 
 @dataclass(frozen=True)
 class Ranking(Chart):
-    """The last month, one bar for each value of a column."""
+    """The figures of the last month, with one bar for each value of a column."""
 
     x: str
     by: str
@@ -74,18 +75,18 @@ class Ranking(Chart):
 
 @dataclass(frozen=True)
 class Cohorts(Chart):
-    """Month of signup down, months since the first payment across."""
+    """A grid with a row for each month of signup and a column for each month since the first payment."""
 
     column: str
     per: str
-    #: Where a cell is neither good nor bad; without one, more is simply darker.
+    #: The value at which a cell is neither good nor bad. Without it, a larger value is simply darker.
     middle: float | None = None
     kind: Literal["cohorts"] = "cohorts"
 
 
 @dataclass(frozen=True)
 class Intervals(Chart):
-    """For each campaign a difference and its interval, and how many accounts stand behind it."""
+    """A difference with its interval for each campaign, and the numbers of accounts from which it comes."""
 
     difference: str
     treated: str
@@ -95,7 +96,7 @@ class Intervals(Chart):
 
 @dataclass(frozen=True)
 class Arms(Chart):
-    """For each campaign a figure of the treated and of the holdout."""
+    """A figure of the treated accounts and of the holdout for each campaign."""
 
     series: tuple[Series, Series]
     kind: Literal["arms"] = "arms"
@@ -103,14 +104,14 @@ class Arms(Chart):
 
 @dataclass(frozen=True)
 class Calibration(Chart):
-    """Predicted against observed, and against the truth that the simulator kept."""
+    """Predicted probabilities against observed shares, and against the simulator's true hazards."""
 
     kind: Literal["calibration"] = "calibration"
 
 
 @dataclass(frozen=True)
 class Section:
-    """Charts under one heading."""
+    """The charts under one heading."""
 
     id: str
     title: str

@@ -1,7 +1,7 @@
-"""What the page shows, read from the marts: one table for each grain, as plain columns.
+"""Reads the data of the page from the marts, as one table of plain columns for each grain.
 
-The SQL is what every engine runs alike: columns, joins on keys, SUM and COUNT. Does not hold: any
-definition of a metric (a chart divides sums that a mart has), or how something looks.
+The SQL means the same on every engine: it uses columns, joins on keys, SUM and COUNT. Out of scope: the
+definition of any metric (a chart only divides sums from a mart), and the appearance of the page.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ from typing import Any
 from saas_platform.dashboard.errors import DashboardError
 from saas_platform.warehouse.interface import MARTS, MODELS, Warehouse
 
-#: As JSON has them.
+#: The scalar values of JSON.
 Value = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of one length."""
+    """A table of columns, all of the same length."""
 
     columns: Mapping[str, list[Value]]
 
     @property
     def rows(self) -> int:
+        """The number of rows."""
         return len(next(iter(self.columns.values())))
 
     def numbers(self, column: str) -> list[float | None]:
+        """Return a column as numbers, with None for every value that is not a number."""
         return [
             float(value) if isinstance(value, int | float) else None
             for value in self.columns[column]
@@ -39,12 +41,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the page shows."""
+    """All data that the page shows."""
 
     tables: Mapping[str, Table]
-    #: Rows of each mart that was read.
+    #: The number of rows of each mart that was read.
     mart_rows: Mapping[str, int]
-    #: The first days of the months that are over, as `YYYY-MM-DD`, in order.
+    #: The first days of the complete months as `YYYY-MM-DD`, in order.
     months: tuple[str, ...]
 
 
@@ -59,7 +61,7 @@ def _mrr_by(dimension: str) -> str:
     """
 
 
-#: Months that still run are left out: beside full ones they look like a fall.
+#: Incomplete months are left out, because next to complete ones they would look like a decline.
 QUERIES: Mapping[str, str] = {
     "company_months": """
         SELECT month, closing_mrr, arr, paying_accounts, arpa, nrr_12m, grr_12m
@@ -138,7 +140,7 @@ QUERIES: Mapping[str, str] = {
     """,
 }
 
-#: What the sources of these queries are called, for the row counts.
+#: The marts that these queries read. The page shows their row counts.
 MART_NAMES = (
     "account_month_features",
     "account_months",
@@ -159,7 +161,7 @@ ROW_COUNTS: Mapping[str, str] = {
     name: f"SELECT COUNT(*) AS n FROM marts.{name}" for name in MART_NAMES
 }
 
-#: Read where they exist: the models are trained after the marts, and may not be at all.
+#: Read only if their tables exist. The models are trained after the marts are built, or not at all.
 MODEL_QUERIES: Mapping[str, str] = {
     "churn_evaluation": "SELECT metric, value FROM models.churn_evaluation ORDER BY metric",
     "churn_calibration": """
@@ -170,12 +172,12 @@ MODEL_QUERIES: Mapping[str, str] = {
 
 
 def read(warehouse: Warehouse) -> Facts:
-    """Everything, in one session. Raises DashboardError where a mart is missing."""
+    """Read all data in one session. Raises DashboardError if a mart is missing."""
     with warehouse.session():
         missing = [name for name in MART_NAMES if not warehouse.table_exists(MARTS, name)]
         if missing:
             raise DashboardError(
-                f"The dashboard needs marts that are not built ({', '.join(missing)}):"
+                f"The dashboard needs marts that are not built yet ({', '.join(missing)}):"
                 " run `saas-platform run` first."
             )
         queries = dict(QUERIES)
@@ -200,7 +202,7 @@ def _read(warehouse: Warehouse, sql: str) -> Table:
 
 
 def _value(value: Any) -> Value:
-    """JSON has neither decimals nor dates nor NaN; a ratio needs no more than six digits."""
+    """Convert a value to JSON, which has no decimals, dates or NaN. Round floats to six digits."""
     match value:
         case Decimal():
             return float(value)
@@ -212,4 +214,4 @@ def _value(value: Any) -> Value:
             return value.isoformat()
         case None | bool() | int() | str():
             return value
-    raise TypeError(f"no place for a {type(value).__name__} on the page")
+    raise TypeError(f"the page can't show a value of type {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""What can go wrong with the page that a user can mend."""
+"""The error that the user sees if the page can't be built or served."""
 
 from __future__ import annotations
 

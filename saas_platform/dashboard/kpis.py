@@ -1,6 +1,6 @@
-"""The tiles on top of the page: eight figures of the last full month, each beside the month before.
+"""The tiles at the top of the page: eight figures of the last full month, each with its change.
 
-Does not hold: SQL, HTML.
+Out of scope: SQL and HTML.
 """
 
 from __future__ import annotations
@@ -13,34 +13,36 @@ from saas_platform.dashboard.data import Facts
 
 Unit = Literal["money", "count", "percent"]
 
-#: The box in which a tile's small line is drawn.
+#: The size of the box in which a tile's small line chart is drawn.
 _WIDTH, _HEIGHT = 120.0, 28.0
 _MONTHS_DRAWN = 13
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure, NULL where the mart has none, with what it was in the months before."""
+    """One figure and its history, one value for each month. A value is None if it is NULL in the mart."""
 
     key: str
     label: str
     definition: str
     unit: Unit
     history: Sequence[float | None]
-    #: Whether more of it is good news.
+    #: Whether a rise of the figure is good news.
     rising_is_good: bool = True
 
     @property
     def value(self) -> float | None:
+        """The figure of the last full month."""
         return self.history[-1]
 
     @property
     def text(self) -> str:
+        """The figure as the page shows it."""
         return "–" if self.value is None else _text(self.value, self.unit)
 
     @property
     def change(self) -> float | None:
-        """Relative; for a ratio, the difference."""
+        """The relative change on the month before, or the difference if the figure is a ratio."""
         before = self.history[-2] if len(self.history) > 1 else None
         if self.value is None or before is None:
             return None
@@ -50,6 +52,7 @@ class Tile:
 
     @property
     def change_text(self) -> str:
+        """The change as the page shows it."""
         if self.change is None:
             return "nothing to compare with"
         sign = "+" if self.change >= 0 else "−"
@@ -58,13 +61,14 @@ class Tile:
 
     @property
     def tone(self) -> Literal["good", "bad", "even"]:
+        """Whether the change is good news, bad news or neither."""
         if self.change is None or abs(self.change) < 0.0005:
             return "even"
         return "good" if (self.change > 0) == self.rising_is_good else "bad"
 
     @property
     def path(self) -> str:
-        """The last months as points of an SVG polyline; empty where there are too few."""
+        """The last months as points of an SVG polyline, or an empty text if there are too few."""
         recent = list(self.history[-_MONTHS_DRAWN:])
         known = [value for value in recent if value is not None]
         if len(known) < 2:
@@ -82,13 +86,13 @@ class Tile:
 def _text(value: float, unit: Unit) -> str:
     if unit == "percent":
         return f"{value * 100:.1f} %"
-    # Eight digits would not fit.
+    # Eight digits do not fit on a tile.
     text = f"{value:,.0f}" if abs(value) < 1e7 else f"{value / 1e6:,.1f}M"
     return f"${text}" if unit == "money" else text
 
 
 def tiles(facts: Facts) -> list[Tile]:
-    """In the order of the page; there is a full month at least."""
+    """Return the tiles in the order of the page. There must be at least one full month."""
     company, users = facts.tables["company_months"], facts.tables["user_months"]
     return [
         Tile(
@@ -106,14 +110,14 @@ def tiles(facts: Facts) -> list[Tile]:
         Tile(
             "nrr_12m",
             "NRR, 12 months",
-            "their MRR now / payers’ MRR a year ago",
+            "last year’s payers: MRR now / MRR then",
             "percent",
             company.numbers("nrr_12m"),
         ),
         Tile(
             "grr_12m",
             "GRR, 12 months",
-            "the same without expansion",
+            "the same, without expansion",
             "percent",
             company.numbers("grr_12m"),
         ),
@@ -130,7 +134,7 @@ def tiles(facts: Facts) -> list[Tile]:
 
 
 def _logo_churn(facts: Facts) -> list[float | None]:
-    """Over all segments, by month."""
+    """Return the logo churn of all segments together for each month."""
     table = facts.tables["churn_months"]
     totals = {month: [0.0, 0.0] for month in facts.months}
     for month, opening, churned in zip(

@@ -1,7 +1,7 @@
-"""Codes of the source in words that a reader of the page knows."""
+"""The names that the page shows instead of the source's codes."""
 
-#: Codes of the source as a reader writes them, in the order in which a chart stacks them; others are
-#: shown as they are, after these.
+#: The name of each code, in the order in which a chart stacks them. A chart shows every other code as it is,
+#: after these.
 LABELS = {
     "smb": "SMB",
     "mid_market": "Mid-market",

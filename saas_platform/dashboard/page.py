@@ -1,6 +1,6 @@
-"""The page: facts and charts into one HTML file that asks nothing of any network.
+"""Builds the page: one HTML file with the data and the charts, which makes no network request.
 
-Holds `build_page` and what goes into the template. Does not hold: SQL, or how a chart is drawn.
+Contains: `build_page` and the values for the template. Out of scope: SQL, and how a chart is drawn.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ _SCRIPTS = ("echarts.min.js", "dashboard.js")
 
 @dataclass(frozen=True)
 class PageReport:
-    """What was built."""
+    """The path and the size of a page that was built."""
 
     path: Path
     bytes: int
     charts: int
-    #: Rows of marts and models that the page carries.
+    #: The number of rows of marts and models that the page contains.
     rows: int
 
 
 def build_page(warehouse: Warehouse, folder: Path, as_of: datetime) -> PageReport:
-    """Write `folder/index.html`, all of it or nothing.
+    """Write `folder/index.html`, completely or not at all.
 
-    Marts without a full month give a page that says so. Raises DashboardError where the marts are
-    not built, or the folder can't be written.
+    If the marts have no full month yet, the page says so. Raises DashboardError if the marts are not built or
+    the folder can't be written to.
     """
     facts = read(warehouse)
     sections = _sections(facts)
@@ -82,7 +82,7 @@ def _render(facts: Facts, sections: tuple[Section, ...], as_of: datetime) -> str
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # The order of LABELS is the order of a chart's parts.
+    # Keep the order of LABELS, because it is the order of a chart's parts.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False}
     scripts = [(_STATIC / name).read_text("utf-8") for name in _SCRIPTS]
     return environment.get_template("page.html.j2").render(
@@ -105,7 +105,7 @@ def _render(facts: Facts, sections: tuple[Section, ...], as_of: datetime) -> str
 
 
 def _payload(facts: Facts, sections: tuple[Section, ...]) -> Mapping[str, Any]:
-    """What the script draws; the template's `tojson` escapes it for its place in HTML."""
+    """Return the data that the script draws. The template's `tojson` escapes it for HTML."""
     charts = [asdict(chart) for section in sections for chart in section.charts]
     drawn = {chart["table"] for chart in charts}
     return {
@@ -117,14 +117,14 @@ def _payload(facts: Facts, sections: tuple[Section, ...]) -> Mapping[str, Any]:
 
 
 def _segments(facts: Facts) -> list[str]:
-    """In the order of LABELS, smallest customers first; others after them."""
+    """Return the segments in the order of LABELS (smallest customers first), then all others."""
     order = list(LABELS)
     found = {str(segment) for segment in facts.tables["mrr_months"].columns["segment"]}
     return sorted(found, key=lambda code: (order.index(code) if code in order else 99, code))
 
 
 def _evaluation(facts: Facts) -> list[tuple[str, str]]:
-    """The metrics of the churn model as they are named."""
+    """Return the names and the values of the churn model's metrics, as the page shows them."""
     if "churn_evaluation" not in facts.tables:
         return []
     columns = facts.tables["churn_evaluation"].columns
@@ -142,7 +142,7 @@ def _month_name(day: str, *, short: bool = False) -> str:
 
 
 def _policy(scripts: list[str]) -> str:
-    """Content security policy: these scripts and no other, and no request to anywhere."""
+    """Return a content security policy that allows only these scripts, and no request to anywhere."""
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
         for script in scripts
@@ -151,7 +151,7 @@ def _policy(scripts: list[str]) -> str:
 
 
 def _write(path: Path, page: bytes) -> None:
-    """Beside it first, so that a reader sees the old page or the new one."""
+    """Write to a file next to it first, so that a reader sees either the old page or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     made = Path(name)

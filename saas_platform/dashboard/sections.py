@@ -1,4 +1,4 @@
-"""The charts of the page, section by section: what each shows, from which columns, in which colours.
+"""Declares the charts of the page by section: what each chart shows, from which columns and in which colours.
 
 Out of scope: the SQL behind the columns (data.py), and drawing (static/dashboard.js).
 """
@@ -26,7 +26,7 @@ SECTIONS: tuple[Section, ...] = (
                 id="mrr-movements",
                 title="What moved MRR each month",
                 definition="New, expansion, reactivation, contraction and churned MRR, and their"
-                " sum, which is closing less opening MRR. US dollars a month.",
+                " sum, which is closing minus opening MRR. US dollars a month.",
                 table="mrr_months",
                 unit="money",
                 x="month",
@@ -41,24 +41,25 @@ SECTIONS: tuple[Section, ...] = (
             ),
             Periods(
                 id="mrr",
-                title="MRR, and what discounts take off it",
+                title="MRR before and after discounts",
                 definition="Seats × unit price × (1 − discount) / months in the billing interval,"
-                " at month end; list MRR is before the discount; ARR is 12 × MRR. US dollars.",
+                " at month end. List MRR is before the discount. ARR is 12 × MRR. US dollars.",
                 table="mrr_months",
                 unit="money",
                 x="month",
                 series=(
                     Series("MRR", "closing_mrr", "blue", "area"),
                     Series("List MRR", "closing_list_mrr", "orange", "dashed"),
-                    Series("ARR", "arr", "grey", "untold"),
-                    Series("Paying accounts", "paying_accounts", "grey", "untold", unit="count"),
+                    Series("ARR", "arr", "grey", "hidden"),
+                    Series("Paying accounts", "paying_accounts", "grey", "hidden", unit="count"),
                 ),
             ),
             Periods(
                 id="nrr-grr",
-                title="How much revenue a year-old customer base keeps",
-                definition="Accounts paying 12 months ago: their MRR now (NRR), or at most what they"
-                " paid then (GRR) / their MRR then. Percent.",
+                title="How much revenue last year’s customers still bring",
+                definition="MRR of the accounts that paid 12 months ago, now / then. NRR counts an"
+                " account that has churned since as 0, even if it came back. GRR counts at most what"
+                " an account paid then. Percent.",
                 table="company_months",
                 unit="percent",
                 x="month",
@@ -71,9 +72,9 @@ SECTIONS: tuple[Section, ...] = (
             Periods(
                 id="revenue",
                 title="Revenue recognised, invoiced and collected",
-                definition="Recognised: net invoices spread over the days they cover, less refunds."
-                " Invoiced: gross less discounts, refunds and write-offs. Collected: charges paid,"
-                " tax included. US dollars.",
+                definition="Recognised: net invoices spread over the days they cover, minus refunds."
+                " Invoiced: gross minus discounts, refunds and write-offs. Collected: charges paid,"
+                " including tax. US dollars.",
                 table="revenue_months",
                 unit="money",
                 x="month",
@@ -81,8 +82,8 @@ SECTIONS: tuple[Section, ...] = (
                     Series("Recognised", "recognised_revenue", "blue", "bar"),
                     Series("Invoiced, net", "net_revenue", "orange", "line"),
                     Series("Collected", "cash_collected", "green", "dashed"),
-                    Series("Discounts", "discounts", "grey", "untold"),
-                    Series("Refunds", "refunds", "grey", "untold"),
+                    Series("Discounts", "discounts", "grey", "hidden"),
+                    Series("Refunds", "refunds", "grey", "hidden"),
                 ),
             ),
         ),
@@ -94,8 +95,8 @@ SECTIONS: tuple[Section, ...] = (
             Split(
                 id="mrr-by-plan",
                 title="MRR by plan",
-                definition="MRR at month end by the plan that brings the account most of it."
-                " US dollars.",
+                definition="MRR at month end, by the plan of the account’s subscription with the"
+                " most MRR. US dollars.",
                 table="mrr_by_plan",
                 unit="money",
                 x="month",
@@ -105,7 +106,7 @@ SECTIONS: tuple[Section, ...] = (
             Split(
                 id="mrr-by-segment",
                 title="MRR by segment",
-                definition="MRR at month end by the size of the customer. US dollars.",
+                definition="MRR at month end, by the size of the customer. US dollars.",
                 table="mrr_months",
                 unit="money",
                 x="month",
@@ -115,7 +116,7 @@ SECTIONS: tuple[Section, ...] = (
             Split(
                 id="mrr-by-channel",
                 title="MRR by acquisition channel",
-                definition="MRR at month end by what brought the account. US dollars.",
+                definition="MRR at month end, by the channel that brought the account. US dollars.",
                 table="mrr_by_channel",
                 unit="money",
                 x="month",
@@ -125,7 +126,7 @@ SECTIONS: tuple[Section, ...] = (
             Ranking(
                 id="mrr-by-country",
                 title="MRR by country, last full month",
-                definition="MRR at the end of the last full month by the account’s country."
+                definition="MRR at the end of the last full month, by the account’s country."
                 " US dollars.",
                 table="mrr_by_country",
                 unit="money",
@@ -141,10 +142,10 @@ SECTIONS: tuple[Section, ...] = (
         (
             Cohorts(
                 id="logo-retention",
-                title="Customers that stay, by signup month",
-                definition="Accounts still customers k months after their first payment / accounts"
-                " of the cohort that ever paid and have reached month k. Percent; blank where fewer"
-                " than half have.",
+                title="Customers who stay, by signup month",
+                definition="Accounts that are still customers k months after their first payment /"
+                " accounts of the cohort that ever paid and have reached month k. Percent. Blank if"
+                " fewer than half of those that ever paid have reached it.",
                 table="cohorts",
                 unit="percent",
                 column="retained_accounts",
@@ -154,7 +155,7 @@ SECTIONS: tuple[Section, ...] = (
                 id="revenue-retention",
                 title="MRR that stays, by signup month",
                 definition="MRR k months after the first payment / MRR in month 0 of the same"
-                " accounts. Percent; above 100 where expansion outweighs losses.",
+                " accounts. Percent, above 100 if expansion outweighs losses.",
                 table="cohorts",
                 unit="percent",
                 column="retained_mrr",
@@ -174,7 +175,7 @@ SECTIONS: tuple[Section, ...] = (
             ),
             Periods(
                 id="churn-by-kind",
-                title="Churn that was chosen, and churn that failed payments made",
+                title="Churn by choice, and churn from failed payments",
                 definition="Customers who cancelled (voluntary), or whose dunning ended unpaid"
                 " (involuntary) / customers at the month’s start. Percent a month.",
                 table="churn_months",
@@ -195,8 +196,8 @@ SECTIONS: tuple[Section, ...] = (
                         "bar",
                         per="opening_customers",
                     ),
-                    Series("Customers lost", "churned_customers", "grey", "untold", unit="count"),
-                    Series("At the start", "opening_customers", "grey", "untold", unit="count"),
+                    Series("Customers lost", "churned_customers", "grey", "hidden", unit="count"),
+                    Series("At the start", "opening_customers", "grey", "hidden", unit="count"),
                 ),
             ),
         ),
@@ -228,15 +229,15 @@ SECTIONS: tuple[Section, ...] = (
                 x="month",
                 series=(
                     Series("Stickiness", "stickiness", "blue", "area"),
-                    Series("Mean DAU", "mean_dau", "grey", "untold", unit="count"),
-                    Series("MAU", "mau", "grey", "untold", unit="count"),
+                    Series("Mean DAU", "mean_dau", "grey", "hidden", unit="count"),
+                    Series("MAU", "mau", "grey", "hidden", unit="count"),
                 ),
             ),
             Periods(
                 id="signups",
-                title="Signups, and the share that gets going",
-                definition="Accounts that signed up. Activation: key event within 7 days of signup /"
-                " signups whose 7 days have passed, percent.",
+                title="Signups, and the share that activates",
+                definition="Accounts that signed up. Activation: accounts with a key event within 7"
+                " days of signup / signups whose 7 days have passed, percent.",
                 table="user_months",
                 unit="count",
                 x="month",
@@ -289,7 +290,7 @@ SECTIONS: tuple[Section, ...] = (
                 id="promo-conversion",
                 title="What each campaign does to conversion",
                 definition="Accounts that bought within 30 days of the offer / accounts offered:"
-                " treated less random holdout, with its 95 % interval. Percentage points;"
+                " treated minus random holdout, with its 95 % interval. Percentage points, for"
                 " acquisition campaigns.",
                 table="promos",
                 unit="points",
@@ -300,8 +301,8 @@ SECTIONS: tuple[Section, ...] = (
             Intervals(
                 id="promo-retention",
                 title="What each campaign does to retention",
-                definition="Customers 12 months after the offer / accounts offered: treated less"
-                " random holdout, with its 95 % interval. Percentage points; matured campaigns.",
+                definition="Customers 12 months after the offer / accounts offered: treated minus"
+                " random holdout, with its 95 % interval. Percentage points, for matured campaigns.",
                 table="promos",
                 unit="points",
                 difference="retention_12m_difference",
@@ -311,8 +312,8 @@ SECTIONS: tuple[Section, ...] = (
             Arms(
                 id="promo-revenue",
                 title="Net revenue per account offered",
-                definition="Charges less refunds since the offer, without tax / accounts offered."
-                " US dollars. A few large accounts weigh much in a small holdout.",
+                definition="Charges minus refunds since the offer, without tax / accounts offered."
+                " US dollars. A few large accounts weigh heavily in a small holdout.",
                 table="promos",
                 unit="money",
                 series=(
@@ -328,28 +329,28 @@ SECTIONS: tuple[Section, ...] = (
         (
             Periods(
                 id="declines",
-                title="Charges that the bank declines",
+                title="Charges that banks decline",
                 definition="Failed charges / attempted charges, retries included. Percent.",
                 table="billing_months",
                 unit="percent",
                 x="month",
                 series=(
                     Series("Declined", "failed_charges", "red", "area", per="attempted_charges"),
-                    Series("Failed", "failed_charges", "grey", "untold", unit="count"),
-                    Series("Attempted", "attempted_charges", "grey", "untold", unit="count"),
+                    Series("Failed", "failed_charges", "grey", "hidden", unit="count"),
+                    Series("Attempted", "attempted_charges", "grey", "hidden", unit="count"),
                 ),
             ),
             Periods(
                 id="recovery",
                 title="Failed invoices that dunning recovers",
                 definition="Invoices paid within 30 days of their first failure / invoices that"
-                " failed first in the month, percent; shown once the 30 days have passed.",
+                " first failed in the month. Percent, shown once the 30 days have passed.",
                 table="billing_months",
                 unit="count",
                 x="month",
                 series=(
                     Series("First failures", "first_failures", "grey", "bar"),
-                    Series("Recovered", "recovered_failures", "green", "untold"),
+                    Series("Recovered", "recovered_failures", "green", "hidden"),
                     Series("Recovery", "recovery_rate", "green", unit="percent"),
                 ),
             ),
@@ -363,8 +364,8 @@ SECTIONS: tuple[Section, ...] = (
                 x="month",
                 series=(
                     Series("DSO", "dso_days", "blue", "area"),
-                    Series("Receivables", "receivables", "grey", "untold", unit="money"),
-                    Series("Billings", "billings", "grey", "untold", unit="money"),
+                    Series("Receivables", "receivables", "grey", "hidden", unit="money"),
+                    Series("Billings", "billings", "grey", "hidden", unit="money"),
                 ),
             ),
         ),
@@ -378,8 +379,8 @@ MODELS_SECTION = Section(
         Calibration(
             id="churn-calibration",
             title="Does the predicted churn come true?",
-            definition="Accounts sorted into bins by predicted risk: mean prediction, share that did"
-            " churn, and the simulator’s true hazard. Percent; on the diagonal is perfect.",
+            definition="Accounts sorted into bins by predicted risk: mean prediction, share that"
+            " churned, and the simulator’s true hazard. Percent. A perfect model lies on the diagonal.",
             table="churn_calibration",
             unit="percent",
         ),

@@ -1,6 +1,7 @@
-"""The marts: a dbt project over the warehouse's raw tables, and how to run it.
+"""Runs dbt on the project of the marts, which reads the raw tables of the warehouse.
 
-Holds the project (its models, macros and tests) and `build`. Does not hold: any metric in Python.
+Contains: the dbt commands in this process, the targets, the manifest and the lineage. Out of scope: the
+project itself (saas_platform/marts), and any metric in Python.
 """
 
 from saas_platform.dbt_runner.errors import MartsError

@@ -1,7 +1,7 @@
-"""The analyses of the dbt project: questions of an analyst, answered from the marts.
+"""Compiles and runs the analyses of the dbt project, which answer an analyst's questions from the marts.
 
-Holds: compiling `analyses/` for a warehouse, and running them. Does not hold: the queries, or a metric's
-definition.
+Contains: compiling `analyses/` for a warehouse, and running the result. Out of scope: the queries
+themselves, and the definition of any metric.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 def analysis_sql(
     target: MartsTarget, as_of: datetime, target_path: Path, log_path: Path
 ) -> dict[str, str]:
-    """The SQL of each analysis by name. Raises MartsError where one does not compile."""
+    """Return the SQL of each analysis by name. Raises MartsError if one does not compile."""
     nodes = compiled(target, as_of, target_path, log_path, "analysis")
     return {node["name"]: node["compiled_code"] for node in nodes}
 
 
 @dataclass(frozen=True)
 class Analyses:
-    """The analyses over one warehouse, which `query` reads."""
+    """The analyses compiled for one warehouse, which `query` reads."""
 
     query: Callable[[str], pa.Table]
     sql: Mapping[str, str]
@@ -45,16 +45,17 @@ class Analyses:
         folder: Path,
         query: Callable[[str], pa.Table],
     ) -> Analyses:
-        """Compiled in dbt's `folder` of the home. Raises MartsError."""
+        """Compile the analyses in dbt's `folder` of the home. Raises MartsError if one does not compile."""
         sql = analysis_sql(target, as_of, target_of(folder), folder / "logs")
         return cls(query, sql)
 
     @property
     def names(self) -> list[str]:
+        """The names of all analyses, sorted."""
         return sorted(self.sql)
 
     def frame(self, name: str) -> pd.DataFrame:
-        """The rows of an analysis. Raises MartsError where there is none of that name."""
+        """Return the rows of an analysis. Raises MartsError if there is no analysis of that name."""
         if name not in self.sql:
-            raise MartsError(f"There is no analysis {name}: choose of {', '.join(self.names)}.")
+            raise MartsError(f"There is no analysis {name}: choose one of {', '.join(self.names)}.")
         return self.query(self.sql[name]).to_pandas()

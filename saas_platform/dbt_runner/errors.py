@@ -1,7 +1,7 @@
-"""What goes wrong with the marts, told to the user."""
+"""The error that the user sees if the marts can't be built."""
 
 from saas_platform.errors import PlatformError
 
 
 class MartsError(PlatformError):
-    """A model failed to build, or a test on one did not hold."""
+    """A model failed to build, a test on a model failed, or dbt could not run."""

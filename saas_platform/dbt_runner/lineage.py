@@ -1,7 +1,7 @@
-"""From which columns each column of a model is made, read from the SQL that dbt compiled.
+"""Finds the source columns of each column of a model in the SQL that dbt compiled.
 
-Holds: parsing that SQL. It depends on the code alone, so who wants it keeps it with the manifest's digest.
-Does not hold: anything of Dagster.
+Contains: the parsing of that SQL. The result depends only on the code, so callers can cache it under the
+manifest's digest. Out of scope: anything about Dagster.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.lineage import Node, lineage
 
-#: (schema, table, column) of each source of a column, by column, by model.
+#: For each model and each of its columns, the (schema, table, column) of every source.
 ColumnSources = dict[str, dict[str, list[tuple[str, str, str]]]]
 
 
 def column_sources(manifest: Mapping[str, Any]) -> ColumnSources:
-    """The columns of all models that the manifest holds compiled SQL of."""
+    """Return the sources of each column, for all models whose compiled SQL is in the manifest."""
     models = [
         node
         for node in manifest["nodes"].values()
@@ -28,7 +28,7 @@ def column_sources(manifest: Mapping[str, Any]) -> ColumnSources:
     for model in models:
         columns = dict.fromkeys(model["columns"], "unknown")
         known.setdefault(model["schema"], {})[model["name"]] = columns
-    # dbt and sqlglot call the engines by the same names.
+    # dbt and sqlglot use the same names for the engines.
     dialect = manifest["metadata"]["adapter_type"]
     return {model["name"]: _of_model(model, known, dialect) for model in models}
 

@@ -1,6 +1,6 @@
-"""dbt's manifest of the project, which Dagster makes its assets from, and what follows from it alone.
+"""Makes dbt's manifest of the project, from which Dagster makes its assets, and the lineage of columns.
 
-Both are kept in a folder under the digest of the project, and made again when models change.
+Both files are cached in a folder under the digest of the project, and made again when the project changes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ _PARSED = ("*.sql", "*.yml")
 
 
 def _digest(target: MartsTarget) -> str:
-    """Of all that dbt makes the manifest from: the names of tables in it are the target's."""
+    """Return the digest of everything that determines the manifest.
+
+    This includes the target, because the manifest contains the target's names of tables.
+    """
     digest = hashlib.sha256(repr((target.name, sorted(target.variables.items()))).encode())
     for path in sorted(file for pattern in _PARSED for file in PROJECT_DIR.rglob(pattern)):
         digest.update(str(path.relative_to(PROJECT_DIR)).encode())
@@ -28,15 +31,15 @@ def _digest(target: MartsTarget) -> str:
 
 
 def target_of(folder: Path) -> Path:
-    """dbt's target folder inside `folder`."""
+    """Return dbt's target folder inside `folder`."""
     return folder / "target"
 
 
 def manifest(folder: Path, target: MartsTarget, as_of: datetime) -> Path:
-    """The manifest of the project as it is now, kept in `folder`. Raises MartsError.
+    """Return the path of the current project's manifest, which is cached in `folder`. Raises MartsError.
 
-    Parsing takes seconds, and several Dagster processes may ask at the same time. What dbt remembers
-    of the parse is left in `folder/target`, where a build with the same warehouse and clock uses it.
+    Parsing takes seconds, and several Dagster processes may ask for the manifest at the same time. dbt's
+    cache of the parse stays in `folder/target`, where a build with the same warehouse and clock uses it.
     """
     kept = folder / f"manifest-{_digest(target)}.json"
     if kept.exists():
@@ -54,9 +57,10 @@ def manifest(folder: Path, target: MartsTarget, as_of: datetime) -> Path:
 
 
 def column_lineage(folder: Path, target: MartsTarget) -> ColumnSources:
-    """The sources of each column, from what the build in `folder` compiled.
+    """Return the sources of each column, from the SQL that the build in `folder` compiled.
 
-    Seconds to find, so kept once all models were compiled; a build of some tells of those alone.
+    Finding them takes seconds, so the result is cached if the build compiled all models. A build of some
+    models gives the sources for those models only.
     """
     kept = folder / f"lineage-{_digest(target)}.json"
     if kept.exists():

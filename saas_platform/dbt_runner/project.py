@@ -1,4 +1,4 @@
-"""Where the dbt project lies, and running it in this process on one of its targets."""
+"""Locates the dbt project and runs dbt commands on one of its targets, in this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from saas_platform.dbt_runner.target import MartsTarget
 #: The folder with dbt_project.yml and profiles.yml.
 PROJECT_DIR = Path(__file__).parents[1] / "marts"
 
-#: A unit test judges the code, on rows of its own: that is for development, not for each load.
+#: A unit test checks the code on its own rows. It belongs to development, not to every load.
 UNIT_TESTS_LEFT_OUT = ("--exclude-resource-type", "unit_test")
 
 
@@ -27,15 +27,28 @@ def build(
     select: Sequence[str] | None = None,
     touched: Mapping[str, str] | None = None,
 ) -> Any:
-    """Build and test the marts (`dbt build`), all of them or those that `select` names.
+    """Build and test the marts with `dbt build`.
 
-    `touched` names the first month of each table of raw that has changed since they were built, as
-    `YYYY-MM-DD`; without it they are built anew. Returns dbt's result, one entry per model and test.
-    Raises MartsError, naming what failed. The warehouse is closed again in either case.
+    The warehouse is closed again whether the build succeeds or fails.
+
+    Args:
+        target: The warehouse.
+        as_of: The timestamp of the company's clock.
+        target_path: The folder for dbt's artefacts.
+        log_path: The folder for dbt's logs.
+        select: The models to build, or None for all of them.
+        touched: For each raw table that changed since the last build, its first changed month as
+            `YYYY-MM-DD`. None means a full refresh.
+
+    Returns:
+        dbt's result, with one entry for each model and test.
+
+    Raises:
+        MartsError: If a model or a test failed. The message names it.
     """
     arguments = ["build", *UNIT_TESTS_LEFT_OUT, *options(as_of, target_path, log_path)]
     if select:
-        # A test that needs a model besides the selected ones would read a table that is not there.
+        # A test that also needs a model outside the selection could read a table that does not exist.
         arguments += ["--select", *select, "--indirect-selection", "cautious"]
     return run(target.rebuilding(touched), [*arguments, *refresh(touched)])
 
@@ -43,9 +56,22 @@ def build(
 def compiled(
     target: MartsTarget, as_of: datetime, target_path: Path, log_path: Path, *kinds: str
 ) -> list[dict[str, Any]]:
-    """The nodes of some kinds (`model`, `test`, `analysis`) with their SQL, as of a build of all months.
+    """Compile the nodes of the given kinds and return them with their SQL.
 
-    Raises MartsError where one does not compile.
+    The SQL is that of a full refresh, which builds all months.
+
+    Args:
+        target: The warehouse.
+        as_of: The timestamp of the company's clock.
+        target_path: The folder for dbt's artefacts.
+        log_path: The folder for dbt's logs.
+        *kinds: The kinds of nodes: `model`, `test` or `analysis`.
+
+    Returns:
+        The nodes, as they are in dbt's manifest.
+
+    Raises:
+        MartsError: If a node does not compile.
     """
     chosen = ["--select", *(f"resource_type:{kind}" for kind in kinds)]
     run(target, ["compile", *options(as_of, target_path, log_path), *refresh(None), *chosen])
@@ -54,12 +80,12 @@ def compiled(
 
 
 def refresh(touched: Mapping[str, str] | None) -> list[str]:
-    """The arguments that have all months built anew, where nothing is known of what is touched."""
+    """Return the arguments for a full refresh if it is unknown which months are touched."""
     return ["--full-refresh"] if touched is None else []
 
 
 def options(as_of: datetime, target_path: Path, log_path: Path) -> list[str]:
-    """The options that every dbt command on the project takes."""
+    """Return the options that every dbt command on the project takes."""
     return [
         *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
         *("--target-path", str(target_path), "--log-path", str(log_path)),
@@ -69,9 +95,9 @@ def options(as_of: datetime, target_path: Path, log_path: Path) -> list[str]:
 
 
 def run(target: MartsTarget, arguments: Sequence[str]) -> Any:
-    """One dbt command in this process. Raises MartsError unless all of it succeeded."""
+    """Run one dbt command in this process. Raises MartsError unless all of it succeeds."""
     target.require_adapter()
-    # dbt takes a second to import; only who runs it should wait.
+    # dbt takes a second to import. Only its users should wait for it.
     from dbt.cli.main import dbtRunner
 
     with target.in_environment(), _closing(target):
@@ -90,7 +116,7 @@ def run(target: MartsTarget, arguments: Sequence[str]) -> Any:
 
 @contextmanager
 def _closing(target: MartsTarget) -> Iterator[None]:
-    """Close what dbt opened; dbt-duckdb would keep the file open in the process."""
+    """Close dbt's connections at the end. Otherwise dbt-duckdb would keep the file open in this process."""
     from dbt.adapters.factory import cleanup_connections, reset_adapters
 
     try:

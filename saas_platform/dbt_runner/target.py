@@ -1,7 +1,7 @@
-"""In which warehouse dbt builds the marts: one of the targets of profiles.yml, and what it is told.
+"""Describes the warehouse in which dbt builds the marts, as one of the targets in profiles.yml.
 
-Holds what dbt reads from the environment, and which adapter it needs. Does not hold: credentials, which
-Google's client finds by itself, or running dbt.
+Contains: the environment variables that dbt reads, and the adapter that it needs. Out of scope: credentials,
+which Google's client finds by itself, and running dbt.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from saas_platform.dbt_runner.errors import MartsError
 class MartsTarget:
     """One warehouse, as profiles.yml describes it."""
 
-    #: The output in profiles.yml; also the name of its SQL's dialect.
+    #: The name of the output in profiles.yml, which is also the name of its SQL dialect.
     name: Literal["duckdb", "bigquery"]
     #: The environment variables that the output reads.
     variables: Mapping[str, str]
 
     @classmethod
     def duckdb(cls, path: Path) -> MartsTarget:
-        """The DuckDB file at `path`."""
+        """Return the target for the DuckDB file at `path`."""
         return cls("duckdb", {"SAAS_DBT_DUCKDB_PATH": str(path)})
 
     @classmethod
@@ -41,7 +41,14 @@ class MartsTarget:
         maximum_bytes_billed: int | None = None,
         emulator: str | None = None,
     ) -> MartsTarget:
-        """The dataset `marts` of a project, or of an emulator at that address."""
+        """Return the target for the dataset `marts` of a project.
+
+        Args:
+            project: The Google Cloud project.
+            location: The location of the dataset.
+            maximum_bytes_billed: The most bytes that one query may bill, or None for no limit.
+            emulator: The address of an emulator to use instead of Google's service.
+        """
         return cls(
             "bigquery",
             {
@@ -53,17 +60,18 @@ class MartsTarget:
         )
 
     def require_adapter(self) -> None:
-        """Raises MartsError where dbt's adapter for the warehouse is not installed."""
+        """Raise MartsError if dbt's adapter for the warehouse is not installed."""
         if find_spec(f"dbt.adapters.{self.name}") is None:
             raise MartsError(
                 f"The marts on {self.name} need dbt-{self.name}, which is not installed:"
-                f" `pip install -c constraints.txt -e '.[{self.name}]'`."
+                f" run `pip install -c constraints.txt -e '.[{self.name}]'`."
             )
 
     def rebuilding(self, touched: Mapping[str, str] | None) -> MartsTarget:
-        """This warehouse, with the first touched month of each table of raw; see macros/rebuild.sql.
+        """Return this target with the first touched month of each raw table (see macros/rebuild.sql).
 
-        A variable of dbt's own would have the whole project parsed again at each new value.
+        The months are in an environment variable, because a new value of a dbt variable would make dbt
+        parse the whole project again.
         """
         if touched is None:
             return self
@@ -71,7 +79,7 @@ class MartsTarget:
 
     @contextmanager
     def in_environment(self) -> Iterator[None]:
-        """Within it, dbt's profile names this warehouse."""
+        """Set the environment variables that dbt's profile reads, and restore them at the end."""
         before = {name: os.environ.get(name) for name in self.variables}
         os.environ.update(self.variables)
         try:

@@ -53,6 +53,12 @@ def quoted_value(said: Any) -> Any:
     return loaded(yaml_text({"value": said}))["value"]
 
 
+def _quoted_name(name: str) -> str:
+    """Return a name with the quotes that the file's reader needs, such as those around `<<`."""
+    (found,) = loaded(yaml_text({name: "x"}))
+    return str.__str__(found) if type(found) is str else found
+
+
 def put_first(said: CommentedMap, name: str, value: Any) -> None:
     if name in said:
         said[name] = value
@@ -63,7 +69,7 @@ def put_first(said: CommentedMap, name: str, value: Any) -> None:
 def append(said: CommentedMap, name: str, value: Any) -> None:
     """At the end, before the blank lines and comments that lead to what follows."""
     rest = _take_rest(said)
-    said[name] = value
+    said[_quoted_name(name)] = value
     _give_rest(said, rest)
 
 

@@ -63,7 +63,7 @@ _HEAD = f"""\
 #            {", ".join(PII_KINDS[6:])}): values are masked in reports.
 #   mirror:  of personal data, how it is in the mirror: keep (as it is), mask ('***'), hash (salted with
 #            SAAS_HASH_SALT, equal where the values are equal), drop (not there).
-# The contract of a table, which each sync is held to (who breaks it is reported, and nothing dropped):
+# The contract of a table, which `run` and Dagster check (what breaks it is reported, and nothing dropped):
 #   unique:     lists of columns that no two rows share.
 #   references: of columns of this table to the columns `to` of a `table`, whose values they are.
 #   collation, of a column: what the source takes for the same in keys, unique and references:

@@ -6,6 +6,7 @@ hold: any sentence.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -35,10 +36,26 @@ def type_words(column: sa.Column) -> str:
 def shown(column: sa.Column, value: Any, show_pii: bool = False) -> Value:
     """A value as reports have it: personal data masked unless asked for, and long texts cut."""
     if value is not None and column.info.get("pii") and not show_pii:
-        return f"*** ({len(str(value))} characters)"
+        return "***"
     if value is None or isinstance(value, bool | int | float):
         return value
     return cut(value.isoformat(" ") if isinstance(value, datetime) else str(value))
+
+
+def plain(value: Value) -> str:
+    """A value in a sentence, as SQL would have it: no quotes around a text.
+
+    >>> plain(None), plain(True), plain("it's"), plain(1.5)
+    ('NULL', 'true', "it's", '1.5')
+    """
+    if value is None:
+        return "NULL"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def quoted(value: Value) -> str:
+    """The same, with quotes around a text, so that its ends are seen and `'1'` is not `1`."""
+    return f"'{value}'" if isinstance(value, str) else plain(value)
 
 
 def cut(text: str) -> str:
@@ -46,6 +63,15 @@ def cut(text: str) -> str:
     if len(text) <= MOST_CHARACTERS:
         return text
     return f"{text[:MOST_CHARACTERS]}... ({len(text):,} characters)"
+
+
+def argument(name: str) -> str:
+    """The name as a shell takes it, for a command that a person may copy.
+
+    >>> argument("visit items")
+    "'visit items'"
+    """
+    return shlex.quote(name)
 
 
 def printable(text: str) -> str:
@@ -68,6 +94,6 @@ def escaped(text: str) -> str:
 def key_words(table: sa.Table, key: Mapping[str, Any], show_pii: bool = False) -> str:
     """The columns of a key with their values, by which a person finds the row."""
     return ", ".join(
-        f"{name} {printable(str(shown(table.columns[name], value, show_pii)))}"
+        f"{name} {printable(plain(shown(table.columns[name], value, show_pii)))}"
         for name, value in key.items()
     )

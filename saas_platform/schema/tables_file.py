@@ -196,6 +196,12 @@ class Table(_Part):
             raise MisplacedError(f"slice column {name} must be of type time or date", "slice")
         if self.columns[name].nullable:
             raise MisplacedError(f"slice column {name} must not be nullable", "slice")
+        if self.columns[name].pii is not None:
+            raise MisplacedError(
+                f"slice column {name} holds personal data ({self.columns[name].pii}), and reports name slices:"
+                " choose another column, or `slice: null`",
+                "slice",
+            )
 
     def _check_forms(self) -> None:
         """A form in the mirror must leave what the sync and the contract rely on."""

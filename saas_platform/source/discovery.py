@@ -162,6 +162,7 @@ def _slice(columns: list[sa.Column[Any]]) -> Slice | None:
         if (
             isinstance(column.type, sa.DateTime | sa.Date)
             and not column.nullable
+            and "pii" not in column.info
             and _CREATED.search(column.name)
         ):
             return Slice(column.name, "month")

@@ -11,12 +11,14 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.errors import PlatformError
+from saas_platform.schema.definition import definition_of
 from saas_platform.schema.slices import SliceDigest
 
 
@@ -31,6 +33,8 @@ class SourceColumn:
     name: str
     type: str
     nullable: bool
+    #: The type in which its values travel, as far as the catalogue can tell.
+    portable: sa.types.TypeEngine[Any]
 
 
 class SourceSnapshot(ABC):
@@ -44,6 +48,10 @@ class SourceSnapshot(ABC):
         """Every row version of the table up to this one is committed; none at or below it will appear
         later. 0 for a table without a version.
         """
+
+    def definition(self, table: sa.Table) -> str:
+        """Return the fingerprint of what a mirror of the table is made by, besides its rows."""
+        return definition_of(table)
 
     @abstractmethod
     def columns(self, table: sa.Table) -> list[SourceColumn]:

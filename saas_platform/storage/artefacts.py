@@ -1,4 +1,4 @@
-"""Fitted models as files under a URL: a local folder or a bucket."""
+"""Stores fitted models as files under a URL, which is a local folder or a bucket."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pyarrow.fs as fs
 
 
 class Artefacts:
-    """Python objects by name, in joblib's form; load only what this platform wrote."""
+    """Named Python objects in joblib's format. Load only files that this platform wrote."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self._files, self._root = fs.FileSystem.from_uri(self.url)
 
     def write(self, name: str, thing: Any) -> tuple[int, str]:
-        """Replace the object of that name; gives its bytes and their SHA-256."""
+        """Replace the object of that name. Returns its size in bytes and the SHA-256 of those bytes."""
         content = BytesIO()
         joblib.dump(thing, content, compress=3)
         path = f"{self._root}/{name}.joblib"
@@ -28,5 +28,6 @@ class Artefacts:
         return len(content.getvalue()), hashlib.sha256(content.getvalue()).hexdigest()
 
     def read(self, name: str) -> Any:
+        """Load the object of that name."""
         with self._files.open_input_stream(f"{self._root}/{name}.joblib") as stream:
             return joblib.load(BytesIO(stream.read()))

@@ -1,6 +1,6 @@
-"""Parquet files under a URL: a local folder or a bucket (`gs://`, `s3://`).
+"""Stores Parquet files under a URL, which is a local folder or a bucket (`gs://`, `s3://`).
 
-What one step hands to another goes through here, so that they may run on different machines.
+Steps hand data to one another through these files, so that they can run on different machines.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from saas_platform.errors import PlatformError
 
 
 class StagingError(PlatformError):
-    """Staged data is missing or can't be written."""
+    """A staged file is missing or can't be written."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """A staged file: its size, and the SHA-256 of its bytes."""
+    """The size of a staged file, and the SHA-256 of its bytes."""
 
     bytes: int
     digest: str
 
 
 class Staging:
-    """Named Arrow tables, each one Parquet file; a name may hold slashes."""
+    """Named Arrow tables, each in one Parquet file. A name may contain slashes."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -39,7 +39,10 @@ class Staging:
         return f"{self._root}/{name}.parquet"
 
     def write(self, name: str, table: pa.Table) -> Written:
-        """Replace the file of that name, whole or not at all."""
+        """Replace the file of that name, completely or not at all.
+
+        Raises StagingError if the file can't be written.
+        """
         path = self._path(name)
         folder, _, last = path.rpartition("/")
         unfinished = f"{folder}/.{last}.{uuid.uuid4().hex}"
@@ -55,13 +58,13 @@ class Staging:
         return self.written(name)
 
     def written(self, name: str) -> Written:
-        """What the file of that name holds now."""
+        """Return the size and the digest that the file of that name has now."""
         with self._files.open_input_stream(self._path(name)) as stream:
             content = stream.read()
         return Written(len(content), hashlib.sha256(content).hexdigest())
 
     def read(self, name: str) -> pa.Table:
-        """The table of that name. Raises StagingError where it was never written."""
+        """Read the table of that name. Raises StagingError if it was never written."""
         try:
             return pq.read_table(self._path(name), filesystem=self._files)
         except FileNotFoundError:
@@ -70,4 +73,5 @@ class Staging:
             ) from None
 
     def has(self, name: str) -> bool:
+        """Return whether a table of that name was written."""
         return self._files.get_file_info(self._path(name)).type == fs.FileType.File

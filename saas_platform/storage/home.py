@@ -1,4 +1,4 @@
-"""The layout of SAAS_HOME, and the lock that one writing command holds on it."""
+"""Describes the layout of SAAS_HOME and locks it for one writing command at a time."""
 
 from __future__ import annotations
 
@@ -24,27 +24,31 @@ class Home:
 
     @property
     def dagster(self) -> Path:
+        """Dagster's own home."""
         return self.root / "dagster"
 
     @property
     def dbt(self) -> Path:
+        """The manifest, the target folder and the logs of dbt."""
         return self.root / "dbt"
 
     @property
     def dashboard(self) -> Path:
+        """The folder of the built page."""
         return self.root / "dashboard"
 
     @property
     def staging(self) -> Path:
+        """The Parquet files by which the assets hand data to one another."""
         return self.root / "staging"
 
     @property
     def tables(self) -> Path:
-        """The declared tables of a database of the user's own."""
+        """The file that declares the tables of the user's own database."""
         return self.root / "tables.yaml"
 
     def create(self) -> None:
-        """Make the folder. Raises HomeError where that, or writing in it, is not possible."""
+        """Create the folder. Raises HomeError if the folder can't be created or can't be written to."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe = self.root / ".writable"
@@ -58,7 +62,7 @@ class Home:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the home for one writing command. Raises HomeError where another one runs."""
+        """Lock the home for one writing command. Raises HomeError if another command holds the lock."""
         self.create()
         lock = FileLock(self.root / "run.lock")
         try:

@@ -6,7 +6,7 @@ Holds the decisions. Does not hold: SQL of any engine, Dagster, or settings.
 from saas_platform.sync.drift import SyncError, unnamed_tables
 from saas_platform.sync.findings import Finding, open_findings
 from saas_platform.sync.leftovers import leftover_sentence, leftovers
-from saas_platform.sync.probe import check_tables, probe
+from saas_platform.sync.probe import check_tables, drift_warnings, probe
 from saas_platform.sync.proof import prove, verify
 from saas_platform.sync.repair import repair
 from saas_platform.sync.report import (
@@ -39,6 +39,7 @@ __all__ = [
     "SyncReport",
     "TableProbe",
     "check_tables",
+    "drift_warnings",
     "leftover_sentence",
     "leftovers",
     "open_findings",

@@ -14,8 +14,14 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
-from saas_platform.schema.declared import Declaration, SourcePlace, place_said, yaml_line
-from saas_platform.schema.kinds import KINDS, kind_of
+from saas_platform.schema.declared import (
+    Declaration,
+    SourcePlace,
+    place_said,
+    type_name,
+    yaml_line,
+)
+from saas_platform.schema.kinds import kind_of
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.interface import SourceColumn, SourceSnapshot
 from saas_platform.sync.formed_source import FormedSnapshot
@@ -285,7 +291,8 @@ class _OwnWords:
         )
 
     def new(self, column: SourceColumn) -> str:
-        described = {"type": _proposed(column.type), "declared": column.type}
+        proposed = type_name(sa.Column(column.name, column.portable))
+        described = {"type": proposed, "declared": column.type}
         return (
             f"{self.table.name}.{column.name} is new in the source, and not mirrored: write"
             f" `{yaml_line(column.name, described)}` under the columns of {self.table.name} in tables.yaml, or"
@@ -304,17 +311,6 @@ def _skip(place: SourcePlace) -> str:
 
 def _place_words(place: SourcePlace) -> str:
     return ".".join(part for part in place if part is not None)
-
-
-def _proposed(declared: str) -> str:
-    """Return the type to begin with for a column that the catalogue declares so; a text where none is known."""
-    kind = next((kind for kind in KINDS if kind.in_file and _base(declared) in kind.declared), None)
-    if kind is None or kind.text == "characters":
-        return "text"
-    if kind.text == "decimal":
-        with_sizes = re.fullmatch(r"[A-Z]+\((\d+), ?(\d+)\)", declared.strip().upper())
-        return f"decimal({with_sizes[1]}, {with_sizes[2]})" if with_sizes else "float"
-    return kind.name
 
 
 def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from saas_platform.schema.describing import argument
 from saas_platform.warehouse.interface import RAW, Warehouse
 from saas_platform.warehouse.logs import PROOF_LOG, ProofEntry
 
@@ -48,8 +49,8 @@ class Finding:
         if self.given_up:
             return (
                 f"{since}; mending it was tried {self.tries} times, and is not tried again by itself:"
-                f" find out what changes it, then run `saas-platform repair {self.table}` and"
-                f" `saas-platform verify {self.table}`."
+                f" find out what changes it, then run `saas-platform repair {argument(self.table)}` and"
+                f" `saas-platform verify {argument(self.table)}`."
             )
         return f"{since}; mending it was tried {self.tries} of {MOST_TRIES} times."
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema.canonical import MARK, NULL, ROW_TEXTS, VALUE_END, cells_schema
+from saas_platform.schema.definition import definition_of
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.source.interface import Discovery, Source, SourceColumn, SourceSnapshot
 from saas_platform.sync.mirror_forms import MASK, applied, form_of, in_source
@@ -49,6 +50,9 @@ class FormedSnapshot(SourceSnapshot):
     def __init__(self, snapshot: SourceSnapshot, salt: str) -> None:
         self._snapshot, self._salt = snapshot, salt
         self.identity = snapshot.identity
+
+    def definition(self, table: sa.Table) -> str:
+        return definition_of(table, self._salt)
 
     def rows(
         self,

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
+from saas_platform.schema.describing import argument
 from saas_platform.warehouse.interface import Mirror, Warehouse, target_schema
 
 
@@ -22,6 +23,6 @@ def leftover_sentence(mirror: Mirror) -> str:
     """What a person should know of a leftover."""
     return (
         f"{mirror.name} is no longer mirrored to {mirror.schema}, and {mirror} holds it as of"
-        f" {mirror.synced_at:%Y-%m-%d %H:%M} UTC: drop it with `saas-platform reset --table {mirror.name} --yes`,"
+        f" {mirror.synced_at:%Y-%m-%d %H:%M} UTC: drop it with `saas-platform reset --table {argument(str(mirror))} --yes`,"
         " or take the table up again in tables.yaml."
     )

@@ -36,4 +36,5 @@ def new_entry(
         started_at=started,
         finished_at=started,
         mirror_schema=table.info.get("target_schema"),
+        definition=snapshot.definition(table),
     )

@@ -6,6 +6,7 @@ Holds the reasons. Does not hold: acting on them.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import sqlalchemy as sa
 
@@ -19,6 +20,7 @@ from saas_platform.warehouse.logs import SyncEntry
 
 NEVER_SYNCED = "never synced"
 MIRROR_CHANGED = "mirror is missing or has other columns"
+DEFINITION_CHANGED = "tables.yaml declares the table in another way than at its last sync"
 IDENTITY_CHANGED = "source identity changed"
 BEHIND_WATERMARK = "source is behind the watermark"
 ROWS_CHANGED = "rows changed"
@@ -37,6 +39,8 @@ def reason_for_full(
         return NEVER_SYNCED
     if mirror_faults(warehouse, table):
         return MIRROR_CHANGED
+    if last.definition is not None and last.definition != snapshot.definition(table):
+        return DEFINITION_CHANGED
     if version_of(table) is None:
         return None
     if last.source_identity != snapshot.identity:
@@ -66,6 +70,19 @@ def check_tables(
             except TABLE_ERRORS as error:
                 found[table.name] = sentence(table, error)
     return found
+
+
+def drift_warnings(
+    source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]
+) -> tuple[str, ...]:
+    """Return what the sync of each table would warn of; a table that its sync would stop at is passed over."""
+    found: list[str] = []
+    with source.snapshot() as snapshot:
+        for table in tables:
+            # `check_tables` reports the others.
+            with suppress(*TABLE_ERRORS):
+                found += check_table(snapshot, warehouse, table)
+    return tuple(found)
 
 
 def probe(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> list[TableProbe]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from saas_platform.schema.describing import Value, printable
+from saas_platform.schema.describing import Value, escaped, plain, printable, quoted
 from saas_platform.warehouse.interface import Kind
 from saas_platform.warehouse.logs import Level, Mode, Scope, Verdict
 
@@ -231,11 +231,12 @@ def mended(report: RepairReport) -> str:
 
 
 def _row_sentence(table: str, row: Difference) -> str:
-    key = ", ".join(f"{name} {printable(str(value))}" for name, value in row.key.items())
+    key = ", ".join(f"{name} {printable(plain(value))}" for name, value in row.key.items())
     slice_ = printable(row.slice)
     if row.kind == "different":
         values = "; ".join(
-            f"{c.column} is {c.source!r} in the source, {c.mirror!r} in the mirror"
+            f"{c.column} is {escaped(quoted(c.source))} in the source,"
+            f" {escaped(quoted(c.mirror))} in the mirror"
             for c in row.columns
         )
         return f"{table} {key} in {slice_}: {values}."

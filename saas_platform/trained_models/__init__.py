@@ -1,5 +1,5 @@
-"""Models, pure: frames in, fitted models, scores and evaluations out.
+"""The trained models, as pure functions from frames to fitted models, scores and evaluations.
 
-Does not hold: databases, files, Dagster. The simulator's truth enters `evaluation` as a frame, and
-nothing else.
+Out of scope: databases, files and Dagster. The simulator's truth enters only through `evaluation`, as a
+frame.
 """

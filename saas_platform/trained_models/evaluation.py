@@ -1,9 +1,10 @@
-"""How far a churn model is from the truth: the one place where true hazards meet scores.
+"""Measures how far a churn model is from the truth. Only this module compares scores with true hazards.
 
-No model can beat the hazards that churn was drawn from. So its skill is the part of the way from the
-base rate (0) to those hazards (1) that it goes, in log-loss; AUC alone hides a wrong calibration.
-Part of them lies in causes that leave no trace in the source: what does, the observable hazards, is as far
-as a model could come, and the end (1) of `skill_of_observable`.
+No model can beat the hazards from which churn was drawn. The skill of a model therefore says how far it gets
+from the base rate (0) to those hazards (1), measured in log-loss. AUC alone would hide a wrong calibration.
+
+Part of the hazards comes from causes that leave no trace in the source. The observable hazards are what the
+source reveals of the hazards. No model could do better, so they are the 1 of `skill_of_observable`.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-#: Probabilities of exactly 0 or 1 would have an infinite log-loss when wrong.
-_LEAST = 1e-6
+#: Probabilities are clipped by this much, because a wrong 0 or 1 would have an infinite log-loss.
+_CLIP = 1e-6
 _BINS = 10
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`metrics` of the held-out months, by name; `calibration`, one row per tenth of the scores.
+    """The evaluation of a model on the held-out months. It is empty if no month was held out.
 
-    `calibration` has columns bin, predicted, observed, true_hazard (means) and accounts. Both are
-    empty where no month was held out.
+    `metrics` are by name. `calibration` has one row for each tenth of the scores, with the columns bin,
+    predicted, observed, true_hazard (means) and accounts.
     """
 
     metrics: dict[str, float]
@@ -31,22 +32,28 @@ class Evaluation:
 
 
 def log_loss(probability: np.ndarray, outcome: np.ndarray) -> float:
-    """Mean of -(y ln p + (1 - y) ln(1 - p)); `outcome` may be a probability itself."""
-    p = np.clip(probability, _LEAST, 1 - _LEAST)
+    """Return the mean of -(y ln p + (1 - y) ln(1 - p)), where `outcome` y may itself be a probability."""
+    p = np.clip(probability, _CLIP, 1 - _CLIP)
     return float(-(outcome * np.log(p) + (1 - outcome) * np.log(1 - p)).mean())
 
 
 def skill(model: float, base: float, oracle: float) -> float:
-    """(base - model) / (base - oracle), in log-loss: 0 the base rate, 1 the hazards `oracle`."""
+    """Return (base - model) / (base - oracle) of log-losses: 0 for the base rate, 1 for `oracle`."""
     return (base - model) / (base - oracle) if base != oracle else float("nan")
 
 
 def evaluate(scores: pd.DataFrame, truth: pd.DataFrame, base_rate: float) -> Evaluation:
-    """Compare held-out scores with labels and with the true hazards.
+    """Compare the held-out scores with the labels and with the true hazards.
 
-    `scores` is what `churn.score` gives; `truth` has account_id, month (in which the hazard acts),
-    voluntary_hazard and involuntary_hazard, both kinds together what the label is drawn from, and the same
-    as far as the source determines them, observable_voluntary_hazard and observable_involuntary_hazard.
+    Args:
+        scores: The result of `churn.score`.
+        truth: The simulator's truth, with account_id, month (in which the hazard acts), voluntary_hazard and
+            involuntary_hazard (the label is drawn from both together), and the same two as far as the source
+            determines them, observable_voluntary_hazard and observable_involuntary_hazard.
+        base_rate: The churn rate in the training data.
+
+    Returns:
+        The metrics and the calibration.
     """
     held = scores[scores["is_holdout"] & scores["churned_next_month"].notna()]
     acts_in = pd.to_datetime(held["month"]) + pd.DateOffset(months=1)

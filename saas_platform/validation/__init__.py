@@ -1,1 +1,1 @@
-"""Turns what a user wrote into a validated model, or says what is wrong in one sentence each."""
+"""Turns what a user wrote into a validated model, or reports each error in one sentence."""

@@ -1,6 +1,6 @@
-"""A YAML file read into a pydantic model, with everything that is wrong said in words, line by line.
+"""Reads a YAML file into a pydantic model and reports every error in a sentence with its line.
 
-Holds: the reading and the sentences. Does not hold: any model.
+Contains: the reading and the sentences. Out of scope: the models themselves.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from saas_platform.errors import PlatformError
 Model = TypeVar("Model", bound=BaseModel)
 
 _YAML = "tag:yaml.org,2002:"
-#: What a plain file has; the others (sets, binaries, Python's own) are written by nobody by accident.
+#: The tags of a plain YAML file. Nobody writes the other ones (sets, binaries, Python objects) by accident.
 _TAGS = frozenset(
     f"{_YAML}{name}"
     for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")
 )
 
-#: Characters of a value that are shown.
-_MOST = 60
+#: The most characters of a value that a message shows.
+_MAX_SHOWN = 60
 
-#: Where in a file something stands: names of mappings, numbers of list entries.
+#: The path to a value in a file: names in mappings, indexes in lists.
 Place = tuple[int | str, ...]
 
-#: What would be right, by pydantic's name of what is wrong; the words in braces are pydantic's too.
-_RIGHT = {
-    "string_type": "write a text, in quotes where YAML takes it for something else",
+#: The remedy for each of pydantic's error types. The names in braces come from pydantic's error context.
+_REMEDIES = {
+    "string_type": "write a text, and put it in quotes if YAML reads it as something else",
     "string_too_short": "it must not be empty",
     "tuple_type": "write a list, such as [a, b]",
     "list_type": "write a list, such as [a, b]",
-    "dict_type": "write `name: value` for each",
+    "dict_type": "write `name: value` for each entry",
     "model_type": "write `name: value` for each of its parts",
     "model_attributes_type": "write `name: value` for each of its parts",
     "bool_type": "write true or false",
@@ -53,22 +53,22 @@ _RIGHT = {
     "greater_than_equal": "write a number of at least {ge}",
     "less_than": "write a number below {lt}",
     "less_than_equal": "write a number of at most {le}",
-    "too_short": "it needs at least {min_length} of them",
-    "too_long": "write at most {max_length} of them",
+    "too_short": "write at least {min_length} entries",
+    "too_long": "write at most {max_length} entries",
     "literal_error": "choose {expected}",
-    "recursion_loop": "it holds itself",
+    "recursion_loop": "it contains itself",
 }
 
 
 class MisplacedError(ValueError):
-    """What a model finds wrong at a place further inside."""
+    """An error that a model finds at a place deeper inside its own value."""
 
     def __init__(self, text: str, *place: int | str) -> None:
         super().__init__(text)
         self.place: Place = place
 
 
-#: How a place reads in a sentence: what it lies in, and the name of the thing itself.
+#: Turns a place into words: a description of what surrounds it, and the name of the value itself.
 PlaceWords = Callable[[Place], tuple[str, str]]
 
 
@@ -82,16 +82,28 @@ def read_model(
     error: type[PlatformError],
     *,
     place_words: PlaceWords = _dotted,
-    **wins: Any,
+    **overrides: Any,
 ) -> Model:
-    """Read the model of a file (None: of nothing); what is given in `wins` goes before it.
+    """Read a YAML file into a model.
 
-    Raises `error` for a file that can't be read, a name that is unknown or there twice, or a wrong value.
+    Args:
+        model: The class of the model.
+        path: The file, or None to use the model's defaults.
+        error: The class of the error to raise.
+        place_words: Turns the place of an error into words.
+        **overrides: Values that take precedence over those in the file.
+
+    Returns:
+        The validated model.
+
+    Raises:
+        PlatformError: As an `error`, if the file can't be read, if a name is unknown or occurs twice, or if a
+            value is wrong.
     """
     node = None if path is None else _composed(path, error)
-    said = {} if path is None or node is None else _mapping(path, node, error)
+    values = {} if path is None or node is None else _mapping(path, node, error)
     try:
-        return model(**{**said, **wins})
+        return model(**{**values, **overrides})
     except ValidationError as problem:
         sentences = (
             _Problem(detail, place_words).sentence(model, path, node) for detail in problem.errors()
@@ -100,7 +112,7 @@ def read_model(
 
 
 class _Loader(yaml.SafeLoader):
-    """Names are texts as they stand: `no` and `1` are a column's name as well as any other."""
+    """A loader that reads every name as a text, because `no` and `1` are valid names of a column."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         self.flatten_mapping(node)
@@ -109,30 +121,30 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep=deep)
-        except ValueError as problem:  # such as the 30th of February
+        except ValueError as problem:  # For example, the 30th of February.
             raise yaml.constructor.ConstructorError(
                 None, None, str(problem), node.start_mark
             ) from None
 
 
 def _composed(path: Path, error: type[PlatformError]) -> yaml.Node | None:
-    """The file's tree, with lines. Raises `error` where it is none, or has a name twice."""
+    """Return the file's YAML tree with its lines. Raises `error` if it is no mapping or has a name twice."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         reason = getattr(problem, "strerror", None) or "not UTF-8 text"
-        raise error(f"{path} can't be read ({reason}): name a YAML file.") from None
+        raise error(f"{path} can't be read ({reason}): give the path of a YAML file.") from None
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as problem:
         raise error(_not_yaml(path, problem)) from None
     except RecursionError:
-        raise error(f"{path} is nested too deeply: write fewer brackets in each other.") from None
+        raise error(f"{path} is nested too deeply: nest fewer brackets.") from None
     if node is None:
         return None
     if not isinstance(node, yaml.MappingNode):
-        raise error(f"{path} holds no names: write it as `name: value`.")
-    for sentence in _refused(node):
+        raise error(f"{path} contains no names: write it as `name: value`.")
+    for sentence in _forbidden(node):
         raise error(f"{path.name}, {sentence}")
     return node
 
@@ -141,26 +153,28 @@ def _not_yaml(path: Path, problem: yaml.YAMLError) -> str:
     mark = getattr(problem, "problem_mark", None)
     where = f", line {mark.line + 1}" if mark else ""
     if isinstance(problem, yaml.constructor.ConstructorError):
-        return f"{path}{where}: a value can't be read ({problem.problem}): write another one, or quote it."
+        return f"{path}{where}: a value can't be read ({problem.problem}): write another value, or quote it."
     if isinstance(problem, yaml.composer.ComposerError) and "single document" in str(problem):
-        return f"{path}{where}: a second document begins here: keep one, without `---` between."
+        return (
+            f"{path}{where}: a second document begins here: remove the `---` and keep one document."
+        )
     return f"{path}{where} is not YAML: write it as `name: value`."
 
 
 def _mapping(path: Path, node: yaml.Node, error: type[PlatformError]) -> Mapping[str, Any]:
-    # A loader of nothing: only its way from a tree to values is wanted.
+    # The loader reads no text. It only turns the tree into values.
     loader = _Loader("")
     try:
-        said: Mapping[str, Any] = loader.construct_document(node)
+        values: Mapping[str, Any] = loader.construct_document(node)
     except yaml.YAMLError as problem:
         raise error(_not_yaml(path, problem)) from None
     finally:
         loader.dispose()
-    return said
+    return values
 
 
 def _nodes(node: yaml.Node, seen: set[int]) -> Iterator[yaml.Node]:
-    """Everything in the tree, once, though an alias may lead to it again."""
+    """Yield every node of the tree once, even if aliases lead to it several times."""
     if id(node) in seen:
         return
     seen.add(id(node))
@@ -174,8 +188,8 @@ def _nodes(node: yaml.Node, seen: set[int]) -> Iterator[yaml.Node]:
             yield from _nodes(value, seen)
 
 
-def _refused(node: yaml.Node) -> Iterator[str]:
-    """What YAML would take, and nobody means: each a sentence, its line first."""
+def _forbidden(node: yaml.Node) -> Iterator[str]:
+    """Yield a sentence, which begins with the line, for everything that YAML allows but nobody intends."""
     for each in _nodes(node, set()):
         if each.tag not in _TAGS:
             yield f"line {_line(each)}: {each.tag.replace(_YAML, '!!')} has no meaning here: remove the tag."
@@ -187,7 +201,7 @@ def _refused(node: yaml.Node) -> Iterator[str]:
                 yield f"line {_line(key)}: a name must be a text."
             elif key.value in first:
                 yield (
-                    f"line {_line(key)}: {key.value} is there already, on line {first[key.value]}: remove or"
+                    f"line {_line(key)}: {key.value} occurs already on line {first[key.value]}: remove or"
                     " rename one of them."
                 )
             else:
@@ -199,7 +213,7 @@ def _line(node: yaml.Node) -> int:
 
 
 def _line_of(node: yaml.Node, place: Place) -> int:
-    """The line of the place, or of what is nearest around it."""
+    """Return the line of the place, or of the nearest node around it."""
     line = _line(node)
     for part in place:
         if isinstance(node, yaml.MappingNode):
@@ -217,33 +231,32 @@ def _line_of(node: yaml.Node, place: Place) -> int:
 
 @dataclass(frozen=True)
 class _Problem:
-    """One thing that pydantic found, as it has it."""
+    """One error that pydantic found, in pydantic's form."""
 
     detail: Any
     place_words: PlaceWords
 
     @property
     def place(self) -> Place:
+        """The place of the wrong value in the file."""
         cause = self.detail.get("ctx", {}).get("error")
         inside = cause.place if isinstance(cause, MisplacedError) else ()
         return (*self.detail["loc"], *inside)
 
     def sentence(self, model: type[BaseModel], path: Path | None, node: yaml.Node | None) -> str:
-        """The line, the name, its value, what would be right."""
+        """Return a sentence with the line, the name, its value and the remedy."""
         where = "" if path is None else f"{path.name}: "
         if path is not None and node is not None:
             where = f"{path.name}, line {_line_of(node, self.place)}: "
         around, name = self.place_words(self.place)
-        return f"{where}{f'{around}: ' if around else ''}{self._said(model, name)}."
+        return f"{where}{f'{around}: ' if around else ''}{self._explanation(model, name)}."
 
-    def _said(self, model: type[BaseModel], name: str) -> str:
+    def _explanation(self, model: type[BaseModel], name: str) -> str:
         kind, found = self.detail["type"], self.detail["input"]
         if kind == "extra_forbidden":
             if found is None and name.endswith(")"):
-                return (
-                    f"{name} is the rest of a value with a comma: put the whole value into quotes"
-                )
-            return f"{name} is not a name known here{_nearest(model, self.detail['loc'])}"
+                return f"{name} is the rest of a value with a comma: put the whole value in quotes"
+            return f"{name} is not a known name{_nearest(model, self.detail['loc'])}"
         if kind == "missing":
             return f"{name} is missing"
         if kind == "value_error":
@@ -256,7 +269,7 @@ class _Problem:
 
 
 def _reason(detail: Mapping[str, Any]) -> str:
-    words = _RIGHT.get(detail["type"])
+    words = _REMEDIES.get(detail["type"])
     if words is None:
         return str(detail["msg"])
     context = {**detail.get("ctx", {})}
@@ -268,33 +281,33 @@ def _reason(detail: Mapping[str, Any]) -> str:
 
 
 def _is_large(value: Any) -> bool:
-    """Whether a value is too much for a sentence: a list, a mapping, a part of the model."""
+    """Return whether a value is too large for a sentence: a list, a mapping or a part of the model."""
     return not isinstance(value, str | int | float | date | None)
 
 
 def _shown(value: Any) -> str:
-    """A value as YAML has it."""
+    """Return a value as one writes it in YAML."""
     if value is None:
         return "empty"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return repr(value if len(value) <= _MOST else f"{value[:_MOST]}...")
+        return repr(value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}...")
     return str(value)
 
 
 def _nearest(model: Any, place: Sequence[int | str]) -> str:
-    """A hint at the name that may have been meant."""
+    """Return a hint at the name that the user may have meant."""
     for part in place[:-1]:
         if isinstance(part, str) and part in getattr(model, "model_fields", {}):
             model = _inner(model.model_fields[part].annotation)
     known = [field.alias or name for name, field in model.model_fields.items()]
     near = difflib.get_close_matches(str(place[-1]), known, n=1)
-    return f": did you mean {near[0]}?" if near else f" (known are {', '.join(known)})"
+    return f": did you mean {near[0]}?" if near else f" (the known names are {', '.join(known)})"
 
 
 def _inner(annotation: Any) -> Any:
-    """The model inside an annotation such as `tuple[Model, ...] | None`."""
+    """Return the model inside an annotation such as `tuple[Model, ...] | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(

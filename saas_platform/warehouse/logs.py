@@ -50,6 +50,12 @@ SYNC_LOG = sa.Table(
     ),
     sa.Column("slices_copied", sa.BigInteger, nullable=True, comment="Slices written to"),
     sa.Column("mirror_schema", sa.String, nullable=True, comment="Where the mirror is; NULL: raw"),
+    sa.Column(
+        "definition",
+        sa.String,
+        nullable=True,
+        comment="Fingerprint of the table's declaration, by which the mirror was made",
+    ),
 )
 
 PROOF_LOG = sa.Table(
@@ -100,6 +106,8 @@ class SyncEntry:
     slices_copied: int | None = 0
     #: None: raw.
     mirror_schema: str | None = None
+    #: See `schema.definition`. None: logged by a version that did not note it.
+    definition: str | None = None
 
     def values(self) -> list[Any]:
         """In the order of the log's columns."""

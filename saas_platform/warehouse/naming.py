@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.schema.describing import key_words
+from saas_platform.schema.describing import argument, key_words
 from saas_platform.warehouse.interface import RAW, WarehouseError, target_schema
 from saas_platform.warehouse.logs import LOGS
 
@@ -66,7 +66,8 @@ def key_may_repeat(table: sa.Table) -> bool:
     type: `2024-01-01` and `2024-01-01 00:00:00` are one time.
     """
     return not table.info.get("key_enforced", True) or any(
-        isinstance(column.type, sa.DateTime) or column.info.get("may_merge")
+        isinstance(column.info.get("source_type", column.type), sa.DateTime)
+        or column.info.get("may_merge")
         for column in table.primary_key.columns
     )
 
@@ -111,7 +112,7 @@ def differs_by_case(table: sa.Table, mirrored: Iterable[str]) -> str | None:
         f"{table.name} can't be mirrored, as {RAW}.{other} is the mirror of a table {other}, and the warehouse"
         f" does not tell the two names apart: give it another name in tables.yaml, with `source:"
         f" {table.name}`, or drop the other mirror with `saas-platform reset --table"
-        f" {other} --yes`."
+        f" {argument(other)} --yes`."
     )
 
 

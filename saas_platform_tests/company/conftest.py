@@ -1,4 +1,4 @@
-"""Companies that several tests look at, generated once."""
+"""Companies that several tests use, generated once per session."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from saas_platform_tests.company.world import (
 
 @pytest.fixture(scope="session")
 def small() -> list[Batch]:
-    """All 24 months of the small company."""
+    """Return all 24 months of the small company."""
     return batches_of(SMALL)
 
 
 @pytest.fixture(scope="session")
 def default_batches() -> list[Batch]:
-    """All 24 months of the default company."""
+    """Return all 24 months of the default company."""
     return batches_of(DEFAULT)
 
 
 @pytest.fixture(scope="session")
 def default_world(default_batches: list[Batch]) -> World:
-    """End state and truth of the default company."""
+    """Return end state and truth of the default company."""
     return world_of(DEFAULT, default_batches)
 
 
 @pytest.fixture(scope="session")
 def default_tables(default_batches: list[Batch]) -> dict[str, pd.DataFrame]:
-    """End state of the default company before erasures."""
+    """Return the end state of the default company before erasures."""
     return end_state(default_batches, erase=False)

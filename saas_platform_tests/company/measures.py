@@ -1,6 +1,6 @@
-"""What REALISM.md asks of a company, measured on its rows (and, where named, its truth).
+"""The properties of a realistic company, measured on its rows and, where stated, on its truth.
 
-Holds: the measures, each a plain number. Does not hold: the targets (realism.py).
+Contains: the measures, each a plain number. Out of scope: the targets (realism.py).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from saas_platform.clock import Month
 
 Frames = dict[str, pd.DataFrame]
 _PAYING = ("active", "past_due")
-#: A discount above this is deep (REALISM.md).
+#: A discount above this percentage is deep.
 _DEEP_PERCENT = 25
-#: Child moment >= parent moment, over each foreign key: child, its moment, parent, its moment.
+#: Child table, its timestamp, parent table, its timestamp: the child's must not be before the parent's.
 CAUSES = (
     ("users", "created_at", "accounts", "signed_up_at"),
     ("subscriptions", "created_at", "accounts", "signed_up_at"),
@@ -37,7 +37,7 @@ CAUSES = (
 
 @dataclass(frozen=True)
 class World:
-    """The end state of all tables, and the months that it covers."""
+    """The end state of all tables, the truth, and the months that they cover."""
 
     tables: Frames
     truth: pd.DataFrame
@@ -45,7 +45,7 @@ class World:
 
     @cached_property
     def changes(self) -> pd.DataFrame:
-        """Changes with account, plan, MRR in cents and the moment of the next change."""
+        """Changes with account, plan, MRR in cents and the timestamp of the next change."""
         changes = self.tables["subscription_changes"].merge(
             self.tables["subscriptions"][["subscription_id", "account_id", "cancellation_kind"]],
             on="subscription_id",
@@ -63,17 +63,17 @@ class World:
         changes["next_at"] = changes.groupby("subscription_id")["effective_at"].shift(-1)
         return changes
 
-    def standing(self, moment: pd.Timestamp) -> pd.DataFrame:
-        """The change in force of each subscription just before a moment."""
+    def standing(self, timestamp: pd.Timestamp) -> pd.DataFrame:
+        """Return the change in force for each subscription just before a timestamp."""
         changes = self.changes
         return changes[
-            (changes["effective_at"] < moment)
-            & (changes["next_at"].isna() | (changes["next_at"] >= moment))
+            (changes["effective_at"] < timestamp)
+            & (changes["next_at"].isna() | (changes["next_at"] >= timestamp))
         ]
 
     @cached_property
     def account_months(self) -> pd.DataFrame:
-        """Accounts that pay at the start of a month: MRR at start and end, churn and its kind."""
+        """Accounts that pay at the start of a month, with MRR at start and end, churn and its kind."""
         frames = []
         ends = self.changes[self.changes["kind"] == "canceled"]
         for month in self.months:
@@ -107,24 +107,24 @@ class World:
         return rows
 
     def churn_by_segment(self) -> dict[str, float]:
-        """Monthly logo churn: churned / paying at the start of the month."""
+        """Return the monthly logo churn: churned accounts / accounts paying at the start of the month."""
         means = self.account_months.groupby("segment")["churned"].mean()
         return {str(segment): float(mean) for segment, mean in means.items()}
 
     def early_to_late_hazard(self) -> float:
-        """Hazard of months 1-3 over that of months 12 and later, monthly plans."""
+        """Return the hazard of months 1-3 / that of months 12 and later, on monthly plans."""
         rows = self.account_months[~self.account_months["yearly"]]
         early = rows[rows["tenure"] <= 3]["churned"].mean()
         return float(early / rows[rows["tenure"] >= 12]["churned"].mean())
 
     def survival(self) -> np.ndarray:
-        """Kaplan-Meier survival of accounts that began on monthly plans, months 0 to 12."""
+        """Return the Kaplan-Meier survival of accounts on monthly plans, months 0 to 12."""
         rows = self.account_months[~self.account_months["yearly"]]
         hazard = rows.groupby("tenure")["churned"].mean().reindex(range(1, 13))
         return np.concatenate([[1.0], np.cumprod(1.0 - hazard.to_numpy())])
 
     def beta_geometric_r2(self) -> float:
-        """R2 of the best shifted-beta-geometric curve through the survival curve."""
+        """Return R2 of the best shifted-beta-geometric curve through the survival curve."""
         seen = self.survival()
         best = -np.inf
         for alpha in np.geomspace(0.2, 20, 120):
@@ -136,25 +136,27 @@ class World:
         return float(best)
 
     def involuntary_share(self) -> float:
+        """Return the involuntary share of all churn."""
         churned = self.account_months[self.account_months["churned"]]
         return float((churned["kind"] == "involuntary").mean())
 
     def conversion(self) -> dict[bool, float]:
-        """Trials bought / trials that ended, by whether they asked for a card."""
+        """Return trials bought / trials that ended, by whether they required a card."""
         subs = self.tables["subscriptions"]
         done = subs[subs["trial_started_at"].notna() & (subs["status"] != "trialing")]
         bought = done["activated_at"].notna()
         return {
-            asked: float(bought[done["trial_with_card"] == asked].mean()) for asked in (False, True)
+            card: float(bought[done["trial_with_card"] == card].mean()) for card in (False, True)
         }
 
     def decline_rate(self) -> float:
+        """Return failed card charges / all card charges."""
         charges = self.tables["payments"]
         charges = charges[(charges["kind"] == "charge") & (charges["method"] == "card")]
         return float((charges["status"] == "failed").mean())
 
     def recovery_rate(self) -> float:
-        """Paid within 30 days of the first failure / first failures that are settled."""
+        """Return the paid fraction of the invoices whose first charge failed and which are settled."""
         payments = self.tables["payments"]
         failed = payments[(payments["status"] == "failed") & (payments["attempt_no"] == 1)]
         invoices = self.tables["invoices"].set_index("invoice_id").loc[failed["invoice_id"]]
@@ -162,7 +164,7 @@ class World:
         return float((settled["status"] == "paid").mean())
 
     def recovered_early(self) -> float:
-        """Part of the recoveries on days 2 to 12."""
+        """Return the fraction of recoveries on days 2 to 12."""
         payments = self.tables["payments"]
         first = payments[(payments["status"] == "failed") & (payments["attempt_no"] == 1)]
         paid = payments[(payments["status"] == "succeeded") & (payments["attempt_no"] > 1)]
@@ -171,20 +173,20 @@ class World:
         return float(((days >= 2) & (days <= 12)).mean())
 
     def yearly_share(self) -> dict[str, float]:
-        """Part of the paying accounts of the last month that has an annual plan, by segment."""
+        """Return the share of annual plans among the paying accounts of the last month, by segment."""
         last = self.account_months[self.account_months["month"] == self.months[-1].index]
         means = last.groupby("segment")["yearly"].mean()
         return {str(segment): float(mean) for segment, mean in means.items()}
 
     def yearly_to_monthly_churn(self) -> float:
-        """Monthly churn of accounts on annual plans over that of those on monthly ones."""
+        """Return the monthly churn of accounts on annual plans / that of accounts on monthly plans."""
         churned = self.account_months.groupby("yearly")["churned"].mean()
         return float(churned[True] / churned[False])
 
     def retention(self) -> tuple[float, float]:
-        """NRR and GRR of the last twelve months, of the accounts that pay at their start.
+        """Return NRR and GRR of the last twelve months, for the accounts that pay at their start.
 
-        What came back after a churn within them is reactivation, and not in NRR (METRICS.md).
+        Revenue that came back after a churn within them is reactivation and not in NRR (docs/metrics.md).
         """
         begin, end = pd.Timestamp(self.months[-12].start), pd.Timestamp(self.months[-1].end)
         opening = self.standing(begin).groupby("account_id")["mrr"].sum()
@@ -198,7 +200,7 @@ class World:
         return float(net / opening.sum()), float(kept / opening.sum())
 
     def gained_from(self) -> dict[str, float]:
-        """Parts of the MRR gained in the last twelve months: new, expansion, reactivation."""
+        """Return the shares of the MRR gained in the last twelve months: new, expansion, reactivation."""
         gained = {"new": 0.0, "expansion": 0.0, "reactivation": 0.0}
         seen: set[int] = set()
         before = pd.Series(dtype=float)
@@ -218,13 +220,13 @@ class World:
         return {name: value / total for name, value in gained.items()}
 
     def top_tenth_of_mrr(self) -> float:
-        """Part of the MRR at the end that the largest tenth of the paying accounts has."""
+        """Return the share of the final MRR that belongs to the largest tenth of the paying accounts."""
         worth = self.standing(pd.Timestamp(self.months[-1].end)).groupby("account_id")["mrr"].sum()
         worth = worth[worth > 0].sort_values(ascending=False)
         return float(worth.iloc[: max(1, len(worth) // 10)].sum() / worth.sum())
 
     def usage_fall(self) -> float:
-        """Fall of events in the 60 days before a voluntary churn, against the 60 days before them."""
+        """Return the fall of events in the 60 days before a voluntary churn, against the previous 60 days."""
         churned = self.account_months
         churned = churned[churned["churned"] & (churned["kind"] == "voluntary")]
         churned = churned[churned["tenure"] >= 5][["account_id", "at"]]
@@ -234,7 +236,7 @@ class World:
         return float(1.0 - near / far)
 
     def stickiness(self) -> float:
-        """Mean over the last twelve months of mean DAU / MAU of the trailing 28 days (METRICS.md)."""
+        """Return mean DAU / MAU of the trailing 28 days (docs/metrics.md), averaged over twelve months."""
         events = self.tables["usage_events"].dropna(subset=["user_id"])
         events = events.assign(day=events["occurred_at"].dt.floor("D"))
         daily = events.groupby("day")["user_id"].nunique()
@@ -247,17 +249,17 @@ class World:
         return float(np.mean(parts))
 
     def weekend_fall(self) -> float:
-        """1 - events per weekend day / events per working day."""
+        """Return 1 - events per weekend day / events per working day."""
         day = self.tables["usage_events"]["occurred_at"].dt.floor("D").value_counts()
         weekend = pd.DatetimeIndex(day.index).dayofweek >= 5
         return float(1.0 - day[weekend].mean() / day[~weekend].mean())
 
     def early_rows(self) -> int:
-        """Rows that precede their cause: no login before signup, no invoice before its subscription."""
+        """Count rows that precede their cause, such as a login before signup (see CAUSES)."""
         return sum(before_cause(self.tables, *cause) for cause in CAUSES)
 
     def summer_dip_of_usage(self) -> float:
-        """1 - events per paying account and day in July and August / those of May, June, September."""
+        """Return 1 - events per paying account and day in July, August / those in May, June, September."""
         when = self.tables["usage_events"]["occurred_at"].dt
         events = when.to_period("M").value_counts().sort_index()
         paying = self.account_months.groupby("month").size()
@@ -266,13 +268,14 @@ class World:
         )
         level = (events / events.index.days_in_month / paying).dropna().iloc[-12:]
         number = level.index.month
-        beside = level[(number == 5) | (number == 6) | (number == 9)].mean()
-        return float(1.0 - level[(number == 7) | (number == 8)].mean() / beside)
+        usual = level[(number == 5) | (number == 6) | (number == 9)].mean()
+        return float(1.0 - level[(number == 7) | (number == 8)].mean() / usual)
 
     def log_skewness(self, what: str) -> float:
-        """Skewness of the log of `seats`, `mrr` or `usage` of the accounts that pay at the end.
+        """Return the skewness of log `seats`, `mrr` or `usage` for the accounts that pay at the end.
 
-        0 for a log-normal. Usage is the number of events in the last month of those that had any.
+        It is 0 for a log-normal distribution. Usage is the number of events in the last month, for
+        accounts that had any.
         """
         end = pd.Timestamp(self.months[-1].end)
         standing = self.standing(end)
@@ -287,7 +290,7 @@ class World:
         return float(np.log(values.astype(float)).skew())
 
     def holdouts_off(self) -> int:
-        """Campaigns whose held-out part is further than 4 standard errors from the planned one."""
+        """Count campaigns whose holdout share is more than 4 standard errors from the planned one."""
         arms = self.tables["promo_redemptions"]
         held = (arms["arm"] == "holdout").groupby(arms["promo_code_id"]).agg(["mean", "size"])
         planned = self.tables["promo_codes"].set_index("promo_code_id")["holdout_percent"]
@@ -297,10 +300,11 @@ class World:
 
     @cached_property
     def renewals(self) -> pd.DataFrame:
-        """Account-months with a monthly renewal, with true hazard and health, and what drives them.
+        """Account-months with a monthly renewal, with true hazard and health and their causes.
 
-        Columns complaints and earlier_complaints (of the month before, and of the one before that),
-        deep and loyal (a code of that kind in force or used), log_seats, log_hazard, log_odds.
+        The columns are complaints and earlier_complaints (of the month before, and of the one before
+        that), deep, loyal and plain (a code of that kind in force or used), log_seats, log_hazard and
+        log_odds.
         """
         rows = self.account_months.merge(
             self.truth[["account_id", "month", "voluntary_hazard", "health"]],
@@ -349,7 +353,7 @@ class World:
         return rows
 
     def _effect(self, outcome: str, cause: str) -> float:
-        """exp of the coefficient of a cause in a regression on everything that is seen beside it."""
+        """Return exp of the coefficient of a cause in a regression on all observed causes."""
         rows = self.renewals
         rows = rows[rows["voluntary_hazard"] < 0.5]
         usual = [
@@ -370,19 +374,19 @@ class World:
         return float(np.exp(fitted[1 + usual.index(cause)]))
 
     def complaint_odds(self) -> float:
-        """Odds ratio of churn for each complaint of the month before, all else seen being equal."""
+        """Return the odds ratio of churn for each complaint of the month before, all else being equal."""
         return self._effect("log_odds", "complaints")
 
     def deep_code_ratio(self) -> float:
-        """True hazard of who came by a deep code over that of who did not, all else being equal."""
+        """Return the true hazard of accounts with a deep code / without one, all else being equal."""
         return self._effect("log_hazard", "deep")
 
     def loyalty_ratio(self) -> float:
-        """True hazard while a loyalty code holds over that without, all else being equal."""
+        """Return the true hazard while a loyalty code holds / without one, all else being equal."""
         return self._effect("log_hazard", "loyal")
 
     def season(self) -> tuple[float, float]:
-        """Signups per month: first half-year over second, and July/August over the year's mean."""
+        """Return monthly signups: first half-year / second, and July and August / the year's mean."""
         when = self.tables["accounts"]["signed_up_at"].dt
         monthly = when.to_period("M").value_counts().sort_index()
         trend = np.exp(
@@ -397,7 +401,7 @@ class World:
 
 
 def before_cause(tables: Frames, child: str, at: str, parent: str, since: str) -> int:
-    """Rows of a table whose moment lies before that of the parent they name."""
+    """Count rows of a table whose timestamp is before that of their parent."""
     key = f"{parent.removesuffix('s')}_id"
     both = tables[child][[key, at]].dropna()
     cause = both[key].map(tables[parent].set_index(key)[since])

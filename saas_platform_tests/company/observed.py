@@ -1,7 +1,7 @@
-"""A company as its observer sees it: each account-month's hazards, what came of it, and usage features.
+"""A company as the observer sees it: hazards, outcomes and usage features of each account-month.
 
-Holds: the run that the oracle's tests look at, and a particle filter as a second opinion. Does not hold:
-any expectation.
+Contains: the run that the oracle's tests evaluate, and a particle filter as an independent reference. Out of
+scope: expectations.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from saas_platform.company.hazards import known_score, list_rise, renewals
 from saas_platform.company.oracle import Observer
 from saas_platform.company.promotions import Calendar
 from saas_platform.company.randomness import Dice
-from saas_platform.company.simulator import MonthRecord, Opening, Skeleton
+from saas_platform.company.simulator import MonthRecord, Opening, Simulator
 from saas_platform.company.state import CANCELLATION, CHANGE, STATUS, Subscriptions
 from saas_platform.company.support import ticket_means
 from saas_platform.company.timestamps import DAY, NEVER
@@ -30,12 +30,12 @@ PARAMETERS = DEFAULT.parameters
 
 @dataclass
 class Watched:
-    """A skeleton and its observer, at the same month."""
+    """A simulator and its observer, both at the same month."""
 
     dice: Dice
     catalogue: Catalogue
     calendar: Calendar
-    skeleton: Skeleton
+    simulator: Simulator
     observer: Observer
 
     @classmethod
@@ -44,18 +44,21 @@ class Watched:
         calendar = Calendar(dice, PARAMETERS.promotions, start)
         catalogue = Catalogue(PARAMETERS.prices, start)
         observer = Observer(PARAMETERS, dice, catalogue, calendar)
-        return cls(dice, catalogue, calendar, Skeleton(seed, accounts, start, PARAMETERS), observer)
+        return cls(
+            dice, catalogue, calendar, Simulator(seed, accounts, start, PARAMETERS), observer
+        )
 
     def step(self) -> tuple[Opening, MonthRecord, tuple[np.ndarray, np.ndarray]]:
-        opening = self.skeleton.opening()
+        """Advance by a month. Return its opening, its record and its observable hazards."""
+        opening = self.simulator.opening()
         hazards = self.observer.hazards(opening)
-        record = self.skeleton.advance()
+        record = self.simulator.advance()
         self.observer.observe(opening, record)
         return opening, record, hazards
 
 
 def watch(seed: int, accounts: int = 5000, months: int = 24) -> pd.DataFrame:
-    """One row per account-month: hazards true and observable, churn by kind, features of usage."""
+    """Return a row per account-month: true and observable hazards, churn by kind, usage features."""
     watched, frames = Watched.of(seed, accounts), []
     logins: list[np.ndarray] = []
     for _ in range(months):
@@ -100,10 +103,10 @@ def watch(seed: int, accounts: int = 5000, months: int = 24) -> pd.DataFrame:
 
 
 class Particles:
-    """The belief on one account as many draws of its latent values, resampled as the month tells more.
+    """The belief about one account as many draws of its latent values, resampled after each observation.
 
-    Straight from the simulator's rules, day by day: no grid, no level of a month, no assumed density.
-    For accounts that never failed to pay, paused, left or came back.
+    The filter follows the simulator's rules day by day, without a grid, a monthly level or an assumed
+    density. It is valid for accounts that never failed to pay, paused, left or came back.
     """
 
     def __init__(self, row: int, count: int, watched: Watched) -> None:
@@ -116,7 +119,7 @@ class Particles:
         self.taste: dict[int, np.ndarray] = {}
 
     def month(self, opening: Opening, record: MonthRecord) -> float:
-        """Takes the month in; returns its voluntary hazard as it stood before, nan if none was due."""
+        """Process a month. Return its voluntary hazard as of its start, NaN if no renewal was due."""
         mine = opening.paying()
         subs = opening.subs.take(mine[opening.subs.account[mine] == self.row])
         hazard = float("nan")
@@ -125,8 +128,8 @@ class Particles:
             if due:
                 chance = self._chance(opening, subs)
                 hazard = float(chance.mean())
-                self._see(np.log1p(-chance))
-            self._see_wish(opening, record, subs, due)
+                self._resample(np.log1p(-chance))
+            self._see_expansion(opening, record, subs, due)
         self._see_conversion(record)
         self._see_tickets(record, subs)
         self._live(record)
@@ -136,7 +139,8 @@ class Particles:
         churn, segment = PARAMETERS.churn, opening.accounts.segment[subs.account]
         catalogue, span = self.watched.catalogue, opening.span
         rise = list_rise(catalogue, subs, renewals(subs, span)[1])
-        # Who kept the old price at an earlier renewal is grandfathered; who had none yet may be.
+        # An account that kept its old price at an earlier renewal is grandfathered. One without such a
+        # renewal may be.
         kept = catalogue.price_list(subs.period_start) > subs.price_list
         part = 1.0 if kept[0] else PARAMETERS.prices.grandfathered
 
@@ -148,7 +152,8 @@ class Particles:
 
         return part * chance(0.0 * rise) + (1.0 - part) * chance(rise)
 
-    def _see(self, log_likelihood: np.ndarray) -> None:
+    def _resample(self, log_likelihood: np.ndarray) -> None:
+        """Weight the draws with a log-likelihood and resample them."""
         weight = np.exp(log_likelihood - log_likelihood.max())
         bounds = np.cumsum(weight / weight.sum())
         drawn = (np.arange(self.count) + self.random.random()) / self.count
@@ -161,20 +166,20 @@ class Particles:
         mine = (changes.account == self.row) & ~changes.second
         return changes.take(mine & (changes.change == CHANGE[change]))
 
-    def _see_wish(
+    def _see_expansion(
         self, opening: Opening, record: MonthRecord, subs: Subscriptions, due: bool
     ) -> None:
         expansion, span = PARAMETERS.expansion, opening.span
         at_renewal = int(renewals(subs, span)[1][0])
         more = [self._mine(record, change) for change in ("seats_changed", "plan_changed")]
-        wanted = any((changes.updated_at != at_renewal).any() for changes in more)
+        expanded = any((changes.updated_at != at_renewal).any() for changes in more)
         age = int(span.index - subs.first_month[0])
         young = 1.0 + expansion.early * np.exp(-age / expansion.early_months)
         rate = expansion.seats[opening.accounts.segment[self.row]] * young
         rate += expansion.upgrade if tier_of(subs.plan)[0] < len(vocabulary.TIERS) - 1 else 0.0
         rate *= 1.0 - 2 * DAY / (span.end - span.start) if due else 1.0
         factor = np.exp(expansion.health * self.health)
-        self._see(np.log(factor) if wanted else np.log1p(-np.minimum(rate * factor, 0.95)))
+        self._resample(np.log(factor) if expanded else np.log1p(-np.minimum(rate * factor, 0.95)))
 
     def _see_conversion(self, record: MonthRecord) -> None:
         conversion, bought = PARAMETERS.conversion, self._mine(record, "activated")
@@ -184,7 +189,7 @@ class Particles:
                 code = self.watched.calendar.code(int(bought.offer[0]))
                 base *= code.terms.conversion_lift
             chance = base * np.exp(conversion.health * self.health)
-            self._see(np.log(np.minimum(chance, conversion.highest)))
+            self._resample(np.log(np.minimum(chance, conversion.highest)))
 
     def _see_tickets(self, record: MonthRecord, subs: Subscriptions) -> None:
         presence, changes = record.presence, record.changes
@@ -201,10 +206,10 @@ class Particles:
         )
         count = (record.tickets.account_id == record.accounts.account_id[self.row]).sum()
         sick = -PARAMETERS.support.health * self.health
-        self._see(count * sick - (usual + complaints)[0] * np.exp(sick))
+        self._resample(count * sick - (usual + complaints)[0] * np.exp(sick))
 
     def _live(self, record: MonthRecord) -> None:
-        """The month's paths of health, weighed by every day of every user."""
+        """Draw paths of health through the month and weight them by every day of every user."""
         health, span, row = PARAMETERS.health, record.span, self.row
         away = health.persistence * (self.health - self.fit)
         noise = health.noise_sigma * self.random.standard_normal(self.count)
@@ -228,7 +233,7 @@ class Particles:
                     chance = self._activity(record, day, self.taste[user] * np.exp(here))
                     seen += np.log(chance) if day in active else np.log1p(-chance)
         self.health = after
-        self._see(seen)
+        self._resample(seen)
 
     def _activity(self, record: MonthRecord, day: int, own: np.ndarray) -> np.ndarray:
         usage, span = PARAMETERS.usage, record.span

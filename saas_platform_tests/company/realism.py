@@ -1,7 +1,7 @@
-"""The properties of REALISM.md with their targets: what `test_realism.py` and the benchmark measure.
+"""The properties of a realistic company with their targets, for `test_realism.py` and the benchmark.
 
-Holds: the list. Does not hold: the measuring (measures.py). A target without a published figure is a
-judgement, and says so.
+Contains: the list. Out of scope: the measures (measures.py). A target without a published figure is labelled
+a judgement.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from saas_platform_tests.company.measures import World
 
 @dataclass(frozen=True)
 class Property:
-    """Holds where low <= measured <= high; `source` is the published figure behind the target."""
+    """A property with its target range. `source` is the published figure behind the target."""
 
     name: str
     low: float
@@ -23,6 +23,7 @@ class Property:
     source: str = "judgement"
 
     def holds(self, measured: float) -> bool:
+        """Return whether low <= measured <= high."""
         return self.low <= measured <= self.high
 
 
@@ -69,14 +70,14 @@ PROPERTIES = (
         "GRR of a year", 0.85, 0.93, lambda w: w.retention()[1], "KBCM 2024: quartiles 82, 91, 95 %"
     ),
     Property(
-        "Part of the MRR gained that is new",
+        "New share of the gained MRR",
         0.55,
         0.65,
         lambda w: w.gained_from()["new"],
         "ChartMogul 2023: 57.9 %",
     ),
     Property(
-        "Part of the MRR gained that is expansion",
+        "Expansion share of the gained MRR",
         0.25,
         0.35,
         lambda w: w.gained_from()["expansion"],
@@ -93,7 +94,9 @@ PROPERTIES = (
         "Trial to paid with a card", 0.25, 0.60, lambda w: w.conversion()[True], "the second hump"
     ),
     Property("Card declines / charges", 0.05, 0.14, World.decline_rate, "Recurly"),
-    Property("Recovered in dunning", 0.45, 0.60, World.recovery_rate, "Recurly: median 47.6 %"),
+    Property(
+        "Invoices recovered in dunning", 0.45, 0.60, World.recovery_rate, "Recurly: median 47.6 %"
+    ),
     Property("Recoveries on days 2-12", 0.5, 1.0, World.recovered_early, "Recurly"),
     Property("Involuntary share of churn", 0.20, 0.35, World.involuntary_share, "Recurly: 26 %"),
     *(
@@ -105,14 +108,14 @@ PROPERTIES = (
         0.0,
         0.99,
         World.yearly_to_monthly_churn,
-        "ProfitWell: falls with the annual share",
+        "ProfitWell: churn falls with the annual share",
     ),
     Property(
         "Hazard after a deep code / without",
         1.5,
         2.0,
         World.deep_code_ratio,
-        "above 25 % off churned twice",
+        "above 25 % off: churned twice as often",
     ),
     Property("Hazard under a loyalty code / without", 0.0, 0.99, World.loyalty_ratio),
     Property("Campaigns whose holdout is not random", 0, 0, World.holdouts_off),
@@ -140,7 +143,7 @@ PROPERTIES = (
         Property(f"Skewness of log {what}", -0.75, 0.75, _skewness(what), "log-normal: 0")
         for what in ("seats", "mrr", "usage")
     ),
-    Property("MRR of the top tenth of accounts", 0.40, 0.60, World.top_tenth_of_mrr),
-    Property("Odds of churn for each complaint", 1.1, 1.3, World.complaint_odds),
+    Property("MRR share of the top tenth of accounts", 0.40, 0.60, World.top_tenth_of_mrr),
+    Property("Odds ratio of churn for each complaint", 1.1, 1.3, World.complaint_odds),
     Property("Rows that precede their cause", 0, 0, World.early_rows),
 )

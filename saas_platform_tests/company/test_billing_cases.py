@@ -1,4 +1,4 @@
-"""Every billing case that the marts must get right occurs in the default company."""
+"""Every billing case that the marts must handle occurs in the default company."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_refunds(default_tables: Frames) -> None:
     assert (refunds["attempted_at"] > paid).all()
 
 
-def test_voluntary_ends_are_asked_for_before_the_end_of_the_period(default_tables: Frames) -> None:
+def test_voluntary_ends_are_requested_before_the_end_of_the_period(default_tables: Frames) -> None:
     subs = default_tables["subscriptions"]
     asked = subs.dropna(subset=["cancel_requested_at", "ended_at"])
     assert len(asked) >= 50
@@ -117,7 +117,7 @@ def test_promo_codes(default_tables: Frames) -> None:
     assert set(codes["kind"]) == set(v.PROMO_KINDS)
     assert 100 in set(codes["discount_percent"])
     assert codes["duration_months"].isna().any()
-    # A code that ran out was changed at its end, which came before the planned one.
+    # A code that ran out was updated at its end, which was before the planned end.
     ran_out = codes[codes["updated_at"] > codes["created_at"]]
     assert (ran_out["ends_at"] == ran_out["updated_at"]).all()
     assert len(ran_out) == 2

@@ -1,4 +1,4 @@
-"""company.yaml: every wrong value is one sentence that names the knob; every knob does what it says."""
+"""company.yaml: a wrong value is reported in one sentence with the knob's name; each knob has its effect."""
 
 from __future__ import annotations
 
@@ -31,12 +31,15 @@ def usual() -> Frames:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
-        ("acounts: 3", "acounts is not a name known here: did you mean accounts?"),
-        ("growth: {montly: 0.1}", "growth.montly is not a name known here: did you mean monthly?"),
-        ("campaigns: [{nam: x}]", "campaigns.0.nam is not a name known here: did you mean name?"),
-        ("plans: {team: {prize: 3}}", "plans.team.prize is not a name known here (known are name"),
+        ("acounts: 3", "acounts is not a known name: did you mean accounts?"),
+        ("growth: {montly: 0.1}", "growth.montly is not a known name: did you mean monthly?"),
+        ("campaigns: [{nam: x}]", "campaigns.0.nam is not a known name: did you mean name?"),
+        (
+            "plans: {team: {prize: 3}}",
+            "plans.team.prize is not a known name (the known names are name",
+        ),
         ("accounts: many", "line 1: accounts is 'many': write a whole number"),
         ("accounts: 0", "accounts is 0: write a number of at least 1"),
         ("seed: -1", "seed is -1: write a number of at least 0"),
@@ -47,7 +50,7 @@ def usual() -> Frames:
         ("segments: {smb: 0, mid_market: 0, enterprise: 0}", "at least one segment needs a share"),
         ("churn: {smb: -1}", "churn.smb is -1: write a number of at least 0"),
         ("churn: {smb: .nan}", "churn.smb is nan: write a finite number"),
-        ("season: {signups: [1, 2]}", "season.signups: it needs at least 12 of them"),
+        ("season: {signups: [1, 2]}", "season.signups: write at least 12 entries"),
         ("plans: {trial_days: 1}", "plans.trial_days is 1: write a number of at least 3"),
         (
             "plans: {team: {name: Starter, monthly_price_cents: 5}}",
@@ -55,10 +58,13 @@ def usual() -> Frames:
         ),
         ("price_changes: [{start: someday, percent: 3}]", "price_changes.0.start is 'someday'"),
         ("price_changes: [{start: 2025-01-01}]", "price_changes.0.percent is missing"),
-        ("price_changes: [{start: 2023-01-01, percent: 3}]", "does not lie after the start"),
+        (
+            "price_changes: [{start: 2023-01-01, percent: 3}]",
+            "price_changes: 2023-01-01 is not after the start of the company, 2024-01-01; choose a later day",
+        ),
         (
             "price_changes: [{start: 2025-01-01, percent: 3}, {start: 2025-01-01, percent: 4}]",
-            "two price changes fall on one day",
+            "two price changes fall on the same day",
         ),
         ("outages: [{start: 2025-03-10, days: 0}]", "outages.0.days is 0"),
         ("outages: [{start: 2025-03-10, activity: 2}]", "outages.0.activity is 2"),
@@ -68,28 +74,28 @@ def usual() -> Frames:
         ),
         (
             "campaigns: [{name: black friday, start: 2025-03-10, discount_percent: 20}]",
-            "two of them would have the code BLACKFRIDAY25",
+            "campaigns: two campaigns would have the code BLACKFRIDAY25; rename one",
         ),
         (
             "campaigns: [{name: x, kind: loyalty, start: 2025-03-10, discount_percent: 20,"
             " duration_months: null}]",
-            "a loyalty campaign needs duration_months",
+            "a loyalty campaign needs duration_months: write a number of months",
         ),
-        ("- a\n- b", "holds no names"),
+        ("- a\n- b", "contains no names"),
         ("a: [", "line 2 is not YAML"),
         ("seed: 3\naccounts: 0", "company.yaml, line 2: accounts is 0"),
-        ("seed: 3\nseed: 4", "company.yaml, line 2: seed is there already, on line 1"),
+        ("seed: 3\nseed: 4", "company.yaml, line 2: seed occurs already on line 1"),
         ("[a]: 3", "company.yaml, line 1: a name must be a text"),
         ("start: 2024-02-30", "line 1: a value can't be read (day"),
         ("growth: &g\n  monthly: *g", "growth.monthly"),
     ],
 )
-def test_wrong_knobs(tmp_path: Path, text: str, says: str) -> None:
+def test_wrong_knobs(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "company.yaml"
     path.write_text(f"{text}\n")
     with pytest.raises(CompanyError) as raised:
         read_config(path)
-    assert says in str(raised.value)
+    assert message in str(raised.value)
     assert "company.yaml" in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -108,7 +114,7 @@ def test_an_empty_file_is_the_usual_company(tmp_path: Path) -> None:
     assert read_config(path) == CompanyConfig()
 
 
-def test_no_knob_touched_gives_the_parameters_as_they_stand() -> None:
+def test_without_knobs_the_parameters_are_the_default_ones() -> None:
     ours, usual = CompanyConfig().parameters, Parameters()
     changes = ours.prices.changes
     assert [(c.on, c.percent) for c in changes] == [
@@ -120,7 +126,7 @@ def test_no_knob_touched_gives_the_parameters_as_they_stand() -> None:
     assert ours == type(usual)(prices=prices)
 
 
-def test_the_yaml_of_a_config_gives_it_again(tmp_path: Path) -> None:
+def test_a_config_survives_the_way_through_yaml(tmp_path: Path) -> None:
     config = CompanyConfig.model_validate(
         {
             "start": "2023-05",
@@ -143,7 +149,7 @@ def test_the_example_in_the_docs_is_valid_and_names_every_knob(tmp_path: Path) -
     assert set(yaml.safe_load(example)) == set(CompanyConfig.model_fields)
 
 
-def test_every_other_knob_makes_another_name() -> None:
+def test_every_other_config_has_another_name() -> None:
     usual = CompanyConfig()
     others = [
         CompanyConfig.model_validate(knobs)
@@ -245,7 +251,7 @@ def test_a_price_change_on_a_date() -> None:
     changed = tables["subscription_changes"].query("kind == 'price_changed'")
     assert len(changed) > 10
     assert changed["effective_at"].min() >= pd.Timestamp(2024, 8, 15)
-    # Who did not take it over at a renewal, or is grandfathered, pays the old price.
+    # Accounts that are grandfathered or had no renewal yet pay the old price.
     lower = tables_of(18, price_changes=[{"start": date(2024, 8, 15), "percent": -50}])
     assert lower["plans"].set_index("code").loc["team_monthly", "seat_price_cents"] == 1100
 
@@ -278,7 +284,7 @@ def test_an_outage_week() -> None:
     assert before[0].equals(before[1])
 
 
-def test_a_campaign_of_ones_own() -> None:
+def test_a_campaign_of_the_user() -> None:
     mine = {
         "name": "big bang",
         "start": date(2024, 3, 1),
@@ -312,7 +318,7 @@ def test_overlapping_campaigns_share_no_trial() -> None:
     assert not used["account_id"].duplicated().any()
 
 
-def test_the_file_says_what_the_settings_leave_out(
+def test_the_file_sets_what_the_settings_omit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "company.yaml").write_text("accounts: 77\nstart: 2025-03\nchurn: {smb: 2}\n")
@@ -324,7 +330,7 @@ def test_the_file_says_what_the_settings_leave_out(
     monkeypatch.setenv("SAAS_SEED", "3")
     assert load_settings().config.seed == 3
     monkeypatch.setenv("SAAS_ACCOUNTS", "78")
-    with pytest.raises(SettingsError, match=r"SAAS_ACCOUNTS is 78 and .* says accounts: 77"):
+    with pytest.raises(SettingsError, match=r"SAAS_ACCOUNTS is 78, but .* sets accounts to 77"):
         load_settings()
     monkeypatch.delenv("SAAS_ACCOUNTS")
     (tmp_path / "other.yaml").write_text("accounts: 12\n")

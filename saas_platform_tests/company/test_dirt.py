@@ -1,4 +1,4 @@
-"""Dirt: seeded, listed, and nothing but what is listed differs from the clean company."""
+"""Dirt is seeded and listed, and nothing else differs from the clean company."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saas_platform.clock import Month
-from saas_platform.company import Batch, Company, CompanyConfig, SoiledCompany, dirt
+from saas_platform.company import Batch, Company, CompanyConfig, DirtyCompany, dirt
 from saas_platform.company.batch import ERASURES_SCHEMA
 from saas_platform.schema import TABLES
 from saas_platform_tests.company.test_same_company import assert_same
@@ -27,7 +27,7 @@ Rows = dict[int, dict[str, Any]]
 
 
 class Known:
-    """A company whose clean batches were made before: the simulator is the slow part."""
+    """A company that keeps its clean batches, because the simulator is the slow part."""
 
     def __init__(self, config: CompanyConfig) -> None:
         self._company = Company(config)
@@ -45,8 +45,8 @@ def clean() -> Known:
     return Known(SMALL)
 
 
-def soiled(clean: Known, share: float, seed: int = SMALL.seed) -> SoiledCompany:
-    return SoiledCompany(clean, seed, share)  # type: ignore[arg-type]
+def dirty(clean: Known, share: float, seed: int = SMALL.seed) -> DirtyCompany:
+    return DirtyCompany(clean, seed, share)  # type: ignore[arg-type]
 
 
 def by_key(table: str, batch: Batch) -> Rows:
@@ -58,7 +58,7 @@ def by_key(table: str, batch: Batch) -> Rows:
 
 @dataclass
 class Differences:
-    """What soiled batches have other than the clean ones, found by comparing them row by row."""
+    """How dirty batches differ from the clean ones, found by comparing them row by row."""
 
     cells: set[tuple[str, str, int, str]] = field(default_factory=set)
     more: set[tuple[str, str, int]] = field(default_factory=set)
@@ -78,7 +78,7 @@ class Differences:
 @settings(max_examples=6, deadline=None)
 @given(share=st.floats(0.05, 1), seed=st.integers(0, 2**63 - 1), position=st.integers(1, COUNT - 2))
 def test_the_list_is_the_difference(clean: Known, share: float, seed: int, position: int) -> None:
-    company = soiled(clean, share, seed)
+    company = dirty(clean, share, seed)
     found = Differences()
     months = MONTHS[position : position + 2]
     for month in months:
@@ -87,27 +87,27 @@ def test_the_list_is_the_difference(clean: Known, share: float, seed: int, posit
         for table in TABLES:
             found.add(month, table, by_key(table, one), by_key(table, other))
     listed = pa.concat_tables([company.planted(month, AS_OF) for month in months]).to_pylist()
-    places = [(r["month"], r["table"], r["key"]) for r in listed]
-    assert {p for p, r in zip(places, listed, strict=True) if r["column"] is None} == found.more
-    cells = [(*p, r["column"]) for p, r in zip(places, listed, strict=True) if r["column"]]
+    spots = [(r["month"], r["table"], r["key"]) for r in listed]
+    assert {p for p, r in zip(spots, listed, strict=True) if r["column"] is None} == found.more
+    cells = [(*p, r["column"]) for p, r in zip(spots, listed, strict=True) if r["column"]]
     assert set(cells) == found.cells
-    # Only events are held back, and they come with the month after.
+    # Only events are held back, and they arrive with the next month.
     first, second = map(str, months)
     late = {(t, key) for month, t, key in found.more if month == second and key > 0}
     assert {(t, key) for month, t, key in found.less if month == first} <= late
 
 
 def test_share_0_is_the_clean_company(clean: Known) -> None:
-    company = soiled(clean, 0.0)
+    company = dirty(clean, 0.0)
     for month in MONTHS[:3]:
         assert company.batch(month, AS_OF) is clean.batch(month, AS_OF)
         assert company.planted(month, AS_OF).num_rows == 0
     assert company.planted_until(START, AS_OF).equals(dirt.PLANTED_SCHEMA.empty_table())
 
 
-def test_every_spot_is_planted(clean: Known) -> None:
-    # Longer, as an invoice seldom changes two months in a row.
-    planted = soiled(clean, 1.0).planted_until(START, START.plus(15).start).to_pylist()
+def test_dirt_of_every_kind_and_place_is_injected(clean: Known) -> None:
+    # This run is longer, because an invoice rarely changes in two consecutive months.
+    planted = dirty(clean, 1.0).planted_until(START, START.plus(15).start).to_pylist()
     assert {row["kind"] for row in planted} == set(KINDS)
     spots = {(row["kind"], row["table"], row["column"]) for row in planted}
     assert {(d.kind, d.table, d.column) for d in dirt.CELLS} <= spots
@@ -115,18 +115,18 @@ def test_every_spot_is_planted(clean: Known) -> None:
         assert (spot.kind, spot.table, None) in spots
 
 
-def test_a_greater_share_plants_all_of_a_smaller_one_and_more(clean: Known) -> None:
+def test_a_greater_share_injects_all_of_a_smaller_one_and_more(clean: Known) -> None:
     found = []
     for share in (0.1, 0.4, 1.0):
-        planted = soiled(clean, share).planted_until(START, MONTHS[-1].end)
+        planted = dirty(clean, share).planted_until(START, MONTHS[-1].end)
         found.append({tuple(row.values()) for row in planted.to_pylist()})
     assert found[0] < found[1] < found[2]
 
 
 def test_the_share_is_the_expected_part(clean: Known) -> None:
-    """4,000 events or so, of which the share's part of the rate comes late."""
+    """Check on about 4,000 events that the expected fraction of them arrives late."""
     events = sum(clean.batch(m, AS_OF).rows["usage_events"].num_rows for m in MONTHS[:-1])
-    company = soiled(clean, 0.5)
+    company = dirty(clean, 0.5)
     late = Counter(kind for m in MONTHS for kind in company.planted(m, AS_OF)["kind"].to_pylist())[
         "late_row"
     ]
@@ -134,50 +134,50 @@ def test_the_share_is_the_expected_part(clean: Known) -> None:
 
 
 def test_a_month_alone_and_any_order_are_the_same(clean: Known) -> None:
-    straight = soiled(clean, 0.6)
+    straight = dirty(clean, 0.6)
     whole = [straight.batch(month, AS_OF) for month in MONTHS]
     lists = [straight.planted(month, AS_OF) for month in MONTHS]
-    alone = SoiledCompany(Company(SMALL), SMALL.seed, 0.6)
+    alone = DirtyCompany(Company(SMALL), SMALL.seed, 0.6)
     for position in (5, 2, 6):
         assert_same(alone.batch(MONTHS[position], AS_OF), whole[position])
         assert alone.planted(MONTHS[position], AS_OF).equals(lists[position])
-    assert SoiledCompany(Company(SMALL), SMALL.seed, 0.6).planted(MONTHS[3], AS_OF).equals(lists[3])
+    assert DirtyCompany(Company(SMALL), SMALL.seed, 0.6).planted(MONTHS[3], AS_OF).equals(lists[3])
 
 
-def test_another_seed_or_share_is_other_dirt(clean: Known) -> None:
+def test_another_seed_gives_other_dirt(clean: Known) -> None:
     month = MONTHS[4]
-    one = soiled(clean, 0.5).batch(month, AS_OF).rows["accounts"]
-    assert one.equals(soiled(clean, 0.5).batch(month, AS_OF).rows["accounts"])
+    one = dirty(clean, 0.5).batch(month, AS_OF).rows["accounts"]
+    assert one.equals(dirty(clean, 0.5).batch(month, AS_OF).rows["accounts"])
     assert (
-        not soiled(clean, 0.5, seed=8)
+        not dirty(clean, 0.5, seed=8)
         .planted(month, AS_OF)
-        .equals(soiled(clean, 0.5).planted(month, AS_OF))
+        .equals(dirty(clean, 0.5).planted(month, AS_OF))
     )
 
 
-def test_what_a_clock_showed_once_it_shows_later_too(clean: Known) -> None:
-    """Each row that was planted by the middle of a month is so at its end."""
+def test_a_later_as_of_keeps_the_dirt_of_an_earlier_one(clean: Known) -> None:
+    """Check that each error injected by the middle of a month is still there at its end."""
     month = MONTHS[5]
-    company = soiled(clean, 1.0)
+    company = dirty(clean, 1.0)
     early = company.planted(month, datetime(month.year, month.number, 12)).to_pylist()
     late = {tuple(row.values()) for row in company.planted(month, AS_OF).to_pylist()}
     assert early
     assert {tuple(row.values()) for row in early} <= late
-    # What comes from the months before is there on the first day.
+    # Rows that come from the months before are there from the first day.
     before = {r["key"] for r in early if r["column"] is None}
     assert before == {key for m, k, t, key, column, d in late if column is None}
 
 
-def test_nothing_is_planted_outside_the_window(clean: Known) -> None:
-    company = soiled(clean, 1.0)
+def test_nothing_is_injected_outside_the_window(clean: Known) -> None:
+    company = dirty(clean, 1.0)
     for month, as_of in ((START.plus(-1), AS_OF), (MONTHS[3], MONTHS[3].start)):
         assert all(rows.num_rows == 0 for rows in company.batch(month, as_of).rows.values())
         assert company.planted(month, as_of).num_rows == 0
 
 
-def test_soiled_values_fit_and_stay(clean: Known) -> None:
-    """Within the column in UTF-16 units, no NUL, and the same in every version of the row."""
-    company = soiled(clean, 1.0)
+def test_corrupted_values_fit_and_stay(clean: Known) -> None:
+    """Check the length in UTF-16 units, the absence of NUL, and that all versions of a row agree."""
+    company = dirty(clean, 1.0)
     seen: dict[tuple[str, str, int], Any] = {}
     for month in MONTHS:
         batch, cells = company.batch(month, AS_OF), company.planted(month, AS_OF).to_pylist()
@@ -195,14 +195,14 @@ def test_soiled_values_fit_and_stay(clean: Known) -> None:
     assert len(seen) > 50
 
 
-def test_duplicates_live_where_no_real_key_does(clean: Known) -> None:
+def test_no_real_key_is_negative_like_those_of_duplicates(clean: Known) -> None:
     for month in MONTHS:
         for table, rows in clean.batch(month, AS_OF).rows.items():
             assert not rows.num_rows or min(rows[key_of(table)].to_pylist()) > 0, table
 
 
 class Forgetting(Known):
-    """As the clean company, with more users erased in the seventh month."""
+    """The clean company with more users erased in the seventh month."""
 
     def __init__(self, clean: Known, users: list[int]) -> None:
         self._clean, self._users = clean, users
@@ -215,19 +215,19 @@ class Forgetting(Known):
         return replace(made, erasures=pa.table(erased, schema=ERASURES_SCHEMA))
 
 
-def test_the_cells_of_erased_users_are_not_listed_in_the_end(clean: Known) -> None:
+def test_the_list_omits_the_cells_of_erased_users(clean: Known) -> None:
     end = MONTHS[-1].end
-    before = soiled(clean, 1.0).planted_until(START, end).to_pylist()
+    before = dirty(clean, 1.0).planted_until(START, end).to_pylist()
     cells = {r["key"] for r in before if r["table"] == "users" and r["column"]}
     gone = sorted(cells)[:3]
-    after = soiled(Forgetting(clean, gone), 1.0).planted_until(START, end).to_pylist()
+    after = dirty(Forgetting(clean, gone), 1.0).planted_until(START, end).to_pylist()
     assert {r["key"] for r in after if r["table"] == "users" and r["column"]} == cells - set(gone)
     assert [r for r in after if r["table"] != "users"] == [
         r for r in before if r["table"] != "users"
     ]
 
 
-def test_a_share_is_a_part(clean: Known) -> None:
+def test_a_share_outside_0_to_1_is_refused(clean: Known) -> None:
     for share in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ValueError, match="it is a part, 0 to 1"):
-            soiled(clean, share)
+        with pytest.raises(ValueError, match=r"share is .*: write a number from 0 to 1"):
+            dirty(clean, share)

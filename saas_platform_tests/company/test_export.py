@@ -1,4 +1,4 @@
-"""The company as files: the end state of every table, the truth, and a card that says how it was made."""
+"""The exported company has the end state of every table, the truth, and a card that documents it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from saas_platform_tests.company.world import AS_OF, SMALL, batches_of, end_stat
 _REPOSITORY = Path(__file__).parents[2]
 
 
-def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "saas_platform.company", *words],
+        [sys.executable, "-m", "saas_platform.company", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -62,7 +62,7 @@ def test_csv_has_the_same_rows(folder: Path, tmp_path: Path) -> None:
         assert text.to_pylist() == parquet.to_pylist(), name
 
 
-def test_the_truth_lies_beside(folder: Path, tmp_path: Path) -> None:
+def test_the_truth_is_next_to_the_tables(folder: Path, tmp_path: Path) -> None:
     for name, table in Company(SMALL).truth(AS_OF).items():
         assert pq.read_table(folder / "truth" / f"{name}.parquet").equals(table), name
     done = export(SMALL, datetime(2024, 3, 1), tmp_path / "plain", "csv", truth=False)
@@ -70,9 +70,7 @@ def test_the_truth_lies_beside(folder: Path, tmp_path: Path) -> None:
     assert "truth/" not in (done.folder / CARD).read_text()
 
 
-def test_the_card_states_the_true_parameters_and_how_to_make_it_again(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_the_card_states_the_true_parameters_and_the_command(folder: Path, tmp_path: Path) -> None:
     card = (folder / CARD).read_text()
     stated = yaml.safe_load(card.split("```yaml\n")[-1].split("```")[0])
     assert stated["churn"]["monthly"] == list(SMALL.parameters.churn.monthly)
@@ -82,16 +80,16 @@ def test_the_card_states_the_true_parameters_and_how_to_make_it_again(
         assert all(f"| {c.name} |" in card for c in table.columns if c.name != "row_version")
     assert read_config(folder / CONFIG) == SMALL
     (command,) = [line.strip() for line in card.splitlines() if line.startswith("    python -m")]
-    words = command.removeprefix("python -m saas_platform.company ").split()
-    words[words.index("company.yaml")] = str(folder / CONFIG)
-    done = run(*words, cwd=tmp_path)
+    arguments = command.removeprefix("python -m saas_platform.company ").split()
+    arguments[arguments.index("company.yaml")] = str(folder / CONFIG)
+    done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for path in folder.rglob("*.parquet"):
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(folder)).read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("arguments", "message"),
     [
         (("--config", "none.yaml"), "none.yaml can't be read"),
         (("--accounts", "0"), "accounts is 0: write a number of at least 1"),
@@ -102,12 +100,12 @@ def test_the_card_states_the_true_parameters_and_how_to_make_it_again(
         (("--format", "xls"), "'xls' is not one of"),
     ],
 )
-def test_wrong_words(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+def test_wrong_arguments(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").touch()
-    done = run(*words, cwd=tmp_path)
+    done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 2
-    assert says in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 

@@ -1,4 +1,4 @@
-"""The observable oracle: calibrated, between the base rate and the truth, and blind to what is latent."""
+"""The observable oracle is calibrated, lies between base rate and truth, and reads no latent value."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def together(companies: dict[int, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([frame.assign(seed=seed) for seed, frame in companies.items()])
 
 
-def test_the_truth_has_what_the_observer_says(companies: dict[int, pd.DataFrame]) -> None:
+def test_the_truth_has_the_hazards_of_the_observer(companies: dict[int, pd.DataFrame]) -> None:
     truth = Company(DEFAULT).truth(AS_OF)["account_months"].to_pandas()
     seen = companies[DEFAULT.seed]
     for kind in ("voluntary", "involuntary"):
@@ -51,15 +51,13 @@ def test_the_truth_has_what_the_observer_says(companies: dict[int, pd.DataFrame]
 
 
 @pytest.mark.parametrize("kind", ["voluntary", "involuntary"])
-def test_it_is_zero_where_the_hazard_is_and_nowhere_else(seen: pd.DataFrame, kind: str) -> None:
+def test_it_is_zero_exactly_where_the_hazard_is(seen: pd.DataFrame, kind: str) -> None:
     assert seen[f"seen_{kind}"].between(0.0, 1.0).all()
     assert ((seen[kind] > 0) == (seen[f"seen_{kind}"] > 0)).all()
 
 
 @pytest.mark.parametrize(("kind", "end"), [("voluntary", "left"), ("involuntary", "lost")])
-def test_churn_is_as_the_oracle_says_in_every_class(
-    seen: pd.DataFrame, kind: str, end: str
-) -> None:
+def test_churn_matches_the_oracle_in_every_class(seen: pd.DataFrame, kind: str, end: str) -> None:
     hazard = seen[f"seen_{kind}"]
     bins = np.digitize(hazard, [1e-9, 0.005, 0.02, 0.05, 0.15, 0.4])
     for number in np.unique(bins):
@@ -69,8 +67,10 @@ def test_churn_is_as_the_oracle_says_in_every_class(
 
 
 @pytest.mark.parametrize("kind", ["voluntary", "involuntary"])
-def test_the_mean_true_hazard_of_a_class_is_the_oracles(together: pd.DataFrame, kind: str) -> None:
-    """Within 4 errors, with each account's months taken together, and 6 % for the approximations."""
+def test_the_mean_true_hazard_matches_the_oracle_in_every_class(
+    together: pd.DataFrame, kind: str
+) -> None:
+    """Allow 4 standard errors, with each account's months as one, plus 6 % for the approximations."""
     rows = together[together[f"seen_{kind}"] > 0]
     classes = np.digitize(rows[f"seen_{kind}"], [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4])
     for number in np.unique(classes):
@@ -92,7 +92,7 @@ def test_its_log_loss_lies_between_the_base_rate_and_the_truth(seen: pd.DataFram
 
 
 def test_it_beats_a_regression_on_usage(seen: pd.DataFrame) -> None:
-    """On the last six months, the regression trained on those before, without the first ones."""
+    """Compare on the last six months. The regression is trained on the months before."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -119,13 +119,13 @@ def test_the_hazards_of_a_month_do_not_know_what_it_brings() -> None:
     watched = Watched.of(7, 600)
     for _ in range(12):
         watched.step()
-    opening = watched.skeleton.opening()
+    opening = watched.simulator.opening()
     before = watched.observer.hazards(opening)
     other = copy.deepcopy(watched.observer)
-    record = watched.skeleton.advance()
+    record = watched.simulator.advance()
     for found, known in zip(other.hazards(opening), before, strict=True):
         assert np.array_equal(found, known)
-    # Nobody logged in, wrote, left or grew: that counts from the next month on, not in this one.
+    # Remove all changes and tickets of the month: they count from the next month on, not in this one.
     record.changes.change[:] = -1
     record.tickets.ticket_id = record.tickets.ticket_id[:0]
     record.tickets.account_id = record.tickets.account_id[:0]
@@ -137,24 +137,24 @@ def test_the_hazards_of_a_month_do_not_know_what_it_brings() -> None:
 
 
 def test_it_reads_no_latent_value() -> None:
-    """Other latent values with the same rows give the same hazards."""
+    """Check that other latent values with the same rows give the same hazards."""
     plain, blind = Watched.of(7, 600), Watched.of(7, 600)
     for _ in range(14):
         _, _, hazards = plain.step()
-        opening = blind.skeleton.opening()
+        opening = blind.simulator.opening()
         accounts = opening.accounts.take(np.arange(len(opening.accounts)))
         for name in ("fit", "price_sensitivity", "payment_risk"):
             getattr(accounts, name)[:] = 9.0
         hidden = dataclasses.replace(opening, accounts=accounts)
         found = blind.observer.hazards(hidden)
-        record = blind.skeleton.advance()
+        record = blind.simulator.advance()
         record.hazards.health[:] = 9.0
         blind.observer.observe(hidden, record)
         for here, there in zip(found, hazards, strict=True):
             assert np.array_equal(here, there)
 
 
-def test_the_grid_has_the_moments_of_what_it_stands_for() -> None:
+def test_the_grid_has_the_moments_of_the_density_it_represents() -> None:
     grid, health = Grid.of(PARAMETERS), PARAMETERS.health
     fit, off = grid.prior.sum(axis=1), grid.prior.sum(axis=0)
     assert grid.prior.sum() == pytest.approx(1)
@@ -169,7 +169,7 @@ def test_the_grid_has_the_moments_of_what_it_stands_for() -> None:
 
 
 def test_it_agrees_with_a_particle_filter_of_single_accounts() -> None:
-    """60,000 paths of the latent values through every day, for accounts of few users."""
+    """Compare with 60,000 paths of the latent values through every day, for accounts with few users."""
     watched = Watched.of(7, 2000)
     steps = [watched.step() for _ in range(9)]
     found = [
@@ -191,7 +191,7 @@ def test_it_agrees_with_a_particle_filter_of_single_accounts() -> None:
 
 
 def _quiet_accounts(steps: list[Step]) -> list[int]:
-    """A few that paid by the month for some time, with few users and none of the rarer fates."""
+    """Return a few accounts that paid monthly for some time, with few users and no rare event."""
     records = [record for _, record, _ in steps]
     size = len(records[-1].accounts)
     changes = Subscriptions.concat([record.changes for record in records])

@@ -1,4 +1,4 @@
-"""No row precedes its cause, in the default company."""
+"""No row in the default company precedes its cause."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_no_row_before_its_cause(
     assert before_cause(default_tables, child, at, parent, since) == 0
 
 
-def test_no_event_after_the_seat_was_taken_away(default_tables: Frames) -> None:
+def test_no_event_after_the_user_was_deactivated(default_tables: Frames) -> None:
     left = default_tables["users"].set_index("user_id")["deactivated_at"].dropna()
     events = default_tables["usage_events"]
     events = events[events["user_id"].isin(left.index)]
@@ -45,7 +45,7 @@ def test_changes_are_numbered_in_order_of_effect(default_tables: Frames) -> None
     assert (changes["change_no"][~same] == 1).all()
 
 
-def test_no_invoice_begins_after_the_end(default_tables: Frames) -> None:
+def test_no_invoice_is_issued_after_the_subscription_ended(default_tables: Frames) -> None:
     invoices = default_tables["invoices"].merge(
         default_tables["subscriptions"][["subscription_id", "ended_at"]], on="subscription_id"
     )

@@ -1,4 +1,4 @@
-"""The generator: uniform, independent of order, the same for an identity wherever it stands."""
+"""The generator is uniform and independent of order: an identity always draws the same number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saas_platform.company.randomness import Dice, choose
 
 
 def test_known_values() -> None:
-    """A change here changes every company: raise COMPANY_VERSION with it."""
+    """A change of these values changes every company, so increase COMPANY_VERSION with it."""
     drawn = Dice(7).uniform("example", np.array([1, 2, 3]))
     assert drawn.round(12).tolist() == [0.698576003833, 0.151601014167, 0.478146175888]
 
@@ -19,7 +19,7 @@ def test_known_values() -> None:
 @given(
     seed=st.integers(-(2**40), 2**40), ids=st.lists(st.integers(0, 2**62), min_size=2, unique=True)
 )
-def test_an_identity_draws_the_same_wherever_it_stands(seed: int, ids: list[int]) -> None:
+def test_an_identity_draws_the_same_at_any_position(seed: int, ids: list[int]) -> None:
     dice, keys = Dice(seed), np.array(ids)
     together = dice.uniform("s", keys, 5)
     assert (together[::-1] == dice.uniform("s", keys[::-1], 5)).all()

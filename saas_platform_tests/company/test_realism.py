@@ -1,4 +1,4 @@
-"""The properties of REALISM.md on the default company, and on two other seeds."""
+"""The properties of a realistic company hold on the default company and on two other seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Same seed, same company: whatever was generated before, in whatever order, by whichever process."""
+"""The same seed gives the same company, independent of order, process and what came before."""
 
 from __future__ import annotations
 
@@ -100,14 +100,14 @@ def test_a_later_as_of_only_adds_rows_or_later_states(position: int, early: int,
     assert one.erasures.equals(gone)
 
 
-def test_later_months_leave_earlier_ones(small: list[Batch]) -> None:
+def test_later_months_do_not_change_earlier_ones(small: list[Batch]) -> None:
     company = Company(SMALL)
     company.batch(Month(2027, 3), datetime(2027, 6, 1))
     assert_same(company.batch(months()[5], datetime(2027, 6, 1)), small[5])
 
 
 def _of_accounts(batch: Batch, ids: pa.Array) -> dict[str, pa.Table]:
-    """The rows that belong to the accounts, by the account's part of the key, or the account."""
+    """Return the rows that belong to the accounts, by the account's part of the key or by account id."""
     factor = {
         "accounts": 1,
         "users": 10**3,
@@ -126,7 +126,7 @@ def _of_accounts(batch: Batch, ids: pa.Array) -> dict[str, pa.Table]:
     return {name: batch.rows[name].filter(pc.is_in(a, ids)) for name, a in of_account.items()}
 
 
-def test_more_accounts_leave_the_rows_of_the_others(small: list[Batch]) -> None:
+def test_more_accounts_do_not_change_the_rows_of_the_others(small: list[Batch]) -> None:
     larger = batches_of(CompanyConfig(seed=SMALL.seed, accounts=371, start=START), count=12)
     ids = pa.concat_tables([batch.rows["accounts"] for batch in small])["account_id"]
     for one, other in zip(small, larger, strict=False):
@@ -151,7 +151,7 @@ def test_nothing_before_the_start_nor_after_as_of() -> None:
 
 @st.composite
 def _configs(draw: st.DrawFn) -> CompanyConfig:
-    """Any company: size, start, and the knobs that move rows between months."""
+    """Draw any company: size, start, and the knobs that move rows between months."""
     start = Month(2024, draw(st.integers(1, 12)))
     outage = {"start": start.plus(2).start.date(), "days": draw(st.integers(1, 40))}
     rise = {"start": start.plus(3).start.date(), "percent": draw(st.integers(-30, 60))}
@@ -182,7 +182,9 @@ def test_any_company_is_the_same_in_any_order(config: CompanyConfig, positions: 
 
 @settings(max_examples=6, deadline=None)
 @given(config=_configs(), more=st.floats(0.001, 0.1))
-def test_more_growth_leaves_the_rows_of_the_others(config: CompanyConfig, more: float) -> None:
+def test_more_growth_does_not_change_the_rows_of_the_others(
+    config: CompanyConfig, more: float
+) -> None:
     growth = config.growth.model_copy(update={"monthly": config.growth.monthly + more})
     faster = config.model_copy(update={"growth": growth})
     as_of = config.start.plus(8).start
@@ -197,9 +199,10 @@ def test_more_growth_leaves_the_rows_of_the_others(config: CompanyConfig, more: 
             assert rows.equals(kept[name]), name
 
 
-def test_the_rows_are_those_that_the_version_promises() -> None:
-    """Fails when the same config gives other rows: then raise COMPANY_VERSION, and renew the golden
-    with SAAS_TEST_UPDATE_GOLDEN=1.
+def test_the_rows_are_those_of_the_company_version() -> None:
+    """Fail when the same config gives different rows.
+
+    In that case increase COMPANY_VERSION and update the golden file with SAAS_TEST_UPDATE_GOLDEN=1.
     """
     company = Company(SMALL)
     found = {
@@ -215,15 +218,15 @@ def test_the_rows_are_those_that_the_version_promises() -> None:
 
 
 def _other_pythons() -> list[Path]:
-    """The interpreters of this machine that the platform supports, this one's version left out."""
+    """Return the supported interpreters on this machine, except for the running version."""
     this = sys.version_info[:2]
-    places = [Path(folder) for folder in os.environ["PATH"].split(os.pathsep)]
-    places += sorted(Path.home().glob(".pyenv/versions/*/bin"))
+    folders = [Path(folder) for folder in os.environ["PATH"].split(os.pathsep)]
+    folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))
     found: dict[str, Path] = {}
     for minor in range(11, 20):
         name = f"python3.{minor}"
-        here = [place / name for place in places if (place / name).exists()]
-        # A shim of a version manager may have nothing behind it.
+        here = [folder / name for folder in folders if (folder / name).exists()]
+        # The shim of a version manager may not lead to an interpreter.
         works = [
             p for p in here if subprocess.run([p, "-c", ""], capture_output=True).returncode == 0
         ]
@@ -235,7 +238,7 @@ def _other_pythons() -> list[Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize("python", _other_pythons(), ids=lambda python: python.name)
 def test_every_python_makes_the_same_rows(python: Path, tmp_path: Path) -> None:
-    """With the versions of constraints.txt, in an environment that has what the company imports."""
+    """Use an environment with what the company imports, in the versions of constraints.txt."""
     venv = tmp_path / "venv"
     subprocess.run([python, "-m", "venv", venv], check=True, capture_output=True)
     wanted = ["faker", "jinja2", "numpy", "pyarrow", "pydantic", "pyyaml", "sqlalchemy", "pandas"]

@@ -1,4 +1,4 @@
-"""The rows fit the schema: types, keys, foreign keys, checks; and the moments fit the batch."""
+"""The rows fit the schema (types, keys, foreign keys, checks), and their timestamps fit the batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from saas_platform.company import ERASURES_SCHEMA, Batch, Company, CompanyConfig
 from saas_platform.schema import TABLES, arrow_schema, metadata
 from saas_platform_tests.company.world import AS_OF, SMALL, START, batches_of, key_of, months
 
-#: Moments that may lie ahead: what is planned.
+#: Planned timestamps, which may be in the future.
 PLANNED = {"trial_ends_at", "current_period_end", "due_at", "period_end", "ends_at"}
 
 
@@ -56,7 +56,7 @@ def _apply(connection: sa.Connection, batch: Batch) -> None:
     ],
     ids=str,
 )
-def test_batches_in_order_hold_every_constraint(config: CompanyConfig) -> None:
+def test_batches_in_order_satisfy_every_constraint(config: CompanyConfig) -> None:
     engine = sa.create_engine("sqlite://")
     with engine.begin() as connection:
         connection.execute(sa.text("PRAGMA foreign_keys = ON"))
@@ -89,7 +89,7 @@ def test_natural_keys_are_unique(default_tables: dict[str, pd.DataFrame]) -> Non
 @pytest.mark.parametrize(
     "as_of", [datetime(2024, 8, 1), datetime(2024, 8, 14), datetime(2024, 8, 20, 9, 41)]
 )
-def test_nothing_lies_at_or_after_the_cutoff(as_of: datetime) -> None:
+def test_no_timestamp_is_at_or_after_the_cutoff(as_of: datetime) -> None:
     for batch in batches_of(SMALL, as_of, count=9):
         cutoff = min(batch.month.end, as_of)
         for name, rows in batch.rows.items():
@@ -102,7 +102,7 @@ def test_nothing_lies_at_or_after_the_cutoff(as_of: datetime) -> None:
                 assert pc.min(rows[stamp]).as_py() >= batch.month.start
 
 
-def test_a_changed_row_has_a_later_stamp_and_the_same_creation(small: list[Batch]) -> None:
+def test_a_changed_row_has_a_later_update_and_the_same_creation(small: list[Batch]) -> None:
     for name in TABLES:
         if name == "usage_events":
             continue
@@ -113,7 +113,7 @@ def test_a_changed_row_has_a_later_stamp_and_the_same_creation(small: list[Batch
         assert (rows["created_at"] <= rows["updated_at"]).all(), name
 
 
-def test_daily_cutoffs_never_show_two_states_under_one_stamp() -> None:
+def test_daily_cutoffs_never_show_two_states_with_one_timestamp() -> None:
     company, month = Company(SMALL), months()[6]
     seen: dict[tuple[str, int, datetime], dict[str, object]] = {}
     for hours in range(7, 24 * 31, 23):

@@ -1,4 +1,4 @@
-"""Signups: a fixed number a month, whatever else is generated."""
+"""The number of signups in a month is fixed, independent of what else is generated."""
 
 from __future__ import annotations
 

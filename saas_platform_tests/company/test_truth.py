@@ -1,4 +1,4 @@
-"""The truth is the truth: churn is drawn from exactly the hazards that are kept."""
+"""Churn is drawn from exactly the hazards in the truth."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 from saas_platform.clock import Month
 from saas_platform.company import Company
 from saas_platform.company.catalogue import Catalogue
-from saas_platform.company.hazards import odds_of
-from saas_platform.company.simulator import Skeleton
+from saas_platform.company.hazards import subscription_hazards
+from saas_platform.company.simulator import Simulator
 from saas_platform.company.timestamps import Span
 from saas_platform.company.truth import ACCOUNT_MONTHS_SCHEMA, CAMPAIGNS_SCHEMA
 from saas_platform_tests.company.measures import World
 from saas_platform_tests.company.world import AS_OF, SMALL, START
 
 
-def test_truth_has_the_months_in_which_an_account_pays_at_the_start(default_world: World) -> None:
+def test_truth_has_the_months_that_an_account_starts_as_paying(default_world: World) -> None:
     seen = default_world.account_months.set_index(["account_id", "month"])
     true = default_world.truth.set_index(["account_id", "month"])
     assert true.index.is_unique
@@ -64,7 +64,7 @@ def test_truth_of_a_later_as_of_only_adds_months() -> None:
         assert late[name].num_rows > early[name].num_rows
 
 
-def test_truth_says_what_it_means() -> None:
+def test_truth_documents_its_meaning() -> None:
     truth = Company(SMALL).truth(AS_OF)
     assert truth["account_months"].schema.equals(ACCOUNT_MONTHS_SCHEMA, check_metadata=True)
     assert truth["campaigns"].schema.equals(CAMPAIGNS_SCHEMA, check_metadata=True)
@@ -79,16 +79,18 @@ def test_campaigns_have_their_true_effects() -> None:
 
 
 def test_a_complaint_raises_the_odds_of_churn_and_a_deep_code_the_hazard() -> None:
-    skeleton = Skeleton(SMALL.seed, 2000, START, SMALL.parameters)
-    while skeleton.month < Month(2024, 9):
-        skeleton.advance()
-    subs, accounts, latent = skeleton._subs, skeleton._accounts, skeleton._latent
+    simulator = Simulator(SMALL.seed, 2000, START, SMALL.parameters)
+    while simulator.month < Month(2024, 9):
+        simulator.advance()
+    subs, accounts, latent = simulator._subs, simulator._accounts, simulator._latent
     parameters, catalogue = SMALL.parameters, Catalogue(SMALL.parameters.prices, START)
     none = np.zeros(len(subs), np.bool_)
-    span = Span.of(skeleton.month)
+    span = Span.of(simulator.month)
 
     def voluntary() -> np.ndarray:
-        return odds_of(parameters, catalogue, subs, accounts, latent, none, span).voluntary
+        return subscription_hazards(
+            parameters, catalogue, subs, accounts, latent, none, span
+        ).voluntary
 
     latent.complaints[:] = 0.0
     before = voluntary()

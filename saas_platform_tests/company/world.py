@@ -1,6 +1,6 @@
-"""The end state of a company's source, as a pandas frame per table: batches applied in order.
+"""The end state of a company's source after all batches, as a pandas frame for each table.
 
-Holds: what the tests of this folder share. Does not hold: any expectation.
+Contains: helpers that the tests of this folder share. Out of scope: expectations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ START = Month(2024, 1)
 AS_OF = datetime(2026, 1, 1)
 SMALL = CompanyConfig(seed=7, accounts=300, start=START)
 DEFAULT = CompanyConfig(seed=7, accounts=5000, start=START)
-#: Beside the default one, the companies that must be as real.
+#: Seeds of further companies that must be as realistic as the default one.
 OTHER_SEEDS = (1, 2)
 
 
@@ -38,7 +38,7 @@ def key_of(table: str) -> str:
 
 
 def end_state(batches: Iterable[Batch], *, erase: bool = True) -> dict[str, pd.DataFrame]:
-    """Every table after all batches; `erase` carries out the erasures."""
+    """Return every table after all batches. `erase` also carries out the erasures."""
     batches = list(batches)
     state = {}
     for name in TABLES:
@@ -54,13 +54,13 @@ def end_state(batches: Iterable[Batch], *, erase: bool = True) -> dict[str, pd.D
 
 
 def world_of(config: CompanyConfig, batches: Iterable[Batch]) -> World:
-    """End state and truth of a company."""
+    """Return end state and truth of a company."""
     truth = Company(config).truth(AS_OF)["account_months"].to_pandas()
     truth["month"] = [month.year * 12 + month.month - 1 for month in truth["month"]]
     return World(end_state(batches), truth, months())
 
 
 def world_of_seed(seed: int) -> World:
-    """The default company with another seed."""
+    """Return end state and truth of the default company with another seed."""
     config = DEFAULT.model_copy(update={"seed": seed})
     return world_of(config, batches_of(config))

@@ -1,4 +1,4 @@
-"""Contracts of tables that are not ours: found in the catalogue, edited in tables.yaml, held in raw."""
+"""Tests the contracts of a user's own tables, from the catalogue and tables.yaml to the rows in raw."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from saas_platform.sync import sync
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.sync.own_databases import DATABASES, make
 
-#: Asked for its SQL alone.
+#: A warehouse that only supplies SQL and is never opened.
 UNOPENED = DuckdbWarehouse(Path("none.duckdb"))
-#: Names that need quotes, a compound key and references to it and to itself, a table without a key; and
-#: in each what breaks the rules, which SQLite does not hold by itself.
+#: Tables with names that need quotes, with a compound key, with references to that key and to the table
+#: itself, and without a key. Each contains rows that break rules, because SQLite does not enforce them here.
 SHOP = """
 CREATE TABLE "order" ("from" INTEGER, "the ""no"" of it" TEXT, "when" DATETIME NOT NULL, price NUMERIC(8, 2),
     "select" INTEGER REFERENCES "ORDER" ("FROM"), PRIMARY KEY ("from"), UNIQUE ("the ""no"" of it", price));
@@ -55,7 +55,7 @@ def mirrored(folder: Path, tables: dict[str, sa.Table]) -> DuckdbWarehouse:
     return warehouse
 
 
-def test_offenders_are_told_by_what_tells_a_row(tmp_path: Path) -> None:
+def test_offenders_are_reported_by_what_identifies_a_row(tmp_path: Path) -> None:
     tables = declared(tmp_path, SHOP, *EDITS)
     warehouse = mirrored(tmp_path, tables)
     found = {
@@ -71,7 +71,7 @@ def test_offenders_are_told_by_what_tells_a_row(tmp_path: Path) -> None:
         "shipped.from_line_foreign_key": (1, ("1: 3: ***: None",)),
         "shipped.e_mail_blank_edges": (1, ("None: 3: ***: None",)),
     }
-    # A row that breaks a contract is in the mirror all the same.
+    # A row that breaks a contract is still in the mirror.
     assert warehouse.query('SELECT count(*) AS n FROM raw."order"').to_pylist() == [{"n": 3}]
 
 
@@ -90,11 +90,11 @@ def test_rules_follow_the_catalogue(tmp_path: Path) -> None:
         "order line": {"from_line_unique", "from_foreign_key"},
         "shipped": {"e_mail_unique", "from_line_foreign_key"},
     }
-    # Nothing is said of the length of a text that has no bound.
+    # A text without a maximum length has no rule about its length.
     assert not any(rule.kind == "length" for t in tables.values() for rule in rules_of(t, UNOPENED))
 
 
-def test_a_rule_broken_in_the_mirror_alone_is_told(tmp_path: Path) -> None:
+def test_a_rule_broken_only_in_the_mirror_is_reported(tmp_path: Path) -> None:
     tables = declared(tmp_path, SHOP)
     warehouse = mirrored(tmp_path, tables)
     with warehouse._connected() as connection:
@@ -106,7 +106,7 @@ def test_a_rule_broken_in_the_mirror_alone_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sql", DATABASES.values(), ids=DATABASES)
-def test_any_database_can_be_held_to_its_contract(tmp_path: Path, sql: str) -> None:
+def test_any_database_can_be_checked_against_its_contract(tmp_path: Path, sql: str) -> None:
     tables = declared(tmp_path, sql)
     warehouse = mirrored(tmp_path, tables)
     for table in tables.values():
@@ -117,7 +117,7 @@ def test_any_database_can_be_held_to_its_contract(tmp_path: Path, sql: str) -> N
         )
 
 
-def test_what_discovery_finds_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_what_discovery_writes_is_read_back_unchanged(tmp_path: Path) -> None:
     tables = declared(tmp_path, SHOP, *EDITS)
     text = as_yaml(tables.values())
     assert "references:" in text

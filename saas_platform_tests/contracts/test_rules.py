@@ -1,4 +1,4 @@
-"""Each rule finds the row that breaks it, and only that one; for every table and rule of the schema."""
+"""Tests every rule of every table in the schema: it finds the row that breaks it, and no other row."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import populate
 
-#: Asked for its SQL alone.
+#: A warehouse that only supplies SQL and is never opened.
 UNOPENED = DuckdbWarehouse(Path("none.duckdb"))
-#: What breaks each CHECK, as a SET of one row; others of the same name stand by their table.
+#: The SET clause that makes a row break each CHECK. A name with a table takes precedence in that table.
 _BREAKS = {
     "adds_up": "amount_cents = amount_cents + 1",
     "invoices.adds_up": "total_cents = total_cents + 1",
@@ -54,13 +54,13 @@ _BREAKS = {
     "trial_not_negative": "trial_days = -1",
 }
 
-#: Rows 1 to 8 are valid; the third is broken, the fourth is whose keys it takes.
+#: Rows 1 to 8 are valid. The tests break row 3, and copy the keys of row 4 into it.
 BROKEN, OTHER = 3, 4
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse with eight valid rows in every table."""
+    """The file of a warehouse with eight valid rows in every table."""
     folder = tmp_path_factory.mktemp("contracts")
     source = SqliteSource(folder / "source.db")
     source.create_schema()
@@ -79,8 +79,11 @@ Run = Callable[[str], Any]
 
 
 @contextmanager
-def undone(warehouse: DuckdbWarehouse) -> Iterator[Run]:
-    """Hands in the mirror whose work is undone in the end; a file for each rule would take minutes."""
+def rolled_back(warehouse: DuckdbWarehouse) -> Iterator[Run]:
+    """Yield a function that changes the mirror, and roll its changes back at the end.
+
+    A copy of the file for each rule would take minutes.
+    """
     with warehouse.session():
         assert warehouse._open is not None
         run = warehouse._open.run
@@ -96,7 +99,7 @@ def _key(table: sa.Table) -> str:
 
 
 def _assignment(rule: Rule, table: sa.Table) -> str:
-    """What makes a row break the rule."""
+    """Return the assignments that make a row break the rule."""
     name = rule.columns[0]
     match rule.kind:
         case "not_null":
@@ -141,7 +144,7 @@ def test_each_rule_finds_its_offender_and_no_other(
     for rule in rules_of(table, warehouse):
         if rule.kind == "type":
             continue
-        with undone(warehouse) as run:
+        with rolled_back(warehouse) as run:
             if rule.kind == "not_null":
                 run(f"ALTER TABLE raw.{table.name} ALTER {rule.columns[0]} DROP NOT NULL")
             set_ = _assignment(rule, table)
@@ -149,10 +152,10 @@ def test_each_rule_finds_its_offender_and_no_other(
             found: dict[str, set[int | None]] = {}
             for broken, (key,) in offenders(warehouse, table):
                 found.setdefault(broken.name, set()).add(key)
-        wanted = _offending(rule, table)
-        assert found[rule.name] == wanted, rule.name
-        # A row may break several rules at once; no other row may break any.
-        assert set().union(*found.values()) <= wanted | {BROKEN, OTHER}, (rule.name, found)
+        expected = _offending(rule, table)
+        assert found[rule.name] == expected, rule.name
+        # A row may break several rules at once, but no other row may break any.
+        assert set().union(*found.values()) <= expected | {BROKEN, OTHER}, (rule.name, found)
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
@@ -184,18 +187,18 @@ def test_rules_are_derived_for_every_part_of_the_schema(table: sa.Table) -> None
         if isinstance(constraint, sa.PrimaryKeyConstraint | sa.UniqueConstraint)
     }
     checks = {str(c.name) for c in table.constraints if isinstance(c, sa.CheckConstraint)}
-    told = {f"ck_{table.name}_{rule.name}" for rule in rules if rule.kind == "check"}
+    from_rules = {f"ck_{table.name}_{rule.name}" for rule in rules if rule.kind == "check"}
     closed = {
         f"ck_{table.name}_{c.name}_known"
         for c in columns
         if "values" in c.info or isinstance(c.type, sa.Boolean)
     }
-    assert told | closed == checks
+    assert from_rules | closed == checks
     assert all(rule.columns for rule in rules), "a check names its columns"
 
 
-def test_a_parent_that_is_cut_by_day_is_asked_within_bounds() -> None:
-    """BigQuery refuses every query of such a table that has none."""
+def test_a_parent_that_is_partitioned_by_day_is_queried_within_bounds() -> None:
+    """BigQuery refuses every query of such a table that does not bound its days."""
     events = TABLES["usage_events"]
     notes = sa.Table(
         "notes",
@@ -227,11 +230,11 @@ def test_what_the_schema_forbids_is_an_error_and_what_is_odd_a_warning() -> None
     "change",
     ["ALTER {column} TYPE VARCHAR", "DROP COLUMN {column}"],
 )
-def test_a_column_of_another_type_is_told_and_the_other_rules_still_asked(
+def test_a_column_of_another_type_is_reported_and_the_other_rules_still_checked(
     warehouse: DuckdbWarehouse, change: str
 ) -> None:
     table = TABLES["accounts"]
-    with undone(warehouse) as run:
+    with rolled_back(warehouse) as run:
         run(f"ALTER TABLE raw.accounts {change.format(column='employee_count')}")
         run(f"UPDATE raw.accounts SET name = 'x ' WHERE account_id = {BROKEN}")
         verdict = evaluate(warehouse, table)
@@ -243,14 +246,14 @@ def test_a_column_of_another_type_is_told_and_the_other_rules_still_asked(
     assert verdict.breaches[0].samples[0].startswith("employee_count is ")
 
 
-def test_a_table_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_table_is_reported(tmp_path: Path) -> None:
     verdict = evaluate(DuckdbWarehouse(tmp_path / "none.duckdb"), TABLES["plans"])
     assert verdict.rows is None
     assert not verdict.kept
 
 
 def test_samples_show_keys_and_values_but_no_personal_data(warehouse: DuckdbWarehouse) -> None:
-    with undone(warehouse) as run:
+    with rolled_back(warehouse) as run:
         run("UPDATE raw.users SET full_name = 'Ada ', email = 'ada@example.org '")
         run("UPDATE raw.support_tickets SET subject = 'Ada here '")
         run("UPDATE raw.accounts SET name = 'Ada ' || chr(8238) || repeat('x', 200)")
@@ -274,8 +277,8 @@ def test_samples_show_keys_and_values_but_no_personal_data(warehouse: DuckdbWare
         "plain", "Åsa Čapek-Ñuñez", "日本株式会社", "O'Brien & Söhne", "a-b_c.d@e", "Ελλάδα", "naïve",
     ],
 )  # fmt: skip
-def test_what_people_are_called_is_not_odd(warehouse: DuckdbWarehouse, text: str) -> None:
-    with undone(warehouse) as run:
+def test_names_of_people_are_not_odd(warehouse: DuckdbWarehouse, text: str) -> None:
+    with rolled_back(warehouse) as run:
         run(f"UPDATE raw.accounts SET name = '{text.replace(chr(39), chr(39) * 2)}'")
         assert evaluate(warehouse, TABLES["accounts"]).kept
 
@@ -283,15 +286,15 @@ def test_what_people_are_called_is_not_odd(warehouse: DuckdbWarehouse, text: str
 @pytest.mark.parametrize(
     "code", [0x7, 0xA0, 0x301, 0x200B, 0x200D, 0x2028, 0x202E, 0xE000, 0xFEFF, 0x1F9FE]
 )
-def test_what_reads_like_nothing_is_odd(warehouse: DuckdbWarehouse, code: int) -> None:
-    with undone(warehouse) as run:
+def test_invisible_and_unusual_characters_are_odd(warehouse: DuckdbWarehouse, code: int) -> None:
+    with rolled_back(warehouse) as run:
         run(f"UPDATE raw.accounts SET name = 'a' || chr({code}) || 'b' WHERE account_id = {BROKEN}")
         found = [(rule.name, key) for rule, (key,) in offenders(warehouse, TABLES["accounts"])]
     assert found == [("name_odd_unicode", BROKEN)]
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
-def test_the_sql_is_bigquerys_too(table: sa.Table) -> None:
+def test_the_sql_is_valid_on_bigquery_too(table: sa.Table) -> None:
     warehouse = BigqueryWarehouse(BigqueryTarget("acme"))
     for rule in rules_of(table, warehouse):
         if rule.kind == "type":

@@ -1,4 +1,4 @@
-"""The score: what of the dirt was found, and what else was."""
+"""Tests the score of how much of the dirt was found, and what else was found."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_found_missed_and_false() -> None:
     ]
     found = [
         Mark("odd_unicode", "accounts", 1, "name"),
-        # Another column, table or kind is another thing.
+        # A mark with another column, table or kind is a different mark.
         Mark("odd_unicode", "accounts", 2, "domain"),
         Mark("odd_unicode", "users", 2, "name"),
         Mark("trailing_blank", "accounts", 2, "name"),
@@ -31,7 +31,7 @@ def test_found_missed_and_false() -> None:
     assert [each.share for each in score(planted, found)] == [0.0, 0.5, 1.0]
 
 
-def test_a_thing_twice_counts_once() -> None:
+def test_a_duplicate_mark_counts_once() -> None:
     mark = Mark("extreme_value", "invoices", 7, "due_at")
     assert score([mark, mark], [mark, mark]) == [KindScore("extreme_value", 1, 1, 0)]
 

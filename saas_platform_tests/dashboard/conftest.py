@@ -1,4 +1,4 @@
-"""A small company's marts, built once; its page; and a browser that records what it asks for."""
+"""Fixtures: the marts of a small company, which are built once, their page, and a browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 AS_OF = datetime(2026, 1, 1)
 
-#: What the models leave behind; the real ones take longer to train than all of these tests.
+#: Makes the tables that the trained models leave. Training real models takes longer than all of these tests.
 MODELS = (
     "CREATE SCHEMA IF NOT EXISTS models",
     "CREATE TABLE models.churn_evaluation AS SELECT * FROM (VALUES"
@@ -33,13 +33,16 @@ MODELS = (
     " 0.0045 * pow(1.38, i) AS true_hazard, CAST(300 AS BIGINT) AS accounts FROM range(10) AS r(i)",
 )
 
-#: Makes a warehouse: the marts, after these statements.
+#: Makes a warehouse with a copy of the marts, changed by the given SQL statements.
 Changed = Callable[..., DuckdbWarehouse]
 
 
 @pytest.fixture(scope="session")
 def marts_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All marts of a company of 200 accounts. Built without dbt's tests: those are the marts' own."""
+    """The warehouse file with all marts of a company of 200 accounts, built without dbt's tests.
+
+    The tests of the marts run dbt's tests.
+    """
     root = tmp_path_factory.mktemp("dashboard")
     path = root / "warehouse.duckdb"
     load(path, simulate(accounts=200))
@@ -49,12 +52,14 @@ def marts_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def warehouse(marts_file: Path) -> DuckdbWarehouse:
-    """The marts, and no models; nobody changes it."""
+    """The marts without the models. No test changes it."""
     return DuckdbWarehouse(marts_file)
 
 
 @pytest.fixture
 def changed(marts_file: Path, tmp_path: Path) -> Changed:
+    """A function that copies the marts and runs the given statements on the copy."""
+
     def make(*statements: str) -> DuckdbWarehouse:
         path = Path(shutil.copy(marts_file, tmp_path / "changed.duckdb"))
         with duckdb.connect(str(path)) as connection:
@@ -67,7 +72,7 @@ def changed(marts_file: Path, tmp_path: Path) -> Changed:
 
 @pytest.fixture(scope="session")
 def complete_file(marts_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The marts and the models."""
+    """The warehouse file with the marts and the models."""
     path = Path(shutil.copy(marts_file, tmp_path_factory.mktemp("complete") / "complete.duckdb"))
     with duckdb.connect(str(path)) as connection:
         for statement in MODELS:
@@ -77,12 +82,13 @@ def complete_file(marts_file: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def page_path(complete_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the marts and the models."""
+    """The built page of the marts and the models."""
     return build_page(DuckdbWarehouse(complete_file), tmp_path_factory.mktemp("page"), AS_OF).path
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    """A headless Chromium. Without an installed one, the test is skipped."""
     names = ("chromium", "chromium-browser", "google-chrome")
     executable = next((path for name in names if (path := shutil.which(name))), None)
     if executable is None:

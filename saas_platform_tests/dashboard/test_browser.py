@@ -1,4 +1,4 @@
-"""The page as a reader sees it, in headless Chromium: from a file, with no network."""
+"""Tests the page as a reader sees it, opened from its file in headless Chromium without a network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-#: For each plot of a screenshot the number of colours, and the share of the most frequent one.
+#: Returns the number of colours and the share of the most frequent one, for each plot of a screenshot.
 _COLOURS = """
 async ([image, boxes]) => {
   const picture = new Image();
@@ -43,22 +43,22 @@ async ([image, boxes]) => {
 def opened(
     browser: Browser, path: Path, *, width: int = 1280, scheme: Any = "light"
 ) -> Iterator[Page]:
-    """The page, drawn. Fails at the end if it complained, or asked for anything but itself."""
+    """Open the page and wait until it is drawn. Fail at the end if it reported an error or made a request."""
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, device_scale_factor=1
     )
     page = context.new_page()
-    complaints: list[str] = []
+    problems: list[str] = []
     requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("dialog", lambda dialog: problems.append(dialog.message))
     page.on("request", lambda request: requests.append(request.url))
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-drawn]", state="attached")
     yield page
     context.close()
-    assert complaints == []
+    assert problems == []
     assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
 
 
@@ -105,10 +105,10 @@ def test_every_chart_draws(browser: Browser, page_path: Path, width: int, scheme
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_charts_and_tables_are_open_to_all_readers(browser: Browser, page_path: Path) -> None:
+def test_charts_have_labels_and_data_tables(browser: Browser, page_path: Path) -> None:
     with opened(browser, page_path) as page:
         page.evaluate("document.querySelectorAll('.card details').forEach((e) => (e.open = true))")
-        # The browser tells the script of an opened table a moment later.
+        # The browser notifies the script of an opened table a little later.
         page.locator(".card tbody tr").last.wait_for()
         cards = page.evaluate(
             """[...document.querySelectorAll('.card[data-chart]')].map((card) => [
@@ -147,7 +147,7 @@ def test_a_segment_narrows_the_charts_that_have_it(browser: Browser, page_path: 
         assert not page.locator('[data-chart="revenue"] .whole').is_visible()
 
 
-def test_a_tooltip_and_a_legend_answer(browser: Browser, page_path: Path) -> None:
+def test_a_tooltip_and_a_legend_react(browser: Browser, page_path: Path) -> None:
     with opened(browser, page_path) as page:
         card = page.locator('[data-chart="mrr-movements"]')
         card.locator(".plot").hover(position={"x": 300, "y": 100})
@@ -201,7 +201,7 @@ def test_hostile_names_do_no_harm(browser: Browser, changed: Changed, tmp_path: 
         assert page.locator('[data-chart="mrr-by-channel"] .legend', has_text="__proto__").count()
 
 
-def test_without_a_full_month_it_is_a_page_too(
+def test_without_a_full_month_there_is_still_a_page(
     browser: Browser, changed: Changed, tmp_path: Path
 ) -> None:
     path = build_page(changed("DELETE FROM marts.mrr_monthly"), tmp_path, AS_OF).path
@@ -213,7 +213,7 @@ def test_without_a_full_month_it_is_a_page_too(
         page.close()
 
 
-def test_a_short_history_leaves_charts_empty_in_words(
+def test_a_chart_without_enough_history_says_so(
     browser: Browser, changed: Changed, tmp_path: Path
 ) -> None:
     path = build_page(
@@ -236,4 +236,6 @@ def test_a_short_history_leaves_charts_empty_in_words(
     ).path
     with opened(browser, path) as page:
         for chart in ("nrr-grr", "churn-calibration"):
-            assert page.locator(f"#{chart}").inner_text() == "Not enough history for this yet."
+            assert (
+                page.locator(f"#{chart}").inner_text() == "Not enough history for this chart yet."
+            )

@@ -1,4 +1,4 @@
-"""What is read from the marts: portable SQL, whole numbers, and parts that add up."""
+"""Tests what is read from the marts: the SQL is portable, values suit JSON, and parts add up."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_query_means_the_same_to_every_engine(name: str) -> None:
     sql = (QUERIES | MODEL_QUERIES)[name]
     query = sqlglot.parse_one(sql, dialect="duckdb")
     assert query.args["order"] is not None
-    # Engines differ in where NULL sorts; nothing on the page depends on it.
+    # Engines differ in where NULL sorts, and nothing on the page depends on it.
     assert query.order_by(append=False) == sqlglot.parse_one(sql, dialect="bigquery").order_by(
         append=False
     )

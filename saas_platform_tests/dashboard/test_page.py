@@ -1,4 +1,4 @@
-"""The file that is written, without a browser."""
+"""Tests the written HTML file without a browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.dashboard.conftest import AS_OF, MODELS, Changed
 
 STATIC = Path(page_module.__file__).parent / "static"
-#: dist/echarts.min.js of npm's echarts 6.1.0.
+#: The SHA-256 of dist/echarts.min.js in npm's echarts 6.1.0.
 ECHARTS = "b66b25aeb4df84e33199dc21694014d336d222cbd9deb0e5a7c14bd6aa0d0fd0"
 
 
@@ -101,7 +101,7 @@ def test_tiles_show_what_the_marts_say(warehouse: DuckdbWarehouse, page_path: Pa
         ("percent", [0.5, None], "–", "nothing to compare with", "even"),
     ],
 )
-def test_a_tile_in_words(
+def test_a_tile_shows_its_figure_and_change(
     unit: Any, history: list[float | None], text: str, change: str, tone: str
 ) -> None:
     tile = Tile("key", "Label", "what it is", unit, history)
@@ -113,7 +113,7 @@ def test_a_rise_of_churn_is_bad_news() -> None:
     assert tile.tone == "bad"
 
 
-def test_it_says_how_far_the_data_go(warehouse: DuckdbWarehouse, page_path: Path) -> None:
+def test_the_page_states_the_range_of_the_data(warehouse: DuckdbWarehouse, page_path: Path) -> None:
     page = page_path.read_text("utf-8")
     assert "1 January 2026, 00:00 UTC" in page
     assert "last full month <strong>December 2025</strong>" in page
@@ -170,7 +170,7 @@ def test_a_failed_write_leaves_the_old_page(
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("index.html", "old")]
 
 
-def test_a_folder_that_is_a_file_is_told(warehouse: DuckdbWarehouse, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_reported(warehouse: DuckdbWarehouse, tmp_path: Path) -> None:
     (tmp_path / "folder").write_text("")
     with pytest.raises(DashboardError, match="SAAS_HOME"):
         build_page(warehouse, tmp_path / "folder", AS_OF)

@@ -1,4 +1,4 @@
-"""The server for the page: on this machine only, until Ctrl-C, with errors in words."""
+"""Tests the page's server: it serves only this machine, stops at Ctrl-C, and explains its errors."""
 
 from __future__ import annotations
 
@@ -41,11 +41,13 @@ def server(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         text=True,
-        # Where the tests run in the background of a script, Ctrl-C is ignored, and so by who they start.
+        # A test run in the background of a script ignores Ctrl-C, and so would the process it starts.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout
-    assert process.stdout.readline() == f"Dashboard: http://127.0.0.1:{port}/ (Ctrl-C ends it)\n"
+    assert (
+        process.stdout.readline() == f"Dashboard: http://127.0.0.1:{port}/ (press Ctrl-C to stop)\n"
+    )
     yield process
     process.kill()
     process.wait()
@@ -81,5 +83,5 @@ def test_a_port_that_is_taken(folder: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(DashboardError, match=f"Port {port} is taken.*--port"):
+        with pytest.raises(DashboardError, match=f"Port {port} is in use.*--port"):
             serve(folder, port, open_browser=False)

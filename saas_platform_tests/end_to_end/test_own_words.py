@@ -248,13 +248,13 @@ def test_a_hash_needs_a_salt_that_is_never_printed(
     output = command("sync")
     assert output.code == 2
     assert output.err == (
-        f"error: {own.file} has people.mail with `mirror: hash`, and SAAS_HASH_SALT is not set: set it to a"
+        f"error: {own.file} hashes people.mail, but SAAS_HASH_SALT is not set: set it to a"
         " secret of at least 16 characters.\n"
     )
     monkeypatch.setenv("SAAS_HASH_SALT", "tooshortsecret")
     output = command("doctor")
     assert output.code == 2
-    assert "SAAS_HASH_SALT is not right: it needs at least 16 characters" in output.err
+    assert "SAAS_HASH_SALT is invalid: it needs at least 16 characters" in output.err
     assert "tooshortsecret" not in output.out + output.err
 
 

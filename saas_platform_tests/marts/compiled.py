@@ -1,7 +1,7 @@
-"""The models as the SQL that dbt made of them, run on a DuckDB in memory: a build without dbt's own seconds.
+"""Runs the SQL that dbt compiled for each model on an in-memory DuckDB, which is seconds faster than dbt.
 
-Holds: `Models`, read from the manifest of a build, and running them over raw tables. Does not hold: dbt's
-tests, contracts or materialisations.
+Contains: `Models`, which reads the SQL from the manifest of a build and runs it over raw tables. Out of
+scope: dbt's tests, contracts and materialisations.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from saas_platform_tests.marts.raw import load_into
 
 
 class Models:
-    """Compiled SQL of each model, parents first."""
+    """The compiled SQL of each model, in an order in which parents come first."""
 
     def __init__(self, target: Path) -> None:
         self.manifest = json.loads((target / "manifest.json").read_text())
@@ -28,9 +28,9 @@ class Models:
         self._models = [models[key] for key in order.static_order() if key in models]
 
     def run(self, tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
-        """A connection to a database in memory that holds the raw tables and every model."""
+        """Return a connection to an in-memory database that contains the raw tables and every model."""
         connection = duckdb.connect(":memory:")
-        # The name that the SQL was compiled for.
+        # The SQL was compiled for a database of this name.
         connection.execute("ATTACH ':memory:' AS warehouse; USE warehouse")
         load_into(connection, tables)
         connection.execute("CREATE SCHEMA marts")

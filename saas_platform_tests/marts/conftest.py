@@ -1,4 +1,4 @@
-"""Two warehouses, each built once for all tests: one written by hand, one of the simulator."""
+"""Fixtures: two warehouses, built once for all tests. One company is hand-written, the other simulated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from saas_platform.dbt_runner import MartsTarget, build
 from saas_platform.dbt_runner.analysis import analysis_sql
 from saas_platform.dbt_runner.project import options, run
 from saas_platform.schema import TABLES
-from saas_platform_tests.marts import story
+from saas_platform_tests.marts import hand_written
 from saas_platform_tests.marts.compiled import Models
 from saas_platform_tests.marts.raw import load
 
@@ -26,7 +26,7 @@ AS_OF = datetime(2026, 1, 1)
 
 @dataclass(frozen=True)
 class Build:
-    """A built warehouse, and the SQL that built it; the analyses' SQL fits every `warehouse.duckdb`."""
+    """A built warehouse and the SQL that built it. The SQL of the analyses fits every `warehouse.duckdb`."""
 
     path: Path
     models: Models
@@ -34,7 +34,7 @@ class Build:
 
 
 class Marts:
-    """A built warehouse: rows of a query, as dictionaries."""
+    """A built warehouse that returns the rows of a query as dictionaries."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
@@ -57,16 +57,18 @@ class Marts:
 
 @pytest.fixture(scope="session")
 def dbt_paths(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Target and log folder, shared so that the project is parsed once."""
+    """dbt's target folder and log folder, shared so that dbt parses the project only once."""
     root = tmp_path_factory.mktemp("dbt")
     return root / "target", root / "logs"
 
 
 @pytest.fixture(scope="session")
-def story_build(tmp_path_factory: pytest.TempPathFactory, dbt_paths: tuple[Path, Path]) -> Build:
-    """The company in story.py, built; dbt's own tests have passed on it, the unit tests too."""
-    path = tmp_path_factory.mktemp("story") / "warehouse.duckdb"
-    load(path, story.tell().tables())
+def hand_written_build(
+    tmp_path_factory: pytest.TempPathFactory, dbt_paths: tuple[Path, Path]
+) -> Build:
+    """The built company of hand_written.py, on which dbt's tests and unit tests have passed."""
+    path = tmp_path_factory.mktemp("hand-written") / "warehouse.duckdb"
+    load(path, hand_written.build_company().tables())
     build(MartsTarget.duckdb(path), AS_OF, *dbt_paths)
     models = Models(dbt_paths[0])
     run(
@@ -77,14 +79,14 @@ def story_build(tmp_path_factory: pytest.TempPathFactory, dbt_paths: tuple[Path,
 
 
 @pytest.fixture(scope="session")
-def models(story_build: Build) -> Models:
-    return story_build.models
+def models(hand_written_build: Build) -> Models:
+    return hand_written_build.models
 
 
 @pytest.fixture(scope="session")
-def marts(story_build: Build) -> Iterator[Marts]:
-    """The marts of the company in story.py."""
-    built = Marts.of(story_build.path)
+def marts(hand_written_build: Build) -> Iterator[Marts]:
+    """The marts of the company in hand_written.py."""
+    built = Marts.of(hand_written_build.path)
     yield built
     built.close()
 
@@ -107,7 +109,10 @@ def company_of(accounts: int) -> Company:
 
 
 def simulate(accounts: int, until: Month | None = None) -> dict[str, pa.Table]:
-    """All months of a company as a mirror would hold them: the last state of each key, less erasures."""
+    """Return all months of a company as a mirror would contain them, and with erased users removed.
+
+    The mirror contains the last state of each key.
+    """
     company = company_of(accounts)
     last = until or Month.of(AS_OF).plus(-1)
     batches = [company.batch(month, AS_OF) for month in Month(2024, 1).until(last)]

@@ -1,4 +1,4 @@
-"""Whole small companies drawn by hypothesis: subscription histories, bills, offers and use in any order they may take."""
+"""Hypothesis strategies for small companies: subscriptions, bills, offers and use in any legal order."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from saas_platform_tests.marts.conftest import AS_OF
-from saas_platform_tests.marts.raw import MONTHLY, YEARLY, Change, Story, moment
+from saas_platform_tests.marts.raw import MONTHLY, YEARLY, Change, RawCompany, timestamp
 
-#: Early enough for retention over 12 months.
+#: The first day of a company, early enough for 12-month retention.
 _FIRST = datetime(2024, 8, 2)
 _DAYS = (AS_OF - _FIRST).days
 _ACQUISITION, _LOYALTY = 1, 2
 
-#: What may follow a status, as (kind of change, status after it).
+#: The changes that may follow each status, as pairs of the kind of change and the status after it.
 _NEXT = {
     "trialing": [("activated", "active"), ("trial_expired", "expired")],
     "active": [
@@ -61,23 +61,23 @@ def _history(draw: st.DrawFn, signup: int) -> list[Change]:
     return changes
 
 
-def _moment(draw: st.DrawFn, low: int, high: int) -> str:
+def _timestamp(draw: st.DrawFn, low: int, high: int) -> str:
     return str(_FIRST + timedelta(days=draw(st.integers(low, high))))
 
 
-def _bill(draw: st.DrawFn, story: Story, subscription: int, signup: int) -> None:
+def _bill(draw: st.DrawFn, company: RawCompany, subscription: int, signup: int) -> None:
     day = draw(st.integers(signup, _DAYS - 40))
     tries = [
         (str(_FIRST + timedelta(days=day + n * 9)), "failed")
         for n in range(draw(st.integers(0, 3)))
     ]
     outcome = draw(st.sampled_from(["paid", "paid", "open", "uncollectible"]))
-    paid_at = _moment(draw, day + 28, day + 39) if outcome == "paid" else None
+    paid_at = _timestamp(draw, day + 28, day + 39) if outcome == "paid" else None
     stamps = {}
     if outcome == "uncollectible":
         stamps = {"updated_at": _FIRST + timedelta(days=day + 35)}
     amount = draw(st.integers(100, 50_000))
-    story.invoice(
+    company.invoice(
         subscription,
         (str(_FIRST + timedelta(days=day)), str(_FIRST + timedelta(days=day + 30))),
         [("seats", amount)],
@@ -92,19 +92,19 @@ def _bill(draw: st.DrawFn, story: Story, subscription: int, signup: int) -> None
 
 
 def _ending(draw: st.DrawFn, changes: list[Change]) -> dict[str, Any]:
-    """How it ended; asking to leave does not end it."""
+    """Return how a subscription ended. A request to cancel alone does not end it."""
     if changes[-1].status != "canceled":
         return {}
     return {
         "cancellation_kind": draw(st.sampled_from(["voluntary", "involuntary"])),
-        "cancel_requested_at": moment(changes[-1].at) - timedelta(days=draw(st.integers(0, 20))),
+        "cancel_requested_at": timestamp(changes[-1].at) - timedelta(days=draw(st.integers(0, 20))),
     }
 
 
 def _trial(draw: st.DrawFn, changes: list[Change]) -> dict[str, Any]:
     if changes[0].status != "trialing":
         return {}
-    started = moment(changes[0].at)
+    started = timestamp(changes[0].at)
     return {
         "trial_started_at": started,
         "trial_ends_at": started + timedelta(days=14),
@@ -112,41 +112,41 @@ def _trial(draw: st.DrawFn, changes: list[Change]) -> dict[str, Any]:
     }
 
 
-def _offers(draw: st.DrawFn, story: Story, account: int, signup: int) -> None:
+def _offers(draw: st.DrawFn, company: RawCompany, account: int, signup: int) -> None:
     for promo in draw(st.sets(st.sampled_from([_ACQUISITION, _LOYALTY]))):
-        at = _moment(draw, signup, _DAYS - 1)
+        at = _timestamp(draw, signup, _DAYS - 1)
         used = (at, account * 100 + 1) if draw(st.booleans()) else None
-        story.offer(promo, account, draw(st.sampled_from(["treated", "holdout"])), at, used)
+        company.offer(promo, account, draw(st.sampled_from(["treated", "holdout"])), at, used)
 
 
-def _use(draw: st.DrawFn, story: Story, account: int, signup: int) -> None:
-    """Mostly in the first days, for the ends of the activation and of the windows."""
-    users = [story.user(account, n) for n in range(1, draw(st.integers(1, 2)) + 1)]
+def _use(draw: st.DrawFn, company: RawCompany, account: int, signup: int) -> None:
+    """Add usage events, mostly in the first days, where the activation period and the windows end."""
+    users = [company.user(account, n) for n in range(1, draw(st.integers(1, 2)) + 1)]
     days = st.one_of(st.integers(0, 9), st.integers(0, _DAYS - 1 - signup))
     for day in draw(st.lists(days, max_size=6)):
         hour = draw(st.sampled_from([0, 9]))
-        moment_of_use = _FIRST + timedelta(days=min(signup + day, _DAYS - 1), hours=hour)
+        used_at = _FIRST + timedelta(days=min(signup + day, _DAYS - 1), hours=hour)
         user = draw(st.sampled_from([*users, None]))
-        story.use(account, user, str(moment_of_use), draw(st.sampled_from([None, 1, 1, 2])))
+        company.use(account, user, str(used_at), draw(st.sampled_from([None, 1, 1, 2])))
 
 
 @st.composite
-def companies(draw: st.DrawFn) -> Story:
-    """One to six accounts of up to two subscriptions each, with bills, offers and users."""
-    story = Story()
-    story.promo_code(_ACQUISITION, "acquisition", 40)
-    story.promo_code(_LOYALTY, "loyalty", 20)
+def companies(draw: st.DrawFn) -> RawCompany:
+    """Draw a company of one to six accounts, each with up to two subscriptions, bills, offers and users."""
+    company = RawCompany()
+    company.promo_code(_ACQUISITION, "acquisition", 40)
+    company.promo_code(_LOYALTY, "loyalty", 20)
     for account in range(1, draw(st.integers(1, 6)) + 1):
         signup = draw(st.integers(0, 300))
-        story.account(
-            account, _moment(draw, signup, signup), draw(st.sampled_from(["smb", "enterprise"]))
+        company.account(
+            account, _timestamp(draw, signup, signup), draw(st.sampled_from(["smb", "enterprise"]))
         )
         for ordinal in range(1, draw(st.integers(1, 2)) + 1):
             changes = draw(_history(signup))
             columns = _ending(draw, changes) | _trial(draw, changes)
-            subscription = story.subscription(account, *changes, ordinal=ordinal, **columns)
+            subscription = company.subscription(account, *changes, ordinal=ordinal, **columns)
             for _ in range(draw(st.integers(0, 2))):
-                _bill(draw, story, subscription, signup)
-        _offers(draw, story, account, signup)
-        _use(draw, story, account, signup)
-    return story
+                _bill(draw, company, subscription, signup)
+        _offers(draw, company, account, signup)
+        _use(draw, company, account, signup)
+    return company

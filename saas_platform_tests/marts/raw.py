@@ -1,6 +1,6 @@
-"""Hand-written companies: rows for the raw tables, with everything a test does not care about filled in.
+"""Writes the raw tables of hand-written companies, and fills in everything that a test does not care about.
 
-Holds: `Story`, which collects rows, and `load`, which writes the raw tables of a DuckDB file.
+Contains: `RawCompany`, which collects rows, and `load`, which writes them to the raw tables of a DuckDB file.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ MONTHLY, YEARLY = 1, 2
 START = datetime(2025, 1, 1)
 
 
-def moment(text: str) -> datetime:
+def timestamp(text: str) -> datetime:
+    """Parse an ISO date or timestamp."""
     return datetime.fromisoformat(text)
 
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a subscription, and its commercial state from then on."""
+    """A change of a subscription, with its commercial state from then on."""
 
     at: str
     kind: str
@@ -38,8 +39,8 @@ class Change:
 
 
 @dataclass
-class Story:
-    """Rows by table. Accounts are numbered by hand; the keys of the rest follow from them."""
+class RawCompany:
+    """The rows of each table. The tests choose the keys of accounts, from which all other keys follow."""
 
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {t: [] for t in TABLES})
 
@@ -78,15 +79,15 @@ class Story:
             country="US",
             language="en",
             acquisition_channel="organic",
-            signed_up_at=moment(signed_up_at),
+            signed_up_at=timestamp(signed_up_at),
         )
 
     def subscription(self, account: int, *changes: Change, ordinal: int = 1, **columns: Any) -> int:
-        """A subscription with its history; its own row is its last state. Returns its key."""
+        """Add a subscription with its history. Its own row is its last state. Returns its key."""
         key = account * 100 + ordinal
         last = changes[-1]
         paid = [c for c in changes if c.status == "active"]
-        ended = moment(last.at) if last.status in ("canceled", "expired") else None
+        ended = timestamp(last.at) if last.status in ("canceled", "expired") else None
         canceled = last.status == "canceled"
         self._add(
             "subscriptions",
@@ -103,7 +104,7 @@ class Story:
                 "trial_started_at": None,
                 "trial_ends_at": None,
                 "trial_with_card": False,
-                "activated_at": moment(paid[0].at) if paid else None,
+                "activated_at": timestamp(paid[0].at) if paid else None,
                 "current_period_start": None,
                 "current_period_end": None,
                 "cancel_requested_at": None,
@@ -120,7 +121,7 @@ class Story:
                 subscription_id=key,
                 change_no=number,
                 kind=change.kind,
-                effective_at=moment(change.at),
+                effective_at=timestamp(change.at),
                 status=change.status,
                 plan_id=change.plan,
                 seats=change.seats,
@@ -142,7 +143,19 @@ class Story:
         refunds: Mapping[str, int] | None = None,
         **columns: Any,
     ) -> None:
-        """An invoice with (kind, cents) lines, (moment, status) charges and refunds by moment."""
+        """Add an invoice with its items and payments.
+
+        Args:
+            subscription: The key of the subscription.
+            period: The start and the end of the billed period.
+            lines: A (kind, cents) pair for each item.
+            discount: The discount in cents.
+            tax: The tax in cents.
+            paid_at: When the invoice was paid, or None if it is open.
+            charges: A (timestamp, status) pair for each charge.
+            refunds: The cents of each refund, by timestamp.
+            **columns: Values that replace those of other columns.
+        """
         key = (
             subscription * 100
             + 1
@@ -150,7 +163,7 @@ class Story:
         )
         subtotal = sum(amount for _, amount in lines)
         total = subtotal - discount + tax
-        start, end = map(moment, period)
+        start, end = map(timestamp, period)
         self._add(
             "invoices",
             **{
@@ -166,7 +179,7 @@ class Story:
                 "discount_cents": discount,
                 "tax_cents": tax,
                 "total_cents": total,
-                "paid_at": moment(paid_at) if paid_at else None,
+                "paid_at": timestamp(paid_at) if paid_at else None,
                 **columns,
             },
         )
@@ -195,7 +208,7 @@ class Story:
                 status=status,
                 failure_code="card_declined" if status == "failed" else None,
                 amount_cents=amount,
-                attempted_at=moment(at),
+                attempted_at=timestamp(at),
             )
 
     def user(self, account: int, ordinal: int, created_at: str = "2025-01-02") -> int:
@@ -209,16 +222,16 @@ class Story:
             role="member",
             device="desktop",
             deactivated_at=None,
-            created_at=moment(created_at),
+            created_at=timestamp(created_at),
         )
         return key
 
     def use(self, account: int, user: int | None, at: str, feature: int | None = None) -> None:
-        """A feature use, or a login where no feature is named."""
+        """Add a use of a feature, or a login if no feature is given."""
         self._add(
             "usage_events",
             event_id=len(self.rows["usage_events"]) + 1,
-            occurred_at=moment(at),
+            occurred_at=timestamp(at),
             account_id=account,
             user_id=user,
             event_type="login" if feature is None else "feature_use",
@@ -235,7 +248,7 @@ class Story:
             priority="normal",
             status="open",
             subject="Help",
-            opened_at=moment(opened_at),
+            opened_at=timestamp(opened_at),
             first_response_at=None,
             resolved_at=None,
             satisfaction=None,
@@ -258,15 +271,23 @@ class Story:
     def offer(
         self, promo: int, account: int, arm: str, at: str, used: tuple[str, int] | None = None
     ) -> None:
-        """An account in an arm; `used` is when and on which subscription it used the code."""
+        """Add an offer to an account, in an arm of the promotion.
+
+        Args:
+            promo: The key of the promo code.
+            account: The key of the account.
+            arm: `treated` or `holdout`.
+            at: When the account was assigned to the arm.
+            used: When and on which subscription the account used the code, or None if it did not.
+        """
         self._add(
             "promo_redemptions",
             promo_redemption_id=account * 1000 + promo,
             promo_code_id=promo,
             account_id=account,
             arm=arm,
-            assigned_at=moment(at),
-            redeemed_at=moment(used[0]) if used else None,
+            assigned_at=timestamp(at),
+            redeemed_at=timestamp(used[0]) if used else None,
             subscription_id=used[1] if used else None,
         )
 
@@ -277,7 +298,7 @@ class Story:
         self.rows[table].append({**stamps, **columns, "row_version": 1})
 
     def tables(self) -> dict[str, pa.Table]:
-        """The rows as Arrow; a column that is missing, too many or of another type is an error."""
+        """Return the rows as Arrow tables. A missing, extra or wrongly typed column is an error."""
         made = {}
         for name, table in TABLES.items():
             schema = arrow_schema(table, with_row_version=True)
@@ -288,13 +309,13 @@ class Story:
 
 
 def load(path: Path, tables: Mapping[str, pa.Table]) -> None:
-    """Write the tables as `raw.*` of a new DuckDB file."""
+    """Write the tables as `raw.*` to a new DuckDB file."""
     with duckdb.connect(str(path)) as connection:
         load_into(connection, tables)
 
 
 def load_into(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
-    """Write the tables as `raw.*`, with the sync's own column."""
+    """Write the tables as `raw.*`, with the column `_sync_id` that a sync adds."""
     connection.execute("CREATE SCHEMA raw")
     for name, rows in tables.items():
         connection.register("given", rows)

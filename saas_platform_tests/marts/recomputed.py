@@ -1,8 +1,8 @@
-"""The metrics computed once more, from METRICS.md and the raw tables alone.
+"""Computes the metrics a second time, from the definitions in docs/metrics.md and the raw tables only.
 
-Holds: accounts, MRR, retention, LTV, revenue and billing. Does not hold: users, trials and promotions
-(recomputed_growth.py). It shares no code and no method with the models: plain Python and pandas, one
-account at a time, with nothing summed up in steps, in integers of cents and decimals.
+Contains: accounts, MRR, retention, LTV, revenue and billing. Out of scope: users, trials and promotions
+(recomputed_growth.py). This module shares neither code nor method with the models. It is plain Python and
+pandas, handles one account at a time without intermediate sums, and computes in integer cents and decimals.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pandas as pd
 from saas_platform.clock import Month
 
 CENT = Decimal("0.01")
-#: How long a subscription may be in a status before it counts as ended, and how it then ended.
+#: How long a subscription may stay in a status before it counts as ended, and the kind of churn in that case.
 LIMITS = {"paused": timedelta(days=90), "past_due": timedelta(days=30)}
 LAPSES = {"paused": "voluntary", "past_due": "involuntary"}
 TICK = timedelta(microseconds=1)
@@ -37,14 +37,16 @@ def to_the_cent(amount: Decimal) -> Decimal:
 
 @dataclass(frozen=True)
 class Movement:
-    moment: datetime
+    """A change of an account's MRR."""
+
+    timestamp: datetime
     kind: str
     amount: Decimal
     churn_kind: str | None = None
 
 
 class State(NamedTuple):
-    """What a subscription is at a moment."""
+    """The state of a subscription at one point in time."""
 
     mrr: Decimal = ZERO
     list_mrr: Decimal = ZERO
@@ -52,7 +54,7 @@ class State(NamedTuple):
 
 
 class Subscription:
-    """The history of a subscription: its state at any moment."""
+    """The history of a subscription, which gives its state at any point in time."""
 
     def __init__(
         self, changes: list[dict], months_of_plan: dict[int, int], kind: str | None
@@ -61,8 +63,8 @@ class Subscription:
         self._months_of_plan = months_of_plan
         self._cancellation_kind = kind
 
-    def moments(self) -> Iterator[datetime]:
-        """When something may have changed, the end of a long pause or debt included."""
+    def timestamps(self) -> Iterator[datetime]:
+        """Yield when the state may have changed, which includes the end of a long pause or debt."""
         for change in self._changes:
             yield change["effective_at"]
         for start, status in self._spells():
@@ -70,7 +72,7 @@ class Subscription:
                 yield start + LIMITS[status]
 
     def _spells(self) -> list[tuple[datetime, str]]:
-        """When each status began, where another one went before."""
+        """Return when the subscription entered each status from another one."""
         pairs = zip([{"status": ""}, *self._changes], self._changes, strict=False)
         return [
             (after["effective_at"], after["status"])
@@ -78,14 +80,15 @@ class Subscription:
             if after["status"] != before["status"]
         ]
 
-    def _overdue(self, moment: datetime) -> str | None:
-        """The status in which it has been for too long."""
-        start, status = [spell for spell in self._spells() if spell[0] <= moment][-1]
-        return status if status in LIMITS and moment >= start + LIMITS[status] else None
+    def _overdue(self, timestamp: datetime) -> str | None:
+        """Return the status in which the subscription has been for too long, if there is one."""
+        start, status = [spell for spell in self._spells() if spell[0] <= timestamp][-1]
+        return status if status in LIMITS and timestamp >= start + LIMITS[status] else None
 
-    def at(self, moment: datetime) -> State:
-        past = [change for change in self._changes if change["effective_at"] <= moment]
-        if not past or self._overdue(moment):
+    def at(self, timestamp: datetime) -> State:
+        """Return the state at the given time."""
+        past = [change for change in self._changes if change["effective_at"] <= timestamp]
+        if not past or self._overdue(timestamp):
             return State()
         change = past[-1]
         if change["status"] == "paused":
@@ -97,16 +100,16 @@ class Subscription:
         months = self._months_of_plan[change["plan_id"]]
         return State(to_the_cent(net / months), to_the_cent(listed / months), True)
 
-    def left_how(self, moment: datetime) -> str | None:
-        """voluntary or involuntary, where it ends at the moment."""
-        if not self.at(moment - TICK).is_alive or self.at(moment).is_alive:
+    def left_how(self, timestamp: datetime) -> str | None:
+        """Return `voluntary` or `involuntary` if the subscription ends at exactly this time, else None."""
+        if not self.at(timestamp - TICK).is_alive or self.at(timestamp).is_alive:
             return None
-        overdue = self._overdue(moment)
+        overdue = self._overdue(timestamp)
         return LAPSES[overdue] if overdue else self._cancellation_kind
 
 
 class Account:
-    """An account's subscriptions together."""
+    """An account with all its subscriptions."""
 
     def __init__(self, row: dict, subscriptions: list[Subscription], as_of: datetime) -> None:
         self.key = int(row["account_id"])
@@ -114,38 +117,40 @@ class Account:
         self.signed_up_at = row["signed_up_at"]
         self.subscriptions = subscriptions
         self.movements = list(self._movements(as_of))
-        started = [m.moment for m in self.movements if m.kind == "new"]
+        started = [m.timestamp for m in self.movements if m.kind == "new"]
         self.first_paid = Month.of(started[0]) if started else None
 
-    def mrr(self, moment: datetime) -> Decimal:
-        return sum((s.at(moment).mrr for s in self.subscriptions), ZERO)
+    def mrr(self, timestamp: datetime) -> Decimal:
+        return sum((s.at(timestamp).mrr for s in self.subscriptions), ZERO)
 
-    def list_mrr(self, moment: datetime) -> Decimal:
-        return sum((s.at(moment).list_mrr for s in self.subscriptions), ZERO)
+    def list_mrr(self, timestamp: datetime) -> Decimal:
+        return sum((s.at(timestamp).list_mrr for s in self.subscriptions), ZERO)
 
-    def is_customer(self, moment: datetime) -> bool:
-        past = [m for m in self.movements if m.moment <= moment]
+    def is_customer(self, timestamp: datetime) -> bool:
+        past = [m for m in self.movements if m.timestamp <= timestamp]
         return bool(past) and past[-1].kind != "churn"
 
     def _movements(self, as_of: datetime) -> Iterator[Movement]:
         mrr, is_customer, was_customer = ZERO, False, False
-        for moment in sorted({m for s in self.subscriptions for m in s.moments() if m < as_of}):
-            states = [s.at(moment) for s in self.subscriptions]
+        for timestamp in sorted(
+            {m for s in self.subscriptions for m in s.timestamps() if m < as_of}
+        ):
+            states = [s.at(timestamp) for s in self.subscriptions]
             now, alive = sum((s.mrr for s in states), ZERO), any(s.is_alive for s in states)
             if not is_customer and now > 0:
-                yield Movement(moment, "reactivation" if was_customer else "new", now)
+                yield Movement(timestamp, "reactivation" if was_customer else "new", now)
                 is_customer = was_customer = True
             elif is_customer and not alive:
-                how = [k for s in self.subscriptions if (k := s.left_how(moment))]
-                yield Movement(moment, "churn", -mrr, max(how))
+                how = [k for s in self.subscriptions if (k := s.left_how(timestamp))]
+                yield Movement(timestamp, "churn", -mrr, max(how))
                 is_customer = False
             elif is_customer and now != mrr:
-                yield Movement(moment, "expansion" if now > mrr else "contraction", now - mrr)
+                yield Movement(timestamp, "expansion" if now > mrr else "contraction", now - mrr)
             mrr = now
 
 
 class Metrics:
-    """All metrics of a company; `raw` reads a source table."""
+    """All metrics of a company. `raw` reads a table of the source."""
 
     def __init__(self, raw: Callable[[str], pd.DataFrame], as_of: datetime) -> None:
         self.raw = raw
@@ -178,7 +183,7 @@ class Metrics:
 
     @cached_property
     def closing(self) -> dict[Month, dict[int, tuple[Decimal, bool]]]:
-        """MRR and whether a customer, of each account at the end of each month."""
+        """The MRR of each account at the end of each month, and whether it is then a customer."""
         return {
             month: {
                 account.key: (account.mrr(month.end - TICK), account.is_customer(month.end - TICK))
@@ -188,11 +193,15 @@ class Metrics:
         }
 
     def opening(self, month: Month) -> dict[int, tuple[Decimal, bool]]:
+        """Return the closing values of the month before."""
         nothing = {account.key: (ZERO, False) for account in self.accounts}
         return self.closing.get(month.plus(-1), nothing)
 
     def retention(self, month: Month, months: int) -> tuple[float | None, float | None]:
-        """NRR and GRR of the accounts that paid before the last `months`; who left stays left."""
+        """Return NRR and GRR over the last `months` of the accounts that paid before them.
+
+        For NRR, an account that churned in between counts as 0 even if it came back.
+        """
         first = month.plus(1 - months)
         opening, closing = self.opening(first), self.closing[month]
         retained = kept = ZERO
@@ -200,7 +209,7 @@ class Metrics:
             start = opening[account.key][0]
             kept += min(start, closing[account.key][0])
             if start > 0:
-                within = [m for m in account.movements if first.start <= m.moment < month.end]
+                within = [m for m in account.movements if first.start <= m.timestamp < month.end]
                 kinds = [m.kind for m in within]
                 upto = kinds.index("churn") + 1 if "churn" in kinds else len(within)
                 retained += start + sum((m.amount for m in within[:upto]), ZERO)
@@ -212,7 +221,7 @@ class Metrics:
         moved: dict[str, Decimal] = defaultdict(Decimal)
         for account in self.accounts:
             for movement in account.movements:
-                if Month.of(movement.moment) == month:
+                if Month.of(movement.timestamp) == month:
                     moved[movement.kind] += movement.amount
         (nrr, grr), (nrr_12m, grr_12m) = self.retention(month, 1), self.retention(month, 12)
         start = sum((mrr for mrr, _ in opening.values()), ZERO)
@@ -242,7 +251,7 @@ class Metrics:
         there = [a for a in self.accounts if a.segment == segment and opening[a.key][1]]
         left = [a for a in there if not closing[a.key][1]]
         how = {
-            a.key: [m for m in a.movements if m.kind == "churn" and m.moment < month.end][-1]
+            a.key: [m for m in a.movements if m.kind == "churn" and m.timestamp < month.end][-1]
             for a in left
         }
 
@@ -283,7 +292,7 @@ class Metrics:
         }
 
     def segment_arpa(self, segment: str) -> Decimal | None:
-        """The mean closing MRR of those that pay, over the complete months since they first did."""
+        """Return the mean closing MRR of paying accounts, over the complete months since each first paid."""
         amounts = [
             self.closing[month][account.key][0]
             for account in self.accounts
@@ -295,7 +304,7 @@ class Metrics:
         return to_the_cent(sum(paying, ZERO) / len(paying)) if paying else None
 
     def expected_months(self, segment: str) -> float:
-        """The sum of S(t) over 36 months; a month seen by fewer than 30 takes the mean hazard."""
+        """Return the sum of S(t) over 36 months. A month with under 30 accounts takes the mean hazard."""
         risk: dict[int, int] = defaultdict(int)
         lost: dict[int, int] = defaultdict(int)
         for account in self.accounts:
@@ -327,7 +336,7 @@ class Metrics:
 
     @cached_property
     def first_failures(self) -> dict[Month, list[bool]]:
-        """For each month, of the invoices that first failed in it, whether they recovered."""
+        """Whether each invoice recovered, by the month of its first failure."""
         outcomes: dict[Month, list[bool]] = defaultdict(list)
         charges = self.payments[self.payments["kind"] == "charge"]
         for _, attempts in charges.groupby("invoice_id"):
@@ -340,7 +349,7 @@ class Metrics:
 
     @cached_property
     def receivables(self) -> list[tuple[datetime, datetime | None, int]]:
-        """Each invoice: when it was sent, when it was paid, given up or withdrawn, and its cents."""
+        """When each invoice was issued, when it was paid, written off or voided, and its total in cents."""
         found = []
         for invoice in self.invoices.to_dict("records"):
             settled = None if pd.isna(invoice["paid_at"]) else invoice["paid_at"]
@@ -351,16 +360,16 @@ class Metrics:
 
     @staticmethod
     def without_tax(payment: dict) -> Decimal:
-        """Its part of the net amount, as much as it is of the total, in dollars."""
+        """Return a payment without tax in dollars: the net amount times the payment's share of the total."""
         amount, total = int(payment["amount_cents"]), int(payment["total_cents"])
         net = Decimal(amount) * int(payment["net_cents"]) / total if total else Decimal(amount)
         return to_the_cent(net / 100)
 
     @staticmethod
     def _in(month: Month, rows: pd.DataFrame, column: str) -> pd.DataFrame:
-        """The rows whose moment lies in the month."""
-        moments = pd.to_datetime(rows[column])
-        return rows[(moments >= month.start) & (moments < month.end)]
+        """Return the rows whose timestamp lies in the month."""
+        timestamps = pd.to_datetime(rows[column])
+        return rows[(timestamps >= month.start) & (timestamps < month.end)]
 
     def revenue_month(self, month: Month) -> dict:
         sent = self._in(month, self.invoices[self.invoices["status"] != "void"], "issued_at")

@@ -1,7 +1,8 @@
-"""Users, trials and promotions computed once more, from METRICS.md and the raw tables alone.
+"""Computes users, trials and promotions a second time, from docs/metrics.md and the raw tables only.
 
-Holds: signups, activation, active users, the trial funnel, promotions against their holdout. Does not
-hold: accounts, MRR and bills (recomputed.py). As there, no code and no method of the models.
+Contains: signups, activation, active users, the trial funnel, and promotions against their holdout. Out of
+scope: accounts, MRR and bills (recomputed.py). Like recomputed.py, this module shares neither code nor method
+with the models.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pandas as pd
 from saas_platform.clock import Month
 from saas_platform_tests.marts.recomputed import ZERO, Account, Metrics, ratio, to_the_cent
 
-#: The key event counts up to this long after signup, a purchase after the offer.
+#: How long after signup a key event still counts, and how long after an offer a purchase still counts.
 ACTIVATION, CONVERSION = timedelta(days=7), timedelta(days=30)
 #: Half the width of a 95 % interval, in standard errors.
 Z = 1.96
@@ -27,7 +28,7 @@ TrialCohort = tuple[Month, bool]
 
 
 class Growth:
-    """Users, trials and promotions of a company."""
+    """The metrics of a company's users, trials and promotions."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -62,7 +63,7 @@ class Growth:
         return days
 
     def _active(self, day: date, window: int) -> int:
-        """Distinct users of the window's days, the last of which is `day`."""
+        """Count the distinct users in a window of days that ends with `day`."""
         days = (day - timedelta(days=back) for back in range(window))
         return len(set().union(*(self._users_of_day.get(one, set()) for one in days)))
 
@@ -70,7 +71,7 @@ class Growth:
         return [a for a in self._accounts.values() if a.signed_up_at.date() == day]
 
     def _is_matured(self, day: date) -> bool:
-        """Whether the last signup of the day has had its time to be activated."""
+        """Return whether even the last signup of the day has had its full activation period."""
         return day + timedelta(days=1) + ACTIVATION <= self._as_of.date()
 
     def day(self, day: date) -> dict:
@@ -101,7 +102,7 @@ class Growth:
         }
 
     def trials(self) -> dict[TrialCohort, dict]:
-        """Each cohort of which every trial is decided, by its history."""
+        """Return the figures of each cohort in which every trial has ended, by its history."""
         statuses = defaultdict(list)
         changes = self._raw("subscription_changes").sort_values("change_no")
         for change in changes.to_dict("records"):
@@ -128,13 +129,13 @@ class Growth:
 
     @cached_property
     def _purchases(self) -> dict[int, list[datetime]]:
-        """When each account's subscriptions were first paid for."""
+        """For each account, when each of its subscriptions was first paid for."""
         rows = self._raw("subscriptions").dropna(subset=["activated_at"])
         return {key: list(some["activated_at"]) for key, some in rows.groupby("account_id")}
 
     @cached_property
     def _paid(self) -> dict[int, list[tuple[datetime, Decimal]]]:
-        """Each account's payments without tax; refunds are negative."""
+        """For each account, its payments without tax. Refunds are negative."""
         owners = self._raw("subscriptions")[["subscription_id", "account_id"]]
         invoices = self._raw("invoices")[["invoice_id", "subscription_id"]]
         payments = self._metrics.payments.merge(invoices.merge(owners), on="invoice_id")
@@ -146,7 +147,10 @@ class Growth:
         return found
 
     def promotion(self, code: dict) -> dict:
-        """An offer counts once it has had time to convert; retention once its year is over."""
+        """Return the figures of a promo code.
+
+        An offer counts once its conversion period is over, and for retention once its year is over.
+        """
         offers = self._raw("promo_redemptions")
         offers = offers[offers["promo_code_id"] == code["promo_code_id"]]
         offers = offers[offers["assigned_at"] + CONVERSION <= self._as_of]
@@ -169,13 +173,15 @@ class Growth:
         return rows | _interval("net_revenue", means, [arms[arm][1] for arm in arms], sizes)
 
     def _arm(self, offers: pd.DataFrame, sells: bool) -> tuple[dict, float | None]:
-        """The columns of an arm, and the variance of its net revenue."""
+        """Return the columns of an arm, and the variance of its net revenue."""
         converted = matured = retained = 0
         revenues = []
         for row in offers.to_dict("records"):
             account, at = row["account_id"], row["assigned_at"]
-            bought = [moment for moment in self._purchases.get(account, []) if moment >= at]
-            converted += any(moment < at + CONVERSION for moment in bought)
+            bought = [
+                timestamp for timestamp in self._purchases.get(account, []) if timestamp >= at
+            ]
+            converted += any(timestamp < at + CONVERSION for timestamp in bought)
             anniversary = at + pd.DateOffset(months=12)
             if anniversary < self._as_of:
                 matured += 1
@@ -197,7 +203,7 @@ class Growth:
 
 
 def _interval(name: str, means: list, variances: list, sizes: list[int]) -> dict:
-    """Treated less holdout with its 95 % interval; a part that an arm does not know is None."""
+    """Return treated minus holdout with its 95 % interval. A part for which an arm has no value is None."""
     names = [f"{name}_difference", f"{name}_difference_low", f"{name}_difference_high"]
     if None in means:
         return dict.fromkeys(names)

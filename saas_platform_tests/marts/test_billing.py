@@ -1,4 +1,4 @@
-"""Failed payments, receivables, revenue, and promotions against their holdout."""
+"""Tests failed payments, receivables, revenue, and promotions against their holdout."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_receivables_end_with_payment_or_write_off(marts: Marts) -> None:
 
 
 def test_refunds_reduce_revenue_without_their_tax(marts: Marts) -> None:
-    """12.00 of an invoice of 100.00 and 20 % tax: 10.00 of revenue."""
+    """A refund of 12.00 on an invoice of 100.00 plus 20 % tax reduces revenue by 10.00."""
     march = _month(marts, "revenue_monthly", "2025-03")
     assert (march["refunds"], march["cash_refunded"]) == (10, 12)
     assert march["net_invoiced"] == 100
@@ -47,13 +47,13 @@ def test_refunds_reduce_revenue_without_their_tax(marts: Marts) -> None:
     assert march["cash_collected"] == 120
 
 
-def test_write_offs_reduce_revenue_when_given_up(marts: Marts) -> None:
+def test_write_offs_reduce_revenue_when_they_happen(marts: Marts) -> None:
     april = _month(marts, "revenue_monthly", "2025-04")
     assert (april["written_off"], april["net_revenue"]) == (100, -100)
 
 
 def test_recognised_revenue_spreads_to_the_cent(marts: Marts) -> None:
-    """The year of 100.00 less discount from 10 January: all but the nine days of 2026."""
+    """A year from 10 January for 100.00 after discount is recognised, except for the nine days of 2026."""
     rows = marts.rows(
         "SELECT month, amount FROM int_revenue_recognised WHERE invoice_id = 90101 ORDER BY month"
     )
@@ -72,11 +72,11 @@ def test_promotion_against_holdout(marts: Marts) -> None:
     assert row["conversion_difference_high"] == pytest.approx(half_width)
     assert row["conversion_difference_low"] == pytest.approx(-half_width)
     assert (row["treated_matured"], row["retention_12m_difference"]) == (0, None)
-    # One paid 60.00 and tax.
+    # One account paid 60.00 plus tax.
     assert row["treated_net_revenue"] == 60
     assert row["treated_net_revenue_per_account"] == 15
     assert row["holdout_net_revenue_per_account"] == 0
-    # One of four paid 60: a variance of 900; the holdout's is 0.
+    # One of four accounts paid 60, so the variance is 900. The variance of the holdout is 0.
     assert row["net_revenue_difference"] == 15
     assert row["net_revenue_difference_high"] == Decimal("44.40"), "15 + 1.96 x sqrt(900 / 4)"
     assert row["net_revenue_difference_low"] == Decimal("-14.40")

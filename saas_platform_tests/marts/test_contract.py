@@ -1,4 +1,4 @@
-"""schema.yml is the marts' contract: it names every column, and says what its ratios are made of."""
+"""Tests schema.yml, the contract of the marts: it names every column and the parts of every ratio."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_contracts_are_enforced() -> None:
     assert all(column["data_type"] for model in PUBLIC for column in model["columns"])
 
 
-def test_marts_are_tables_and_the_rest_of_the_schema_is_ours(marts: Marts) -> None:
+def test_marts_are_tables_and_the_schema_has_nothing_foreign(marts: Marts) -> None:
     found = marts.rows(
         "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'marts'"
     )
@@ -101,12 +101,12 @@ def test_types_fit_what_the_contract_says(marts: Marts, model: dict) -> None:
         assert is_money == (types[name] == "DECIMAL(18,2)"), name
         if types[name] == "DOUBLE":
             assert {"numerator", "denominator", "unit"} <= set(meta), name
-        # 128-bit integers reach Arrow as floats.
+        # Arrow receives 128-bit integers as floats.
         assert types[name] != "HUGEINT", name
 
 
 @pytest.mark.parametrize("path", SQL, ids=lambda path: path.stem)
-def test_models_hold_no_syntax_of_one_engine(path) -> None:
+def test_models_contain_no_syntax_of_one_engine(path) -> None:
     text = re.sub(r"--.*", "", path.read_text())
     for trap in (
         r"::",

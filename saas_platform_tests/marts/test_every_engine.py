@@ -1,8 +1,8 @@
-"""Every mart and analysis on DuckDB and on BigQuery, row for row; and what dbt tells BigQuery.
+"""Compares every mart and analysis on DuckDB and BigQuery row by row, and tests what dbt sends to BigQuery.
 
-The raw tables of both are the platform's own mirrors of one source. BigQuery is an emulator: what that does
-otherwise is mended in `emulator/mended.py`, so that nothing is passed over here, and Google's own analyzer
-reads each statement before it.
+The raw tables of both engines are the platform's own mirrors of one source. BigQuery is an emulator here. The
+code in `emulator/` corrects what it does differently from BigQuery, so nothing is skipped, and Google's own
+analyzer reads each statement first.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from saas_platform_tests.rows import by_hand
 
 pytestmark = pytest.mark.slow
 
-#: Of ratios alone: money, counts, days and texts are the same or wrong.
+#: The tolerance for ratios. Money, counts, days and texts must be equal.
 RELATIVE = 1e-9
 MAXIMUM_BYTES = 5_000_000_000
-#: They tell of what is not as it should be.
+#: The models that list only exceptions, and so may be empty.
 EMPTY = {"int_backdated_rows", "int_subscription_drift"}
 KINDS = {
     "integer": pa.types.is_integer,
@@ -48,13 +48,13 @@ KINDS = {
     "bool": pa.types.is_boolean,
     "text": pa.types.is_string,
     "day": pa.types.is_date,
-    "moment": pa.types.is_timestamp,
+    "timestamp": pa.types.is_timestamp,
 }
 
 
 @dataclass(frozen=True)
 class Built:
-    """The marts in one warehouse, as dbt knows them."""
+    """The marts that were built in one warehouse, with dbt's manifest."""
 
     platform: Platform
     folder: Path
@@ -75,7 +75,7 @@ class Built:
 
 
 def build(platform: Platform, folder: Path) -> Built:
-    """All models, of what a sync brings."""
+    """Sync, and build all models."""
     build_touched(platform, folder)
     target, logs = folder / "target", folder / "logs"
     manifest = json.loads((target / "manifest.json").read_text())
@@ -84,7 +84,7 @@ def build(platform: Platform, folder: Path) -> Built:
 
 
 def build_touched(platform: Platform, folder: Path) -> Rebuild:
-    """Sync, and build again what that touched; dbt's own tests are for each load, and judge the same rows."""
+    """Sync, and rebuild what the sync touched. dbt's tests are left out, because another test runs them."""
     sync(platform.source, platform.warehouse, list(TABLES.values()))
     again = rebuild(platform)
     arguments = options(platform.as_of, folder / "target", folder / "logs")
@@ -95,7 +95,7 @@ def build_touched(platform: Platform, folder: Path) -> Rebuild:
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A small company in its source, whose last month still runs."""
+    """The settings of a small company, written to its source, whose last month is not over."""
     home = tmp_path_factory.mktemp("company")
     made = Settings(
         _env_file=None,
@@ -120,7 +120,7 @@ def on_duckdb(company: Settings, tmp_path_factory: pytest.TempPathFactory) -> Bu
 
 @pytest.fixture(scope="module")
 def jobs() -> list[tuple[str, bigquery.QueryJobConfig]]:
-    """Each statement that was sent to BigQuery, and how."""
+    """Each statement that was sent to BigQuery, with its job's configuration."""
     return []
 
 
@@ -146,7 +146,7 @@ def on_bigquery(
 
 
 def differences(one: pa.Table, other: pa.Table) -> list[str]:
-    """What is not the same in two tables whose rows come in any order."""
+    """Describe the differences between two tables, whatever the order of their rows."""
     shapes = [
         {f.name: next(k for k, is_kind in KINDS.items() if is_kind(f.type)) for f in table.schema}
         for table in (one, other)
@@ -155,7 +155,7 @@ def differences(one: pa.Table, other: pa.Table) -> list[str]:
         return [f"columns: {shapes[0]}, {shapes[1]}"]
     if one.num_rows != other.num_rows:
         return [f"rows: {one.num_rows}, {other.num_rows}"]
-    # A ratio may differ in its last digits, so it decides the order last.
+    # A ratio may differ in its last digits, so ratios come last in the sort key.
     names = sorted(shapes[0], key=lambda name: shapes[0][name] == "float")
     rows = [
         sorted((tuple(row[name] for name in names) for row in table.to_pylist()), key=_order)
@@ -199,7 +199,7 @@ def test_every_model_is_the_same(on_duckdb: Built, on_bigquery: Built) -> None:
     wrong = {}
     for name, model in on_duckdb.models.items():
         if model["fqn"][1] == "staging":
-            continue  # views of raw, whose rows are proven; what is made of them is compared
+            continue  # These are views of raw, whose rows are proven. The models on top of them are compared.
         sql = f"SELECT * FROM marts.{name}"
         mine = on_duckdb.warehouse.query(sql)
         assert mine.num_rows or name in EMPTY, name
@@ -220,7 +220,7 @@ def test_every_analysis_is_the_same(on_duckdb: Built, on_bigquery: Built) -> Non
 
 
 def test_every_test_of_dbt_holds_on_bigquery(on_bigquery: Built) -> None:
-    """All of them: those of columns, and those of the sums."""
+    """Run all of them, on columns and on sums."""
     arguments = options(
         on_bigquery.platform.as_of, on_bigquery.folder / "tested", on_bigquery.folder
     )
@@ -232,7 +232,7 @@ def test_every_test_of_dbt_holds_on_bigquery(on_bigquery: Built) -> None:
     assert {result.status for result in results} == {"pass"}
 
 
-def test_what_a_whole_run_bills_is_asked_query_by_query(
+def test_the_cost_of_a_whole_run_is_estimated_query_by_query(
     on_bigquery: Built, jobs: list[tuple[str, bigquery.QueryJobConfig]]
 ) -> None:
     before = len(jobs)
@@ -265,10 +265,10 @@ def test_every_fact_and_month_is_partitioned(
     }
     tables = {n: m for n, m in on_bigquery.models.items() if m["config"]["materialized"] != "view"}
     assert set(created) == set(tables)
-    cut = {"month", "cohort_month", "usage_date", "date_day"}
+    partitioned_by = {"month", "cohort_month", "usage_date", "date_day"}
     for name, model in tables.items():
-        # A calendar is small, and read whole.
-        (column, *_) = [*(c for c in model["columns"] if c in cut), None]
+        # A calendar is small and is always read completely.
+        (column, *_) = [*(c for c in model["columns"] if c in partitioned_by), None]
         if column is None or name in ("dim_date", "int_months"):
             assert "partition by" not in created[name].partition("as (")[0], name
         else:
@@ -278,14 +278,14 @@ def test_every_fact_and_month_is_partitioned(
         assert "('managed_by', 'saas-platform')" in created[name], name
 
 
-def test_every_column_is_described_there(on_bigquery: Built) -> None:
+def test_every_column_is_described_in_bigquery(on_bigquery: Built) -> None:
     client = on_bigquery.warehouse.target.client()  # type: ignore[attr-defined]
     for name in ("fct_invoices", "stg_usage_events", "report_churn"):
         found = client.get_table(f"every-engine.marts.{name}")
         assert found.description == on_bigquery.models[name]["description"]
         described = {column.name: column.description for column in found.schema}
-        told = on_bigquery.models[name]["columns"]
-        assert described == {column: told[column]["description"] for column in told}
+        columns = on_bigquery.models[name]["columns"]
+        assert described == {column: columns[column]["description"] for column in columns}
 
 
 def test_every_job_is_labelled_and_bounded(
@@ -305,7 +305,10 @@ def test_building_what_was_touched_is_the_same_as_building_all(
     jobs: list[tuple[str, bigquery.QueryJobConfig]],
     tmp_path: Path,
 ) -> None:
-    """Incremental on BigQuery, anew on DuckDB. The last test of the file: the company is another after it."""
+    """Compare an incremental build on BigQuery with a full refresh on DuckDB.
+
+    This must be the last test of the file, because it changes the company.
+    """
     with by_hand(Path(company.home) / "source.db", checked=False) as connection:
         for statement in (
             "DELETE FROM usage_events WHERE occurred_at >= '2025-02-20' AND occurred_at < '2025-02-24'",

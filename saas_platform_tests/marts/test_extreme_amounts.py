@@ -1,4 +1,4 @@
-"""Amounts that no one expects: failed payments of 2^53 + 1 cents, to the cent, and of no effect elsewhere."""
+"""Tests extreme amounts: failed payments of 2^53 + 1 cents are exact to the cent and affect nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def extreme(
     tmp_path_factory: pytest.TempPathFactory, dbt_paths: tuple[Path, Path]
 ) -> Iterator[Marts]:
-    """As `simulated`, where each failed payment tried to move 90 trillion dollars."""
+    """The marts of `simulated`, except that each failed payment tried to move 90 trillion dollars."""
     tables = simulate(accounts=300)
     payments = tables["payments"]
     failed = pc.equal(payments["status"], "failed")

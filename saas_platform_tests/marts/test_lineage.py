@@ -1,4 +1,4 @@
-"""The lineage of columns, from the SQL of a build."""
+"""Tests the lineage of columns that is read from the SQL of a build."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from saas_platform_tests.marts.conftest import Build
 
 
 @pytest.fixture(scope="module")
-def sources(story_build: Build) -> ColumnSources:
-    return column_sources(story_build.models.manifest)
+def sources(hand_written_build: Build) -> ColumnSources:
+    return column_sources(hand_written_build.models.manifest)
 
 
-def test_columns_lead_to_what_they_are_made_of(sources: ColumnSources) -> None:
+def test_columns_lead_to_their_sources(sources: ColumnSources) -> None:
     assert sources["stg_plans"]["seat_price"] == [("raw", "plans", "seat_price_cents")]
     assert sources["dim_account"]["mrr"] == [("marts", "int_mrr_steps", "mrr")]
     assert ("marts", "fct_payments", "net_amount") in sources["account_ltv"]["net_revenue"]
@@ -25,7 +25,7 @@ def test_columns_lead_to_what_they_are_made_of(sources: ColumnSources) -> None:
     ]
 
 
-def test_every_source_is_a_column_that_is(sources: ColumnSources) -> None:
+def test_every_source_is_an_existing_column(sources: ColumnSources) -> None:
     known = {("raw", name, column.name) for name, table in TABLES.items() for column in table.c}
     known |= {("marts", name, column) for name, columns in sources.items() for column in columns}
     led = {each for columns in sources.values() for found in columns.values() for each in found}

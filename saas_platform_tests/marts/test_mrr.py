@@ -1,4 +1,4 @@
-"""Recurring revenue: each case of METRICS.md on an account of its own, checked by eye."""
+"""Tests recurring revenue: each case of docs/metrics.md on its own account, with results checked by eye."""
 
 from __future__ import annotations
 
@@ -7,68 +7,68 @@ from decimal import Decimal
 
 import pytest
 
-from saas_platform_tests.marts import story
+from saas_platform_tests.marts import hand_written
 from saas_platform_tests.marts.compiled import Models
 from saas_platform_tests.marts.conftest import Marts
 
-#: Movements of each account: (month, kind, amount).
+#: The movements of each account, as (month, kind, amount).
 LEDGER = {
-    story.ROUND_TRIP: [
+    hand_written.ROUND_TRIP: [
         ("2025-01", "new", "100"),
         ("2025-02", "expansion", "50"),
         ("2025-03", "churn", "-150"),
         ("2025-04", "reactivation", "100"),
     ],
-    story.IN_AND_OUT: [("2025-06", "new", "100"), ("2025-06", "churn", "-100")],
-    story.FREE_FOR_A_WHILE: [
+    hand_written.IN_AND_OUT: [("2025-06", "new", "100"), ("2025-06", "churn", "-100")],
+    hand_written.FREE_FOR_A_WHILE: [
         ("2025-01", "new", "100"),
         ("2025-03", "contraction", "-100"),
         ("2025-05", "expansion", "100"),
     ],
-    story.SHORT_PAUSE: [
+    hand_written.SHORT_PAUSE: [
         ("2025-01", "new", "100"),
         ("2025-03", "contraction", "-100"),
         ("2025-05", "expansion", "100"),
     ],
-    # Paused on 1 March: the 90 days are over on 30 May.
-    story.LONG_PAUSE: [
+    # The pause begins on 1 March, so its 90 days are over on 30 May.
+    hand_written.LONG_PAUSE: [
         ("2025-01", "new", "100"),
         ("2025-03", "contraction", "-100"),
         ("2025-05", "churn", "0"),
         ("2025-08", "reactivation", "120"),
     ],
-    story.TWO_SUBSCRIPTIONS: [
+    hand_written.TWO_SUBSCRIPTIONS: [
         ("2025-01", "new", "100"),
         ("2025-03", "expansion", "50"),
         ("2025-05", "contraction", "-50"),
     ],
-    story.INVOLUNTARY: [("2025-01", "new", "100"), ("2025-04", "churn", "-100")],
-    story.DISCOUNT_ENDS: [("2025-01", "new", "60"), ("2025-04", "expansion", "40")],
+    hand_written.INVOLUNTARY: [("2025-01", "new", "100"), ("2025-04", "churn", "-100")],
+    hand_written.DISCOUNT_ENDS: [("2025-01", "new", "60"), ("2025-04", "expansion", "40")],
     # 100.01 a year / 12 = 8.334...
-    story.ANNUAL: [("2025-01", "new", "8.33")],
-    # The mid-period invoice of 69.99 is nowhere in it.
-    story.PRORATED: [("2025-01", "new", "100"), ("2025-01", "expansion", "100")],
-    story.TRIAL_ONLY: [],
-    story.FREE_FROM_THE_START: [("2025-03", "new", "100")],
-    story.SWITCHED: [("2025-01", "new", "100"), ("2025-03", "expansion", "30")],
-    story.LEFT_WHILE_FREE: [
+    hand_written.ANNUAL: [("2025-01", "new", "8.33")],
+    # The mid-period invoice of 69.99 does not count.
+    hand_written.PRORATED: [("2025-01", "new", "100"), ("2025-01", "expansion", "100")],
+    hand_written.TRIAL_ONLY: [],
+    hand_written.FREE_FROM_THE_START: [("2025-03", "new", "100")],
+    hand_written.SWITCHED: [("2025-01", "new", "100"), ("2025-03", "expansion", "30")],
+    hand_written.LEFT_WHILE_FREE: [
         ("2025-01", "new", "100"),
         ("2025-03", "contraction", "-100"),
         ("2025-05", "churn", "0"),
     ],
-    story.LEFT_AND_BACK_IN_A_MONTH: [
+    hand_written.LEFT_AND_BACK_IN_A_MONTH: [
         ("2025-01", "new", "100"),
         ("2025-07", "churn", "-100"),
         ("2025-07", "reactivation", "90"),
     ],
     # 10.01 x 50 % = 5.005.
-    story.HALF_A_CENT: [("2025-01", "new", "5.01")],
-    story.PAST_DUE_RECOVERED: [("2025-01", "new", "100")],
+    hand_written.HALF_A_CENT: [("2025-01", "new", "5.01")],
+    hand_written.PAST_DUE_RECOVERED: [("2025-01", "new", "100")],
 }
 
 
 @pytest.mark.parametrize("account", LEDGER)
-def test_the_ledger_holds_each_movement(marts: Marts, account: int) -> None:
+def test_the_ledger_contains_each_movement(marts: Marts, account: int) -> None:
     found = marts.rows(
         "SELECT month, movement, amount FROM fct_mrr_movements"
         f" WHERE account_id = {account} ORDER BY month, movement_no"
@@ -85,7 +85,7 @@ def _month(marts: Marts, account: int, month: str) -> dict:
 
 
 def test_signup_and_churn_in_a_month_are_netted_at_its_end(marts: Marts) -> None:
-    row = _month(marts, story.IN_AND_OUT, "2025-06")
+    row = _month(marts, hand_written.IN_AND_OUT, "2025-06")
     assert (row["opening_mrr"], row["new_mrr"], row["churn_mrr"], row["closing_mrr"]) == (
         0,
         100,
@@ -96,14 +96,14 @@ def test_signup_and_churn_in_a_month_are_netted_at_its_end(marts: Marts) -> None
 
 
 def test_a_return_in_the_month_is_no_churned_customer(marts: Marts) -> None:
-    row = _month(marts, story.LEFT_AND_BACK_IN_A_MONTH, "2025-07")
+    row = _month(marts, hand_written.LEFT_AND_BACK_IN_A_MONTH, "2025-07")
     assert row["churn_mrr"] == -100
     assert not row["is_churned"]
     assert row["churn_kind"] is None
 
 
 def test_a_free_period_keeps_the_logo(marts: Marts) -> None:
-    row = _month(marts, story.FREE_FOR_A_WHILE, "2025-04")
+    row = _month(marts, hand_written.FREE_FOR_A_WHILE, "2025-04")
     assert row["closing_mrr"] == 0
     assert row["closing_list_mrr"] == 100
     assert row["closing_is_customer"]
@@ -112,8 +112,8 @@ def test_a_free_period_keeps_the_logo(marts: Marts) -> None:
 
 def test_a_pause_is_flagged_and_keeps_the_logo_for_90_days(marts: Marts) -> None:
     during, after = (
-        _month(marts, story.LONG_PAUSE, "2025-04"),
-        _month(marts, story.LONG_PAUSE, "2025-05"),
+        _month(marts, hand_written.LONG_PAUSE, "2025-04"),
+        _month(marts, hand_written.LONG_PAUSE, "2025-05"),
     )
     assert during["closing_is_paused"]
     assert during["closing_is_customer"]
@@ -123,19 +123,19 @@ def test_a_pause_is_flagged_and_keeps_the_logo_for_90_days(marts: Marts) -> None
 
 
 def test_past_due_counts_until_dunning_ends(marts: Marts) -> None:
-    during = _month(marts, story.INVOLUNTARY, "2025-03")
+    during = _month(marts, hand_written.INVOLUNTARY, "2025-03")
     assert during["closing_mrr"] == 100
     assert during["closing_is_past_due"]
-    assert _month(marts, story.INVOLUNTARY, "2025-04")["churn_kind"] == "involuntary"
+    assert _month(marts, hand_written.INVOLUNTARY, "2025-04")["churn_kind"] == "involuntary"
 
 
 def test_an_account_that_only_tried_is_no_customer(marts: Marts) -> None:
-    account = marts.row(f"SELECT * FROM dim_account WHERE account_id = {story.TRIAL_ONLY}")
+    account = marts.row(f"SELECT * FROM dim_account WHERE account_id = {hand_written.TRIAL_ONLY}")
     assert account["status"] == "never_paid"
     assert account["first_paid_at"] is None
 
 
-def test_months_run_from_the_first_account_to_the_last_moment(marts: Marts) -> None:
+def test_months_run_from_the_first_account_to_as_of(marts: Marts) -> None:
     row = marts.row(
         "SELECT min(month) AS first, max(month) AS last, count(*) AS n FROM mrr_monthly"
     )
@@ -143,10 +143,10 @@ def test_months_run_from_the_first_account_to_the_last_moment(marts: Marts) -> N
 
 
 def test_retention_follows_the_closed_cohort(marts: Marts) -> None:
-    """July: the one account that left and came back for 90 is the only change."""
+    """In July, the only change is an account that left and came back for 90."""
     row = marts.row("SELECT * FROM mrr_monthly WHERE month = '2025-07-01'")
     start = row["opening_mrr"]
-    # What comes back is reactivation, which NRR has not.
+    # The return is a reactivation, which NRR does not count.
     assert row["nrr"] == pytest.approx(float((start - 100) / start))
     assert row["grr"] == pytest.approx(float((start - 10) / start))
     assert row["quick_ratio"] == pytest.approx(0.9)
@@ -154,7 +154,7 @@ def test_retention_follows_the_closed_cohort(marts: Marts) -> None:
 
 
 def test_churn_rates_name_their_parts(marts: Marts) -> None:
-    """May: the long pause lapses and the free account leaves; both had no MRR left."""
+    """In May, the long pause lapses and the free account leaves. Neither had any MRR left."""
     row = marts.row("SELECT * FROM churn_monthly WHERE month = '2025-05-01' AND segment = 'smb'")
     assert row["churned_customers"] == row["voluntary_churned_customers"] == 2
     assert row["logo_churn_rate"] == 2 / row["opening_customers"]
@@ -169,15 +169,15 @@ def test_cohorts_count_from_the_first_paid_month(marts: Marts) -> None:
         " ORDER BY months_since_first_paid"
     )
     first = rows[0]
-    # All but the trial and the two offered accounts that never bought; USERS signed up in October.
+    # All accounts but the trial and the two offered accounts that never bought. USERS signed up in October.
     ever = len(LEDGER) - 1 + 4
     assert first["cohort_accounts"] == first["observed_accounts"] == ever
     assert first["retained_accounts"] == ever - 1, "one left in its first month"
     assert first["revenue_retention"] == 1
 
 
-def test_bills_and_payments_are_nowhere_in_mrr(models: Models) -> None:
-    """So no proration, tax or refund can be."""
+def test_mrr_does_not_depend_on_bills_or_payments(models: Models) -> None:
+    """Therefore no proration, tax or refund can affect it."""
     nodes, found, open_ends = models.manifest["nodes"], set(), ["model.saas_marts.mrr_monthly"]
     while open_ends:
         name = open_ends.pop()

@@ -1,4 +1,4 @@
-"""The notebooks run from the first cell to the last on a company that is not the one they were written on."""
+"""Tests that the notebooks run from first to last cell on a company that they were not written for."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_it_runs(path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_is_kept_with_what_it_showed(path: Path) -> None:
+def test_it_is_committed_with_its_outputs(path: Path) -> None:
     cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert all(cell.outputs for cell in cells)

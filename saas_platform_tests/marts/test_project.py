@@ -1,4 +1,4 @@
-"""Running dbt in this process."""
+"""Tests running dbt in this process."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import duckdb
 import pytest
 
 from saas_platform.dbt_runner import MartsError, MartsTarget, build
-from saas_platform_tests.marts.raw import Story, load
+from saas_platform_tests.marts.raw import RawCompany, load
 
 
 @pytest.mark.slow
 def test_an_empty_company_builds(tmp_path: Path, dbt_paths: tuple[Path, Path]) -> None:
     path = tmp_path / "warehouse.duckdb"
-    load(path, Story().tables())
+    load(path, RawCompany().tables())
     build(MartsTarget.duckdb(path), datetime(2026, 1, 1), *dbt_paths)
     with duckdb.connect(str(path)) as connection:
         assert connection.execute("SELECT count(*) FROM marts.mrr_monthly").fetchone() == (0,)
@@ -24,11 +24,11 @@ def test_an_empty_company_builds(tmp_path: Path, dbt_paths: tuple[Path, Path]) -
 def test_a_failed_test_is_named_and_the_file_is_closed(
     tmp_path: Path, dbt_paths: tuple[Path, Path]
 ) -> None:
-    story = Story()
-    story.account(1)
-    story.account(1)
+    company = RawCompany()
+    company.account(1)
+    company.account(1)
     path = tmp_path / "warehouse.duckdb"
-    load(path, story.tables())
+    load(path, company.tables())
     with pytest.raises(MartsError, match="unique_combination_dim_account"):
         build(MartsTarget.duckdb(path), datetime(2026, 1, 1), *dbt_paths, select=["+dim_account"])
     duckdb.connect(str(path)).close()
@@ -37,10 +37,10 @@ def test_a_failed_test_is_named_and_the_file_is_closed(
 def test_a_null_that_the_contract_forbids_is_named(
     tmp_path: Path, dbt_paths: tuple[Path, Path]
 ) -> None:
-    story = Story()
-    story.promo_code(1, "acquisition", 40)
+    company = RawCompany()
+    company.promo_code(1, "acquisition", 40)
     path = tmp_path / "warehouse.duckdb"
-    load(path, story.tables())
+    load(path, company.tables())
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE raw.promo_codes SET campaign = NULL")
     with pytest.raises(MartsError, match=r"(?s)dim_promo_code .*NOT NULL.*campaign"):
@@ -60,10 +60,10 @@ def test_a_missing_table_is_named(tmp_path: Path, dbt_paths: tuple[Path, Path]) 
 def test_the_as_of_in_mid_month_ends_time_there(
     tmp_path: Path, dbt_paths: tuple[Path, Path]
 ) -> None:
-    story = Story()
-    story.account(1, "2025-01-02")
+    company = RawCompany()
+    company.account(1, "2025-01-02")
     path = tmp_path / "warehouse.duckdb"
-    load(path, story.tables())
+    load(path, company.tables())
     build(
         MartsTarget.duckdb(path),
         datetime(2025, 2, 15),

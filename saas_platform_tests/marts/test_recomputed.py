@@ -1,4 +1,4 @@
-"""The marts against the metrics computed once more (recomputed*.py), to the cent."""
+"""Compares the marts with the metrics that recomputed*.py compute a second time, to the cent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from saas_platform.schema import TABLES
 from saas_platform_tests.marts.compiled import Models
 from saas_platform_tests.marts.conftest import AS_OF, Marts
 from saas_platform_tests.marts.random_companies import companies
-from saas_platform_tests.marts.raw import Story
+from saas_platform_tests.marts.raw import RawCompany
 from saas_platform_tests.marts.recomputed import TICK, Metrics, to_the_cent
 from saas_platform_tests.marts.recomputed_growth import Growth
 
@@ -29,7 +29,7 @@ def _metrics(marts: Marts) -> Metrics:
 
 
 def _same(row: dict, expected: dict) -> None:
-    """Money and counts are equal; a ratio, a float, is the same but for its last digits."""
+    """Assert that money and counts are equal, and that ratios (floats) differ only in the last digits."""
     for name, value in expected.items():
         wanted = pytest.approx(value, rel=1e-12) if isinstance(value, float) else value
         assert row[name] == wanted, (name, row[name], value, row)
@@ -37,7 +37,7 @@ def _same(row: dict, expected: dict) -> None:
 
 def _ledger(marts: Marts, metrics: Metrics) -> None:
     expected = Counter(
-        (account.key, m.moment, m.kind, m.amount, m.churn_kind)
+        (account.key, m.timestamp, m.kind, m.amount, m.churn_kind)
         for account in metrics.accounts
         for m in account.movements
     )
@@ -118,7 +118,7 @@ def _trials(marts: Marts, metrics: Metrics) -> None:
 
 
 def _promotions(marts: Marts, metrics: Metrics) -> None:
-    """The ends of the interval of money are rounded to the cent, the rest is as exact as ever."""
+    """Compare promotions. Only the ends of the interval of money are rounded to the cent."""
     growth = Growth(metrics)
     for row in marts.rows("SELECT * FROM promo_performance"):
         expected = growth.promotion(row)
@@ -163,7 +163,7 @@ def test_it_agrees(built: tuple[Marts, Metrics], check: str) -> None:
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_random_companies_agree(models: Models, company: Story) -> None:
+def test_random_companies_agree(models: Models, company: RawCompany) -> None:
     marts = Marts(models.run(company.tables()))
     metrics = _metrics(marts)
     for check in CHECKS.values():
@@ -171,7 +171,7 @@ def test_random_companies_agree(models: Models, company: Story) -> None:
     marts.close()
 
 
-def test_the_own_lifetime_value_is_of_the_own_mrr(marts: Marts) -> None:
+def test_an_accounts_lifetime_value_uses_its_own_mrr(marts: Marts) -> None:
     for row in marts.rows("SELECT * FROM account_ltv WHERE mean_mrr IS NOT NULL"):
         value = Decimal(row["expected_months"]) * row["mean_mrr"] * Decimal("0.8")
         assert row["ltv_36m"] == to_the_cent(value)

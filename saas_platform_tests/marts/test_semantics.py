@@ -1,4 +1,4 @@
-"""The semantic description: dbt accepts it, and what it says of the marts is so."""
+"""Tests the semantic models: dbt accepts them, and what they say about the marts is true."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def _column(part: dict) -> str:
 
 
 def _time(model: dict) -> str:
-    """The column that the measures of the model are summed over time by."""
+    """Return the time column over which the measures of the model are summed."""
     name = model["defaults"]["agg_time_dimension"]
     return next(_column(part) for part in model["dimensions"] if part["name"] == name)
 
 
-#: Each measure with the model it stands on.
+#: Each measure with its table, its time column and its SQL.
 MEASURES = {
     measure["name"]: SimpleNamespace(
         table=model["model"].removeprefix("ref('").removesuffix("')"),
@@ -45,7 +45,7 @@ MEASURES = {
 
 
 def _value(marts: Marts, metric: str, where: str) -> Any:
-    """The metric of one row of time, from the marts' columns by its description alone."""
+    """Compute a metric from the columns of the marts, following only its description."""
     params = METRICS[metric]["type_params"]
     if METRICS[metric]["type"] == "ratio":
         numerator, denominator = (
@@ -60,7 +60,7 @@ def _value(marts: Marts, metric: str, where: str) -> Any:
     return marts.row(sql)["value"]
 
 
-def test_dbt_has_every_metric(story_build: Build, dbt_paths: tuple[Path, Path]) -> None:
+def test_dbt_has_every_metric(hand_written_build: Build, dbt_paths: tuple[Path, Path]) -> None:
     manifest = yaml.safe_load((dbt_paths[0] / "semantic_manifest.json").read_text())
     assert {metric["name"] for metric in manifest["metrics"]} == set(METRICS)
     assert len(manifest["semantic_models"]) == len(SEMANTIC["semantic_models"])
@@ -69,7 +69,7 @@ def test_dbt_has_every_metric(story_build: Build, dbt_paths: tuple[Path, Path]) 
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_each_measure_is_of_columns_that_are(marts: Marts, name: str) -> None:
+def test_each_measure_uses_existing_columns(marts: Marts, name: str) -> None:
     measure = MEASURES[name]
     assert "value" in marts.row(f"SELECT {measure.sql} AS value FROM {measure.table}")
     assert marts.rows(f"SELECT {measure.time} FROM {measure.table} LIMIT 1")
@@ -100,7 +100,9 @@ def test_every_measure_is_used_by_a_metric() -> None:
         ("decline_rate", "billing_health", "decline_rate"),
     ],
 )
-def test_it_gives_what_the_mart_has(simulated: Marts, metric: str, mart: str, column: str) -> None:
+def test_a_metric_equals_the_marts_column(
+    simulated: Marts, metric: str, mart: str, column: str
+) -> None:
     found = _value(simulated, metric, "{} = DATE '2025-06-01'")
     expected = simulated.row(f"SELECT {column} AS value FROM {mart} WHERE month = '2025-06-01'")
     assert found == pytest.approx(expected["value"])

@@ -1,4 +1,4 @@
-"""Which warehouse dbt is told of, and what is missing for it."""
+"""Tests which warehouse dbt is given, and that a missing adapter is reported."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> N
     assert "SAAS_DBT_BIGQUERY_LOCATION" not in os.environ
 
 
-def test_a_missing_adapter_is_told_with_the_line_that_installs_it(
+def test_a_missing_adapter_is_reported_with_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(target, "find_spec", lambda _: None)
     with pytest.raises(MartsError, match=r"need dbt-bigquery.*pip install .*\[bigquery\]"):
         MartsTarget.bigquery("acme", "EU").require_adapter()
-    # Taken before the doctor asks Google, who is not to be asked here.
+    # The doctor reports the adapter before it asks Google, so stop at this finding.
     found = next(f for f in examine(of(tmp_path, BIGQUERY)) if f.name == "marts")
     assert not found.ok
-    assert found.remedy.startswith("`pip install -c constraints.txt -e '.[bigquery]'`")
+    assert found.remedy.startswith("run `pip install -c constraints.txt -e '.[bigquery]'`")
 
 
-def test_an_adapter_that_is_there_is_told(tmp_path: Path) -> None:
+def test_an_installed_adapter_is_reported(tmp_path: Path) -> None:
     found = next(f for f in examine(of(tmp_path)) if f.name == "marts")
     assert found.ok
     assert found.detail.startswith("dbt-duckdb ")

@@ -1,4 +1,4 @@
-"""What the simulator knows and the marts must find: how many churn, and what each campaign does."""
+"""Tests that the marts find what the simulator knows: how many accounts churn, and each campaign's effect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from saas_platform_tests.marts.conftest import AS_OF, Marts, company_of, simulat
 
 
 def test_churn_counts_are_those_of_the_true_hazards(simulated: Marts) -> None:
-    """Accounts that paid at a month's start and churned in it, against the sum of their odds."""
+    """Compare the accounts that paid at a month's start and churned in it with the sum of their hazards."""
     truth = company_of(accounts=300).truth(AS_OF)["account_months"].to_pandas()
     rows = simulated.rows(
         "SELECT sum(CASE WHEN opening_is_paying THEN 1 ELSE 0 END) AS paying,"
@@ -28,7 +28,7 @@ def test_churn_counts_are_those_of_the_true_hazards(simulated: Marts) -> None:
 
 @pytest.mark.slow
 def test_the_true_lift_is_inside_the_interval(models: Models) -> None:
-    """The factor that the simulator puts on conversion, against the mart's difference and interval."""
+    """Compare the simulator's factor on conversion with the mart's difference and interval."""
     tables = simulate(accounts=2500, until=Month(2024, 12))
     tables["usage_events"] = tables["usage_events"].slice(0, 0)
     marts = Marts(models.run(tables))

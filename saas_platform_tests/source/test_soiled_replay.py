@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from saas_platform.clock import Month
-from saas_platform.company import Company, CompanyConfig, SoiledCompany
+from saas_platform.company import Company, CompanyConfig, DirtyCompany
 from saas_platform.source.interface import MonthBatch
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform_tests.source.test_replay import state, written
@@ -25,14 +25,14 @@ MONTHS = list(FIRST.until(Month(2024, 7)))
 CONFIG = CompanyConfig(seed=3, accounts=600, start=FIRST)
 
 
-def batch_of(company: SoiledCompany, month: Month, as_of: datetime) -> MonthBatch:
+def batch_of(company: DirtyCompany, month: Month, as_of: datetime) -> MonthBatch:
     made = company.batch(month, as_of)
     cutoff = min(month.end, as_of)
     return MonthBatch("ours", FIRST, month, cutoff, f"{cutoff}", made.rows, made.erasures)
 
 
-def soiled() -> SoiledCompany:
-    return SoiledCompany(Company(CONFIG), CONFIG.seed, 1.0)
+def soiled() -> DirtyCompany:
+    return DirtyCompany(Company(CONFIG), CONFIG.seed, 1.0)
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.columns import key, text
 from saas_platform.schema.declared import Declaration, read_declaration
 from saas_platform.source.interface import SourceColumn, SourceSnapshot
+from saas_platform.source.sqlite.catalogue import declared_type
 from saas_platform.sync.drift import SyncError, check_table, unnamed_tables
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 
@@ -69,7 +71,10 @@ class Catalogue(SourceSnapshot):
         found = self._connection.execute(
             'SELECT name, type, "notnull" FROM pragma_table_info(?)', [self._name(table)]
         )
-        return [SourceColumn(name, kind, not required) for name, kind, required in found]
+        return [
+            SourceColumn(name, kind, not required, declared_type(kind) or AnyValue())
+            for name, kind, required in found
+        ]
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         found = self._connection.execute(

@@ -267,7 +267,7 @@ def test_personal_data_is_masked(source: SqliteSource, warehouse: DuckdbWarehous
     sync(source, warehouse, [users])
     in_mirror(warehouse.path, "UPDATE raw.users SET email = 'eve@example.org' WHERE user_id = 1")
     (proof,) = verify(source, warehouse, [users])
-    assert found(proof, users) == {1: {"email": ("*** (7 characters)", "*** (15 characters)")}}
+    assert found(proof, users) == {1: {"email": ("***", "***")}}
     assert "eve@example.org" not in repr(proof)
 
 

@@ -1,6 +1,6 @@
-"""Accounts and months with hazards that are known, because the labels are drawn from them here.
+"""Simulates accounts and months with known hazards, from which it draws the labels.
 
-Holds: features, labels and the truth. Does not hold: any expectation.
+Contains: the features, the labels and the truth. Out of scope: any assertion.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _MEANS = {
 
 @dataclass(frozen=True)
 class World:
-    """`features` as the mart has them; `truth` as the simulator keeps it; `hazard` of each feature row."""
+    """`features` as in the mart, `truth` as in the simulator, and the `hazard` of each row of features."""
 
     features: pd.DataFrame
     truth: pd.DataFrame
@@ -51,9 +51,9 @@ class World:
 
 
 def simulate(*, accounts: int = 250, months: int = 12, seed: int = 1, level: float = -3.0) -> World:
-    """Every account pays in every month; the newest month has no label yet.
+    """Simulate accounts that all pay in every month. The newest month has no label yet.
 
-    The log-odds are `level`, plus what the failed payments and a yearly plan do to them.
+    The log-odds are `level`, raised by failed payments and lowered by the tier `team`.
     """
     rng = np.random.default_rng(seed)
     rows = accounts * months
@@ -77,7 +77,7 @@ def simulate(*, accounts: int = 250, months: int = 12, seed: int = 1, level: flo
     )
     odds = level + 1.5 * np.log1p(frame["failed_payments_60d"]) - 1.0 * (frame["tier"] == "team")
     hazard = (1 / (1 + np.exp(-odds))).to_numpy()
-    # As if nobody could see the plan: the mean over both, given the failed payments.
+    # The observable hazard assumes that nobody can see the tier: it is the mean given the failed payments.
     failed = frame["failed_payments_60d"]
     observable = pd.Series(hazard).groupby(failed).transform("mean").to_numpy()
     label = pd.array(rng.random(rows) < hazard, dtype="boolean")
@@ -86,7 +86,7 @@ def simulate(*, accounts: int = 250, months: int = 12, seed: int = 1, level: flo
     truth = pd.DataFrame(
         {
             "account_id": frame["account_id"],
-            # The month in which the hazard acts: the one after that of the features.
+            # A hazard acts in the month after that of the features.
             "month": [(m + pd.DateOffset(months=1)).date() for m in frame["month"]],
             "voluntary_hazard": 0.75 * hazard,
             "involuntary_hazard": 0.25 * hazard,

@@ -1,4 +1,4 @@
-"""The churn model on accounts whose hazards are known: what it may see, and what it must survive."""
+"""Tests the churn model on accounts with known hazards: the data it may use and the inputs it must handle."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def model(world: World) -> churn.ChurnModel:
 
 
 def labelled_months(count: int) -> pd.DataFrame:
-    """One row in each of `count` labelled months, and one in a month that is not over."""
+    """Return one row in each of `count` labelled months, and one in a month that is not over."""
     months = pd.date_range("2024-01-01", periods=count + 1, freq="MS")
     labels = pd.array([False] * count + [pd.NA], dtype="boolean")
     return pd.DataFrame({"month": months, LABEL: labels})
@@ -54,7 +54,7 @@ def test_a_month_without_labels_does_not_count_as_one() -> None:
 def test_it_trains_on_what_came_before_the_held_out_months(
     world: World, model: churn.ChurnModel
 ) -> None:
-    # 11 labelled months: the last third, rounded down, is 3.
+    # There are 11 labelled months, and a third of them, rounded down, is 3.
     assert model.holdout_from == world.months()[8]
     assert model.pipeline is not None
     seen = world.features[world.features["month"] < model.holdout_from]
@@ -69,7 +69,7 @@ def test_it_trains_on_what_came_before_the_held_out_months(
         lambda frame: frame.assign(**{LABEL: True}),
         lambda frame: frame.assign(tier="platinum", mrr=1e9, failed_payments_60d=10_000),
     ],
-    ids=["labels turned over", "everyone churned", "other features"],
+    ids=["labels inverted", "everyone churned", "other features"],
 )
 def test_what_is_held_out_does_not_change_the_model(
     world: World, model: churn.ChurnModel, spoil: Callable[[pd.DataFrame], pd.DataFrame]
@@ -90,7 +90,9 @@ def test_what_is_held_out_does_not_change_the_model(
     np.testing.assert_array_equal(trained.predict(world.features), model.predict(world.features))
 
 
-def test_a_changed_label_before_them_does_change_it(world: World, model: churn.ChurnModel) -> None:
+def test_a_changed_label_before_the_held_out_months_changes_the_model(
+    world: World, model: churn.ChurnModel
+) -> None:
     early = world.features["month"] == world.months()[0]
     label = world.features[LABEL].mask(early, ~world.features[LABEL])
     trained = churn.train(world.features.assign(**{LABEL: label}))
@@ -98,7 +100,7 @@ def test_a_changed_label_before_them_does_change_it(world: World, model: churn.C
     assert not np.allclose(trained.predict(world.features), model.predict(world.features))
 
 
-def test_labels_and_keys_are_no_features(world: World, model: churn.ChurnModel) -> None:
+def test_labels_and_keys_are_not_features(world: World, model: churn.ChurnModel) -> None:
     columns = churn.design(world.features).columns
     assert not {LABEL, *churn.KEY} & set(columns)
     turned = world.features.assign(**{LABEL: ~world.features[LABEL]}).assign(account_id=1)
@@ -130,13 +132,13 @@ def test_scores_have_one_row_each_and_are_probabilities(months: int) -> None:
     assert scores["churned_next_month"].equals(world.features[LABEL].reset_index(drop=True))
 
 
-def test_scores_tell_which_months_were_held_out(world: World, model: churn.ChurnModel) -> None:
+def test_scores_report_which_months_were_held_out(world: World, model: churn.ChurnModel) -> None:
     scores = churn.score(model, world.features)
     assert sorted(scores.loc[scores["is_holdout"], "month"].unique()) == world.months()[8:]
     assert scores["is_holdout"].dtype == bool
 
 
-def test_twice_is_the_same(world: World, model: churn.ChurnModel) -> None:
+def test_training_again_gives_the_same_model(world: World, model: churn.ChurnModel) -> None:
     again = churn.train(world.features)
     np.testing.assert_array_equal(again.predict(world.features), model.predict(world.features))
     shuffled = world.features.sample(frac=1, random_state=1)
@@ -145,33 +147,33 @@ def test_twice_is_the_same(world: World, model: churn.ChurnModel) -> None:
     )
 
 
-def test_training_changes_nothing_of_what_it_is_given(world: World) -> None:
+def test_training_does_not_change_its_input(world: World) -> None:
     given = world.features.copy(deep=True)
     churn.score(churn.train(given), given)
     pd.testing.assert_frame_equal(given, world.features)
 
 
-def test_with_few_churns_the_base_rate_stands_in() -> None:
+def test_with_few_churns_the_model_is_the_base_rate() -> None:
     world = simulate(level=-9.0)
     model = churn.train(world.features)
     assert model.pipeline is None
-    assert model.trained_churns < churn.LEAST_CHURNS
+    assert model.trained_churns < churn.MIN_CHURNS
     assert 0 < model.base_rate < 0.05
     assert (model.predict(world.features) == model.base_rate).all()
 
 
 @pytest.mark.parametrize(("extra", "fits"), [(-1, False), (0, True)])
 def test_how_many_churns_are_enough(world: World, extra: int, fits: bool) -> None:
-    # The first rows are of the first month.
+    # The first rows belong to the first month.
     churned = np.zeros(len(world.features), dtype=bool)
-    churned[: churn.LEAST_CHURNS + extra] = True
+    churned[: churn.MIN_CHURNS + extra] = True
     label = pd.array(churned, dtype="boolean")
     label[world.features[LABEL].isna().to_numpy()] = pd.NA
     model = churn.train(world.features.assign(**{LABEL: label}))
     assert (model.pipeline is not None) is fits
 
 
-def test_where_everyone_churns_the_base_rate_stands_in(world: World) -> None:
+def test_if_everyone_churns_the_model_is_the_base_rate(world: World) -> None:
     label = world.features[LABEL].mask(world.features[LABEL].notna(), True)
     model = churn.train(world.features.assign(**{LABEL: label}))
     assert model.pipeline is None
@@ -179,7 +181,7 @@ def test_where_everyone_churns_the_base_rate_stands_in(world: World) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 5])
-def test_without_any_label_there_is_an_answer(world: World, rows: int) -> None:
+def test_without_any_label_there_is_still_a_model(world: World, rows: int) -> None:
     nothing = world.features.iloc[:rows].assign(
         **{LABEL: pd.array([pd.NA] * rows, dtype="boolean")}
     )
@@ -223,8 +225,8 @@ def test_extreme_values_have_a_probability(world: World, model: churn.ChurnModel
             assert ((predicted >= 0) & (predicted <= 1)).all(), name
 
 
-def test_a_silence_without_end_is_the_longest_one(world: World) -> None:
-    """Never a login, or one long ago: neither tells more than the other."""
+def test_no_login_counts_as_the_longest_silence(world: World) -> None:
+    """An account that never logged in and one that did so long ago look the same."""
     column = "log_days_since_last_login"
     never = churn.design(world.features.assign(days_since_last_login=np.nan))[column]
     long_ago = churn.design(world.features.assign(days_since_last_login=500.0))[column]

@@ -1,4 +1,4 @@
-"""The distance from the truth: where its ends are, and each number by hand."""
+"""Tests the distance from the truth: the ends of its scale, and each figure computed by hand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def model(world: World) -> churn.ChurnModel:
 
 
 def with_scores(world: World, model: churn.ChurnModel, probability: np.ndarray) -> Evaluation:
-    """As if a model had given these probabilities."""
+    """Evaluate these probabilities as if the model had predicted them."""
     scores = churn.score(model, world.features).assign(probability=probability)
     return evaluate(scores, world.truth, model.base_rate)
 
@@ -39,7 +39,7 @@ def odds_times(probability: np.ndarray, factor: float) -> np.ndarray:
 
 
 def pairs(**columns: Any) -> pd.DataFrame:
-    """Scores of a few accounts in January 2025, all held out."""
+    """Return the scores of a few accounts in January 2025, all of them held out."""
     count = len(columns["probability"])
     return pd.DataFrame(
         {
@@ -73,7 +73,7 @@ def test_the_true_hazards_have_skill_one(world: World, model: churn.ChurnModel) 
     assert metrics["mean_predicted"] == pytest.approx(metrics["mean_true_hazard"])
 
 
-def test_what_the_source_tells_has_skill_one_of_it_and_less_of_the_truth(
+def test_the_observable_hazards_have_observable_skill_one_and_lower_true_skill(
     world: World, model: churn.ChurnModel
 ) -> None:
     truth = world.truth
@@ -113,13 +113,15 @@ def test_nothing_is_expected_to_beat_the_truth(world: World, model: churn.ChurnM
         assert found.metrics["skill_expected"] < 1
 
 
-def test_turned_over_it_is_worse_than_the_base_rate(world: World, model: churn.ChurnModel) -> None:
+def test_inverted_hazards_are_worse_than_the_base_rate(
+    world: World, model: churn.ChurnModel
+) -> None:
     metrics = with_scores(world, model, 1 - world.hazard).metrics
     assert metrics["skill"] < 0
     assert metrics["auc_model"] == pytest.approx(1 - metrics["auc_oracle"])
 
 
-def test_the_model_lies_between(world: World, model: churn.ChurnModel) -> None:
+def test_the_model_lies_between_base_rate_and_truth(world: World, model: churn.ChurnModel) -> None:
     metrics = evaluate(churn.score(model, world.features), world.truth, model.base_rate).metrics
     assert 0.5 < metrics["skill_expected"] < 1
     assert metrics["log_loss_oracle"] < metrics["log_loss_base"]
@@ -130,12 +132,12 @@ def test_log_loss_by_hand() -> None:
     assert log_loss(np.array([0.5]), np.array([1.0])) == pytest.approx(math.log(2))
     found = log_loss(np.array([0.8, 0.4]), np.array([1.0, 0.0]))
     assert found == pytest.approx(-(math.log(0.8) + math.log(0.6)) / 2)
-    # An outcome that is itself a probability: 3 of 4 churn.
+    # The outcome may itself be a probability: 3 of 4 churn.
     found = log_loss(np.array([0.9]), np.array([0.75]))
     assert found == pytest.approx(-(0.75 * math.log(0.9) + 0.25 * math.log(0.1)))
 
 
-def test_being_sure_and_wrong_costs_much_and_not_everything() -> None:
+def test_a_sure_and_wrong_prediction_has_a_large_but_finite_loss() -> None:
     assert log_loss(np.array([0.0]), np.array([1.0])) == pytest.approx(-math.log(1e-6))
     assert log_loss(np.array([1.0]), np.array([0.0])) == pytest.approx(-math.log(1e-6))
     assert log_loss(np.array([0.0, 1.0]), np.array([0.0, 1.0])) == pytest.approx(0, abs=1e-5)
@@ -206,8 +208,8 @@ def test_a_month_is_judged_by_the_hazard_of_the_next(month: str, acts_in: date) 
     assert found.metrics["mean_true_hazard"] == pytest.approx(0.25)
 
 
-def test_the_truth_as_the_simulator_keeps_it_joins() -> None:
-    """Its months are days of Arrow, those of the scores are times of any resolution."""
+def test_the_simulators_truth_joins_with_the_scores() -> None:
+    """Join months of two types: Arrow dates in the truth, timestamps of any resolution in the scores."""
     row = {
         "account_id": 1, "month": date(2025, 2, 1), "voluntary_hazard": 0.25,
         "involuntary_hazard": 0.0, "observable_voluntary_hazard": 0.2,
@@ -249,13 +251,13 @@ def test_an_empty_holdout_has_no_metrics(scores: pd.DataFrame) -> None:
     assert list(found.calibration) == ["bin", "predicted", "observed", "true_hazard", "accounts"]
 
 
-def test_where_nobody_churned_there_is_no_order_to_judge() -> None:
+def test_if_nobody_churned_there_is_no_auc() -> None:
     metrics = evaluate(pairs(probability=[0.1, 0.2]), hazards(0.1, 0.3), 0.2).metrics
     assert math.isnan(metrics["auc_model"])
     assert not math.isnan(metrics["skill"])
 
 
-def test_a_truth_with_an_account_twice_is_refused() -> None:
+def test_a_truth_with_a_duplicate_account_is_refused() -> None:
     truth = pd.concat([hazards(0.1), hazards(0.2)])
     with pytest.raises(pd.errors.MergeError):
         evaluate(pairs(probability=[0.1]), truth, 0.1)

@@ -1,5 +1,5 @@
-// Draws the declared charts from the page's own data. Names from the data reach the page as text
-// nodes only, never as HTML.
+// Draws the declared charts from the data in the page. Names from the data are inserted as text nodes only,
+// never as HTML.
 (function () {
   'use strict';
 
@@ -94,7 +94,7 @@
     return [...new Set(values)];
   }
 
-  // The sum of a column, or of what is known of it; NULL where nothing is.
+  // Returns the sum of the known values of a column, or null if none is known.
   function total(table, column, rows) {
     let sum = null;
     for (const row of rows) {
@@ -226,7 +226,7 @@
     return box;
   }
 
-  // ---- kinds: each gives an option, legend entries, and a table for readers of numbers
+  // ---- kinds of charts: each returns an ECharts option, the legend's entries and the data table
 
   const kinds = {
     periods(chart) {
@@ -239,7 +239,7 @@
         unit: series.unit || chart.unit,
         values: days.map((day) => measure(table, groups.get(day), series.column, series.per)),
       }));
-      const visible = columns.filter((series) => series.mark !== 'untold');
+      const visible = columns.filter((series) => series.mark !== 'hidden');
       const right = visible.find((series) => series.unit !== chart.unit);
       const title = isDaily ? dayName : period;
       const option = {
@@ -266,7 +266,7 @@
         title(days[points[0].dataIndex]),
         columns.map((series) => [
           series.label, shown(series.values[points[0].dataIndex], series.unit),
-          series.mark === 'untold' ? null : palette[series.colour],
+          series.mark === 'hidden' ? null : palette[series.colour],
         ]),
       );
       return {
@@ -281,7 +281,7 @@
       const table = tables[chart.table];
       const rows = rowsOf(table);
       const days = distinct(rows.map((row) => table[chart.x][row]));
-      // Colours and order belong to the values, whatever the filter leaves of them.
+      // Each value keeps its colour and its place, whichever values the filter leaves.
       const order = Object.keys(labels);
       const rank = (code) => (order.indexOf(String(code)) + 1) || 99;
       const all = distinct(table[chart.by]).sort((a, b) => rank(a) - rank(b) || (String(a) < String(b) ? -1 : 1));
@@ -626,7 +626,7 @@
     },
   };
 
-  // ---- onto the page
+  // ---- drawing on the page
 
   function hasValues(option) {
     return [].concat(option.series).some((series) => series.data.some((point) => point !== null && point !== undefined));
@@ -646,15 +646,15 @@
       if (drawn.has(chart.id)) drawn.get(chart.id).dispose();
       drawn.delete(chart.id);
       card.querySelector('.legend').replaceChildren();
-      box.textContent = 'Not enough history for this yet.';
+      box.textContent = 'Not enough history for this chart yet.';
       return;
     }
-    // Given, not measured: on paper the box has the height of what is drawn in it.
+    // Set the height instead of measuring it, because in print the box takes the height of its content.
     const height = Math.max(220, made.height || 270);
     box.style.height = height + 'px';
     if (!drawn.has(chart.id)) {
       box.textContent = '';
-      // SVG prints sharp at any size.
+      // SVG prints sharply at any size.
       drawn.set(chart.id, echarts.init(box, null, { renderer: 'svg', height }));
     }
     const instance = drawn.get(chart.id);
@@ -721,7 +721,7 @@
   }
 
   document.querySelectorAll('input[name="segment"]').forEach((input) => {
-    // A reload restores the choice that the reader had made.
+    // The browser restores the reader's choice after a reload.
     if (input.checked) segment = input.value;
     input.addEventListener('change', () => {
       segment = input.value;
@@ -742,14 +742,14 @@
   let width = root.clientWidth;
   let timer = 0;
   addEventListener('resize', () => {
-    // A phone that hides its address bar changes the height alone.
+    // A phone that hides its address bar changes only the height.
     if (root.clientWidth === width) return;
     width = root.clientWidth;
     clearTimeout(timer);
     timer = setTimeout(redraw, 120);
   });
 
-  // The first screen at once; the rest while the browser is idle.
+  // Draw the first screen at once, and the rest while the browser is idle.
   const later = window.requestIdleCallback || ((work) => setTimeout(work, 0));
   const waiting = [...payload.charts];
   function next(deadline) {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from saas_platform.source.interface import SourceColumn
+from saas_platform.source.mssql import kinds
 from saas_platform.source.mssql.sql import literal, qualified
 
 _SIZED = frozenset({"char", "varchar", "binary", "varbinary"})
@@ -27,9 +28,13 @@ def columns(cursor: Any, full_name: str) -> list[SourceColumn]:
         " c.max_length, c.precision, c.scale, c.is_nullable FROM sys.columns c"
         f" WHERE c.object_id = OBJECT_ID({literal(full_name)}) ORDER BY c.column_id"
     ).fetchall()
-    return [
-        SourceColumn(str(name), type_text(system or user, length, precision, scale), bool(nullable))
+    declared = (
+        (str(name), type_text(system or user, length, precision, scale), bool(nullable))
         for name, system, user, length, precision, scale, nullable in rows
+    )
+    return [
+        SourceColumn(name, type_, nullable, kinds.portable(type_))
+        for name, type_, nullable in declared
     ]
 
 

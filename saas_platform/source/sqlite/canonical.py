@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.canonical import MARK, MISFIT_END, NULL, VALUE_END, misfit
 from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
-from saas_platform.source.sqlite.ddl import column_sql
+from saas_platform.source.sqlite.ddl import BINARY, column_sql
 
 #: Arguments of one function; SQLite takes 1,000.
 _MOST_ARGUMENTS = 500
@@ -59,7 +59,7 @@ def _are_plain(columns: Sequence[sa.Column[Any]]) -> list[str]:
     conditions = []
     for first in range(0, len(numbers), _MOST_ARGUMENTS):
         listed = ", ".join(map(_or_zero, numbers[first : first + _MOST_ARGUMENTS]))
-        conditions.append(f"max(0, {listed}) < ''")
+        conditions.append(f"max(0 {BINARY}, {listed}) < ''")
     for column in columns:
         c = column_sql(column)
         if _is_text(column):
@@ -121,7 +121,7 @@ def _stores(c: str, *classes: str) -> str:
 
 
 def _whole(c: str, first: int, last: int) -> str:
-    return f"{_stores(c, 'integer')} AND {c} BETWEEN {first} AND {last}"
+    return f"{_stores(c, 'integer')} AND {c} {BINARY} BETWEEN {first} AND {last}"
 
 
 def _float(c: str) -> list[tuple[str, str]]:
@@ -165,7 +165,7 @@ def _is_day(c: str) -> str:
 
 def _is_no_longer(c: str, most: int) -> str:
     """Whether the text has no more characters. `length` counts those before a NUL alone."""
-    return f"+{c} = substr({c}, 1, {most}) COLLATE BINARY"
+    return f"+{c} = substr({c}, 1, {most}) {BINARY}"
 
 
 def _whole_time(c: str) -> str:
@@ -202,10 +202,10 @@ def _bits(x: str) -> str:
     whole = f"({exponent} + 1022) * {1 << 52}"
     bits = f"{whole} + iif({m} < {1 << 53}, {m}, {1 << 52} + {m} / 2)"
     # SQLite has no literal for the lowest integer but the sum.
-    sign = f"iif({x} > 0, 0, {1 - _SIGN} - 1)"
+    sign = f"iif({x} {BINARY} > 0, 0, {1 - _SIGN} - 1)"
     return (
-        f"CASE WHEN {x} = 0 THEN 0 WHEN {x} = 9e999 THEN {_INFINITY}"
-        f" WHEN {x} = -9e999 THEN {_INFINITY - _SIGN} ELSE {sign} + {bits} END"
+        f"CASE WHEN {x} {BINARY} = 0 THEN 0 WHEN {x} {BINARY} = 9e999 THEN {_INFINITY}"
+        f" WHEN {x} {BINARY} = -9e999 THEN {_INFINITY - _SIGN} ELSE {sign} + {bits} END"
     )
 
 
@@ -214,13 +214,16 @@ def _decimal(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
     integer, real = _stores(c, "integer"), _stores(c, "real")
     precision, scale = decimal_sizes(column.type)
     most = 10 ** (precision - scale)
-    bounds = f" AND {c} BETWEEN {1 - most} AND {most - 1}" if most < 1 << 63 else ""
+    bounds = f" AND {c} {BINARY} BETWEEN {1 - most} AND {most - 1}" if most < 1 << 63 else ""
     zeros = f".{'0' * scale}" if scale else ""
     fits = [(f"{integer}{bounds}", f"{c} || '{zeros}'")]
     in_range = f"{real} AND abs({c}) < {min(most, 1 << 63)}.0"
     # With a fraction of its own, a float has fewer digits than a 64-bit integer.
     fits.append(
-        (f"{in_range} AND {c} = CAST({c} AS INTEGER)", f"CAST({c} AS INTEGER) || '{zeros}'")
+        (
+            f"{in_range} AND {c} {BINARY} = CAST({c} AS INTEGER)",
+            f"CAST({c} AS INTEGER) || '{zeros}'",
+        )
     )
     for digits in (15, 16) if scale else ():
         places = f"({digits - 1} - CAST(floor(log10(abs({c}))) AS INTEGER))"
@@ -228,13 +231,13 @@ def _decimal(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
         alone = f"pow(2, floor(log2(abs({c}))) - 52) < pow(10, -{places})"
         text = f"format('%!.*f', min(max({places}, 1), {scale}), {c})"
         padded = f"substr({text} || '{'0' * scale}', 1, instr({text}, '.') + {scale})"
-        fits.append((f"{in_range} AND CAST({text} AS REAL) = {c} AND {alone}", padded))
+        fits.append((f"{in_range} AND CAST({text} AS REAL) {BINARY} = {c} AND {alone}", padded))
     return fits
 
 
 #: For each kind what `_fits` returns, from a column and the SQL of its name.
 _FITS: Mapping[KindName, Callable[[sa.Column[Any], str], list[tuple[str, str]]]] = {
-    "flag": lambda _, c: [(f"{_stores(c, 'integer')} AND {c} IN (0, 1)", c)],
+    "flag": lambda _, c: [(f"{_stores(c, 'integer')} AND {c} {BINARY} IN (0, 1)", c)],
     "integer": lambda _, c: [(_stores(c, "integer"), c)],
     "integer32": lambda _, c: [(_whole(c, -(1 << 31), (1 << 31) - 1), c)],
     "float": lambda _, c: _float(c),

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.source.discovery import SeenReference
-from saas_platform.source.sqlite.ddl import quoted
+from saas_platform.source.sqlite.ddl import column_name, quoted
 from saas_platform.source.sqlite.streaming import StreamError, texts
 
 _DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC|NUMBER|DEC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
@@ -76,6 +76,12 @@ def columns(cursor: Any, table: str) -> list[Column]:
     ]
 
 
+def has_column(cursor: Any, table: str, column: str) -> bool:
+    """Return whether SQLite knows a column by the name that was read: one that is not UTF-8 was read in another way."""
+    source = f"pragma_table_xinfo({literal(table)}) WHERE name = {literal(column)}"
+    return any(True for _ in texts(cursor, ["name"], source))
+
+
 def indexes(cursor: Any, table: str) -> list[Index]:
     """What keeps columns unique for all rows: no index on a part of the rows, or on an expression."""
     source = (
@@ -123,7 +129,7 @@ def collations(cursor: Any, table: str, names: Collection[str]) -> dict[str, str
     found = {}
     for name in names:
         source = (
-            f"(SELECT {quoted(name)} AS x FROM {quoted(table)} WHERE FALSE UNION ALL SELECT 'a')"
+            f"(SELECT {column_name(name)} AS x FROM {quoted(table)} WHERE 0 UNION ALL SELECT 'a')"
         )
         asked = "CASE WHEN x = 'A' THEN 'NOCASE' WHEN x = 'a ' THEN 'RTRIM' END"
         try:

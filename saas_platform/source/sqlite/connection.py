@@ -31,6 +31,12 @@ _REMEDIES_OF_OTHERS = {
     "malformed": "is corrupt: restore it from a backup",
     "readonly database": "holds a transaction that its writer did not end: open it once with that program, or"
     " with `sqlite3`, so that the transaction is undone",
+    "no such collation": "has a table that can only be read by the program that wrote it, as SQLite lacks its"
+    " collation: leave the table out of tables.yaml",
+    "unknown function": "has a column that is computed by a function of the program that wrote it: leave the"
+    " column out of tables.yaml by `skip:`",
+    "no such function": "has a column that is computed by a function of the program that wrote it: leave the"
+    " column out of tables.yaml by `skip:`",
     "unable to open": "can't be opened: give your user read permission on it and its folder",
 }
 

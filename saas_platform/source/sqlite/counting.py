@@ -14,7 +14,7 @@ from saas_platform.schema import slice_of
 from saas_platform.schema.slices import Slice
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.sqlite.connection import scalar
-from saas_platform.source.sqlite.ddl import column_sql, slice_text, table_sql
+from saas_platform.source.sqlite.ddl import BINARY, column_sql, slice_text, table_sql
 from saas_platform.source.sqlite.streaming import texts
 
 
@@ -43,7 +43,7 @@ def holds_only_texts(cursor: Any, column: sa.Column[Any]) -> bool:
     """Whether the column holds texts and NULL alone."""
     # Numbers sort before texts, bytes after them, and neither compares as its text does.
     ends = (
-        f"SELECT typeof({end}(t.{column_sql(column)})) FROM main.{table_sql(column.table)} t"
+        f"SELECT typeof({end}(t.{column_sql(column)} {BINARY})) FROM main.{table_sql(column.table)} t"
         for end in ("min", "max")
     )
     return all(scalar(cursor, query) in ("text", "null") for query in ends)

@@ -19,6 +19,9 @@ from saas_platform.schema.slices import WHOLE
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source import bookkeeping
 
+#: Behind each column that is compared: the column may have a collation that only the program knows which wrote
+#: the file, and SQLite then refuses any comparison that does not name another one.
+BINARY = "COLLATE BINARY"
 _COUNTER = bookkeeping.row_version_counter.name
 CURRENT_VERSION = f'(SELECT value FROM "{_COUNTER}")'
 NEXT_VERSION = f'UPDATE "{_COUNTER}" SET value = value + 1'
@@ -29,6 +32,14 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def column_name(name: str) -> str:
+    """Quote the name of a column so that SQLite never takes it for a text.
+
+    It takes a name in double quotes for a text where no column is called so, and reads that text in every row.
+    """
+    return "`" + name.replace("`", "``") + "`"
+
+
 def table_sql(table: sa.Table) -> str:
     """The table, by its name in the source."""
     return quoted(source_table(table)[1])
@@ -36,7 +47,7 @@ def table_sql(table: sa.Table) -> str:
 
 def column_sql(column: sa.Column) -> str:
     """The column, by its name in the source."""
-    return quoted(source_column(column))
+    return column_name(source_column(column))
 
 
 def key_column(table: sa.Table) -> str:

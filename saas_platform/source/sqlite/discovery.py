@@ -25,7 +25,7 @@ from saas_platform.source.interface import Discovery
 from saas_platform.source.personal import SAMPLE
 from saas_platform.source.sqlite import catalogue
 from saas_platform.source.sqlite.connection import in_words
-from saas_platform.source.sqlite.ddl import quoted
+from saas_platform.source.sqlite.ddl import column_name, quoted
 from saas_platform.source.sqlite.opening import open_untouched
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_wide, readings
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream, texts
@@ -95,8 +95,12 @@ def _why_not(cursor: Any, name: str) -> str | None:
         return _OTHER_KINDS.get(kind, f"it is a {kind}")
     if not name:
         return "nothing can be called so in a mirror"
-    if any(not column.name for column in catalogue.columns(cursor, name)):
+    columns = [column.name for column in catalogue.columns(cursor, name)]
+    if not all(columns):
         return "it has a column without a name"
+    strange = [column for column in columns if not catalogue.has_column(cursor, name, column)]
+    if strange:
+        return f"the name of its column {printable(strange[0])} is not UTF-8"
     return None
 
 
@@ -148,7 +152,7 @@ def _sample(
     """Some of a column's values, where they may be personal."""
     if not isinstance(kind, sa.String | sa.Integer):
         return []
-    c = quoted(column)
+    c = column_name(column)
     short = f"typeof({c}) IN ('text', 'integer') AND length({c}) <= {_LONGEST_SAMPLED}"
     # As a text, and without a collation, which might be one that only the writer of the file knows.
     source = f"(SELECT {c} || '' AS x FROM {quoted(table)} WHERE {short} LIMIT {SAMPLE})"
@@ -182,7 +186,7 @@ def _stored(cursor: Any, table: str, names: Sequence[str]) -> tuple[int, dict[st
 
 
 def _counts(name: str) -> list[str]:
-    c = quoted(name)
+    c = column_name(name)
     integer = f"typeof({c}) = 'integer'"
     conditions = [
         *(f"typeof({c}) = '{kind}'" for kind in ("null", "integer", "real", "text", "blob")),

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.kinds import decimal_sizes, kind_of
 from saas_platform.source.interface import SourceError
-from saas_platform.source.sqlite.ddl import column_sql, table_sql
+from saas_platform.source.sqlite.ddl import BINARY, column_sql, table_sql
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_utf8
 from saas_platform.source.sqlite.streaming import texts
 from saas_platform.source.values import misfit_error, null_error
@@ -58,15 +58,15 @@ def value_misfit(cursor: Any, misfit: DoesNotFitError, where: str) -> SourceErro
         condition, parameters = f"{name} IS NULL", []
     elif isinstance(value, bytes) and isinstance(column.type, AnyValue):
         # What was read is the literal of the text.
-        condition, parameters = f"CAST({name} AS BLOB) = ? COLLATE BINARY", [_unquoted(value)]
+        condition, parameters = f"CAST({name} AS BLOB) = ? {BINARY}", [_unquoted(value)]
     elif isinstance(value, bytes) and is_utf8(value):
         # Not by its bytes, which a database may keep as UTF-16.
-        condition = f"typeof({name}) = 'text' AND {name} = ? COLLATE BINARY"
+        condition = f"typeof({name}) = 'text' AND {name} = ? {BINARY}"
         parameters = [value.decode()]
     elif isinstance(value, bytes):
-        condition, parameters = f"CAST({name} AS BLOB) = ? COLLATE BINARY", [value]
+        condition, parameters = f"CAST({name} AS BLOB) = ? {BINARY}", [value]
     else:
-        condition, parameters = f"{name} = ?", [value]
+        condition, parameters = f"{name} {BINARY} = ?", [value]
     found = _row(cursor, column, f"({where}) AND {condition}", parameters)
     literal, key = found or (str(value), {})
     return null_error(column, key) if literal is None else misfit_error(column, key, literal)
@@ -119,7 +119,7 @@ def _out_of_range(column: sa.Column[Any], name: str) -> Iterator[str]:
     """Yield conditions on numbers that are stored as they should be, and are too large."""
     kind = kind_of(column).name
     if kind == "flag":
-        yield f"{name} NOT IN (0, 1)"
+        yield f"{name} {BINARY} NOT IN (0, 1)"
     elif kind == "float":
         yield _outside(name, -WIDEST, WIDEST)
     elif kind == "decimal":
@@ -131,4 +131,4 @@ def _out_of_range(column: sa.Column[Any], name: str) -> Iterator[str]:
 
 
 def _outside(name: str, first: int, last: int) -> str:
-    return f"(typeof({name}) = 'integer' AND {name} NOT BETWEEN {first} AND {last})"
+    return f"(typeof({name}) = 'integer' AND {name} {BINARY} NOT BETWEEN {first} AND {last})"

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.arrow import arrow_type
 from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of, kind_of_type
-from saas_platform.source.sqlite.ddl import column_sql
+from saas_platform.source.sqlite.ddl import BINARY, column_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel
 
 #: Whole numbers up to this one are floats too.
@@ -129,7 +129,7 @@ def _only(name: str, stored: str) -> str:
 
 def _float_sql(name: str) -> str:
     """The number, but for whole ones that no float holds. The driver itself refuses what is no number."""
-    wide = f"{name} NOT BETWEEN {-WIDEST} AND {WIDEST}"
+    wide = f"{name} {BINARY} NOT BETWEEN {-WIDEST} AND {WIDEST}"
     return f"CASE WHEN typeof({name}) = 'integer' AND {wide} THEN {_fails(name)} ELSE {name} END"
 
 
@@ -309,10 +309,11 @@ def _unscaled(column: sa.Column[Any], integers: pa.Array, floats: pa.Array) -> p
 
 
 def _exact(value: int | float, scale: int) -> int | None:
-    """The value times ten to the scale; None where that is not a whole number, or the float too large."""
+    """The value times ten to the scale; None where that is no whole number, or the float is 2^63 or more."""
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1 << 63):
         return int(value) * 10**scale
-    if not math.isfinite(value):
+    # From 2^63 on SQLite keeps whole numbers as floats as well, and nobody can tell which number was meant.
+    if not math.isfinite(value) or value.is_integer():
         return None
     for digits in (_FLOAT_DIGITS, _FLOAT_DIGITS + 1):
         # A half is rounded up, as SQLite does.

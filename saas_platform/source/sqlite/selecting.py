@@ -15,7 +15,7 @@ from saas_platform.schema import slice_of, version_of
 from saas_platform.schema.slices import Slice, ranges
 from saas_platform.source.sqlite.catalogue import literal
 from saas_platform.source.sqlite.counting import holds_only_texts
-from saas_platform.source.sqlite.ddl import column_sql, slice_text
+from saas_platform.source.sqlite.ddl import BINARY, column_sql, slice_text
 
 #: More ranges than this in one WHERE cost more than a scan.
 _MOST_RANGES = 50
@@ -24,7 +24,7 @@ _MOST_RANGES = 50
 def above_version(table: sa.Table, above: int) -> str:
     """Rows with a version above that one; a row without a version may have changed at any time."""
     column = table.columns[version_of(table) or ""]
-    newer = f"{column_sql(column)} > {int(above)}"
+    newer = f"{column_sql(column)} {BINARY} > {int(above)}"
     return f"({newer} OR {column_sql(column)} IS NULL)" if column.nullable else newer
 
 
@@ -32,13 +32,13 @@ def in_slices(cursor: Any, table: sa.Table, slices: Collection[str]) -> str:
     """Rows of those slices."""
     cut = slice_of(table)
     if cut is None or not slices:
-        return "TRUE" if slices else "FALSE"
+        return "1" if slices else "0"
     spans = _spans(cut, slices)
     if spans and len(spans) <= _MOST_RANGES and holds_only_texts(cursor, table.columns[cut.column]):
         column = column_sql(table.columns[cut.column])
         # ISO texts compare like the times they name, and a day's text sorts before its midnight.
         return " OR ".join(
-            f"({column} >= '{first.date()}' AND {column} < '{after.date()}')"
+            f"({column} {BINARY} >= '{first.date()}' AND {column} {BINARY} < '{after.date()}')"
             for first, after in spans
         )
     return f"{slice_text(table)} IN ({', '.join(map(literal, sorted(slices)))})"

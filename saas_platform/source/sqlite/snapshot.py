@@ -13,6 +13,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema import arrow_schema, version_of
+from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
@@ -20,7 +21,7 @@ from saas_platform.source.interface import SourceColumn, SourceError, SourceSnap
 from saas_platform.source.sqlite import canonical, catalogue
 from saas_platform.source.sqlite.connection import in_words, scalar
 from saas_platform.source.sqlite.counting import slice_counts
-from saas_platform.source.sqlite.ddl import column_sql, key_column, slice_text, table_sql
+from saas_platform.source.sqlite.ddl import BINARY, column_sql, key_column, slice_text, table_sql
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
 from saas_platform.source.sqlite.selecting import above_version, in_slices
@@ -48,7 +49,13 @@ class SqliteSnapshot(SourceSnapshot):
     def columns(self, table: sa.Table) -> list[SourceColumn]:
         with self._of(table):
             return [
-                SourceColumn(column.name, column.declared, not column.required)
+                SourceColumn(
+                    column.name,
+                    column.declared,
+                    not column.required,
+                    # A value of any type can be read where the catalogue does not say which.
+                    catalogue.declared_type(column.declared) or AnyValue(),
+                )
                 for column in catalogue.columns(self._cursor, source_table(table)[1])
             ]
 
@@ -91,7 +98,7 @@ class SqliteSnapshot(SourceSnapshot):
 
     def _where(self, table: sa.Table, slices: Collection[str] | None) -> str:
         if slices is None:
-            return "TRUE"
+            return "1"
         with self._of(table):
             return in_slices(self._cursor, table, slices)
 
@@ -186,9 +193,9 @@ class SqliteSnapshot(SourceSnapshot):
             return 0
         name = column_sql(table.columns[version])
         with self._of(table):
-            found = scalar(self._cursor, f"SELECT max({name}) FROM {table_sql(table)}")
+            found = scalar(self._cursor, f"SELECT max({name} {BINARY}) FROM {table_sql(table)}")
         if found is not None and not isinstance(found, int):
-            raise self._misfit(table, "TRUE", StreamError(f"{version} is no whole number"))
+            raise self._misfit(table, "1", StreamError(f"{version} is no whole number"))
         return found or 0
 
 
@@ -197,8 +204,8 @@ class CompanySnapshot(SqliteSnapshot):
 
     _ours = True
 
-    def __init__(self, cursor: Any, path: Path) -> None:
-        super().__init__(cursor, path)
+    def __init__(self, cursor: Any, path: Path, check: Callable[[], None] = lambda: None) -> None:
+        super().__init__(cursor, path, check)
         self._written = int(
             scalar(cursor, f'SELECT value FROM "{bookkeeping.row_version_counter.name}"')
         )

@@ -36,6 +36,12 @@ from saas_platform.source.sqlite.snapshot import CompanySnapshot, SqliteSnapshot
 _IDENTITY = bookkeeping.source_identity.name
 
 
+def _identified(cursor: Any) -> bool:
+    """Return whether the file has the table that names a company."""
+    query = f"SELECT count(*) FROM sqlite_master WHERE name = '{_IDENTITY}'"
+    return int(scalar(cursor, query)) > 0
+
+
 def _company(cursor: Any) -> str | None:
     company = scalar(cursor, f'SELECT company FROM "{_IDENTITY}"')
     return None if company is None else str(company)
@@ -70,9 +76,7 @@ class SqliteSource(WritableSource):
         if not self.path.exists():
             return False
         with connect(self.path, read_only=True) as cursor:
-            return (
-                scalar(cursor, f"SELECT count(*) FROM sqlite_master WHERE name = '{_IDENTITY}'") > 0
-            )
+            return _identified(cursor)
 
     def create_schema(self) -> None:
         if self.exists():
@@ -144,6 +148,31 @@ class SqliteSource(WritableSource):
         if not left:
             for suffix in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+
+class SqliteCompany(Source):
+    """A file with a company of ours that is only read here: nothing in it or next to it changes."""
+
+    engine = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def ping(self) -> str:
+        return SqliteDatabase(self.path).ping()
+
+    def exists(self) -> bool:
+        """Return whether there is a company in the file. Raises SourceError where it can't be read."""
+        with open_untouched(self.path) as (cursor, _):
+            return _identified(cursor)
+
+    def discover(self, *, sample: bool = False) -> Discovery:  # noqa: ARG002 - a file is read whole
+        return discover_file(self.path)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[CompanySnapshot]:
+        with open_untouched(self.path) as (cursor, untouched):
+            yield CompanySnapshot(cursor, self.path, untouched.check)
 
 
 class SqliteDatabase(Source):

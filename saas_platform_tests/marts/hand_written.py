@@ -1,8 +1,8 @@
-"""One hand-written company: an account for each case of METRICS.md, named by its constant."""
+"""A hand-written company with an account, named by a constant, for each case of docs/metrics.md."""
 
 from __future__ import annotations
 
-from saas_platform_tests.marts.raw import MONTHLY, YEARLY, Change, Story, moment
+from saas_platform_tests.marts.raw import MONTHLY, YEARLY, Change, RawCompany, timestamp
 
 ROUND_TRIP = 1
 IN_AND_OUT = 2
@@ -21,68 +21,68 @@ LEFT_WHILE_FREE = 14
 LEFT_AND_BACK_IN_A_MONTH = 15
 HALF_A_CENT = 16
 PAST_DUE_RECOVERED = 17
-#: 20 to 25: a promotion, four treated and two held out.
+#: The accounts 20 to 25 are offered a promotion: four are treated and two are held out.
 OFFERED = range(20, 26)
 USERS = 30
 
 
-def tell() -> Story:
-    story = Story()
-    _subscriptions(story)
-    _billing(story)
-    _promotion(story)
-    _use(story)
-    return story
+def build_company() -> RawCompany:
+    company = RawCompany()
+    _subscriptions(company)
+    _billing(company)
+    _promotion(company)
+    _use(company)
+    return company
 
 
-def _subscriptions(story: Story) -> None:
-    def tells(account: int, *changes: Change, ordinal: int = 1, **columns: object) -> int:
+def _subscriptions(company: RawCompany) -> None:
+    def subscribe(account: int, *changes: Change, ordinal: int = 1, **columns: object) -> int:
         if ordinal == 1:
-            story.account(account)
-        return story.subscription(account, *changes, ordinal=ordinal, **columns)
+            company.account(account)
+        return company.subscription(account, *changes, ordinal=ordinal, **columns)
 
     canceled = Change("2025-03-10", "canceled", "canceled", seats=3, price=5_000)
-    tells(
+    subscribe(
         ROUND_TRIP,
         Change("2025-01-10", "activated", seats=2, price=5_000),
         Change("2025-02-10", "seats_changed", seats=3, price=5_000),
         canceled,
     )
-    tells(ROUND_TRIP, Change("2025-04-10", "reactivated", seats=2, price=5_000), ordinal=2)
+    subscribe(ROUND_TRIP, Change("2025-04-10", "reactivated", seats=2, price=5_000), ordinal=2)
 
-    tells(
+    subscribe(
         IN_AND_OUT,
         Change("2025-06-05", "activated"),
         Change("2025-06-25", "canceled", "canceled"),
     )
-    tells(
+    subscribe(
         FREE_FOR_A_WHILE,
         Change("2025-01-10", "activated"),
         Change("2025-03-10", "discount_started", discount=100),
         Change("2025-05-10", "discount_ended"),
     )
-    tells(
+    subscribe(
         SHORT_PAUSE,
         Change("2025-01-10", "activated"),
         Change("2025-03-01", "paused", "paused"),
         Change("2025-05-29 23:00", "resumed"),
     )
-    tells(
+    subscribe(
         LONG_PAUSE,
         Change("2025-01-10", "activated"),
         Change("2025-03-01", "paused", "paused"),
-        # A change of price does not start the pause anew.
+        # A change of price does not restart the pause.
         Change("2025-04-01", "price_changed", "paused", price=12_000),
         Change("2025-08-01", "resumed", price=12_000),
     )
-    tells(TWO_SUBSCRIPTIONS, Change("2025-01-10", "activated"))
-    tells(
+    subscribe(TWO_SUBSCRIPTIONS, Change("2025-01-10", "activated"))
+    subscribe(
         TWO_SUBSCRIPTIONS,
         Change("2025-03-10", "activated", price=5_000),
         Change("2025-05-10", "canceled", "canceled", price=5_000),
         ordinal=2,
     )
-    tells(
+    subscribe(
         INVOLUNTARY,
         Change("2025-01-10", "activated"),
         Change("2025-03-10", "payment_failed", "past_due"),
@@ -90,49 +90,49 @@ def _subscriptions(story: Story) -> None:
         cancellation_kind="involuntary",
         cancellation_reason="payment_failed",
     )
-    tells(
+    subscribe(
         DISCOUNT_ENDS,
         Change("2025-01-10", "activated", discount=40),
         Change("2025-04-10", "discount_ended"),
     )
-    tells(ANNUAL, Change("2025-01-10", "activated", price=10_001, plan=YEARLY))
-    tells(
+    subscribe(ANNUAL, Change("2025-01-10", "activated", price=10_001, plan=YEARLY))
+    subscribe(
         PRORATED,
         Change("2025-01-10", "activated"),
         Change("2025-01-20", "seats_changed", seats=2),
     )
-    tells(
+    subscribe(
         TRIAL_ONLY,
         Change("2025-02-01", "trial_started", "trialing"),
         Change("2025-02-15", "trial_expired", "expired"),
-        trial_started_at=moment("2025-02-01"),
-        trial_ends_at=moment("2025-02-15"),
+        trial_started_at=timestamp("2025-02-01"),
+        trial_ends_at=timestamp("2025-02-15"),
     )
-    tells(
+    subscribe(
         FREE_FROM_THE_START,
         Change("2025-01-10", "activated", discount=100),
         Change("2025-03-10", "discount_ended"),
     )
-    tells(
+    subscribe(
         SWITCHED,
         Change("2025-01-10", "activated"),
         Change("2025-03-10", "canceled", "canceled"),
     )
-    tells(SWITCHED, Change("2025-03-10", "activated", price=13_000), ordinal=2)
-    tells(
+    subscribe(SWITCHED, Change("2025-03-10", "activated", price=13_000), ordinal=2)
+    subscribe(
         LEFT_WHILE_FREE,
         Change("2025-01-10", "activated"),
         Change("2025-03-10", "discount_started", discount=100),
         Change("2025-05-10", "canceled", "canceled", discount=100),
     )
-    tells(
+    subscribe(
         LEFT_AND_BACK_IN_A_MONTH,
         Change("2025-01-10", "activated"),
         Change("2025-07-05", "canceled", "canceled"),
     )
-    tells(LEFT_AND_BACK_IN_A_MONTH, Change("2025-07-20", "reactivated", price=9_000), ordinal=2)
-    tells(HALF_A_CENT, Change("2025-01-10", "activated", price=1_001, discount=50))
-    tells(
+    subscribe(LEFT_AND_BACK_IN_A_MONTH, Change("2025-07-20", "reactivated", price=9_000), ordinal=2)
+    subscribe(HALF_A_CENT, Change("2025-01-10", "activated", price=1_001, discount=50))
+    subscribe(
         PAST_DUE_RECOVERED,
         Change("2025-01-10", "activated"),
         Change("2025-02-25", "payment_failed", "past_due"),
@@ -140,10 +140,10 @@ def _subscriptions(story: Story) -> None:
     )
 
 
-def _billing(story: Story) -> None:
-    # February: recovered after 8 days; March: never, given up on 1 April.
+def _billing(company: RawCompany) -> None:
+    # The failure of February is recovered after 8 days. That of March is written off on 1 April.
     recovered, given_up = PAST_DUE_RECOVERED * 100 + 1, INVOLUNTARY * 100 + 1
-    story.invoice(
+    company.invoice(
         recovered,
         ("2025-02-25", "2025-03-25"),
         [("seats", 10_000)],
@@ -152,15 +152,15 @@ def _billing(story: Story) -> None:
         charges=[("2025-02-25", "failed"), ("2025-03-05", "succeeded")],
         refunds={"2025-03-20": 1_200},
     )
-    story.invoice(
+    company.invoice(
         given_up,
         ("2025-03-10", "2025-04-10"),
         [("seats", 10_000)],
         charges=[("2025-03-10", "failed"), ("2025-03-14", "failed")],
         status="uncollectible",
-        updated_at=moment("2025-04-01"),
+        updated_at=timestamp("2025-04-01"),
     )
-    story.invoice(
+    company.invoice(
         ANNUAL * 100 + 1,
         ("2025-01-10", "2026-01-10"),
         [("seats", 10_001)],
@@ -168,7 +168,7 @@ def _billing(story: Story) -> None:
         paid_at="2025-01-10",
         charges=[("2025-01-10", "succeeded")],
     )
-    story.invoice(
+    company.invoice(
         PRORATED * 100 + 1,
         ("2025-01-20", "2025-02-10"),
         [("credit", -3_000), ("proration", 9_999)],
@@ -177,20 +177,23 @@ def _billing(story: Story) -> None:
     )
 
 
-def _promotion(story: Story) -> None:
-    """Of four treated three buy, one of them too late to count; of two held out one does."""
-    story.promo_code(1, "acquisition", 40)
+def _promotion(company: RawCompany) -> None:
+    """Add a promotion. Three of four treated accounts buy, one of them too late to count.
+
+    One of the two held-out accounts buys.
+    """
+    company.promo_code(1, "acquisition", 40)
     bought = {20: "2025-01-20", 21: "2025-01-25", 22: "2025-02-20", 24: "2025-01-20"}
     for account in OFFERED:
-        story.account(account, "2025-01-05")
+        company.account(account, "2025-01-05")
         used = None
         if account in bought:
-            subscription = story.subscription(
+            subscription = company.subscription(
                 account, Change(bought[account], "activated", discount=0 if account == 24 else 40)
             )
             used = (bought[account], subscription) if account == 20 else None
-        story.offer(1, account, "treated" if account < 24 else "holdout", "2025-01-10", used)
-    story.invoice(
+        company.offer(1, account, "treated" if account < 24 else "holdout", "2025-01-10", used)
+    company.invoice(
         20 * 100 + 1,
         ("2025-01-20", "2025-02-20"),
         [("seats", 10_000)],
@@ -201,14 +204,14 @@ def _promotion(story: Story) -> None:
     )
 
 
-def _use(story: Story) -> None:
-    story.account(USERS, "2025-10-01")
-    story.subscription(USERS, Change("2025-10-01", "activated", plan=MONTHLY))
-    first, second = story.user(USERS, 1, "2025-10-01"), story.user(USERS, 2, "2025-10-01")
-    story.use(USERS, first, "2025-10-03 09:00")
-    story.use(USERS, first, "2025-10-03 10:00", feature=1)
-    story.use(USERS, first, "2025-10-08 10:00", feature=2)
-    story.use(USERS, second, "2025-10-08 23:59:59")
-    story.use(USERS, None, "2025-10-30 10:00", feature=2)
-    story.ticket(USERS, "2025-10-31 23:00", "complaint")
-    story.ticket(USERS, "2025-11-01 00:00")
+def _use(company: RawCompany) -> None:
+    company.account(USERS, "2025-10-01")
+    company.subscription(USERS, Change("2025-10-01", "activated", plan=MONTHLY))
+    first, second = company.user(USERS, 1, "2025-10-01"), company.user(USERS, 2, "2025-10-01")
+    company.use(USERS, first, "2025-10-03 09:00")
+    company.use(USERS, first, "2025-10-03 10:00", feature=1)
+    company.use(USERS, first, "2025-10-08 10:00", feature=2)
+    company.use(USERS, second, "2025-10-08 23:59:59")
+    company.use(USERS, None, "2025-10-30 10:00", feature=2)
+    company.ticket(USERS, "2025-10-31 23:00", "complaint")
+    company.ticket(USERS, "2025-11-01 00:00")
