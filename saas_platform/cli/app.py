@@ -334,7 +334,7 @@ def reset(
     platform = Platform.load()
     if not yes:
         what = (
-            f"the mirrors {', '.join(f'raw.{name}' for name in table)} with their log entries"
+            f"the mirrors of {', '.join(table)} with their log entries"
             if table
             else f"the company, raw, marts, models and the files in {platform.home.root}"
         )

@@ -50,7 +50,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from saas_platform.schema.describing import type_words
+from saas_platform.schema.describing import Misfit, type_words
 from saas_platform.schema.kinds import TextForm, kind_of, sizes
 from saas_platform.schema.slices import WHOLE, SliceDigest, slice_of
 
@@ -160,8 +160,8 @@ def value_of(column: sa.Column, cell_: str) -> Any:
         return _not_of_type(column, text)
 
 
-def _not_of_type(column: sa.Column[Any], literal: str) -> str:
-    return f"{literal}, which is not {type_words(column)}"
+def _not_of_type(column: sa.Column[Any], literal: str) -> Misfit:
+    return Misfit(f"{literal}, which is not {type_words(column)}")
 
 
 def row_number(text: str) -> int:

@@ -13,6 +13,7 @@ the mirror's is a text, `row_version`, `values`, `plausible`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,10 +189,28 @@ def as_yaml(tables: Iterable[sa.Table], skipped: Iterable[SourcePlace] = ()) -> 
     return _HEAD + yaml_text(told)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes breaks of Unicode as escapes, because YAML reads them as a blank wherever they stand as they are."""
+
+
+def _written_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if _BREAKS.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_BREAKS = re.compile("[\x85\u2028\u2029]")
+_Dumper.add_representer(str, _written_text)
+
+
 def yaml_text(said: Any) -> str:
     """Write a value as the file has it: what holds no further mapping or list on one line."""
-    text: str = yaml.safe_dump(
-        said, sort_keys=False, allow_unicode=True, width=1 << 30, default_flow_style=None
+    text: str = yaml.dump(
+        said,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=1 << 30,
+        default_flow_style=None,
     )
     return text
 
@@ -202,8 +221,13 @@ def yaml_line(name: str, value: Any) -> str:
     >>> yaml_line("no", {"type": "text"})
     "'no': {type: text}"
     """
-    text: str = yaml.safe_dump(
-        {name: value}, sort_keys=False, allow_unicode=True, width=1 << 30, default_flow_style=True
+    text: str = yaml.dump(
+        {name: value},
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=1 << 30,
+        default_flow_style=True,
     )
     return text.strip()[1:-1]
 

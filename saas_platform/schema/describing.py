@@ -18,6 +18,13 @@ from saas_platform.schema.kinds import kind_of, sized
 #: A value as JSON has it; times are ISO texts.
 Value = str | int | float | bool | None
 
+
+class Misfit(str):
+    """The literal of a value that its column's type does not hold, and what it is not."""
+
+    __slots__ = ()
+
+
 #: Characters of a value that are shown; a report must stay readable whatever a row holds.
 MOST_CHARACTERS = 200
 
@@ -39,6 +46,8 @@ def shown(column: sa.Column, value: Any, show_pii: bool = False) -> Value:
         return "***"
     if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, Misfit):
+        return Misfit(cut(value))
     return cut(value.isoformat(" ") if isinstance(value, datetime) else str(value))
 
 
@@ -54,8 +63,12 @@ def plain(value: Value) -> str:
 
 
 def quoted(value: Value) -> str:
-    """The same, with quotes around a text, so that its ends are seen and `'1'` is not `1`."""
-    return f"'{value}'" if isinstance(value, str) else plain(value)
+    """The same, with quotes around a text, so that its ends are seen and `'1'` is not `1`.
+
+    A misfit has the quotes of its literal.
+    """
+    is_text = isinstance(value, str) and not isinstance(value, Misfit)
+    return f"'{value}'" if is_text else plain(value)
 
 
 def cut(text: str) -> str:

@@ -156,8 +156,8 @@ class Table(_Part):
         if len(set(self.key)) < len(self.key):
             raise MisplacedError("key names a column twice", "key")
         self._check_version()
-        self._check_slice()
         self._check_forms()
+        self._check_slice()
         self._check_names()
         self._check_schema()
         if all(column.mirror == "drop" for column in self.columns.values()):

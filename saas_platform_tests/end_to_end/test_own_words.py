@@ -173,16 +173,16 @@ def test_a_table_removed_from_the_file_is_reported_and_can_be_dropped(own: Own) 
     (warning,) = _warnings(output)
     assert re.search(
         r"people is no longer mirrored to raw, and raw\.people holds it as of \d{4}-\d\d-\d\d \d\d:\d\d UTC: drop it"
-        r" with `saas-platform reset --table people --yes`",
+        r" with `saas-platform reset --table raw\.people --yes`",
         warning,
     )
     assert "people is no longer mirrored" in command("doctor").out
     refused = command("reset", "--table", "people")
     assert refused.code == 2
-    assert "This drops the mirrors raw.people with their log entries: add --yes" in refused.err
+    assert "This drops the mirrors of people with their log entries: add --yes" in refused.err
     wrong = command("reset", "--table", "nobody", "--table", "people", "--yes")
     assert wrong.code == 2
-    assert "nobody has no mirror: the mirrors are orders, people." in wrong.err
+    assert "nobody has no mirror: the mirrors are raw.orders, raw.people." in wrong.err
     assert own.raw("SELECT count(*) FROM raw.people") == [(3,)]
     dropped = command("reset", "--table", "people", "--yes", "--json")
     assert dropped.json == {"dropped": ["raw.people, with its log entries"]}
@@ -193,6 +193,19 @@ def test_a_table_removed_from_the_file_is_reported_and_can_be_dropped(own: Own) 
     for log in ("_proof_log", "_sync_log"):
         assert own.raw(f"SELECT DISTINCT table_name FROM raw.{log}") == [("orders",)]
     assert _warnings(command("sync")) == []
+
+
+def test_one_of_two_mirrors_with_the_same_name_can_be_dropped(own: Own) -> None:
+    assert command("sync").code == 0
+    own.edit(("    key: [id]", "    key: [id]\n    schema: shop"))
+    output = command("sync")
+    (warning,) = _warnings(output)
+    assert "`saas-platform reset --table raw.orders --yes`" in warning
+    dropped = command("reset", "--table", "raw.orders", "--yes", "--json")
+    assert dropped.json == {"dropped": ["raw.orders, with its log entries"]}
+    assert own.raw("SELECT count(*) FROM shop.orders") == [(2,)]
+    output = command("sync", "orders", "--json")
+    assert output.json[0]["mode"] != "full"
 
 
 def test_a_log_is_not_a_mirror(own: Own) -> None:
@@ -451,3 +464,80 @@ def test_doctor_shows_the_tables_whose_proof_failed(make: type[Own], tmp_path: P
     own.change("UPDATE orders SET amount = 3 WHERE id = 2")
     assert command("sync").code == 0
     assert command("doctor").code == 0
+
+
+# What the doctor says.
+
+
+def test_the_doctor_shows_a_new_column(own: Own) -> None:
+    own.change("ALTER TABLE orders ADD COLUMN colour TEXT")
+    output = command("doctor")
+    assert output.code == 0
+    assert "! tables     orders.colour is new in the source, and not mirrored" in output.out
+
+
+@pytest.mark.parametrize(
+    ("values", "unversioned"),
+    [("(1, 1), (2, 2)", ""), ("(1, 1), (2, NULL)", "1 rows have none now")],
+)
+def test_the_doctor_names_a_version_that_programs_keep(
+    make: type[Own], tmp_path: Path, values: str, unversioned: str
+) -> None:
+    own = make(
+        tmp_path,
+        f"CREATE TABLE v (id INTEGER PRIMARY KEY, ver INTEGER); INSERT INTO v VALUES {values}",
+    )
+    assert command("doctor", "--discover").code == 0
+    own.edit(("version: null", "version: ver"))
+    output = command("doctor")
+    assert output.code == 0
+    assert (
+        "! tables     v.ver is a version that your own programs keep, not the database"
+        in output.out
+    )
+    assert unversioned in output.out
+
+
+def test_a_remedy_can_be_copied_whatever_a_table_is_called(make: type[Own], tmp_path: Path) -> None:
+    own = make(
+        tmp_path,
+        'CREATE TABLE "visit items" (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO "visit items" VALUES (1, 1)',
+    )
+    assert command("doctor", "--discover").code == 0
+    assert command("sync").code == 0
+    own.raw('UPDATE raw."visit items" SET n = 2')
+    assert command("verify").code == 1
+    assert "`saas-platform repair 'visit items'`" in command("doctor").out
+    assert command("repair", "visit items").code == 0
+
+
+# Personal data in the names of slices.
+
+
+def test_slices_are_not_named_after_people(make: type[Own], tmp_path: Path) -> None:
+    own = make(
+        tmp_path,
+        "CREATE TABLE v (id INTEGER PRIMARY KEY, birth_date DATE NOT NULL, r INTEGER);"
+        "INSERT INTO v VALUES (1, '1980-01-07', 1)",
+    )
+    assert command("doctor", "--discover").code == 0
+    own.edit(("slice: null", "slice: {column: birth_date, grain: day}"))
+    output = command("sync")
+    assert output.code == 2
+    assert (
+        "table v: slice column birth_date holds personal data (birth_date), and reports name slices:"
+        " choose another column" in output.err
+    )
+
+
+def test_discovery_proposes_no_slices_that_name_people(make: type[Own], tmp_path: Path) -> None:
+    own = make(
+        tmp_path,
+        "CREATE TABLE v (id INTEGER PRIMARY KEY, birth_date DATE NOT NULL, posted_at DATETIME NOT NULL)",
+    )
+    own.change(
+        "INSERT INTO v WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 120000)"
+        " SELECT x, '1980-01-07', '2024-01-01' FROM n"
+    )
+    assert command("doctor", "--discover").code == 0
+    assert "slice: {column: posted_at" in own.file.read_text()

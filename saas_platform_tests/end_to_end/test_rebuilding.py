@@ -13,7 +13,7 @@ import pytest
 from saas_platform.dbt_runner import project
 from saas_platform.dbt_runner.target import MartsTarget
 from saas_platform.platform import Platform
-from saas_platform.refresh.layers import fingerprints, stale_layers
+from saas_platform.refresh.layers import stale_layers
 from saas_platform.refresh.mart_months import Rebuild, rebuild, record_marts
 from saas_platform_tests.end_to_end.conftest import command
 from saas_platform_tests.rows import by_hand
@@ -107,13 +107,8 @@ def build_touched(platform: Platform, home: Path) -> Rebuild:
     """Build what must be rebuilt, as the asset does."""
     needed = rebuild(platform)
     build(platform, home / "warehouse.duckdb", needed.months)
-    record(platform, needed)
+    record_marts(platform, needed, "tested")
     return needed
-
-
-def record(platform: Platform, built: Rebuild) -> None:
-    """Record the marts as built from what raw holds now."""
-    record_marts(platform, built, fingerprints(platform)["marts"])
 
 
 def assert_equals_full_refresh(platform: Platform, home: Path, tmp_path: Path) -> None:
@@ -188,7 +183,7 @@ def test_changes_without_a_first_month_give_a_full_refresh_and_a_reason(
 
     edit(home, f"INSERT INTO plans {NEW_PLAN}")
     assert rebuild(platform).months == {"as_of": "2024-07-01"}
-    record(platform, rebuild(platform))
+    record_marts(platform, rebuild(platform), "tested")
 
     for statement, reason in {
         "UPDATE plans SET tier = 'other' WHERE plan_id = 1": "plans has changed",
@@ -201,7 +196,7 @@ def test_changes_without_a_first_month_give_a_full_refresh_and_a_reason(
         found = rebuild(platform)
         assert found.months is None, statement
         assert reason in found.reason
-        record(platform, found)
+        record_marts(platform, found, "tested")
 
     with monkeypatch.context() as patch:
         patch.setattr(

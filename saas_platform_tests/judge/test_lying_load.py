@@ -18,7 +18,7 @@ import pytest
 
 from saas_platform.source.sqlite import reading, snapshot
 from saas_platform_tests.judge.lies import ID, KINDS, ROWS, Lie, lies_on, rows_of, told
-from saas_platform_tests.judge.own import Own, quoted
+from saas_platform_tests.judge.own import Own
 
 
 class Told(NamedTuple):
@@ -198,7 +198,7 @@ def make_lie(lying: pytest.MonkeyPatch, function: str, lies: list[Told]) -> None
 
     def sql(name: str, *rest: Any) -> str:
         found = real(name, *rest)
-        each = next((e for v, e in told_of.items() if quoted(v) == name), None)
+        each = next((e for v, e in told_of.items() if f"`{v}`" == name), None)
         if each is None:
             return str(found)
         return f"CASE WHEN id = {ID} THEN {each.sql.format(name)} ELSE {found} END"

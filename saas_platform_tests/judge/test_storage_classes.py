@@ -350,3 +350,34 @@ def test_a_text_among_floats(tmp_path: Path) -> None:
 @pytest.mark.parametrize("declaration", PLAIN)
 def test_all_in_a_table_of_many(tmp_path: Path, declaration: str) -> None:
     check_many(tmp_path, [case for case in MANY if case.declaration == declaration])
+
+
+@pytest.mark.parametrize("declared", ["DECIMAL(38,0)", "NUMERIC(30,2)", "DECIMAL(22,4)"])
+@pytest.mark.parametrize("value", ["10000000000000000000", "5557034917481839538995200.0", "-1e20"])
+def test_a_number_that_sqlite_keeps_as_a_float_of_many_digits(
+    tmp_path: Path, declared: str, value: str
+) -> None:
+    """From 2^63 on nobody can tell which whole number was written; a float holds what is stored."""
+    own = Own(
+        tmp_path,
+        f"CREATE TABLE d (id INTEGER PRIMARY KEY, v {declared}); INSERT INTO d VALUES (1, {value})",
+    )
+    assert own.declared()["d"].kinds["v"] == "float"
+    assert own.judged() == []
+
+
+def test_such_a_number_that_is_written_later_stops_its_table(tmp_path: Path) -> None:
+    own = Own(
+        tmp_path,
+        "CREATE TABLE d (id INTEGER PRIMARY KEY, v DECIMAL(38,0)); INSERT INTO d VALUES (1, 9223372036854775807);"
+        "CREATE TABLE good (id INTEGER PRIMARY KEY); INSERT INTO good VALUES (1)",
+    )
+    assert own.declared()["d"].kinds["v"] == "decimal(38, 0)"
+    assert own.judged() == []
+    before = own.mirror(["d"])
+    own.execute("INSERT INTO d VALUES (2, 10000000000000000000); INSERT INTO good VALUES (2)")
+    reports = own.sync()
+    assert "d.v of the source holds 1.0e+19 in the row with id 2" in (reports["d"].error or "")
+    assert own.mirror(["d"]) == before
+    assert reports["good"].succeeded
+    assert not own.verify("rows")["d"].proven

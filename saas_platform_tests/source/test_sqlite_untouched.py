@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from saas_platform.platform import Platform
 from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite import SqliteDatabase
+from saas_platform_tests.end_to_end.conftest import command
 
 NAMES = [
     "own.db",
@@ -348,3 +349,51 @@ def as_a_user(path: Path) -> str:
     root = Path(__file__).parents[2]  # where these tests can be imported from
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
     return done.stdout.strip() or done.stderr
+
+
+@pytest.mark.parametrize("words", [["doctor"], ["sync"], ["verify"], ["run"], ["repair"]])
+@pytest.mark.parametrize("left", ["wal", "journal"])
+def test_no_command_writes_to_a_source_before_there_is_a_tables_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], left: str
+) -> None:
+    """Neither to a file whose -wal holds the last transactions, nor to one whose writer was killed."""
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    if left == "wal":
+        with made_elsewhere(tmp_path / "first") as path:
+            for suffix in ("", "-wal"):
+                shutil.copy(f"{path}{suffix}", f"{folder / 'own.db'}{suffix}")
+    else:
+        (tmp_path / "first").mkdir()
+        make(tmp_path / "first" / "own.db", "delete", rows=2_000)
+        with closing(sqlite3.connect(tmp_path / "first" / "own.db", isolation_level=None)) as file:
+            file.execute("PRAGMA cache_size = 2")
+            file.execute("BEGIN")
+            file.execute("UPDATE t SET v = hex(randomblob(200))")
+            for suffix in ("", "-journal"):
+                shutil.copy(
+                    f"{tmp_path / 'first' / 'own.db'}{suffix}", f"{folder / 'own.db'}{suffix}"
+                )
+    monkeypatch.setenv("SAAS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SAAS_SYNTHETIC", "false")
+    monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{folder / 'own.db'}")
+    before = files(folder)
+    assert len(before) == 2
+    said = command(*words)
+    assert said.code in (1, 2)
+    assert files(folder) == before
+
+
+def test_a_file_that_is_no_database_is_not_ours_to_reset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.db").write_bytes(
+        b"no database at all, but longer than a header of SQLite" * 40
+    )
+    monkeypatch.setenv("SAAS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SAAS_SYNTHETIC", "false")
+    monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{tmp_path / 'own.db'}")
+    said = command("sync")
+    assert said.code == 2
+    assert "is not a SQLite database: name a SQLite database in SAAS_SOURCE_URL" in said.err
+    assert "reset" not in said.err

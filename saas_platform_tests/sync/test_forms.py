@@ -253,3 +253,25 @@ def test_every_warehouse_has_the_forms(any_warehouse: Warehouse, tmp_path: Path)
     for mirror in any_warehouse.mirrors():
         any_warehouse.drop_mirror(mirror)
     assert any_warehouse.mirrors() == []
+
+
+def test_two_keys_that_are_one_time_stop_their_table_in_every_form(tmp_path: Path) -> None:
+    path, file = tmp_path / "own.db", tmp_path / "tables.yaml"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "CREATE TABLE p (born DATETIME PRIMARY KEY NOT NULL, v TEXT);"
+            "INSERT INTO p VALUES ('2024-01-01', 'x'), ('2024-01-01 00:00:00', 'y')"
+        )
+    text = as_yaml(SqliteDatabase(path).discover().tables)
+    for form in ("keep", "hash"):
+        line = next(line for line in text.splitlines() if line.startswith("      born:"))
+        file.write_text(
+            text.replace(
+                line,
+                f"      born: {{type: time, declared: DATETIME, pii: birth_date, mirror: {form}}}",
+            )
+        )
+        source = FormedSource(SqliteDatabase(path), "a salt of more than 16 characters")
+        warehouse = DuckdbWarehouse(tmp_path / f"{form}.duckdb")
+        (report,) = sync(source, warehouse, read_tables(file).values())
+        assert "its key is not unique" in (report.error or ""), form

@@ -424,8 +424,8 @@ def test_a_value_that_is_no_time_stops_its_table_alone(
     (proof,) = verify(source, warehouse, [USERS])
     assert not proof.holds
     assert (
-        "updated_at is \"'tomorrow', which is not a time (YYYY-MM-DD hh:mm:ss, years 1 to 9999, at most"
-        ' microseconds, no zone)" in the source' in " ".join(sentences(proof))
+        "updated_at is 'tomorrow', which is not a time (YYYY-MM-DD hh:mm:ss, years 1 to 9999, at most"
+        " microseconds, no zone) in the source" in " ".join(sentences(proof))
     )
 
 

@@ -1,0 +1,141 @@
+"""Names that SQLite reads in a way of its own: the rows that are mirrored are still those of the source."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from saas_platform.cli.discover import declare_tables
+from saas_platform.platform import Platform
+from saas_platform.schema.source_names import source_column, source_table
+from saas_platform.source.sqlite import SqliteDatabase
+from saas_platform_tests.judge.own import Own
+
+
+def make(tmp_path: Path, sql: str) -> Own:
+    return Own(tmp_path, sql)
+
+
+@pytest.mark.parametrize(
+    "name", ["true", "false", "TRUE", "null", "rowid", "a`b", "`", '"', "x''y"]
+)
+def test_a_column_with_the_name_of_a_word(tmp_path: Path, name: str) -> None:
+    """A bare TRUE in a query is the column, where a column is called so."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    own = make(
+        tmp_path,
+        f"CREATE TABLE q (id INTEGER PRIMARY KEY, {quoted} INTEGER, v TEXT);"
+        "INSERT INTO q VALUES (1, 1, 'a'), (2, 0, 'b'), (3, NULL, 'c');"
+        f"CREATE TABLE k (k TEXT PRIMARY KEY, {quoted} INTEGER);"
+        "INSERT INTO k VALUES ('a', 1), ('b', 0);",
+    )
+    assert set(own.declared()) == {"q", "k"}
+    assert own.judged() == []
+    own.execute(f"UPDATE q SET {quoted} = 0 WHERE id = 1; DELETE FROM k WHERE k = 'b';")
+    assert own.judged() == []
+
+
+def test_an_update_under_a_version_is_seen_whatever_a_column_is_called(tmp_path: Path) -> None:
+    own = make(
+        tmp_path,
+        'CREATE TABLE q (id INTEGER PRIMARY KEY, "true" INTEGER, ver INTEGER NOT NULL);'
+        "INSERT INTO q VALUES (1, 1, 1), (2, 1, 2);",
+    )
+    own.edit(lambda tables: tables["q"].update(version="ver"))
+    assert own.judged() == []
+    own.execute('UPDATE q SET "true" = 0, ver = 3 WHERE id = 1')
+    assert own.judged() == []
+    assert own.mirror()["q"] == own.expected()["q"].rows
+
+
+def with_bytes(path: Path, sql: bytes) -> None:
+    """Run a script of bytes that are no UTF-8, as the `sqlite3` program takes it."""
+    placeholder = "\ue000"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(sql.replace(b"\xf6", placeholder.encode()).decode())
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = CAST(replace(CAST(sql AS BLOB), ?, x'f6') AS TEXT)",
+            (placeholder.encode(),),
+        )
+        connection.commit()
+
+
+@pytest.mark.parametrize("key", ["", " PRIMARY KEY"])
+def test_a_column_whose_name_is_not_utf8_leaves_its_table_out(tmp_path: Path, key: str) -> None:
+    """SQLite takes a quoted name that it does not know for a text, and reads it in every row."""
+    path = tmp_path / "own.db"
+    other = "id INTEGER PRIMARY KEY, " if not key else ""
+    with_bytes(
+        path,
+        f"CREATE TABLE kunden ({other}grXsse TEXT{key});".encode().replace(b"X", b"\xf6")
+        + b"CREATE TABLE good (id INTEGER PRIMARY KEY); INSERT INTO good VALUES (1);",
+    )
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"INSERT INTO kunden VALUES ({'1, ' if not key else ''}'L')")
+        connection.commit()
+        connection.text_factory = bytes
+        names = [row[1] for row in connection.execute("PRAGMA table_info(kunden)")]
+        assert b"gr\xf6sse" in names
+    found = SqliteDatabase(path).discover()
+    assert [table.name for table in found.tables] == ["good"]
+    (note,) = found.notes
+    assert note.startswith("kunden is left out: the name of its column ")
+    assert note.endswith(" is not UTF-8.")
+
+
+COLLATED = """
+CREATE TABLE bo (id INTEGER PRIMARY KEY, x BOOLEAN COLLATE MYC);
+CREATE TABLE inn (id INTEGER PRIMARY KEY, x INTEGER NOT NULL COLLATE MYC);
+CREATE TABLE sm (id INTEGER PRIMARY KEY, x DECIMAL(38,4) COLLATE MYC);
+CREATE TABLE nu (id INTEGER PRIMARY KEY, x NUMERIC(10,2) COLLATE MYC);
+CREATE TABLE re (id INTEGER PRIMARY KEY, x REAL COLLATE MYC);
+CREATE TABLE te (id INTEGER PRIMARY KEY, x TEXT COLLATE MYC);
+CREATE TABLE da (id INTEGER PRIMARY KEY, x DATETIME COLLATE MYC);
+CREATE TABLE bl (id INTEGER PRIMARY KEY, x BLOB COLLATE MYC);
+"""
+VALUES = {"bo": "1", "inn": "7", "sm": "15.86", "nu": "15.86", "re": "-0.5", "te": "'x'",
+          "da": "'2024-01-01'", "bl": "x'00'"}  # fmt: skip
+
+
+def test_a_collation_of_another_program_is_never_compared_by(tmp_path: Path) -> None:
+    path = tmp_path / "own.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_collation("MYC", lambda a, b: (a > b) - (a < b))
+        connection.executescript(COLLATED)
+        for table, value in VALUES.items():
+            connection.execute(f"INSERT INTO {table} VALUES (1, {value}), (2, {value})")
+        connection.commit()
+    own = make(tmp_path, [])
+    assert own.discovery.notes == ()
+    assert set(own.declared()) == set(VALUES)
+    assert own.judged() == []
+
+
+@pytest.mark.parametrize("name", ["<<", "\x85", "\u2028", "no", "1", "null", "a: b", "# x", "'"])
+def test_a_name_that_yaml_has_a_meaning_for_is_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = tmp_path / "own.db"
+    quoted = '"' + name.replace('"', '""') + '"'
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    monkeypatch.setenv("SAAS_SYNTHETIC", "false")
+    monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{path}")
+    monkeypatch.setenv("SAAS_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    declare_tables(Platform.load())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"CREATE TABLE {quoted} (id INTEGER PRIMARY KEY)")
+        connection.execute(f"ALTER TABLE t ADD COLUMN {quoted} TEXT")
+    assert declare_tables(Platform.load(), write=True).written
+    tables = Platform.load().tables
+    shown = name if name.isprintable() else "unnamed"
+    assert set(tables) == {"t", shown}
+    assert list(tables["t"].columns.keys()) == ["id", shown]
+    assert source_table(tables[shown]) == (None, name)
+    assert source_column(tables["t"].columns[shown]) == name
+    assert declare_tables(Platform.load()).changes == ()
