@@ -153,7 +153,7 @@ WRONG = [
     ("mirror: mask", "mirror: maks", "line 29: table people, column full_name: mirror is 'maks': choose keep, mask, hash or drop"),
     ("mail: {type: text, pii: email, mirror: hash}", "mail: {type: text, pii: email, mirror: mask}", "line 28: table people, column mail: `mirror: mask` would make all its values one, and key names"),
     ("mail: {type: text, pii: email, mirror: hash}", "mail: {type: text, pii: email, mirror: drop}", "line 28: table people, column mail: `mirror: drop` would leave it out, and key names"),
-    ("placed: {type: date, nullable: false}", "placed: {type: date, nullable: false, pii: birth_date, mirror: hash}", "line 11: table orders: slice column placed holds personal data (birth_date), and reports name slices"),
+    ("placed: {type: date, nullable: false}", "placed: {type: date, nullable: false, pii: birth_date, mirror: hash}", "line 22: table orders, column placed: `mirror: hash` would keep it from being followed by its values, and slice"),
     ("mirror: mask", "mirror: mask, values: [a]", "line 29: table people, column full_name: values can't be held to a column"),
     ("    columns:\n      mail", "    columns: []\n    x:\n      mail", "line 27: table people: columns: write `name: value` for each entry"),
     ("source: {schema: sales, table: Orders.2024}", "source: {schema: sales}", "line 6: table orders: source.table is missing"),
