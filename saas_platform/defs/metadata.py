@@ -1,4 +1,4 @@
-"""Metadata of assets, derived from the schema."""
+"""Derives the metadata of assets from the schema."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from saas_platform.schema import slice_of
 
 
 def column_schema(table: sa.Table) -> dg.TableSchema:
-    """The table's columns for the Dagster UI: types, comments, constraints, what is personal data."""
+    """Return the columns for the Dagster UI, with type, comment, constraints and kind of personal data."""
     return dg.TableSchema(columns=[_column(table, column) for column in table.columns])
 
 
 def frame_schema(schema: pa.Schema) -> dg.TableSchema:
-    """The columns of Arrow rows that no source table declares."""
+    """Return the columns of Arrow rows that belong to no source table."""
     return dg.TableSchema(
         columns=[dg.TableColumn(name=field.name, type=str(field.type)) for field in schema]
     )
@@ -46,7 +46,7 @@ def _column(table: sa.Table, column: sa.Column) -> dg.TableColumn:
 
 
 def definition_metadata(table: sa.Table) -> dict[str, Any]:
-    """What is known of a table's asset before it is materialised."""
+    """Return the metadata of a table's asset that is known before it is materialised."""
     cut = slice_of(table)
     return {
         "dagster/column_schema": column_schema(table),
