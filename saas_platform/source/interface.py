@@ -154,7 +154,10 @@ class SourceSnapshot(ABC):
 
     @abstractmethod
     def highest_version(self, table: sa.Table) -> int:
-        """Return the highest row version in the table, including recorded deletes; 0 if the table is empty."""
+        """Return the highest row version in the table; 0 if it is empty.
+
+        Recorded deletes count too.
+        """
 
 
 @dataclass(frozen=True)

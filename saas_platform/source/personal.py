@@ -34,7 +34,8 @@ from saas_platform.schema.columns import Pii
 
 #: The share of the sampled values that must have a kind's form.
 _MAJORITY = 0.8
-#: The fewest distinct values that must have a form. Forms of digits only need more, as numbers match by chance.
+#: The fewest distinct values that must have a form. Forms of digits only need more, as numbers match by
+#: chance.
 _FEWEST, _FEWEST_DIGITS = 3, 10
 #: The number of values to look at; more of them would not change the answer.
 SAMPLE = 1_000
@@ -338,8 +339,8 @@ def _digits(check: Callable[[str], bool]) -> Callable[[str], bool]:
     return lambda text: bool(re.fullmatch(r"[\d ./-]{9,14}", text)) and check(text)
 
 
-#: Narrower forms come first. For ids of digits only, each country's checksum is a form of its own: a form that
-#: accepted any of the checksums would let one number in four through.
+#: Narrower forms come first. For ids of digits only, each country's checksum is a form of its own: a form
+#: that accepted any of the checksums would let one number in four through.
 _FORMS: tuple[_Form, ...] = (
     _Form("email", "e-mail addresses", lambda text: bool(_EMAIL.fullmatch(text))),
     _Form(

@@ -124,7 +124,9 @@ def test_an_erasure_stamps_the_rows_it_changes_and_leaves_a_tombstone(
 
 
 def test_a_month_without_its_predecessor_is_refused(source: WritableSource) -> None:
-    with pytest.raises(SourceError, match="2024-03 can't be applied before 2024-02: apply 2024-02 first"):
+    with pytest.raises(
+        SourceError, match="2024-03 can't be applied before 2024-02: apply 2024-02 first"
+    ):
         source.apply(batch(Month(2024, 3), every_table(1)))
     assert content(source) == {name: [] for name in TABLES}
 

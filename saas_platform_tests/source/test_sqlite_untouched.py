@@ -302,7 +302,7 @@ def test_a_transaction_that_its_writer_did_not_end(tmp_path: Path) -> None:
         for suffix in ("", "-journal"):
             shutil.copy(f"{path}{suffix}", f"{tmp_path / 'copy' / 'own.db'}{suffix}")
     before = files(tmp_path / "copy")
-    with pytest.raises(SourceError, match="a transaction that its writer did not end"):
+    with pytest.raises(SourceError, match="a transaction that its writer did not finish"):
         read_all(tmp_path / "copy" / "own.db")
     assert files(tmp_path / "copy") == before
 
