@@ -167,7 +167,7 @@ class RandomTable:
 
 @dataclass(frozen=True)
 class Operation:
-    """One statement on the table with that number. `row` counts from the first row, modulo the number of rows."""
+    """One statement on the table with that number. `row` counts from 0, modulo the number of rows."""
 
     kind: Literal["insert", "update", "delete", "swap"]
     table: int

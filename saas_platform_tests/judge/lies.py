@@ -191,7 +191,7 @@ def lies_on(kind: Kind) -> dict[str, Lie]:
 
 
 def with_lie(values: pa.Array, lie: Lie) -> pa.Array:
-    """Return the array with the lie in it. An array that is too short, such as an empty slice, stays as it is."""
+    """Return the array with the lie in it. An array that is too short (an empty slice) stays as it is."""
     if len(values) < ROWS:
         return values
     found = values.to_pylist()

@@ -1,6 +1,6 @@
-"""Define databases modelled on three well-known samples (a music shop, a trading house, a film rental), with edits.
+"""Define databases modelled on three well-known samples (a music shop, a trading house, a film rental).
 
-Contains: schemas of the same kind, with invented data.
+Contains: schemas of the same kind, with invented data, and edits of each.
 Out of scope: any expectation, except the types that discovery must find.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Known:
-    """A schema with its first rows, the types that discovery must find, and edits in the order they are made."""
+    """A schema with its first rows, types that discovery must find, and edits in the order they are made."""
 
     sql: str
     types: dict[str, str]
@@ -32,14 +32,14 @@ CREATE TABLE [Artist] ([ArtistId] INTEGER NOT NULL, [Name] NVARCHAR(120),
 CREATE TABLE [Album] ([AlbumId] INTEGER NOT NULL, [Title] NVARCHAR(160) NOT NULL, [ArtistId] INTEGER NOT NULL,
     CONSTRAINT [PK_Album] PRIMARY KEY ([AlbumId]),
     FOREIGN KEY ([ArtistId]) REFERENCES [Artist] ([ArtistId]) ON DELETE NO ACTION ON UPDATE NO ACTION);
-CREATE TABLE [Genre] ([GenreId] INTEGER NOT NULL PRIMARY KEY, [Name] NVARCHAR(120)); CREATE TABLE [Track]
-([TrackId] INTEGER NOT NULL PRIMARY KEY, [Name] NVARCHAR(200) NOT NULL, [AlbumId] INTEGER,
+CREATE TABLE [Genre] ([GenreId] INTEGER NOT NULL PRIMARY KEY, [Name] NVARCHAR(120));
+CREATE TABLE [Track] ([TrackId] INTEGER NOT NULL PRIMARY KEY, [Name] NVARCHAR(200) NOT NULL, [AlbumId] INTEGER,
     [GenreId] INTEGER, [Composer] NVARCHAR(220), [Milliseconds] INTEGER NOT NULL, [Bytes] INTEGER,
-    [UnitPrice] NUMERIC(10,2) NOT NULL, FOREIGN KEY ([AlbumId]) REFERENCES [Album] ([AlbumId]), FOREIGN KEY
-    ([GenreId]) REFERENCES [Genre] ([GenreId]));
+    [UnitPrice] NUMERIC(10,2) NOT NULL,
+    FOREIGN KEY ([AlbumId]) REFERENCES [Album] ([AlbumId]), FOREIGN KEY ([GenreId]) REFERENCES [Genre] ([GenreId]));
 CREATE TABLE [Employee] ([EmployeeId] INTEGER NOT NULL PRIMARY KEY, [LastName] NVARCHAR(20) NOT NULL,
-    [Title] NVARCHAR(30), [ReportsTo] INTEGER, [BirthDate] DATETIME, [HireDate] DATETIME, [Email]
-    NVARCHAR(60), FOREIGN KEY ([ReportsTo]) REFERENCES [Employee] ([EmployeeId]));
+    [Title] NVARCHAR(30), [ReportsTo] INTEGER, [BirthDate] DATETIME, [HireDate] DATETIME, [Email] NVARCHAR(60),
+    FOREIGN KEY ([ReportsTo]) REFERENCES [Employee] ([EmployeeId]));
 CREATE TABLE [Invoice] ([InvoiceId] INTEGER NOT NULL PRIMARY KEY, [CustomerId] INTEGER NOT NULL,
     [InvoiceDate] DATETIME NOT NULL, [BillingCity] NVARCHAR(40), [Total] NUMERIC(10,2) NOT NULL);
 CREATE TABLE [InvoiceLine] ([InvoiceLineId] INTEGER NOT NULL PRIMARY KEY, [InvoiceId] INTEGER NOT NULL,
@@ -55,15 +55,12 @@ INSERT INTO [Album] VALUES (1, 'For Those About To Rock', 1), (2, 'Ace of Spades
 INSERT INTO [Genre] VALUES (1, 'Rock'), (2, 'Jazz'), (3, NULL), (4, NULL);
 {_numbers(300)} INSERT INTO [Track] SELECT i, 'Track ' || i, 1 + i % 3, nullif(i % 3, 0), CASE WHEN i % 4 THEN
     'A. Composer / B. Composer' END, 200000 + i * 977, i * 1000003, CASE i % 5 WHEN 0 THEN 1.99 ELSE 0.99 END FROM n;
-INSERT INTO [Employee] VALUES (1, 'Adams', 'General Manager', NULL, '1962-02-18 00:00:00', '2002-08-14
-00:00:00',
+INSERT INTO [Employee] VALUES (1, 'Adams', 'General Manager', NULL, '1962-02-18 00:00:00', '2002-08-14 00:00:00',
     'andrew@example.org'), (2, 'Edwards', 'Sales Manager', 1, NULL, '2002-05-01 00:00:00', NULL),
     (3, 'Peacock', NULL, 2, '1973-08-29 00:00:00', NULL, 'jane@example.org');
-{_numbers(400)} INSERT INTO [Invoice] SELECT i, 1 + i % 59, datetime('2009-01-01', (i * 3) || ' days'), CASE
-WHEN i % 7
+{_numbers(400)} INSERT INTO [Invoice] SELECT i, 1 + i % 59, datetime('2009-01-01', (i * 3) || ' days'), CASE WHEN i % 7
     THEN 'Stuttgart' END, round((i * 37 % 2000) / 100.0, 2) FROM n;
-INSERT INTO [Invoice] VALUES (401, 1, '2013-12-22 00:00:00', 'Oslo', 15.86), (402, 2, '2013-12-23 00:00:00',
-NULL, 0.35),
+INSERT INTO [Invoice] VALUES (401, 1, '2013-12-22 00:00:00', 'Oslo', 15.86), (402, 2, '2013-12-23 00:00:00', NULL, 0.35),
     (403, 3, '2013-12-24 00:00:00', 'Prague', 1.13), (404, 4, '2013-12-25 00:00:00', 'Paris', 0);
 {_numbers(500)} INSERT INTO [InvoiceLine] SELECT i, 1 + i % 400, 1 + i % 300, 0.99, 1 FROM n;
 {_numbers(100)} INSERT INTO [PlaylistTrack] SELECT 1 + i % 5, i FROM n;
@@ -106,44 +103,38 @@ NULL, 0.35),
     ),
 )
 
-#: Modelled on Northwind: blanks in names, text keys, compound keys, BLOB pictures, dates kept as text, a
-#: view.
+#: Modelled on Northwind: blanks in names, text keys, compound keys, BLOB pictures, dates as text, a view.
 TRADE = Known(
     f"""
-CREATE TABLE "Customers" ("CustomerID" TEXT, "CompanyName" TEXT, "Contact Name" TEXT, "Phone" TEXT, PRIMARY
-KEY ("CustomerID")); CREATE TABLE "Categories" ("CategoryID" INTEGER PRIMARY KEY AUTOINCREMENT,
-"CategoryName" TEXT, "Description" TEXT, "Picture" BLOB); CREATE TABLE "Products" ("ProductID" INTEGER
-PRIMARY KEY, "ProductName" NVARCHAR(40) NOT NULL,
+CREATE TABLE "Customers" ("CustomerID" TEXT, "CompanyName" TEXT, "Contact Name" TEXT, "Phone" TEXT, PRIMARY KEY ("CustomerID"));
+CREATE TABLE "Categories" ("CategoryID" INTEGER PRIMARY KEY AUTOINCREMENT, "CategoryName" TEXT, "Description" TEXT, "Picture" BLOB);
+CREATE TABLE "Products" ("ProductID" INTEGER PRIMARY KEY, "ProductName" NVARCHAR(40) NOT NULL,
     "CategoryID" INT REFERENCES "Categories", "UnitPrice" MONEY DEFAULT 0, "Discontinued" BIT NOT NULL DEFAULT 0,
     CHECK ("UnitPrice" >= 0));
-CREATE TABLE "Orders" ("OrderID" INTEGER PRIMARY KEY, "CustomerID" TEXT REFERENCES "Customers", "OrderDate"
-DATETIME,
+CREATE TABLE "Orders" ("OrderID" INTEGER PRIMARY KEY, "CustomerID" TEXT REFERENCES "Customers", "OrderDate" DATETIME,
     "ShippedDate" TEXT, "Freight" NUMERIC DEFAULT 0);
 CREATE TABLE "Order Details" ("OrderID" INTEGER NOT NULL REFERENCES "Orders", "ProductID" INTEGER NOT NULL,
     "Unit Price" NUMERIC(10,2) NOT NULL DEFAULT 0, "Quantity" INTEGER NOT NULL DEFAULT 1, "Discount" REAL NOT NULL DEFAULT 0,
     PRIMARY KEY ("OrderID", "ProductID"), CHECK ("Discount" >= 0 AND "Discount" <= 1));
 CREATE TABLE "EmployeeTerritories" ("EmployeeID" INTEGER NOT NULL, "TerritoryID" TEXT NOT NULL,
     PRIMARY KEY ("EmployeeID", "TerritoryID")) WITHOUT ROWID;
-CREATE TABLE "Territories" ("TerritoryID" TEXT, "Region" TEXT); CREATE TABLE "Regions" ("RegionID" INTEGER
-PRIMARY KEY, "Region Description" TEXT, "Boss" INTEGER REFERENCES "Regions" ("RegionID")); CREATE VIEW
-"Order Subtotals" AS SELECT "OrderID", sum("Unit Price" * "Quantity") FROM "Order Details" GROUP BY 1;
+CREATE TABLE "Territories" ("TerritoryID" TEXT, "Region" TEXT);
+CREATE TABLE "Regions" ("RegionID" INTEGER PRIMARY KEY, "Region Description" TEXT, "Boss" INTEGER REFERENCES "Regions" ("RegionID"));
+CREATE VIEW "Order Subtotals" AS SELECT "OrderID", sum("Unit Price" * "Quantity") FROM "Order Details" GROUP BY 1;
 CREATE TRIGGER "no empty order" AFTER DELETE ON "Order Details" BEGIN
     DELETE FROM "Orders" WHERE "OrderID" = old."OrderID" AND NOT EXISTS
         (SELECT 1 FROM "Order Details" d WHERE d."OrderID" = old."OrderID"); END;
 INSERT INTO "Customers" VALUES ('ALFKI', 'Alfreds Futterkiste', 'Maria Anders', '030-0074321'),
     ('BLONP', 'Blondel père et fils', NULL, NULL), ('alfki', 'another one', '', '(5) 555-4729');
-INSERT INTO "Categories" VALUES (1, 'Beverages', 'Soft drinks, coffees', x'151C2F00020000000D000E'), (2,
-'Empty', '', x''),
+INSERT INTO "Categories" VALUES (1, 'Beverages', 'Soft drinks, coffees', x'151C2F00020000000D000E'), (2, 'Empty', '', x''),
     (3, 'None', NULL, NULL), (4, 'Zeros', 'bytes', zeroblob(3000));
-{_numbers(77)} INSERT INTO "Products" SELECT i, 'Chef ''Anton''s No. ' || i, 1 + i % 4, i * 1.25, i % 10 = 0
-FROM n; {_numbers(200)} INSERT INTO "Orders" SELECT 10247 + i, CASE i % 3 WHEN 0 THEN 'ALFKI' WHEN 1 THEN
-'BLONP' END,
+{_numbers(77)} INSERT INTO "Products" SELECT i, 'Chef ''Anton''s No. ' || i, 1 + i % 4, i * 1.25, i % 10 = 0 FROM n;
+{_numbers(200)} INSERT INTO "Orders" SELECT 10247 + i, CASE i % 3 WHEN 0 THEN 'ALFKI' WHEN 1 THEN 'BLONP' END,
     date('2016-07-04', i || ' days'), strftime('%d/%m/%Y', '2016-07-14', i || ' days'), i * 0.01 FROM n;
-{_numbers(600)} INSERT INTO "Order Details" SELECT 10247 + 1 + i % 200, i, round(i * 0.35, 2), 1 + i % 12,
-(i % 4) * 0.05 FROM n; INSERT INTO "EmployeeTerritories" VALUES (1, '06897'), (1, '19713'), (2, '01581'),
-(2, '01581 '); INSERT INTO "Territories" VALUES ('01581', 'Westboro'), ('01581', 'Westboro'), (NULL,
-'nowhere'), ('01730', NULL); INSERT INTO "Regions" VALUES (1, 'Eastern   ', 1), (2, 'Western', 1), (3,
-'Northern', NULL);
+{_numbers(600)} INSERT INTO "Order Details" SELECT 10247 + 1 + i % 200, i, round(i * 0.35, 2), 1 + i % 12, (i % 4) * 0.05 FROM n;
+INSERT INTO "EmployeeTerritories" VALUES (1, '06897'), (1, '19713'), (2, '01581'), (2, '01581 ');
+INSERT INTO "Territories" VALUES ('01581', 'Westboro'), ('01581', 'Westboro'), (NULL, 'nowhere'), ('01730', NULL);
+INSERT INTO "Regions" VALUES (1, 'Eastern   ', 1), (2, 'Western', 1), (3, 'Northern', NULL);
 """,
     {
         "Orders.OrderDate": "time",
@@ -185,53 +176,44 @@ FROM n; {_numbers(200)} INSERT INTO "Orders" SELECT 10247 + i, CASE i % 3 WHEN 0
     ),
 )
 
-#: Modelled on Sakila: small integers, timestamps with fractions, enumerations by CHECK, a flag as a letter,
-#: a table of texts that triggers maintain, generated columns, STRICT.
+#: Modelled on Sakila: small integers, timestamps with fractions, enumerations by CHECK, a flag as a letter, a
+#: table of texts that triggers maintain, generated columns, STRICT.
 FILMS = Known(
     f"""
-CREATE TABLE language (language_id SMALLINT NOT NULL, name CHAR(20) NOT NULL, last_update TIMESTAMP NOT
-NULL, PRIMARY KEY (language_id)); CREATE TABLE actor (actor_id numeric NOT NULL, first_name VARCHAR(45) NOT
-NULL, last_name VARCHAR(45) NOT NULL,
+CREATE TABLE language (language_id SMALLINT NOT NULL, name CHAR(20) NOT NULL, last_update TIMESTAMP NOT NULL, PRIMARY KEY (language_id));
+CREATE TABLE actor (actor_id numeric NOT NULL, first_name VARCHAR(45) NOT NULL, last_name VARCHAR(45) NOT NULL,
     last_update TIMESTAMP NOT NULL, PRIMARY KEY (actor_id));
-CREATE TABLE film (film_id INT NOT NULL, title VARCHAR(255) NOT NULL, description BLOB SUB_TYPE TEXT DEFAULT
-NULL,
-    release_year VARCHAR(4) DEFAULT NULL, language_id SMALLINT NOT NULL, original_language_id SMALLINT
-    DEFAULT NULL, rental_duration SMALLINT DEFAULT 3 NOT NULL, rental_rate DECIMAL(4,2) DEFAULT 4.99 NOT
-    NULL, length SMALLINT, replacement_cost DECIMAL(5,2) DEFAULT 19.99 NOT NULL, rating VARCHAR(10) DEFAULT
-    'G', last_update TIMESTAMP NOT NULL, PRIMARY KEY (film_id), CONSTRAINT fk_film_language FOREIGN KEY
-    (language_id) REFERENCES language (language_id) ON UPDATE CASCADE, CONSTRAINT CHECK_special_rating CHECK
-    (rating IN ('G', 'PG', 'R')));
-CREATE TABLE film_actor (actor_id INT NOT NULL, film_id INT NOT NULL, last_update TIMESTAMP NOT NULL,
-PRIMARY KEY (actor_id, film_id)); CREATE TABLE film_text (film_id SMALLINT NOT NULL, title VARCHAR(255) NOT
-NULL, description BLOB SUB_TYPE TEXT, PRIMARY KEY (film_id)); CREATE TABLE rental (rental_id INTEGER PRIMARY
-KEY, rental_date TIMESTAMP NOT NULL, inventory_id INT NOT NULL,
-    customer_id INT UNSIGNED NOT NULL, return_date TIMESTAMP, active CHAR(1) DEFAULT 'Y' NOT NULL, open
-    BOOLEAN NOT NULL, hours AS (CAST(round((julianday(return_date) - julianday(rental_date)) * 24) AS
-    INTEGER)) VIRTUAL, UNIQUE (rental_date, inventory_id, customer_id));
-CREATE TABLE payment (payment_id INT PRIMARY KEY, rental_id INT REFERENCES rental (rental_id) ON DELETE SET
-NULL,
+CREATE TABLE film (film_id INT NOT NULL, title VARCHAR(255) NOT NULL, description BLOB SUB_TYPE TEXT DEFAULT NULL,
+    release_year VARCHAR(4) DEFAULT NULL, language_id SMALLINT NOT NULL, original_language_id SMALLINT DEFAULT NULL,
+    rental_duration SMALLINT DEFAULT 3 NOT NULL, rental_rate DECIMAL(4,2) DEFAULT 4.99 NOT NULL, length SMALLINT,
+    replacement_cost DECIMAL(5,2) DEFAULT 19.99 NOT NULL, rating VARCHAR(10) DEFAULT 'G',
+    last_update TIMESTAMP NOT NULL, PRIMARY KEY (film_id),
+    CONSTRAINT fk_film_language FOREIGN KEY (language_id) REFERENCES language (language_id) ON UPDATE CASCADE,
+    CONSTRAINT CHECK_special_rating CHECK (rating IN ('G', 'PG', 'R')));
+CREATE TABLE film_actor (actor_id INT NOT NULL, film_id INT NOT NULL, last_update TIMESTAMP NOT NULL, PRIMARY KEY (actor_id, film_id));
+CREATE TABLE film_text (film_id SMALLINT NOT NULL, title VARCHAR(255) NOT NULL, description BLOB SUB_TYPE TEXT, PRIMARY KEY (film_id));
+CREATE TABLE rental (rental_id INTEGER PRIMARY KEY, rental_date TIMESTAMP NOT NULL, inventory_id INT NOT NULL,
+    customer_id INT UNSIGNED NOT NULL, return_date TIMESTAMP, active CHAR(1) DEFAULT 'Y' NOT NULL, open BOOLEAN NOT NULL,
+    hours AS (CAST(round((julianday(return_date) - julianday(rental_date)) * 24) AS INTEGER)) VIRTUAL,
+    UNIQUE (rental_date, inventory_id, customer_id));
+CREATE TABLE payment (payment_id INT PRIMARY KEY, rental_id INT REFERENCES rental (rental_id) ON DELETE SET NULL,
     amount REAL NOT NULL, payment_date TEXT NOT NULL, currency TEXT AS ('EUR') STORED) STRICT;
 CREATE UNIQUE INDEX one_open ON rental (inventory_id) WHERE open;
 CREATE TRIGGER film_text_insert AFTER INSERT ON film BEGIN
     INSERT INTO film_text VALUES (new.film_id, new.title, new.description); END;
-CREATE TRIGGER film_text_delete AFTER DELETE ON film BEGIN DELETE FROM film_text WHERE film_id =
-old.film_id; END; CREATE TRIGGER film_text_update AFTER UPDATE ON film BEGIN
+CREATE TRIGGER film_text_delete AFTER DELETE ON film BEGIN DELETE FROM film_text WHERE film_id = old.film_id; END;
+CREATE TRIGGER film_text_update AFTER UPDATE ON film BEGIN
     UPDATE film_text SET title = new.title, description = new.description WHERE film_id = new.film_id; END;
-CREATE VIEW film_list AS SELECT f.title, l.name FROM film f JOIN language l USING (language_id); INSERT INTO
-language VALUES (1, 'English             ', '2006-02-15 05:02:19.000'), (2, 'Français', '2006-02-15
-05:02:19.5'),
+CREATE VIEW film_list AS SELECT f.title, l.name FROM film f JOIN language l USING (language_id);
+INSERT INTO language VALUES (1, 'English             ', '2006-02-15 05:02:19.000'), (2, 'Français', '2006-02-15 05:02:19.5'),
     (3, '日本語', '2006-02-15 05:02:19');
-{_numbers(50)} INSERT INTO actor SELECT i, 'PENELOPE', 'GUINESS ' || i, '2006-02-15 04:34:33.' ||
-printf('%06d', i) FROM n; {_numbers(250)} INSERT INTO film SELECT i, 'ACADEMY DINOSAUR ' || i, 'A Epic Drama
-| of ' || i, CAST(2000 + i % 7 AS TEXT),
-    1 + i % 3, NULL, 3 + i % 5, CASE i % 3 WHEN 0 THEN 0.99 WHEN 1 THEN 2.99 ELSE 4.99 END, nullif(46 + i %
-    139, 50), round(9.99 + i % 20, 2), CASE i % 3 WHEN 0 THEN 'G' WHEN 1 THEN 'PG' ELSE 'R' END, '2006-02-15
-    05:03:42.000' FROM n;
+{_numbers(50)} INSERT INTO actor SELECT i, 'PENELOPE', 'GUINESS ' || i, '2006-02-15 04:34:33.' || printf('%06d', i) FROM n;
+{_numbers(250)} INSERT INTO film SELECT i, 'ACADEMY DINOSAUR ' || i, 'A Epic Drama | of ' || i, CAST(2000 + i % 7 AS TEXT),
+    1 + i % 3, NULL, 3 + i % 5, CASE i % 3 WHEN 0 THEN 0.99 WHEN 1 THEN 2.99 ELSE 4.99 END, nullif(46 + i % 139, 50),
+    round(9.99 + i % 20, 2), CASE i % 3 WHEN 0 THEN 'G' WHEN 1 THEN 'PG' ELSE 'R' END, '2006-02-15 05:03:42.000' FROM n;
 {_numbers(300)} INSERT INTO film_actor SELECT 1 + i % 50, i, '2006-02-15 05:05:03.000' FROM n;
-{_numbers(400)} INSERT INTO rental SELECT i, strftime('%Y-%m-%d %H:%M:%f', '2005-05-24 22:53:30', (i * 37)
-|| ' minutes'), i,
-    1 + i % 60, CASE WHEN i % 5 THEN datetime('2005-05-26 22:04:30', (i * 41) || ' minutes') END, 'Y', i % 5
-    = 0 FROM n;
+{_numbers(400)} INSERT INTO rental SELECT i, strftime('%Y-%m-%d %H:%M:%f', '2005-05-24 22:53:30', (i * 37) || ' minutes'), i,
+    1 + i % 60, CASE WHEN i % 5 THEN datetime('2005-05-26 22:04:30', (i * 41) || ' minutes') END, 'Y', i % 5 = 0 FROM n;
 {_numbers(400)} INSERT INTO payment SELECT i, i, (i * 97 % 1200) / 100.0, '2005-05-25T11:30:37Z' FROM n;
 """,
     {

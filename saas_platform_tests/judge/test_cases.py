@@ -37,7 +37,7 @@ def check(own: Own) -> None:
 
 
 def check_stop(own: Own, *words: str, table: str = "t") -> None:
-    """Check that each command stops the table with an error that has these words, and leaves its mirror as it is."""
+    """Check that each command stops the table with an error that has these words, and leaves its mirror."""
     before: dict[str, Counter[Row]] = own.mirror()
     report = own.sync()[table]
     assert report.error is not None, report
@@ -189,7 +189,7 @@ def test_07_a_row_whose_version_is_null(tmp_path: Path) -> None:
 
 
 def test_07_a_row_whose_version_did_not_rise(tmp_path: Path) -> None:
-    """No version is above the watermark. A count does not prove the table, and the digest finds the change."""
+    """No version is above the watermark. A count does not prove the table; the digest finds the change."""
     own = Own(
         tmp_path,
         "CREATE TABLE t (id INTEGER PRIMARY KEY, ver INTEGER, s TEXT);"

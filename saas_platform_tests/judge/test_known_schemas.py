@@ -1,4 +1,4 @@
-"""Mirror schemas modelled on Chinook, Northwind and Sakila through many edits: each state is proven and equal."""
+"""Mirror schemas modelled on Chinook, Northwind and Sakila through many edits: each state is proven."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make each conversion of the load from SQLite return wrong values ("lie"), one at a time: the proof finds every lie.
+"""Make one conversion of the load from SQLite at a time return wrong values: the proof finds every such lie.
 
 The proof uses none of these functions, so it names the row, the column and the value that SQLite itself
 holds. A function that is added to the reader without a lie here fails a test.
@@ -108,7 +108,7 @@ def own(folder: Path, lies: list[LoadedLie]) -> Own:
 def check_found(
     made: Own, lies: list[LoadedLie], lying: pytest.MonkeyPatch, *, loaded: bool = False
 ) -> None:
-    """Check that the sync's proof and both levels of verify find every lie, and that only an honest repair removes it.
+    """Check that sync and both levels of verify find every lie, and that only an honest repair removes it.
 
     `loaded`: the mirror exists already, and the rows with the lies have just been written.
     """

@@ -1,4 +1,4 @@
-"""Test random databases and edits: the sync, both levels of the proof and the judge agree after each round."""
+"""Test random databases and edits: sync, both levels of the proof and the judge agree after each round."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def check_first_load(folder: Path, cases: Sequence[Case], encoding: str = "UTF-8
 
 
 def check_later_edit(folder: Path, cases: Sequence[Case]) -> None:
-    """Check values written after the load: those that do not fit stop their tables, and no other row changes."""
+    """Check values written after the load. Those that do not fit stop their tables; no other row changes."""
     cases = [case for case in cases if holds(case)]
     numbered = list(enumerate(cases))
     own = Own(folder, itertools.chain.from_iterable(create(*each) for each in numbered))
