@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import MISFIT_END, cell, row_text
 from saas_platform.schema.slices import Slice
-from saas_platform.source.mssql import canonical, kinds, sql
+from saas_platform.source.mssql import canonical, catalogue_types, sql
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform.source.mssql.reading import rows_as_arrow
 from saas_platform_tests.mssql.tsql import Sql, driven, evaluate, ticks_of
@@ -135,7 +135,9 @@ VALUES["sql_variant"] = st.one_of([VALUES[each] for each in sorted(_IN_A_VARIANT
 
 
 def column_of(declared: str, wanted: sa.types.TypeEngine[Any] | None = None) -> sa.Column[Any]:
-    column = sa.Column("v]|'", wanted or kinds.portable(declared), info={"declared": declared})
+    column = sa.Column(
+        "v]|'", wanted or catalogue_types.portable(declared), info={"declared": declared}
+    )
     sa.Table("t", sa.MetaData(), column)
     return column
 
@@ -177,7 +179,7 @@ def test_load_and_proof_agree_on_every_value(
 @pytest.mark.parametrize(("declared", "wanted"), _COLUMNS, ids=repr)
 def test_null_is_null(declared: str, wanted: sa.types.TypeEngine[Any] | None) -> None:
     column = column_of(declared, wanted)
-    nothing = Sql(kinds.base_type(declared), None)
+    nothing = Sql(catalogue_types.base_type(declared), None)
     assert loaded(column, nothing) == proven(column, nothing) == "|-"
 
 
@@ -209,7 +211,10 @@ def test_the_text_of_a_row_is_that_of_its_cells() -> None:
         "varbinary(9)": Sql("varbinary", b"|"),
         "datetime2(7)": Sql("datetime2", None),
     }
-    columns = [sa.Column(each, kinds.portable(each), info={"declared": each}) for each in declared]
+    columns = [
+        sa.Column(each, catalogue_types.portable(each), info={"declared": each})
+        for each in declared
+    ]
     table = sa.Table("t", sa.MetaData(), *columns)
     text = canonical.row_text(table, EVERY)
     assert text is not None

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from saas_platform.source.mssql import Address, MssqlDatabase, kinds, sql
+from saas_platform.source.mssql import Address, MssqlDatabase, catalogue_types, sql
 from saas_platform.sync import repair, sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.mssql.stub import ABLE, ADDRESS, DATABASE, Catalogue, Server, put
@@ -30,7 +30,7 @@ _WIDE = ("nchar", "nvarchar")
 def _catalogued(name: str, declared: str) -> tuple[Any, ...]:
     """A row of the catalogue's columns."""
     numbers = [int(n) for n in re.findall(r"\d+", declared.partition("(")[2])]
-    kind = kinds.base_type(declared)
+    kind = catalogue_types.base_type(declared)
     length = -1 if "max" in declared else numbers[0] if numbers else 8
     scale = numbers[-1] if numbers else 0
     precision = numbers[0] if numbers else 0
@@ -95,7 +95,9 @@ EVERY: dict[str, tuple[str, Sql]] = {
     "raw": ("varbinary(9)", Sql("varbinary", b"\x00|\xff")),
     "what": ("sql_variant", Sql("sql_variant", Sql("float", 0.1 + 0.2))),
 }
-_NULLS = {name: Sql(kinds.base_type(declared), None) for name, (declared, _) in EVERY.items()}
+_NULLS = {
+    name: Sql(catalogue_types.base_type(declared), None) for name, (declared, _) in EVERY.items()
+}
 ROWS = [
     {"id": Sql("int", 1), **{name: value for name, (_, value) in EVERY.items()}},
     {"id": Sql("int", 2), **_NULLS, "version": Sql("rowversion", (2002).to_bytes(8, "big"))},

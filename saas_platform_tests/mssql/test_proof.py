@@ -17,7 +17,7 @@ from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import ROW_TEXTS, cell, cells_schema, digests, row_number
 from saas_platform.schema.slices import Slice
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import canonical, kinds, queries, sql
+from saas_platform.source.mssql import canonical, catalogue_types, queries, sql
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, snapshot_of
 from saas_platform_tests.mssql.tsql import Sql, evaluate, refused
@@ -57,7 +57,10 @@ def table_of(declared: Collection[str], *, as_text: Collection[str] = ()) -> sa.
         "every",
         sa.MetaData(),
         sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
-        *(sa.Column(each, kinds.portable(each), info={"declared": each}) for each in declared),
+        *(
+            sa.Column(each, catalogue_types.portable(each), info={"declared": each})
+            for each in declared
+        ),
         *(sa.Column(f"{each} as text", sa.String, info={"declared": each}) for each in as_text),
         sa.Column("wider", sa.Numeric(12, 4), info={"declared": "decimal(8, 2)"}),
     )
@@ -389,7 +392,7 @@ def test_a_row_of_any_width_has_all_of_its_cells_in_their_order(width: int) -> N
 
 
 def test_no_statement_converts_what_a_server_does_not() -> None:
-    declared = {column.name: kinds.kind_of(column) for column in TABLE.columns}
+    declared = {column.name: catalogue_types.type_of(column) for column in TABLE.columns}
     looks = [queries.half_pair_query(TABLE.columns[name], "dbo") for name in ("text", "ntext")]
     for statement in (queries.rows_query(TABLE, "dbo"), *proofs(TABLE), *looks):
         assert refused(statement or "", declared) == []

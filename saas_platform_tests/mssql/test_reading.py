@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from saas_platform.schema import TABLES
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import kinds, reading
+from saas_platform.source.mssql import catalogue_types, reading
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, arrow, snapshot_of
 
 KEY = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
@@ -142,7 +142,7 @@ def test_fewer_rows_are_fetched_at_a_time_where_they_may_be_long(
             asked.append(size)
             return nullcontext(iter([]))
 
-    table = table_of(kinds.portable(declared), declared)
+    table = table_of(catalogue_types.portable(declared), declared)
     for able in ({}, ABLE):
         with snapshot_of(Fetching({**DATABASE, **able}), monkeypatch) as snapshot:
             snapshot.rows(table).read_all()

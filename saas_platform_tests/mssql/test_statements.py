@@ -16,7 +16,7 @@ import sqlglot
 
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES, Slice, slice_of
-from saas_platform.source.mssql import ddl, kinds, queries, sql, tracking
+from saas_platform.source.mssql import catalogue_types, ddl, queries, sql, tracking
 from saas_platform.source.mssql.apply import insert, update
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform.source.mssql.features import Features
@@ -231,7 +231,7 @@ def test_changes_that_a_login_may_not_see_are_told_and_not_asked_for() -> None:
     ],
 )
 def test_each_type_travels_as_one_of_ours(declared: str, kind: type) -> None:
-    assert isinstance(kinds.portable(declared), kind)
+    assert isinstance(catalogue_types.portable(declared), kind)
 
 
 def _role_script(name: str) -> str:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import sqlglot
 
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import kinds, queries, sql, tracking
+from saas_platform.source.mssql import catalogue_types, queries, sql, tracking
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, Server, snapshot_of
 
 UUID = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
@@ -24,7 +24,7 @@ def table_of(declared: str, **info: Any) -> sa.Table:
         sa.MetaData(),
         sa.Column(
             "id",
-            kinds.portable(declared, in_key=True),
+            catalogue_types.portable(declared, in_key=True),
             primary_key=True,
             info={"declared": declared, **info},
         ),

@@ -8,7 +8,6 @@ that constraints stay trusted.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -17,7 +16,8 @@ from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
-from saas_platform.source.applying import BrokenRuleError, Writer
+from saas_platform.source.applying import BrokenRuleError, Writer, names_erasable_user
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import MonthBatch
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.ddl import staged_name
@@ -27,13 +27,6 @@ from saas_platform.source.mssql.intake import Intake
 from saas_platform.source.mssql.sql import key_column, qualified, quoted
 
 _SAVEPOINT = "before_table"
-
-
-def _names_erasable_user(column: sa.Column) -> bool:
-    return any(
-        key.column is TABLES["users"].c.user_id and key.ondelete == "SET NULL"
-        for key in column.foreign_keys
-    )
 
 
 def _comparable(column: sa.Column, name: str) -> str:
@@ -49,7 +42,7 @@ def _values(table: sa.Table, ledger: str) -> dict[str, str]:
         column.name: (
             f"CASE WHEN EXISTS (SELECT 1 FROM {ledger} e WHERE e.user_id = s.{quoted(column.name)})"
             f" THEN NULL ELSE s.{quoted(column.name)} END"
-            if _names_erasable_user(column)
+            if names_erasable_user(column)
             else f"s.{quoted(column.name)}"
         )
         for column in business_columns(table)
@@ -107,7 +100,7 @@ def _text(moment: datetime) -> str:
 class MssqlWriter(Writer):
     """Takes the rows from the staging tables, which the caller has filled."""
 
-    def __init__(self, cursor: Any, schema: str) -> None:
+    def __init__(self, cursor: Cursor, schema: str) -> None:
         self._cursor = cursor
         self._schema = schema
 
@@ -194,7 +187,7 @@ class MssqlWriter(Writer):
     def delete_erased(self) -> int:
         ledger = self._named(bookkeeping.erasures)
         for table in TABLES.values():
-            for column in filter(_names_erasable_user, table.columns):
+            for column in filter(names_erasable_user, table.columns):
                 name = quoted(column.name)
                 # The foreign key would do it, but some servers stamp no row versions then.
                 self._cursor.execute(

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import pyarrow as pa
 
 from saas_platform.schema import TABLES
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.connection import connect, mssql_python
+from saas_platform.source.mssql.cursors import ArrayCursor, BulkCopyCursor
 from saas_platform.source.mssql.ddl import create_staged, drop_table, staged_name
 from saas_platform.source.mssql.errors import driver_errors
 from saas_platform.source.mssql.features import reaches_bulk_copy, takes_bulk_copy
@@ -27,7 +28,7 @@ _ROWS = 10_000
 
 @contextmanager
 def staged(
-    address: Address, cursor: Any, schema: str, rows: Mapping[str, pa.Table]
+    address: Address, cursor: ArrayCursor, schema: str, rows: Mapping[str, pa.Table]
 ) -> Iterator[None]:
     """Within it, each table that has rows has them in its staging table."""
     filled = {name: table for name, table in rows.items() if table.num_rows}
@@ -46,12 +47,12 @@ def staged(
     _drop(cursor, schema, filled)
 
 
-def _drop(cursor: Any, schema: str, names: Iterable[str]) -> None:
+def _drop(cursor: Cursor, schema: str, names: Iterable[str]) -> None:
     for name in names:
         cursor.execute(drop_table(schema, staged_name(name)))
 
 
-def _load(address: Address, cursor: Any, schema: str, rows: Mapping[str, pa.Table]) -> None:
+def _load(address: Address, cursor: ArrayCursor, schema: str, rows: Mapping[str, pa.Table]) -> None:
     targets = {qualified(schema, staged_name(name)): table for name, table in rows.items()}
     possible = mssql_python() is not None and address.for_mssql_python() is not None
     if possible and takes_bulk_copy(cursor):
@@ -64,7 +65,7 @@ def _load(address: Address, cursor: Any, schema: str, rows: Mapping[str, pa.Tabl
         _by_arrays(cursor, target, table)
 
 
-def _by_bulk_copy(address: Address, cursor: Any, target: str, rows: pa.Table) -> None:
+def _by_bulk_copy(address: Address, cursor: BulkCopyCursor, target: str, rows: pa.Table) -> None:
     try:
         done = cursor.bulkcopy_arrow(
             target, rows, column_mappings=rows.column_names, table_lock=True, timeout=0
@@ -78,7 +79,7 @@ def _by_bulk_copy(address: Address, cursor: Any, target: str, rows: pa.Table) ->
         )
 
 
-def _by_arrays(cursor: Any, target: str, rows: pa.Table) -> None:
+def _by_arrays(cursor: ArrayCursor, target: str, rows: pa.Table) -> None:
     names = ", ".join(map(quoted, rows.column_names))
     marks = ", ".join("?" for _ in rows.column_names)
     cursor.fast_executemany = True

@@ -7,13 +7,12 @@ probes that report what a server can. Does not hold: the query they are put into
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import (
     MARK,
     MISFIT_END,
@@ -22,9 +21,10 @@ from saas_platform.schema.canonical import (
     VALUE_END,
     row_number,
 )
+from saas_platform.schema.kinds import KindName, TextForm, decimal_sizes, kind_of
 from saas_platform.schema.slices import WHOLE, slice_of
 from saas_platform.schema.source_names import source_column
-from saas_platform.source.mssql import kinds
+from saas_platform.source.mssql import catalogue_types
 
 #: What it takes, and not every server that speaks T-SQL has:
 #: utf8_collation: a varchar of a binary UTF-8 collation hashes as UTF-8 (SQL Server 2019);
@@ -92,22 +92,20 @@ def totals(text: str, abilities: Collection[Ability]) -> str | None:
 
 
 def cell(column: sa.Column[Any], abilities: Collection[Ability]) -> str | None:
-    """The cell of a column; None where a server with these abilities can't write it."""
-    match column.type:
-        case AnyValue():
-            return _field(f"{_doubled(_variant(column, abilities))} + N'{VALUE_END}'")
-        case sa.String():
-            return _field(_text_cell(column, abilities))
-        case sa.Float() if "float_bits" not in abilities:
-            return None
-        case sa.LargeBinary() if "hex_text" not in abilities:
-            return None
-    return _field(f"{_value(column)} + N'{VALUE_END}'")
+    """Return SQL for the cell of a column; None where a server with these abilities can't write it."""
+    kind = kind_of(column)
+    needed = _NEEDS.get(kind.text)
+    if needed is not None and needed not in abilities:
+        return None
+    return f"ISNULL({_CELL[kind.name](column, abilities)}, N'{NULL}')"
 
 
 def raw(column: sa.Column[Any]) -> str:
     """The column as it is stored, for a cell that the server can't write."""
-    if isinstance(column.type, sa.LargeBinary) and kinds.kind_of(column) not in kinds.BYTES:
+    if (
+        kind_of(column).name == "bytes"
+        and catalogue_types.type_of(column) not in catalogue_types.BYTES
+    ):
         return f"CAST({_name(column)} AS varbinary(max))"
     return _name(column)
 
@@ -115,7 +113,7 @@ def raw(column: sa.Column[Any]) -> str:
 def half_pair(column: sa.Column[Any]) -> str:
     """A condition: the text holds half of a surrogate pair alone, which no UTF-8 can write."""
     name = _name(column)
-    if isinstance(column.type, AnyValue):
+    if kind_of(column).name == "any":
         # Bytes too would convert to characters.
         wide = f"{_base_type(name)} IN (N'nchar', N'nvarchar')"
         name = f"CASE WHEN {wide} THEN CAST({name} AS nvarchar(max)) END"
@@ -132,8 +130,8 @@ def _name(column: sa.Column[Any]) -> str:
     return "[" + source_column(column).replace("]", "]]") + "]"
 
 
-def _field(closed: str) -> str:
-    return f"ISNULL({closed}, N'{NULL}')"
+def _ended(text: str) -> str:
+    return f"{text} + N'{VALUE_END}'"
 
 
 def _doubled(text: str) -> str:
@@ -141,11 +139,11 @@ def _doubled(text: str) -> str:
 
 
 def _text_cell(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
-    name, kind = _name(column), kinds.kind_of(column)
-    if kind not in kinds.TEXTS:
+    name, kind = _name(column), catalogue_types.type_of(column)
+    if kind not in catalogue_types.TEXTS:
         return f"{_doubled(f'CONVERT(nvarchar(max), {_exact_text(column)})')} + N'{VALUE_END}'"
     fits = f"{_doubled(f'CONVERT(nvarchar(max), {name})')} + N'{VALUE_END}'"
-    if kind not in kinds.WIDE or "half_pairs" not in abilities:
+    if kind not in catalogue_types.WIDE or "half_pairs" not in abilities:
         return fits
     # As its bytes: the text itself would change on its way. No ntext converts to bytes by itself.
     code = _hexadecimal(f"CONVERT(nvarchar(max), {name})") if "hex_text" in abilities else "N''"
@@ -153,51 +151,48 @@ def _text_cell(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
     return f"CASE WHEN {half_pair(column)} THEN {misfit} ELSE {fits} END"
 
 
-def _value(column: sa.Column[Any]) -> str:
-    """The text of a value that has no mark in it; NULL for NULL."""
-    name, kind = _name(column), kinds.kind_of(column)
-    match column.type:
-        case sa.Boolean():
-            return f"CASE {name} WHEN 1 THEN N'1' WHEN 0 THEN N'0' END"
-        case sa.Integer() if kind in kinds.ROW_VERSIONS:
-            return f"CONVERT(nvarchar(20), CONVERT(bigint, CONVERT(varbinary(8), {name})))"
-        case sa.Integer():
-            return f"CONVERT(nvarchar(20), {name})"
-        case sa.Float():
-            # A -0.0 has other bits than the 0.0 that it equals. The product is a double, a real's too.
-            bits = _bits(f"{name} * CONVERT(float(53), 1)" if kind == "real" else name)
-            return f"CONVERT(nvarchar(20), CASE WHEN {name} = 0 THEN 0 ELSE {bits} END)"
-        case sa.Numeric(scale=int(scale)):
-            return _decimal(column, scale)
-        case sa.DateTime():
-            return _time(name, kind)
-        case sa.Date():
-            return f"CONVERT(nvarchar(10), {name}, 23)"
-        case sa.LargeBinary():
-            return _hexadecimal(name)
-    raise TypeError(f"{column.table.name}.{column.name}: no canonical form for {column.type!r}")
+def _flag(name: str) -> str:
+    return f"CASE {name} WHEN 1 THEN N'1' WHEN 0 THEN N'0' END"
 
 
-def _decimal(column: sa.Column[Any], scale: int) -> str:
-    """Its own digits, and zeros up to the declared places."""
-    name, own = _name(column), kinds.decimal_size(column)[1]
-    stored = f"CONVERT(decimal(38, 4), {name})" if kinds.kind_of(column) in kinds.MONEY else name
-    text = f"CONVERT(nvarchar(41), {stored})"
+def _digits(column: sa.Column[Any]) -> str:
+    name = _name(column)
+    if catalogue_types.type_of(column) in catalogue_types.ROW_VERSIONS:
+        return f"CONVERT(nvarchar(20), CONVERT(bigint, CONVERT(varbinary(8), {name})))"
+    return f"CONVERT(nvarchar(20), {name})"
+
+
+def _float(column: sa.Column[Any]) -> str:
+    """Return SQL for the bits of a float. -0.0 gets those of 0.0, because the two are equal."""
+    name, is_real = _name(column), catalogue_types.type_of(column) == "real"
+    # The product is a double even where the column is a real.
+    bits = _bits(f"{name} * CONVERT(float(53), 1)" if is_real else name)
+    return f"CONVERT(nvarchar(20), CASE WHEN {name} = 0 THEN 0 ELSE {bits} END)"
+
+
+def _decimal(column: sa.Column[Any]) -> str:
+    """Return SQL for the digits of a decimal as the source stores it, with zeros up to the declared scale."""
+    name, own = _name(column), catalogue_types.decimal_size(column)[1]
+    _, scale = decimal_sizes(column.type)
+    is_money = catalogue_types.type_of(column) in catalogue_types.MONEY
+    text = f"CONVERT(nvarchar(41), {f'CONVERT(decimal(38, 4), {name})' if is_money else name})"
     if own == scale:
         return text
     point = "" if own else "."
     return f"{text} + N'{point}{'0' * (scale - own)}'"
 
 
-def _time(name: str, kind: str) -> str:
-    """A time with six digits after the second; what is finer is cut, as everywhere."""
-    if kind == "datetime":
-        # Its ticks of 1/300 s have no exact microseconds: the milliseconds that it shows are its value.
+def _time(column: sa.Column[Any]) -> str:
+    """Return SQL for a timestamp with six digits after the second. Finer digits are cut, as in the load."""
+    name, type_ = _name(column), catalogue_types.type_of(column)
+    if type_ == "datetime":
+        # Ticks of 1/300 s have no exact microseconds, so that the milliseconds which the server shows count.
         return f"CONVERT(nvarchar(23), {name}, 121) + N'000'"
     seconds = f"CONVERT(nvarchar(19), {name}, 120)"
-    if kind == "smalldatetime":
+    if type_ == "smalldatetime":
         return f"{seconds} + N'.000000'"
-    # Counted, as some servers leave zeros at the end out; from an epoch before all of them.
+    # Microseconds are counted, because some servers omit zeros at the end of the text. The epoch lies before
+    # every timestamp, so that the count is never negative.
     epoch = "CONVERT(datetime2(6), '0001-01-01T00:00:00')"
     micros = f"1000000 + DATEDIFF_BIG(MICROSECOND, {epoch}, {name}) % 1000000"
     return f"{seconds} + N'.' + SUBSTRING(CONVERT(nvarchar(7), {micros}), 2, 6)"
@@ -205,7 +200,7 @@ def _time(name: str, kind: str) -> str:
 
 def _exact_text(column: sa.Column[Any]) -> str:
     """The text of a value whose type is none of a text."""
-    name, kind = _name(column), kinds.kind_of(column)
+    name, kind = _name(column), catalogue_types.type_of(column)
     match kind:
         case "uniqueidentifier":
             return f"UPPER(CAST({name} AS char(36)))"
@@ -294,6 +289,23 @@ def _bits(value: str) -> str:
 
 def _hexadecimal(value: str) -> str:
     return f"CONVERT(nvarchar(max), CONVERT(varbinary(max), {value}), 2)"
+
+
+#: What the server must be able to do to write a text of the form.
+_NEEDS: Mapping[TextForm, Ability] = {"bits": "float_bits", "hexadecimal": "hex_text"}
+#: For each kind, makes the SQL for the cell of a value that is not NULL; that of NULL is NULL.
+_CELL: Mapping[KindName, Callable[[sa.Column[Any], Collection[Ability]], str]] = {
+    "flag": lambda column, _: _ended(_flag(_name(column))),
+    "integer": lambda column, _: _ended(_digits(column)),
+    "integer32": lambda column, _: _ended(_digits(column)),
+    "float": lambda column, _: _ended(_float(column)),
+    "decimal": lambda column, _: _ended(_decimal(column)),
+    "time": lambda column, _: _ended(_time(column)),
+    "date": lambda column, _: _ended(f"CONVERT(nvarchar(10), {_name(column)}, 23)"),
+    "any": lambda column, abilities: _ended(_doubled(_variant(column, abilities))),
+    "text": lambda column, abilities: _text_cell(column, abilities),
+    "bytes": lambda column, _: _ended(_hexadecimal(_name(column))),
+}
 
 
 #: What to hash, so that it is the text's UTF-8.

@@ -5,10 +5,9 @@ Does not hold: what is proposed from it (discovery.py).
 
 from __future__ import annotations
 
-from typing import Any
-
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceColumn
-from saas_platform.source.mssql import kinds
+from saas_platform.source.mssql import catalogue_types
 from saas_platform.source.mssql.special import INTERNAL
 from saas_platform.source.mssql.sql import literal, qualified
 
@@ -22,7 +21,7 @@ def _text(column: str) -> str:
     return f"CONVERT(NVARCHAR(128), {column})"
 
 
-def columns(cursor: Any, full_name: str, *, internal: bool = True) -> list[SourceColumn]:
+def columns(cursor: Cursor, full_name: str, *, internal: bool = True) -> list[SourceColumn]:
     """The columns in their order; empty where there is no such table.
 
     `internal`: those too that no query may name; a server that has none may not know how to leave them out.
@@ -38,12 +37,12 @@ def columns(cursor: Any, full_name: str, *, internal: bool = True) -> list[Sourc
         for name, system, user, length, precision, scale, nullable in rows
     )
     return [
-        SourceColumn(name, type_, nullable, kinds.portable(type_))
+        SourceColumn(name, type_, nullable, catalogue_types.portable(type_))
         for name, type_, nullable in declared
     ]
 
 
-def collations(cursor: Any, full_name: str) -> dict[str, str]:
+def collations(cursor: Cursor, full_name: str) -> dict[str, str]:
     """The collations of the columns that have one."""
     rows = cursor.execute(
         f"SELECT {_text('c.name')}, {_text('c.collation_name')} FROM sys.columns c"
@@ -52,7 +51,7 @@ def collations(cursor: Any, full_name: str) -> dict[str, str]:
     return {str(name): str(collation) for name, collation in rows}
 
 
-def row_count(cursor: Any, full_name: str) -> int | None:
+def row_count(cursor: Cursor, full_name: str) -> int | None:
     """How many rows the table has, as its storage keeps the count; None: this login may not see it."""
     row = cursor.execute(
         "SELECT SUM(p.rows) FROM sys.partitions p"
@@ -80,7 +79,7 @@ def type_text(name: str, length: int, precision: int, scale: int) -> str:
     return f"{name}({scale})" if name in _SCALED else name
 
 
-def keys(cursor: Any, full_name: str) -> list[frozenset[str]]:
+def keys(cursor: Cursor, full_name: str) -> list[frozenset[str]]:
     """Column sets that primary keys, unique constraints and unique indexes keep unique in all rows."""
     rows = cursor.execute(
         f"SELECT i.index_id, {_text('c.name')} FROM sys.indexes i JOIN sys.index_columns p"
@@ -96,7 +95,7 @@ def keys(cursor: Any, full_name: str) -> list[frozenset[str]]:
     return [frozenset(names) for names in found.values()]
 
 
-def primary_key(cursor: Any, full_name: str) -> list[str]:
+def primary_key(cursor: Cursor, full_name: str) -> list[str]:
     """Its columns, in order; empty where there is none, or where it is disabled and keeps nothing unique."""
     rows = cursor.execute(
         f"SELECT {_text('c.name')} FROM sys.indexes i JOIN sys.index_columns p"
@@ -109,7 +108,9 @@ def primary_key(cursor: Any, full_name: str) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def foreign_keys(cursor: Any, full_name: str) -> list[tuple[list[str], tuple[str, str], list[str]]]:
+def foreign_keys(
+    cursor: Cursor, full_name: str
+) -> list[tuple[list[str], tuple[str, str], list[str]]]:
     """Columns, schema and name of the parent table, and its columns that they name; of those that are on."""
     names = ", ".join(map(_text, ("s.name", "p.name", "c.name", "d.name")))
     rows = cursor.execute(
@@ -131,7 +132,7 @@ def foreign_keys(cursor: Any, full_name: str) -> list[tuple[list[str], tuple[str
     return list(found.values())
 
 
-def tables(cursor: Any, schema: str) -> list[str]:
+def tables(cursor: Cursor, schema: str) -> list[str]:
     """The tables of a schema; views are left out."""
     # Ordered here: a collation may hold for equal what the server tells apart by case.
     rows = cursor.execute(
@@ -141,7 +142,7 @@ def tables(cursor: Any, schema: str) -> list[str]:
     return sorted(str(row[0]) for row in rows)
 
 
-def schemas(cursor: Any) -> list[str]:
+def schemas(cursor: Cursor) -> list[str]:
     """The schemas that have tables which this login sees."""
     rows = cursor.execute(
         f"SELECT DISTINCT {_text('s.name')} FROM sys.schemas s"
@@ -150,13 +151,13 @@ def schemas(cursor: Any) -> list[str]:
     return sorted(str(row[0]) for row in rows)
 
 
-def spelt(cursor: Any, schema: str) -> str | None:
+def spelt(cursor: Cursor, schema: str) -> str | None:
     """The schema as the catalogue spells it; None where the database has none that it takes for this one."""
     row = cursor.execute(f"SELECT SCHEMA_NAME(SCHEMA_ID({literal(schema)}))").fetchone()
     return None if row is None or row[0] is None else str(row[0])
 
 
-def object_id(cursor: Any, schema: str, name: str) -> int | None:
+def object_id(cursor: Cursor, schema: str, name: str) -> int | None:
     """The number of a table; None where there is none that this login sees."""
     row = cursor.execute(f"SELECT OBJECT_ID({literal(qualified(schema, name))})").fetchone()
     return None if row is None or row[0] is None else int(row[0])

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import tenacity
 
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.driver import load_pyodbc
 from saas_platform.source.mssql.errors import (
@@ -99,7 +100,7 @@ def again(work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def transaction(cursor: Any) -> Iterator[None]:
+def transaction(cursor: Cursor) -> Iterator[None]:
     """Begin, then commit, or roll back on any way out that is not the end of the block."""
     cursor.execute("BEGIN TRANSACTION")
     try:
@@ -113,7 +114,7 @@ def transaction(cursor: Any) -> Iterator[None]:
     cursor.execute("COMMIT TRANSACTION")
 
 
-def scalar(cursor: Any, sql: str, *values: Any) -> Any:
+def scalar(cursor: Cursor, sql: str, *values: Any) -> Any:
     """The first column of the first row; None where there is no row.
 
     Results that come before it, such as a message or a row count, are passed over.
@@ -126,7 +127,7 @@ def scalar(cursor: Any, sql: str, *values: Any) -> Any:
     return None if row is None else row[0]
 
 
-def run(cursor: Any, batch: str) -> None:
+def run(cursor: Cursor, batch: str) -> None:
     """A batch of several statements, to its end: an error of a later one is raised too."""
     cursor.execute(batch)
     while cursor.nextset():

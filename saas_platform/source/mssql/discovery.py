@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from saas_platform.schema.collations import Fact, collation
 from saas_platform.schema.source_names import source_column
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
 from saas_platform.source.interface import Discovery, SourceError
-from saas_platform.source.mssql import catalogue, kinds
+from saas_platform.source.mssql import catalogue, catalogue_types
 from saas_platform.source.mssql.address import EVERY_SCHEMA, Address
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.errors import cursor_errors, in_words
@@ -31,7 +32,7 @@ from saas_platform.source.mssql.special import look as look_at_special
 _DIGITS = 6
 
 
-def schemas_to_read(cursor: Any, address: Address) -> list[str]:
+def schemas_to_read(cursor: Cursor, address: Address) -> list[str]:
     """The schemas of the URL as the catalogue spells them, else the login's own; of `*` all, the login's own
     first.
 
@@ -56,7 +57,7 @@ def schemas_to_read(cursor: Any, address: Address) -> list[str]:
 
 
 def discover(
-    cursor: Any,
+    cursor: Cursor,
     address: Address,
     able: Features,
     schemas: Sequence[str],
@@ -92,7 +93,7 @@ def discover(
 
 
 def _places(
-    cursor: Any, schemas: Sequence[str], left_out: Collection[str]
+    cursor: Cursor, schemas: Sequence[str], left_out: Collection[str]
 ) -> tuple[list[Place], list[str]]:
     """The tables, and what is to be said of their names."""
     first, *others = schemas
@@ -130,7 +131,7 @@ def mirror_name(schema: str, name: str, taken: Collection[str]) -> str:
 class _Look:
     """A look at one table after the other; what is to be said of them comes to the notes."""
 
-    cursor: Any
+    cursor: Cursor
     address: Address
     able: Features
     special: Special
@@ -201,14 +202,14 @@ def portable(
     table: str, column: str, declared: str, *, in_key: bool = False
 ) -> sa.types.TypeEngine[Any]:
     """The type in which the values travel. Raises SourceError for a type that has no name here."""
-    if not kinds.base_type(declared):
+    if not catalogue_types.base_type(declared):
         raise SourceError(
             f"{table}.{column} has a type that the catalogue does not name: grant VIEW DEFINITION on it."
         )
-    return kinds.portable(declared, in_key=in_key)
+    return catalogue_types.portable(declared, in_key=in_key)
 
 
-def _rows(cursor: Any, place: Place, *, is_external: bool) -> int:
+def _rows(cursor: Cursor, place: Place, *, is_external: bool) -> int:
     """By what the storage keeps; counted where it keeps nothing, or none, which may be an old estimate.
 
     Not counted where the rows are elsewhere: all of them would have to come.

@@ -11,10 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import protection
 from saas_platform.source.mssql.canonical import PROBES, Ability
 from saas_platform.source.mssql.connection import scalar
+from saas_platform.source.mssql.cursors import BulkCopyCursor
 from saas_platform.source.mssql.errors import cursor_errors
 from saas_platform.source.mssql.protection import Protection
 from saas_platform.source.mssql.remedies import UNREACHED
@@ -102,7 +104,7 @@ class Features:
         return "; ".join([self.version, *missing])
 
 
-def look(cursor: Any) -> Features:
+def look(cursor: Cursor) -> Features:
     """Ask the server; outside of a transaction, which an error might end.
 
     Raises SourceError for a server that is too old.
@@ -155,7 +157,7 @@ def look(cursor: Any) -> Features:
     )
 
 
-def takes_bulk_copy(cursor: Any) -> bool:
+def takes_bulk_copy(cursor: Cursor) -> bool:
     """Whether a SELECT into a variable goes through all rows: so the bulk copy asks for the columns."""
     listed = answer(
         cursor,
@@ -165,7 +167,7 @@ def takes_bulk_copy(cursor: Any) -> bool:
     return listed in ("ab", "ba")
 
 
-def reaches_bulk_copy(cursor: Any) -> bool:
+def reaches_bulk_copy(cursor: BulkCopyCursor) -> bool:
     """Whether mssql-python's bulk copy gets through: what it says of a table that is not there tells."""
     try:
         cursor.bulkcopy_arrow("#none", pa.table({"a": [1]}))
@@ -174,7 +176,7 @@ def reaches_bulk_copy(cursor: Any) -> bool:
     return True
 
 
-def answer(cursor: Any, sql: str) -> Any:
+def answer(cursor: Cursor, sql: str) -> Any:
     """None where the server does not know what is asked."""
     try:
         return scalar(cursor, sql)
@@ -182,7 +184,7 @@ def answer(cursor: Any, sql: str) -> Any:
         return None
 
 
-def rows(cursor: Any, sql: str) -> list[Any] | None:
+def rows(cursor: Cursor, sql: str) -> list[Any] | None:
     """None where the server does not know what is asked."""
     try:
         found: list[Any] = cursor.execute(sql).fetchall()
@@ -191,6 +193,6 @@ def rows(cursor: Any, sql: str) -> list[Any] | None:
     return found
 
 
-def _version(cursor: Any) -> str:
+def _version(cursor: Cursor) -> str:
     number = answer(cursor, "SELECT CONVERT(VARCHAR(40), SERVERPROPERTY('ProductVersion'))")
     return f"version {number}" if number else "of unknown version"

@@ -6,12 +6,12 @@ Holds the T-SQL of `source/intake.py`'s findings. Does not hold: the upsert itse
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.source import bookkeeping
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, natural_keys, own_time
 from saas_platform.source.mssql.ddl import staged_name
 from saas_platform.source.mssql.sql import key_column, literal, qualified, quoted
@@ -20,7 +20,7 @@ from saas_platform.source.mssql.sql import key_column, literal, qualified, quote
 class Intake:
     """The statements for one table of a schema, and the log that they write."""
 
-    def __init__(self, cursor: Any, schema: str, table: sa.Table, month: Month) -> None:
+    def __init__(self, cursor: Cursor, schema: str, table: sa.Table, month: Month) -> None:
         self._cursor = cursor
         self._table = table
         self._month = month

@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceColumn
-from saas_platform.source.mssql import kinds
+from saas_platform.source.mssql import catalogue_types
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.errors import cursor_errors, in_words
 from saas_platform.source.mssql.sql import qualified, quoted
@@ -36,7 +37,7 @@ class Place:
 
 
 def unreadable(
-    cursor: Any,
+    cursor: Cursor,
     address: Address,
     place: Place,
     columns: Sequence[SourceColumn],
@@ -70,7 +71,7 @@ def _none_of(place: Place, listed: str) -> str:
 
 
 def with_null(
-    cursor: Any,
+    cursor: Cursor,
     place: Place,
     columns: Sequence[SourceColumn],
     unique: Sequence[Sequence[str]],
@@ -101,7 +102,7 @@ def with_null(
 
 
 def samples(
-    cursor: Any,
+    cursor: Cursor,
     place: Place,
     columns: Sequence[SourceColumn],
     kept: Collection[str],
@@ -114,7 +115,8 @@ def samples(
     texts = [
         column.name
         for column in columns
-        if kinds.base_type(column.type) in kinds.TEXTS and column.name not in kept
+        if catalogue_types.base_type(column.type) in catalogue_types.TEXTS
+        and column.name not in kept
     ]
     if not texts:
         return {}

@@ -20,8 +20,9 @@ from saas_platform.schema.arrow import arrow_type
 from saas_platform.schema.canonical import NULL, ROW_TEXTS, cell
 from saas_platform.schema.canonical import cells_schema as schema_of_cells
 from saas_platform.schema.describing import key_words
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import kinds
+from saas_platform.source.mssql import catalogue_types
 from saas_platform.source.values import misfit_error
 
 #: Rows of a batch; more of them cost memory and win nothing.
@@ -49,7 +50,7 @@ _EXACT: dict[int, frozenset[type]] = {
 _MISFITS = (pa.ArrowException, UnicodeError, OverflowError, TypeError, ValueError)
 
 
-def batches(cursor: Any, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
+def batches(cursor: Cursor, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
     """The rows, with the table's own types.
 
     Raises SourceError for a value that is not of its column's type, pyodbc's UnicodeDecodeError for half of
@@ -73,7 +74,7 @@ def rows_as_arrow(columns: Sequence[sa.Column[Any]], rows: Sequence[Sequence[Any
 
 
 def cell_batches(
-    cursor: Any, table: sa.Table, sql: str, raw: Sequence[sa.Column[Any]]
+    cursor: Cursor, table: sa.Table, sql: str, raw: Sequence[sa.Column[Any]]
 ) -> Iterator[pa.RecordBatch]:
     """Rows of the id of a slice and a cell for each column, those of `raw` as they are stored.
 
@@ -97,7 +98,7 @@ def _cell(column: sa.Column[Any], value: Any) -> str:
 
 
 def text_batches(
-    cursor: Any, table: sa.Table, schema: pa.Schema, sql: str
+    cursor: Cursor, table: sa.Table, schema: pa.Schema, sql: str
 ) -> Iterator[pa.RecordBatch]:
     """Rows of texts of the table's rows, by the driver's rows."""
     cursor.execute(sql)
@@ -108,14 +109,14 @@ def text_batches(
 
 def rows_at_a_time(table: sa.Table) -> int:
     """How many rows are fetched at a time, by how long they can be."""
-    lengths = [kinds.most_bytes(column) for column in table.columns]
+    lengths = [catalogue_types.most_bytes(column) for column in table.columns]
     known = [length for length in lengths if length is not None]
     if len(known) < len(lengths):
         return _LONG_ROWS
     return max(_LONG_ROWS, min(_ROWS, _BYTES // max(sum(known), 1)))
 
 
-def _fetched(cursor: Any, size: int) -> Iterator[list[Any]]:
+def _fetched(cursor: Cursor, size: int) -> Iterator[Sequence[Any]]:
     while rows := cursor.fetchmany(size):
         yield rows
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
 
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.connection import connect, scalar
@@ -19,7 +19,7 @@ from saas_platform.source.mssql.features import Features, answer, look
 class Session:
     """Its cursor sees one moment where the server allows that."""
 
-    cursor: Any
+    cursor: Cursor
     #: What the server can do.
     features: Features
     #: The first row version that was open before that moment; None where the server does not report it.
@@ -82,7 +82,7 @@ def reading(address: Address) -> Iterator[Session]:
         session.close()
 
 
-def database_identity(cursor: Any, able: Features) -> str:
+def database_identity(cursor: Cursor, able: Features) -> str:
     """Tells this database from a recreated or a restored one; a failover of its availability group leaves it."""
     fork = able.recovery_fork
     if able.group_database and fork:

@@ -19,7 +19,7 @@ from saas_platform.schema.slices import SliceDigest
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
-from saas_platform.source.mssql import catalogue, kinds, queries
+from saas_platform.source.mssql import catalogue, catalogue_types, queries
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.discovery import schemas_to_read
 from saas_platform.source.mssql.errors import cursor_errors, in_words, is_deadlock, is_missing
@@ -226,7 +226,9 @@ class MssqlSnapshot(SourceSnapshot):
         """The error for a text that pyodbc could not decode."""
         try:
             for column in table.columns:
-                if isinstance(column.type, sa.String) and kinds.may_hold_half_pair(column):
+                if isinstance(column.type, sa.String) and catalogue_types.may_hold_half_pair(
+                    column
+                ):
                     self._check_half_pairs(column)
         except SourceError as error:
             return error

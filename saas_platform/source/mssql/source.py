@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.source import bookkeeping
 from saas_platform.source.applying import apply_batch
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.intake import LOG_SCHEMA
 from saas_platform.source.interface import (
     AppliedMonth,
@@ -70,7 +70,7 @@ class MssqlSource(WritableSource):
                 able = replace(able, bulk_copy=reaches_bulk_copy(cursor))
             return able.words()
 
-    def _try_to_create(self, cursor: Any) -> None:
+    def _try_to_create(self, cursor: Cursor) -> None:
         """A table in our schema, taken back at once: whether it may be made no single right tells, as a
         login may have that of the database and not of the schema.
         """
@@ -85,7 +85,7 @@ class MssqlSource(WritableSource):
         with connect(self.address) as cursor:
             return self._exists(cursor)
 
-    def _exists(self, cursor: Any) -> bool:
+    def _exists(self, cursor: Cursor) -> bool:
         name = literal(self._named(bookkeeping.source_identity))
         return scalar(cursor, f"SELECT OBJECT_ID({name}, 'U')") is not None
 
@@ -97,11 +97,11 @@ class MssqlSource(WritableSource):
                 if table.name not in present:
                     self._create(cursor, table)
 
-    def _make_schema(self, cursor: Any) -> None:
+    def _make_schema(self, cursor: Cursor) -> None:
         if scalar(cursor, f"SELECT SCHEMA_ID({literal(self.schema)})") is None:
             cursor.execute(ddl.create_schema(self.schema))
 
-    def _create(self, cursor: Any, table: sa.Table) -> None:
+    def _create(self, cursor: Cursor, table: sa.Table) -> None:
         statements, comments = ddl.create_table(table, self.schema)
         for statement in statements:
             cursor.execute(statement)
@@ -113,7 +113,7 @@ class MssqlSource(WritableSource):
             )
 
     @contextmanager
-    def _alone(self, cursor: Any) -> Iterator[None]:
+    def _alone(self, cursor: Cursor) -> Iterator[None]:
         """Hold the schema for one writing connection; whoever is killed lets go of it."""
         resource = literal(f"saas_platform {self.schema}")
         got = scalar(
@@ -154,7 +154,7 @@ class MssqlSource(WritableSource):
         with connect(self.address) as cursor:
             return self._company(cursor) if self._exists(cursor) else None
 
-    def _company(self, cursor: Any) -> str | None:
+    def _company(self, cursor: Cursor) -> str | None:
         found = scalar(cursor, f"SELECT company FROM {self._named(bookkeeping.source_identity)}")
         return None if found is None else str(found)
 
@@ -162,7 +162,7 @@ class MssqlSource(WritableSource):
         with connect(self.address) as cursor:
             return self._applied_months(cursor) if self._exists(cursor) else {}
 
-    def _applied_months(self, cursor: Any) -> dict[Month, AppliedMonth]:
+    def _applied_months(self, cursor: Cursor) -> dict[Month, AppliedMonth]:
         rows = cursor.execute(
             f"SELECT month, as_of, fingerprint FROM {self._named(bookkeeping.batches)} ORDER BY month"
         ).fetchall()
@@ -228,7 +228,7 @@ class MssqlDatabase(Source):
         with reading(self.address) as session:
             yield MssqlSnapshot(session, self._schema(session.cursor))
 
-    def _schema(self, cursor: Any) -> str:
+    def _schema(self, cursor: Cursor) -> str:
         """Of tables that name none: the first of the URL, else the login's own."""
         named = [name for name in self.address.schemas if name != EVERY_SCHEMA]
         if named:

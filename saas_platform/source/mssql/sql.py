@@ -6,17 +6,17 @@ It keeps to what limited TDS servers run too. Does not hold: whole statements, o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from saas_platform.schema import slice_of, version_of
-from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
 from saas_platform.schema.slices import WHOLE, ranges
 from saas_platform.schema.source_names import source_column
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import kinds
+from saas_platform.source.mssql import catalogue_types
 
 #: More ranges than this in one WHERE cost more than a scan.
 _MOST_RANGES = 50
@@ -127,37 +127,68 @@ def key_column(table: sa.Table) -> str:
 
 
 def value(column: sa.Column, qualifier: str = "") -> str:
-    """The column as it is read: exact, and of its declared type.
+    """Return SQL for the exact value of a column, in the column's declared portable type.
 
-    Raises SourceError where that type can't hold every value of the source's.
+    Raises:
+        SourceError: the declared type can't hold every value of the type in the source.
     """
-    objection = kinds.objection(column)
-    if objection is not None:
-        raise SourceError(objection)
-    name, kind = named(column, qualifier), kinds.kind_of(column)
-    match column.type:
-        case AnyValue():
-            return _variant(name)
-        case sa.String() if kind in _AS_TEXT:
-            return _AS_TEXT[kind].format(name)
-        case sa.Integer() if kind == "bit":
-            return f"CONVERT(BIGINT, {name})"
-        case sa.Float():
-            pass
-        case sa.Numeric(precision=most, scale=places) if "declared" in column.info:
-            if (most, places) != kinds.decimal_size(column):
-                return f"CONVERT(DECIMAL({most}, {places}), {name})"
-        case sa.DateTime() if kinds.has_seven_digits(column):
-            return _CUT.format(name)
-        case sa.LargeBinary() if kind not in kinds.BYTES:
-            return f"CONVERT(VARBINARY(MAX), {name})"
-    return _CONVERSIONS.get(kind, "{}").format(name)
+    reason = catalogue_types.unsupported_reason(column)
+    if reason is not None:
+        raise SourceError(reason)
+    return _VALUE[kind_of(column).name](column, named(column, qualifier))
+
+
+def _converted(column: sa.Column, name: str) -> str:
+    return _CONVERSIONS.get(catalogue_types.type_of(column), "{}").format(name)
+
+
+def _integer(column: sa.Column, name: str) -> str:
+    is_bit = catalogue_types.type_of(column) == "bit"
+    return f"CONVERT(BIGINT, {name})" if is_bit else _converted(column, name)
+
+
+def _decimal(column: sa.Column, name: str) -> str:
+    precision, scale = decimal_sizes(column.type)
+    if "declared" in column.info and (precision, scale) != catalogue_types.decimal_size(column):
+        return f"CONVERT(DECIMAL({precision}, {scale}), {name})"
+    return _converted(column, name)
+
+
+def _time(column: sa.Column, name: str) -> str:
+    is_cut = catalogue_types.has_seven_digits(column)
+    return _CUT.format(name) if is_cut else _converted(column, name)
+
+
+def _text(column: sa.Column, name: str) -> str:
+    template = _AS_TEXT.get(catalogue_types.type_of(column))
+    return _converted(column, name) if template is None else template.format(name)
+
+
+def _bytes(column: sa.Column, name: str) -> str:
+    if catalogue_types.type_of(column) in catalogue_types.BYTES:
+        return _converted(column, name)
+    return f"CONVERT(VARBINARY(MAX), {name})"
 
 
 def _variant(name: str) -> str:
     kind = f"CONVERT(NVARCHAR(128), SQL_VARIANT_PROPERTY({name}, 'BaseType'))"
     cases = " ".join(f"WHEN N'{each}' THEN {how.format(name)}" for each, how in _VARIANT.items())
     return f"CASE {kind} {cases} END"
+
+
+#: For each kind, makes the SQL for the value from the column and the SQL of its name.
+_VALUE: Mapping[KindName, Callable[[sa.Column, str], str]] = {
+    "flag": _converted,
+    "integer": _integer,
+    "integer32": _integer,
+    "float": _converted,
+    "decimal": _decimal,
+    "time": _time,
+    "date": _converted,
+    "any": lambda _, name: _variant(name),
+    "text": _text,
+    "bytes": _bytes,
+}
 
 
 def slice_id(table: sa.Table, qualifier: str = "") -> str:
@@ -195,7 +226,7 @@ def _between(column: sa.Column, first: datetime, after: datetime) -> str:
 
     A bound that the column's type can't have is left out, as the server would refuse it.
     """
-    lowest, highest = _EXTENTS.get(kinds.kind_of(column), (datetime.min, datetime.max))
+    lowest, highest = _EXTENTS.get(catalogue_types.type_of(column), (datetime.min, datetime.max))
     if after <= lowest or first > highest:
         return "1 = 0"
     name = named(column)
@@ -222,4 +253,7 @@ def above_version(table: sa.Table, version: int) -> str:
 
 def is_rowversion(column: sa.Column) -> bool:
     """Whether the server itself counts it, for all tables of the database together."""
-    return bool(column.info.get("row_version")) and kinds.kind_of(column) in kinds.ROW_VERSIONS
+    return (
+        bool(column.info.get("row_version"))
+        and catalogue_types.type_of(column) in catalogue_types.ROW_VERSIONS
+    )

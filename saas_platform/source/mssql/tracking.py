@@ -5,20 +5,21 @@ Does not hold: deletes of the company's tables, which triggers record (ddl.py).
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema import version_of
 from saas_platform.schema.source_names import source_column
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.mssql.catalogue import primary_key
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.reading import rows_as_arrow
 from saas_platform.source.mssql.sql import above_version, literal, named, value
 
 
-def tracked_deletes(cursor: Any, table: sa.Table, full_name: str, *, above: int) -> pa.Table | None:
+def tracked_deletes(
+    cursor: Cursor, table: sa.Table, full_name: str, *, above: int
+) -> pa.Table | None:
     """Keys that are gone since the row version, or a little longer; None: they can't be known.
 
     Change Tracking counts commits, and knows no row versions. Every commit up to that of the newest row
