@@ -54,7 +54,7 @@ def test_without_a_login_it_is_the_systems() -> None:
         ("mssql+pyodbc://me:secret@db.example", "names no database: write it as"),
         (f"{URL}?encrypt=yes&encrypt=no", "says encrypt more than once"),
         *(
-            (url, "says MARS_Connection, under which no transaction lasts: leave it out")
+            (url, "sets MARS_Connection, which ends a transaction with its batch: leave it out")
             for url in (
                 f"{URL}?MARS_Connection=yes",
                 f"{URL}?mars_connection=True",
@@ -107,12 +107,12 @@ def test_a_driver_of_the_urls_is_taken_where_it_is_installed(
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        ("Encrpt=no", "an option encrpt that no driver knows: encrypt is the nearest"),
-        ("TrustServerCertficate=yes", "trustservercertificate is the nearest"),
-        ("shema=dbo", "an option shema that no driver knows: schema is the nearest"),
-        ("row_securty=visible", "row_security is the nearest"),
+        ("Encrpt=no", "an option encrpt that no driver knows: write encrypt if you meant that"),
+        ("TrustServerCertficate=yes", "write trustservercertificate if you meant that"),
+        ("shema=dbo", "an option shema that no driver knows: write schema if you meant that"),
+        ("row_securty=visible", "write row_security if you meant that"),
         ("whatever=1", "an option whatever that Microsoft's driver does not know: leave it out"),
-        ("driver=FreeTDS&Encrpt=no", "encrypt is the nearest"),
+        ("driver=FreeTDS&Encrpt=no", "write encrypt if you meant that"),
         ("row_security=all", "says row_security=all: write row_security=visible"),
     ],
 )
@@ -178,7 +178,9 @@ def test_schemas_and_security_policies_are_said_in_the_url() -> None:
     assert "row_security" not in seen.options
     assert not address(URL).rows_as_seen
     for several in ("dbo,sales", "*"):
-        with pytest.raises(SourceError, match="the company lives in one: name that"):
+        with pytest.raises(
+            SourceError, match="the company lives in a single schema: name that one"
+        ):
             MssqlSource(address(f"{URL}?schema={several}"))
 
 

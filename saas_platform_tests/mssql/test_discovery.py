@@ -122,7 +122,7 @@ def test_one_table_that_can_not_be_looked_at_does_not_end_it(
     found, _ = discover(monkeypatch, tables, {"FROM [dbo].[bad]": error})
     assert [table.name for table in found.tables] == ["good"]
     first, second = sorted(found.notes)
-    assert first.startswith("bad can't be read, as ")
+    assert first.startswith("bad can't be read, because ")
     assert first.endswith(" bad is left out.")
     assert "blind shows no columns to this login" in second
     assert "GRANT SELECT, VIEW DEFINITION ON [dbo].[blind]" in second
@@ -224,7 +224,7 @@ def test_a_text_that_can_not_be_decoded_does_not_end_discovery(
     url = sa.make_url("mssql+pyodbc://me:x@db.example/company")
     found = MssqlDatabase(Address.of(url)).discover()
     (note,) = found.notes
-    assert note.startswith("t holds a text that is no UTF-16")
+    assert note.startswith("t holds a text that is not valid UTF-16")
     assert found.tables[0].c.email.info["pii"] == "email"
 
 
@@ -241,7 +241,7 @@ def test_names_that_differ_by_case_alone_are_noted(monkeypatch: pytest.MonkeyPat
     assert names[2] == "rest"
     assert len(found.notes) == 2
     for name, note in zip(("Orders", "orders"), found.notes, strict=True):
-        assert f"[dbo].[{name}] has a name that differs from another table's by case alone" in note
+        assert f"[dbo].[{name}] has a name that differs from another table's only in case" in note
 
 
 def test_keys_keep_all_digits_of_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def test_a_column_that_is_denied_leaves_the_table_and_is_noted(
     found, server = guarded(monkeypatch, {}, names=("c7",))
     assert [table.name for table in found.tables] == ["people"]
     (note,) = found.notes
-    assert note.startswith("people.c7 can't be read, as SQL Server db.example")
+    assert note.startswith("people.c7 can't be read, because SQL Server db.example")
     assert note.endswith("Or leave the column out.")
     looked = next(sql for sql in server.said if sql.startswith("SELECT TOP 1000"))
     assert "[email]" in looked
@@ -89,8 +89,10 @@ def test_a_computed_column_that_raises_leaves_the_table(monkeypatch: pytest.Monk
     found, _ = guarded(monkeypatch, {}, takes_apart=("c7",))
     assert [table.name for table in found.tables] == ["people"]
     (note,) = found.notes
-    assert note.startswith("people has a column whose values raise an error where they are read")
-    assert "by the names of its columns alone" in note
+    assert note.startswith(
+        "people has a column, such as a computed one, whose values raise an error when they are read"
+    )
+    assert "only by the names of its columns" in note
 
 
 def test_a_unique_column_that_is_denied_is_not_looked_at_for_nulls(
@@ -124,7 +126,9 @@ def test_tables_in_memory_are_left_out_and_tables_elsewhere_are_not_counted(
     found, server = discover(monkeypatch, SPECIAL, answers)
     assert [table.name for table in found.tables] == ["far", "plain"]
     hot, far, plain = sorted(found.notes, key=lambda note: ("hot", "far", "pla").index(note[:3]))
-    assert hot.startswith("hot is a memory-optimised table, which no transaction can read")
+    assert hot.startswith(
+        "hot is a memory-optimised table, which a transaction that sees all tables at one moment can't"
+    )
     assert hot.endswith(" hot is left out.")
     assert far.startswith("far is an external table: its rows were not counted")
     assert plain.startswith("plain.email is computed and not deterministic")

@@ -38,7 +38,9 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_names_and_values_in_a_message_give_no_advice(error: FakeError) -> None:
     told = str(errors.in_words(ADDRESS, error, "t", "[dbo].[t]"))
-    assert told.startswith("t can't be read, as SQL Server db.example, database company answered: ")
+    assert told.startswith(
+        "t can't be read, because SQL Server db.example, database company answered: "
+    )
     assert not errors.is_transient(error)
 
 
@@ -104,7 +106,7 @@ def test_a_memory_optimised_table_is_a_sentence(number: int, words: str) -> None
     ):
         told = str(errors.in_words(ADDRESS, error, "hot", "[dbo].[hot]"))
         assert told.startswith(
-            "hot can't be read, as SQL Server db.example, database company lets no"
+            "hot can't be read, because SQL Server db.example, database company does not let a transaction"
         )
         assert "name it under `skip:`" in told
 

@@ -263,9 +263,7 @@ def test_a_decimal_is_exact_or_stops(values: list[Decimal]) -> None:
 
 
 TEXT = table_of(sa.String(), "nvarchar(9)")
-_BROKEN = (
-    r"t\.v of the source holds half of a surrogate pair in the row with id 7, which is no char"
-)
+_BROKEN = r"t\.v of the source holds half of a surrogate pair in the row with id 7, which is not a character"
 
 
 class Strict(Server):

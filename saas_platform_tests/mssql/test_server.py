@@ -497,7 +497,7 @@ def test_a_missing_schema_and_a_missing_table_are_told_apart(mssql: MssqlPlace, 
     )
     with own_database().snapshot() as snapshot:
         assert snapshot.columns(table) == []
-        with pytest.raises(SourceError, match=r"^saas_platform_nowhere can't be read, as "):
+        with pytest.raises(SourceError, match=r"^saas_platform_nowhere can't be read, because "):
             snapshot.rows(table).read_all()
         # And the others go on.
         assert snapshot.columns(sa.Table("spt_none", sa.MetaData())) == []

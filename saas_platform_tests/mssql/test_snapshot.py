@@ -107,7 +107,8 @@ def test_an_error_that_ends_the_transaction_stops_its_table_and_no_other(
     )
     with snapshot_of(server, monkeypatch) as snapshot:
         with pytest.raises(
-            SourceError, match=r"^first can't be read, as .* could not keep the ver"
+            SourceError,
+            match=r"^first can't be read, because .* has no space in tempdb for the ver",
         ):
             read(snapshot, FIRST)
         server.said.clear()
@@ -139,7 +140,9 @@ def test_a_server_that_is_gone_is_the_reason_of_each_table_by_its_name(
         server.answers = {"": FakeError("08001", "[08001] TCP Provider: Error code 0x2749")}
         tries = []
         for table in (SECOND, THIRD):
-            with pytest.raises(SourceError, match=rf"^{table.name} was not read, as an earlier e"):
+            with pytest.raises(
+                SourceError, match=rf"^{table.name} was not read, because an earlier e"
+            ):
                 snapshot.slice_counts(table)
             tries.append(len(server.said))
         assert tries[0] == tries[1], "it is not asked again for each table"
@@ -160,7 +163,9 @@ def test_an_error_that_does_not_end_it_leaves_the_other_tables_their_moment(
 ) -> None:
     server = Server({**DATABASE, "[sales].[first]": LOCKED})
     with snapshot_of(server, monkeypatch) as snapshot:
-        with pytest.raises(SourceError, match=r"^first can't be read, as .* is locked by another"):
+        with pytest.raises(
+            SourceError, match=r"^first can't be read, because .* is locked by another"
+        ):
             snapshot.rows(FIRST).read_all()
         assert snapshot.slice_counts(SECOND) == {}
         assert server.said.count("BEGIN TRANSACTION") == 1
@@ -264,7 +269,9 @@ def test_a_runtime_error_of_mssql_pythons_stops_its_table_and_no_other(
     monkeypatch.setitem(sys.modules, "mssql_python", ModuleType("mssql_python"))
     server = _LongValue({**DATABASE, "[sales].[second]": []})
     with snapshot_of(server, monkeypatch) as snapshot:
-        with pytest.raises(SourceError, match=r"^first can't be read, as .*Error fetching LOB for"):
+        with pytest.raises(
+            SourceError, match=r"^first can't be read, because .*Error fetching LOB for"
+        ):
             read(snapshot, FIRST)
         assert snapshot.slice_counts(SECOND) == {}
 

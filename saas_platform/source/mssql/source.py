@@ -1,4 +1,4 @@
-"""A SQL Server database as a source."""
+"""SQL Server databases as sources: one that the platform owns, and one of the user."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from saas_platform.source.rules import check_order
 
 
 class MssqlSource(WritableSource):
-    """The company in a schema of its own; every call opens and closes its own connection."""
+    """The company in a schema of its own. Every call opens and closes its own connection."""
 
     engine = "mssql"
 
@@ -55,8 +55,8 @@ class MssqlSource(WritableSource):
         self.schema = address.schema or COMPANY_SCHEMA
         if len(address.schemas) > 1 or EVERY_SCHEMA in address.schemas:
             raise SourceError(
-                f"SAAS_SOURCE_URL says schema={address.schema}, where the company lives in one: name that, or"
-                " set SAAS_SYNTHETIC to false for a database of your own."
+                f"SAAS_SOURCE_URL says schema={address.schema}, but the company lives in a single schema: name"
+                " that one, or set SAAS_SYNTHETIC to false for a database of your own."
             )
 
     def _named(self, table: sa.Table) -> str:
@@ -71,8 +71,10 @@ class MssqlSource(WritableSource):
             return able.words()
 
     def _try_to_create(self, cursor: Cursor) -> None:
-        """A table in our schema, taken back at once: whether it may be made no single right tells, as a
-        login may have that of the database and not of the schema.
+        """Create a table in the schema and roll it back.
+
+        No single privilege shows whether that is allowed: a login may have that of the database without that
+        of the schema.
         """
         cursor.execute("BEGIN TRANSACTION")
         try:
@@ -114,7 +116,7 @@ class MssqlSource(WritableSource):
 
     @contextmanager
     def _alone(self, cursor: Cursor) -> Iterator[None]:
-        """Hold the schema for one writing connection; whoever is killed lets go of it."""
+        """Lock the schema for one writing connection; the lock ends with the connection, even if it is killed."""
         resource = literal(f"saas_platform {self.schema}")
         got = scalar(
             cursor,
@@ -198,7 +200,7 @@ class MssqlSource(WritableSource):
         )
 
     def drop(self) -> None:
-        """Drop our tables; the schema stays, as an administrator may have made it."""
+        """Drop the platform's tables, but not the schema, which an administrator may have created."""
         with connect(self.address) as cursor, self._alone(cursor), transaction(cursor):
             present = catalogue.tables(cursor, self.schema)
             staged_ = [name for name in present if ddl.is_ours(name) and name not in ddl.BOOKS]
@@ -207,7 +209,7 @@ class MssqlSource(WritableSource):
 
 
 class MssqlDatabase(Source):
-    """Any SQL Server database, only read: the tables of one schema, or of several."""
+    """Any SQL Server database, which is only read: the tables of one schema or of several."""
 
     engine = "mssql"
 
@@ -229,7 +231,7 @@ class MssqlDatabase(Source):
             yield MssqlSnapshot(session, self._schema(session.cursor))
 
     def _schema(self, cursor: Cursor) -> str:
-        """Of tables that name none: the first of the URL, else the login's own."""
+        """Return the schema of tables that name none: the first of the URL, or else that of the login."""
         named = [name for name in self.address.schemas if name != EVERY_SCHEMA]
         if named:
             return catalogue.spelt(cursor, named[0]) or named[0]
