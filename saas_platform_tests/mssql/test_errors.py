@@ -1,4 +1,4 @@
-"""The drivers' errors in sentences, and what is tried again; with the texts that drivers were seen to say."""
+"""The messages for errors of the drivers, and which are tried again. The texts are those of real drivers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "said", "sentence"),
+    ("state", "reported", "sentence"),
     [
         (
             "28000",
@@ -132,15 +132,15 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_each_error_is_one_sentence_with_a_remedy(state: str, said: str, sentence: str) -> None:
-    told = str(errors.in_words(ADDRESS, FakeError(state, said)))
-    assert told.startswith(f"SQL Server db.example, database company {sentence}")
-    assert "s3cret" not in told
-    assert "\n" not in told
+def test_each_error_is_one_sentence_with_a_remedy(state: str, reported: str, sentence: str) -> None:
+    message = str(errors.in_words(ADDRESS, FakeError(state, reported)))
+    assert message.startswith(f"SQL Server db.example, database company {sentence}")
+    assert "s3cret" not in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("reported", "sentence"),
     [
         (
             "Cannot open server 'db' requested by the login. Client with IP address '203.0.113.7' is not"
@@ -200,23 +200,25 @@ def test_each_error_is_one_sentence_with_a_remedy(state: str, said: str, sentenc
         ),
     ],
 )
-def test_an_error_without_its_number_is_known_by_its_words(said: str, sentence: str) -> None:
-    text = f"Driver Error: Base table or view not found; DDBC Error: [Microsoft][SQL Server]{said}"
-    told = str(errors.in_words(ADDRESS, FakeError(text)))
-    assert told.startswith(f"SQL Server db.example, database company {sentence}")
+def test_an_error_without_its_number_is_known_by_its_words(reported: str, sentence: str) -> None:
+    text = (
+        f"Driver Error: Base table or view not found; DDBC Error: [Microsoft][SQL Server]{reported}"
+    )
+    message = str(errors.in_words(ADDRESS, FakeError(text)))
+    assert message.startswith(f"SQL Server db.example, database company {sentence}")
 
 
 DEADLOCK = f"[40001] {_BY}[SQL Server]Transaction (Process ID 53) was deadlocked (1205)"
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reported",
     [
         DEADLOCK,
         "[08S01] Communication link failure (0)",
         f"[IMC06] {_BY}{BROKEN} (0)",
         f"[HY000] {_BY}[SQL Server]{KILLED} (596)",
-        # mssql-python's, without the numbers.
+        # Messages of mssql-python have no numbers.
         *(
             f"Driver Error: Syntax error or access violation; DDBC Error: [Microsoft][SQL Server]{words}"
             for words in (
@@ -239,13 +241,13 @@ DEADLOCK = f"[40001] {_BY}[SQL Server]Transaction (Process ID 53) was deadlocked
         ),
     ],
 )
-def test_what_passes_by_itself_is_tried_again(said: str) -> None:
+def test_a_transient_error_is_tried_again(reported: str) -> None:
     tries = []
 
     def work() -> str:
         tries.append(1)
         if len(tries) < 3:
-            raise errors.in_words(ADDRESS, FakeError("", said)) from FakeError("", said)
+            raise errors.in_words(ADDRESS, FakeError("", reported)) from FakeError("", reported)
         return "done"
 
     assert connection.again(work) == "done"
@@ -253,17 +255,17 @@ def test_what_passes_by_itself_is_tried_again(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reported",
     [
         "Failed to connect to SQL Server: IO error: Connection reset by peer (os error 104)",
         "Bulk copy failed: IO error: Broken pipe (os error 32)",
         "Bulk copy failed: Connection closed by server while reading TDS packet header",
     ],
 )
-def test_a_bulk_copy_that_was_cut_off_is_tried_again(said: str) -> None:
+def test_a_bulk_copy_that_was_cut_off_is_tried_again(reported: str) -> None:
     class Bulk:
         def bulkcopy_arrow(self, *_: Any, **__: Any) -> None:
-            raise RuntimeError(said)
+            raise RuntimeError(reported)
 
     with pytest.raises(SourceError, match=r"The bulk load into .* failed") as raised:
         bulk_load._by_bulk_copy(ADDRESS, Bulk(), "[saas].[t]", pa.table({"a": [1]}))
@@ -271,27 +273,27 @@ def test_a_bulk_copy_that_was_cut_off_is_tried_again(said: str) -> None:
 
 
 def test_a_bulk_copy_that_does_not_fit_is_not_tried_again() -> None:
-    told = SourceError("SQL Server takes no bulk load")
-    told.__cause__ = RuntimeError("Bulk copy failed: column a is too long")
-    assert not errors.is_transient(told)
+    message = SourceError("The bulk load failed")
+    message.__cause__ = RuntimeError("Bulk copy failed: column a is too long")
+    assert not errors.is_transient(message)
 
 
 @pytest.mark.parametrize(
-    ("said", "way"),
+    ("reported", "way"),
     [
         ("Failed to connect to SQL Server: IO error: Connection refused (os error 111)", "arrays"),
         ("Invalid object name '#none'.", "bulk copy"),
     ],
 )
 def test_rows_go_as_arrays_where_the_bulk_copy_can_not_connect(
-    monkeypatch: pytest.MonkeyPatch, said: str, way: str
+    monkeypatch: pytest.MonkeyPatch, reported: str, way: str
 ) -> None:
     went: list[str] = []
 
     class Bulk:
         def bulkcopy_arrow(self, target: str, rows: pa.Table, **_: Any) -> dict[str, int]:
-            if target == "#none" or "connect" in said:
-                raise RuntimeError(said)
+            if target == "#none" or "connect" in reported:
+                raise RuntimeError(reported)
             went.append("bulk copy")
             return {"rows_copied": rows.num_rows}
 
@@ -303,7 +305,7 @@ def test_rows_go_as_arrays_where_the_bulk_copy_can_not_connect(
     assert went == [way]
 
 
-def test_a_deadlock_that_stays_is_told() -> None:
+def test_a_persistent_deadlock_is_reported() -> None:
     tries = []
 
     def work() -> None:
@@ -319,7 +321,7 @@ def test_a_deadlock_that_stays_is_told() -> None:
     "error",
     [FakeError("28000", "Login failed for user 'me'. (18456)"), SourceError("Month 2024-03 ...")],
 )
-def test_what_stays_wrong_is_not_tried_again(error: Exception) -> None:
+def test_a_persistent_error_is_not_tried_again(error: Exception) -> None:
     tries = []
 
     def work() -> None:
@@ -332,7 +334,7 @@ def test_what_stays_wrong_is_not_tried_again(error: Exception) -> None:
 
 
 class _Cut:
-    """A cursor whose connection breaks while rows are loaded; it answers nothing from then on."""
+    """A cursor whose connection breaks during a load, after which every statement fails."""
 
     def __init__(self) -> None:
         self.first = FakeError("IMC06", f"[IMC06] {_BY}{BROKEN} (0)")
@@ -343,7 +345,7 @@ class _Cut:
             raise FakeError("HY010", "[HY010] Function sequence error (0)")
 
 
-def test_a_connection_that_broke_is_told_as_that_though_it_drops_nothing_either(
+def test_a_broken_connection_is_reported_although_the_drop_fails_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cursor = _Cut()
@@ -361,7 +363,7 @@ def test_a_connection_that_broke_is_told_as_that_though_it_drops_nothing_either(
 
 
 @pytest.mark.parametrize(
-    ("right", "said"),
+    ("right", "reported"),
     [
         ("SELECT", "The SELECT permission was denied on the object 'plans', database 'company'."),
         (
@@ -375,28 +377,28 @@ def test_a_connection_that_broke_is_told_as_that_though_it_drops_nothing_either(
         ),
     ],
 )
-def test_an_error_names_its_table_and_the_right_that_is_missing(right: str, said: str) -> None:
-    error = FakeError("42000", f"[42000] {_BY}[SQL Server]{said}")
-    told = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
-    assert told.startswith(
+def test_an_error_names_its_table_and_the_right_that_is_missing(right: str, reported: str) -> None:
+    error = FakeError("42000", f"[42000] {_BY}[SQL Server]{reported}")
+    message = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
+    assert message.startswith(
         "plans can't be read, because SQL Server db.example, database company denies"
     )
-    assert f"GRANT {right} ON [saas].[plans] to the login" in told
+    assert f"GRANT {right} ON [saas].[plans] to the login" in message
 
 
 def test_any_other_error_names_its_table_too() -> None:
     error = FakeError("42000", "[SQL Server]Lock request time out period exceeded. (1222)")
-    told = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
-    assert told.startswith("plans can't be read, because SQL Server db.example")
-    assert told.endswith("is locked by another program: close it, then run again.")
+    message = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
+    assert message.startswith("plans can't be read, because SQL Server db.example")
+    assert message.endswith("is locked by another program: close it, then run again.")
 
 
 def test_values_of_a_row_are_in_no_message() -> None:
-    said = errors.plain(
+    reported = errors.plain(
         FakeError(
             "23000",
             f"[23000] {_BY}[SQL Server]Violation of UNIQUE KEY constraint 'uq_users_email'. Cannot insert"
             " duplicate key in object 'saas.users'. The duplicate key value is (a@b). (2627)",
         )
     )
-    assert said.startswith("Violation of UNIQUE KEY constraint 'uq_users_email'.")
+    assert reported.startswith("Violation of UNIQUE KEY constraint 'uq_users_email'.")

@@ -299,7 +299,7 @@ def _hexadecimal(value: str) -> str:
 
 #: What the server must be able to do to write a text of the form.
 _NEEDS: Mapping[TextForm, Ability] = {"bits": "float_bits", "hexadecimal": "hex_text"}
-#: For each kind, makes the SQL for the cell of a value that is not NULL; that of NULL is NULL.
+#: For each kind, makes SQL for the cell of a value. The SQL is NULL where the value is NULL.
 _CELL: Mapping[KindName, Callable[[sa.Column[Any], Collection[Ability]], str]] = {
     "flag": lambda column, _: _ended(_flag(_name(column))),
     "integer": lambda column, _: _ended(_digits(column)),

@@ -121,9 +121,9 @@ class MssqlSnapshot(SourceSnapshot):
         self._is_renewed = True
 
     def _may_try_again(self, table: sa.Table, error: SourceError) -> bool:
-        """Whether the server chose the reading of the table as a deadlock's victim, for the first time.
+        """Return whether the reading of the table was the victim of a deadlock for the first time.
 
-        Where readers see one moment they wait for no writer, and nothing of another moment is read.
+        Under snapshot isolation readers wait for no writer, and a new transaction would show another moment.
         """
         name = self._named(table)
         if self._session.features.snapshot_isolation or name in self._victims:
