@@ -35,7 +35,6 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
     partitions = monthly(platform)
     from_synthetic = platform.settings.synthetic
     source_engine = platform.settings.source.get_backend_name()
-    warehouse_engine = platform.settings.warehouse.get_backend_name()
     assets: list[dg.AssetsDefinition] = []
     if from_synthetic:
         assets += [*synthetic_assets(partitions), source_assets(partitions, source_engine)]
@@ -43,7 +42,7 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
     assets += raw_assets(
         tables,
         partitions if platform.is_company else None,
-        warehouse_engine,
+        platform.warehouse,
         from_synthetic=from_synthetic,
         # If the clock of a synthetic company stands still, its tables never get older.
         stays_fresh=platform.settings.as_of == "now" or not from_synthetic,

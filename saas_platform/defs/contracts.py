@@ -5,12 +5,10 @@ from collections.abc import Mapping
 import dagster as dg
 import sqlalchemy as sa
 
-from saas_platform.contracts import Verdict, evaluate
-from saas_platform.defs.failures import translate_errors
+from saas_platform.contracts import Breach, Verdict, evaluate
 from saas_platform.defs.names import Tables
 from saas_platform.defs.raw import GROUP
-from saas_platform.defs.timing import WorkClock
-from saas_platform.platform import Platform
+from saas_platform.defs.table_checks import table_check
 from saas_platform.schema.describing import escaped
 
 CONTRACT = "contract"
@@ -25,21 +23,14 @@ def contract_checks(tables: Tables) -> list[dg.AssetChecksDefinition]:
 def _check(name: str, table: sa.Table, names: Mapping[sa.Table, str]) -> dg.AssetChecksDefinition:
     # A foreign key can be checked only after the parent table is there.
     parents = {key.referred_table for key in table.foreign_key_constraints} - {table}
-
-    @dg.asset_check(
-        name=CONTRACT,
-        asset=[GROUP, name],
-        additional_deps=[[GROUP, names[parent]] for parent in parents if parent in names],
-        description="Every row is as the schema declares (errors) and as anyone would expect"
-        " (warnings): types, NULLs, values, ranges, keys and clean texts.",
+    return table_check(
+        CONTRACT,
+        name,
+        "Every row is as the schema declares (errors) and as anyone would expect (warnings): types, NULLs,"
+        " values, ranges, keys and clean texts.",
+        lambda platform: _result(name, evaluate(platform.warehouse, table)),
+        after=[names[parent] for parent in parents if parent in names],
     )
-    def contract(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
-    ) -> dg.AssetCheckResult:
-        with work.measure(GROUP), translate_errors():
-            return _result(name, evaluate(platform.warehouse, table))
-
-    return contract
 
 
 def _result(name: str, verdict: Verdict) -> dg.AssetCheckResult:
@@ -50,8 +41,7 @@ def _result(name: str, verdict: Verdict) -> dg.AssetCheckResult:
         asset_key=[GROUP, name],
         passed=verdict.kept,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
-        description="; ".join(f"{b.rule.name}: broken by {b.offenders:,}" for b in breaches)
-        or f"All {verdict.rules} rules hold.",
+        description="; ".join(map(_breach_words, breaches)) or f"All {verdict.rules} rules hold.",
         metadata={
             "rules": verdict.rules,
             "rules_broken": len(breaches),
@@ -62,6 +52,12 @@ def _result(name: str, verdict: Verdict) -> dg.AssetCheckResult:
             "seconds": round(verdict.seconds, 3),
         },
     )
+
+
+def _breach_words(breach: Breach) -> str:
+    """Return the rule, how many rows break it, and the first of them by its key."""
+    example = f", such as {escaped(breach.samples[0])}" if breach.samples else ""
+    return f"{breach.rule.name}: broken by {breach.offenders:,}{example}"
 
 
 def _markdown(verdict: Verdict) -> str:

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 import dagster as dg
 import sqlalchemy as sa
 
-from saas_platform.defs.failures import translate_errors
 from saas_platform.defs.raw import GROUP
-from saas_platform.defs.timing import WorkClock
-from saas_platform.platform import Platform
+from saas_platform.defs.table_checks import table_check
 from saas_platform.sync.growth import LOOK_BACK, Judgement, judge
 
 IN_PATTERN = "row_count_in_pattern"
@@ -20,19 +18,13 @@ def growth_checks(tables: Mapping[str, sa.Table]) -> list[dg.AssetChecksDefiniti
 
 
 def _check(name: str, table: sa.Table) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        name=IN_PATTERN,
-        asset=[GROUP, name],
-        description="The newest change of the row count is like those before it. Reports a table"
-        " that lost or doubled its rows in the source, since an exact mirror follows such a change.",
+    return table_check(
+        IN_PATTERN,
+        name,
+        "The newest change of the row count is like those before it. Reports a table that lost or doubled its"
+        " rows in the source, since an exact mirror follows such a change.",
+        lambda platform: _result(name, judge(platform.warehouse.daily_rows(table, LOOK_BACK))),
     )
-    def row_count_in_pattern(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
-    ) -> dg.AssetCheckResult:
-        with work.measure(GROUP), translate_errors():
-            return _result(name, judge(platform.warehouse.daily_rows(table, LOOK_BACK)))
-
-    return row_count_in_pattern
 
 
 def _result(name: str, judgement: Judgement) -> dg.AssetCheckResult:

@@ -17,6 +17,7 @@ from saas_platform.platform import Platform
 from saas_platform.schema import slice_of
 from saas_platform.sync import sync_table
 from saas_platform.sync.report import SyncReport, sentences
+from saas_platform.warehouse.interface import Warehouse, target_schema
 
 GROUP = "raw"
 #: The name of the check that the mirror of a table equals its source.
@@ -32,7 +33,7 @@ FRESHNESS = dg.FreshnessPolicy.time_window(
 def raw_assets(
     tables: Tables,
     partitions: dg.PartitionsDefinition | None,
-    engine: str,
+    warehouse: Warehouse,
     *,
     from_synthetic: bool,
     stays_fresh: bool,
@@ -42,7 +43,7 @@ def raw_assets(
     Args:
         tables: The tables by asset name.
         partitions: The months of the partitioned table; None if no table is partitioned.
-        engine: Name of the warehouse's engine, for the UI.
+        warehouse: Names its engine and the types of the columns, and is not opened.
         from_synthetic: Whether the platform writes the source, so that raw depends on the source's assets.
         stays_fresh: Whether Dagster reports tables that were not refreshed for days.
     """
@@ -50,7 +51,7 @@ def raw_assets(
         _raw_asset(
             name,
             table,
-            engine,
+            warehouse,
             partitions if table.name == PARTITIONED else None,
             [dg.AssetKey([SOURCE, name])] if from_synthetic else [],
             FRESHNESS if stays_fresh else None,
@@ -62,7 +63,7 @@ def raw_assets(
 def _raw_asset(
     name: str,
     table: sa.Table,
-    engine: str,
+    warehouse: Warehouse,
     partitions: dg.PartitionsDefinition | None,
     deps: list[dg.AssetKey],
     freshness: dg.FreshnessPolicy | None,
@@ -73,11 +74,11 @@ def _raw_asset(
         key=key,
         deps=deps,
         group_name=GROUP,
-        description=f"{table.comment}. An exact mirror of the table in the source.",
-        kinds={engine, "table"},
+        description=f"{table.comment}. {_mirror_words(table)}",
+        kinds={warehouse.engine, "table"},
         metadata={
-            **definition_metadata(table),
-            "dagster/table_name": f"{GROUP}.{table.name}",
+            **definition_metadata(table, warehouse.declared_columns(table)),
+            "dagster/table_name": f"{target_schema(table)}.{table.name}",
         },
         partitions_def=partitions,
         backfill_policy=ONE_RUN,
@@ -108,6 +109,18 @@ def _raw_asset(
         return dg.MaterializeResult(metadata=_metadata(report), check_results=[_check(report)])
 
     return mirror
+
+
+def _mirror_words(table: sa.Table) -> str:
+    """Return what the mirror is of the source's table, personal data included."""
+    forms = {"mask": "masked", "hash": "hashed"}
+    changed = [
+        f"{column.name} is {forms[column.info['mirror_form']]}"
+        for column in table.columns
+        if "mirror_form" in column.info
+    ]
+    exact = "An exact mirror of the table in the source"
+    return f"{exact}, but for personal data: {', '.join(changed)}." if changed else f"{exact}."
 
 
 def _slices_of(table: sa.Table, months: list[Month]) -> set[str]:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from saas_platform.defs.failures import translate_errors
 from saas_platform.defs.frames import check_frame
-from saas_platform.defs.metadata import definition_metadata
+from saas_platform.defs.metadata import definition_metadata, source_types
 from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.timing import WorkClock
@@ -33,7 +33,7 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
                 group_name=GROUP,
                 description=f"{table.comment}. The table in the source database.",
                 kinds={engine, "table"},
-                metadata=definition_metadata(table),
+                metadata=definition_metadata(table, source_types(table, engine)),
                 partitions_def=partitions,
             )
             for name, table in TABLES.items()

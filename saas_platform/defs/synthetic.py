@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from saas_platform.defs.failures import translate_errors
-from saas_platform.defs.metadata import definition_metadata, frame_schema
+from saas_platform.defs.metadata import arrow_types, definition_metadata, frame_schema
 from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
@@ -33,7 +33,7 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
                 group_name=GROUP,
                 description=f"{table.comment}. The rows that were created or changed in the month.",
                 kinds={"python", "parquet"},
-                metadata=definition_metadata(table),
+                metadata=definition_metadata(table, arrow_types(table)),
                 partitions_def=partitions,
             )
             for name, table in TABLES.items()

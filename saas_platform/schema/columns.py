@@ -71,7 +71,15 @@ def key(name: str, comment: str) -> sa.Column[int]:
 def reference(
     name: str, target: str, comment: str, *, nullable: bool = False, on_delete: str | None = None
 ) -> sa.Column[int]:
-    """Build a foreign key to `table.column`. A table that is searched by it declares the index itself."""
+    """Build a foreign key. A table that is searched by it declares the index itself.
+
+    Args:
+        name: of the column.
+        target: the column that it references, as `table.column`.
+        comment: what the column says, for documents.
+        nullable: whether a row may reference nothing.
+        on_delete: what the database does when the target goes: CASCADE or SET NULL.
+    """
     return sa.Column(
         name,
         _KEY,
@@ -84,7 +92,15 @@ def reference(
 def text(
     name: str, length: int, comment: str, *, nullable: bool = False, pii: Pii | None = None
 ) -> sa.Column[str]:
-    """Build a column of Unicode text of at most `length` characters."""
+    """Build a column of Unicode text.
+
+    Args:
+        name: of the column.
+        length: the most characters.
+        comment: what the column says, for documents.
+        nullable: whether a row may have none.
+        pii: the kind of personal data that it holds; None for none.
+    """
     return sa.Column(name, _unicode(length), nullable=nullable, comment=comment, info=_info(pii))
 
 

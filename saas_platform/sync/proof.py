@@ -41,11 +41,20 @@ def verify(
 ) -> list[ProofReport]:
     """Prove every slice of the tables as of one snapshot, and log it.
 
-    `counts` compares the row count of each slice, `digest` (what decides) every row by its hash, `rows`
-    every cell by the source's own text of it. Whatever differs is reported by row and column. A table
-    that can't be read on either side says why in its report, and the others go on.
+    A difference is reported by row and column. A table that can't be read on either side says why in its report,
+    and the others go on.
 
-    Raises WarehouseUnusableError where no table can be proven.
+    Args:
+        source: where the tables are.
+        warehouse: where their mirrors are.
+        tables: as tables.yaml or the company declares them.
+        level: `counts` compares the row count of each slice, `digest` every row by its hash, and `rows` every cell
+            with the source's own text of it.
+        show_pii: whether to report personal data unmasked.
+        on_progress: is called as rows are read.
+
+    Raises:
+        WarehouseUnusableError: no table can be proven.
     """
     reports = []
     with source.snapshot() as snapshot:

@@ -64,11 +64,20 @@ def sync_table(
 ) -> SyncReport:
     """Bring the mirror of one table up to the snapshot, and prove it.
 
-    The slices of `also_prove` are proven by digest, and repaired, whether touched or not. An error that ends
-    the table is logged as a proof that failed.
+    An error that ends the table is logged as a proof that failed.
 
-    Raises SyncError where the source has lost a declared column or the warehouse can't have the table,
-    SourceError where it can't be read, WarehouseError where the warehouse refuses its rows.
+    Args:
+        snapshot: of the source, open.
+        warehouse: where the mirror is.
+        table: as tables.yaml or the company declares it.
+        sync_id: of a sync of several tables; None for a new id.
+        also_prove: slices to prove by digest, and to repair, whether the sync touches them or not.
+        on_progress: is called as rows are read.
+
+    Raises:
+        SyncError: the source has lost a declared column, or the warehouse can't have the table.
+        SourceError: the table can't be read.
+        WarehouseError: the warehouse refuses the table's rows.
     """
     pair = TablePair(snapshot, warehouse, table, on_progress)
     work = _TableSync(pair, sync_id or new_sync_id(), also_prove)

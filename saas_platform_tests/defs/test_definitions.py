@@ -17,10 +17,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 import saas_platform
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.partitions import monthly
+from saas_platform.defs.raw import _mirror_words
 from saas_platform.platform import Platform
 from saas_platform.refresh.company_months import months
 from saas_platform.schema import TABLES
@@ -136,6 +138,32 @@ def test_columns_are_those_of_the_schema(default: dg.Definitions, group: str) ->
         assert isinstance(schema, dg.TableSchema)
         assert [column.name for column in schema.columns] == [c.name for c in table.columns]
         assert all(column.description for column in schema.columns), name
+
+
+@pytest.mark.parametrize(
+    ("asset", "types"),
+    [
+        ("synthetic/plans", {"plan_id": "int64", "name": "string", "created_at": "timestamp[us]"}),
+        ("source/plans", {"plan_id": "INTEGER", "name": "VARCHAR(64)", "created_at": "DATETIME"}),
+        ("raw/plans", {"plan_id": "BIGINT", "name": "VARCHAR", "created_at": "TIMESTAMP"}),
+    ],
+)
+def test_types_are_those_of_the_engine(
+    default: dg.Definitions, asset: str, types: dict[str, str]
+) -> None:
+    schema = _specs(default)[asset].metadata["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    found = {column.name: column.type for column in schema.columns}
+    assert {name: found[name] for name in types} == types
+
+
+def test_a_mirror_is_called_what_it_is() -> None:
+    column = sa.Column("email", sa.String, info={"mirror_form": "hash", "source_type": sa.String()})
+    table = sa.Table("people", sa.MetaData(), sa.Column("id", sa.BigInteger), column)
+    assert _mirror_words(table) == (
+        "An exact mirror of the table in the source, but for personal data: email is hashed."
+    )
+    assert _mirror_words(TABLES["users"]) == "An exact mirror of the table in the source."
 
 
 def test_personal_data_is_marked(default: dg.Definitions) -> None:

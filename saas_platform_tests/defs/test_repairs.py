@@ -171,7 +171,8 @@ def run_until_quiet(
     platform: Platform, instance: dg.DagsterInstance, after_each: Any = None
 ) -> tuple[list[str], str]:
     """Tick and run what is requested until nothing is. Return the run keys and the last skip reason."""
-    cursor, keys = None, []
+    cursor: str | None = None
+    keys: list[str] = []
     for _ in range(10):
         result = tick(platform, cursor)
         cursor = result.cursor or cursor

@@ -93,6 +93,8 @@ def test_the_source_got_exactly_what_was_staged(home: Path) -> None:
             )
             assert staged is not None
             assert given is not None
+            assert staged.asset_materialization is not None
+            assert given.asset_materialization is not None
             assert (
                 staged.asset_materialization.metadata["digest"]
                 == given.asset_materialization.metadata["digest"]

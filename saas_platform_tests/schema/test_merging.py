@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -256,7 +257,11 @@ _source = st.dictionaries(_names, _columns, min_size=1, max_size=4)
 
 
 def _tables(source: dict[str, dict[str, tuple[str, str]]]) -> list[sa.Table]:
-    types = {"text": sa.String(), "integer": sa.BigInteger(), "date": sa.Date()}
+    types: dict[str, sa.types.TypeEngine[Any]] = {
+        "text": sa.String(),
+        "integer": sa.BigInteger(),
+        "date": sa.Date(),
+    }
     metadata = sa.MetaData()
     return [
         sa.Table(
