@@ -89,6 +89,14 @@ class Writer(ABC):
         """Record the month as applied."""
 
 
+def names_erasable_user(column: sa.Column) -> bool:
+    """Return whether the column is a foreign key that becomes NULL when the user it names is erased."""
+    return any(
+        key.column is TABLES["users"].c.user_id and key.ondelete == "SET NULL"
+        for key in column.foreign_keys
+    )
+
+
 def apply_batch(writer: Writer, batch: MonthBatch) -> dict[str, TableChange]:
     """Write the batch. The caller holds the transaction."""
     writer.remember_erasures(batch.erasures)

@@ -13,10 +13,9 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
-from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
-from saas_platform.source.applying import BrokenRuleError, Writer
+from saas_platform.source.applying import BrokenRuleError, Writer, names_erasable_user
 from saas_platform.source.interface import MonthBatch
 from saas_platform.source.sqlite.connection import SqliteCursor, scalar
 from saas_platform.source.sqlite.ddl import CURRENT_VERSION, NEXT_VERSION, key_column, quoted
@@ -40,13 +39,6 @@ def _storable(rows: pa.Table) -> pa.Table:
     return rows
 
 
-def _names_erasable_user(column: sa.Column) -> bool:
-    return any(
-        key.column is TABLES["users"].c.user_id and key.ondelete == "SET NULL"
-        for key in column.foreign_keys
-    )
-
-
 def _upsert(table: sa.Table) -> str:
     """Return the SQL that inserts new keys and changes existing rows.
 
@@ -57,7 +49,7 @@ def _upsert(table: sa.Table) -> str:
     values = [
         f"CASE WHEN {quoted(c.name)} IN (SELECT user_id FROM {_LEDGER}) THEN NULL"
         f" ELSE {quoted(c.name)} END"
-        if _names_erasable_user(c)
+        if names_erasable_user(c)
         else quoted(c.name)
         for c in business_columns(table)
     ]
