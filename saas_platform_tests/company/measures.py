@@ -287,7 +287,7 @@ class World:
             values = recent["account_id"].value_counts()
         else:
             values = standing.groupby("account_id")[what].sum()
-        return float(values.astype(float).map(np.log).skew())
+        return float(np.asarray(values.astype(float).map(np.log).to_frame().skew())[0])
 
     def holdouts_off(self) -> int:
         """Count campaigns whose holdout share is more than 4 standard errors from the planned one."""

@@ -258,7 +258,7 @@ def test_a_text_with_half_a_surrogate_pair_is_a_misfit() -> None:
     made = canonical.cell(column, EVERY) or ""
     assert "|?" in made
     assert "LIKE" in made
-    assert "LIKE" not in (canonical.cell(column, ("hex_text",)) or ""), "where there is none"
+    assert "LIKE" not in (canonical.cell(column, {"hex_text"}) or ""), "where there is none"
     narrow = sa.Column("v", sa.String, info={"declared": "varchar(9)"})
     assert "LIKE" not in (canonical.cell(narrow, EVERY) or "")
 

@@ -117,6 +117,7 @@ def test_an_erasure_gives_changed_rows_a_new_version_and_leaves_a_tombstone(
         changed = snapshot.rows(TABLES["usage_events"], above=before).read_all()
         assert changed["event_id"].to_pylist() == [2]
         deleted = snapshot.tombstones(TABLES["users"], above=before)
+        assert deleted is not None
         assert deleted.to_pylist() == [{"user_id": 2, "slice": "2024-01"}]
         assert (
             snapshot.ceiling(TABLES["users"]) >= snapshot.highest_version(TABLES["users"]) > before
@@ -189,7 +190,9 @@ def test_external_writes_get_a_new_version(place: Place, table: str) -> None:
     with source.snapshot() as snapshot:
         changed = snapshot.rows(TABLES[table], above=before).read_all()
         assert changed[key].to_pylist() == [2]
-        assert snapshot.tombstones(TABLES[table], above=before)[key].to_pylist() == [3]
+        deleted = snapshot.tombstones(TABLES[table], above=before)
+        assert deleted is not None
+        assert deleted[key].to_pylist() == [3]
         assert sum(snapshot.slice_counts(TABLES[table]).values()) == 2
         assert snapshot.highest_version(TABLES[table]) > before
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import sqlalchemy as sa
@@ -37,7 +39,9 @@ def table(grain: str) -> sa.Table:
     return sa.Table("rows of it", sa.MetaData(), *columns, info=info)
 
 
-def counted(folder: Path, values: list[object], grain: str, kind: str, index: str) -> dict:
+def counted(
+    folder: Path, values: Sequence[object], grain: Literal["day", "month"], kind: str, index: str
+) -> dict[str, int]:
     path = folder / "source.db"
     path.unlink(missing_ok=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
@@ -60,7 +64,12 @@ NOT_INDEXED = "SELECT 1"
     grain=st.sampled_from(["day", "month"]),
     kind=st.sampled_from(["TEXT", "DATETIME"]),
 )
-def test_seeking_counts_the_rows(tmp_path_factory, values, grain, kind):
+def test_seeking_counts_the_rows(
+    tmp_path_factory: pytest.TempPathFactory,
+    values: list[str],
+    grain: Literal["day", "month"],
+    kind: str,
+) -> None:
     counts = counted(tmp_path_factory.mktemp("s"), values, grain, kind, INDEXED)
     assert counts == Counter(v[: 10 if grain == "day" else 7] for v in values)
 
@@ -72,7 +81,12 @@ def test_seeking_counts_the_rows(tmp_path_factory, values, grain, kind):
     grain=st.sampled_from(["day", "month"]),
     kind=st.sampled_from(["TEXT", "DATETIME"]),
 )
-def test_an_index_does_not_change_the_count(tmp_path_factory, values, grain, kind):
+def test_an_index_does_not_change_the_count(
+    tmp_path_factory: pytest.TempPathFactory,
+    values: list[object],
+    grain: Literal["day", "month"],
+    kind: str,
+) -> None:
     folder = tmp_path_factory.mktemp("s")
     assert counted(folder, values, grain, kind, INDEXED) == counted(
         folder, values, grain, kind, NOT_INDEXED
@@ -89,12 +103,17 @@ def test_an_index_does_not_change_the_count(tmp_path_factory, values, grain, kin
         ('CREATE INDEX i ON "rows of it" ("a ""t""" COLLATE NOCASE)', False),
     ],
 )
-def test_seeks_in_an_index_that_the_slice_column_leads(tmp_path, monkeypatch, index, seeks):
+def test_seeks_in_an_index_that_the_slice_column_leads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: str, seeks: bool
+) -> None:
     sought = []
     by_seeking = counting._by_seeking
-    monkeypatch.setattr(
-        counting, "_by_seeking", lambda *given: sought.append(1) or by_seeking(*given)
-    )
+
+    def watched(*given: Any) -> dict[str, int] | None:
+        sought.append(1)
+        return by_seeking(*given)
+
+    monkeypatch.setattr(counting, "_by_seeking", watched)
     days = [str(DAY + timedelta(days=n // 3)) for n in range(300)]
     assert counted(tmp_path, days, "day", "TEXT", index) == Counter(days)
     assert bool(sought) is seeks

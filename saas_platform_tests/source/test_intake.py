@@ -29,7 +29,7 @@ def log(source: WritableSource) -> list[tuple[Any, ...]]:
     return [tuple(found.values())[:4] for found in source.intake_log().to_pylist()]
 
 
-def moved(table: str, n: int, by: timedelta = LATER, **values: Any) -> dict[str, Any]:
+def moved(table: str, n: int, by: timedelta = LATER, /, **values: Any) -> dict[str, Any]:
     """Return row `n` of a table, with all its timestamps moved."""
     made = row(TABLES[table], n)
     times = {k: v + by for k, v in made.items() if isinstance(v, datetime)}

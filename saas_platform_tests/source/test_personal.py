@@ -147,7 +147,7 @@ def test_ids_of_digits_only_need_many_values(
 
 def test_numbers_of_digits_with_the_countries_separators() -> None:
     rng = random.Random(3)
-    found = set()
+    found: set[str] = set()
     while len(found) < 12:
         digits = [rng.randrange(10) for _ in range(9)]
         for _ in range(2):  # CPF: two check digits, by weights that fall to 2
