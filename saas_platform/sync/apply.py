@@ -17,9 +17,9 @@ from saas_platform.sync.drift import SyncError
 from saas_platform.sync.log_entries import new_entry
 from saas_platform.sync.reading import grouped, slices_to_ask, telling
 from saas_platform.sync.report import OnProgress, ProofReport
-from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.interface import Staging, Warehouse
+from saas_platform.warehouse.interface import Changes, Warehouse
 from saas_platform.warehouse.logs import SyncEntry
+from saas_platform.warehouse.stream import RowStream
 
 
 def load_all(
@@ -38,7 +38,7 @@ def load_all(
     """
     if warehouse.most_slices is not None and slice_of(table) is not None:
         _check_slices(warehouse, table, snapshot.slice_counts(table))
-    rows = Feed(snapshot.rows(table), telling(on_progress, table, "read"))
+    rows = RowStream(snapshot.rows(table), telling(on_progress, table, "read"))
     entry = new_entry(snapshot, table, "full", sync_id, last)
     return warehouse.load(table, rows, replace(entry, slices_compared=compared))
 
@@ -78,7 +78,7 @@ def apply_changes(
     with warehouse.stage(table, sync_id) as staging:
         hints = 0
         if written:
-            rows = Feed(
+            rows = RowStream(
                 snapshot.rows(table, above=last.watermark), telling(on_progress, table, "read")
             )
             staging.add_rows(rows)
@@ -139,7 +139,7 @@ def copy_again(
 
 def _reconcile(
     snapshot: SourceSnapshot,
-    staging: Staging,
+    staging: Changes,
     table: sa.Table,
     slices: Collection[str],
     source_counts: Mapping[str, int],
@@ -150,7 +150,7 @@ def _reconcile(
     """Stage what makes the slices equal; the entry with what was read for it."""
     for group in grouped(slices, Counter(source_counts) | Counter(mirror_counts)):
         asked = slices_to_ask(table, group, source_counts)
-        rows = Feed(snapshot.rows(table, slices=asked), telling(on_progress, table, "compare"))
+        rows = RowStream(snapshot.rows(table, slices=asked), telling(on_progress, table, "compare"))
         staging.reconcile(group, rows)
         entry = replace(
             entry, rows_read=entry.rows_read + rows.rows, bytes=entry.bytes + rows.bytes

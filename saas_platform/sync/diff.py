@@ -20,8 +20,8 @@ from saas_platform.sync.report import (
     Differences,
     OnProgress,
 )
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import RowDifference, Warehouse
+from saas_platform.warehouse.stream import RowStream
 
 #: Rows shown of each table; the totals are exact all the same.
 SAMPLES = 20
@@ -50,7 +50,7 @@ def find_differences(
     samples: list[Difference] = []
     for group in grouped(slices, largest):
         asked = slices_to_ask(table, group, source_counts)
-        texts = Feed(snapshot.row_texts(table, asked), telling(on_progress, table, "compare"))
+        texts = RowStream(snapshot.row_texts(table, asked), telling(on_progress, table, "compare"))
         found = warehouse.compare(table, group, texts, samples=SAMPLES - len(samples))
         missing += found.missing
         extra += found.extra

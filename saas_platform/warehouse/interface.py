@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
 from saas_platform.schema.slices import SliceDigest
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.logs import DayRows, ProofEntry, SyncEntry
+from saas_platform.warehouse.stream import RowStream
 
 T = TypeVar("T")
 
@@ -106,14 +106,14 @@ class QueryCost:
     bytes: int | None
 
 
-class Staging(ABC):
+class Changes(ABC):
     """Changes of one table, collected beside the mirror; one transaction applies them, or nothing.
 
     Leaving its context forgets what was not committed.
     """
 
     @abstractmethod
-    def add_rows(self, feed: Feed) -> None:
+    def add_rows(self, stream: RowStream) -> None:
         """Rows that are new, or replace the mirror's of the same key."""
 
     @abstractmethod
@@ -121,8 +121,8 @@ class Staging(ABC):
         """Keys that are gone, unless their rows are staged too."""
 
     @abstractmethod
-    def reconcile(self, slices: Collection[str], feed: Feed) -> None:
-        """Stage what makes the mirror's slices equal to the feed, which has all of their rows.
+    def reconcile(self, slices: Collection[str], stream: RowStream) -> None:
+        """Stage what makes the mirror's slices equal to the stream, which has all of their rows.
 
         A row that is the same already is not staged.
         """
@@ -266,14 +266,14 @@ class Warehouse(ABC):
         """Rows of the mirror in each slice that has any."""
 
     @abstractmethod
-    def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
-        """Make the mirror anew from the feed and append to the log, in one transaction.
+    def load(self, table: sa.Table, stream: RowStream, entry: SyncEntry) -> SyncEntry:
+        """Make the mirror anew from the stream and append to the log, in one transaction.
 
-        Returns the entry as written, as `Staging.commit` does.
+        Returns the entry as written, as `Changes.commit` does.
         """
 
     @abstractmethod
-    def stage(self, table: sa.Table, sync_id: str) -> AbstractContextManager[Staging]:
+    def stage(self, table: sa.Table, sync_id: str) -> AbstractContextManager[Changes]:
         """Collect changes of one table beside its mirror; the sync's id names what is left on the way."""
 
     # Proof.
@@ -288,7 +288,7 @@ class Warehouse(ABC):
         """Digest of the mirror's rows in each slice that has any; all slices where None."""
 
     @abstractmethod
-    def digest_texts(self, texts: Feed, form: DigestForm = "native") -> dict[str, SliceDigest]:
+    def digest_texts(self, texts: RowStream, form: DigestForm = "native") -> dict[str, SliceDigest]:
         """The same digest of rows whose texts a source streams (`canonical.ROW_TEXTS`).
 
         Not asked where the source gives canonical digests itself.
@@ -296,7 +296,7 @@ class Warehouse(ABC):
 
     @abstractmethod
     def compare(
-        self, table: sa.Table, slices: Collection[str], texts: Feed, *, samples: int
+        self, table: sa.Table, slices: Collection[str], texts: RowStream, *, samples: int
     ) -> Comparison:
         """Compare cell by cell the mirror's rows in the slices with the texts of all the source's rows there
         (`canonical.ROW_TEXTS`).

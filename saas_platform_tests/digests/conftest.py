@@ -17,7 +17,7 @@ from saas_platform.warehouse.duckdb.digests import hash_texts
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.interface import DigestForm
 from saas_platform.warehouse.logs import SyncEntry
-from saas_platform_tests.digests.rows import Row, batches, feed
+from saas_platform_tests.digests.rows import Row, batches, stream
 from saas_platform_tests.texts import texts
 
 Digests = Callable[[sa.Table, Sequence[Row]], dict[str, SliceDigest]]
@@ -69,7 +69,7 @@ def _mirrored(warehouse: DuckdbWarehouse, form: DigestForm) -> Digests:
     def digests(table: sa.Table, rows: Sequence[Row]) -> dict[str, SliceDigest]:
         moment = datetime(2024, 1, 1)
         entry = SyncEntry("id", table.name, "full", "source", 1, moment, moment)
-        warehouse.load(table, feed(table, rows), entry)
+        warehouse.load(table, stream(table, rows), entry)
         return warehouse.digest_mirror(table, form=form)
 
     return digests

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.slices import Slice
-from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.stream import RowStream
 
 Row = Mapping[str, Any]
 
@@ -127,9 +127,9 @@ def batches(table: sa.Table, rows: Iterable[Row], *, size: int = 2) -> list[pa.R
     return pa.Table.from_pylist([dict(row) for row in rows], schema=schema).to_batches(size)
 
 
-def feed(table: sa.Table, rows: Sequence[Row]) -> Feed:
+def stream(table: sa.Table, rows: Sequence[Row]) -> RowStream:
     schema = arrow_schema(table, with_row_version=True)
-    return Feed(pa.RecordBatchReader.from_batches(schema, batches(table, rows)))
+    return RowStream(pa.RecordBatchReader.from_batches(schema, batches(table, rows)))
 
 
 def same(one: Any, other: Any) -> bool:

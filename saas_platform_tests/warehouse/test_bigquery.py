@@ -29,11 +29,11 @@ from saas_platform.sync.drift import mirror_faults
 from saas_platform.warehouse.bigquery import datasets as bigquery_datasets
 from saas_platform.warehouse.bigquery import loads as bigquery_loads
 from saas_platform.warehouse.bigquery import sql as q
+from saas_platform.warehouse.bigquery.changes import StagingTable, make_mirror
 from saas_platform.warehouse.bigquery.connection import Connection
 from saas_platform.warehouse.bigquery.datasets import near
 from saas_platform.warehouse.bigquery.errors import in_words
 from saas_platform.warehouse.bigquery.jobs import job_name, run_once
-from saas_platform.warehouse.bigquery.staging import Staged, make_mirror
 from saas_platform.warehouse.bigquery.tables import (
     completed,
     mirror_definition,
@@ -261,7 +261,7 @@ def test_a_load_says_no_policy_tag_as_the_table_has_it() -> None:
 
     target = BigqueryTarget("acme", "EU", policy_tags={"": TAG})
     connection = Connection(target, Client)  # type: ignore[arg-type]
-    assert Staged(connection, TABLES["users"], "s").load([], 0) == 0
+    assert StagingTable(connection, TABLES["users"], "s").load([], 0) == 0
     (config,) = sent
     assert "email" in [field.name for field in config.schema]
     assert not [field for field in config.schema if field.policy_tags]
@@ -273,8 +273,8 @@ def test_decimals_of_256_bits_come_as_declared() -> None:
     found = narrowed(rows, declared)
     assert found.schema == pa.schema([("n", pa.int64()), ("d", pa.decimal128(38, 12))])
     assert found["d"].to_pylist() == [Decimal("1.000000000001")]
-    with scratch() as local, local.registered(found) as stream:
-        assert local.run(f"SELECT d FROM {stream}") == [(Decimal("1.000000000001"),)]
+    with scratch() as local, local.registered(found) as relation:
+        assert local.run(f"SELECT d FROM {relation}") == [(Decimal("1.000000000001"),)]
 
 
 def test_slice_bounds_are_literal_and_always_there() -> None:

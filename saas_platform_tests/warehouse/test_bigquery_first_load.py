@@ -20,7 +20,7 @@ from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
 from saas_platform.warehouse.interface import WarehouseError
 from saas_platform.warehouse.logs import SyncEntry
 from saas_platform_tests.conftest import BIGQUERY_ENGINES
-from saas_platform_tests.digests.rows import feed
+from saas_platform_tests.digests.rows import stream
 from saas_platform_tests.emulator.server import skip_gap
 from saas_platform_tests.rows import row
 from saas_platform_tests.texts import texts
@@ -111,7 +111,7 @@ def by_days(project: Project) -> BigqueryWarehouse:
 def load(warehouse: BigqueryWarehouse, table: sa.Table, numbers: range) -> SyncEntry:
     rows = [row(table, n, row_version=n) for n in numbers]
     entry = SyncEntry("s", table.name, "full", "a source", 7, _NOON, _NOON)
-    return warehouse.load(table, feed(table, rows), entry)
+    return warehouse.load(table, stream(table, rows), entry)
 
 
 def test_each_day_is_replaced_by_a_job_of_its_own_and_the_log_comes_last() -> None:
@@ -152,7 +152,7 @@ def test_a_day_of_several_files_is_replaced_once_and_then_appended_to(
     warehouse = by_days(project)
     rows = [row(EVENTS, n, row_version=n, occurred_at=datetime(2024, 1, 2, n)) for n in (1, 2)]
     entry = SyncEntry("s", EVENTS.name, "full", "a source", 7, _NOON, _NOON)
-    warehouse.load(EVENTS, feed(EVENTS, rows), entry)
+    warehouse.load(EVENTS, stream(EVENTS, rows), entry)
     assert [config.write_disposition for *_, config in project.jobs] == [
         "WRITE_TRUNCATE",
         "WRITE_APPEND",
@@ -199,7 +199,7 @@ def test_days_without_a_name_and_too_many_are_told_before_anything_is_made(
     old = [row(EVENTS, 1, row_version=1, occurred_at=datetime(1959, 12, 31))]
     entry = SyncEntry("s", EVENTS.name, "full", "a source", 7, _NOON, _NOON)
     with pytest.raises(WarehouseError, match=r"rows of 1959-12-31.*leave first_load=days out"):
-        by_days(project).load(EVENTS, feed(EVENTS, old), entry)
+        by_days(project).load(EVENTS, stream(EVENTS, old), entry)
     monkeypatch.setattr(bigquery_days, "MOST_DAYS", 2)
     with pytest.raises(WarehouseError, match=r"has 3 days, and BigQuery takes 1,500 load jobs"):
         load(by_days(project), EVENTS, range(1, 4))

@@ -15,10 +15,10 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.canonical import ROW_TEXTS
 from saas_platform.schema.slices import Slice
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import Warehouse, WarehouseError
 from saas_platform.warehouse.logs import SyncEntry
-from saas_platform_tests.digests.rows import EVERY_TYPE, FLOATS, MOMENTS, TEXTS, feed, plain
+from saas_platform.warehouse.stream import RowStream
+from saas_platform_tests.digests.rows import EVERY_TYPE, FLOATS, MOMENTS, TEXTS, plain, stream
 from saas_platform_tests.emulator.server import skip_gap
 from saas_platform_tests.rows import row
 from saas_platform_tests.texts import cells, texts
@@ -43,7 +43,7 @@ def entry_of(table: sa.Table, sync_id: str, *, hours: float = 0) -> SyncEntry:
 def load(
     warehouse: Warehouse, table: sa.Table, found: list[Row], sync_id: str = "one", hours: float = 0
 ) -> SyncEntry:
-    return warehouse.load(table, feed(table, found), entry_of(table, sync_id, hours=hours))
+    return warehouse.load(table, stream(table, found), entry_of(table, sync_id, hours=hours))
 
 
 def altered(table: sa.Table, *columns: sa.Column[Any], without: Iterable[str] = ()) -> sa.Table:
@@ -103,7 +103,7 @@ def test_a_load_makes_the_mirror_and_the_next_one_replaces_it(
 def test_more_slices_than_one_statement_may_write(
     any_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("saas_platform.warehouse.bigquery.staging.MOST_SLICES", 2)
+    monkeypatch.setattr("saas_platform.warehouse.bigquery.changes.MOST_SLICES", 2)
     days = [datetime(2024, 2, day, 23) for day in range(1, 8)]
     rows = [
         each | {"occurred_at": day}
@@ -115,7 +115,7 @@ def test_more_slices_than_one_statement_may_write(
     assert held(any_warehouse, EVENTS) == rows[1:]
     changed = [{**each, "row_version": 99} for each in rows[2:]]
     with any_warehouse.stage(EVENTS, "three") as staging:
-        staging.add_rows(feed(EVENTS, changed))
+        staging.add_rows(stream(EVENTS, changed))
         entry = staging.commit(entry_of(EVENTS, "three", hours=2))
     assert (entry.rows_written, entry.rows_deleted, len(entry.slices)) == (5, 0, 5)
     assert held(any_warehouse, EVENTS) == [rows[1], *changed]
@@ -137,7 +137,7 @@ def test_changes_are_applied_at_once(any_warehouse: Warehouse, table: sa.Table) 
     gone = pa.table({key.name: pa.array([1, 3, 3, 777], pa.int64())})
 
     with any_warehouse.stage(table, "two") as staging:
-        staging.add_rows(feed(table, changed))
+        staging.add_rows(stream(table, changed))
         staging.add_deletes(gone)
         assert staging.pending() == 5
         after = staging.counts_after()
@@ -155,7 +155,7 @@ def test_a_row_that_moves_its_slice_leaves_the_old_one(any_warehouse: Warehouse)
     load(any_warehouse, EVENTS, rows_of(EVENTS, range(1, 4)))
     moved = rows_of(EVENTS, [1], occurred_at=datetime(2025, 5, 5))
     with any_warehouse.stage(EVENTS, "two") as staging:
-        staging.add_rows(feed(EVENTS, moved))
+        staging.add_rows(stream(EVENTS, moved))
         entry = staging.commit(entry_of(EVENTS, "two", hours=1))
     assert entry.slices == ("2024-01-02", "2025-05-05")
     assert any_warehouse.slice_counts(EVENTS) == {
@@ -167,7 +167,7 @@ def test_what_is_not_committed_leaves_nothing(any_warehouse: Warehouse) -> None:
     load(any_warehouse, USERS, rows_of(USERS, [1]))
     before = held(any_warehouse, USERS)
     with any_warehouse.stage(USERS, "two") as staging:
-        staging.add_rows(feed(USERS, rows_of(USERS, [1, 2], full_name="new")))
+        staging.add_rows(stream(USERS, rows_of(USERS, [1, 2], full_name="new")))
         staging.counts_after()
     assert held(any_warehouse, USERS) == before
     # And nothing is left of it for the next one.
@@ -180,18 +180,18 @@ def test_a_source_that_breaks_leaves_the_mirror_and_its_own_error(any_warehouse:
     schema = arrow_schema(USERS, with_row_version=True)
 
     def broken() -> Iterable[pa.RecordBatch]:
-        yield next(iter(feed(USERS, rows_of(USERS, [2])).reader()))
+        yield next(iter(stream(USERS, rows_of(USERS, [2])).reader()))
         raise ZeroDivisionError
 
-    def again() -> Feed:
-        return Feed(pa.RecordBatchReader.from_batches(schema, broken()))
+    def again() -> RowStream:
+        return RowStream(pa.RecordBatchReader.from_batches(schema, broken()))
 
-    def broken_texts() -> Feed:
+    def broken_texts() -> RowStream:
         def some() -> Iterable[pa.RecordBatch]:
             yield next(iter(texts(USERS, rows_of(USERS, [2])).reader()))
             raise ZeroDivisionError
 
-        return Feed(pa.RecordBatchReader.from_batches(ROW_TEXTS, some()))
+        return RowStream(pa.RecordBatchReader.from_batches(ROW_TEXTS, some()))
 
     with pytest.raises(ZeroDivisionError):
         any_warehouse.load(USERS, again(), entry_of(USERS, "two", hours=1))
@@ -224,7 +224,7 @@ def test_what_differs_is_found_and_reconciled(any_warehouse: Warehouse, table: s
     assert kinds == {("different", "3|."), ("missing", "5|."), ("extra", "40|.")}
 
     with any_warehouse.stage(table, "two") as staging:
-        staging.reconcile(slices, feed(table, theirs))
+        staging.reconcile(slices, stream(table, theirs))
         assert staging.pending() == 3
         entry = staging.commit(entry_of(table, "two", hours=1))
     assert (entry.rows_written, entry.rows_deleted) == (2, 1)

@@ -21,8 +21,8 @@ from saas_platform.schema.slices import Slice, SliceDigest
 from saas_platform.warehouse.duckdb import comparison as duckdb_comparison
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.logs import SyncEntry
+from saas_platform.warehouse.stream import RowStream
 from saas_platform_tests.texts import texts
 
 TABLE = sa.Table(
@@ -73,7 +73,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckdbWareho
         yield made
 
 
-def feed(found: list[Row], *, batch: int = 2) -> Feed:
+def stream(found: list[Row], *, batch: int = 2) -> RowStream:
     schema = arrow_schema(TABLE, with_row_version=True)
     batches = [
         pa.record_batch(
@@ -82,7 +82,7 @@ def feed(found: list[Row], *, batch: int = 2) -> Feed:
         )
         for start in range(0, len(found), batch)
     ]
-    return Feed(pa.RecordBatchReader.from_batches(schema, batches))
+    return RowStream(pa.RecordBatchReader.from_batches(schema, batches))
 
 
 def named(found: list[Row]) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ def test_the_mirror_has_the_digest_of_its_stream(
     entry = SyncEntry(
         "id", TABLE.name, "full", "source", 1, datetime(2024, 1, 1), datetime(2024, 1, 1)
     )
-    written = warehouse.load(TABLE, feed(found), entry)
+    written = warehouse.load(TABLE, stream(found), entry)
     digests = digest(warehouse, found)
     assert warehouse.digest_mirror(TABLE) == digests
     assert warehouse.slice_counts(TABLE) == {s: d.rows for s, d in digests.items()}
@@ -122,13 +122,13 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
     # Equal rows, and copies of keys and of rows, on both sides.
     mine, theirs = [*mine, *theirs, *mine[:1]], [*theirs, *mine, *theirs[:1]]
     entry = SyncEntry("one", table.name, "full", "source", 1, moment, moment)
-    warehouse.load(table, feed(mine), entry)
+    warehouse.load(table, stream(mine), entry)
     slices = {*warehouse.slice_counts(table), *digest(warehouse, theirs)}
     at_once = warehouse.compare(table, slices, texts(table, named(theirs)), samples=20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duckdb_comparison, "_PART_ROWS", parts)
         assert warehouse.compare(table, slices, texts(table, named(theirs)), samples=20) == at_once
-    assert not warehouse.path.with_name("warehouse.duckdb.staging").exists()
+    assert not warehouse.path.with_name("warehouse.duckdb.changes").exists()
 
 
 @settings(quick, max_examples=25)
@@ -142,12 +142,12 @@ def test_reconcile_makes_any_mirror_equal(
     moment = datetime(2024, 1, 1)
     warehouse.load(
         TABLE,
-        feed([*mine, *common]),
+        stream([*mine, *common]),
         SyncEntry("one", TABLE.name, "full", "source", 1, moment, moment),
     )
     slices = {*warehouse.slice_counts(TABLE), *digest(warehouse, theirs)}
     with warehouse.stage(TABLE, "two") as staging:
-        staging.reconcile(slices, feed(theirs))
+        staging.reconcile(slices, stream(theirs))
         after = staging.counts_after()
         staging.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, moment, moment))
     assert warehouse.digest_mirror(TABLE) == digest(warehouse, theirs)

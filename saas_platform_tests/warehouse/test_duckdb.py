@@ -17,9 +17,9 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.warehouse.duckdb import sql as duckdb_sql
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import WarehouseError
 from saas_platform.warehouse.logs import SyncEntry
+from saas_platform.warehouse.stream import RowStream
 
 _HOLDER = """
 import sys, time, duckdb
@@ -180,7 +180,9 @@ def test_memory_is_bounded_but_for_rows_that_need_more(
         reader = pa.RecordBatchReader.from_batches(arrow_schema(table), batches(length))
         noon = datetime(2026, 1, 1, 12)
         return warehouse.load(
-            table, Feed(reader), SyncEntry("one", table.name, "full", "identity", 1, noon, noon)
+            table,
+            RowStream(reader),
+            SyncEntry("one", table.name, "full", "identity", 1, noon, noon),
         )
 
     with warehouse.session():

@@ -12,7 +12,7 @@ from saas_platform.schema import TABLES
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.interface import Warehouse
 from saas_platform.warehouse.logs import SYNC_LOG, DayRows, ProofEntry, SyncEntry, Verdict
-from saas_platform_tests.digests.rows import feed
+from saas_platform_tests.digests.rows import stream
 
 USERS = TABLES["users"]
 _FIRST = datetime(2026, 1, 1, 12)
@@ -131,7 +131,7 @@ def test_one_mirror_is_dropped_with_its_entries_and_no_other(any_warehouse: Ware
     for hours, table in enumerate((USERS, features, USERS)):
         moment = _FIRST + timedelta(hours=hours)
         entry = SyncEntry(f"sync{hours}", table.name, "full", "a source", 7, moment, moment)
-        any_warehouse.load(table, feed(table, []), entry)
+        any_warehouse.load(table, stream(table, []), entry)
         any_warehouse.record_proof(proof(f"p{hours}", "proven", hours=hours, table=table.name))
     found = any_warehouse.mirrors()
     assert [str(mirror) for mirror in found] == ["raw.features", "raw.users"]

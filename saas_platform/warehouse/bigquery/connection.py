@@ -15,7 +15,7 @@ from google.api_core import exceptions as api
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
-from saas_platform.warehouse.bigquery.errors import told
+from saas_platform.warehouse.bigquery.errors import translate_errors
 from saas_platform.warehouse.bigquery.jobs import run_once
 from saas_platform.warehouse.bigquery.tables import LABELS, types_of
 from saas_platform.warehouse.bigquery.target import BigqueryTarget
@@ -38,18 +38,18 @@ class Connection:
     def client(self) -> bigquery.Client:
         """Made at the first use, as credentials are looked for then."""
         if self._client is None:
-            with told(self.target):
+            with translate_errors(self.target):
                 self._client = self._make_client()
         return self._client
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a SELECT; times without zone, in UTC."""
-        with told(self.target):
+        with translate_errors(self.target):
             return [tuple(map(_plain, row.values())) for row in self._rows(sql)]
 
     def arrow(self, sql: str) -> pa.Table:
         """The result of a SELECT; times without zone, in UTC."""
-        with told(self.target):
+        with translate_errors(self.target):
             # An emulator may not speak the Storage API, which is ten times faster.
             table = self._rows(sql).to_arrow(create_bqstorage_client=self.target.emulator is None)
         return _without_zones(table)
@@ -62,7 +62,7 @@ class Connection:
 
     def script(self, sql: str, name: str, labels: dict[str, str]) -> None:
         """Statements that change something, as the job `name`, which is done once."""
-        with told(self.target):
+        with translate_errors(self.target):
             run_once(
                 name,
                 lambda job_id: self.client.query(
@@ -73,12 +73,12 @@ class Connection:
 
     def dry_run(self, sql: str, *, seconds: float = _PATIENCE) -> int:
         """Bytes that the statement would bill, which is not run; a server that is silent is given `seconds`."""
-        with told(self.target):
+        with translate_errors(self.target):
             return self._estimate(sql, seconds)
 
     def bytes_of(self, sql: str) -> int | None:
         """Bytes that a SELECT would bill; None: a table or column that it reads is not there."""
-        with told(self.target):
+        with translate_errors(self.target):
             try:
                 return self._estimate(sql, _PATIENCE)
             except api.NotFound:
@@ -102,7 +102,7 @@ class Connection:
 
     def table(self, schema: str, name: str) -> bigquery.Table | None:
         """A table or view as it is; None: there is none."""
-        with told(self.target):
+        with translate_errors(self.target):
             try:
                 return self.client.get_table(self.reference(schema, name))
             except api.NotFound:

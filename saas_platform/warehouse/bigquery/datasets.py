@@ -10,7 +10,7 @@ from google.cloud import bigquery
 
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.bigquery.connection import Connection
-from saas_platform.warehouse.bigquery.errors import told
+from saas_platform.warehouse.bigquery.errors import translate_errors
 from saas_platform.warehouse.bigquery.tables import LABELS, log_definition
 from saas_platform.warehouse.bigquery.target import BigqueryTarget
 from saas_platform.warehouse.interface import RAW, SCHEMAS, WarehouseError
@@ -32,7 +32,7 @@ def prepare(connection: Connection) -> None:
         place = connection.reference(RAW, log.name)
         wanted = log_definition(place, log)
         present = connection.table(RAW, log.name)
-        with told(connection.target):
+        with translate_errors(connection.target):
             if present is None:
                 connection.client.create_table(wanted, exists_ok=True)
                 continue
@@ -50,7 +50,7 @@ def make_dataset(connection: Connection, schema: str) -> None:
     made = bigquery.Dataset(f"{connection.target.project}.{schema}")
     made.location = connection.target.location
     made.labels = {**LABELS, "layer": schema if schema in SCHEMAS else RAW}
-    with told(connection.target):
+    with translate_errors(connection.target):
         # Another process may have been a little faster.
         connection.client.create_dataset(made, exists_ok=True)
 
@@ -58,7 +58,7 @@ def make_dataset(connection: Connection, schema: str) -> None:
 def dataset(connection: Connection, schema: str) -> bigquery.Dataset | None:
     """A dataset; None: there is none. Raises WarehouseError where it lies somewhere else."""
     target = connection.target
-    with told(target):
+    with translate_errors(target):
         try:
             found = connection.client.get_dataset(f"{target.project}.{schema}")
         except api.NotFound:
@@ -81,7 +81,7 @@ def drop(connection: Connection) -> None:
                 f"Dataset {each.dataset_id} of project {connection.target.project} was not made by"
                 " saas-platform: drop it by hand, or give it the label managed_by=saas-platform."
             )
-    with told(connection.target):
+    with translate_errors(connection.target):
         for each in found:
             connection.client.delete_dataset(each.reference, delete_contents=True)
 
@@ -112,7 +112,7 @@ def _examine_tagging(connection: Connection) -> None:
     log = connection.table(RAW, LOGS[0].name)
     if log is None:
         return
-    with told(connection.target):
+    with translate_errors(connection.target):
         allowed = connection.client.test_iam_permissions(log, [TAGGING_RIGHT])
     if TAGGING_RIGHT not in allowed.get("permissions", []):
         raise WarehouseError(
@@ -124,7 +124,7 @@ def _examine_tagging(connection: Connection) -> None:
 
 def _examine_bucket(target: BigqueryTarget) -> None:
     bucket, _ = target.bucket()
-    with told(target):
+    with translate_errors(target):
         bucket.reload()
         allowed = bucket.test_iam_permissions(BUCKET_RIGHTS)
     if not near(target.location, bucket.location):

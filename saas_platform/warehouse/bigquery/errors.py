@@ -44,7 +44,7 @@ def passes(error: BaseException) -> bool:
 
 
 @contextmanager
-def told(target: BigqueryTarget) -> Iterator[None]:
+def translate_errors(target: BigqueryTarget) -> Iterator[None]:
     """Within it, every error of Google's clients leaves as a WarehouseError."""
     try:
         yield

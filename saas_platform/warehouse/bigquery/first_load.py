@@ -16,17 +16,17 @@ import sqlalchemy as sa
 
 from saas_platform.schema.slices import slice_of
 from saas_platform.warehouse.bigquery import sql as q
+from saas_platform.warehouse.bigquery.changes import commit, make_mirror
 from saas_platform.warehouse.bigquery.connection import Connection
 from saas_platform.warehouse.bigquery.loads import load_rows
-from saas_platform.warehouse.bigquery.staging import commit, make_mirror
 from saas_platform.warehouse.bigquery.tables import day_definition, day_schema, mirror_definition
 from saas_platform.warehouse.duckdb import sql as duckdb_sql
+from saas_platform.warehouse.duckdb.changes import finished
 from saas_platform.warehouse.duckdb.connection import Connection as ScratchConnection
 from saas_platform.warehouse.duckdb.scratch import holding, scratch
-from saas_platform.warehouse.duckdb.staging import finished
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import SYNC_ID, WarehouseError, target_schema
 from saas_platform.warehouse.logs import SyncEntry
+from saas_platform.warehouse.stream import RowStream
 
 #: BigQuery takes 1,500 load jobs a table a day; some are left for the syncs that follow.
 MOST_DAYS = 1_200
@@ -44,10 +44,10 @@ def may_load_by_days(connection: Connection, table: sa.Table) -> bool:
 
 
 def load_by_days(
-    connection: Connection, table: sa.Table, feed: Feed, entry: SyncEntry, name: str
+    connection: Connection, table: sa.Table, stream: RowStream, entry: SyncEntry, name: str
 ) -> SyncEntry:
-    """Make the empty mirror hold the feed's rows, day by day, then append to the log."""
-    with scratch() as local, feed.faithful(), holding(local, table, feed.reader()):
+    """Make the empty mirror hold the stream's rows, day by day, then append to the log."""
+    with scratch() as local, stream.reraise_source_error(), holding(local, table, stream.reader()):
         days = _days(local, table)
         _check_days(table, days)
         make_mirror(connection, table)
@@ -63,19 +63,19 @@ def load_by_days(
                 day_schema(table),
                 _rows(local, table, day, entry.sync_id),
                 f"{name}-{day.replace('-', '')}",
-                anew=True,
+                truncate=True,
             )
     held = dict(connection.run(q.counts(table)))
     if held != days:
         raise WarehouseError(
-            f"BigQuery holds {sum(held.values())} of {feed.rows} rows that were loaded for {table.name}"
+            f"BigQuery holds {sum(held.values())} of {stream.rows} rows that were loaded for {table.name}"
             " day by day, or on other days: run again, which loads the table whole."
         )
     entry = replace(
         finished(entry),
-        rows_read=feed.rows,
-        rows_written=feed.rows,
-        bytes=feed.bytes,
+        rows_read=stream.rows,
+        rows_written=stream.rows,
+        bytes=stream.bytes,
         slices=tuple(days),
         slices_copied=len(days),
     )

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from google.cloud import bigquery
 
 from saas_platform.warehouse.bigquery.connection import Connection
-from saas_platform.warehouse.bigquery.errors import told
+from saas_platform.warehouse.bigquery.errors import translate_errors
 from saas_platform.warehouse.bigquery.jobs import job_name, run_once
 from saas_platform.warehouse.bigquery.tables import LABELS, fields_of, loadable, untagged
 
@@ -36,7 +36,7 @@ def load_rows(
     rows: Iterable[pa.RecordBatch],
     name: str,
     *,
-    anew: bool = False,
+    truncate: bool = False,
 ) -> int:
     """Append the rows to a table, in jobs called after `name`; returns how many there were.
 
@@ -44,7 +44,7 @@ def load_rows(
     """
     loaded = 0
     for number, (file, count) in enumerate(_files(schema, rows)):
-        write = "WRITE_TRUNCATE" if anew and number == 0 else "WRITE_APPEND"
+        write = "WRITE_TRUNCATE" if truncate and number == 0 else "WRITE_APPEND"
         config = _config(write, destination.schema)
         if destination.time_partitioning is not None:
             config.time_partitioning = destination.time_partitioning
@@ -60,7 +60,7 @@ def replace_rows(connection: Connection, schema: str, name: str, rows: pa.Table)
     place = connection.reference(schema, name)
     fields = fields_of(rows.schema)
     config = _config("WRITE_TRUNCATE", fields)
-    with told(connection.target):
+    with translate_errors(connection.target):
         made = bigquery.Table(place, schema=fields)
         made.labels = {**LABELS, "layer": schema}
         connection.client.create_table(made, exists_ok=True)
@@ -90,7 +90,7 @@ def _load_file(
     config: bigquery.LoadJobConfig,
 ) -> None:
     target, client = connection.target, connection.client
-    with told(target):
+    with translate_errors(target):
         if target.staging is None:
 
             def send(job_id: str) -> bigquery.LoadJob:

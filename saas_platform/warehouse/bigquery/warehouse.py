@@ -20,26 +20,25 @@ from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse.bigquery import canonical as bigquery_canonical
 from saas_platform.warehouse.bigquery import sql as q
+from saas_platform.warehouse.bigquery.changes import BigqueryChanges, append_to_log, load_whole
 from saas_platform.warehouse.bigquery.connection import Connection
 from saas_platform.warehouse.bigquery.datasets import drop, examine, prepare
 from saas_platform.warehouse.bigquery.first_load import load_by_days, may_load_by_days
 from saas_platform.warehouse.bigquery.jobs import job_name
 from saas_platform.warehouse.bigquery.loads import replace_rows
-from saas_platform.warehouse.bigquery.staging import BigqueryStaging, append_to_log, load_anew
 from saas_platform.warehouse.bigquery.tables import mirror_schema, objection, tagged, types_of
 from saas_platform.warehouse.bigquery.target import BigqueryTarget
 from saas_platform.warehouse.duckdb.comparison import compare
 from saas_platform.warehouse.duckdb.digests import hash_texts
 from saas_platform.warehouse.duckdb.scratch import holding, narrowed, scratch
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.interface import (
     RAW,
+    Changes,
     Comparison,
     DigestForm,
     Mirror,
     QueryCost,
-    Staging,
     Warehouse,
     target_schema,
 )
@@ -50,6 +49,7 @@ from saas_platform.warehouse.logs import (
     ProofEntry,
     SyncEntry,
 )
+from saas_platform.warehouse.stream import RowStream
 
 #: Estimates asked for at the same time: each is a request that waits for Google, and a run has hundreds.
 _AT_ONCE = 8
@@ -227,17 +227,17 @@ class BigqueryWarehouse(Warehouse):
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         return dict(self._connection.run(q.counts(table)))
 
-    def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
+    def load(self, table: sa.Table, stream: RowStream, entry: SyncEntry) -> SyncEntry:
         connection = self._connection
-        way = load_by_days if may_load_by_days(connection, table) else load_anew
-        return way(connection, table, feed, entry, self._name(entry.sync_id, table))
+        way = load_by_days if may_load_by_days(connection, table) else load_whole
+        return way(connection, table, stream, entry, self._name(entry.sync_id, table))
 
     @contextmanager
-    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Staging]:
+    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Changes]:
         name = self._name(sync_id, table)
         with (
             scratch() as local,
-            BigqueryStaging(
+            BigqueryChanges(
                 self._connection,
                 table,
                 name,
@@ -263,13 +263,13 @@ class BigqueryWarehouse(Warehouse):
 
     def digest_texts(
         self,
-        texts: Feed,
+        texts: RowStream,
         form: DigestForm = "native",  # noqa: ARG002
     ) -> dict[str, SliceDigest]:
         return hash_texts(texts)
 
     def compare(
-        self, table: sa.Table, slices: Collection[str], texts: Feed, *, samples: int
+        self, table: sa.Table, slices: Collection[str], texts: RowStream, *, samples: int
     ) -> Comparison:
         with scratch() as local, holding(local, table, self._rows(table, slices)):
             return compare(local, table, slices, texts, samples)

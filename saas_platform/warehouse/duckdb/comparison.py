@@ -23,8 +23,8 @@ from saas_platform.schema.canonical import (
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.canonical import row_text
 from saas_platform.warehouse.duckdb.connection import STAGING, Connection
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import Comparison, Kind, RowDifference
+from saas_platform.warehouse.stream import RowStream
 
 _THEIR_TEXTS, _MY_TEXTS, _UNPAIRED, _THEIR_CELLS, _MY_CELLS, _DIFFERENT = (
     f"{STAGING}.{name}"
@@ -46,7 +46,7 @@ _CELL = r"(?s)(?:[^|]|\|\|)*\|[.?-]"
 
 
 def compare(
-    connection: Connection, table: sa.Table, slices: Collection[str], texts: Feed, samples: int
+    connection: Connection, table: sa.Table, slices: Collection[str], texts: RowStream, samples: int
 ) -> Comparison:
     """Rows of the slices that differ: totals, and the first by key."""
     names = cells_schema(table).names[1:]
@@ -63,13 +63,15 @@ def compare(
     return _read(connection, table, places, samples)
 
 
-def _collect(connection: Connection, table: sa.Table, slices: Collection[str], texts: Feed) -> None:
+def _collect(
+    connection: Connection, table: sa.Table, slices: Collection[str], texts: RowStream
+) -> None:
     """Collect the texts of the rows of both sides in the slices, and a number of 128 bits for each."""
     number = f"md5_number({_TEXT}) AS {_NUMBER}"
     wanted = ", ".join(map(q.text, sorted(slices))) or "NULL"
-    with connection.streaming(texts) as stream:
+    with connection.streaming(texts) as relation:
         connection.run(
-            f"CREATE OR REPLACE TABLE {_THEIR_TEXTS} AS SELECT *, {number} FROM {stream}"
+            f"CREATE OR REPLACE TABLE {_THEIR_TEXTS} AS SELECT *, {number} FROM {relation}"
             f" WHERE {_SLICE} IN ({wanted})"
         )
     connection.run(

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import (
     WarehouseError,
     WarehouseMemoryError,
     WarehouseUnusableError,
 )
+from saas_platform.warehouse.stream import RowStream
 
 T = TypeVar("T")
 
@@ -122,10 +122,12 @@ class Connection:
         self._connection.unregister(name)
 
     @contextmanager
-    def streaming(self, feed: Feed) -> Iterator[str]:
-        """The feed's rows under a name that one statement may select from."""
-        reader = pa.RecordBatchReader.from_batches(feed.schema, self._making_room(feed.reader()))
-        with feed.faithful(), self._asking_once(), self.registered(reader) as name:
+    def streaming(self, stream: RowStream) -> Iterator[str]:
+        """The stream's rows under a name that one statement may select from."""
+        reader = pa.RecordBatchReader.from_batches(
+            stream.schema, self._making_room(stream.reader())
+        )
+        with stream.reraise_source_error(), self._asking_once(), self.registered(reader) as name:
             yield name
 
     def _making_room(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -207,7 +209,7 @@ class Connection:
 @contextmanager
 def connect(path: Path, wait_seconds: float) -> Iterator[Connection]:
     """An open connection. Raises WarehouseError for every error of the engine."""
-    with translated(path):
+    with translate_errors(path):
         connection = _open(path, wait_seconds)
         try:
             yield Connection(connection, path.with_name(path.name + ".staging"))
@@ -216,7 +218,7 @@ def connect(path: Path, wait_seconds: float) -> Iterator[Connection]:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Within it, every error of the engine leaves as a WarehouseError."""
     try:
         yield

@@ -15,8 +15,8 @@ from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse.duckdb import canonical as duckdb_canonical
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.connection import Connection
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import DigestForm
+from saas_platform.warehouse.stream import RowStream
 
 #: The number of a row, from SQL of its text: the engine's own hash costs a tenth of the canonical number.
 _NUMBERS: Mapping[DigestForm, Callable[[str], str]] = {
@@ -42,16 +42,18 @@ def mirror_digests(
     return {slice_id: SliceDigest(n, int(total)) for slice_id, n, total in found}
 
 
-def text_digests(connection: Connection, texts: Feed, form: DigestForm) -> dict[str, SliceDigest]:
+def text_digests(
+    connection: Connection, texts: RowStream, form: DigestForm
+) -> dict[str, SliceDigest]:
     """Of rows whose texts are streamed (`canonical.ROW_TEXTS`)."""
-    with connection.streaming(texts) as stream:
+    with connection.streaming(texts) as relation:
         found = connection.run(
-            f"SELECT {_SLICE}, count(*), sum({_NUMBERS[form](_TEXT)}) FROM {stream} GROUP BY 1"
+            f"SELECT {_SLICE}, count(*), sum({_NUMBERS[form](_TEXT)}) FROM {relation} GROUP BY 1"
         )
     return {slice_id: SliceDigest(n, int(total)) for slice_id, n, total in found}
 
 
-def hash_texts(texts: Feed) -> dict[str, SliceDigest]:
+def hash_texts(texts: RowStream) -> dict[str, SliceDigest]:
     """Canonical digest of streamed texts, in this process and without a file.
 
     For a warehouse that can't read a stream, such as one behind a network.

@@ -50,7 +50,7 @@ def holding(
     names = q.listed(q.columns(table))
     connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
     connection.run(f"CREATE TABLE {q.mirror(table)} {q.definition(table)}")
-    with connection.registered(rows) as stream:
-        connection.run(f"INSERT INTO {q.mirror(table)} SELECT {names} FROM {stream}")
+    with connection.registered(rows) as relation:
+        connection.run(f"INSERT INTO {q.mirror(table)} SELECT {names} FROM {relation}")
     yield
     connection.run(f"DROP TABLE {q.mirror(table)}")

@@ -15,25 +15,24 @@ import sqlalchemy as sa
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.canonical import cell
-from saas_platform.warehouse.duckdb.comparison import compare
-from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect, translated
-from saas_platform.warehouse.duckdb.digests import mirror_digests, text_digests
-from saas_platform.warehouse.duckdb.staging import (
-    DuckdbStaging,
+from saas_platform.warehouse.duckdb.changes import (
+    DuckdbChanges,
     append_to_log,
     check_key,
     commit_entry,
 )
-from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.duckdb.comparison import compare
+from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect, translate_errors
+from saas_platform.warehouse.duckdb.digests import mirror_digests, text_digests
 from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.interface import (
     RAW,
     SCHEMAS,
     SYNC_ID,
+    Changes,
     Comparison,
     DigestForm,
     Mirror,
-    Staging,
     T,
     Warehouse,
     WarehouseError,
@@ -49,6 +48,7 @@ from saas_platform.warehouse.logs import (
     SyncEntry,
 )
 from saas_platform.warehouse.naming import clash, differs_by_case
+from saas_platform.warehouse.stream import RowStream
 
 
 class DuckdbWarehouse(Warehouse):
@@ -78,7 +78,7 @@ class DuckdbWarehouse(Warehouse):
     def _connected(self) -> Iterator[Connection]:
         with self._lock:
             if self._open is not None:
-                with translated(self.path):
+                with translate_errors(self.path):
                     yield self._open
                 return
             with connect(self.path, self._wait_seconds) as connection:
@@ -176,12 +176,12 @@ class DuckdbWarehouse(Warehouse):
     def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
         with (
             self._connected() as connection,
-            connection.registered(rows) as stream,
+            connection.registered(rows) as relation,
             connection.transaction(),
         ):
             connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(schema)}")
             connection.run(
-                f"CREATE OR REPLACE TABLE {q.qualified(schema, name)} AS SELECT * FROM {stream}"
+                f"CREATE OR REPLACE TABLE {q.qualified(schema, name)} AS SELECT * FROM {relation}"
             )
 
     def digest_query(self, schema: str, names: Collection[str]) -> str:
@@ -264,17 +264,17 @@ class DuckdbWarehouse(Warehouse):
                 )
             )
 
-    def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
+    def load(self, table: sa.Table, stream: RowStream, entry: SyncEntry) -> SyncEntry:
         with self._connected() as connection, connection.transaction():
             connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
             connection.run(
                 f"CREATE OR REPLACE TABLE {q.mirror(table)}"
                 f" {q.definition(table, q.quote('_sync_id') + ' VARCHAR NOT NULL')}"
             )
-            with connection.streaming(feed) as stream:
+            with connection.streaming(stream) as relation:
                 connection.run(
                     f"INSERT INTO {q.mirror(table)}"
-                    f" SELECT {q.listed(q.columns(table))}, ? FROM {stream}",
+                    f" SELECT {q.listed(q.columns(table))}, ? FROM {relation}",
                     [entry.sync_id],
                 )
             check_key(connection, table, q.mirror(table))
@@ -282,17 +282,17 @@ class DuckdbWarehouse(Warehouse):
                 connection,
                 replace(
                     entry,
-                    rows_read=feed.rows,
-                    rows_written=feed.rows,
-                    bytes=feed.bytes,
+                    rows_read=stream.rows,
+                    rows_written=stream.rows,
+                    bytes=stream.bytes,
                     slices=tuple(sorted(self.slice_counts(table))),
                 ),
             )
 
     @contextmanager
-    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Staging]:  # noqa: ARG002
+    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Changes]:  # noqa: ARG002
         with self._connected() as connection, connection.staging_file():
-            yield DuckdbStaging(connection, table)
+            yield DuckdbChanges(connection, table)
 
     def digest_mirror(
         self,
@@ -303,12 +303,12 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection:
             return mirror_digests(connection, table, slices, form)
 
-    def digest_texts(self, texts: Feed, form: DigestForm = "native") -> dict[str, SliceDigest]:
+    def digest_texts(self, texts: RowStream, form: DigestForm = "native") -> dict[str, SliceDigest]:
         with self._connected() as connection:
             return text_digests(connection, texts, form)
 
     def compare(
-        self, table: sa.Table, slices: Collection[str], texts: Feed, *, samples: int
+        self, table: sa.Table, slices: Collection[str], texts: RowStream, *, samples: int
     ) -> Comparison:
         with self._connected() as connection, connection.staging_file():
             return compare(connection, table, slices, texts, samples)

@@ -19,7 +19,7 @@ from saas_platform.schema.slices import slice_of
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.bigquery.connection import Connection
 from saas_platform.warehouse.bigquery.datasets import make_dataset
-from saas_platform.warehouse.bigquery.errors import told
+from saas_platform.warehouse.bigquery.errors import translate_errors
 from saas_platform.warehouse.bigquery.loads import load_rows
 from saas_platform.warehouse.bigquery.tables import (
     GONE,
@@ -29,20 +29,20 @@ from saas_platform.warehouse.bigquery.tables import (
     parquet_schema,
     staging_definition,
 )
+from saas_platform.warehouse.duckdb.changes import DuckdbChanges, finished
 from saas_platform.warehouse.duckdb.connection import Connection as ScratchConnection
 from saas_platform.warehouse.duckdb.scratch import holding
-from saas_platform.warehouse.duckdb.staging import DuckdbStaging, finished
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import (
     RAW,
     SCHEMAS,
     SYNC_ID,
-    Staging,
+    Changes,
     WarehouseError,
     target_schema,
 )
 from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
 from saas_platform.warehouse.naming import key_may_repeat, repeated_key
+from saas_platform.warehouse.stream import RowStream
 
 #: A job may change 4,000 partitions of a table: more slices are written by more statements.
 MOST_SLICES = 3_500
@@ -57,7 +57,7 @@ def append_to_log(log: sa.Table, values: list[object]) -> str:
 
 
 @dataclass(frozen=True)
-class Staged:
+class StagingTable:
     """A staging table in BigQuery, of one load, with what it is called in SQL."""
 
     connection: Connection
@@ -82,7 +82,7 @@ class Staged:
     def created(self) -> Iterator[None]:
         """Within it, the table exists."""
         made = self._definition
-        with told(self.connection.target):
+        with translate_errors(self.connection.target):
             # There already where a process of this sync's id was killed; what it holds is not known.
             self.connection.client.delete_table(made, not_found_ok=True)
             # An answer that is lost is asked for again.
@@ -90,7 +90,7 @@ class Staged:
         try:
             yield
         finally:
-            with told(self.connection.target):
+            with translate_errors(self.connection.target):
                 self.connection.client.delete_table(made, not_found_ok=True)
 
     def load(self, rows: Iterable[pa.RecordBatch], part: int) -> int:
@@ -121,27 +121,27 @@ class Staged:
             raise repeated_key(self.table, dict(zip(q.keys(self.table), found[0], strict=True)))
 
 
-def load_anew(
-    connection: Connection, table: sa.Table, feed: Feed, entry: SyncEntry, name: str
+def load_whole(
+    connection: Connection, table: sa.Table, stream: RowStream, entry: SyncEntry, name: str
 ) -> SyncEntry:
-    """Make the mirror hold the feed's rows and nothing else; rows and log in one transaction."""
-    staged = Staged(connection, table, name)
+    """Make the mirror hold the stream's rows and nothing else; rows and log in one transaction."""
+    staged = StagingTable(connection, table, name)
     with staged.created():
-        with feed.faithful():
-            loaded = staged.load(_kept(feed.reader()), 0)
+        with stream.reraise_source_error():
+            loaded = staged.load(_kept(stream.reader()), 0)
         slices = staged.slices()
-        if not loaded == feed.rows == sum(slices.values()):
+        if not loaded == stream.rows == sum(slices.values()):
             raise WarehouseError(
-                f"BigQuery holds {sum(slices.values())} of {feed.rows} rows that were loaded for"
+                f"BigQuery holds {sum(slices.values())} of {stream.rows} rows that were loaded for"
                 f" {table.name}, and nothing was applied: run again."
             )
         staged.check_key()
         make_mirror(connection, table)
         entry = replace(
             finished(entry),
-            rows_read=feed.rows,
-            rows_written=feed.rows,
-            bytes=feed.bytes,
+            rows_read=stream.rows,
+            rows_written=stream.rows,
+            bytes=stream.bytes,
             slices=tuple(sorted(slices)),
             slices_copied=len(slices),
         )
@@ -172,7 +172,7 @@ def make_mirror(connection: Connection, table: sa.Table) -> None:
     place = connection.reference(schema, table.name)
     wanted = mirror_definition(place, table, tags)
     present = connection.table(schema, table.name)
-    with told(connection.target):
+    with translate_errors(connection.target):
         if present is not None:
             fields = completed(table, present.schema, tags)
             if fields is not None and is_cut_alike(present, wanted):
@@ -242,7 +242,7 @@ class _Touched:
     replaced: int
 
 
-class BigqueryStaging(Staging):
+class BigqueryChanges(Changes):
     """Collects in a scratch, where the differences of slices are found too; loads what it has when asked.
 
     Used as a context, which drops the staging tables.
@@ -263,30 +263,30 @@ class BigqueryStaging(Staging):
         self._scratch = scratch
         self._read_slices = read_slices
         self._count_slices = count_slices
-        self._local = DuckdbStaging(scratch, table)
+        self._local = DuckdbChanges(scratch, table)
         self._tables = ExitStack()
         self._loads = 0
         #: What is loaded, and what it touches; None: something was staged since.
-        self._loaded: tuple[Staged, _Touched] | None = None
+        self._loaded: tuple[StagingTable, _Touched] | None = None
 
-    def __enter__(self) -> BigqueryStaging:
+    def __enter__(self) -> BigqueryChanges:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._tables.close()
 
-    def add_rows(self, feed: Feed) -> None:
+    def add_rows(self, stream: RowStream) -> None:
         self._loaded = None
-        self._local.add_rows(feed)
+        self._local.add_rows(stream)
 
     def add_deletes(self, keys: pa.Table) -> None:
         self._loaded = None
         self._local.add_deletes(keys)
 
-    def reconcile(self, slices: Collection[str], feed: Feed) -> None:
+    def reconcile(self, slices: Collection[str], stream: RowStream) -> None:
         self._loaded = None
         with holding(self._scratch, self._table, self._read_slices(slices)):
-            self._local.reconcile(slices, feed)
+            self._local.reconcile(slices, stream)
 
     def pending(self) -> int:
         return self._local.pending()
@@ -319,17 +319,17 @@ class BigqueryStaging(Staging):
         commit(self._connection, table, statements, entry, self._name)
         return entry
 
-    def _load(self) -> tuple[Staged, _Touched]:
+    def _load(self) -> tuple[StagingTable, _Touched]:
         if self._loaded is None:
             self._local.check()
-            staged = Staged(self._connection, self._table, f"{self._name}-{self._loads}")
+            staged = StagingTable(self._connection, self._table, f"{self._name}-{self._loads}")
             self._loads += 1
             self._tables.enter_context(staged.created())
             staged.load(self._local.changes(GONE), 0)
             self._loaded = staged, self._touch(staged)
         return self._loaded
 
-    def _touch(self, staged: Staged) -> _Touched:
+    def _touch(self, staged: StagingTable) -> _Touched:
         """Where the mirror holds the staged keys now: a join, which prunes nothing, on these columns."""
         table = self._table
         keys = q.listed(q.keys(table))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 
-class Feed:
+class RowStream:
     """A single-pass stream of record batches that counts what passes.
 
     An engine that pulls batches wraps an error of the source in its own words, or loses its type;
@@ -46,7 +46,7 @@ class Feed:
             self._reader.close()
 
     @contextmanager
-    def faithful(self) -> Iterator[None]:
+    def reraise_source_error(self) -> Iterator[None]:
         """Within it, an error that began in the stream leaves as what it was."""
         try:
             yield

@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.connection import STAGING, Connection
-from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.interface import RAW, Staging
+from saas_platform.warehouse.interface import RAW, Changes
 from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
 from saas_platform.warehouse.naming import key_may_repeat, repeated_key
+from saas_platform.warehouse.stream import RowStream
 
 _STAGED, _GONE, _THEIRS, _DIFFERENT = (
     f"{STAGING}.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
@@ -65,9 +65,9 @@ def check_key(connection: Connection, table: sa.Table, rows: str) -> None:
 
 @contextmanager
 def differences(
-    connection: Connection, table: sa.Table, slices: Collection[str], feed: Feed
+    connection: Connection, table: sa.Table, slices: Collection[str], stream: RowStream
 ) -> Iterator[None]:
-    """Within it, `_theirs` holds the feed's rows and `_different` one row for each that differs.
+    """Within it, `_theirs` holds the stream's rows and `_different` one row for each that differs.
 
     `_different` has both sides as structs `s` and `m`, NULL where a side has no such row. A key that
     the mirror holds twice matches once; its other rows are extra.
@@ -75,7 +75,7 @@ def differences(
     columns = q.columns(table)
     where = q.within(table, slices, "r")
     copy = q.quote(q.unused(table, "copy"))
-    _collect(connection, table, where, feed)
+    _collect(connection, table, where, stream)
     fields = {side: _struct(columns, side) for side in ("s", "m")}
     first_key = q.quote(q.keys(table)[0])
     into = f"CREATE OR REPLACE TABLE {_DIFFERENT} AS"
@@ -100,12 +100,12 @@ def differences(
     yield
 
 
-def _collect(connection: Connection, table: sa.Table, where: str, feed: Feed) -> None:
-    """The feed's rows in `_theirs`."""
+def _collect(connection: Connection, table: sa.Table, where: str, stream: RowStream) -> None:
+    """The stream's rows in `_theirs`."""
     connection.run(f"CREATE OR REPLACE TABLE {_THEIRS} {q.definition(table)}")
     columns = q.listed(q.columns(table))
-    with connection.streaming(feed) as stream:
-        connection.run(f"INSERT INTO {_THEIRS} SELECT {columns} FROM {stream} r WHERE {where}")
+    with connection.streaming(stream) as relation:
+        connection.run(f"INSERT INTO {_THEIRS} SELECT {columns} FROM {relation} r WHERE {where}")
 
 
 def _parts(
@@ -136,7 +136,7 @@ def _has_copies(connection: Connection, table: sa.Table, where: str) -> bool:
     )
 
 
-class DuckdbStaging(Staging):
+class DuckdbChanges(Changes):
     def __init__(self, connection: Connection, table: sa.Table) -> None:
         self._connection = connection
         self._table = table
@@ -144,10 +144,10 @@ class DuckdbStaging(Staging):
         connection.run(f"CREATE TABLE {_STAGED} {q.definition(table)}")
         connection.run(f"CREATE TABLE {_GONE} ({keys})")
 
-    def add_rows(self, feed: Feed) -> None:
-        with self._connection.streaming(feed) as stream:
+    def add_rows(self, stream: RowStream) -> None:
+        with self._connection.streaming(stream) as relation:
             self._connection.run(
-                f"INSERT INTO {_STAGED} SELECT {q.listed(q.columns(self._table))} FROM {stream}"
+                f"INSERT INTO {_STAGED} SELECT {q.listed(q.columns(self._table))} FROM {relation}"
             )
 
     def add_deletes(self, keys: pa.Table) -> None:
@@ -155,13 +155,13 @@ class DuckdbStaging(Staging):
         typed = keys.select(names).cast(
             pa.schema([arrow_schema(self._table).field(name) for name in names])
         )
-        with self._connection.registered(typed) as stream:
-            self._connection.run(f"INSERT INTO {_GONE} SELECT * FROM {stream}")
+        with self._connection.registered(typed) as relation:
+            self._connection.run(f"INSERT INTO {_GONE} SELECT * FROM {relation}")
 
-    def reconcile(self, slices: Collection[str], feed: Feed) -> None:
+    def reconcile(self, slices: Collection[str], stream: RowStream) -> None:
         table = self._table
         keys = q.listed(q.keys(table))
-        with differences(self._connection, table, slices, feed):
+        with differences(self._connection, table, slices, stream):
             either = ", ".join(
                 f"coalesce(s.{q.quote(k)}, m.{q.quote(k)}) AS {q.quote(k)}" for k in q.keys(table)
             )
