@@ -34,8 +34,8 @@ def named(table: str, *columns: str) -> sa.Table:
         (named("t", "9a"), "begins with a digit"),
         (named("t", "a" * 301), "longer than 300"),
         (named("t", "_Partition_day"), "_Partition_day begins as BigQuery's own do"),
-        (named("t", "_SYNC_GONE"), "_SYNC_GONE and our _sync_gone would be one"),
-        (named("t", "a", "A"), "its column A and a would be one"),
+        (named("t", "_SYNC_GONE"), "its column _SYNC_GONE from the platform's _sync_gone: "),
+        (named("t", "a", "A"), "does not distinguish its column A from a: "),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -53,7 +53,7 @@ def test_bigquery_objects_to_what_it_can_not_name(table: sa.Table, says: str | N
 
 def test_no_engine_takes_two_names_for_one() -> None:
     assert clash(named("_Sync_Log", "a"), SYNC_ID) == (
-        "_Sync_Log can't be mirrored, as raw._sync_log is a log of ours: give it another name in"
+        "_Sync_Log can't be mirrored, as raw._sync_log is a log of the platform: give it another name in"
         " tables.yaml, with this one as `source:`, or leave it out."
     )
     assert clash(named("t", "_Sync_ID"), SYNC_ID) is not None
