@@ -93,9 +93,10 @@ def clash(table: sa.Table, *ours: str) -> str | None:
     for column in table.columns:
         other = seen.setdefault(_folded(column.name), column.name)
         if other is not column.name:
+            first = f"the platform's {other}" if other in ours else other
             return (
                 f"{table.name} can't be mirrored, as the warehouse does not distinguish its column"
-                f" {column.name} from {f"the platform's {other}" if other in ours else other}: {REMEDY}."
+                f" {column.name} from {first}: {REMEDY}."
             )
     return None
 
