@@ -75,7 +75,7 @@ def test_a_damaged_file_is_told_in_one_sentence(path: Path, offset: int) -> None
     content = bytearray(path.read_bytes())
     content[offset : offset + 300] = b"z" * 300
     path.write_bytes(content)
-    with pytest.raises(WarehouseError, match="is damaged or no DuckDB file: delete it and run"):
+    with pytest.raises(WarehouseError, match="is damaged or not a DuckDB file: delete it and run"):
         DuckdbWarehouse(path).query("SELECT * FROM models.scores")
 
 

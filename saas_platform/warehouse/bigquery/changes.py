@@ -325,7 +325,7 @@ class BigqueryChanges(Changes):
             staged = StagingTable(self._connection, self._table, f"{self._name}-{self._loads}")
             self._loads += 1
             self._tables.enter_context(staged.created())
-            staged.load(self._local.changes(GONE), 0)
+            staged.load(self._local.stream_all(GONE), 0)
             self._loaded = staged, self._touch(staged)
         return self._loaded
 

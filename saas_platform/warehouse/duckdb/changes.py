@@ -1,7 +1,7 @@
-"""Changes of one table next to its mirror in DuckDB: collected in a file of their own, applied at once.
+"""Changes of one table in DuckDB: staged in a file next to the warehouse, applied in one transaction.
 
-Holds staging, what makes a slice equal, and the commit. Does not hold: connections, digests, full loads, or
-the comparison that a proof makes.
+Contains: staging the changes, finding those that make a slice equal, and the commit. Out of scope:
+connections, digests, full loads, and the comparison that a proof makes.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from saas_platform.warehouse.stream import RowStream
 _STAGED, _GONE, _THEIRS, _DIFFERENT = (
     f"{STAGING}.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
 )
-#: In memory: it is made within the transaction, where no other file can be written.
+#: This table is in memory, because it is made within the transaction, where no other file can be written.
 _TOUCHED = "temp._touched"
-#: Rows of one side that are joined at a time; more are joined in parts, so that memory stays bounded.
+#: The most rows of one side to join at a time. More rows are joined in parts, which bounds the memory.
 _PART_ROWS = 500_000
 
 
 def append_to_log(connection: Connection, log: sa.Table, values: list[Any]) -> None:
+    """Append a row to a log."""
     marks = ", ".join("?" for _ in values)
     connection.run(
         f"INSERT INTO {q.qualified(RAW, log.name)} ({q.listed(q.columns(log))}) VALUES ({marks})",
@@ -41,20 +42,23 @@ def append_to_log(connection: Connection, log: sa.Table, values: list[Any]) -> N
 
 
 def finished(entry: SyncEntry) -> SyncEntry:
-    """With its end and its seconds; never before its start, should the machine's clock go back."""
+    """Return the entry with its end, which is now, and its seconds.
+
+    The end is never before the start, even if the machine's clock was set back.
+    """
     now = max(datetime.now(UTC).replace(tzinfo=None), entry.started_at)
     return replace(entry, finished_at=now, seconds=(now - entry.started_at).total_seconds())
 
 
 def commit_entry(connection: Connection, entry: SyncEntry) -> SyncEntry:
-    """Append to the log; the caller holds the transaction."""
+    """Append the finished entry to the log and return it. The caller holds the transaction."""
     entry = replace(finished(entry), slices_copied=len(entry.slices))
     append_to_log(connection, SYNC_LOG, entry.values())
     return entry
 
 
 def check_key(connection: Connection, table: sa.Table, rows: str) -> None:
-    """Raises WarehouseError where rows of the relation share a key, though the table has one."""
+    """Raise WarehouseError if rows of the relation share a key. A table without a key passes."""
     if not q.keys(table) or not key_may_repeat(table):
         return
     keys = q.listed(q.keys(table))
@@ -67,10 +71,11 @@ def check_key(connection: Connection, table: sa.Table, rows: str) -> None:
 def differences(
     connection: Connection, table: sa.Table, slices: Collection[str], stream: RowStream
 ) -> Iterator[None]:
-    """Within it, `_theirs` holds the stream's rows and `_different` one row for each that differs.
+    """Within this context, hold the stream's rows in `_theirs`, and the rows that differ in `_different`.
 
-    `_different` has both sides as structs `s` and `m`, NULL where a side has no such row. A key that
-    the mirror holds twice matches once; its other rows are extra.
+    `_different` has one row for each difference, with the source's side as the struct `s` and the mirror's as
+    `m`. A side that has no such row is NULL. A key that the mirror has several times matches once; its other
+    rows are extra.
     """
     columns = q.columns(table)
     where = q.within(table, slices, "r")
@@ -101,7 +106,7 @@ def differences(
 
 
 def _collect(connection: Connection, table: sa.Table, where: str, stream: RowStream) -> None:
-    """The stream's rows in `_theirs`."""
+    """Put the stream's rows into `_theirs`."""
     connection.run(f"CREATE OR REPLACE TABLE {_THEIRS} {q.definition(table)}")
     columns = q.listed(q.columns(table))
     with connection.streaming(stream) as relation:
@@ -111,7 +116,10 @@ def _collect(connection: Connection, table: sa.Table, where: str, stream: RowStr
 def _parts(
     connection: Connection, table: sa.Table, where: str, columns: Collection[str]
 ) -> list[str]:
-    """Conditions on a row `r`, of which each row of either side meets one; equal columns, the same one."""
+    """Return conditions on a row `r` that divide the rows of both sides into parts.
+
+    Each row meets exactly one of them. Rows with equal values of the columns meet the same one.
+    """
     ((rows,),) = connection.run(
         f"SELECT greatest((SELECT count(*) FROM {_THEIRS}),"
         f" (SELECT count(*) FROM {q.mirror(table)} r WHERE {where}))"
@@ -137,6 +145,8 @@ def _has_copies(connection: Connection, table: sa.Table, where: str) -> bool:
 
 
 class DuckdbChanges(Changes):
+    """Changes that are staged in the catalogue STAGING, which the caller has attached."""
+
     def __init__(self, connection: Connection, table: sa.Table) -> None:
         self._connection = connection
         self._table = table
@@ -197,15 +207,18 @@ class DuckdbChanges(Changes):
         return int(count)
 
     def slices(self) -> dict[str, int]:
-        """Rows staged in each slice."""
+        """Return the number of staged rows in each slice."""
         rows = self._connection.run(
             f"SELECT {q.slice_id(self._table, 'b')}, count(*)"
             f" FROM (SELECT {q.bucket(self._table)} AS b FROM {_STAGED}) GROUP BY b"
         )
         return dict(rows)
 
-    def changes(self, gone: str) -> pa.RecordBatchReader:
-        """Each staged row, and of each key that is gone the key alone; the column `gone` tells which."""
+    def stream_all(self, gone: str) -> pa.RecordBatchReader:
+        """Return every staged row, and for every deleted key a row with the key alone.
+
+        The boolean column `gone` is true for the deleted keys.
+        """
         table = self._table
         keys = q.listed(q.keys(table))
         return self._connection.stream(
@@ -215,7 +228,7 @@ class DuckdbChanges(Changes):
         )
 
     def check(self) -> None:
-        """Raises WarehouseError where two staged rows share a key."""
+        """Raise WarehouseError if two staged rows share a key."""
         check_key(self._connection, self._table, _STAGED)
 
     def commit(self, entry: SyncEntry) -> SyncEntry:
@@ -232,7 +245,7 @@ class DuckdbChanges(Changes):
                 "SELECT coalesce(sum(copies), 0)::BIGINT, count(DISTINCT key) FILTER (WHERE stays),"
                 f" (SELECT count(*) FROM {_STAGED}) FROM {_TOUCHED}"
             )
-            # By key, as a user's column may have the name of the engine's own number of a row.
+            # Rows are deleted by key, because a user's column may be named like the engine's row number.
             same = " AND ".join(
                 f"r.{q.quote(name)} = t.key[{place}]"
                 for place, name in enumerate(q.keys(table), start=1)
@@ -253,7 +266,10 @@ class DuckdbChanges(Changes):
             )
 
     def _find_touched(self) -> None:
-        """The staged keys that the mirror holds: in which slices, how often, and whether they come back."""
+        """Collect the staged keys that the mirror holds.
+
+        For each key and slice, the table has the number of rows, and whether a staged row replaces them.
+        """
         table, keys = self._table, q.listed(q.keys(self._table))
         stays = q.quote(q.unused(table, "stays"))
         self._connection.run(

@@ -1,6 +1,6 @@
 """Digests of rows in DuckDB: of a mirror, or of the texts of rows that a source streams.
 
-Holds both forms and the query of each slice. Does not hold: the canonical SQL.
+Contains: the native and the canonical form, and the queries by slice. Out of scope: the canonical SQL.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from saas_platform.warehouse.duckdb.connection import Connection
 from saas_platform.warehouse.interface import DigestForm
 from saas_platform.warehouse.stream import RowStream
 
-#: The number of a row, from SQL of its text: the engine's own hash costs a tenth of the canonical number.
+#: Writes SQL of a row's number from SQL of its text. The engine's own hash costs a tenth of the canonical
+#: number.
 _NUMBERS: Mapping[DigestForm, Callable[[str], str]] = {
     "native": lambda text: f"hash({text})",
     "canonical": duckdb_canonical.number,
@@ -32,7 +33,7 @@ def mirror_digests(
     slices: Collection[str] | None,
     form: DigestForm,
 ) -> dict[str, SliceDigest]:
-    """Of the mirror's rows in the slices; in all where None."""
+    """Return the digest of each slice of the mirror that has rows; None: of every slice."""
     number = _NUMBERS[form](duckdb_canonical.row_text(table))
     found = connection.run(
         f"SELECT {q.slice_id(table, 't.b')}, t.n, t.total FROM (SELECT {q.bucket(table)}, count(*),"
@@ -45,7 +46,7 @@ def mirror_digests(
 def text_digests(
     connection: Connection, texts: RowStream, form: DigestForm
 ) -> dict[str, SliceDigest]:
-    """Of rows whose texts are streamed (`canonical.ROW_TEXTS`)."""
+    """Return the digest of each slice of rows whose texts are streamed (`canonical.ROW_TEXTS`)."""
     with connection.streaming(texts) as relation:
         found = connection.run(
             f"SELECT {_SLICE}, count(*), sum({_NUMBERS[form](_TEXT)}) FROM {relation} GROUP BY 1"
@@ -54,9 +55,9 @@ def text_digests(
 
 
 def hash_texts(texts: RowStream) -> dict[str, SliceDigest]:
-    """Canonical digest of streamed texts, in this process and without a file.
+    """Return the canonical digests of streamed texts, computed in this process and without a file.
 
-    For a warehouse that can't read a stream, such as one behind a network.
+    This is for a warehouse that can't read a stream, such as one behind a network.
     """
     with duckdb.connect() as opened:
         return text_digests(Connection(opened), texts, "canonical")

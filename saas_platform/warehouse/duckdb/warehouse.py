@@ -1,4 +1,4 @@
-"""DuckDB as the warehouse: one file, no server."""
+"""DuckDB as the warehouse, in one file and without a server."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ from saas_platform.warehouse.stream import RowStream
 
 
 class DuckdbWarehouse(Warehouse):
-    """The warehouse in one file, opened for each call or session, so that others get their turn."""
+    """The warehouse in one file, opened for each call or session, so that other processes get their turn."""
 
     engine = "duckdb"
 
     def __init__(self, path: Path, *, wait_seconds: float = 30.0) -> None:
         if path.stem.casefold() in (*SCHEMAS, STAGING, "temp", "system", "main"):
-            # DuckDB names the catalogue after the file, and could not tell it from the schema.
+            # DuckDB names the catalogue after the file, and could not distinguish it from a schema of that name.
             raise WarehouseError(
-                f"A DuckDB warehouse can't be named {path.name}, as {path.stem} has a meaning in it:"
+                f"A DuckDB warehouse can't be named {path.name}, as DuckDB uses the name {path.stem} itself:"
                 " give SAAS_WAREHOUSE_URL another file name."
             )
         self.path = path
         self._wait_seconds = wait_seconds
-        # One thread of this process at a time, as with processes.
+        # Only one thread of this process uses the file at a time, as only one process does.
         self._lock = threading.RLock()
         self._open: Connection | None = None
 
@@ -132,7 +132,7 @@ class DuckdbWarehouse(Warehouse):
                 f"DELETE FROM {log} WHERE table_name = ? AND coalesce(mirror_schema, ?) = ?",
                 [mirror.name, RAW, mirror.schema],
             )
-            # Those of a mirror of the same name in another schema stay.
+            # The proofs of a mirror of the same name in another schema stay.
             connection.run(
                 f"DELETE FROM {proofs} WHERE table_name = ? AND table_name NOT IN"
                 f" (SELECT table_name FROM {log})",
@@ -201,7 +201,7 @@ class DuckdbWarehouse(Warehouse):
         found = clash(table, SYNC_ID)
         if found is not None or not self.path.exists():
             return found
-        # Of ASCII the engine does not tell capitals from small letters in a name: two tables would be one mirror.
+        # Names that differ only by the case of ASCII letters are one name to DuckDB, and would share one mirror.
         with self._connected() as connection:
             logged = connection.run(
                 f"SELECT DISTINCT table_name FROM {q.qualified(RAW, SYNC_LOG.name)}"
@@ -340,7 +340,7 @@ class DuckdbWarehouse(Warehouse):
             rows = connection.run(
                 f"WITH log AS (SELECT {q.listed(q.columns(PROOF_LOG))}"
                 f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = ?),"
-                # As `ProofEntry.confirms` has it.
+                # The condition is that of `ProofEntry.confirms`.
                 " confirmed AS (SELECT max(proven_at) AS at FROM log WHERE scope = 'all'"
                 " AND level <> 'counts' AND verdict = 'proven' AND sync_id IS NULL),"
                 " began AS (SELECT min(proven_at) AS at FROM log, confirmed"
@@ -362,8 +362,8 @@ class DuckdbWarehouse(Warehouse):
 
 
 def _prepare(connection: Connection) -> None:
-    """What every session relies on; writes to the file only where something is missing."""
-    # Streams larger than memory need no order; the mirror has none.
+    """Create what every session relies on. Writes to the file only if something is missing."""
+    # Keeping the order would need memory for the whole stream, and the rows of a mirror have no order.
     connection.run("SET preserve_insertion_order = false")
     present = {
         name
