@@ -42,7 +42,7 @@ def within_bounds(
         f"({column} >= {moment(first)} AND {column} < {moment(after)})"
         for first, after in covering(ranges(cut, dated), most)
     ]
-    # A date such as 'infinity', set by hand, has no bounds; the repair must be able to select it all the same.
+    # A date such as 'infinity', set by hand, has no bounds, and the repair must still be able to select it.
     undated = sorted(set(slices) - set(dated))
     if undated:
         parts.append(f"{slice_id} IN ({', '.join(map(text, undated))})")

@@ -51,7 +51,7 @@ SYNC_LOG = sa.Table(
         "finished_at", sa.DateTime, nullable=False, comment="UTC; it only grows within a table"
     ),
     sa.Column("seconds", sa.Double, nullable=False, comment="Wall time of reading and applying"),
-    # Columns of later versions come last and may be NULL, because they are added to a log that exists already.
+    # Columns of later versions come last and may be NULL: they are added to a log that exists already.
     sa.Column(
         "slices_compared",
         sa.BigInteger,

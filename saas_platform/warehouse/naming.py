@@ -84,7 +84,7 @@ def repeated_key(table: sa.Table, key: Mapping[str, Any]) -> WarehouseError:
 def clash(table: sa.Table, *ours: str) -> str | None:
     """Return a sentence on two names of a mirror that the engine takes for the same; None: there are none.
 
-    `ours` are the columns that the engine adds. Engines do not distinguish the case of ASCII letters in names.
+    `ours` are the columns that the engine adds. Engines ignore the case of ASCII letters in names.
     """
     for log in LOGS:
         if _folded(table.name) == log.name:

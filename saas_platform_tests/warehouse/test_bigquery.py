@@ -564,7 +564,7 @@ def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "")
                 " project acme.",
                 "accessDenied",
             ),
-            "for want of the permission bigquery.jobs.create",
+            "as your account lacks the permission bigquery.jobs.create",
         ),
         (
             answered(api.Forbidden, "caller@acme does not have storage.objects.create access"),
@@ -630,13 +630,13 @@ def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "")
         ),
         (
             uploaded(403, "me@acme does not have storage.objects.create access to the bucket."),
-            "for want of the permission storage.objects.create (me@acme does not have",
+            "as your account lacks the permission storage.objects.create (me@acme does not have",
         ),
         (
             answered(
                 api.NotFound, "Not found: Dataset my-project:raw was not found in location EU"
             ),
-            "BigQuery does not have it in EU (Not found: Dataset my-project:raw",
+            "BigQuery does not find it in EU (Not found: Dataset my-project:raw",
         ),
         (
             answered(api.Forbidden, "BigQuery API has not been used in project acme before"),
@@ -735,7 +735,7 @@ def test_ping_asks_for_the_rights_and_changes_nothing() -> None:
         "SELECT 1",
         *(f"CREATE TABLE `{schema}`.`_doctor` " for schema in ("raw", "marts", "models")),
     ]
-    assert "will make raw, marts, models" in warehouse(lambda: Project("nowhere")).ping()
+    assert "will create raw, marts, models" in warehouse(lambda: Project("nowhere")).ping()
     with pytest.raises(WarehouseError, match=r"permission bigquery\.tables\.create"):
         warehouse(lambda: Project(refuses="CREATE TABLE")).ping()
     with pytest.raises(WarehouseError, match="lies in US, and SAAS_WAREHOUSE_URL says EU: write"):
@@ -743,7 +743,7 @@ def test_ping_asks_for_the_rights_and_changes_nothing() -> None:
 
 
 def test_a_dataset_that_is_not_ours_is_not_dropped() -> None:
-    with pytest.raises(WarehouseError, match="Dataset raw of project acme was not made by"):
+    with pytest.raises(WarehouseError, match="Dataset raw of project acme was not created by"):
         warehouse(lambda: Project(layer="raw")).drop()
 
 
@@ -764,7 +764,7 @@ def test_a_bucket_somewhere_else_or_without_rights_is_told(monkeypatch: pytest.M
     with pytest.raises(WarehouseError, match="bucket acme-staging lies in US, the datasets in EU"):
         staged.ping()
     monkeypatch.setattr(Far, "location", "EU")
-    with pytest.raises(WarehouseError, match=r"does not let your account storage\.objects\.get"):
+    with pytest.raises(WarehouseError, match=r"Your account lacks storage\.objects\.get"):
         staged.ping()
 
 
@@ -800,7 +800,7 @@ def test_the_doctor_finds_missing_credentials(monkeypatch: pytest.MonkeyPatch) -
         ),
         (
             answered(api.Forbidden, "Access Denied: bigquery.jobs.create", "accessDenied"),
-            "BigQuery refused for want of the permission bigquery.jobs.create",
+            "BigQuery refused, as your account lacks the permission bigquery.jobs.create",
             "roles/bigquery.jobUser",
         ),
         (

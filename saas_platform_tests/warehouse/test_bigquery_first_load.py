@@ -201,7 +201,7 @@ def test_days_without_a_name_and_too_many_are_told_before_anything_is_made(
     with pytest.raises(WarehouseError, match=r"rows of 1959-12-31.*leave first_load=days out"):
         by_days(project).load(EVENTS, stream(EVENTS, old), entry)
     monkeypatch.setattr(bigquery_days, "MOST_DAYS", 2)
-    with pytest.raises(WarehouseError, match=r"has 3 days, and BigQuery takes 1,500 load jobs"):
+    with pytest.raises(WarehouseError, match=r"has 3 days, and BigQuery allows 1,500 load jobs"):
         load(by_days(project), EVENTS, range(1, 4))
     assert project.jobs == []
     assert "usage_events" not in project.tables

@@ -1,6 +1,7 @@
 """BigQuery as the warehouse: three datasets of one project, reached by Google's client.
 
-Digests are computed there; rows that have to be compared are fetched, slice by slice, and compared here.
+BigQuery computes the digests. Rows that have to be compared are fetched, slice by slice, and compared in this
+process.
 """
 
 from __future__ import annotations
@@ -51,18 +52,18 @@ from saas_platform.warehouse.logs import (
 )
 from saas_platform.warehouse.stream import RowStream
 
-#: Estimates asked for at the same time: each is a request that waits for Google, and a run has hundreds.
+#: The number of estimates requested at the same time. Each waits for the service, and a run has hundreds.
 _AT_ONCE = 8
-#: A letter and its accents apart, and the accents left out.
+#: Separates each letter from its accents, and removes the accents.
 _WITHOUT_ACCENTS = r"REGEXP_REPLACE(NORMALIZE({}, NFD), r'\pM', '')"
 _LONG_AGO = q.moment(q.FIRST_MOMENT)
 
 
 class BigqueryWarehouse(Warehouse):
-    """The warehouse in a project; `make_client` gives another client than that of the environment."""
+    """The warehouse in a project. `make_client` replaces the client that the environment gives."""
 
     engine = "bigquery"
-    #: A table has no more partitions.
+    #: The most partitions that a table may have.
     most_slices = 10_000
 
     def __init__(
@@ -71,7 +72,7 @@ class BigqueryWarehouse(Warehouse):
         self.target = target
         self._bare = Connection(target, make_client or target.client)
         self._prepared = False
-        #: Jobs are named by sync, table and how many of them came before.
+        #: Jobs are named by sync, table and a number that counts the jobs of both.
         self._jobs: Counter[tuple[str, str]] = Counter()
 
     @contextmanager
@@ -81,7 +82,7 @@ class BigqueryWarehouse(Warehouse):
 
     @property
     def _connection(self) -> Connection:
-        """With the datasets and logs in place."""
+        """The connection, once the datasets and logs exist."""
         if not self._prepared:
             prepare(self._bare)
             self._prepared = True
@@ -110,8 +111,8 @@ class BigqueryWarehouse(Warehouse):
         return [each for each in found if self.table_exists(each.schema, each.name)]
 
     def drop_mirror(self, mirror: Mirror) -> None:
-        # The table first, as no transaction drops one: killed here, the log names a mirror that is missing,
-        # which the next sync makes again.
+        # No transaction can drop a table, so the table goes first. If the process is killed after that, the
+        # log names a missing mirror, which the next sync creates again.
         log, proofs = (q.qualified(RAW, each.name) for each in (SYNC_LOG, PROOF_LOG))
         name = q.text(mirror.name)
         script = "\n".join(
@@ -119,7 +120,7 @@ class BigqueryWarehouse(Warehouse):
                 f"DROP TABLE IF EXISTS {q.qualified(mirror.schema, mirror.name)};",
                 f"DELETE FROM {log} WHERE table_name = {name}"
                 f" AND COALESCE(mirror_schema, {q.text(RAW)}) = {q.text(mirror.schema)};",
-                # Those of a mirror of the same name in another dataset stay.
+                # The proofs of a mirror of the same name in another dataset stay.
                 f"DELETE FROM {proofs} WHERE table_name = {name} AND table_name NOT IN"
                 f" (SELECT table_name FROM {log});",
             ]
@@ -146,7 +147,7 @@ class BigqueryWarehouse(Warehouse):
         return [QueryCost(*of, bytes_) for of, bytes_ in zip(asked, found, strict=True)]
 
     def query_bytes(self, queries: Sequence[str]) -> list[int | None]:
-        # Made here once, and not by each thread; Google's client may be shared by them.
+        # The client is created here once, instead of by each thread. Threads may share it.
         _ = self._bare.client
         with ThreadPoolExecutor(_AT_ONCE) as asking:
             return list(asking.map(self._bare.bytes_of, queries))
@@ -191,7 +192,8 @@ class BigqueryWarehouse(Warehouse):
         return types_of(mirror_schema(table, tags), tagged=tagged(table, tags))
 
     def mirror_columns(self, table: sa.Table) -> dict[str, str]:
-        # Every statement names its columns, and a new one can only come last: their order says nothing.
+        # The order of the table's columns is ignored: every statement names its columns, and a new column
+        # can only come last.
         tags = tagged(table, self.target.policy_tags)
         found = self._connection.columns(target_schema(table), table.name, tagged=tags)
         places = {name: place for place, name in enumerate(self.declared_columns(table))}
@@ -286,7 +288,7 @@ class BigqueryWarehouse(Warehouse):
             for row in found
         ]
         slices = {row["c0"] for row in found}
-        # A row whose slice changed is looked for where its key is, wherever that may be.
+        # With a key, all slices are searched, because a row may have moved to another slice.
         where = q.within(table, None if q.keys(table) else slices, "m")
         mine = ", ".join(
             f"{bigquery_canonical.cell(table.columns[name], 'm')} AS {place}"
@@ -306,7 +308,7 @@ class BigqueryWarehouse(Warehouse):
         rows = self._connection.run(
             f"WITH log AS (SELECT {q.listed(q.columns(PROOF_LOG))}"
             f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = {q.text(table.name)}),"
-            # As `ProofEntry.confirms` has it.
+            # The condition is that of `ProofEntry.confirms`.
             f" confirmed AS (SELECT COALESCE(MAX(proven_at), {_LONG_AGO}) AS moment FROM log"
             " WHERE scope = 'all' AND level <> 'counts' AND verdict = 'proven' AND sync_id IS NULL),"
             " began AS (SELECT MIN(proven_at) AS moment FROM log"
@@ -325,7 +327,7 @@ class BigqueryWarehouse(Warehouse):
         return [DayRows(day, count) for day, count in reversed(rows)]
 
     def _rows(self, table: sa.Table, slices: Collection[str]) -> pa.Table:
-        """The mirror's rows in the slices."""
+        """Return the mirror's rows in the slices."""
         rows = self._connection.arrow(
             f"SELECT {q.listed(q.columns(table))} FROM {q.mirror(table)}"
             f" WHERE {q.within(table, slices)}"
@@ -334,7 +336,7 @@ class BigqueryWarehouse(Warehouse):
 
 
 def _newest(log: sa.Table, table: sa.Table, moment: str) -> str:
-    """The newest entry of a table in a log."""
+    """Return a query of a table's newest entry in a log."""
     return (
         f"SELECT {q.listed(q.columns(log))} FROM {q.qualified(RAW, log.name)}"
         f" WHERE table_name = {q.text(table.name)} ORDER BY {moment} DESC LIMIT 1"
@@ -350,7 +352,7 @@ def _digests(table: sa.Table, slices: Collection[str] | None) -> str:
 
 
 def _key_columns(table: sa.Table) -> str:
-    """What finding the slices of touched keys reads, whichever they are."""
+    """Return a query that reads the same columns as the search for the slices of touched keys."""
     names = q.listed(q.keys(table) or q.columns(table))
     return (
         f"SELECT {q.slice_id(table)}, {names} FROM {q.mirror(table)} WHERE {q.within(table, None)}"

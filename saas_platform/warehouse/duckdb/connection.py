@@ -170,9 +170,9 @@ class Connection:
     def staging_file(self) -> Iterator[None]:
         """Attach a file as the catalogue STAGING within this context, and delete it at the end.
 
-        Tables go there because temporary tables would lie in memory, however large they are. The file takes no
-        part in a transaction. A connection without such a file holds these tables in memory. Contexts may be
-        nested; the inner ones use the outer one's file.
+        Tables go there because temporary tables would lie in memory, however large they are. The file takes
+        no part in a transaction. A connection without such a file holds these tables in memory. Contexts may
+        be nested; the inner ones use the outer one's file.
         """
         if self._has_staging:
             yield

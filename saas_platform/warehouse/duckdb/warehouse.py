@@ -58,10 +58,10 @@ class DuckdbWarehouse(Warehouse):
 
     def __init__(self, path: Path, *, wait_seconds: float = 30.0) -> None:
         if path.stem.casefold() in (*SCHEMAS, STAGING, "temp", "system", "main"):
-            # DuckDB names the catalogue after the file, and could not distinguish it from a schema of that name.
+            # DuckDB names the catalogue after the file, and can't distinguish it from a schema of that name.
             raise WarehouseError(
-                f"A DuckDB warehouse can't be named {path.name}, as DuckDB uses the name {path.stem} itself:"
-                " give SAAS_WAREHOUSE_URL another file name."
+                f"A DuckDB warehouse can't be named {path.name}, as {path.stem} names a schema or"
+                " catalogue in it: give SAAS_WAREHOUSE_URL another file name."
             )
         self.path = path
         self._wait_seconds = wait_seconds
@@ -201,7 +201,7 @@ class DuckdbWarehouse(Warehouse):
         found = clash(table, SYNC_ID)
         if found is not None or not self.path.exists():
             return found
-        # Names that differ only by the case of ASCII letters are one name to DuckDB, and would share one mirror.
+        # DuckDB ignores the case of ASCII letters in names: two such tables would be one mirror.
         with self._connected() as connection:
             logged = connection.run(
                 f"SELECT DISTINCT table_name FROM {q.qualified(RAW, SYNC_LOG.name)}"
