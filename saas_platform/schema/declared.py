@@ -142,7 +142,7 @@ def _table(name: str, told: Table, metadata: sa.MetaData) -> sa.Table:
             if column.mirror != "drop"
         ),
         *(sa.UniqueConstraint(*names) for names in told.unique),
-        comment=f"Table {name} of the source",
+        comment=f"Table {source} of the source",
         info=info,
     )
 

@@ -12,15 +12,14 @@ import sqlalchemy as sa
 
 from saas_platform.schema.canonical import value_of
 from saas_platform.schema.describing import Value, shown
-from saas_platform.source.interface import SourceSnapshot
-from saas_platform.sync.reading import grouped, slices_to_ask, telling
+from saas_platform.sync.pair import TablePair
+from saas_platform.sync.reading import grouped, slices_to_ask
 from saas_platform.sync.report import (
     ColumnDifference,
     Difference,
     Differences,
-    OnProgress,
 )
-from saas_platform.warehouse.interface import RowDifference, Warehouse
+from saas_platform.warehouse.interface import RowDifference
 from saas_platform.warehouse.stream import RowStream
 
 #: Rows shown of each table; the totals are exact all the same.
@@ -28,21 +27,19 @@ SAMPLES = 20
 
 
 def find_differences(
-    snapshot: SourceSnapshot,
-    warehouse: Warehouse,
-    table: sa.Table,
+    pair: TablePair,
     slices: Collection[str],
     *,
     source_counts: Mapping[str, int],
     mirror_counts: Mapping[str, int],
     show_pii: bool = False,
-    on_progress: OnProgress | None = None,
 ) -> Differences:
     """Rows of the slices that differ.
 
     A row that changed its slice shows as missing in one and extra in the other only where the two
     are too far apart to be compared together.
     """
+    table = pair.table
     largest = Counter(source_counts) | Counter(mirror_counts)
     missing = extra = different = 0
     by_slice: Counter[str] = Counter()
@@ -50,8 +47,8 @@ def find_differences(
     samples: list[Difference] = []
     for group in grouped(slices, largest):
         asked = slices_to_ask(table, group, source_counts)
-        texts = RowStream(snapshot.row_texts(table, asked), telling(on_progress, table, "compare"))
-        found = warehouse.compare(table, group, texts, samples=SAMPLES - len(samples))
+        texts = RowStream(pair.snapshot.row_texts(table, asked), pair.counted("compare"))
+        found = pair.warehouse.compare(table, group, texts, samples=SAMPLES - len(samples))
         missing += found.missing
         extra += found.extra
         different += found.different

@@ -114,7 +114,7 @@ def test_a_mirror_is_partitioned_clustered_and_described() -> None:
     described = {
         field.name: (field.field_type, field.mode, field.description) for field in made.schema
     }
-    assert described["occurred_at"] == ("TIMESTAMP", "REQUIRED", "When it happened (UTC)")
+    assert described["occurred_at"] == ("TIMESTAMP", "REQUIRED", "When the event happened (UTC)")
     assert described["user_id"][1] == "NULLABLE"
     assert list(described) == [*events.columns.keys(), "_sync_id"]
 
@@ -722,7 +722,9 @@ def test_the_doctor_asks_whether_columns_may_be_tagged_once_there_is_a_table() -
     project = Tagging()
     assert warehouse(lambda: project).ping()
     tagging = warehouse(lambda: project, policy_tags={"": TAG})
-    with pytest.raises(WarehouseError, match=r"lacks bigquery\.tables\.setCategory .* policy tags: grant"):
+    with pytest.raises(
+        WarehouseError, match=r"lacks bigquery\.tables\.setCategory .* policy tags: grant"
+    ):
         tagging.ping()
     project.has = ("bigquery.tables.setCategory",)
     assert tagging.ping()

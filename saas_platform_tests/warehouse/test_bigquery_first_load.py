@@ -166,7 +166,9 @@ def _in_single_rows(connection: Any, sql: str) -> Any:
 
 def test_rows_that_did_not_arrive_leave_no_entry() -> None:
     project = Project(loses="20240103")
-    with pytest.raises(WarehouseError, match=r"has 2 of the 3 rows .* run again, which reloads the"):
+    with pytest.raises(
+        WarehouseError, match=r"has 2 of the 3 rows .* run again, which reloads the"
+    ):
         load(by_days(project), EVENTS, range(1, 4))
     assert project.scripts == []
 
