@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 import sqlalchemy as sa
 
-from saas_platform.contracts import Verdict, evaluate
+from saas_platform.contracts import Breach, Verdict, evaluate
 from saas_platform.defs.names import Tables
 from saas_platform.defs.raw import GROUP
 from saas_platform.defs.table_checks import table_check
@@ -41,8 +41,7 @@ def _result(name: str, verdict: Verdict) -> dg.AssetCheckResult:
         asset_key=[GROUP, name],
         passed=verdict.kept,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
-        description="; ".join(f"{b.rule.name}: broken by {b.offenders:,}" for b in breaches)
-        or f"All {verdict.rules} rules hold.",
+        description="; ".join(map(_breach_words, breaches)) or f"All {verdict.rules} rules hold.",
         metadata={
             "rules": verdict.rules,
             "rules_broken": len(breaches),
@@ -53,6 +52,12 @@ def _result(name: str, verdict: Verdict) -> dg.AssetCheckResult:
             "seconds": round(verdict.seconds, 3),
         },
     )
+
+
+def _breach_words(breach: Breach) -> str:
+    """Return the rule, how many rows break it, and the first of them by its key."""
+    example = f", such as {escaped(breach.samples[0])}" if breach.samples else ""
+    return f"{breach.rule.name}: broken by {breach.offenders:,}{example}"
 
 
 def _markdown(verdict: Verdict) -> str:

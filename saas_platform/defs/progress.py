@@ -45,7 +45,9 @@ class _Handler(logging.Handler):
             check = event.asset_check_evaluation_data
             if not check.passed:
                 name = f"{check.asset_key.to_user_string()}: {check.check_name}"
-                say(errors, (f"    ✗ {name}", "red"), f" {check.description or ''}")
+                warns = check.severity == dg.AssetCheckSeverity.WARN
+                mark = (f"    ! {name}", "yellow") if warns else (f"    ✗ {name}", "red")
+                say(errors, mark, f" {check.description or ''}")
 
 
 @dg.logger({}, description="Prints one line for each asset as soon as it is materialised.")

@@ -33,7 +33,9 @@ def test_the_worst_breach_decides(kinds: tuple[str, ...], severity: dg.AssetChec
     result = contracts._result("users", _verdict(*map(_breach, kinds)))
     assert not result.passed
     assert result.severity == severity
-    assert result.description == "; ".join(f"name_{kind}: broken by 1,234" for kind in kinds)
+    assert result.description == "; ".join(
+        f"name_{kind}: broken by 1,234, such as 7: 'a|b'" for kind in kinds
+    )
     assert result.metadata["offenders"].value == dict.fromkeys(
         (f"name_{kind}" for kind in kinds), 1234
     )
