@@ -237,7 +237,15 @@ def _groups(slices: Collection[str]) -> Iterator[list[str]]:
 def commit(
     connection: Connection, table: sa.Table, statements: list[str], entry: SyncEntry, name: str
 ) -> None:
-    """Run the statements and append the entry to the log, in one transaction."""
+    """Run the statements and append the entry to the log, in one transaction.
+
+    Args:
+        connection: The project.
+        table: The table, for the label of the job.
+        statements: What to run before the log is written.
+        entry: The entry for the log, complete.
+        name: The name of the load, after which the job is named.
+    """
     script = ";\n".join(
         [
             "BEGIN TRANSACTION",
