@@ -1,6 +1,6 @@
-"""The engines that compute digests. One more is a fixture here and its name in a list.
+"""The engines that compute digests. To add one, write a fixture here and put its name into a list.
 
-An engine makes the rows its own, in a table that it creates or replaces, and gives their digests.
+An engine is a function: it stores the rows in a table, which it creates or replaces, and returns their digests.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from saas_platform_tests.texts import texts
 
 Digests = Callable[[sa.Table, Sequence[Row]], dict[str, SliceDigest]]
 
-#: Whose digests must be the same numbers as the reference's.
+#: Engines whose digests must be the same numbers as those of the reference.
 CANONICAL = ["duckdb_mirror", "duckdb_stream"]
-#: Whose digests must tell any two sets of rows apart.
+#: Engines whose digests must differ for any two different sets of rows.
 ENGINES = ["reference", "duckdb_mirror", "duckdb_native"]
 
 

@@ -1,4 +1,4 @@
-"""The first load by days: which jobs it sends, as Google documents them; and on a real project, that it works."""
+"""Tests of the first load by days: the jobs that it sends, and, on a real project, that it works."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Job:
 
 
 class Project:
-    """A client that keeps what is loaded by the name it is loaded under, and every job."""
+    """A client that records every job, and keeps the rows by the name under which they are loaded."""
 
     def __init__(self, *, loses: str = "-") -> None:
         self.tables: dict[str, bigquery.Table] = {}
@@ -128,7 +128,7 @@ def test_each_day_is_replaced_by_a_job_of_its_own_and_the_log_comes_last() -> No
         assert config.time_partitioning == bigquery.TimePartitioning(
             type_="DAY", field="occurred_at"
         )
-        # It is refused where it says one of the two and not the other.
+        # BigQuery refuses a load that names one of the two and not the other.
         assert config.clustering_fields == ["event_id"]
         assert config.schema == project.tables["usage_events"].schema
     assert [
@@ -173,7 +173,7 @@ def test_rows_that_did_not_arrive_leave_no_entry() -> None:
     assert project.scripts == []
 
 
-def test_only_an_empty_mirror_cut_by_day_is_loaded_so() -> None:
+def test_only_an_empty_mirror_sliced_by_day_is_loaded_by_days() -> None:
     project = Project()
     connection = by_days(project)._bare
     assert bigquery_days.may_load_by_days(connection, EVENTS)
@@ -194,7 +194,7 @@ def test_only_an_empty_mirror_cut_by_day_is_loaded_so() -> None:
     assert not bigquery_days.may_load_by_days(unasked._bare, EVENTS)
 
 
-def test_days_without_a_name_and_too_many_are_told_before_anything_is_made(
+def test_days_without_a_name_and_too_many_days_are_reported_before_anything_is_created(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project = Project()
@@ -216,6 +216,6 @@ def test_a_first_load_by_days_holds_what_was_loaded(any_warehouse: BigqueryWareh
     rows = [row(EVENTS, n, row_version=n) for n in range(1, 6)]
     load(warehouse, EVENTS, range(1, 6))
     assert warehouse.digest_mirror(EVENTS) == warehouse.digest_texts(texts(EVENTS, rows))
-    # The mirror is no longer empty: the next one is a transaction.
+    # The mirror is no longer empty, so the next load is one transaction.
     load(warehouse, EVENTS, range(2, 6))
     assert warehouse.digest_mirror(EVENTS) == warehouse.digest_texts(texts(EVENTS, rows[1:]))

@@ -1,6 +1,6 @@
-"""The digest of a mirror: that of its stream, slice by slice, under hostile names.
+"""Tests that a mirror has the digest of the rows that were loaded, slice by slice, under hostile names.
 
-That it is blind to order and to nothing else is tested in `digests/`.
+The tests in `digests/` show that a digest ignores the order of rows and nothing else.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
 ) -> None:
     table = TABLE if keyed else KEYLESS
     moment = datetime(2024, 1, 1)
-    # Equal rows, and copies of keys and of rows, on both sides.
+    # Both sides have equal rows, repeated keys and repeated rows.
     mine, theirs = [*mine, *theirs, *mine[:1]], [*theirs, *mine, *theirs[:1]]
     entry = SyncEntry("one", table.name, "full", "source", 1, moment, moment)
     warehouse.load(table, stream(mine), entry)
@@ -128,7 +128,7 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duckdb_comparison, "_PART_ROWS", parts)
         assert warehouse.compare(table, slices, texts(table, named(theirs)), samples=20) == at_once
-    assert not warehouse.path.with_name("warehouse.duckdb.changes").exists()
+    assert not warehouse.path.with_name("warehouse.duckdb.staging").exists()
 
 
 @settings(quick, max_examples=25)
@@ -136,7 +136,7 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
 def test_reconcile_makes_any_mirror_equal(
     warehouse: DuckdbWarehouse, mine: list[Row], theirs: list[Row], data: st.DataObject
 ) -> None:
-    """Whatever the mirror holds, duplicate keys included; the source has each key once."""
+    """The mirror may hold anything, repeated keys included. The source has each key once."""
     common = data.draw(st.lists(st.sampled_from(theirs), max_size=5)) if theirs else []
     theirs = list({row[0]: row for row in theirs}.values())
     moment = datetime(2024, 1, 1)
@@ -146,10 +146,10 @@ def test_reconcile_makes_any_mirror_equal(
         SyncEntry("one", TABLE.name, "full", "source", 1, moment, moment),
     )
     slices = {*warehouse.slice_counts(TABLE), *digest(warehouse, theirs)}
-    with warehouse.stage(TABLE, "two") as staging:
-        staging.reconcile(slices, stream(theirs))
-        after = staging.counts_after()
-        staging.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, moment, moment))
+    with warehouse.stage(TABLE, "two") as changes:
+        changes.reconcile(slices, stream(theirs))
+        after = changes.counts_after()
+        changes.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, moment, moment))
     assert warehouse.digest_mirror(TABLE) == digest(warehouse, theirs)
     assert warehouse.slice_counts(TABLE) == after
     found = warehouse.compare(TABLE, slices, texts(TABLE, named(theirs)), samples=5)

@@ -1,4 +1,4 @@
-"""Names that a warehouse can't hold stop their own table, before anything is asked about it."""
+"""Tests of names that a warehouse can't hold: they stop their own table before it is queried."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def named(table: str, *columns: str) -> sa.Table:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_bigquery_objects_to_what_it_can_not_name(table: sa.Table, says: str | None) -> None:
-    told = bigquery_tables.objection(table)
+    objection = bigquery_tables.objection(table)
     if says is None:
-        assert told is None
+        assert objection is None
     else:
-        assert told is not None
-        assert says in told
-        assert told.endswith(
+        assert objection is not None
+        assert says in objection
+        assert objection.endswith(
             ": give it another name in tables.yaml, with this one as `source:`, or leave it out."
         )
 
@@ -60,7 +60,7 @@ def test_no_engine_takes_two_names_for_one() -> None:
     assert clash(named("t", "ü", "Ü", "straße", "strasse"), SYNC_ID) is None
 
 
-#: Some of these tables can be named everywhere, the others have blanks in their names.
+#: Tables whose names, or whose columns' names, BigQuery can't hold. They have blanks in them.
 REFUSED = {"Customers", "Order Details"}
 
 
@@ -92,8 +92,8 @@ def test_the_doctor_names_every_such_table(monkeypatch: pytest.MonkeyPatch, tmp_
     platform = Platform.load()
     platform.home.create()
     platform.home.tables.write_text(as_yaml(SqliteDatabase(path).discover().tables))
-    # Told before the warehouse is asked.
-    # Asked for no more, as the warehouse comes next, which does not answer.
+    # The doctor reports them before it asks the warehouse. The test takes no more findings than these,
+    # because the warehouse comes next, and it does not answer.
     tables = (each for each in examine(platform) if each.name == "tables")
     found = list(itertools.islice(tables, len(REFUSED)))
     assert [each.ok for each in found] == [False] * len(REFUSED)
