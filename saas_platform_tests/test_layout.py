@@ -316,10 +316,11 @@ def _public_functions(path: Path) -> Iterator[ast.FunctionDef]:
     tree = tree_of(path)
     bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
     for node in (each for body in bodies for each in body):
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-            # The parameters of an asset are its resources.
-            if not any("asset" in ast.unparse(each) for each in node.decorator_list):
-                yield node
+        if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+            continue
+        # The parameters of an asset are its resources.
+        if not any("asset" in ast.unparse(each) for each in node.decorator_list):
+            yield node
 
 
 #: The docstring of a command is its help text, and its options describe themselves.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -200,6 +200,10 @@ class Warehouse(ABC):
     @abstractmethod
     def quoted(self, name: str) -> str:
         """Return a name as the engine's SQL writes it, whatever characters it has."""
+
+    @abstractmethod
+    def literal(self, value: Any) -> str:
+        """Return a value of a declaration (text, number, date or time) as the engine's SQL writes it."""
 
     @abstractmethod
     def mirror_rows(self, table: sa.Table) -> str:
