@@ -101,6 +101,7 @@ def _hostile(column: sa.Column) -> st.SearchStrategy[Any]:
             return st.sampled_from([m.date() for m in MOMENTS]) | st.dates(date(1, 1, 1))
         case sa.LargeBinary():
             return st.sampled_from([b"", b"\x00", b"\xff\x00", b"|."]) | st.binary(max_size=6)
+    assert isinstance(column.type, sa.String)
     length = column.type.length or 60
     return st.sampled_from(TEXTS) | st.text(st.characters(codec="utf-8"), max_size=min(length, 6))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
-import compiled  # noqa: F401 - before the analyzer
+import compiled  # type: ignore[import-not-found]  # noqa: F401 - before the analyzer
 from zetasql import types as t
 from zetasql.api import Analyzer, FunctionBuilder, TableBuilder
 from zetasql.core.exceptions import ZetaSQLError

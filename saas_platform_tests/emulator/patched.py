@@ -10,13 +10,19 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from analysis import Datasets, Table, refusal, type_of
+from analysis import (  # type: ignore[import-not-found]
+    Datasets,
+    Table,
+    refusal,
+    type_of,
+)
 from bqemulator.api.routes import jobs, tables
 from bqemulator.cli import main
 from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.sql.rewriter import create_table_schema_ctas
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.generator import Generator
 
 _execute = jobs.execute_query_job
 _table_meta = tables._rest_to_table_meta
@@ -31,7 +37,7 @@ def _first_select_in_parentheses(body: exp.Expression | None) -> exp.Select | No
     return _first_select(body.unnest() if isinstance(body, exp.Subquery) else body)
 
 
-def _quotient(generator: DuckDB.Generator, quotient: exp.IntDiv) -> str:
+def _quotient(generator: Generator, quotient: exp.IntDiv) -> str:
     """Return SQL of DIV of integers, exact and without the fraction that DuckDB's // keeps for a DECIMAL.
 
     sqlglot itself writes DIV(a + b, 2 * c) as a + b // 2 * c.

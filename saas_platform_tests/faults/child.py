@@ -203,7 +203,8 @@ def _watch(fate: Fate, report: Callable[[str], None]) -> Callable[[str], None]:
         step("source: batch of rows")
 
     duckdb_connection.Connection.run = watched_run  # type: ignore[method-assign]
-    adbc.Cursor.execute, adbc.Cursor.adbc_ingest = watched_execute, watched_ingest
+    cursor: Any = adbc.Cursor
+    cursor.execute, cursor.adbc_ingest = watched_execute, watched_ingest
     before_each_batch(count_batch, setattr)
     # With this, streams of a few rows have several batches, too.
     streaming._BATCH_ROWS = 5

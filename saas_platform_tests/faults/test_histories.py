@@ -211,7 +211,7 @@ TestMirrorQuickly.settings = settings(max_examples=4, stateful_step_count=12, de
 
 
 @pytest.mark.slow
-class TestMirror(Mirror.TestCase):  # type: ignore[name-defined,misc]
+class TestMirror(Mirror.TestCase):  # type: ignore[valid-type,misc]
     settings = settings(
         max_examples=200,
         stateful_step_count=10,

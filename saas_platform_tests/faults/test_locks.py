@@ -94,7 +94,9 @@ def held(which: str, path: Path, *statements: str) -> Iterator[Holder]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the waiting time of 30 seconds."""
     monkeypatch.setattr(sqlite_connection, "BUSY_MILLISECONDS", 200)
-    monkeypatch.setitem(DuckdbWarehouse.__init__.__kwdefaults__, "wait_seconds", 0.2)
+    defaults = DuckdbWarehouse.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "wait_seconds", 0.2)
 
 
 # A lock that is held longer than the platform waits.

@@ -18,8 +18,10 @@ import sqlalchemy as sa
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.cloud import bigquery
-from google.cloud.storage.blob import _raise_from_invalid_response
-from google.cloud.storage.exceptions import InvalidResponse
+from google.cloud.storage.blob import (  # type: ignore[import-untyped]
+    _raise_from_invalid_response,
+)
+from google.cloud.storage.exceptions import InvalidResponse  # type: ignore[import-untyped]
 
 from saas_platform.cli.doctor import Finding, examine
 from saas_platform.platform import Platform
@@ -534,6 +536,7 @@ def uploaded(status: int, message: str) -> Exception:
         _raise_from_invalid_response(InvalidResponse(refused, "Request failed", status))
     except api.GoogleAPICallError as error:
         return error
+    raise AssertionError("Google's client raised nothing")
 
 
 def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "") -> Exception:

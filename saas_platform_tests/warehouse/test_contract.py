@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -41,7 +41,11 @@ def entry_of(table: sa.Table, sync_id: str, *, hours: float = 0) -> SyncEntry:
 
 
 def load(
-    warehouse: Warehouse, table: sa.Table, found: list[Row], sync_id: str = "one", hours: float = 0
+    warehouse: Warehouse,
+    table: sa.Table,
+    found: Sequence[Row],
+    sync_id: str = "one",
+    hours: float = 0,
 ) -> SyncEntry:
     return warehouse.load(table, stream(table, found), entry_of(table, sync_id, hours=hours))
 
@@ -106,7 +110,7 @@ def test_more_slices_than_one_statement_may_write(
     monkeypatch.setattr("saas_platform.warehouse.bigquery.changes.MOST_SLICES", 2)
     days = [datetime(2024, 2, day, 23) for day in range(1, 8)]
     rows = [
-        each | {"occurred_at": day}
+        {**each, "occurred_at": day}
         for each, day in zip(rows_of(EVENTS, range(1, 8)), days, strict=True)
     ]
     load(any_warehouse, EVENTS, rows)
@@ -257,7 +261,9 @@ def test_rows_are_found_by_their_keys(any_warehouse: Warehouse) -> None:
 def test_every_value_comes_back_as_it_was(any_warehouse: Warehouse) -> None:
     decimals = [c.name for c in EVERY_TYPE.columns if type(c.type) is sa.Numeric]
     table = altered(EVERY_TYPE, without=decimals)
-    each = [("left_text", v) for v in TEXTS] + [("moment", v) for v in MOMENTS]
+    each: list[tuple[str, Any]] = [("left_text", v) for v in TEXTS] + [
+        ("moment", v) for v in MOMENTS
+    ]
     each += [("day", v.date()) for v in MOMENTS] + [("id", -(2**63)), ("id", 2**63 - 1)]
     each += [("ratio", v) for v in FLOATS if v == v and abs(v) != float("inf")]
     each += [("raw", b""), ("raw", b"\x00\xff"), ("flag", False), ("small", -(2**31))]
@@ -287,7 +293,12 @@ def test_a_table_without_a_key_is_compared_as_a_multiset(any_warehouse: Warehous
     table = sa.Table(
         "keyless", sa.MetaData(), sa.Column("a", sa.BigInteger), sa.Column("b", sa.String)
     )
-    found = [{"a": 1, "b": "x"}, {"a": 1, "b": "x"}, {"a": None, "b": ""}, {"a": 2, "b": None}]
+    found: list[Row] = [
+        {"a": 1, "b": "x"},
+        {"a": 1, "b": "x"},
+        {"a": None, "b": ""},
+        {"a": 2, "b": None},
+    ]
     load(any_warehouse, table, found)
     compared = any_warehouse.compare(table, ["all"], texts(table, found[1:]), samples=5)
     assert (compared.missing, compared.extra) == (0, 1)

@@ -39,7 +39,7 @@ TABLE = sa.Table(
 )
 KEYLESS = TABLE.to_metadata(sa.MetaData(), name="keyless")
 KEYLESS.constraints.discard(KEYLESS.primary_key)
-KEYLESS.primary_key = sa.PrimaryKeyConstraint()
+KEYLESS.primary_key = sa.PrimaryKeyConstraint()  # type: ignore[misc]
 assert not q.keys(KEYLESS)
 Row = tuple[Any, ...]
 
