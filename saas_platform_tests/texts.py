@@ -1,4 +1,4 @@
-"""Rows as a source streams them to a proof, written by the reference in Python."""
+"""Stream rows as a source streams them to a proof, with texts from the reference code in Python."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Row = Mapping[str, Any]
 
 
 def cells(table: sa.Table, rows: Iterable[Row], *, size: int = 2) -> RowStream:
-    """The cells of the rows, in batches."""
-    return _feed(cells_schema(table), (_cells(table, row) for row in rows), size)
+    """Return the cells of the rows, in batches."""
+    return _stream(cells_schema(table), (_cells(table, row) for row in rows), size)
 
 
 def texts(table: sa.Table, rows: Iterable[Row], *, size: int = 2) -> RowStream:
-    """The texts of the rows, in batches."""
+    """Return the texts of the rows, in batches."""
     found = (_cells(table, row) for row in rows)
-    return _feed(ROW_TEXTS, ([slice_id, "".join(row)] for slice_id, *row in found), size)
+    return _stream(ROW_TEXTS, ([slice_id, "".join(row)] for slice_id, *row in found), size)
 
 
 def _cells(table: sa.Table, row: Row) -> list[str]:
@@ -32,7 +32,7 @@ def _cells(table: sa.Table, row: Row) -> list[str]:
     return [slice_id, *(cell(column, row[column.name]) for column in table.columns)]
 
 
-def _feed(schema: pa.Schema, rows: Iterable[list[str]], size: int) -> RowStream:
+def _stream(schema: pa.Schema, rows: Iterable[list[str]], size: int) -> RowStream:
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     batches = pa.table([list(each) for each in columns], schema=schema).to_batches(size)
     return RowStream(pa.RecordBatchReader.from_batches(schema, batches))

@@ -61,8 +61,7 @@ def test_sql_parses_and_reads_each_column(dialect: str) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_another_type_is_refused(dialect: str) -> None:
     odd = sa.Table("odd", sa.MetaData(), sa.Column("x", sa.Time))
-    says = r"no canonical form for Time\(\)" if dialect == "tsql" else r"Time\(\) can't be mirrored"
-    with pytest.raises(TypeError, match=rf"odd\.x: {says}"):
+    with pytest.raises(TypeError, match=r"odd\.x: Time\(\) can't be mirrored"):
         DIALECTS[dialect](odd)
 
 
