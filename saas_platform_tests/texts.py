@@ -10,20 +10,20 @@ import sqlalchemy as sa
 
 from saas_platform.schema.canonical import ROW_TEXTS, cell, cells_schema
 from saas_platform.schema.slices import WHOLE, slice_of
-from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.stream import RowStream
 
 Row = Mapping[str, Any]
 
 
-def cells(table: sa.Table, rows: Iterable[Row], *, size: int = 2) -> Feed:
+def cells(table: sa.Table, rows: Iterable[Row], *, size: int = 2) -> RowStream:
     """Return the cells of the rows, in batches."""
-    return _feed(cells_schema(table), (_cells(table, row) for row in rows), size)
+    return _stream(cells_schema(table), (_cells(table, row) for row in rows), size)
 
 
-def texts(table: sa.Table, rows: Iterable[Row], *, size: int = 2) -> Feed:
+def texts(table: sa.Table, rows: Iterable[Row], *, size: int = 2) -> RowStream:
     """Return the texts of the rows, in batches."""
     found = (_cells(table, row) for row in rows)
-    return _feed(ROW_TEXTS, ([slice_id, "".join(row)] for slice_id, *row in found), size)
+    return _stream(ROW_TEXTS, ([slice_id, "".join(row)] for slice_id, *row in found), size)
 
 
 def _cells(table: sa.Table, row: Row) -> list[str]:
@@ -32,7 +32,7 @@ def _cells(table: sa.Table, row: Row) -> list[str]:
     return [slice_id, *(cell(column, row[column.name]) for column in table.columns)]
 
 
-def _feed(schema: pa.Schema, rows: Iterable[list[str]], size: int) -> Feed:
+def _stream(schema: pa.Schema, rows: Iterable[list[str]], size: int) -> RowStream:
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     batches = pa.table([list(each) for each in columns], schema=schema).to_batches(size)
-    return Feed(pa.RecordBatchReader.from_batches(schema, batches))
+    return RowStream(pa.RecordBatchReader.from_batches(schema, batches))

@@ -17,9 +17,9 @@ from saas_platform.sync.log_entries import new_entry
 from saas_platform.sync.pair import TablePair
 from saas_platform.sync.reading import grouped, slices_to_ask
 from saas_platform.sync.report import ProofReport
-from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.interface import Staging, Warehouse
+from saas_platform.warehouse.interface import Changes, Warehouse
 from saas_platform.warehouse.logs import SyncEntry
+from saas_platform.warehouse.stream import RowStream
 
 
 def load_all(
@@ -32,7 +32,7 @@ def load_all(
     table, warehouse = pair.table, pair.warehouse
     if warehouse.most_slices is not None and slice_of(table) is not None:
         _check_slices(warehouse, table, pair.snapshot.slice_counts(table))
-    rows = Feed(pair.snapshot.rows(table), pair.counted("read"))
+    rows = RowStream(pair.snapshot.rows(table), pair.counted("read"))
     entry = new_entry(pair.snapshot, table, "full", sync_id, last)
     return warehouse.load(table, rows, replace(entry, slices_compared=compared))
 
@@ -67,7 +67,7 @@ def apply_changes(
     with warehouse.stage(table, sync_id) as staging:
         hints = 0
         if written:
-            rows = Feed(snapshot.rows(table, above=last.watermark), pair.counted("read"))
+            rows = RowStream(snapshot.rows(table, above=last.watermark), pair.counted("read"))
             staging.add_rows(rows)
             entry = replace(entry, rows_read=rows.rows, bytes=rows.bytes)
             deletes = snapshot.tombstones(table, above=last.watermark)
@@ -109,7 +109,7 @@ def copy_again(
 
 def _reconcile(
     pair: TablePair,
-    staging: Staging,
+    staging: Changes,
     slices: Collection[str],
     counts: tuple[Mapping[str, int], Mapping[str, int]],
     entry: SyncEntry,
@@ -118,7 +118,7 @@ def _reconcile(
     source_counts, mirror_counts = counts
     for group in grouped(slices, Counter(source_counts) | Counter(mirror_counts)):
         asked = slices_to_ask(pair.table, group, source_counts)
-        rows = Feed(pair.snapshot.rows(pair.table, slices=asked), pair.counted("compare"))
+        rows = RowStream(pair.snapshot.rows(pair.table, slices=asked), pair.counted("compare"))
         staging.reconcile(group, rows)
         entry = replace(
             entry, rows_read=entry.rows_read + rows.rows, bytes=entry.bytes + rows.bytes

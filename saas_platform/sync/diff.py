@@ -19,8 +19,8 @@ from saas_platform.sync.report import (
     Difference,
     Differences,
 )
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import RowDifference
+from saas_platform.warehouse.stream import RowStream
 
 #: Rows shown of each table; the totals are exact all the same.
 SAMPLES = 20
@@ -47,7 +47,7 @@ def find_differences(
     samples: list[Difference] = []
     for group in grouped(slices, largest):
         asked = slices_to_ask(table, group, source_counts)
-        texts = Feed(pair.snapshot.row_texts(table, asked), pair.counted("compare"))
+        texts = RowStream(pair.snapshot.row_texts(table, asked), pair.counted("compare"))
         found = pair.warehouse.compare(table, group, texts, samples=SAMPLES - len(samples))
         missing += found.missing
         extra += found.extra

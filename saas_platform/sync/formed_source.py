@@ -20,7 +20,7 @@ from saas_platform.schema.definition import definition_of
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.source.interface import Discovery, Source, SourceColumn, SourceSnapshot
 from saas_platform.sync.mirror_forms import MASK, applied, form_of, in_source
-from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.stream import RowStream
 
 _in_source = lru_cache(maxsize=None)(in_source)
 
@@ -99,11 +99,11 @@ class FormedSnapshot(SourceSnapshot):
     def _computed(
         self, listed: str, cells: pa.RecordBatchReader, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
-        feed = Feed(cells)
-        with duckdb.connect() as connection, feed.faithful():
+        stream = RowStream(cells)
+        with duckdb.connect() as connection, stream.reraise_source_error():
             # A variable of the connection's own, so that the salt stands in no statement.
             connection.execute("SET VARIABLE salt = $1", [self._salt]).fetchall()
-            connection.register("cells", feed.reader())
+            connection.register("cells", stream.reader())
             for batch in connection.sql(f"SELECT {listed} FROM cells").to_arrow_reader():
                 yield batch.cast(schema)
 

@@ -25,9 +25,9 @@ from saas_platform.sync.pair import TablePair
 from saas_platform.sync.proof_log import TABLE_ERRORS, failed, now, record, unproven
 from saas_platform.sync.reading import slices_to_ask
 from saas_platform.sync.report import Differences, OnProgress, ProofReport
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import Warehouse
 from saas_platform.warehouse.logs import Level, SyncEntry, Verdict
+from saas_platform.warehouse.stream import RowStream
 
 
 def verify(
@@ -181,7 +181,7 @@ def _digests(
     if theirs is not None:
         return warehouse.digest_mirror(table, slices, "canonical"), theirs, True
     mine = warehouse.digest_mirror(table, slices)
-    texts = Feed(snapshot.row_texts(table, asked), pair.counted("prove"))
+    texts = RowStream(snapshot.row_texts(table, asked), pair.counted("prove"))
     return mine, warehouse.digest_texts(texts), False
 
 

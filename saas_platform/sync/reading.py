@@ -64,7 +64,7 @@ def _askable(table: sa.Table, slice_id: str) -> bool:
 def telling(
     on_progress: OnProgress | None, table: sa.Table, step: Step
 ) -> Callable[[int], None] | None:
-    """Progress of one step, as a feed tells it."""
+    """Progress of one step, as a row stream reports it."""
     if on_progress is None:
         return None
     return lambda rows: on_progress(Progress(table.name, step, rows))

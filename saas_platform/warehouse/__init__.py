@@ -1,1 +1,1 @@
-"""The analytical end: one contract, an engine for each warehouse."""
+"""The warehouse side of the platform: one contract, and one engine for each kind of warehouse."""

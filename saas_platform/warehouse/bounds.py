@@ -1,6 +1,6 @@
-"""Slices as a condition of SQL with literal bounds, which engines prune by.
+"""SQL conditions that select slices by literal bounds, so that an engine can prune.
 
-Holds what the engines share of it. Does not hold: how an engine writes a moment or a slice's id.
+Contains: what all engines share. Out of scope: how an engine writes a timestamp or the id of a slice.
 """
 
 from __future__ import annotations
@@ -23,17 +23,26 @@ def within_bounds(
     text: Callable[[str], str],
     most: int | None = None,
 ) -> str:
-    """Whether the column's value lies in one of the slices; `slice_id` is the id of a row's slice, as SQL.
+    """Return a SQL condition that is true where the column's value lies in one of the slices.
 
-    There is at least one slice. Neighbours are one range. At most `most` ranges are written: then slices
-    that lie between those asked for are in them too.
+    Slices that follow each other become one range.
+
+    Args:
+        cut: How the table is sliced.
+        slices: The ids of the slices; at least one.
+        column: SQL of the column by which the table is sliced.
+        slice_id: SQL of the id of a row's slice.
+        moment: Writes a timestamp as a literal of the engine.
+        text: Writes a text as a literal of the engine.
+        most: The largest number of ranges to write; None: any number. With more ranges than that,
+            neighbouring ranges are joined, and the condition also covers the slices between them.
     """
     dated = [slice_id_ for slice_id_ in slices if _has_bounds(cut, slice_id_)]
     parts = [
         f"({column} >= {moment(first)} AND {column} < {moment(after)})"
         for first, after in covering(ranges(cut, dated), most)
     ]
-    # Such as 'infinity', set by hand: no calendar has it, and the mirror must still be mended.
+    # A date such as 'infinity', set by hand, has no bounds, and the repair must still be able to select it.
     undated = sorted(set(slices) - set(dated))
     if undated:
         parts.append(f"{slice_id} IN ({', '.join(map(text, undated))})")
@@ -41,7 +50,10 @@ def within_bounds(
 
 
 def covering(spans: list[_Span], most: int | None) -> list[_Span]:
-    """The spans, in order; or at most so many that cover them, with the largest gaps left out."""
+    """Return the spans, which come in order, or at most `most` wider spans that cover them.
+
+    The wider spans leave out the largest gaps.
+    """
     if most is None or len(spans) <= most:
         return spans
     gaps = sorted(

@@ -1,6 +1,6 @@
-"""A text as the source's collation compares it, in SQL that every warehouse has.
+"""SQL that folds a text as the source's collation compares it, in functions that every warehouse has.
 
-Does not hold: which collation a column has (schema/collations.py).
+Out of scope: which collation a column has (schema/collations.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from saas_platform.schema.collations import facts
 
 
 def folded(text: str, collation: str, *, broadly: bool, without_accents: str) -> str:
-    """SQL of the text as `Warehouse.folded` has it; `without_accents` is the engine's own, with a place `{}`."""
+    """Return SQL of the folded text, as `Warehouse.folded` defines it.
+
+    `without_accents` is the engine's SQL that removes accents; it has `{}` where the text goes.
+    """
     given = facts(collation)
     if "NOCASE" in given:
         narrow = f"TRANSLATE({text}, '{ascii_uppercase}', '{ascii_lowercase}')"

@@ -1,7 +1,7 @@
-"""What every warehouse must offer; sync, proof, marts and models know nothing more of it.
+"""The contract of every warehouse, which is all that sync, proof, marts and models know of one.
 
-Holds the contract and the values that pass through it. Does not hold: SQL of any engine, or any
-decision on when to load, prove or repair (that is the sync's).
+Contains: the contract, and the values that pass through it. Out of scope: the SQL of an engine, and the
+decisions when to load, prove or repair, which the sync makes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
 from saas_platform.schema.slices import SliceDigest
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.logs import DayRows, ProofEntry, SyncEntry
+from saas_platform.warehouse.stream import RowStream
 
 T = TypeVar("T")
 
@@ -28,39 +28,37 @@ SCHEMAS = (RAW, MARTS, MODELS)
 
 
 def target_schema(table: sa.Table) -> str:
-    """The schema of a table's mirror: raw, unless tables.yaml names another one."""
+    """Return the schema of a table's mirror: raw, unless tables.yaml names another one."""
     schema: str = table.info.get("target_schema", RAW)
     return schema
 
 
-#: The mirror's one column of its own: the sync that brought the row. It is outside the digest.
+#: The one column that the platform adds to a mirror: the sync that wrote the row. The digest leaves it out.
 SYNC_ID = "_sync_id"
 
-#: missing: not in the mirror; extra: only in the mirror; different: in both, with other values.
+#: missing: the row is only in the source; extra: only in the mirror; different: in both, with other values.
 Kind = Literal["missing", "extra", "different"]
 
-#: native: the engine's fastest, comparable within one engine and version; canonical: the same number
-#: on every engine (`schema.canonical`). They are one where an engine has no faster hash.
+#: native: the engine's fastest digest, comparable within one engine and version. canonical: the same number
+#: on every engine (`schema.canonical`). For an engine that has no faster hash, both are the canonical one.
 DigestForm = Literal["native", "canonical"]
 
 
 class WarehouseError(PlatformError):
-    """The warehouse can't do what was asked; the text names the thing and the remedy."""
+    """The warehouse can't do what was asked. The message names the thing and the remedy."""
 
 
 class WarehouseUnusableError(WarehouseError):
-    """Nothing can be asked of the warehouse now, whichever table it is about: it is locked, damaged, full or
-    out of reach.
-    """
+    """The warehouse can't be used for any table now: it is locked, damaged, full or out of reach."""
 
 
 class WarehouseMemoryError(WarehouseError):
-    """The memory that the warehouse may use does not suffice."""
+    """The warehouse needs more memory than it may use."""
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A mirror, and when it was synced last (UTC)."""
+    """A mirror, and the time of its last sync (UTC)."""
 
     schema: str
     name: str
@@ -72,7 +70,7 @@ class Mirror:
 
 @dataclass(frozen=True)
 class RowDifference:
-    """One key that differs, with the cells of the whole rows of both sides (`schema.canonical`), unmasked."""
+    """One key that differs, with all cells of its row on both sides (`schema.canonical`), unmasked."""
 
     kind: Kind
     slice: str
@@ -83,118 +81,125 @@ class RowDifference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs in some slices: exact totals, and the first few rows by key."""
+    """What differs in some slices: exact totals, and the first few rows in order of their keys."""
 
     missing: int
     extra: int
     different: int
-    #: How many of these rows lie in each slice; the source's, where both have the row.
+    #: The number of these rows in each slice. A row that both sides have counts in the source's slice.
     slices: Mapping[str, int]
-    #: For each column with other values: in how many rows.
+    #: For each column that differs: the number of rows in which it does.
     columns: Mapping[str, int]
     samples: tuple[RowDifference, ...]
 
 
 @dataclass(frozen=True)
 class QueryCost:
-    """What one query would bill, by the warehouse's own estimate."""
+    """The bytes that one query would bill, by the warehouse's own estimate."""
 
     table: str
-    #: What it is asked for, in a few words.
+    #: What the query is for, in a few words.
     purpose: str
-    #: None: a table or column that it reads is not there yet.
+    #: None: a table or column that the query reads does not exist yet.
     bytes: int | None
 
 
-class Staging(ABC):
-    """Changes of one table, collected beside the mirror; one transaction applies them, or nothing.
+class Changes(ABC):
+    """Changes of one table that wait to be applied: they are staged outside the mirror.
 
-    Leaving its context forgets what was not committed.
+    One transaction applies all of them or none. Leaving the context discards what was not committed.
     """
 
     @abstractmethod
-    def add_rows(self, feed: Feed) -> None:
-        """Rows that are new, or replace the mirror's of the same key."""
+    def add_rows(self, stream: RowStream) -> None:
+        """Stage rows that are new, or that replace the mirror's row of the same key."""
 
     @abstractmethod
     def add_deletes(self, keys: pa.Table) -> None:
-        """Keys that are gone, unless their rows are staged too."""
+        """Stage the deletion of these keys. It has no effect on a key whose row is staged too."""
 
     @abstractmethod
-    def reconcile(self, slices: Collection[str], feed: Feed) -> None:
-        """Stage what makes the mirror's slices equal to the feed, which has all of their rows.
+    def reconcile(self, slices: Collection[str], stream: RowStream) -> None:
+        """Stage the changes that make the mirror's slices equal to the stream, which has all of their rows.
 
-        A row that is the same already is not staged.
+        Rows that are equal already are not staged.
         """
 
     @abstractmethod
     def counts_after(self) -> dict[str, int]:
-        """Rows the mirror will have in each slice once this is applied."""
+        """Return the number of rows that each slice of the mirror will have once the changes are applied."""
 
     @abstractmethod
     def pending(self) -> int:
-        """Keys staged, to be written or deleted."""
+        """Return the number of staged keys, whether their rows are to be written or deleted."""
 
     @abstractmethod
     def commit(self, entry: SyncEntry) -> SyncEntry:
-        """Apply everything and append the entry to the log, in one transaction.
+        """Apply the changes and append the entry to the log, in one transaction.
 
-        Returns the entry as written: with `rows_written`, `rows_deleted` and `slices` filled in.
+        Returns:
+            The entry as written, with `rows_written`, `rows_deleted` and `slices` filled in.
         """
 
 
 class Warehouse(ABC):
-    """A warehouse. Mirror tables are `raw.<table>`, with the source's columns and `_sync_id`."""
+    """A warehouse. The mirror of a table is `raw.<table>`, with the source's columns and `_sync_id`."""
 
-    #: Such as `duckdb`; for messages and metadata.
+    #: The engine's name, such as `duckdb`, for messages and metadata.
     engine: str
-    #: Slices that the mirror of one table may have; None: any number.
+    #: The most slices that the mirror of one table may have; None: any number.
     most_slices: int | None = None
 
     @abstractmethod
     def session(self) -> AbstractContextManager[None]:
-        """Keep the connection for several calls; may be nested. Calls outside open and close one."""
+        """Keep one connection for all calls within this context, which may be nested.
+
+        A call outside a session opens a connection of its own and closes it.
+        """
 
     def with_room(self, work: Callable[[], T]) -> T:
-        """What the work gives, done a second time with more memory where that did not suffice.
+        """Do the work and return its result; if it runs out of memory, do it once more with a higher limit.
 
-        The work may be repeated. It is called within a session.
+        The work must be safe to repeat. The caller has opened a session.
         """
         return work()
 
     @abstractmethod
     def ping(self) -> str:
-        """What answers, in a few words. Raises WarehouseError where nothing does."""
+        """Return a few words on the warehouse that answers. Raises WarehouseError if none does."""
 
     @abstractmethod
     def drop(self) -> None:
-        """Drop the schemas of the platform, and nothing else."""
+        """Drop the platform's schemas and nothing else."""
 
     @abstractmethod
     def mirrors(self) -> list[Mirror]:
-        """Each mirror that is there, declared or not, by name; makes nothing."""
+        """Return every mirror that exists, declared or not, ordered by name. Creates nothing."""
 
     @abstractmethod
     def drop_mirror(self, mirror: Mirror) -> None:
-        """Drop one mirror, where it is there, with its entries in both logs."""
+        """Drop one mirror, if it exists, and its entries in both logs."""
 
     # General access, for the later layers.
 
     @abstractmethod
     def query(self, sql: str) -> pa.Table:
-        """The result of one SELECT in the engine's own dialect."""
+        """Return the result of one SELECT in the engine's own dialect."""
 
     @abstractmethod
     def query_costs(self, tables: Collection[sa.Table]) -> list[QueryCost] | None:
-        """Bytes that each query of a sync and a full proof would bill now; None: nothing is billed."""
+        """Return the bytes that each query of a sync and a full proof would bill; None: none is billed."""
 
     @abstractmethod
     def query_bytes(self, queries: Sequence[str]) -> list[int | None]:
-        """Bytes that each SELECT would bill now, by estimate; None: a table or column that it reads is not there."""
+        """Return the bytes that each SELECT would bill now, by the warehouse's own estimate.
+
+        None stands for a SELECT that reads a table or column that does not exist.
+        """
 
     @abstractmethod
     def quoted(self, name: str) -> str:
-        """A name as the engine's SQL has it, whatever characters are in it."""
+        """Return a name as the engine's SQL writes it, whatever characters it has."""
 
     @abstractmethod
     def literal(self, value: Any) -> str:
@@ -202,23 +207,23 @@ class Warehouse(ABC):
 
     @abstractmethod
     def mirror_rows(self, table: sa.Table) -> str:
-        """SQL of all rows of a mirror, to be put after FROM and given an alias."""
+        """Return SQL of all rows of a mirror, to be put after FROM and given an alias."""
 
     @abstractmethod
     def matches(self, column: str, pattern: str) -> str:
-        """SQL of the engine that is true where a text column has a match of an RE2 expression."""
+        """Return SQL that is true where a text column has a match of an RE2 expression."""
 
     @abstractmethod
     def folded(self, text: str, collation: str, *, broadly: bool) -> str:
-        """SQL of a text in which what a collation (`schema.collations`) takes for the same is the same.
+        """Return SQL that folds a text: texts that a collation (`schema.collations`) equates become equal.
 
-        No engine folds as another does. Narrowly: only what every collation of the word folds, as small and
-        capital letters of ASCII. Broadly: whatever one of them may fold.
+        No two engines fold alike. With `broadly` the SQL folds whatever any collation of that name may fold;
+        without, only what all of them fold, such as small and capital letters of ASCII.
         """
 
     @abstractmethod
     def table_exists(self, schema: str, name: str) -> bool:
-        """Whether there is such a table or view."""
+        """Return whether the table or view exists."""
 
     @abstractmethod
     def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
@@ -226,59 +231,63 @@ class Warehouse(ABC):
 
     @abstractmethod
     def digest_query(self, schema: str, names: Collection[str]) -> str:
-        """The query that `digest_tables` asks."""
+        """Return the query that `digest_tables` runs."""
 
     @abstractmethod
     def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:
-        """Row count and digest of whole tables, in one query; comparable within one engine."""
+        """Return row count and digest of whole tables, by one query; comparable within one engine only."""
 
     # The mirror and its log.
 
     @abstractmethod
     def objection(self, table: sa.Table) -> str | None:
-        """Why the table can't be mirrored here by its names, with the remedy; None: it can.
+        """Return why the table's names keep it from being mirrored here, with the remedy; None: they do not.
 
-        Nothing else may be asked about a table that there is an objection to, its logs apart.
+        For a table with an objection, only the methods that read the logs may be called.
         """
 
     @abstractmethod
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
-        """The columns and engine types that the mirror should have, in order."""
+        """Return the columns that the mirror should have, in order, with their engine types."""
 
     @abstractmethod
     def mirror_columns(self, table: sa.Table) -> dict[str, str]:
-        """The columns and engine types that it has, in order; empty: there is no mirror."""
+        """Return the columns that the mirror has, in order, with their engine types; empty: no mirror."""
 
     @abstractmethod
     def last_sync(self, table: sa.Table) -> SyncEntry | None:
-        """The newest entry of the table in the log."""
+        """Return the table's newest entry in the log of syncs; None: it has none."""
 
     @abstractmethod
     def syncs_after(self, moment: datetime) -> list[SyncEntry]:
-        """The entries of all tables that were finished after a moment (UTC), oldest first."""
+        """Return the entries of all tables whose sync finished after a timestamp (UTC), oldest first."""
 
     @abstractmethod
     def unproven(self, table: sa.Table) -> list[SyncEntry]:
-        """The entries since the last one that has a proof which held, oldest first."""
+        """Return the table's entries since the last sync that was proven, oldest first."""
 
     @abstractmethod
     def last_proof(self, table: sa.Table) -> ProofEntry | None:
-        """The newest entry of the table in the log of proofs."""
+        """Return the table's newest entry in the log of proofs; None: it has none."""
 
     @abstractmethod
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
-        """Rows of the mirror in each slice that has any."""
+        """Return the number of the mirror's rows in each slice that has any."""
 
     @abstractmethod
-    def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
-        """Make the mirror anew from the feed and append to the log, in one transaction.
+    def load(self, table: sa.Table, stream: RowStream, entry: SyncEntry) -> SyncEntry:
+        """Replace the mirror by the stream's rows and append to the log, in one transaction.
 
-        Returns the entry as written, as `Staging.commit` does.
+        Returns:
+            The entry as written, like `Changes.commit`.
         """
 
     @abstractmethod
-    def stage(self, table: sa.Table, sync_id: str) -> AbstractContextManager[Staging]:
-        """Collect changes of one table beside its mirror; the sync's id names what is left on the way."""
+    def stage(self, table: sa.Table, sync_id: str) -> AbstractContextManager[Changes]:
+        """Open a context that collects changes of one table before they are applied.
+
+        An engine names the temporary tables that it needs for this after the sync's id.
+        """
 
     # Proof.
 
@@ -289,41 +298,51 @@ class Warehouse(ABC):
         slices: Collection[str] | None = None,
         form: DigestForm = "native",
     ) -> dict[str, SliceDigest]:
-        """Digest of the mirror's rows in each slice that has any; all slices where None."""
+        """Return the digest of the mirror's rows in each of the slices that has any; None: in every slice."""
 
     @abstractmethod
-    def digest_texts(self, texts: Feed, form: DigestForm = "native") -> dict[str, SliceDigest]:
-        """The same digest of rows whose texts a source streams (`canonical.ROW_TEXTS`).
+    def digest_texts(self, texts: RowStream, form: DigestForm = "native") -> dict[str, SliceDigest]:
+        """Return the same digests of rows whose texts a source streams (`canonical.ROW_TEXTS`).
 
-        Not asked where the source gives canonical digests itself.
+        It is not called for a source that computes canonical digests itself.
         """
 
     @abstractmethod
     def compare(
-        self, table: sa.Table, slices: Collection[str], texts: Feed, *, samples: int
+        self, table: sa.Table, slices: Collection[str], texts: RowStream, *, samples: int
     ) -> Comparison:
-        """Compare cell by cell the mirror's rows in the slices with the texts of all the source's rows there
-        (`canonical.ROW_TEXTS`).
+        """Compare the mirror's rows in the slices with the source's, cell by cell.
+
+        Args:
+            table: The table.
+            slices: The ids of the slices to compare.
+            texts: The texts of all rows that the source has in these slices (`canonical.ROW_TEXTS`).
+            samples: The largest number of differing rows to return.
         """
 
     @abstractmethod
     def rows_like(self, table: sa.Table, cells: pa.Table) -> pa.Table:
-        """The cells of the mirror's rows that have the keys of these rows; of a table without a key, the
-        same rows.
+        """Return the cells of the mirror's rows that have the keys of the given rows, in any order.
 
-        Both as `canonical.cells_schema` has them, the result without the slice; rows in no order.
+        In a table without a key these are the rows with the same cells. The given rows have the columns of
+        `canonical.cells_schema`; the result has them too, without the slice.
         """
 
     @abstractmethod
     def record_proof(self, entry: ProofEntry) -> None:
-        """Append to the log of proofs."""
+        """Append an entry to the log of proofs."""
 
     @abstractmethod
     def unsettled_proofs(self, table: sa.Table) -> list[ProofEntry]:
-        """The table's proofs, oldest first, from the first that differed since the newest that
-        `confirms`; empty where none did.
+        """Return the table's proofs since a difference was first found, oldest first.
+
+        They begin with the first proof that differs after the newest one that `confirms`. The list is empty
+        if none differs.
         """
 
     @abstractmethod
     def daily_rows(self, table: sa.Table, days: int) -> list[DayRows]:
-        """The newest days on which the table was proven equal, oldest first, with its rows then."""
+        """Return the newest days on which a proof found no difference, oldest first, at most `days` of them.
+
+        Each has the table's row count by the last such proof of the day.
+        """

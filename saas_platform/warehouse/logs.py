@@ -1,7 +1,7 @@
-"""The warehouse's two logs, insert only: what was loaded, and what was proven.
+"""The warehouse's two logs, of syncs and of proofs, to which entries are only ever appended.
 
-Holds the entries, and the log tables derived from them. Does not hold: the writing, which the
-engines do in the transaction of the data.
+Contains: the entries, and the definitions of the log tables. Out of scope: writing them, which the engines do
+in the same transaction as the data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 Mode = Literal["full", "incremental", "repair"]
 Level = Literal["counts", "digest", "rows"]
 Scope = Literal["touched", "all"]
-#: counted: as many rows in each slice, whose values nobody has compared.
+#: counted: each slice has as many rows on both sides, and their values were not compared.
 Verdict = Literal["proven", "counted", "differs"]
 
 _metadata = sa.MetaData()
@@ -24,29 +24,39 @@ _metadata = sa.MetaData()
 SYNC_LOG = sa.Table(
     "_sync_log",
     _metadata,
-    sa.Column("sync_id", sa.String, nullable=False, comment="As in the rows it brought"),
+    sa.Column(
+        "sync_id",
+        sa.String,
+        nullable=False,
+        comment="Sync, as in `_sync_id` of the rows that it wrote",
+    ),
     sa.Column("table_name", sa.String, nullable=False, comment="Table of the source"),
     sa.Column("mode", sa.String, nullable=False, comment="full, incremental or repair"),
     sa.Column("source_identity", sa.String, nullable=False, comment="Database it was read from"),
     sa.Column(
-        "watermark", sa.BigInteger, nullable=False, comment="Row version up to which all is in"
+        "watermark",
+        sa.BigInteger,
+        nullable=False,
+        comment="Row version up to which the mirror has all rows",
     ),
     sa.Column("rows_read", sa.BigInteger, nullable=False, comment="Rows read from the source"),
     sa.Column("rows_written", sa.BigInteger, nullable=False, comment="Rows written to the mirror"),
     sa.Column(
-        "rows_deleted", sa.BigInteger, nullable=False, comment="Rows gone without a successor"
+        "rows_deleted", sa.BigInteger, nullable=False, comment="Rows deleted and not replaced"
     ),
     sa.Column("slices", sa.String, nullable=False, comment="Slices touched, as a JSON array"),
     sa.Column("bytes", sa.BigInteger, nullable=False, comment="Arrow bytes read from the source"),
     sa.Column("started_at", sa.DateTime, nullable=False, comment="UTC"),
-    sa.Column("finished_at", sa.DateTime, nullable=False, comment="UTC; grows within a table"),
+    sa.Column(
+        "finished_at", sa.DateTime, nullable=False, comment="UTC; it only grows within a table"
+    ),
     sa.Column("seconds", sa.Double, nullable=False, comment="Wall time of reading and applying"),
-    # Later columns come last and may be NULL: a warehouse that has the log already is given them.
+    # Columns of later versions come last and may be NULL: they are added to a log that exists already.
     sa.Column(
         "slices_compared",
         sa.BigInteger,
         nullable=True,
-        comment="Slices compared in full to find what to copy; those that hints named were not",
+        comment="Slices compared in full to find rows to copy that no row version or tombstone named",
     ),
     sa.Column("slices_copied", sa.BigInteger, nullable=True, comment="Slices written to"),
     sa.Column("mirror_schema", sa.String, nullable=True, comment="Where the mirror is; NULL: raw"),
@@ -54,7 +64,7 @@ SYNC_LOG = sa.Table(
         "definition",
         sa.String,
         nullable=True,
-        comment="Fingerprint of the table's declaration, by which the mirror was made",
+        comment="Fingerprint of the table's declaration by which the mirror was made",
     ),
 )
 
@@ -63,19 +73,25 @@ PROOF_LOG = sa.Table(
     _metadata,
     sa.Column("proof_id", sa.String, nullable=False, comment="Surrogate key"),
     sa.Column(
-        "sync_id", sa.String, nullable=True, comment="Sync or repair it was made in; NULL: none"
+        "sync_id",
+        sa.String,
+        nullable=True,
+        comment="Sync or repair that made the proof; NULL: none",
     ),
     sa.Column("table_name", sa.String, nullable=False, comment="Table of the source"),
     sa.Column("level", sa.String, nullable=False, comment="counts, digest or rows"),
     sa.Column(
-        "scope", sa.String, nullable=False, comment="touched (and the counts of all), or all"
+        "scope",
+        sa.String,
+        nullable=False,
+        comment="touched (values of the touched slices, row counts of all) or all",
     ),
     sa.Column("slices_checked", sa.BigInteger, nullable=False, comment="Slices compared in full"),
-    sa.Column("slices_total", sa.BigInteger, nullable=False, comment="Slices of either side"),
+    sa.Column("slices_total", sa.BigInteger, nullable=False, comment="Slices that either side has"),
     sa.Column("slices_differing", sa.BigInteger, nullable=False, comment="Slices that differ"),
     sa.Column("rows_source", sa.BigInteger, nullable=False, comment="Rows of the source"),
     sa.Column("rows_mirror", sa.BigInteger, nullable=False, comment="Rows of the mirror"),
-    sa.Column("digest", sa.String, nullable=True, comment="Of the checked slices of the source"),
+    sa.Column("digest", sa.String, nullable=True, comment="Digest of the source's checked slices"),
     sa.Column("verdict", sa.String, nullable=False, comment="proven, counted or differs"),
     sa.Column("seconds", sa.Double, nullable=False, comment="Wall time of the proof"),
     sa.Column("proven_at", sa.DateTime, nullable=False, comment="UTC"),
@@ -101,28 +117,29 @@ class SyncEntry:
     slices: tuple[str, ...] = ()
     bytes: int = 0
     seconds: float = 0.0
-    #: None: logged by a version that did not note it.
+    #: None: the entry was logged by a version that did not record it.
     slices_compared: int | None = 0
     slices_copied: int | None = 0
     #: None: raw.
     mirror_schema: str | None = None
-    #: See `schema.definition`. None: logged by a version that did not note it.
+    #: See `schema.definition`. None: the entry was logged by a version that did not record it.
     definition: str | None = None
 
     def values(self) -> list[Any]:
-        """In the order of the log's columns."""
+        """Return the values in the order of the log's columns."""
         found = {**asdict(self), "slices": json.dumps(self.slices)}
         return [found[column.name] for column in SYNC_LOG.columns]
 
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> SyncEntry:
+        """Return the entry of a row of the log, whose values are in the order of its columns."""
         found = dict(zip(SYNC_LOG.columns.keys(), values, strict=True))
         return cls(**{**found, "slices": tuple(json.loads(found["slices"]))})
 
 
 @dataclass(frozen=True)
 class DayRows:
-    """Rows of a mirror by the last proof of a day that found it equal."""
+    """The row count of a mirror, by the last proof of a day that found no difference."""
 
     day: date
     rows: int
@@ -149,24 +166,25 @@ class ProofEntry:
 
     @property
     def whole(self) -> bool:
-        """Whether every slice was looked at by what its rows hold."""
+        """Whether the proof compared the values of the rows, and not only their count, in every slice."""
         return self.scope == "all" and self.level != "counts"
 
     @property
     def confirms(self) -> bool:
-        """Whether it found every slice equal, and nothing was copied for that."""
+        """Whether the proof found the values of every slice equal, and no sync or repair made it."""
         return self.whole and self.verdict == "proven" and self.sync_id is None
 
     def values(self) -> list[Any]:
-        """In the order of the log's columns."""
+        """Return the values in the order of the log's columns."""
         found = asdict(self)
         return [found[column.name] for column in PROOF_LOG.columns]
 
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> ProofEntry:
+        """Return the entry of a row of the log, whose values are in the order of its columns."""
         return cls(**dict(zip(PROOF_LOG.columns.keys(), values, strict=True)))
 
     @property
     def blind(self) -> bool:
-        """Whether it could not look at rows."""
+        """Whether the proof failed without being able to look at rows."""
         return self.verdict == "differs" and not self.slices_total

@@ -1,6 +1,6 @@
-"""The engines that compute digests. One more is a fixture here and its name in a list.
+"""The engines that compute digests. To add one, write a fixture here and put its name into a list.
 
-An engine makes the rows its own, in a table that it creates or replaces, and gives their digests.
+An engine is a function: it stores the rows in a table, which it creates or replaces, and returns their digests.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from saas_platform.warehouse.duckdb.digests import hash_texts
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.interface import DigestForm
 from saas_platform.warehouse.logs import SyncEntry
-from saas_platform_tests.digests.rows import Row, batches, feed
+from saas_platform_tests.digests.rows import Row, batches, stream
 from saas_platform_tests.texts import texts
 
 Digests = Callable[[sa.Table, Sequence[Row]], dict[str, SliceDigest]]
 
-#: Whose digests must be the same numbers as the reference's.
+#: Engines whose digests must be the same numbers as those of the reference.
 CANONICAL = ["duckdb_mirror", "duckdb_stream"]
-#: Whose digests must tell any two sets of rows apart.
+#: Engines whose digests must differ for any two different sets of rows.
 ENGINES = ["reference", "duckdb_mirror", "duckdb_native"]
 
 
@@ -69,7 +69,7 @@ def _mirrored(warehouse: DuckdbWarehouse, form: DigestForm) -> Digests:
     def digests(table: sa.Table, rows: Sequence[Row]) -> dict[str, SliceDigest]:
         moment = datetime(2024, 1, 1)
         entry = SyncEntry("id", table.name, "full", "source", 1, moment, moment)
-        warehouse.load(table, feed(table, rows), entry)
+        warehouse.load(table, stream(table, rows), entry)
         return warehouse.digest_mirror(table, form=form)
 
     return digests

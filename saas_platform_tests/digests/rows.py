@@ -1,6 +1,6 @@
-"""A table with a column of every type, and rows of it that engines are apt to take for others.
+"""A table with a column of every type, and rows of it that engines easily confuse with others.
 
-Holds: tables, strategies, and the way into Arrow. Does not hold: engines or expectations.
+Contains: tables, strategies, and the conversion into Arrow. Out of scope: engines and expectations.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.slices import Slice
-from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.stream import RowStream
 
 Row = Mapping[str, Any]
 
@@ -79,7 +79,7 @@ def _whole(bits: int) -> st.SearchStrategy[int]:
 def _decimal(precision: int, scale: int) -> st.SearchStrategy[Decimal]:
     most = 10**precision - 1
     unscaled = st.integers(-most, most) | st.sampled_from([most, -most, 0, -1, 1, 10, -10])
-    # From a text, because arithmetic would round to the 28 digits of Python's context.
+    # The decimal is made from a text, because arithmetic would round to the 28 digits of Python's context.
     return unscaled.map(lambda n: Decimal(f"{n}E-{scale}"))
 
 
@@ -101,37 +101,39 @@ def _hostile(column: sa.Column) -> st.SearchStrategy[Any]:
             return st.sampled_from([m.date() for m in MOMENTS]) | st.dates(date(1, 1, 1))
         case sa.LargeBinary():
             return st.sampled_from([b"", b"\x00", b"\xff\x00", b"|."]) | st.binary(max_size=6)
+    assert isinstance(column.type, sa.String)
     length = column.type.length or 60
     return st.sampled_from(TEXTS) | st.text(st.characters(codec="utf-8"), max_size=min(length, 6))
 
 
 def values(column: sa.Column) -> st.SearchStrategy[Any]:
-    """Any value that the column may hold."""
+    """Return a strategy for any value that the column may hold."""
     return st.none() | _hostile(column) if column.nullable else _hostile(column)
 
 
 def rows_of(table: sa.Table) -> st.SearchStrategy[dict[str, Any]]:
-    """Any row of the table."""
+    """Return a strategy for any row of the table."""
     return st.fixed_dictionaries({column.name: values(column) for column in table.columns})
 
 
 def plain(**changed: Any) -> dict[str, Any]:
-    """A row that is all NULL but for what must not be, and what is given."""
+    """Return a row with the given values, and NULL in all other columns that may be NULL."""
     empty = dict.fromkeys(EVERY_TYPE.columns.keys(), None)
     return {**empty, "id": 1, "occurred_at": datetime(2024, 1, 1), "row_version": 1, **changed}
 
 
 def batches(table: sa.Table, rows: Iterable[Row], *, size: int = 2) -> list[pa.RecordBatch]:
-    """The rows in several batches, as a source streams them."""
+    """Return the rows in several batches, as a source streams them."""
     schema = arrow_schema(table, with_row_version=True)
     return pa.Table.from_pylist([dict(row) for row in rows], schema=schema).to_batches(size)
 
 
-def feed(table: sa.Table, rows: Sequence[Row]) -> Feed:
+def stream(table: sa.Table, rows: Sequence[Row]) -> RowStream:
+    """Return a stream of the rows."""
     schema = arrow_schema(table, with_row_version=True)
-    return Feed(pa.RecordBatchReader.from_batches(schema, batches(table, rows)))
+    return RowStream(pa.RecordBatchReader.from_batches(schema, batches(table, rows)))
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether SQL takes two values for the same; NULL and NaN are each the same as themselves."""
+    """Return whether the digest should take two values for the same. NULL equals NULL, and NaN equals NaN."""
     return bool(one == other) or (one != one and other != other)

@@ -1,4 +1,4 @@
-"""The canonical form: as specified, the same on every engine, and blind to nothing but order."""
+"""Tests of the canonical form: it is as specified and the same on every engine, and ignores only the order."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_every_engine_has_the_same_digest(
 def test_every_known_trap_has_the_same_digest(
     reference: Digests, canonical_engine: Digests, name: str, each: Sequence[Any]
 ) -> None:
-    """All of them at once, so that no run leaves one out."""
+    """All of them are tested together, so that no run leaves one out."""
     found = [plain(id=n, **{name: value}) for n, value in enumerate(each)]
     assert canonical_engine(EVERY_TYPE, found) == reference(EVERY_TYPE, found)
 
@@ -122,7 +122,7 @@ def test_order_does_not_matter(engine: Digests, found: list[Row], data: st.DataO
 @given(found=some_rows)
 def test_duplicates_matter(engine: Digests, found: list[Row]) -> None:
     assert engine(EVERY_TYPE, found) != engine(EVERY_TYPE, [*found, found[0]])
-    # Neither do two of a kind cancel out, as they would under XOR.
+    # Two equal rows do not cancel out either, as they would under XOR.
     assert engine(EVERY_TYPE, [found[0]] * 2) != engine(EVERY_TYPE, [found[-1]] * 4)
 
 
@@ -154,7 +154,7 @@ def test_cells_swapped_between_rows_matter(
 def test_digests_and_the_comparison_of_rows_agree(
     warehouse: DuckdbWarehouse, duckdb_mirror: Digests, one: Row, two: Row, taken: set[sa.Column]
 ) -> None:
-    """A slice that differs by digest has a row that differs, or no repair could end."""
+    """A slice whose digest differs has a row that differs. Otherwise a repair would never end."""
     other = {**one, **{c.name: two[c.name] for c in taken}, "id": one["id"]}
     mine = duckdb_mirror(EVERY_TYPE, [one])
     theirs = warehouse.digest_texts(texts(EVERY_TYPE, [other]), "canonical")

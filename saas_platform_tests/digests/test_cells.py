@@ -1,6 +1,6 @@
-"""Cells that others took for equal, by name: every engine must tell them apart.
+"""Tests of cells that other tools take for equal: every engine must distinguish them.
 
-The first ten are what Google's data validator or reladiff were seen to miss, or their like.
+The first ten are cases, or close to cases, that Google's data validator or reladiff missed.
 """
 
 from __future__ import annotations
@@ -31,20 +31,23 @@ DIFFERENT: dict[str, tuple[list[Row], list[Row]]] = {
     "NULL against the empty text": (texts(None), texts("")),
     "NULL against the text <null>": (texts(None), texts("<null>")),
     "a separator shifted over a column border": (texts("a|b", "c"), texts("a", "b|c")),
-    "our own marks shifted over a column border": (texts("a|", ".b"), texts("a", "|.b")),
-    "NULL against our own mark of it": (texts(None), texts("|-")),
+    "the canonical form's own marks shifted over a column border": (
+        texts("a|", ".b"),
+        texts("a", "|.b"),
+    ),
+    "NULL against the mark for NULL": (texts(None), texts("|-")),
     "another case": (texts("a"), texts("A")),
     "a composed and a decomposed character": (texts("\u00e9"), texts("e\u0301")),
-    "a full-width mark against ours": (texts("\uff5c"), texts("|")),
+    "a full-width mark against the mark": (texts("\uff5c"), texts("|")),
     "two characters outside the basic plane": (texts("\U0001d11e"), texts("\U0001d11f")),
     "zeros at the end of a text": (texts("1.0"), texts("1.00")),
-    "whole numbers that no double tells apart": (
+    "integers that are equal as doubles": (
         cell("row_version", 2**53),
         cell("row_version", 2**53 + 1),
     ),
-    "doubles that fifteen digits do not tell apart": (cell("ratio", 0.1 + 0.2), cell("ratio", 0.3)),
+    "doubles that are equal in fifteen digits": (cell("ratio", 0.1 + 0.2), cell("ratio", 0.3)),
     "the two smallest doubles": (cell("ratio", 5e-324), cell("ratio", 1e-323)),
-    "decimals that no double tells apart": (
+    "decimals that are equal as doubles": (
         cell("whole", Decimal("9" * 38)),
         cell("whole", Decimal("9" * 37 + "8")),
     ),
@@ -62,7 +65,7 @@ DIFFERENT: dict[str, tuple[list[Row], list[Row]]] = {
         [*texts("a", "d"), *texts("c", "b")],
     ),
     "a pair of one row against a pair of another": (texts("a") * 2, texts("b") * 2),
-    "a row more": (texts("a"), texts("a") * 2),
+    "one more row": (texts("a"), texts("a") * 2),
 }
 
 SAME: dict[str, tuple[list[Row], list[Row]]] = {
@@ -73,12 +76,12 @@ SAME: dict[str, tuple[list[Row], list[Row]]] = {
 
 
 @pytest.mark.parametrize("name", DIFFERENT)
-def test_cells_are_told_apart(engine: Digests, name: str) -> None:
+def test_different_cells_are_distinguished(engine: Digests, name: str) -> None:
     one, other = DIFFERENT[name]
     assert engine(EVERY_TYPE, one) != engine(EVERY_TYPE, other)
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_cells_are_the_same(engine: Digests, name: str) -> None:
+def test_equal_cells_are_the_same(engine: Digests, name: str) -> None:
     one, other = SAME[name]
     assert engine(EVERY_TYPE, one) == engine(EVERY_TYPE, other)

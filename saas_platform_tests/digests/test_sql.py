@@ -1,6 +1,6 @@
-"""The canonical digest as each engine's SQL, seen in review when it changes.
+"""Tests of the canonical digest in each engine's SQL. Golden files show every change of it in review.
 
-After a wanted change: `SAAS_TEST_UPDATE_GOLDEN=1 pytest saas_platform_tests/digests`.
+After an intended change, run `SAAS_TEST_UPDATE_GOLDEN=1 pytest saas_platform_tests/digests`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DIALECTS = {
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_sql_is_as_reviewed(dialect: str) -> None:
-    """A column a line."""
+    """The golden file has one line for each column."""
     made = DIALECTS[dialect](EVERY_TYPE).replace(", IFNULL(", ",\n  IFNULL(")
     made = made.replace(" + ISNULL(", "\n  + ISNULL(").replace(", coalesce(", ",\n  coalesce(")
     golden = _GOLDEN / f"{dialect}.sql"
@@ -91,7 +91,7 @@ def test_tsql_hashes_as_the_server_can(abilities: list[tsql.Ability], hashed: st
         (sa.LargeBinary, ["utf8_collation", "float_bits"]),
     ],
 )
-def test_tsql_leaves_what_the_server_cannot_hash(
+def test_tsql_has_no_digest_of_what_the_server_can_not_hash(
     kind: type[sa.types.TypeEngine[object]], abilities: list[tsql.Ability]
 ) -> None:
     table = sa.Table("t", sa.MetaData(), sa.Column("a", kind))

@@ -1,8 +1,8 @@
-"""What BigQuery would refuse and the emulator takes: told by Google's own analyzer of its SQL.
+"""Finds SQL that BigQuery would refuse and the emulator accepts, by Google's own analyzer of BigQuery's SQL.
 
-Run by the emulator's own Python, in its process. Holds the analyzer's catalogue of what the emulator holds,
-and three laws that BigQuery has besides: bounds for a table that requires them, an equality in each outer
-join and in each subquery that looks outside. Does not hold: running anything.
+The emulator's own Python runs it, in the emulator's process. Contains: the analyzer's catalogue of the
+emulator's tables, and three rules of BigQuery that the analyzer does not check: bounds for a table that
+requires them, and an equality in each outer join and in each correlated subquery. Out of scope: running SQL.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
-import compiled  # noqa: F401 - before the analyzer
+import compiled  # type: ignore[import-not-found]  # noqa: F401 - before the analyzer
 from zetasql import types as t
 from zetasql.api import Analyzer, FunctionBuilder, TableBuilder
 from zetasql.core.exceptions import ZetaSQLError
 
-#: BigQuery's names of types that the analyzer has not; aliases and functions that are BigQuery's own.
+#: BigQuery's names of types that the analyzer does not have, and aliases and functions that only BigQuery has.
 _KINDS = {"INTEGER": "INT64", "FLOAT": "DOUBLE", "FLOAT64": "DOUBLE", "BOOLEAN": "BOOL"}
 _ALIASES = ("INT", "INTEGER", "SMALLINT", "TINYINT", "BIGINT", "BYTEINT")
-_OF_ANOTHER = ("MAX_BY", "MIN_BY")
+_ONE_BY_ANOTHER = ("MAX_BY", "MIN_BY")
 _EQUAL = "ZetaSQL:$equal"
 _AND = "ZetaSQL:$and"
 _BOUNDS = ("ZetaSQL:$greater_or_equal", "ZetaSQL:$greater", "ZetaSQL:$between", _EQUAL)
 _READS = (t.ResolvedTableScan, t.ResolvedWithRefScan)
-#: What the emulator itself is to tell.
+#: Errors that the emulator itself reports.
 _ABSENT = ("Table not found", "Dataset not found")
 
 _LANGUAGE = t.LanguageOptions.maximum_features()
@@ -33,10 +33,10 @@ _OPTIONS = t.AnalyzerOptions(language_options=_LANGUAGE)
 
 
 class Table(NamedTuple):
-    """A table of the emulator's."""
+    """A table of the emulator."""
 
     columns: list[tuple[str, t.Type]]
-    #: The column that every query has to bound.
+    #: The column for which every query needs a bound.
     bounded: str | None = None
 
 
@@ -45,15 +45,15 @@ Datasets = dict[str, dict[str, Table]]
 
 
 def refusal(project: str, sql: str, datasets: Datasets) -> str | None:
-    """Why BigQuery would not run the SQL, one statement or several; None: nothing speaks against it."""
+    """Return why BigQuery would refuse the SQL, of one or more statements; None: no reason was found."""
     place, end = t.ParseResumeLocation(input=sql, byte_position=0), len(sql.rstrip(" \n;").encode())
     while place.byte_position < end:
         analyzer = Analyzer(_OPTIONS, _catalog(project, datasets))
         try:
             resolved = analyzer.analyze_next_statement(place)
         except ZetaSQLError as error:
-            said = str(error)
-            return None if any(each in said for each in _ABSENT) else said
+            message = str(error)
+            return None if any(each in message for each in _ABSENT) else message
         if found := next(_breaches(resolved, []), None):
             return found
         _create(resolved, datasets)
@@ -61,7 +61,7 @@ def refusal(project: str, sql: str, datasets: Datasets) -> str | None:
 
 
 def type_of(name: str, mode: str) -> t.Type:
-    """The analyzer's type of a column."""
+    """Return the analyzer's type of a column."""
     kind = getattr(t.TypeKind, f"TYPE_{_KINDS.get(name, name)}")
     made = t.Type(type_kind=int(kind))
     if mode != "REPEATED":
@@ -85,13 +85,13 @@ def _catalog(project: str, datasets: Datasets) -> t.SimpleCatalog:
             for alias in _ALIASES
         ],
     )
-    for name in _OF_ANOTHER:
-        root.add_function(_of_another(name))
+    for name in _ONE_BY_ANOTHER:
+        root.add_function(_one_by_another(name))
     return root
 
 
 def _table(name: str, of: Table) -> t.SimpleTable:
-    # The analyzer gives back nothing of a table but this number: where its bounded column stands.
+    # This number is all that the analyzer returns of a table. It holds the position of the bounded column.
     places = [name for name, _ in of.columns]
     builder = TableBuilder(name, places.index(of.bounded) + 1 if of.bounded else None)
     for column, kind in of.columns:
@@ -99,8 +99,8 @@ def _table(name: str, of: Table) -> t.SimpleTable:
     return builder.build()
 
 
-def _of_another(name: str) -> t.Function:
-    """An aggregate that gives its first argument, where the second is the greatest or least."""
+def _one_by_another(name: str) -> t.Function:
+    """Return an aggregate function of two arguments whose result has the type of the first."""
     one, two = (
         t.FunctionArgumentType(
             kind=kind,
@@ -120,7 +120,7 @@ def _of_another(name: str) -> t.Function:
 
 
 def _create(resolved: Any, datasets: Datasets) -> None:
-    """What a statement makes, for those after it."""
+    """Add what a statement creates, so that the statements after it can use it."""
     if not isinstance(resolved, t.ResolvedCreateTableAsSelectStmt | t.ResolvedCreateViewStmt):
         return
     path = ".".join(resolved.name_path).split(".")
@@ -129,7 +129,7 @@ def _create(resolved: Any, datasets: Datasets) -> None:
 
 
 def _nodes(of: Any) -> Iterator[Any]:
-    """The node and all below it."""
+    """Yield the node and all nodes below it."""
     if isinstance(of, list):
         for each in of:
             yield from _nodes(each)
@@ -140,7 +140,7 @@ def _nodes(of: Any) -> Iterator[Any]:
 
 
 def _breaches(node: Any, conditions: Sequence[Any]) -> Iterator[str]:
-    """What breaks a law, in the node and all below it; the conditions hold for all of its rows."""
+    """Yield what breaks a rule, in the node and all nodes below it. The conditions hold for all of its rows."""
     match node:
         case list():
             for each in node:
@@ -163,7 +163,7 @@ def _breaches(node: Any, conditions: Sequence[Any]) -> Iterator[str]:
             yield from _breaches(node.table_scan, _parts(node.merge_expr))
             yield from _below(node, [], "table_scan")
         case t.ResolvedSubqueryExpr():
-            yield from _not_to_be_joined(node)
+            yield from _without_correlated_equality(node)
             yield from _below(node, [])
         case _ if is_dataclass(node):
             yield from _below(node, conditions)
@@ -176,7 +176,7 @@ def _below(node: Any, conditions: Sequence[Any], *but: str) -> Iterator[str]:
 
 
 def _parts(condition: Any) -> list[Any]:
-    """What has to be true all at once."""
+    """Return the parts of a condition that must all be true."""
     if _name(condition) != _AND:
         return [] if condition is None else [condition]
     return [part for each in condition.argument_list for part in _parts(each)]
@@ -226,8 +226,8 @@ def _without_equality(join: Any) -> Iterator[str]:
     yield f"{kind} OUTER JOIN cannot be used without an equality of fields from both sides of the join"
 
 
-def _not_to_be_joined(subquery: Any) -> Iterator[str]:
-    """Of a subquery that looks outside, and reads rows with nothing equal to anything there."""
+def _without_correlated_equality(subquery: Any) -> Iterator[str]:
+    """Yield a breach if a correlated subquery reads rows without an equality with the outer query."""
     outside = {each.column.column_id for each in subquery.parameter_list}
     inside = list(_nodes(subquery.subquery))
     if not outside or not any(isinstance(each, _READS) for each in inside):

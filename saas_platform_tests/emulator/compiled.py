@@ -1,6 +1,7 @@
-"""Google's analyzer, compiled once and kept in HOME: that takes most of a minute. Run by `make emulator`.
+"""Google's analyzer, compiled once and kept in HOME, because compiling takes most of a minute.
 
-To be imported before the analyzer, which takes the module's class as it finds it.
+`make emulator` runs this file. It must be imported before the analyzer, because it replaces a class that the
+analyzer imports.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import wasmtime
 
 
 class KeptModule(wasmtime.Module):
-    """A module that is compiled where it has not been."""
+    """A WebAssembly module that is compiled only if no compiled copy is kept."""
 
     @classmethod
     def from_file(cls, engine: wasmtime.Engine, path: str | os.PathLike[str]) -> Any:
         kept = Path.home() / f"analyzer-{version('zetasql')}-{version('wasmtime')}"
         if not kept.exists():
             made = wasmtime.Module(engine, Path(path).read_bytes()).serialize()
-            # Another process may read it as soon as it is there.
+            # Another process may read the file as soon as it exists, so it must be complete by then.
             partial = kept.with_name(f"{kept.name}.{os.getpid()}")
             partial.write_bytes(made)
             partial.replace(kept)

@@ -1,4 +1,4 @@
-"""Puts the extension that the wheel carries where the emulator's DuckDB looks: in HOME. Run by `make emulator`."""
+"""Installs the extension of the wheel in HOME, where the emulator's DuckDB looks. `make emulator` runs it."""
 
 import sys
 from pathlib import Path

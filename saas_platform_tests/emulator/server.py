@@ -1,6 +1,6 @@
-"""The BigQuery emulator, started as a server from the environment that `make emulator` made.
+"""The BigQuery emulator, run as a server in the environment that `make emulator` creates.
 
-Holds its start and its end, and what it is known not to do. Does not hold: any test.
+Contains: its start and its end, and its known gaps. Out of scope: tests.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import requests
 from saas_platform.warehouse.interface import Warehouse
 
 HOME = Path(sys.prefix) / "emulator"
-_MENDED = Path(__file__).with_name("mended.py")
+_PATCHED = Path(__file__).with_name("patched.py")
 _SECONDS = 60.0
 
-#: What bqemulator 1.4.0 does in another way than BigQuery, for which a test, or its end, is skipped.
+#: What bqemulator 1.4.0 does differently from BigQuery. A test skips itself, or its last part, for a gap.
 GAPS = {
     "days": "bqemulator rejects table$YYYYMMDD as the destination of a load",
     "decimals": "bqemulator forgets the scale of NUMERIC, and makes no table with BIGNUMERIC",
@@ -33,7 +33,7 @@ GAPS = {
 
 
 def skip_gap(warehouse: Warehouse, gap: str) -> None:
-    """Ends the test here where the warehouse is emulated."""
+    """Skip the rest of the test if the warehouse is emulated."""
     target = getattr(warehouse, "target", None)
     if target is not None and target.emulator is not None:
         pytest.skip(f"gap of the emulator: {GAPS[gap]}")
@@ -41,17 +41,17 @@ def skip_gap(warehouse: Warehouse, gap: str) -> None:
 
 @contextmanager
 def emulator(folder: Path) -> Iterator[str]:
-    """The address of a running one, which forgets everything at its end. Skips where none is installed."""
+    """Run an emulator and yield its address. Its data is lost at the end. Skips if none is installed."""
     if not (HOME / ".installed").exists():
         wanted = "the BigQuery emulator is not installed: `make emulator`"
-        # CI installs it; there, its absence must not pass for a success.
+        # CI installs the emulator, so there its absence is a failure.
         (pytest.fail if os.environ.get("CI") else pytest.skip)(wanted)
     port = _free_port()
     with (folder / "emulator.log").open("wb") as log:
         server = subprocess.Popen(
             [
                 HOME / "bin" / "python",
-                _MENDED,
+                _PATCHED,
                 "start",
                 "--rest-port",
                 str(port),

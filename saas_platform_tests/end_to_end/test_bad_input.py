@@ -31,7 +31,7 @@ def test_a_home_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path
     ("name", "remedy"),
     [
         ("source.db", "is not a SQLite database"),
-        ("warehouse.duckdb", "is damaged or no DuckDB file"),
+        ("warehouse.duckdb", "is damaged or not a DuckDB file"),
     ],
 )
 def test_a_corrupt_database_file(home: Path, name: str, remedy: str) -> None:

@@ -1,6 +1,6 @@
-"""What a process does when the fault comes, on files in one folder, and what it finds there.
+"""What a process does while a fault happens, on the files of one folder, and the folders in which it begins.
 
-Holds: the acts, the folders they begin in, and both sides' rows as Python reads them. Does not hold: faults.
+Contains: the acts, the folders, and both sides' rows as Python reads them. Out of scope: faults.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from saas_platform_tests.source.test_apply import batch, every_table
 from saas_platform_tests.sync.hands import in_mirror, rows_of, source_rows
 from saas_platform_tests.sync.own_databases import execute
 
-#: One of the company's, so that every step of its sync can be tried; histories take more of them.
+#: One table of the company, so that a fault can be tried at every step of its sync; histories use more.
 USERS = TABLES["users"]
 
-#: And of each kind of slice: whole, by month, by day.
+#: One table of each kind of slicing: none, by month, by day.
 EACH_KIND = [TABLES[name] for name in ("features", "users", "usage_events")]
 
 Rows = list[tuple[Any, ...]]
@@ -40,7 +40,7 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Place:
-    """A source and its mirror in one folder: the company's, or a database of the user's own."""
+    """A source and its mirror in one folder. The source is the company's or the user's own database."""
 
     folder: Path
 
@@ -75,7 +75,7 @@ class Place:
         return {table.name: source_rows(self.path, table) for table in self.tables}
 
     def mirror_rows(self) -> dict[str, Rows | None]:
-        """None: there is no such mirror."""
+        """Return the rows of each mirror; None: the table has no mirror."""
         with duckdb.connect(str(self.warehouse.path)) as connection:
             found = connection.execute(
                 "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'"
@@ -86,7 +86,7 @@ class Place:
             }
 
     def logged(self) -> dict[str, int]:
-        """Entries of the sync log, by table."""
+        """Return the number of entries in the sync log for each table."""
         with duckdb.connect(str(self.warehouse.path)) as connection:
             if not connection.execute(
                 "SELECT 1 FROM duckdb_tables() WHERE table_name = '_sync_log'"
@@ -100,11 +100,11 @@ class Place:
 
 
 def _all_well(reports: list[SyncReport] | list[RepairReport]) -> None:
-    """As the command line: an error, or a proof that does not hold, ends it."""
+    """Raise PlatformError for an error or a proof that does not hold, as the command line does."""
     for report in reports:
         if not report.succeeded:
-            said = sentences(report.proof) if report.proof else []
-            raise PlatformError(report.error or " ".join(said))
+            problems = sentences(report.proof) if report.proof else []
+            raise PlatformError(report.error or " ".join(problems))
 
 
 # The acts.
@@ -149,13 +149,13 @@ def apply_first_month(folder: Path) -> None:
     Place(folder).company.apply(batch(_FIRST, every_table(12)))
 
 
-# Where they begin.
+# The folders in which the acts begin.
 
 _FIRST = Month(2024, 1)
 
 
 def second_month() -> MonthBatch:
-    """Rows that are new, changed, late and refused, and users erased."""
+    """Return a month with new, changed, late and refused rows, and with erased users."""
     rows = every_table(24)
     for made in rows["users"][:4]:
         made.update(full_name="changed", updated_at=made["updated_at"].replace(month=2))
@@ -165,7 +165,7 @@ def second_month() -> MonthBatch:
 
 
 def nothing(folder: Path) -> None:
-    """A folder where nothing has happened yet."""
+    """Leave the folder empty."""
 
 
 def source_with_schema(folder: Path) -> None:
@@ -188,7 +188,7 @@ def synced(folder: Path) -> None:
 
 
 def larger(folder: Path) -> None:
-    """So many rows that the warehouse's log outgrows the small files beside the source."""
+    """Add so many rows that the warehouse's write-ahead log outgrows the small files next to the source."""
     never_synced(folder)
     with by_hand(Place(folder).path) as connection:
         insert(connection, USERS, [row(USERS, n, account_id=1) for n in range(100, 1500)])
@@ -202,7 +202,7 @@ def changed_throughout(folder: Path) -> None:
 
 
 def changed(folder: Path) -> None:
-    """Rows changed, moved to another slice, added, deleted with a tombstone and without one."""
+    """Change, add and move rows to another slice, and delete some with a tombstone and some without."""
     synced(folder)
     change(Place(folder).path)
 
@@ -219,7 +219,7 @@ def change(path: Path) -> None:
 
 
 def changed_unseen(folder: Path) -> None:
-    """A row, and others in its slice that no version tells of: the sync's own proof finds them."""
+    """Change a row, and others in its slice without a new version, which only the sync's own proof finds."""
     synced(folder)
     with by_hand(Place(folder).path) as connection:
         connection.execute("UPDATE users SET full_name = 'seen' WHERE user_id = 1")
@@ -228,7 +228,7 @@ def changed_unseen(folder: Path) -> None:
 
 
 def another_database(folder: Path) -> None:
-    """The mirror of a source that was dropped and made anew."""
+    """Replace the source by a new one, so that the mirror is that of a dropped source."""
     synced(folder)
     place = Place(folder)
     place.company.drop()
@@ -246,7 +246,7 @@ def damaged_mirror(folder: Path) -> None:
 
 
 def own_database(folder: Path) -> None:
-    """Tables without versions, one of them without a key: only a digest tells what changed."""
+    """Sync and change tables without versions, one of them without a key: only a digest finds the changes."""
     execute(
         folder / "own.db",
         "CREATE TABLE orders (order_id INTEGER PRIMARY KEY, words TEXT);"
@@ -271,25 +271,25 @@ def own_database(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Scene:
-    """An act on what it finds."""
+    """An act, and the folder in which it begins."""
 
     begins: Callable[[Path], None]
     act: Callable[[Path], None]
 
 
-MENDED = "mended by its own proof"
+REPAIRED = "repaired by its own proof"
 
-#: From source to mirror.
+#: Acts that change the mirror from the source.
 SYNCS = {
     "first load": Scene(never_synced, sync_all),
     "incremental": Scene(changed, sync_all),
-    MENDED: Scene(changed_unseen, sync_all),
+    REPAIRED: Scene(changed_unseen, sync_all),
     "another database": Scene(another_database, sync_all),
     "by digest alone": Scene(own_database, sync_all),
     "repair": Scene(damaged_mirror, repair_all),
     "verify": Scene(synced, verify_all),
 }
-#: Into the source.
+#: Acts that load the source.
 LOADS = {
     "schema": Scene(nothing, create_source),
     "first month": Scene(source_with_schema, apply_first_month),

@@ -1,6 +1,6 @@
-"""A process of its own that ends as a test wants it to: killed at a step or in a write, on a full disk, slowly.
+"""A child process that ends as a test wants: killed at a step or in a write, on a full disk, or slowly.
 
-Holds: what counts as a step, and the ways to end. Does not hold: what the process does (acts.py), or what
+Contains: what counts as a step, and the ways to end. Out of scope: what the process does (acts.py), and what
 must be true afterwards (the tests).
 """
 
@@ -25,7 +25,7 @@ from saas_platform.errors import PlatformError
 from saas_platform.source.sqlite import streaming
 from saas_platform.warehouse.duckdb import connection as duckdb_connection
 
-#: Forks from a server that has imported everything and opened nothing: 30 ms for each child, not 2 s.
+#: A server that has imported everything and opened nothing forks the children: each takes 30 ms, not 2 s.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["pytest", "saas_platform_tests.faults.acts"])
 
@@ -34,35 +34,35 @@ Act = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Fate:
-    """How the process ends; where nothing is set, as an act ends by itself."""
+    """How the process ends. If nothing is set, it ends when the act does."""
 
-    #: SIGKILL instead of the step of this number, from 1.
+    #: The process is killed by SIGKILL in place of the step with this number, counted from 1.
     kill_at: int | None = None
-    #: Killed within the first write past this byte of any file: what fits of it is written.
+    #: The process is killed in the first write past this byte of any file. The part that fits is written.
     kill_past: int | None = None
-    #: No file can hold more: a write past it fails, as on a full disk.
+    #: No file can hold more bytes: a write past them fails, as on a full disk.
     disk_bytes: int | None = None
-    #: No source file can have more pages: SQLite says itself that the disk is full.
+    #: No source file can have more pages: SQLite itself reports a full disk.
     source_pages: int | None = None
-    #: How long to wait at the first step that begins with a text; the step goes on afterwards.
+    #: The beginning of a step's name, and the seconds to wait at the first such step before it goes on.
     pause: tuple[str, float] | None = None
 
 
 @dataclass
 class End:
-    """How it ended."""
+    """How the process ended."""
 
     killed: bool = False
-    #: The sentence of a PlatformError.
+    #: The message of a PlatformError.
     error: str | None = None
-    #: What it began to do, in order.
+    #: The steps that the process began, in order.
     steps: list[str] = field(default_factory=list)
 
 
 def run(act: Act, folder: Path, fate: Fate | None = None) -> End:
-    """Do the act in a process of its own, and wait for its end.
+    """Do the act in a child process and wait for its end.
 
-    Raises AssertionError where it ended in a way of which nothing was said.
+    Raises AssertionError if the process ended with another error.
     """
     with started(act, folder, fate or Fate()) as child:
         return child.wait()
@@ -70,7 +70,7 @@ def run(act: Act, folder: Path, fate: Fate | None = None) -> End:
 
 @contextmanager
 def started(act: Act, folder: Path, fate: Fate) -> Iterator[Child]:
-    """The act going on in a process of its own, which does not outlive the block."""
+    """Start the act in a child process, which is killed at the end of the block."""
     child = Child(act, folder, fate)
     try:
         yield child
@@ -90,11 +90,12 @@ class Child:
         self._end = End()
 
     def reaches(self, beginning: str) -> None:
-        """Wait until it begins such a step."""
+        """Wait until the process begins a step whose name begins so."""
         while not self._end.steps or not self._end.steps[-1].startswith(beginning):
-            assert self._hear(), f"never came to {beginning}: {self._end}"
+            assert self._hear(), f"never reached {beginning}: {self._end}"
 
     def wait(self) -> End:
+        """Wait for the end of the process and return how it ended."""
         while self._hear():
             pass
         self.process.join()
@@ -103,7 +104,7 @@ class Child:
         return self._end
 
     def _hear(self) -> bool:
-        """Take in one message; false: there will be no more."""
+        """Read one message. Return false if there are no more."""
         try:
             kind, text = self._pipe.recv()
         except EOFError:
@@ -116,7 +117,7 @@ class Child:
 
 
 class _Watched:
-    """A reader of the driver that calls something before it gives a batch."""
+    """A reader of the driver that calls a function before it returns a batch."""
 
     def __init__(self, reader: Any, before: Callable[[], None]) -> None:
         self._reader, self._before = reader, before
@@ -136,7 +137,7 @@ class _Watched:
 
 
 def before_each_batch(before: Callable[[], None], patch: Callable[[Any, str, Any], None]) -> None:
-    """Call something before each batch that comes out of the source, for both of its readings."""
+    """Call a function before each batch that is read from the source, by either of its ways to read."""
     fetch = adbc.Cursor.fetch_record_batch
 
     def watched(self: adbc.Cursor) -> _Watched:
@@ -150,7 +151,7 @@ def _live(act: Act, folder: Path, fate: Fate, pipe: Pipe) -> None:
     step = _watch(fate, lambda name: pipe.send(("step", name)))
     limit = fate.kill_past if fate.kill_past is not None else fate.disk_bytes
     if limit is not None:
-        # Python ignores this signal, so that a write past the limit is an error; else it kills.
+        # Python ignores this signal, so that a write past the limit is an error. By default it kills.
         signal.signal(
             signal.SIGXFSZ, signal.SIG_DFL if fate.kill_past is not None else signal.SIG_IGN
         )
@@ -163,10 +164,10 @@ def _live(act: Act, folder: Path, fate: Fate, pipe: Pipe) -> None:
         pipe.send(("error", str(error)))
 
 
-def _watch(fate: Fate, tell: Callable[[str], None]) -> Callable[[str], None]:
-    """Count as a step: each statement to either database, and each batch of rows out of the source.
+def _watch(fate: Fate, report: Callable[[str], None]) -> Callable[[str], None]:
+    """Count each statement to either database, and each batch of rows from the source, as a step.
 
-    Returns what counts one more.
+    Return a function that counts one more step.
     """
     numbers = itertools.count(1)
     pauses = [fate.pause] if fate.pause else []
@@ -174,7 +175,7 @@ def _watch(fate: Fate, tell: Callable[[str], None]) -> Callable[[str], None]:
     def step(name: str) -> None:
         if next(numbers) == fate.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        tell(name)
+        report(name)
         if pauses and name.startswith(pauses[0][0]):
             time.sleep(pauses.pop()[1])
 
@@ -198,12 +199,13 @@ def _watch(fate: Fate, tell: Callable[[str], None]) -> Callable[[str], None]:
         step(f"source: ingest {name}")
         return ingest(self, name, *args, **more)
 
-    def came() -> None:
+    def count_batch() -> None:
         step("source: batch of rows")
 
     duckdb_connection.Connection.run = watched_run  # type: ignore[method-assign]
-    adbc.Cursor.execute, adbc.Cursor.adbc_ingest = watched_execute, watched_ingest
-    before_each_batch(came, setattr)
-    # Streams of a few rows have several batches too.
+    cursor: Any = adbc.Cursor
+    cursor.execute, cursor.adbc_ingest = watched_execute, watched_ingest
+    before_each_batch(count_batch, setattr)
+    # With this, streams of a few rows have several batches, too.
     streaming._BATCH_ROWS = 5
     return step

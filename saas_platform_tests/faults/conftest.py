@@ -1,7 +1,7 @@
-"""Folders in which an act begins, made once and copied: in memory where there is such a place.
+"""Folders in which an act begins. Each is made once and copied, in memory where the system allows it.
 
-A killed process loses nothing that it has written, on a disk or in memory. What a power cut would lose is
-tested by nobody here.
+A killed process loses nothing that it has written, on a disk or in memory. These tests do not cover what a
+power cut would lose.
 """
 
 from __future__ import annotations
@@ -28,14 +28,17 @@ MEMORY = Path("/dev/shm")
 
 @pytest.fixture(scope="session", autouse=True)
 def _fork_server(pytestconfig: pytest.Config) -> None:
-    """Started where it finds the tests' modules: else it imports none, silently, and each child all of them."""
+    """Start the fork server where it finds the tests' modules.
+
+    Elsewhere it would silently import none of them, and each child would have to import them all.
+    """
     with contextlib.chdir(pytestconfig.rootpath):
         forkserver.ensure_running()
 
 
 @pytest.fixture(scope="session")
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder for files that are soon deleted."""
+    """Return a folder for files that are soon deleted."""
     if not os.access(MEMORY, os.W_OK):
         yield tmp_path_factory.mktemp("memory")
         return
@@ -45,12 +48,13 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def templates() -> dict[str, Path]:
-    """Folders by the name of what made them."""
+    """Return the folders made so far, by the name of the function that made them."""
     return {}
 
 
 @pytest.fixture
 def fresh(templates: dict[str, Path], memory: Path) -> Iterator[Fresh]:
+    """Return a function that copies the folder in which a scene begins."""
     with tempfile.TemporaryDirectory(dir=memory) as copies:
         numbers = itertools.count(1)
 

@@ -1,6 +1,7 @@
-"""The connection drops while rows are read: its table says so, the others go on, and the next run mends.
+"""Tests of a connection that drops while rows are read.
 
-The process lives through it. Does not hold: its death (test_killed.py).
+The table reports the error, the other tables go on, and the next run repairs the mirror. The process
+survives. Out of scope: a process that dies (test_killed.py).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from saas_platform_tests.faults.child import before_each_batch
 from saas_platform_tests.faults.conftest import Fresh
 from saas_platform_tests.faults.test_killed import assert_whole, goes_on, states
 
-#: What the driver, or Arrow around it, says of a connection that is gone.
+#: The errors of the driver, and of Arrow around it, when the connection is gone.
 DROPS: dict[str, Exception] = {
     "driver": adbc.OperationalError("connection reset", status_code=AdbcStatusCode.IO),
     "stream": OSError("connection reset"),
@@ -35,7 +36,7 @@ _ACTS: dict[str, Callable[..., list[Any]]] = {"repair": repair, "verify": verify
 
 
 def drop_at(monkeypatch: pytest.MonkeyPatch, batch: int, drop: Exception) -> None:
-    """Batch number `batch` of all that are read does not come."""
+    """Raise an error instead of reading batch number `batch`."""
     counter = itertools.count(1)
 
     def dropped() -> None:
@@ -46,7 +47,7 @@ def drop_at(monkeypatch: pytest.MonkeyPatch, batch: int, drop: Exception) -> Non
     monkeypatch.setattr(streaming, "_BATCH_ROWS", 8)
 
 
-def said(report: SyncReport | RepairReport | ProofReport) -> str | None:
+def problem(report: SyncReport | RepairReport | ProofReport) -> str | None:
     if isinstance(report, ProofReport):
         return report.problems[0] if report.problems else None
     return report.error
@@ -73,11 +74,11 @@ def test_at_every_batch(
         with monkeypatch.context() as patched:
             drop_at(patched, batch, DROPS[drop])
             reports = act(place.source, place.warehouse, place.tables)
-        told = [text for report in reports if (text := said(report)) is not None]
-        if not told:
+        problems = [text for report in reports if (text := problem(report)) is not None]
+        if not problems:
             break
         dropped += 1
-        (sentence,) = told
+        (sentence,) = problems
         assert "connection reset" in sentence
         assert "\n" not in sentence
         assert len(reports) == len(place.tables)

@@ -1,8 +1,8 @@
-"""A disk that is full: told in one sentence, nothing half done, and fine once there is room.
+"""Tests of a full disk: one sentence reports it, nothing is half done, and all is well once there is space.
 
-A limit on the size of files stands for the disk, as it needs no privileges: a write past it fails with
-"File too large" where a full disk says "No space left on device". SQLite's own limit of pages gives its
-error of a full disk. Of DuckDB's files the log and the database itself meet the limit.
+A limit on the size of files stands for the disk, because it needs no privileges. A write past it fails with
+"File too large", where a full disk gives "No space left on device". SQLite's own limit of pages gives
+SQLite's error for a full disk. In DuckDB, the write-ahead log and the database itself meet the limit.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from saas_platform_tests.faults.test_killed import (
 
 
 def limits(folder: Path, count: int) -> list[int]:
-    """Next to nothing; and from 40 kB, with which a source can be read, to half of the largest file."""
+    """Return limits in bytes: 100, and some from 40 kB, enough to read a source, to half of the largest file."""
     largest = max(file.stat().st_size for file in folder.iterdir())
     return [100, *(40_000 + largest // 2 * step // count for step in range(count - 1))]
 
@@ -59,7 +59,7 @@ def test_for_a_sync(fresh: Fresh, begins: Callable[[Path], None], count: int) ->
     before, logged = states(place)
     assert run(scene.act, place.folder).error is None
     after = place.source_rows()
-    told = set()
+    full = set()
     for limit in limits(place.folder, count):
         place = Place(fresh(scene))
         end = run(scene.act, place.folder, Fate(disk_bytes=limit))
@@ -67,11 +67,11 @@ def test_for_a_sync(fresh: Fresh, begins: Callable[[Path], None], count: int) ->
         if end.error is not None:
             file = place.path if str(place.path) in end.error else place.warehouse.path
             assert_one_sentence(end.error, file)
-            told.add(file.name)
+            full.add(file.name)
         assert_whole(place, "", before, after, logged)
         goes_on(place, after)
         shutil.rmtree(place.folder)
-    assert told == {"source.db", "warehouse.duckdb"}
+    assert full == {"source.db", "warehouse.duckdb"}
 
 
 @pytest.mark.parametrize("name", LOADS)
@@ -88,7 +88,7 @@ def test_for_a_load_of_the_source(fresh: Fresh, name: str, count: int) -> None:
     pages = [
         Fate(source_pages=place.path.stat().st_size // 4096 * n // count) for n in range(count)
     ]
-    told = 0
+    failed = 0
     for fate in [*sizes, *pages]:
         place = Place(fresh(scene))
         end = run(scene.act, place.folder, fate)
@@ -96,17 +96,17 @@ def test_for_a_load_of_the_source(fresh: Fresh, name: str, count: int) -> None:
         found = contents(place.path)
         if end.error is not None:
             assert_one_sentence(end.error, place.path)
-            told += 1
+            failed += 1
         assert found == (after if end.steps[-1] == "the end" else before)
         again = run(scene.act, place.folder)
         assert again.error is None
         assert without_counter(contents(place.path)) == without_counter(after)
         shutil.rmtree(place.folder)
-    assert told > 0
+    assert failed > 0
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EDQUOT])
-def test_every_word_for_it_is_known(number: int) -> None:
-    """As DuckDB ends its own sentence with the system's."""
+def test_every_message_of_the_system_is_known(number: int) -> None:
+    """DuckDB ends its own message with that of the system."""
     error = duckdb.IOException(f'Could not write file "w.duckdb": {os.strerror(number)}')
     assert "free some space" in str(in_words(Path("w.duckdb"), error))

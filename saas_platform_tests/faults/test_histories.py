@@ -1,7 +1,7 @@
-"""Histories: writes, months replayed, syncs, repairs and crashes in any order end in an equal mirror.
+"""Tests that any order of writes, replayed months, syncs, repairs and crashes ends in an equal mirror.
 
-Equal by Python's comparison of all rows of both sides, not by a digest alone. Crashes are processes killed
-by a signal at a random statement or byte (child.py), or errors at a random statement of this one.
+Python compares all rows of both sides, so that equality does not rest on a digest alone. A crash is a process
+that a signal kills at a random statement or byte (child.py), or an error at a random statement of this one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from saas_platform_tests.rows import by_hand, insert, row, stored
 from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows
 from saas_platform_tests.sync.test_crash import Killed, die_at
 
-#: Cut by month, cut by day, whole; and a text column of each that is unique or not.
+#: A text column, unique or not, of a table that is not sliced, one sliced by month, and one sliced by day.
 TEXTS = {"features": "code", "users": "email", "usage_events": "event_type"}
 NAMES = list(TEXTS)
 
@@ -62,7 +62,7 @@ fates = st.one_of(
 class Mirror(RuleBasedStateMachine):
     @initialize(fate=fates)
     def begin(self, fate: Fate) -> None:
-        #: Of the last sync but one: each history has a process that dies in a sync.
+        #: The fate of the last sync but one, so that each history has a process that dies in a sync.
         self.fate = fate
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.exists() else None))
         self.source = SqliteSource(Path(shutil.copy(_template(), self.folder / "source.db")))
@@ -98,7 +98,7 @@ class Mirror(RuleBasedStateMachine):
 
     @rule(name=names, n=numbers, text=texts)
     def displace(self, name: str, n: int, text: str) -> None:
-        """A unique text that another row has: that row goes, and no trigger fires."""
+        """Give a row the unique text of another row, which goes without firing a trigger."""
         key = _key(name)
         self.write(f'UPDATE OR REPLACE "{name}" SET "{TEXTS[name]}" = ? WHERE "{key}" = ?', text, n)
 
@@ -134,7 +134,7 @@ class Mirror(RuleBasedStateMachine):
 
     @rule(n=numbers, verb=st.sampled_from(["COMMIT", "ROLLBACK"]))
     def write_across_a_sync(self, n: int, verb: str) -> None:
-        """Another connection's transaction, open while a sync runs."""
+        """Keep another connection's transaction open while a sync runs."""
         with closing(sqlite3.connect(self.source.path, isolation_level=None)) as writer:
             writer.execute("BEGIN IMMEDIATE")
             writer.execute("UPDATE users SET full_name = 'across' WHERE user_id >= ?", [n])
@@ -147,7 +147,7 @@ class Mirror(RuleBasedStateMachine):
 
     @rule(act=st.sampled_from([apply_first_month, apply_second_month]))
     def replay(self, act: Act) -> None:
-        """A month as the platform loads it, again or for the first time; hands may stand in its way."""
+        """Load a month as the platform does, again or for the first time. Writes by hand may make it fail."""
         with suppress(SourceError):
             act(self.folder)
 
@@ -195,7 +195,7 @@ class Mirror(RuleBasedStateMachine):
 
 @cache
 def _template() -> Path:
-    """An empty source; creating one takes longer than most histories."""
+    """Return an empty source to copy. Creating one takes longer than most histories."""
     path = Path(tempfile.mkdtemp()) / "source.db"
     SqliteSource(path).create_schema()
     return path
@@ -211,7 +211,7 @@ TestMirrorQuickly.settings = settings(max_examples=4, stateful_step_count=12, de
 
 
 @pytest.mark.slow
-class TestMirror(Mirror.TestCase):  # type: ignore[name-defined,misc]
+class TestMirror(Mirror.TestCase):  # type: ignore[valid-type,misc]
     settings = settings(
         max_examples=200,
         stateful_step_count=10,

@@ -1,7 +1,9 @@
-"""Killed at any step, or in the middle of a write: the files are as before it or as after it, and the next
-run ends in a mirror that equals its source, by a comparison that knows nothing of digests.
+"""Tests of a process that is killed at any step, or in the middle of a write.
 
-Holds the process's death alone. Does not hold: errors that it lives through (the other modules).
+The files are as before the act or as after it. The next run ends in a mirror that equals its source, by a
+comparison without digests.
+
+Contains: the death of the process. Out of scope: errors that it survives (the other modules).
 """
 
 from __future__ import annotations
@@ -17,16 +19,16 @@ from typing import Any
 import pytest
 
 from saas_platform.sync import repair, sync
-from saas_platform_tests.faults.acts import LOADS, MENDED, SYNCS, Place, Rows
+from saas_platform_tests.faults.acts import LOADS, REPAIRED, SYNCS, Place, Rows
 from saas_platform_tests.faults.child import Fate, run
 from saas_platform_tests.faults.conftest import Fresh
 
-#: What makes something durable.
+#: The steps that make something durable.
 _COMMITS = ("warehouse: COMMIT", "source: COMMIT", 'warehouse: INSERT INTO "raw"."_proof_log"')
 
 
 def around_commits(steps: list[str]) -> list[int]:
-    """The first commit and the step after it, and the last step."""
+    """Return the numbers of the first commit, the step after it, and the last step."""
     first = next(n for n, step in enumerate(steps, start=1) if step.startswith(_COMMITS))
     return sorted({first, first + 1, len(steps)})
 
@@ -43,7 +45,7 @@ HOW_MANY = pytest.mark.parametrize(
 
 
 def contents(path: Path) -> dict[str, Any]:
-    """Everything that a source's file holds, but for what no two runs have in common."""
+    """Return everything that a source's file holds, except what differs in every run."""
     if not path.exists():
         return {}
     with closing(sqlite3.connect(path)) as connection:
@@ -84,7 +86,7 @@ def test_a_load_of_the_source(fresh: Fresh, name: str, chosen: Chosen) -> None:
         committed += done
         again = run(scene.act, folder)
         assert (again.killed, again.error) == (False, None)
-        # Done twice, it counts on; no row is stamped anew.
+        # The second run counts versions on, but gives no row a new one.
         assert without_counter(contents(folder / "source.db")) == without_counter(after)
         shutil.rmtree(folder)
     assert committed > 0
@@ -104,7 +106,7 @@ def test_a_sync(fresh: Fresh, name: str, chosen: Chosen) -> None:
         place = Place(fresh(scene))
         end = run(scene.act, place.folder, Fate(kill_at=number))
         assert end.killed
-        # The engine's threads ask for batches: the last steps may come in another order.
+        # The engine's threads read batches, so the last steps may come in another order.
         assert len(end.steps) == number - 1
         assert_whole(place, name, before, after, logged)
         goes_on(place, after, name)
@@ -119,7 +121,7 @@ def test_a_sync(fresh: Fresh, name: str, chosen: Chosen) -> None:
     ],
 )
 def test_in_the_middle_of_a_write(fresh: Fresh, name: str, places: int) -> None:
-    """By the signal for a file that grows too large: what fits is written, the rest is not."""
+    """The signal for a file that grows too large kills: the part that fits is written, the rest is not."""
     scene = {**SYNCS, **LOADS}[name]
     place = Place(fresh(scene))
     before, logged = states(place) if name in SYNCS else ({}, {})
@@ -129,7 +131,7 @@ def test_in_the_middle_of_a_write(fresh: Fresh, name: str, places: int) -> None:
     largest = max(file.stat().st_size for file in place.folder.iterdir())
     dice = random.Random(name)
     killed = 0
-    # The first bytes are those of any write: one of them is always among the places.
+    # Every file has first bytes, so a place among them is always tried.
     for byte in [100, *(dice.randrange(largest) for _ in range(places - 1))]:
         place = Place(fresh(scene))
         killed += run(scene.act, place.folder, Fate(kill_past=byte)).killed
@@ -159,14 +161,14 @@ def assert_whole(
     after: dict[str, Rows],
     logged: dict[str, int],
 ) -> None:
-    """Each table as before the sync or as after it, and its log with it."""
+    """Assert that each table is as before the sync or as after it, and that its log agrees."""
     found, entries = states(place)
     for table, rows in found.items():
         commits = entries.get(table, 0) - logged.get(table, 0)
         if commits == 0:
             assert rows == before[table]
-        elif name == MENDED and table == "users" and commits == 1:
-            # What the hints name, not yet what the proof finds.
+        elif name == REPAIRED and table == "users" and commits == 1:
+            # The rows that versions name are written, but not yet those that only the proof finds.
             assert rows not in (before[table], after[table])
             assert [row[0] for row in rows or ()] == [row[0] for row in after[table]]
         else:
@@ -174,9 +176,12 @@ def assert_whole(
 
 
 def goes_on(place: Place, after: dict[str, Rows], name: str = "") -> None:
-    """The next run ends in a proven mirror: no row lost, none twice; the one after has nothing to do."""
+    """Assert that the next run ends in a proven mirror without lost or repeated rows.
+
+    The run after it has nothing to do.
+    """
     tables = place.tables
-    # Damage by a hand in the mirror no hint tells of: it is for the repair that was begun.
+    # No version shows damage by hand in the mirror, so only the repair that was begun can end it.
     act: Callable[..., list[Any]] = repair if name == "repair" else sync
     reports = act(place.source, place.warehouse, tables)
     assert [report.error for report in reports] == [None] * len(tables)

@@ -1,6 +1,6 @@
-"""Others at the same files: a lock held too long, a transaction open across a sync, two syncs at once.
+"""Tests of other processes on the same files: a lock held too long, an open transaction, two syncs at once.
 
-Holds two processes or more. Does not hold: waiting for DuckDB's file alone (warehouse/test_duckdb.py).
+Contains: cases of two or more processes. Out of scope: waiting for DuckDB's file (warehouse/test_duckdb.py).
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ print("released", flush=True)
 
 
 class Holder:
-    """Another process that has a file, until it is told to let go."""
+    """Another process that holds a file until it is asked to release it."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.pid = process.pid
         self._process = process
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
@@ -92,16 +92,18 @@ def held(which: str, path: Path, *statements: str) -> Iterator[Holder]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody here waits for 30 seconds."""
+    """Shorten the waiting time of 30 seconds."""
     monkeypatch.setattr(sqlite_connection, "BUSY_MILLISECONDS", 200)
-    monkeypatch.setitem(DuckdbWarehouse.__init__.__kwdefaults__, "wait_seconds", 0.2)
+    defaults = DuckdbWarehouse.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "wait_seconds", 0.2)
 
 
-# A lock held longer than anyone waits.
+# A lock that is held longer than the platform waits.
 
 
 def test_a_held_warehouse(fresh: Fresh, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the command line: one sentence, an exit code, and nothing done."""
+    """The command line prints one sentence and an exit code, and does nothing."""
     place = Place(fresh(Scene(changed, sync_all)))
     monkeypatch.setenv("SAAS_HOME", str(place.folder))
     before = place.mirror_rows()
@@ -114,7 +116,7 @@ def test_a_held_warehouse(fresh: Fresh, impatient: None, monkeypatch: pytest.Mon
                 f"error: The warehouse {place.warehouse.path} is in use by process {holder.pid}:"
                 " wait until it ends, or stop it.\n"
             )
-        holder.let_go()
+        holder.release()
     assert place.mirror_rows() == before
     assert CliRunner().invoke(app, ["sync", "users"]).exit_code == 0
     goes_on(place, place.source_rows())
@@ -122,7 +124,7 @@ def test_a_held_warehouse(fresh: Fresh, impatient: None, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("kind", ["IMMEDIATE", "EXCLUSIVE"])
 def test_a_held_source_can_be_read(fresh: Fresh, impatient: None, kind: str) -> None:
-    """A writer of ours stands in no reader's way."""
+    """The platform's own writer does not block readers."""
     place = Place(fresh(Scene(changed, sync_all)))
     with held("source", place.path, f"BEGIN {kind}", "ROLLBACK"):
         goes_on(place, place.source_rows())
@@ -137,14 +139,14 @@ def test_a_held_source_is_not_written(fresh: Fresh, impatient: None) -> None:
         assert str(caught.value) == (
             f"The source {place.path} is locked by another program: close it, then run again."
         )
-        holder.let_go()
+        holder.release()
         assert contents(place.path) == before
         apply_second_month(place.folder)
     assert contents(place.path) != before
 
 
 def test_a_held_database_of_the_users_own(fresh: Fresh, impatient: None) -> None:
-    """One without a write-ahead log: there a writer does shut readers out."""
+    """In a database without a write-ahead log, a writer does block readers."""
     place = Place(fresh(Scene(own_database, sync_all)))
     before = place.mirror_rows()
     with held("source", place.path, "BEGIN EXCLUSIVE", "ROLLBACK") as holder:
@@ -154,16 +156,16 @@ def test_a_held_database_of_the_users_own(fresh: Fresh, impatient: None) -> None
             f"The source {place.path} is locked by another program: close it, then run again."
         )
         assert place.mirror_rows() == before
-        holder.let_go()
+        holder.release()
         goes_on(place, place.source_rows())
 
 
-# A transaction that is open across a sync.
+# A transaction that is open during a sync.
 
 
 @pytest.mark.parametrize("ends", ["COMMIT", "ROLLBACK"])
 def test_a_transaction_open_across_a_sync(fresh: Fresh, ends: str) -> None:
-    """Its rows are not half seen, and their versions are not passed over when they come."""
+    """The sync sees none of its rows, and a later sync does not skip their versions."""
     place = Place(fresh(Scene(changed, sync_all)))
     committed = place.source_rows()
     writes = (
@@ -177,7 +179,7 @@ def test_a_transaction_open_across_a_sync(fresh: Fresh, ends: str) -> None:
         end = run(sync_all, place.folder)
         assert end.error is None
         assert place.mirror_rows() == committed
-        # And once more: nothing has happened for whoever looks from outside.
+        # The same holds for a second sync: other connections see no change.
         assert {r.mode for r in sync(place.source, place.warehouse, place.tables)} == {None}
         writer.execute(ends)
     after = place.source_rows()
@@ -187,7 +189,7 @@ def test_a_transaction_open_across_a_sync(fresh: Fresh, ends: str) -> None:
 
 @pytest.mark.parametrize("step", ["warehouse: BEGIN", "source: batch of rows", "warehouse: COMMIT"])
 def test_writes_during_a_sync(fresh: Fresh, step: str) -> None:
-    """What is committed while a sync runs is the next one's: all tables are as of one moment."""
+    """A change committed during a sync waits for the next one: all tables are of one point in time."""
     place = Place(fresh(Scene(synced, sync_all)))
     change(place.path)
     then = place.source_rows()
@@ -206,7 +208,7 @@ def test_writes_during_a_sync(fresh: Fresh, step: str) -> None:
 
 
 def test_two_commands_on_one_home(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second says so; and who is killed leaves no lock behind."""
+    """The second reports the first. A killed command leaves no lock behind."""
     place = Place(fresh(Scene(changed, sync_all)))
     monkeypatch.setenv("SAAS_HOME", str(place.folder))
     step = "warehouse: COMMIT"
@@ -233,7 +235,7 @@ def command(folder: Path) -> None:
 def test_two_syncs_without_the_lock_of_the_home(
     fresh: Fresh, begins: Callable[[Path], None]
 ) -> None:
-    """As pods do: the second waits for each table, and finds what the first has done."""
+    """Two pods may do this. The second waits for each table and finds what the first has done."""
     place = Place(fresh(Scene(begins, sync_all)))
     step = "warehouse: COMMIT"
     with (
@@ -247,7 +249,7 @@ def test_two_syncs_without_the_lock_of_the_home(
 
 
 def test_a_sync_overtaken_by_a_later_one(fresh: Fresh) -> None:
-    """Its older view comes last: what the later sync brought is not lost but with the next run."""
+    """A sync with an older view commits last. What the later sync wrote is back after the next run."""
     place = Place(fresh(Scene(synced, sync_all)))
     change(place.path)
     step = 'source: SELECT identity FROM "_source"'

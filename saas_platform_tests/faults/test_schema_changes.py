@@ -1,7 +1,9 @@
-"""The source's schema changes between runs: told, the other tables go on, and once it is as declared again,
-the next run ends in a proven mirror.
+"""Tests of a source whose schema changes between runs.
 
-Holds the company's tables as SQLite lets a hand change them. Does not hold: databases of the user's own
+The table reports it and the other tables go on. Once the schema is as declared again, the next run ends in a
+proven mirror.
+
+Contains: the company's tables, changed by hand in SQLite. Out of scope: the user's own databases
 (sync/test_own_database.py).
 """
 
@@ -36,7 +38,7 @@ def by_sql(path: Path, *statements: str) -> None:
 
 
 def without_triggers(path: Path) -> None:
-    """They name the columns, and would stamp what is altered: an ALTER stamps nothing."""
+    """Drop the triggers of users: they name the columns, and would stamp rows, which an ALTER does not do."""
     by_sql(
         path, *(f"DROP TRIGGER {name}_users" for name in ("stamp_insert", "stamp_update", "bury"))
     )
@@ -47,7 +49,7 @@ def synced_again(place: Place) -> dict[str, SyncReport]:
 
 
 def assert_the_others_go_on(place: Place, n: int) -> SyncReport:
-    """A row more in each of them is brought; the report of users."""
+    """Assert that a new row in each other table is synced, and return the report of users."""
     with by_hand(place.path, checked=False) as connection:
         for table in _OTHERS:
             parent = {"account_id": 1} if "account_id" in table.columns else {}
@@ -96,7 +98,7 @@ def test_a_type_changes_and_is_changed_back(place: Place) -> None:
 
 
 def test_a_column_is_dropped_and_comes_back_empty(place: Place) -> None:
-    """No row has a new version then: only a digest of all of them tells."""
+    """No row has a new version then, so only a digest of all rows finds the change."""
     before = mirror_rows(place.warehouse.path, USERS)
     without_triggers(place.path)
     by_sql(place.path, "ALTER TABLE users DROP COLUMN deactivated_at")
@@ -116,8 +118,8 @@ def test_a_column_is_dropped_and_comes_back_empty(place: Place) -> None:
     assert_equal(place)
 
 
-def test_a_table_is_dropped_and_comes_back_otherwise(place: Place) -> None:
-    """Restored from a copy with the same count of rows, under the versions that they had."""
+def test_a_table_is_dropped_and_comes_back_with_another_row(place: Place) -> None:
+    """It is restored from a copy with the same number of rows and with their old versions."""
     (made,) = _query(
         place.path, "SELECT sql FROM sqlite_master WHERE name = 'users' AND type = 'table'"
     )

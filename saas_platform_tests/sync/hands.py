@@ -10,7 +10,7 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.warehouse.duckdb.staging import DuckdbStaging
+from saas_platform.warehouse.duckdb.changes import DuckdbChanges
 from saas_platform.warehouse.logs import SyncEntry
 from saas_platform_tests.rows import stored
 
@@ -53,11 +53,11 @@ def log(path: Path) -> list[tuple[Any, ...]]:
 
 def spoil_each_commit(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
     """A saboteur: damages the mirror after everything that is committed to it."""
-    commit = DuckdbStaging.commit
+    commit = DuckdbChanges.commit
 
-    def spoilt(self: DuckdbStaging, entry: SyncEntry) -> SyncEntry:
+    def spoilt(self: DuckdbChanges, entry: SyncEntry) -> SyncEntry:
         done = commit(self, entry)
         self._connection.run(sql)
         return done
 
-    monkeypatch.setattr(DuckdbStaging, "commit", spoilt)
+    monkeypatch.setattr(DuckdbChanges, "commit", spoilt)

@@ -122,7 +122,7 @@ def test_a_table_that_is_gone_is_known_before_and_ends_alone(shop: Shop) -> None
 def test_a_warehouse_that_is_not_there_is_said_once(shop: Shop) -> None:
     shop.warehouse.path.write_bytes(b"no database at all")
     for work in (sync, repair, verify, probe, sample):
-        with pytest.raises(WarehouseUnusableError, match="damaged or no DuckDB file"):
+        with pytest.raises(WarehouseUnusableError, match="damaged or not a DuckDB file"):
             work(shop.source, shop.warehouse, shop.tables)
 
 

@@ -1,4 +1,4 @@
-"""BigQuery without BigQuery: URLs, definitions, SQL, jobs that are done once, and errors in words."""
+"""Tests of the BigQuery engine that need no BigQuery: URLs, definitions, SQL, jobs done once, and errors."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ import sqlalchemy as sa
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.cloud import bigquery
-from google.cloud.storage.blob import _raise_from_invalid_response
-from google.cloud.storage.exceptions import InvalidResponse
+from google.cloud.storage.blob import (  # type: ignore[import-untyped]
+    _raise_from_invalid_response,
+)
+from google.cloud.storage.exceptions import InvalidResponse  # type: ignore[import-untyped]
 
 from saas_platform.cli.doctor import Finding, examine
 from saas_platform.platform import Platform
@@ -29,11 +31,11 @@ from saas_platform.sync.drift import mirror_faults
 from saas_platform.warehouse.bigquery import datasets as bigquery_datasets
 from saas_platform.warehouse.bigquery import loads as bigquery_loads
 from saas_platform.warehouse.bigquery import sql as q
+from saas_platform.warehouse.bigquery.changes import StagingTable, make_mirror
 from saas_platform.warehouse.bigquery.connection import Connection
 from saas_platform.warehouse.bigquery.datasets import near
 from saas_platform.warehouse.bigquery.errors import in_words
 from saas_platform.warehouse.bigquery.jobs import job_name, run_once
-from saas_platform.warehouse.bigquery.staging import Staged, make_mirror
 from saas_platform.warehouse.bigquery.tables import (
     completed,
     mirror_definition,
@@ -52,7 +54,7 @@ TAG = "projects/acme/locations/eu/taxonomies/1/policyTags/2"
 # The URL.
 
 
-def test_the_url_says_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_url_sets_every_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
     url = sa.make_url(
         "bigquery://acme?location=europe-west3&staging=gs://bucket/a/b&maximum_bytes_billed=1000&first_load=days"
@@ -89,7 +91,7 @@ def test_the_url_says_everything(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_a_wrong_url_is_told_in_one_sentence(url: str, says: str) -> None:
+def test_a_wrong_url_is_reported_in_one_sentence(url: str, says: str) -> None:
     with pytest.raises(WarehouseError) as caught:
         BigqueryTarget.of(sa.make_url(url))
     assert says in str(caught.value)
@@ -124,7 +126,7 @@ def test_a_mirror_is_partitioned_clustered_and_described() -> None:
     assert mirror_definition(place(TABLES["plans"]), TABLES["plans"], {}).time_partitioning is None
 
 
-def test_a_long_description_is_cut_as_bigquery_takes_it() -> None:
+def test_a_long_description_is_cut_to_what_bigquery_allows() -> None:
     place = bigquery.TableReference.from_string("acme.raw.t")
     described = sa.Column("a", sa.Integer, comment="x" * 7_500)
     made = mirror_definition(
@@ -166,7 +168,7 @@ def test_only_new_columns_that_may_be_null_are_added() -> None:
 
 
 class Mirrors:
-    """A client that keeps tables as the service does, and tells what is done to them."""
+    """A client that keeps tables as the service does, and records what is done to them."""
 
     def __init__(self) -> None:
         self.tables: dict[str, bigquery.Table] = {}
@@ -178,7 +180,7 @@ class Mirrors:
         return bigquery.Table.from_api_repr(deepcopy(self.tables[place.table_id].to_api_repr()))
 
     def create_table(self, table: bigquery.Table, exists_ok: bool) -> None:
-        assert exists_ok, "a second answer to a request whose first was lost"
+        assert exists_ok, "the request may be sent again, after its first answer was lost"
         kept = deepcopy(table.to_api_repr())
         if table.require_partition_filter:
             kept["timePartitioning"]["requirePartitionFilter"] = True
@@ -208,7 +210,7 @@ def test_a_mirror_that_is_as_declared_is_left_as_it_is(name: str) -> None:
     assert mirrors.done == ["created"]
 
 
-def test_a_mirror_with_other_partitions_is_made_anew() -> None:
+def test_a_mirror_with_other_partitions_is_replaced() -> None:
     mirrors, events = Mirrors(), TABLES["usage_events"]
     by_month = events.to_metadata(sa.MetaData())
     by_month.info = {**events.info, "slice": Slice("occurred_at", "month")}
@@ -217,7 +219,7 @@ def test_a_mirror_with_other_partitions_is_made_anew() -> None:
     assert mirrors.done == ["created", "deleted", "created"]
 
 
-def test_a_policy_tag_that_is_configured_later_is_put_on_by_the_next_sync() -> None:
+def test_the_next_sync_adds_a_policy_tag_that_is_configured_later() -> None:
     mirrors, users = Mirrors(), TABLES["users"]
     make_mirror(with_mirrors(mirrors, {}), users)
 
@@ -235,18 +237,18 @@ def test_a_policy_tag_that_is_configured_later_is_put_on_by_the_next_sync() -> N
     make_mirror(with_mirrors(mirrors, {"email": TAG}), users)
     assert mirrors.done == ["created", "updated"]
     assert faults({"email": TAG}) == ()
-    # Who takes the word out of the URL, or tags by hand, keeps what is there.
+    # If policy_tag is taken out of the URL, or a column is tagged by hand, the tags stay.
     assert faults({}) == ()
     make_mirror(with_mirrors(mirrors, {}), users)
     assert mirrors.done == ["created", "updated"]
 
 
-def test_personal_data_is_tagged_on_its_way_too() -> None:
+def test_personal_data_is_tagged_in_staging_tables_too() -> None:
     made = staging_definition(place(TABLES["users"]), TABLES["users"], {"": TAG})
     assert [f.name for f in made.schema if f.policy_tags] == ["email", "full_name"]
 
 
-def test_a_load_says_no_policy_tag_as_the_table_has_it() -> None:
+def test_a_load_names_no_policy_tag_because_the_table_has_it() -> None:
     sent: list[bigquery.LoadJobConfig] = []
 
     class Client:
@@ -261,7 +263,7 @@ def test_a_load_says_no_policy_tag_as_the_table_has_it() -> None:
 
     target = BigqueryTarget("acme", "EU", policy_tags={"": TAG})
     connection = Connection(target, Client)  # type: ignore[arg-type]
-    assert Staged(connection, TABLES["users"], "s").load([], 0) == 0
+    assert StagingTable(connection, TABLES["users"], "s").load([], 0) == 0
     (config,) = sent
     assert "email" in [field.name for field in config.schema]
     assert not [field for field in config.schema if field.policy_tags]
@@ -273,8 +275,8 @@ def test_decimals_of_256_bits_come_as_declared() -> None:
     found = narrowed(rows, declared)
     assert found.schema == pa.schema([("n", pa.int64()), ("d", pa.decimal128(38, 12))])
     assert found["d"].to_pylist() == [Decimal("1.000000000001")]
-    with scratch() as local, local.registered(found) as stream:
-        assert local.run(f"SELECT d FROM {stream}") == [(Decimal("1.000000000001"),)]
+    with scratch() as local, local.registered(found) as relation:
+        assert local.run(f"SELECT d FROM {relation}") == [(Decimal("1.000000000001"),)]
 
 
 def test_slice_bounds_are_literal_and_always_there() -> None:
@@ -285,7 +287,7 @@ def test_slice_bounds_are_literal_and_always_there() -> None:
         f"({always} AND ((`occurred_at` >= TIMESTAMP '2024-02-29 00:00:00+00:00'"
         " AND `occurred_at` < TIMESTAMP '2024-03-02 00:00:00+00:00')))"
     )
-    # No moment lies after the last slice.
+    # No timestamp follows the last slice, so it has no upper bound.
     assert "SUBSTR(CAST(EXTRACT(DATE FROM `occurred_at`) AS STRING), 1, 10) IN ('9999-12-31')" in (
         q.within(events, ["9999-12-31"])
     )
@@ -334,7 +336,7 @@ class Job:
 
 
 class Server:
-    """Takes each id once, and answers as it was told to."""
+    """A server that takes each id once and gives the answers of a list."""
 
     def __init__(self, *answers: Job | Exception | tuple[Exception, Job]) -> None:
         self.answers = list(answers)
@@ -348,7 +350,7 @@ class Server:
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, tuple):
-            # Sent and taken; the answer is lost.
+            # The job arrives, but the answer is lost.
             error, self.jobs[job_id] = answer
             raise error
         self.jobs[job_id] = answer
@@ -366,7 +368,7 @@ def test_a_job_is_sent_once() -> None:
     assert Server(Job()).run() == ["load-1"]
 
 
-def test_an_answer_that_was_lost_is_asked_for_and_nothing_is_loaded_twice() -> None:
+def test_a_job_whose_answer_was_lost_is_looked_up_and_nothing_is_loaded_twice() -> None:
     server = Server((requests.exceptions.ConnectionError(), Job()))
     assert server.run() == ["load-1"]
     assert server.answers == []
@@ -376,7 +378,7 @@ def test_a_job_that_never_arrived_is_sent_again_under_its_id() -> None:
     assert Server(PASSING, requests.exceptions.Timeout(), Job()).run() == ["load-1"]
 
 
-def test_a_job_that_failed_for_a_while_takes_the_next_id() -> None:
+def test_a_job_with_a_temporary_error_takes_the_next_id() -> None:
     assert Server(Job(PASSING), Job()).run() == ["load-1", "load-2"]
 
 
@@ -389,7 +391,7 @@ def test_a_job_that_failed_before_takes_the_next_id_and_one_that_is_done_is_not_
     assert server.run() == ["load-1"]
 
 
-def test_a_job_that_is_taken_and_can_not_be_seen_yet_is_asked_for_again() -> None:
+def test_a_job_that_is_taken_and_can_not_be_read_yet_is_looked_up_again() -> None:
     server = Server((requests.exceptions.Timeout(), Job()))
     asked: list[str] = []
 
@@ -403,14 +405,14 @@ def test_a_job_that_is_taken_and_can_not_be_seen_yet_is_asked_for_again() -> Non
     assert asked == ["load-1"] * 3
 
 
-def test_an_error_that_stays_is_raised_at_once() -> None:
+def test_a_permanent_error_is_raised_at_once() -> None:
     server = Server(Job(api.BadRequest("wrong SQL")), Job())
     with pytest.raises(api.BadRequest):
         server.run()
     assert list(server.jobs) == ["load-1"]
 
 
-def test_a_quota_that_is_used_up_is_told_at_once_and_one_of_the_rate_is_waited_for() -> None:
+def test_an_exhausted_quota_is_raised_at_once_and_a_rate_limit_is_waited_for() -> None:
     used_up = api.Forbidden("Quota exceeded", errors=[{"reason": "quotaExceeded"}])
     with pytest.raises(api.Forbidden):
         Server(Job(used_up), Job()).run()
@@ -418,7 +420,7 @@ def test_a_quota_that_is_used_up_is_told_at_once_and_one_of_the_rate_is_waited_f
     assert Server(Job(too_fast), Job()).run() == ["load-1", "load-2"]
 
 
-def test_it_ends_when_nothing_helps() -> None:
+def test_retries_end_when_nothing_helps() -> None:
     with pytest.raises(api.RetryError):
         Server(*[PASSING] * 10_000).run(seconds=0.05)
 
@@ -460,7 +462,7 @@ class Bucket:
 def test_rows_go_through_the_bucket_and_leave_nothing_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In as many files as they are large, each of large row groups."""
+    """The number of files depends on the size of the rows. Each file has large row groups."""
     bucket = Bucket()
     monkeypatch.setattr(BigqueryTarget, "bucket", lambda _: (bucket, "loads"))
     monkeypatch.setattr(bigquery_loads, "GROUP_BYTES", 800)
@@ -521,7 +523,7 @@ def test_buckets_that_a_dataset_can_be_loaded_from(dataset: str, bucket: str, go
 
 
 def uploaded(status: int, message: str) -> Exception:
-    """What Google's client raises when an upload is refused."""
+    """Return the error that Google's client raises when an upload is refused."""
     refused = requests.Response()
     refused.status_code, refused.request = (
         status,
@@ -534,6 +536,7 @@ def uploaded(status: int, message: str) -> Exception:
         _raise_from_invalid_response(InvalidResponse(refused, "Request failed", status))
     except api.GoogleAPICallError as error:
         return error
+    raise AssertionError("Google's client raised nothing")
 
 
 def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "") -> Exception:
@@ -564,7 +567,7 @@ def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "")
                 " project acme.",
                 "accessDenied",
             ),
-            "for want of the permission bigquery.jobs.create",
+            "as your account lacks the permission bigquery.jobs.create",
         ),
         (
             answered(api.Forbidden, "caller@acme does not have storage.objects.create access"),
@@ -630,13 +633,13 @@ def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "")
         ),
         (
             uploaded(403, "me@acme does not have storage.objects.create access to the bucket."),
-            "for want of the permission storage.objects.create (me@acme does not have",
+            "as your account lacks the permission storage.objects.create (me@acme does not have",
         ),
         (
             answered(
                 api.NotFound, "Not found: Dataset my-project:raw was not found in location EU"
             ),
-            "BigQuery does not have it in EU (Not found: Dataset my-project:raw",
+            "BigQuery does not find it in EU (Not found: Dataset my-project:raw",
         ),
         (
             answered(api.Forbidden, "BigQuery API has not been used in project acme before"),
@@ -664,13 +667,15 @@ def answered(kind: type[api.GoogleAPICallError], message: str, reason: str = "")
         ),
     ],
 )
-def test_what_google_says_is_one_sentence_with_the_remedy(error: Exception, says: str) -> None:
-    said = str(in_words(TARGET, error))
-    assert says in said
-    assert "\n" not in said
+def test_an_error_of_google_becomes_one_sentence_with_the_remedy(
+    error: Exception, says: str
+) -> None:
+    message = str(in_words(TARGET, error))
+    assert says in message
+    assert "\n" not in message
 
 
-def test_a_bound_that_would_be_passed_is_named() -> None:
+def test_the_limit_that_a_query_would_exceed_is_named() -> None:
     target = BigqueryTarget("acme", maximum_bytes_billed=1_000_000)
     error = answered(api.BadRequest, "exceeded", "bytesBilledLimitExceeded")
     assert "would bill more than 1,000,000 bytes: raise maximum_bytes_billed" in str(
@@ -679,7 +684,7 @@ def test_a_bound_that_would_be_passed_is_named() -> None:
 
 
 class Project:
-    """A client of a project whose datasets lie somewhere, and that refuses some statements."""
+    """A client of a project with its datasets in some location, which refuses some statements."""
 
     def __init__(self, location: str = "EU", refuses: str = "-", **labels: str) -> None:
         self.location, self.refuses, self.labels = location, refuses, labels
@@ -708,7 +713,7 @@ def warehouse(make_client: Callable[[], Any], **target: Any) -> BigqueryWarehous
     return BigqueryWarehouse(BigqueryTarget("acme", "EU", **target), make_client)
 
 
-def test_the_doctor_asks_whether_columns_may_be_tagged_once_there_is_a_table() -> None:
+def test_the_doctor_checks_the_permission_to_tag_once_a_table_exists() -> None:
     class Tagging(Project):
         has: tuple[str, ...] = ()
 
@@ -722,20 +727,22 @@ def test_the_doctor_asks_whether_columns_may_be_tagged_once_there_is_a_table() -
     project = Tagging()
     assert warehouse(lambda: project).ping()
     tagging = warehouse(lambda: project, policy_tags={"": TAG})
-    with pytest.raises(WarehouseError, match=r"policy tags, bigquery\.tables\.setCategory: grant"):
+    with pytest.raises(
+        WarehouseError, match=r"lacks bigquery\.tables\.setCategory .* policy tags: grant"
+    ):
         tagging.ping()
     project.has = ("bigquery.tables.setCategory",)
     assert tagging.ping()
 
 
-def test_ping_asks_for_the_rights_and_changes_nothing() -> None:
+def test_ping_checks_permissions_and_changes_nothing() -> None:
     project = Project()
     assert warehouse(lambda: project).ping() == "answers; project acme in EU"
     assert [sql.partition("(")[0] for sql in project.asked] == [
         "SELECT 1",
         *(f"CREATE TABLE `{schema}`.`_doctor` " for schema in ("raw", "marts", "models")),
     ]
-    assert "will make raw, marts, models" in warehouse(lambda: Project("nowhere")).ping()
+    assert "will create raw, marts, models" in warehouse(lambda: Project("nowhere")).ping()
     with pytest.raises(WarehouseError, match=r"permission bigquery\.tables\.create"):
         warehouse(lambda: Project(refuses="CREATE TABLE")).ping()
     with pytest.raises(WarehouseError, match="lies in US, and SAAS_WAREHOUSE_URL says EU: write"):
@@ -743,7 +750,7 @@ def test_ping_asks_for_the_rights_and_changes_nothing() -> None:
 
 
 def test_a_dataset_that_is_not_ours_is_not_dropped() -> None:
-    with pytest.raises(WarehouseError, match="Dataset raw of project acme was not made by"):
+    with pytest.raises(WarehouseError, match="Dataset raw of project acme was not created by"):
         warehouse(lambda: Project(layer="raw")).drop()
 
 
@@ -757,14 +764,16 @@ class Far(Bucket):
         return list(wanted)[:1]
 
 
-def test_a_bucket_somewhere_else_or_without_rights_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_in_another_location_or_without_permission_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     bucket = Far()
     monkeypatch.setattr(BigqueryTarget, "bucket", lambda _: (bucket, ""))
     staged = warehouse(Project, staging="gs://acme-staging")
     with pytest.raises(WarehouseError, match="bucket acme-staging lies in US, the datasets in EU"):
         staged.ping()
     monkeypatch.setattr(Far, "location", "EU")
-    with pytest.raises(WarehouseError, match=r"does not let your account storage\.objects\.get"):
+    with pytest.raises(WarehouseError, match=r"Your account lacks storage\.objects\.get"):
         staged.ping()
 
 
@@ -800,7 +809,7 @@ def test_the_doctor_finds_missing_credentials(monkeypatch: pytest.MonkeyPatch) -
         ),
         (
             answered(api.Forbidden, "Access Denied: bigquery.jobs.create", "accessDenied"),
-            "BigQuery refused for want of the permission bigquery.jobs.create",
+            "BigQuery refused, as your account lacks the permission bigquery.jobs.create",
             "roles/bigquery.jobUser",
         ),
         (
@@ -810,7 +819,7 @@ def test_the_doctor_finds_missing_credentials(monkeypatch: pytest.MonkeyPatch) -
         ),
     ],
 )
-def test_the_doctor_finds_what_a_run_would_fail_at(
+def test_the_doctor_finds_why_a_run_would_fail(
     monkeypatch: pytest.MonkeyPatch, error: Exception, detail: str, remedy: str
 ) -> None:
     class Refusing(Project):
@@ -824,10 +833,10 @@ def test_the_doctor_finds_what_a_run_would_fail_at(
     assert remedy in found.detail + found.remedy
 
 
-def test_the_doctor_does_not_wait_for_a_server_that_is_not_there(
+def test_the_doctor_does_not_wait_long_for_a_server_that_does_not_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A run is patient for ten minutes."""
+    """A run would wait for ten minutes."""
     monkeypatch.setattr(bigquery_datasets, "_SECONDS", 0.5)
     monkeypatch.setenv("SAAS_WAREHOUSE_URL", "bigquery://acme")
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")

@@ -1,4 +1,4 @@
-"""The first load by days: which jobs it sends, as Google documents them; and on a real project, that it works."""
+"""Tests of the first load by days: the jobs that it sends, and, on a real project, that it works."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
 from saas_platform.warehouse.interface import WarehouseError
 from saas_platform.warehouse.logs import SyncEntry
 from saas_platform_tests.conftest import BIGQUERY_ENGINES
-from saas_platform_tests.digests.rows import feed
+from saas_platform_tests.digests.rows import stream
 from saas_platform_tests.emulator.server import skip_gap
 from saas_platform_tests.rows import row
 from saas_platform_tests.texts import texts
@@ -37,7 +37,7 @@ class Job:
 
 
 class Project:
-    """A client that keeps what is loaded by the name it is loaded under, and every job."""
+    """A client that records every job, and keeps the rows by the name under which they are loaded."""
 
     def __init__(self, *, loses: str = "-") -> None:
         self.tables: dict[str, bigquery.Table] = {}
@@ -111,7 +111,7 @@ def by_days(project: Project) -> BigqueryWarehouse:
 def load(warehouse: BigqueryWarehouse, table: sa.Table, numbers: range) -> SyncEntry:
     rows = [row(table, n, row_version=n) for n in numbers]
     entry = SyncEntry("s", table.name, "full", "a source", 7, _NOON, _NOON)
-    return warehouse.load(table, feed(table, rows), entry)
+    return warehouse.load(table, stream(table, rows), entry)
 
 
 def test_each_day_is_replaced_by_a_job_of_its_own_and_the_log_comes_last() -> None:
@@ -128,7 +128,7 @@ def test_each_day_is_replaced_by_a_job_of_its_own_and_the_log_comes_last() -> No
         assert config.time_partitioning == bigquery.TimePartitioning(
             type_="DAY", field="occurred_at"
         )
-        # It is refused where it says one of the two and not the other.
+        # BigQuery refuses a load that names one of the two and not the other.
         assert config.clustering_fields == ["event_id"]
         assert config.schema == project.tables["usage_events"].schema
     assert [
@@ -152,7 +152,7 @@ def test_a_day_of_several_files_is_replaced_once_and_then_appended_to(
     warehouse = by_days(project)
     rows = [row(EVENTS, n, row_version=n, occurred_at=datetime(2024, 1, 2, n)) for n in (1, 2)]
     entry = SyncEntry("s", EVENTS.name, "full", "a source", 7, _NOON, _NOON)
-    warehouse.load(EVENTS, feed(EVENTS, rows), entry)
+    warehouse.load(EVENTS, stream(EVENTS, rows), entry)
     assert [config.write_disposition for *_, config in project.jobs] == [
         "WRITE_TRUNCATE",
         "WRITE_APPEND",
@@ -166,12 +166,14 @@ def _in_single_rows(connection: Any, sql: str) -> Any:
 
 def test_rows_that_did_not_arrive_leave_no_entry() -> None:
     project = Project(loses="20240103")
-    with pytest.raises(WarehouseError, match=r"holds 2 of 3 rows .* run again, which loads the"):
+    with pytest.raises(
+        WarehouseError, match=r"has 2 of the 3 rows .* run again, which reloads the"
+    ):
         load(by_days(project), EVENTS, range(1, 4))
     assert project.scripts == []
 
 
-def test_only_an_empty_mirror_cut_by_day_is_loaded_so() -> None:
+def test_only_an_empty_mirror_sliced_by_day_is_loaded_by_days() -> None:
     project = Project()
     connection = by_days(project)._bare
     assert bigquery_days.may_load_by_days(connection, EVENTS)
@@ -192,16 +194,16 @@ def test_only_an_empty_mirror_cut_by_day_is_loaded_so() -> None:
     assert not bigquery_days.may_load_by_days(unasked._bare, EVENTS)
 
 
-def test_days_without_a_name_and_too_many_are_told_before_anything_is_made(
+def test_days_without_a_name_and_too_many_days_are_reported_before_anything_is_created(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project = Project()
     old = [row(EVENTS, 1, row_version=1, occurred_at=datetime(1959, 12, 31))]
     entry = SyncEntry("s", EVENTS.name, "full", "a source", 7, _NOON, _NOON)
     with pytest.raises(WarehouseError, match=r"rows of 1959-12-31.*leave first_load=days out"):
-        by_days(project).load(EVENTS, feed(EVENTS, old), entry)
+        by_days(project).load(EVENTS, stream(EVENTS, old), entry)
     monkeypatch.setattr(bigquery_days, "MOST_DAYS", 2)
-    with pytest.raises(WarehouseError, match=r"has 3 days, and BigQuery takes 1,500 load jobs"):
+    with pytest.raises(WarehouseError, match=r"has 3 days, and BigQuery allows 1,500 load jobs"):
         load(by_days(project), EVENTS, range(1, 4))
     assert project.jobs == []
     assert "usage_events" not in project.tables
@@ -214,6 +216,6 @@ def test_a_first_load_by_days_holds_what_was_loaded(any_warehouse: BigqueryWareh
     rows = [row(EVENTS, n, row_version=n) for n in range(1, 6)]
     load(warehouse, EVENTS, range(1, 6))
     assert warehouse.digest_mirror(EVENTS) == warehouse.digest_texts(texts(EVENTS, rows))
-    # The mirror is no longer empty: the next one is a transaction.
+    # The mirror is no longer empty, so the next load is one transaction.
     load(warehouse, EVENTS, range(2, 6))
     assert warehouse.digest_mirror(EVENTS) == warehouse.digest_texts(texts(EVENTS, rows[1:]))

@@ -1,8 +1,8 @@
-"""What every warehouse must do, whichever engine it is."""
+"""Tests of the contract that every warehouse must keep, whichever engine it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,16 +15,16 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.canonical import ROW_TEXTS
 from saas_platform.schema.slices import Slice
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import Warehouse, WarehouseError
 from saas_platform.warehouse.logs import SyncEntry
-from saas_platform_tests.digests.rows import EVERY_TYPE, FLOATS, MOMENTS, TEXTS, feed, plain
+from saas_platform.warehouse.stream import RowStream
+from saas_platform_tests.digests.rows import EVERY_TYPE, FLOATS, MOMENTS, TEXTS, plain, stream
 from saas_platform_tests.emulator.server import skip_gap
 from saas_platform_tests.rows import row
 from saas_platform_tests.texts import cells, texts
 
 USERS, EVENTS, FEATURES = TABLES["users"], TABLES["usage_events"], TABLES["features"]
-#: Cut by month, cut by day, and whole.
+#: Sliced by month, sliced by day, and not sliced.
 EACH_KIND = pytest.mark.parametrize("table", [USERS, EVENTS, FEATURES], ids=lambda t: t.name)
 _NOON = datetime(2026, 1, 1, 12)
 
@@ -41,13 +41,17 @@ def entry_of(table: sa.Table, sync_id: str, *, hours: float = 0) -> SyncEntry:
 
 
 def load(
-    warehouse: Warehouse, table: sa.Table, found: list[Row], sync_id: str = "one", hours: float = 0
+    warehouse: Warehouse,
+    table: sa.Table,
+    found: Sequence[Row],
+    sync_id: str = "one",
+    hours: float = 0,
 ) -> SyncEntry:
-    return warehouse.load(table, feed(table, found), entry_of(table, sync_id, hours=hours))
+    return warehouse.load(table, stream(table, found), entry_of(table, sync_id, hours=hours))
 
 
 def altered(table: sa.Table, *columns: sa.Column[Any], without: Iterable[str] = ()) -> sa.Table:
-    """The table with other columns."""
+    """Return a copy of the table with some columns added or replaced, and without others."""
     new = {column.name: column for column in columns}
     kept = [
         sa.Column(
@@ -65,7 +69,7 @@ def altered(table: sa.Table, *columns: sa.Column[Any], without: Iterable[str] = 
 
 
 def held(warehouse: Warehouse, table: sa.Table) -> list[Row]:
-    """The mirror's rows by key, without `_sync_id`."""
+    """Return the mirror's rows in order of their keys, without `_sync_id`."""
     listed = ", ".join(f"m.{warehouse.quoted(column.name)}" for column in table.columns)
     found = warehouse.query(f"SELECT {listed} FROM {warehouse.mirror_rows(table)} AS m")
     keys = [column.name for column in table.primary_key.columns]
@@ -103,10 +107,10 @@ def test_a_load_makes_the_mirror_and_the_next_one_replaces_it(
 def test_more_slices_than_one_statement_may_write(
     any_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("saas_platform.warehouse.bigquery.staging.MOST_SLICES", 2)
+    monkeypatch.setattr("saas_platform.warehouse.bigquery.changes.MOST_SLICES", 2)
     days = [datetime(2024, 2, day, 23) for day in range(1, 8)]
     rows = [
-        each | {"occurred_at": day}
+        {**each, "occurred_at": day}
         for each, day in zip(rows_of(EVENTS, range(1, 8)), days, strict=True)
     ]
     load(any_warehouse, EVENTS, rows)
@@ -114,14 +118,14 @@ def test_more_slices_than_one_statement_may_write(
     load(any_warehouse, EVENTS, rows[1:], "two", hours=1)
     assert held(any_warehouse, EVENTS) == rows[1:]
     changed = [{**each, "row_version": 99} for each in rows[2:]]
-    with any_warehouse.stage(EVENTS, "three") as staging:
-        staging.add_rows(feed(EVENTS, changed))
-        entry = staging.commit(entry_of(EVENTS, "three", hours=2))
+    with any_warehouse.stage(EVENTS, "three") as changes:
+        changes.add_rows(stream(EVENTS, changed))
+        entry = changes.commit(entry_of(EVENTS, "three", hours=2))
     assert (entry.rows_written, entry.rows_deleted, len(entry.slices)) == (5, 0, 5)
     assert held(any_warehouse, EVENTS) == [rows[1], *changed]
 
 
-def test_an_empty_load_is_a_mirror_too(any_warehouse: Warehouse) -> None:
+def test_an_empty_load_makes_a_mirror_too(any_warehouse: Warehouse) -> None:
     entry = load(any_warehouse, USERS, [])
     assert (entry.rows_written, entry.slices) == (0, ())
     assert any_warehouse.slice_counts(USERS) == {}
@@ -136,13 +140,13 @@ def test_changes_are_applied_at_once(any_warehouse: Warehouse, table: sa.Table) 
     changed = [*rows_of(table, [2], row_version=99), *rows_of(table, [40])]
     gone = pa.table({key.name: pa.array([1, 3, 3, 777], pa.int64())})
 
-    with any_warehouse.stage(table, "two") as staging:
-        staging.add_rows(feed(table, changed))
-        staging.add_deletes(gone)
-        assert staging.pending() == 5
-        after = staging.counts_after()
+    with any_warehouse.stage(table, "two") as changes:
+        changes.add_rows(stream(table, changed))
+        changes.add_deletes(gone)
+        assert changes.pending() == 5
+        after = changes.counts_after()
         assert held(any_warehouse, table) == rows_of(table, range(1, 6))
-        entry = staging.commit(entry_of(table, "two", hours=1))
+        entry = changes.commit(entry_of(table, "two", hours=1))
 
     wanted = [changed[0], *rows_of(table, [4, 5]), changed[1]]
     assert held(any_warehouse, table) == wanted
@@ -154,9 +158,9 @@ def test_changes_are_applied_at_once(any_warehouse: Warehouse, table: sa.Table) 
 def test_a_row_that_moves_its_slice_leaves_the_old_one(any_warehouse: Warehouse) -> None:
     load(any_warehouse, EVENTS, rows_of(EVENTS, range(1, 4)))
     moved = rows_of(EVENTS, [1], occurred_at=datetime(2025, 5, 5))
-    with any_warehouse.stage(EVENTS, "two") as staging:
-        staging.add_rows(feed(EVENTS, moved))
-        entry = staging.commit(entry_of(EVENTS, "two", hours=1))
+    with any_warehouse.stage(EVENTS, "two") as changes:
+        changes.add_rows(stream(EVENTS, moved))
+        entry = changes.commit(entry_of(EVENTS, "two", hours=1))
     assert entry.slices == ("2024-01-02", "2025-05-05")
     assert any_warehouse.slice_counts(EVENTS) == {
         **dict.fromkeys(("2024-01-03", "2024-01-04", "2025-05-05"), 1)
@@ -166,13 +170,13 @@ def test_a_row_that_moves_its_slice_leaves_the_old_one(any_warehouse: Warehouse)
 def test_what_is_not_committed_leaves_nothing(any_warehouse: Warehouse) -> None:
     load(any_warehouse, USERS, rows_of(USERS, [1]))
     before = held(any_warehouse, USERS)
-    with any_warehouse.stage(USERS, "two") as staging:
-        staging.add_rows(feed(USERS, rows_of(USERS, [1, 2], full_name="new")))
-        staging.counts_after()
+    with any_warehouse.stage(USERS, "two") as changes:
+        changes.add_rows(stream(USERS, rows_of(USERS, [1, 2], full_name="new")))
+        changes.counts_after()
     assert held(any_warehouse, USERS) == before
-    # And nothing is left of it for the next one.
-    with any_warehouse.stage(USERS, "two") as staging:
-        assert staging.pending() == 0
+    # The next context begins without these changes.
+    with any_warehouse.stage(USERS, "two") as changes:
+        assert changes.pending() == 0
 
 
 def test_a_source_that_breaks_leaves_the_mirror_and_its_own_error(any_warehouse: Warehouse) -> None:
@@ -180,23 +184,23 @@ def test_a_source_that_breaks_leaves_the_mirror_and_its_own_error(any_warehouse:
     schema = arrow_schema(USERS, with_row_version=True)
 
     def broken() -> Iterable[pa.RecordBatch]:
-        yield next(iter(feed(USERS, rows_of(USERS, [2])).reader()))
+        yield next(iter(stream(USERS, rows_of(USERS, [2])).reader()))
         raise ZeroDivisionError
 
-    def again() -> Feed:
-        return Feed(pa.RecordBatchReader.from_batches(schema, broken()))
+    def again() -> RowStream:
+        return RowStream(pa.RecordBatchReader.from_batches(schema, broken()))
 
-    def broken_texts() -> Feed:
+    def broken_texts() -> RowStream:
         def some() -> Iterable[pa.RecordBatch]:
             yield next(iter(texts(USERS, rows_of(USERS, [2])).reader()))
             raise ZeroDivisionError
 
-        return Feed(pa.RecordBatchReader.from_batches(ROW_TEXTS, some()))
+        return RowStream(pa.RecordBatchReader.from_batches(ROW_TEXTS, some()))
 
     with pytest.raises(ZeroDivisionError):
         any_warehouse.load(USERS, again(), entry_of(USERS, "two", hours=1))
-    with any_warehouse.stage(USERS, "three") as staging, pytest.raises(ZeroDivisionError):
-        staging.add_rows(again())
+    with any_warehouse.stage(USERS, "three") as changes, pytest.raises(ZeroDivisionError):
+        changes.add_rows(again())
     with pytest.raises(ZeroDivisionError):
         any_warehouse.digest_texts(broken_texts())
     assert held(any_warehouse, USERS) == rows_of(USERS, [1])
@@ -223,10 +227,10 @@ def test_what_differs_is_found_and_reconciled(any_warehouse: Warehouse, table: s
     kinds = {(each.kind, each.key[key.name]) for each in found.samples}
     assert kinds == {("different", "3|."), ("missing", "5|."), ("extra", "40|.")}
 
-    with any_warehouse.stage(table, "two") as staging:
-        staging.reconcile(slices, feed(table, theirs))
-        assert staging.pending() == 3
-        entry = staging.commit(entry_of(table, "two", hours=1))
+    with any_warehouse.stage(table, "two") as changes:
+        changes.reconcile(slices, stream(table, theirs))
+        assert changes.pending() == 3
+        entry = changes.commit(entry_of(table, "two", hours=1))
     assert (entry.rows_written, entry.rows_deleted) == (2, 1)
     assert held(any_warehouse, table) == theirs
     assert any_warehouse.digest_mirror(table) == any_warehouse.digest_texts(texts(table, theirs))
@@ -257,7 +261,9 @@ def test_rows_are_found_by_their_keys(any_warehouse: Warehouse) -> None:
 def test_every_value_comes_back_as_it_was(any_warehouse: Warehouse) -> None:
     decimals = [c.name for c in EVERY_TYPE.columns if type(c.type) is sa.Numeric]
     table = altered(EVERY_TYPE, without=decimals)
-    each = [("left_text", v) for v in TEXTS] + [("moment", v) for v in MOMENTS]
+    each: list[tuple[str, Any]] = [("left_text", v) for v in TEXTS] + [
+        ("moment", v) for v in MOMENTS
+    ]
     each += [("day", v.date()) for v in MOMENTS] + [("id", -(2**63)), ("id", 2**63 - 1)]
     each += [("ratio", v) for v in FLOATS if v == v and abs(v) != float("inf")]
     each += [("raw", b""), ("raw", b"\x00\xff"), ("flag", False), ("small", -(2**31))]
@@ -287,7 +293,12 @@ def test_a_table_without_a_key_is_compared_as_a_multiset(any_warehouse: Warehous
     table = sa.Table(
         "keyless", sa.MetaData(), sa.Column("a", sa.BigInteger), sa.Column("b", sa.String)
     )
-    found = [{"a": 1, "b": "x"}, {"a": 1, "b": "x"}, {"a": None, "b": ""}, {"a": 2, "b": None}]
+    found: list[Row] = [
+        {"a": 1, "b": "x"},
+        {"a": 1, "b": "x"},
+        {"a": None, "b": ""},
+        {"a": 2, "b": None},
+    ]
     load(any_warehouse, table, found)
     compared = any_warehouse.compare(table, ["all"], texts(table, found[1:]), samples=5)
     assert (compared.missing, compared.extra) == (0, 1)
@@ -308,7 +319,7 @@ def test_a_new_column_is_added(any_warehouse: Warehouse) -> None:
 
 
 @pytest.mark.parametrize("change", ["type", "dropped", "slice"])
-def test_another_structure_is_loaded_anew(any_warehouse: Warehouse, change: str) -> None:
+def test_another_structure_is_loaded_from_scratch(any_warehouse: Warehouse, change: str) -> None:
     load(any_warehouse, FEATURES, rows_of(FEATURES, [1, 2]))
     if change == "type":
         table = altered(FEATURES, sa.Column("is_key", sa.String, nullable=False))
@@ -373,9 +384,9 @@ def test_drop_drops_all_and_can_be_repeated(any_warehouse: Warehouse) -> None:
     assert any_warehouse.last_sync(FEATURES) is None
 
 
-def test_a_wrong_statement_is_told(any_warehouse: Warehouse) -> None:
+def test_a_wrong_statement_is_reported(any_warehouse: Warehouse) -> None:
     with pytest.raises(WarehouseError, match=r"raw|nothing"):
-        any_warehouse.query("SELECT * FROM raw.nothing")  # nor is there a raw yet
+        any_warehouse.query("SELECT * FROM raw.nothing")  # the schema raw does not exist either
     load(any_warehouse, FEATURES, rows_of(FEATURES, [1]))
     with pytest.raises(WarehouseError, match="nothing"):
         any_warehouse.query("SELECT * FROM raw.nothing")
@@ -389,8 +400,8 @@ def test_texts_are_matched_by_an_expression(any_warehouse: Warehouse) -> None:
         assert rows["a"].to_pylist() == found
 
 
-def test_what_a_query_costs_is_told_where_it_costs(any_warehouse: Warehouse) -> None:
-    before = any_warehouse.query_costs([EVENTS])  # of a warehouse that nothing is made for
+def test_the_cost_of_a_query_is_reported_if_it_has_one(any_warehouse: Warehouse) -> None:
+    before = any_warehouse.query_costs([EVENTS])  # nothing exists in the warehouse yet
     assert before is None or {cost.bytes for cost in before} == {None}
     load(any_warehouse, EVENTS, rows_of(EVENTS, [1]))
     costs = any_warehouse.query_costs([EVENTS, USERS])
@@ -400,7 +411,7 @@ def test_what_a_query_costs_is_told_where_it_costs(any_warehouse: Warehouse) -> 
         assert costs is not None
         assert {cost.table for cost in costs} == {"usage_events", "users"}
         assert "digest of every slice" in {c.purpose for c in costs if c.table == "usage_events"}
-        # The emulator knows of no bytes; USERS is not there yet.
+        # The emulator reports no bytes. The mirror of USERS does not exist yet.
         assert {cost.bytes for cost in costs if cost.table == "usage_events"} == {0}
         assert None in {cost.bytes for cost in costs if cost.table == "users"}
 
@@ -413,7 +424,7 @@ def test_what_a_query_costs_is_told_where_it_costs(any_warehouse: Warehouse) -> 
         "SELECT f.other FROM raw.features AS f",
     ],
 )
-def test_what_reads_something_that_is_not_there_has_no_bytes_yet(
+def test_a_query_of_something_that_does_not_exist_has_no_bytes(
     any_warehouse: Warehouse, sql: str
 ) -> None:
     load(any_warehouse, FEATURES, rows_of(FEATURES, [1]))

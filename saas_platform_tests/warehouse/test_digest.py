@@ -1,6 +1,6 @@
-"""The digest of a mirror: that of its stream, slice by slice, under hostile names.
+"""Tests that a mirror has the digest of the rows that were loaded, slice by slice, under hostile names.
 
-That it is blind to order and to nothing else is tested in `digests/`.
+The tests in `digests/` show that a digest ignores the order of rows and nothing else.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from saas_platform.schema.slices import Slice, SliceDigest
 from saas_platform.warehouse.duckdb import comparison as duckdb_comparison
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.logs import SyncEntry
+from saas_platform.warehouse.stream import RowStream
 from saas_platform_tests.texts import texts
 
 TABLE = sa.Table(
@@ -39,7 +39,7 @@ TABLE = sa.Table(
 )
 KEYLESS = TABLE.to_metadata(sa.MetaData(), name="keyless")
 KEYLESS.constraints.discard(KEYLESS.primary_key)
-KEYLESS.primary_key = sa.PrimaryKeyConstraint()
+KEYLESS.primary_key = sa.PrimaryKeyConstraint()  # type: ignore[misc]
 assert not q.keys(KEYLESS)
 Row = tuple[Any, ...]
 
@@ -73,7 +73,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckdbWareho
         yield made
 
 
-def feed(found: list[Row], *, batch: int = 2) -> Feed:
+def stream(found: list[Row], *, batch: int = 2) -> RowStream:
     schema = arrow_schema(TABLE, with_row_version=True)
     batches = [
         pa.record_batch(
@@ -82,7 +82,7 @@ def feed(found: list[Row], *, batch: int = 2) -> Feed:
         )
         for start in range(0, len(found), batch)
     ]
-    return Feed(pa.RecordBatchReader.from_batches(schema, batches))
+    return RowStream(pa.RecordBatchReader.from_batches(schema, batches))
 
 
 def named(found: list[Row]) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ def test_the_mirror_has_the_digest_of_its_stream(
     entry = SyncEntry(
         "id", TABLE.name, "full", "source", 1, datetime(2024, 1, 1), datetime(2024, 1, 1)
     )
-    written = warehouse.load(TABLE, feed(found), entry)
+    written = warehouse.load(TABLE, stream(found), entry)
     digests = digest(warehouse, found)
     assert warehouse.digest_mirror(TABLE) == digests
     assert warehouse.slice_counts(TABLE) == {s: d.rows for s, d in digests.items()}
@@ -119,10 +119,10 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
 ) -> None:
     table = TABLE if keyed else KEYLESS
     moment = datetime(2024, 1, 1)
-    # Equal rows, and copies of keys and of rows, on both sides.
+    # Both sides have equal rows, repeated keys and repeated rows.
     mine, theirs = [*mine, *theirs, *mine[:1]], [*theirs, *mine, *theirs[:1]]
     entry = SyncEntry("one", table.name, "full", "source", 1, moment, moment)
-    warehouse.load(table, feed(mine), entry)
+    warehouse.load(table, stream(mine), entry)
     slices = {*warehouse.slice_counts(table), *digest(warehouse, theirs)}
     at_once = warehouse.compare(table, slices, texts(table, named(theirs)), samples=20)
     with pytest.MonkeyPatch.context() as patch:
@@ -136,20 +136,20 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
 def test_reconcile_makes_any_mirror_equal(
     warehouse: DuckdbWarehouse, mine: list[Row], theirs: list[Row], data: st.DataObject
 ) -> None:
-    """Whatever the mirror holds, duplicate keys included; the source has each key once."""
+    """The mirror may hold anything, repeated keys included. The source has each key once."""
     common = data.draw(st.lists(st.sampled_from(theirs), max_size=5)) if theirs else []
     theirs = list({row[0]: row for row in theirs}.values())
     moment = datetime(2024, 1, 1)
     warehouse.load(
         TABLE,
-        feed([*mine, *common]),
+        stream([*mine, *common]),
         SyncEntry("one", TABLE.name, "full", "source", 1, moment, moment),
     )
     slices = {*warehouse.slice_counts(TABLE), *digest(warehouse, theirs)}
-    with warehouse.stage(TABLE, "two") as staging:
-        staging.reconcile(slices, feed(theirs))
-        after = staging.counts_after()
-        staging.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, moment, moment))
+    with warehouse.stage(TABLE, "two") as changes:
+        changes.reconcile(slices, stream(theirs))
+        after = changes.counts_after()
+        changes.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, moment, moment))
     assert warehouse.digest_mirror(TABLE) == digest(warehouse, theirs)
     assert warehouse.slice_counts(TABLE) == after
     found = warehouse.compare(TABLE, slices, texts(TABLE, named(theirs)), samples=5)

@@ -1,4 +1,4 @@
-"""The DuckDB file: who may open it, what it answers, and the later layers' access to it."""
+"""Tests of the DuckDB file: which process may open it, its errors, and the access of later layers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.warehouse.duckdb import sql as duckdb_sql
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import WarehouseError
 from saas_platform.warehouse.logs import SyncEntry
+from saas_platform.warehouse.stream import RowStream
 
 _HOLDER = """
 import sys, time, duckdb
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def held(path: Path, seconds: float) -> subprocess.Popen[str]:
-    """Another process that has the file open."""
+    """Start another process that has the file open."""
     process = subprocess.Popen(
         [sys.executable, "-c", _HOLDER, str(path), str(seconds)], stdout=subprocess.PIPE, text=True
     )
@@ -45,7 +45,7 @@ def held(path: Path, seconds: float) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_held_file_is_told_in_one_sentence(path: Path) -> None:
+def test_a_held_file_is_reported_in_one_sentence(path: Path) -> None:
     with held(path, 60) as process:
         with pytest.raises(WarehouseError) as caught:
             DuckdbWarehouse(path, wait_seconds=0.3).query("SELECT 1")
@@ -70,16 +70,16 @@ def test_the_file_is_free_between_calls(path: Path) -> None:
 
 
 @pytest.mark.parametrize("offset", [0, 4096, 12_288], ids=["magic", "header", "block"])
-def test_a_damaged_file_is_told_in_one_sentence(path: Path, offset: int) -> None:
+def test_a_damaged_file_is_reported_in_one_sentence(path: Path, offset: int) -> None:
     DuckdbWarehouse(path).replace_table("models", "scores", pa.table({"a": [1, 2]}))
     content = bytearray(path.read_bytes())
     content[offset : offset + 300] = b"z" * 300
     path.write_bytes(content)
-    with pytest.raises(WarehouseError, match="is damaged or no DuckDB file: delete it and run"):
+    with pytest.raises(WarehouseError, match="is damaged or not a DuckDB file: delete it and run"):
         DuckdbWarehouse(path).query("SELECT * FROM models.scores")
 
 
-def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_its_place_is_reported(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="directory"):
         DuckdbWarehouse(tmp_path).query("SELECT 1")
 
@@ -90,7 +90,7 @@ def test_a_file_named_like_a_schema_is_refused(tmp_path: Path, name: str) -> Non
         DuckdbWarehouse(tmp_path / name)
 
 
-def test_schemas_are_there(path: Path) -> None:
+def test_schemas_exist(path: Path) -> None:
     found = DuckdbWarehouse(path).query(
         "SELECT schema_name FROM information_schema.schemata"
         " WHERE catalog_name = current_database()"
@@ -158,7 +158,7 @@ def test_slice_bounds_are_literal_and_merged() -> None:
 def test_memory_is_bounded_but_for_rows_that_need_more(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Long texts are loaded and digested whatever the limit: it is lifted for them, in the midst of a load."""
+    """Long texts are loaded and digested whatever the limit is, because it is lifted during the load."""
     monkeypatch.setattr("saas_platform.warehouse.duckdb.connection.MEMORY_LIMIT", "24MB")
     table = sa.Table(
         "documents",
@@ -180,7 +180,9 @@ def test_memory_is_bounded_but_for_rows_that_need_more(
         reader = pa.RecordBatchReader.from_batches(arrow_schema(table), batches(length))
         noon = datetime(2026, 1, 1, 12)
         return warehouse.load(
-            table, Feed(reader), SyncEntry("one", table.name, "full", "identity", 1, noon, noon)
+            table,
+            RowStream(reader),
+            SyncEntry("one", table.name, "full", "identity", 1, noon, noon),
         )
 
     with warehouse.session():
@@ -189,5 +191,5 @@ def test_memory_is_bounded_but_for_rows_that_need_more(
         assert loaded(200_000).rows_written == 200
         assert limit() != "22.8 MiB"
     assert limit() == "22.8 MiB"
-    # In a new connection nothing streams in that could tell of the length.
+    # In a new connection no stream shows how long the texts are.
     assert warehouse.digest_mirror(table)["all"].rows == 200

@@ -1,4 +1,4 @@
-"""The emulator is as strict as BigQuery: what runs on it is no proof otherwise."""
+"""Tests that the emulator is as strict as BigQuery; otherwise what runs on it would prove nothing."""
 
 from __future__ import annotations
 

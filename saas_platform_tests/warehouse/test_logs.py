@@ -1,4 +1,4 @@
-"""The warehouse's two logs: what is asked of them, and a warehouse whose logs are of an older version."""
+"""Tests of the warehouse's two logs: the queries of them, and logs that an older version made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from saas_platform.schema import TABLES
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.interface import Warehouse
 from saas_platform.warehouse.logs import SYNC_LOG, DayRows, ProofEntry, SyncEntry, Verdict
-from saas_platform_tests.digests.rows import feed
+from saas_platform_tests.digests.rows import stream
 
 USERS = TABLES["users"]
 _FIRST = datetime(2026, 1, 1, 12)
@@ -68,7 +68,7 @@ def test_proofs_are_unsettled_from_the_first_that_differs_to_the_one_that_confir
         proof("e", "proven", hours=5, sync_id="t", scope="touched"),
         proof("f", "proven", hours=6, sync_id="r"),
     ]
-    # In any order: time tells it.
+    # They may be recorded in any order, because their times decide.
     for entry in entries[::-1]:
         any_warehouse.record_proof(entry)
     any_warehouse.record_proof(proof("other", "differs", hours=7, table="plans"))
@@ -98,7 +98,7 @@ def test_the_rows_of_each_day_are_those_of_its_last_proof(any_warehouse: Warehou
 
 
 def test_a_log_of_an_older_version_is_given_what_it_lacks(warehouse: DuckdbWarehouse) -> None:
-    """As it was before slices_compared and slices_copied, with an entry of then."""
+    """The log is as it was before slices_compared and slices_copied, with an entry from that time."""
     with duckdb.connect(str(warehouse.path)) as connection:
         connection.execute("CREATE SCHEMA raw")
         connection.execute(
@@ -118,7 +118,7 @@ def test_a_log_of_an_older_version_is_given_what_it_lacks(warehouse: DuckdbWareh
     assert (last.slices_compared, last.slices_copied) == (None, None)
     before = warehouse.path.read_bytes()
     warehouse.last_sync(USERS)
-    # Given once; a later look writes nothing.
+    # The columns are added once. Reading the log later writes nothing.
     assert warehouse.path.read_bytes() == before
     assert list(warehouse.query("SELECT * FROM raw._sync_log").column_names) == [
         column.name for column in SYNC_LOG.columns
@@ -131,7 +131,7 @@ def test_one_mirror_is_dropped_with_its_entries_and_no_other(any_warehouse: Ware
     for hours, table in enumerate((USERS, features, USERS)):
         moment = _FIRST + timedelta(hours=hours)
         entry = SyncEntry(f"sync{hours}", table.name, "full", "a source", 7, moment, moment)
-        any_warehouse.load(table, feed(table, []), entry)
+        any_warehouse.load(table, stream(table, []), entry)
         any_warehouse.record_proof(proof(f"p{hours}", "proven", hours=hours, table=table.name))
     found = any_warehouse.mirrors()
     assert [str(mirror) for mirror in found] == ["raw.features", "raw.users"]
@@ -145,7 +145,7 @@ def test_one_mirror_is_dropped_with_its_entries_and_no_other(any_warehouse: Ware
     assert (any_warehouse.last_sync(USERS), any_warehouse.last_proof(USERS)) == (None, None)
     assert any_warehouse.last_sync(features) is not None
     assert any_warehouse.last_proof(features) is not None
-    # Once more is no error: it may have been killed on the way.
+    # Dropping it again is no error, because the first try may have been killed.
     any_warehouse.drop_mirror(found[1])
 
 

@@ -1,4 +1,4 @@
-"""Names that a warehouse can't hold stop their own table, before anything is asked about it."""
+"""Tests of names that a warehouse can't hold: they stop their own table before it is queried."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ def named(table: str, *columns: str) -> sa.Table:
         (named("t", "a`b"), "the name of the column 'a`b' has other characters"),
         (named("t", "a\n"), r"the name of the column 'a\n' has other characters"),
         (named("t", "9a"), "begins with a digit"),
-        (named("t", "a" * 301), "longer than 300"),
-        (named("t", "_Partition_day"), "_Partition_day begins as BigQuery's own do"),
-        (named("t", "_SYNC_GONE"), "_SYNC_GONE and our _sync_gone would be one"),
-        (named("t", "a", "A"), "its column A and a would be one"),
+        (named("t", "a" * 301), "more than 300 characters"),
+        (named("t", "_Partition_day"), "_Partition_day begins like one that BigQuery reserves"),
+        (named("t", "_SYNC_GONE"), "its column _SYNC_GONE from the platform's _sync_gone: "),
+        (named("t", "a", "A"), "does not distinguish its column A from a: "),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_bigquery_objects_to_what_it_can_not_name(table: sa.Table, says: str | None) -> None:
-    told = bigquery_tables.objection(table)
+    objection = bigquery_tables.objection(table)
     if says is None:
-        assert told is None
+        assert objection is None
     else:
-        assert told is not None
-        assert says in told
-        assert told.endswith(
+        assert objection is not None
+        assert says in objection
+        assert objection.endswith(
             ": give it another name in tables.yaml, with this one as `source:`, or leave it out."
         )
 
 
 def test_no_engine_takes_two_names_for_one() -> None:
     assert clash(named("_Sync_Log", "a"), SYNC_ID) == (
-        "_Sync_Log can't be mirrored, as raw._sync_log is a log of ours: give it another name in"
+        "_Sync_Log can't be mirrored, as raw._sync_log is a log of the platform: give it another name in"
         " tables.yaml, with this one as `source:`, or leave it out."
     )
     assert clash(named("t", "_Sync_ID"), SYNC_ID) is not None
     assert clash(named("t", "ü", "Ü", "straße", "strasse"), SYNC_ID) is None
 
 
-#: Some of these tables can be named everywhere, the others have blanks in their names.
+#: Tables whose names, or whose columns' names, BigQuery can't hold. They have blanks in them.
 REFUSED = {"Customers", "Order Details"}
 
 
@@ -92,8 +92,8 @@ def test_the_doctor_names_every_such_table(monkeypatch: pytest.MonkeyPatch, tmp_
     platform = Platform.load()
     platform.home.create()
     platform.home.tables.write_text(as_yaml(SqliteDatabase(path).discover().tables))
-    # Told before the warehouse is asked.
-    # Asked for no more, as the warehouse comes next, which does not answer.
+    # The doctor reports them before it asks the warehouse. The test takes no more findings than these,
+    # because the warehouse comes next, and it does not answer.
     tables = (each for each in examine(platform) if each.name == "tables")
     found = list(itertools.islice(tables, len(REFUSED)))
     assert [each.ok for each in found] == [False] * len(REFUSED)

@@ -1,6 +1,6 @@
-"""deploy/terraform grants what the platform uses, to whom it should, and nothing else.
+"""Tests that deploy/terraform grants each account what the platform needs, and nothing else.
 
-It is parsed here, not applied: `deploy/terraform/check` asks terraform itself, where it is installed.
+The tests parse the files and apply nothing. `deploy/terraform/check` runs terraform itself, if it is installed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PLAIN = hcl2.SerializationOptions(
 
 
 def _read() -> dict[str, list[dict[str, Any]]]:
-    """All files as one module: lists of blocks by their kind."""
+    """Return all files as one module: lists of blocks by their kind."""
     module: dict[str, list[dict[str, Any]]] = {}
     for file in sorted(FOLDER.glob("*.tf")):
         for kind, blocks in hcl2.loads(file.read_text(), serialization_options=_PLAIN).items():
@@ -48,7 +48,7 @@ RESOURCES = {
     for made in named.values()
 }
 
-#: What Google's predefined roles hold, of all that the platform asks for.
+#: The permissions of Google's predefined roles, limited to those that the platform needs.
 ROLES = {
     "roles/bigquery.jobUser": {"bigquery.jobs.create"},
     "roles/bigquery.readSessionUser": {"bigquery.readsessions.create"},
@@ -78,7 +78,7 @@ ROLES = {
 
 
 def rights(account: str, place: str) -> set[str]:
-    """What an account may do in the project, in a dataset, or in the bucket."""
+    """Return the permissions of an account in the project, in a dataset, or in the bucket."""
     match place:
         case "project":
             roles = LOCALS["project_roles"]
@@ -90,7 +90,7 @@ def rights(account: str, place: str) -> set[str]:
 
 
 class Acting:
-    """A client of the project by one of the accounts: the datasets and the bucket are there."""
+    """A client with the credentials of one account. The datasets and the bucket exist."""
 
     name, location = "acme-saas-staging", "EU"
 
@@ -154,12 +154,12 @@ def test_the_datasets_are_those_of_the_code_in_one_place_with_the_bucket() -> No
     assert dataset["dataset_id"] == "${each.key}"
     assert dataset["location"] == bucket["location"] == "${var.location}"
     assert dataset["delete_contents_on_destroy"] == "${!var.protect_data}"
-    # Else `saas-platform reset` would drop what Terraform made.
+    # With the platform's own label, `saas-platform reset` would drop what Terraform created.
     assert f'managed_by = "{LABELS["managed_by"]}"' not in (FOLDER / "datasets.tf").read_text()
     assert "managed_by" in (FOLDER / "datasets.tf").read_text()
 
 
-def test_the_doctor_finds_nothing_amiss_with_the_account_that_does_all(acting: Any) -> None:
+def test_the_doctor_finds_no_fault_with_the_account_that_does_everything(acting: Any) -> None:
     assert acting("platform").ping() == "answers; project acme in EU"
 
 
@@ -206,17 +206,17 @@ def test_each_account_has_what_its_work_needs_and_no_more(acting: Any) -> None:
     for account in in_bucket:
         needed = {"storage.buckets.get", *bigquery_datasets.BUCKET_RIGHTS}
         assert needed <= rights(account, "bucket")
-    # A sync prepares the datasets and the logs; the loader can.
+    # A sync prepares the datasets and the logs, which the loader may do.
     bigquery_datasets.prepare(acting("loader")._bare)
-    # Dashboards and notebooks read, and prepare nothing; the reader can't.
+    # Dashboards and notebooks only read and prepare nothing, which the reader may not do.
     assert acting("reader").query("SELECT 1").num_rows == 1
     assert not acting("reader").table_exists("models", "churn_scores")
     with pytest.raises(WarehouseError, match=r"bigquery\.datasets\.get .* on raw"):
         bigquery_datasets.prepare(acting("reader")._bare)
 
 
-def test_personal_data_is_tagged_by_who_loads_it_and_read_by_who_builds_of_it() -> None:
-    """No predefined role but an owner's may tag; every read of whole rows, as digests are, sees them."""
+def test_loaders_tag_personal_data_and_every_account_of_raw_may_read_it() -> None:
+    """Only an owner's predefined role may tag. A digest reads whole rows, and so the tagged columns, too."""
     role = RESOURCES["google_project_iam_custom_role"]
     assert role["permissions"] == "${local.tagging_permissions}"
     assert LOCALS["tagging_permissions"] == [TAGGING_RIGHT, "datacatalog.taxonomies.get"]
@@ -226,7 +226,7 @@ def test_personal_data_is_tagged_by_who_loads_it_and_read_by_who_builds_of_it() 
 
 
 def test_no_role_is_wider_than_its_place() -> None:
-    """Of the project itself only running jobs; nobody is an owner or an admin, nothing is public."""
+    """In the project itself, accounts may only run jobs. None is an owner or admin, and nothing is public."""
     text = "".join(file.read_text() for file in FOLDER.glob("*.tf"))
     assert set(re.findall(r'"(roles/[\w.]+)"', text)) == {
         *ROLES,
@@ -247,7 +247,7 @@ def test_the_bucket_is_closed_and_empties_itself() -> None:
     assert rules["Delete"] == {"age": "${var.staging_days}"}
 
 
-def test_everything_is_documented_and_the_example_names_what_there_is() -> None:
+def test_everything_is_documented_and_the_example_names_existing_variables() -> None:
     variables = {name: each for block in MODULE["variable"] for name, each in block.items()}
     assert all(each["description"] for each in variables.values())
     example = hcl2.loads(
@@ -264,7 +264,7 @@ def test_everything_is_documented_and_the_example_names_what_there_is() -> None:
     assert "warehouse_url" in outputs
 
 
-def test_the_url_that_it_puts_out_is_one_that_is_read() -> None:
+def test_the_url_in_the_outputs_can_be_parsed() -> None:
     outputs = {name: each for block in MODULE["output"] for name, each in block.items()}
     url = outputs["warehouse_url"]["value"]
     for name, value in {

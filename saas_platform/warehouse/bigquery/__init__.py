@@ -1,1 +1,1 @@
-"""BigQuery as the warehouse: one project, through Google's client."""
+"""BigQuery as the warehouse, in one project, through Google's client."""

@@ -1,6 +1,6 @@
 """The canonical form of a row (`schema.canonical`) in GoogleSQL: its cells, and the digest of rows.
 
-Holds pure functions from declared columns to text. Does not hold: the query they are put into.
+Contains: pure functions from declared columns to SQL. Out of scope: the query that uses the SQL.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from saas_platform.schema.canonical import MARK, NAN, NULL, NUMBER_BYTES, VALUE_
 from saas_platform.schema.kinds import TextForm, kind_of, sizes
 from saas_platform.warehouse.bigquery.sql import listed
 
-#: The bits of an infinity, and what the sign takes off those of a positive number.
+#: The bits of an infinity, and the number by which the sign lowers the bits of a positive number.
 _INFINITY, _SIGN = 0x7FF << 52, 1 << 63
 
 
 def digest(table: sa.Table) -> str:
-    """Row count `n` and sum `total` of row numbers, of a group of rows; an INT64 would overflow."""
+    """Return SQL of the row count `n` and the sum `total` of row numbers of a group of rows.
+
+    The sum is a BIGNUMERIC, because an INT64 would overflow.
+    """
     row = ", ".join(map(cell, table.columns))
     hexadecimal = f"SUBSTR(TO_HEX(MD5(CONCAT({row}))), 1, {2 * NUMBER_BYTES})"
     number = f"CAST(CAST(CONCAT('0x', {hexadecimal}) AS INT64) AS BIGNUMERIC)"
@@ -27,7 +30,7 @@ def digest(table: sa.Table) -> str:
 
 
 def cell(column: sa.Column, alias: str = "") -> str:
-    """The cell of a mirrored value."""
+    """Return SQL of the cell of a mirrored value."""
     value = _value(column, listed([column.name], alias))
     return f"IFNULL(CONCAT({value}, '{VALUE_END}'), '{NULL}')"
 
@@ -38,19 +41,20 @@ def _value(column: sa.Column, name: str) -> str:
 
 
 def _time(name: str) -> str:
-    # By way of a date, which a cast writes with four digits of the year.
+    # The day is cast from a date, because the cast writes the year with four digits.
     day = f"CAST(EXTRACT(DATE FROM {name}) AS STRING)"
     return f"CONCAT({day}, FORMAT_TIMESTAMP(' %H:%M:%E6S', {name}))"
 
 
 def _bits(name: str) -> str:
-    """The bits of a double as INT64, by arithmetic that rounds nothing: GoogleSQL can't ask for them.
+    """Return SQL of the bits of a double as INT64.
 
-    With |x| = m * 2^(e-52) they are (e+1022) * 2^52 + m, where 2^52 <= m < 2^53 or, for numbers too
-    small for that, e = -1022. The logarithm is made a little smaller, so that its error can only give an
-    e that is one too low, and an m that tells it by being too large. m is scaled in two steps, as one
-    power of two would leave the range at the ends. What has no such form is replaced inside: an engine
-    may compute every branch.
+    GoogleSQL has no function for them, so they are computed, by arithmetic that does not round.
+    With |x| = m * 2^(e-52) the bits are (e+1022) * 2^52 + m, where 2^52 <= m < 2^53 or, for numbers too
+    small for that, e = -1022. The logarithm is biased down, so that its rounding can only underestimate e by
+    one, which shows as m >= 2^53. m is scaled in two steps, because a single power of two would leave the
+    range of a double at its ends. NaN, infinities and zero have no such form. They are replaced by 1 in the
+    inner query, because an engine may compute every branch.
     """
     exponent = "GREATEST(CAST(FLOOR(LN(ABS(x)) / LN(2) - 1e-9) AS INT64), -1022)"
     half = "DIV((52 - e), 2)"
@@ -68,7 +72,7 @@ def _bits(name: str) -> str:
     )
 
 
-#: The SQL of each form, from a column and the SQL of its name.
+#: Writes the SQL of each form of text, from a column and the SQL of its name.
 _TEXT: Mapping[TextForm, Callable[[sa.Column[Any], str], str]] = {
     "flag": lambda _, name: f"CAST(CAST({name} AS INT64) AS STRING)",
     "digits": lambda _, name: f"CAST({name} AS STRING)",

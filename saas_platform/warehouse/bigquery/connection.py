@@ -1,6 +1,6 @@
-"""Talking to one BigQuery project: queries, scripts, tables; errors in words.
+"""The connection to one BigQuery project: it runs queries and scripts, reads tables and translates errors.
 
-Does not hold: any table of ours, or what a statement says.
+Out of scope: the platform's tables, and the content of a statement.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from google.api_core import exceptions as api
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
-from saas_platform.warehouse.bigquery.errors import told
+from saas_platform.warehouse.bigquery.errors import translate_errors
 from saas_platform.warehouse.bigquery.jobs import run_once
 from saas_platform.warehouse.bigquery.tables import LABELS, types_of
 from saas_platform.warehouse.bigquery.target import BigqueryTarget
 
-#: Seconds for which a request is sent again while nobody answers, as Google's client does it.
+#: Seconds for which a request is sent again while no server answers: the default of Google's client.
 _PATIENCE = 600.0
-#: BigQuery's words for a column that a table has not, by its name alone and behind an alias.
+#: BigQuery's messages for a column that a table does not have, by its name alone and behind an alias.
 _UNKNOWN_COLUMN = re.compile(r"Unrecognized name: |Name \S+ not found inside ")
 
 
 class Connection:
-    """One client; every call raises WarehouseError for every error of Google's."""
+    """A connection by one client. Every method raises WarehouseError for every error of Google's client."""
 
     def __init__(self, target: BigqueryTarget, make_client: Callable[[], bigquery.Client]) -> None:
         self.target = target
@@ -36,33 +36,33 @@ class Connection:
 
     @property
     def client(self) -> bigquery.Client:
-        """Made at the first use, as credentials are looked for then."""
+        """The client, which is created at the first use because it looks for credentials."""
         if self._client is None:
-            with told(self.target):
+            with translate_errors(self.target):
                 self._client = self._make_client()
         return self._client
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT; times without zone, in UTC."""
-        with told(self.target):
+        """Return the rows of a SELECT. Timestamps are in UTC and have no time zone."""
+        with translate_errors(self.target):
             return [tuple(map(_plain, row.values())) for row in self._rows(sql)]
 
     def arrow(self, sql: str) -> pa.Table:
-        """The result of a SELECT; times without zone, in UTC."""
-        with told(self.target):
-            # An emulator may not speak the Storage API, which is ten times faster.
+        """Return the result of a SELECT. Timestamps are in UTC and have no time zone."""
+        with translate_errors(self.target):
+            # The Storage API is ten times faster, but an emulator may not offer it.
             table = self._rows(sql).to_arrow(create_bqstorage_client=self.target.emulator is None)
         return _without_zones(table)
 
     def _rows(self, sql: str) -> bigquery.table.RowIterator:
         if self.target.emulator is not None:
-            # Asked for an answer at once, bqemulator gives no rows in place of an error.
+            # When asked by `query_and_wait`, bqemulator returns no rows instead of an error.
             return self.client.query(sql, job_config=self._config()).result()
         return self.client.query_and_wait(sql, job_config=self._config())
 
     def script(self, sql: str, name: str, labels: dict[str, str]) -> None:
-        """Statements that change something, as the job `name`, which is done once."""
-        with told(self.target):
+        """Run statements that change something, exactly once, as the job `name`."""
+        with translate_errors(self.target):
             run_once(
                 name,
                 lambda job_id: self.client.query(
@@ -72,13 +72,16 @@ class Connection:
             )
 
     def dry_run(self, sql: str, *, seconds: float = _PATIENCE) -> int:
-        """Bytes that the statement would bill, which is not run; a server that is silent is given `seconds`."""
-        with told(self.target):
+        """Return the bytes that the statement would bill, without running it.
+
+        A server that does not answer is asked again for `seconds`.
+        """
+        with translate_errors(self.target):
             return self._estimate(sql, seconds)
 
     def bytes_of(self, sql: str) -> int | None:
-        """Bytes that a SELECT would bill; None: a table or column that it reads is not there."""
-        with told(self.target):
+        """Return the bytes that a SELECT would bill; None: a table or column that it reads does not exist."""
+        with translate_errors(self.target):
             try:
                 return self._estimate(sql, _PATIENCE)
             except api.NotFound:
@@ -89,27 +92,30 @@ class Connection:
                 raise
 
     def _estimate(self, sql: str, seconds: float) -> int:
-        # Without the bound of what may be billed: who asks wants to know how far beyond it a query is.
+        # The limit on billed bytes is left out: the estimate must show by how much a query exceeds it.
         config = bigquery.QueryJobConfig(labels=LABELS, dry_run=True, use_query_cache=False)
         job = self.client.query(
             sql,
             job_config=config,
             retry=DEFAULT_RETRY.with_timeout(seconds),
-            # It would begin the waiting anew; and no job is made.
+            # A retry of the job would start the wait again, and a dry run creates no job.
             job_retry=None,
         )
         return job.total_bytes_processed or 0
 
     def table(self, schema: str, name: str) -> bigquery.Table | None:
-        """A table or view as it is; None: there is none."""
-        with told(self.target):
+        """Return a table or view as the service describes it; None: there is none."""
+        with translate_errors(self.target):
             try:
                 return self.client.get_table(self.reference(schema, name))
             except api.NotFound:
                 return None
 
     def columns(self, schema: str, name: str, *, tagged: Collection[str] = ()) -> dict[str, str]:
-        """Columns of a table or view and their types, in order; empty where there is none."""
+        """Return the columns of a table or view, in order, with their types; empty: there is none.
+
+        The type of a column in `tagged` includes its policy tag.
+        """
         found = self.table(schema, name)
         return {} if found is None else types_of(found.schema, tagged=tagged)
 
@@ -128,7 +134,7 @@ def _plain(value: Any) -> Any:
 
 
 def _without_zones(table: pa.Table) -> pa.Table:
-    """Times as the platform has them: without zone, in UTC, which BigQuery's own are."""
+    """Return the table with timestamps as the platform has them: in UTC, as in BigQuery, without a zone."""
     fields = [
         field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
         for field in table.schema

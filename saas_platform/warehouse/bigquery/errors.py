@@ -1,6 +1,6 @@
-"""What Google's client raises, as one sentence with the remedy.
+"""Translates an error of Google's client into one sentence with the remedy.
 
-Holds the words, and which errors go away by themselves. Does not hold: any request.
+Contains: the sentences, and which errors are temporary. Out of scope: sending requests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from saas_platform.warehouse.bigquery.target import BigqueryTarget
 from saas_platform.warehouse.interface import WarehouseError, WarehouseUnusableError
 
 _LOGIN = "`gcloud auth application-default login`"
-#: Reasons that BigQuery itself says to try again for.
+#: Reasons for which BigQuery itself advises to try again.
 _PASSING = {"backendError", "internalError", "rateLimitExceeded", "jobRateLimitExceeded"}
 _PASSING_TYPES = (
     api.TooManyRequests,
@@ -33,19 +33,19 @@ _PASSING_TYPES = (
 
 
 def reasons(error: BaseException) -> set[str]:
-    """BigQuery's own short names of what went wrong."""
+    """Return BigQuery's own short names for the reasons of the error."""
     found = getattr(error, "errors", None) or ()
     return {each.get("reason", "") for each in found if isinstance(each, dict)}
 
 
 def passes(error: BaseException) -> bool:
-    """Whether the error may be gone at the next try."""
+    """Return whether the error is temporary, so that another try may succeed."""
     return isinstance(error, _PASSING_TYPES) or bool(reasons(error) & _PASSING)
 
 
 @contextmanager
-def told(target: BigqueryTarget) -> Iterator[None]:
-    """Within it, every error of Google's clients leaves as a WarehouseError."""
+def translate_errors(target: BigqueryTarget) -> Iterator[None]:
+    """Within this context, raise every error of Google's clients as a WarehouseError."""
     try:
         yield
     except (
@@ -58,10 +58,10 @@ def told(target: BigqueryTarget) -> Iterator[None]:
 
 
 def in_words(target: BigqueryTarget, error: Exception) -> WarehouseError:
-    """The sentence for an error of Google's clients."""
+    """Return the error to show for an error of Google's clients."""
     if isinstance(error, api.RetryError):
         cause = error.cause
-        return in_words(target, cause) if isinstance(cause, Exception) else _said(error)
+        return in_words(target, cause) if isinstance(cause, Exception) else _answered(error)
     if isinstance(error, auth.GoogleAuthError):
         return _credentials(target, error)
     if isinstance(error, requests.exceptions.RequestException):
@@ -74,8 +74,8 @@ def in_words(target: BigqueryTarget, error: Exception) -> WarehouseError:
     if "bytesBilledLimitExceeded" in why:
         return WarehouseError(
             f"A query would bill more than {target.maximum_bytes_billed:,} bytes: raise"
-            " maximum_bytes_billed in SAAS_WAREHOUSE_URL, after a look at"
-            " `saas-platform run --dry-run`."
+            " maximum_bytes_billed in SAAS_WAREHOUSE_URL; `saas-platform run --dry-run` prints what"
+            " each query would bill."
             if target.maximum_bytes_billed
             else "A query would bill more than the project allows: raise the project's custom quota."
         )
@@ -88,7 +88,7 @@ def in_words(target: BigqueryTarget, error: Exception) -> WarehouseError:
         )
     if "billingNotEnabled" in why or "billing has not been enabled" in message.casefold():
         return WarehouseUnusableError(
-            f"Project {target.project} has no billing, and the sandbox takes no DML: enable billing"
+            f"Project {target.project} has no billing, and the sandbox allows no DML: enable billing"
             " for it."
         )
     if "accessNotConfigured" in why or "has not been used in project" in message:
@@ -96,10 +96,12 @@ def in_words(target: BigqueryTarget, error: Exception) -> WarehouseError:
             f"The BigQuery API is off in project {target.project}: switch it on with"
             f" `gcloud services enable bigquery.googleapis.com --project {target.project}`."
         )
-    return _of_place_or_right(target, error, message)
+    return _of_location_or_permission(target, error, message)
 
 
-def _of_place_or_right(target: BigqueryTarget, error: Exception, message: str) -> WarehouseError:
+def _of_location_or_permission(
+    target: BigqueryTarget, error: Exception, message: str
+) -> WarehouseError:
     if isinstance(error, api.Unauthorized):
         return _credentials(target, error)
     if isinstance(error, api.Forbidden) and re.search(r"setCategory|get taxonomy", message, re.I):
@@ -117,7 +119,7 @@ def _of_place_or_right(target: BigqueryTarget, error: Exception, message: str) -
         right = re.search(r"\b(?:bigquery|storage|datacatalog)\.\w+\.\w+", message)
         what = f"the permission {right[0]}" if right else "a permission"
         return WarehouseError(
-            f"BigQuery refused for want of {what} ({message}): grant your account roles/bigquery.jobUser"
+            f"BigQuery refused, as your account lacks {what} ({message}): grant it roles/bigquery.jobUser"
             f" and roles/bigquery.readSessionUser on project {target.project}, and"
             " roles/bigquery.dataEditor there or on raw, marts and models"
             f"{_bucket_role(target)}."
@@ -126,8 +128,8 @@ def _of_place_or_right(target: BigqueryTarget, error: Exception, message: str) -
         r"different (?:location|region)s?|locations? .*(?:mismatch|not match)", message, re.I
     ):
         return WarehouseError(
-            f"What is read and what is written lie in different locations ({message}): let location in"
-            " SAAS_WAREHOUSE_URL be that of the datasets, and choose a bucket there."
+            f"The data to read and the tables to write are in different locations ({message}): set location"
+            " in SAAS_WAREHOUSE_URL to that of the datasets, and choose a bucket there."
         )
     if re.search(
         r"(?:unknown|unrecognized|unsupported|invalid) (?:region|location)", message, re.I
@@ -137,7 +139,7 @@ def _of_place_or_right(target: BigqueryTarget, error: Exception, message: str) -
             " SAAS_WAREHOUSE_URL."
         )
     if isinstance(error, api.NotFound):
-        # A dataset that is not there is told with its project's name, which may have the word in it.
+        # The message for a missing dataset has the project's name, and this may contain the word "project".
         if re.match(r"(?:not found: )?(?:the )?project\b|invalid project", message, re.I):
             return WarehouseUnusableError(
                 f"There is no project {target.project}, or you may not see it: correct"
@@ -149,15 +151,15 @@ def _of_place_or_right(target: BigqueryTarget, error: Exception, message: str) -
                 f" {target.location}, or name another one in SAAS_WAREHOUSE_URL."
             )
         return WarehouseError(
-            f"BigQuery does not have it in {target.location} ({message}): correct location in"
-            " SAAS_WAREHOUSE_URL, or run `saas-platform run`, which makes what is missing."
+            f"BigQuery does not find it in {target.location} ({message}): correct location in"
+            " SAAS_WAREHOUSE_URL, or run `saas-platform run`, which creates what is missing."
         )
     if "concurrent update" in message or "concurrent transaction" in message:
         return WarehouseError(
             "Another process wrote to the same table of BigQuery meanwhile, and nothing was applied:"
-            " let one sync run at a time, and run again."
+            " let one sync run at a time, and run this one again."
         )
-    return _said(error)
+    return _answered(error)
 
 
 def _credentials(target: BigqueryTarget, error: Exception) -> WarehouseError:
@@ -185,23 +187,23 @@ def _bucket_role(target: BigqueryTarget) -> str:
 
 
 def _message(error: Exception) -> str:
-    """What the server said, without the request and the job's id."""
-    said = str(getattr(error, "message", "") or error)
-    said = re.sub(r"^(?:GET|POST|PUT|PATCH|DELETE) \S+: ", "", said.strip())
-    if said.startswith("{"):
-        said = _of_upload(said)
-    said = said.strip().splitlines()[0] if said.strip() else type(error).__name__
-    said = re.split(r"; reason: |\s+Job ID: |, location: query", said)[0]
-    return said.strip().rstrip(".").removeprefix("Access Denied: ")
+    """Return the server's message without the request and the job's id."""
+    message = str(getattr(error, "message", "") or error)
+    message = re.sub(r"^(?:GET|POST|PUT|PATCH|DELETE) \S+: ", "", message.strip())
+    if message.startswith("{"):
+        message = _of_upload(message)
+    message = message.strip().splitlines()[0] if message.strip() else type(error).__name__
+    message = re.split(r"; reason: |\s+Job ID: |, location: query", message)[0]
+    return message.strip().rstrip(".").removeprefix("Access Denied: ")
 
 
 def _of_upload(body: str) -> str:
-    """The sentence in the answer to an upload, which Google's client hands on as it came."""
+    """Return the sentence in the answer to an upload, which Google's client passes on unparsed."""
     try:
         return str(json.JSONDecoder().raw_decode(body)[0]["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return body
 
 
-def _said(error: Exception) -> WarehouseError:
+def _answered(error: Exception) -> WarehouseError:
     return WarehouseError(f"BigQuery answered: {_message(error)}.")

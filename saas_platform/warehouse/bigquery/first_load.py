@@ -1,9 +1,13 @@
-"""The first load of a table that is cut by day, straight into its days: `table$YYYYMMDD` with WRITE_TRUNCATE.
+"""The first load of a table that is sliced by day: a load job for each day, into `table$YYYYMMDD`.
 
-Free, where the copy from a staging table is billed by its bytes; a job for each day, and no transaction: the
-days come one after the other, and the entry of the log last. Killed in between, the mirror has some of its
-days and no entry, so that the next sync loads it whole, in the transaction that every other load is. Holds
-that load, and when it may be. Does not hold: the proof of it, which the sync makes of every full load.
+Each job uses WRITE_TRUNCATE.
+These jobs are free, while the copy out of a staging table is billed by its bytes. In return there is no
+transaction: the days arrive one after the other, and the entry of the log comes last. If the load is killed,
+the mirror has some of its days and no entry in the log, so that the next sync loads the whole table in one
+transaction, as every other full load does.
+
+Contains: this load, and the condition for it. Out of scope: its proof, which the sync makes of every full
+load.
 """
 
 from __future__ import annotations
@@ -16,26 +20,26 @@ import sqlalchemy as sa
 
 from saas_platform.schema.slices import slice_of
 from saas_platform.warehouse.bigquery import sql as q
+from saas_platform.warehouse.bigquery.changes import commit, make_mirror
 from saas_platform.warehouse.bigquery.connection import Connection
 from saas_platform.warehouse.bigquery.loads import load_rows
-from saas_platform.warehouse.bigquery.staging import commit, make_mirror
 from saas_platform.warehouse.bigquery.tables import day_definition, day_schema, mirror_definition
 from saas_platform.warehouse.duckdb import sql as duckdb_sql
+from saas_platform.warehouse.duckdb.changes import finished
 from saas_platform.warehouse.duckdb.connection import Connection as ScratchConnection
 from saas_platform.warehouse.duckdb.scratch import holding, scratch
-from saas_platform.warehouse.duckdb.staging import finished
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import SYNC_ID, WarehouseError, target_schema
 from saas_platform.warehouse.logs import SyncEntry
+from saas_platform.warehouse.stream import RowStream
 
-#: BigQuery takes 1,500 load jobs a table a day; some are left for the syncs that follow.
+#: BigQuery allows 1,500 load jobs per table and day. The rest is left for the syncs that follow.
 MOST_DAYS = 1_200
-#: Rows of other days lie in no partition that has a name.
+#: Partitions of days outside these bounds have no name, so that no job can load into one.
 _FIRST_DAY, _LAST_DAY = "1960-01-01", "2159-12-31"
 
 
 def may_load_by_days(connection: Connection, table: sa.Table) -> bool:
-    """Whether it is asked for, the table is cut by day, and its mirror holds nothing yet."""
+    """Return whether the target asks for it, the table is sliced by day, and its mirror has no rows yet."""
     cut = slice_of(table)
     if not connection.target.first_load_by_days or cut is None or cut.grain != "day":
         return False
@@ -44,10 +48,24 @@ def may_load_by_days(connection: Connection, table: sa.Table) -> bool:
 
 
 def load_by_days(
-    connection: Connection, table: sa.Table, feed: Feed, entry: SyncEntry, name: str
+    connection: Connection, table: sa.Table, stream: RowStream, entry: SyncEntry, name: str
 ) -> SyncEntry:
-    """Make the empty mirror hold the feed's rows, day by day, then append to the log."""
-    with scratch() as local, feed.faithful(), holding(local, table, feed.reader()):
+    """Load the stream's rows into the empty mirror, day by day, then append to the log.
+
+    Args:
+        connection: The project.
+        table: A table for which `may_load_by_days` is true.
+        stream: All rows of the table.
+        entry: The entry for the log, without the counts.
+        name: The name of the load, after which its jobs are named.
+
+    Returns:
+        The entry as written.
+
+    Raises:
+        WarehouseError: A day has no partition, there are too many days, or rows are missing afterwards.
+    """
+    with scratch() as local, stream.reraise_source_error(), holding(local, table, stream.reader()):
         days = _days(local, table)
         _check_days(table, days)
         make_mirror(connection, table)
@@ -63,19 +81,19 @@ def load_by_days(
                 day_schema(table),
                 _rows(local, table, day, entry.sync_id),
                 f"{name}-{day.replace('-', '')}",
-                anew=True,
+                truncate=True,
             )
     held = dict(connection.run(q.counts(table)))
     if held != days:
         raise WarehouseError(
-            f"BigQuery holds {sum(held.values())} of {feed.rows} rows that were loaded for {table.name}"
-            " day by day, or on other days: run again, which loads the table whole."
+            f"BigQuery has {sum(held.values())} of the {stream.rows} rows that were loaded for {table.name}"
+            " day by day, or has them on other days: run again, which reloads the whole table."
         )
     entry = replace(
         finished(entry),
-        rows_read=feed.rows,
-        rows_written=feed.rows,
-        bytes=feed.bytes,
+        rows_read=stream.rows,
+        rows_written=stream.rows,
+        bytes=stream.bytes,
         slices=tuple(days),
         slices_copied=len(days),
     )
@@ -84,7 +102,7 @@ def load_by_days(
 
 
 def _days(local: ScratchConnection, table: sa.Table) -> dict[str, int]:
-    """Rows of each day, in order."""
+    """Return the number of rows of each day, in order."""
     day = duckdb_sql.slice_id(table, duckdb_sql.bucket(table))
     return dict(
         local.run(
@@ -97,12 +115,12 @@ def _check_days(table: sa.Table, days: dict[str, int]) -> None:
     odd = [day for day in days if not _FIRST_DAY <= day <= _LAST_DAY]
     if odd:
         raise WarehouseError(
-            f"{table.name} has rows of {odd[0]}, and BigQuery names days from {_FIRST_DAY} to {_LAST_DAY}"
-            " alone: leave first_load=days out of SAAS_WAREHOUSE_URL."
+            f"{table.name} has rows of {odd[0]}, and BigQuery names only days from {_FIRST_DAY} to"
+            f" {_LAST_DAY}: leave first_load=days out of SAAS_WAREHOUSE_URL."
         )
     if len(days) > MOST_DAYS:
         raise WarehouseError(
-            f"{table.name} has {len(days)} days, and BigQuery takes 1,500 load jobs a table a day: leave"
+            f"{table.name} has {len(days)} days, and BigQuery allows 1,500 load jobs per table and day: leave"
             " first_load=days out of SAAS_WAREHOUSE_URL."
         )
 
@@ -110,7 +128,7 @@ def _check_days(table: sa.Table, days: dict[str, int]) -> None:
 def _rows(
     local: ScratchConnection, table: sa.Table, day: str, sync_id: str
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a day, with the sync that brings them."""
+    """Return the rows of a day, with the id of the sync that loads them."""
     columns = duckdb_sql.listed(duckdb_sql.columns(table))
     return local.stream(
         f"SELECT {columns}, {duckdb_sql.text(sync_id)} AS {duckdb_sql.quote(SYNC_ID)}"

@@ -1,10 +1,10 @@
-"""Jobs that change something, each done once however often it is sent.
+"""Jobs that change something: each is done once, however often it is sent.
 
-Holds the naming of jobs and the retry. Does not hold: what a job does.
+A job gets its id before it is sent. If the answer is lost, the job is looked up by its id. It is sent again,
+under the next id, only if it is known to have failed. Ids are never derived from content: if A is loaded,
+then B, then A again, the second load of A would find the first one done.
 
-A job's id is minted before it is sent: an answer that was lost is asked for by it, and only a job that is
-known to have failed is sent again, under the next id. Ids never come from content: loading A, then B,
-then A again would find the first A done.
+Contains: the names of jobs, and the retry. Out of scope: what a job does.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _SECONDS = 600.0
 
 
 class Job(Protocol):
-    """A load or a query, as Google's client has them."""
+    """A load job or a query job of Google's client."""
 
     @property
     def error_result(self) -> Any: ...
 
     def result(self) -> Any:
-        """Waits for the end. Raises the job's error."""
+        """Wait until the job ends. Raises the job's error."""
 
 
 class _AskAgain(Exception):  # noqa: N818
-    """A job of this id was sent earlier, and failed, so that the next id is its turn; or can't be seen yet."""
+    """A job with this id was sent before. It failed, so that the next id is due, or it can't be read yet."""
 
 
 def job_name(*parts: str | int) -> str:
-    """A name of the parts that no other parts have, in the characters that ids may have."""
+    """Return a name made of the parts, unique to them, with only the characters that an id may have."""
     return "-".join(
         re.sub(r"[^A-Za-z0-9_]", lambda found: f"-{ord(found[0]):x}-", str(part)) for part in parts
     )
@@ -50,9 +50,18 @@ def run_once(
     seconds: float = _SECONDS,
     pause: float = 1.0,
 ) -> None:
-    """Finish the job `name`: `begin` sends it under an id, `fetch` finds what was sent under one.
+    """Send the job `name` until it is done, and wait for its end.
 
-    Raises the job's error where trying again would not help, or did not in `seconds`.
+    Args:
+        name: The job's name. Its ids are this name with a number.
+        begin: Sends the job under an id.
+        fetch: Finds the job that was sent under an id.
+        seconds: How long to try.
+        pause: Seconds before the second try; later pauses are longer, up to 30 seconds.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPIError: The job's error, if another try would not help, or if no
+            try succeeded within `seconds`.
     """
     failed = 0
 
@@ -65,7 +74,7 @@ def run_once(
             try:
                 job = fetch(job_id)
             except api.NotFound as error:
-                # Taken, and not told everywhere yet.
+                # The id is taken, but not every server knows the job yet.
                 raise _AskAgain(str(error)) from error
             if job.error_result is not None:
                 failed += 1
@@ -73,7 +82,7 @@ def run_once(
         try:
             job.result()
         except api.GoogleAPICallError:
-            # Else the asking failed, and the job may well go on.
+            # Without an error of the job, only the request failed, and the job may still be running.
             if job.error_result is not None:
                 failed += 1
             raise

@@ -1,7 +1,7 @@
-"""Rows on their way into BigQuery: Parquet files, each one a free load job that is done once.
+"""Loads rows into BigQuery as Parquet files, each by one free load job that is done once.
 
-Holds the writing of Parquet and both ways in: sent with the job, or through a bucket. Does not hold: the
-tables that rows are loaded into, or what becomes of them there.
+Contains: writing the Parquet, and both ways to load it: sent with the job, or through a bucket. Out of scope:
+the tables that rows are loaded into, and what happens to the rows there.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import pyarrow.parquet as pq
 from google.cloud import bigquery
 
 from saas_platform.warehouse.bigquery.connection import Connection
-from saas_platform.warehouse.bigquery.errors import told
+from saas_platform.warehouse.bigquery.errors import translate_errors
 from saas_platform.warehouse.bigquery.jobs import job_name, run_once
 from saas_platform.warehouse.bigquery.tables import LABELS, fields_of, loadable, untagged
 
-#: Arrow bytes of a row group. BigQuery wants 16 MiB and more in the file, where they are fewer.
+#: Arrow bytes of a row group. BigQuery recommends at least 16 MiB in the file, where they take fewer bytes.
 GROUP_BYTES = 64 << 20
-#: Arrow bytes of a file, that is of a load job: few jobs, and little to send again when one fails.
+#: Arrow bytes of a file, and so of a load job: jobs are few, and little is sent again if one fails.
 FILE_BYTES = 512 << 20
-#: Bytes of a file that are held in memory; beyond, it is on disk.
+#: Bytes of a file that may be held in memory. A larger one is on disk.
 _IN_MEMORY = 64 << 20
 
 
@@ -36,15 +36,21 @@ def load_rows(
     rows: Iterable[pa.RecordBatch],
     name: str,
     *,
-    anew: bool = False,
+    truncate: bool = False,
 ) -> int:
-    """Append the rows to a table, in jobs called after `name`; returns how many there were.
+    """Append the rows to a table and return their number.
 
-    With `anew` the first job replaces what the table holds, or the one day of it that is named.
+    Args:
+        connection: The project.
+        destination: The definition of the table, or of one day of it.
+        schema: The Arrow types of the rows.
+        rows: The rows.
+        name: The name after which the load jobs are named.
+        truncate: Whether the first job replaces what the table, or the one day, holds.
     """
     loaded = 0
     for number, (file, count) in enumerate(_files(schema, rows)):
-        write = "WRITE_TRUNCATE" if anew and number == 0 else "WRITE_APPEND"
+        write = "WRITE_TRUNCATE" if truncate and number == 0 else "WRITE_APPEND"
         config = _config(write, destination.schema)
         if destination.time_partitioning is not None:
             config.time_partitioning = destination.time_partitioning
@@ -56,11 +62,11 @@ def load_rows(
 
 
 def replace_rows(connection: Connection, schema: str, name: str, rows: pa.Table) -> None:
-    """Make a table hold these rows and have their columns, by one job, which is atomic."""
+    """Replace a table's rows and columns by those of `rows`, in one job, which is atomic."""
     place = connection.reference(schema, name)
     fields = fields_of(rows.schema)
     config = _config("WRITE_TRUNCATE", fields)
-    with told(connection.target):
+    with translate_errors(connection.target):
         made = bigquery.Table(place, schema=fields)
         made.labels = {**LABELS, "layer": schema}
         connection.client.create_table(made, exists_ok=True)
@@ -70,13 +76,13 @@ def replace_rows(connection: Connection, schema: str, name: str, rows: pa.Table)
 
 
 def _config(write: str, fields: Sequence[bigquery.SchemaField]) -> bigquery.LoadJobConfig:
-    """Types are said, not found out from the file."""
+    """Return the settings of a load job. They state the types, so that BigQuery does not infer them."""
     return bigquery.LoadJobConfig(
         source_format=bigquery.SourceFormat.PARQUET,
         write_disposition=write,
-        # The table has its tags; a load that says them is asked for the right to see their taxonomy.
+        # The table has its policy tags already. Naming them here would require access to the taxonomy.
         schema=[untagged(field) for field in fields],
-        # Without it Parquet's decimals are NUMERIC, or too large, whatever the schema says.
+        # Without this, Parquet's decimals become NUMERIC or are too large, whatever the schema states.
         decimal_target_types=["NUMERIC", "BIGNUMERIC"],
         labels=LABELS,
     )
@@ -90,7 +96,7 @@ def _load_file(
     config: bigquery.LoadJobConfig,
 ) -> None:
     target, client = connection.target, connection.client
-    with told(target):
+    with translate_errors(target):
         if target.staging is None:
 
             def send(job_id: str) -> bigquery.LoadJob:
@@ -102,7 +108,7 @@ def _load_file(
             return
         bucket, prefix = target.bucket()
         blob = bucket.blob("/".join(part for part in (prefix, f"{name}.parquet") if part))
-        # The name is of this load alone, so that sending it again writes the same.
+        # The name belongs to this load alone: sending the file again overwrites it with the same bytes.
         blob.upload_from_file(file, rewind=True)
         uri = f"gs://{bucket.name}/{blob.name}"
         run_once(
@@ -112,12 +118,15 @@ def _load_file(
             ),
             client.get_job,
         )
-        # What is left of a load that was killed, the bucket's lifecycle rule takes.
+        # If the load is killed before this, the bucket's lifecycle rule deletes the file.
         blob.delete()
 
 
 def _files(schema: pa.Schema, rows: Iterable[pa.RecordBatch]) -> Iterator[tuple[IO[bytes], int]]:
-    """Parquet files of the rows, ready to be read, and the rows in each; at least one, maybe empty."""
+    """Yield Parquet files of the rows, ready to be read, with the number of rows in each.
+
+    There is always at least one file, even if there are no rows.
+    """
     groups = _grouped(schema, rows)
     group: pa.Table | None = next(groups, schema.empty_table())
     while group is not None:
@@ -133,12 +142,12 @@ def _files(schema: pa.Schema, rows: Iterable[pa.RecordBatch]) -> Iterator[tuple[
 
 
 def _spool() -> IO[bytes]:
-    """An empty file. Google's client takes none in `w+b`, the mode it would have."""
+    """Return an empty file. Google's client refuses the default mode, `w+b`."""
     return SpooledTemporaryFile(max_size=_IN_MEMORY, mode="r+b")
 
 
 def _grouped(schema: pa.Schema, rows: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """The rows in tables of a row group's size."""
+    """Yield the rows as tables of the size of a row group."""
     held: list[pa.RecordBatch] = []
     size = 0
     for batch in rows:

@@ -1,6 +1,6 @@
 """Pieces of BigQuery SQL, derived from the declared tables.
 
-Holds pure functions from tables, slices and values to text. Does not hold: clients or statements.
+Contains: pure functions from tables, slices and values to SQL. Out of scope: clients and statements.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from saas_platform.schema.slices import WHOLE, slice_of
 from saas_platform.warehouse.bounds import within_bounds
 from saas_platform.warehouse.naming import Naming
 
-#: Every moment that BigQuery knows is at or after it: a bound that leaves nothing out.
+#: BigQuery's earliest timestamp, and so a lower bound that excludes nothing.
 FIRST_MOMENT = datetime(1, 1, 1)
-#: Ranges of slices in one condition: about 100 bytes each.
+#: The most ranges of slices in one condition. Each takes about 100 bytes.
 MOST_RANGES = 1_000
 #: NUMERIC has 29 digits before the point and 9 after it; BIGNUMERIC has 38 of each.
 _NUMERIC_WHOLE, _NUMERIC_SCALE = 29, 9
 
 
 def quote(name: str) -> str:
-    """An identifier; BigQuery knows no name with a backtick in it."""
+    """Return a quoted identifier. No name in BigQuery has a backtick."""
     return f"`{name}`"
 
 
@@ -38,7 +38,7 @@ listed, same_key = _naming.listed, _naming.same_key
 
 
 def text(value: str) -> str:
-    """A text literal."""
+    """Return a text literal."""
     return "'" + "".join(_escaped(character) for character in value) + "'"
 
 
@@ -49,7 +49,7 @@ def _escaped(character: str) -> str:
 
 
 def literal(value: Any) -> str:
-    """A value as SQL has it. Parameters would do in single statements, but not everywhere in scripts."""
+    """Return a value as a literal. Parameters work in single statements, but not everywhere in scripts."""
     match value:
         case None:
             return "NULL"
@@ -75,6 +75,7 @@ def literal(value: Any) -> str:
 
 
 def moment(value: datetime) -> str:
+    """Return a timestamp, which is in UTC, as a literal."""
     return f"TIMESTAMP '{value.isoformat(' ')}+00:00'"
 
 
@@ -87,7 +88,7 @@ def type_of(column: sa.Column) -> str:
 
 
 def slice_id(table: sa.Table, alias: str = "") -> str:
-    """The id of a row's slice, as `Slice.id_of` makes it."""
+    """Return SQL of the id of a row's slice, the same that `Slice.id_of` makes."""
     cut = slice_of(table)
     if cut is None:
         return text(WHOLE)
@@ -104,11 +105,12 @@ def within(
     *,
     most_ranges: int = MOST_RANGES,
 ) -> str:
-    """Whether a row lies in the slices, by literal bounds, which prune; None: everywhere.
+    """Return a condition that is true where a row lies in the slices; None: in any slice.
 
-    More than `most_ranges` ranges are replaced by so many that cover them, as BigQuery takes no query of more
-    than 1 MB: rows of slices between those asked for are then within, too.
-    Everywhere is a bound too: a table that requires a filter on its partitions answers nothing without.
+    Its bounds are literals, so that BigQuery can prune. If there are more than `most_ranges` ranges, that
+    many wider ranges replace them, because BigQuery refuses a query of more than 1 MB. The condition is then
+    also true for rows of slices in between. "Any slice" has a bound, too, because a table that requires a
+    filter on its partitions refuses a query without one.
     """
     cut = slice_of(table)
     if cut is None:
@@ -138,14 +140,15 @@ def _day(value: datetime) -> str:
 
 
 def by_slice(rows: str, measures: str) -> str:
-    """A query of measures for each slice, of rows that have a column `slice`.
+    """Return a query of measures for each slice, over rows that have a column `slice`.
 
-    The id is a column of a subquery, because GROUP BY takes no literal, which it is for a whole table.
+    The slice's id is a column of a subquery, because for a table without slices it is a literal, which
+    GROUP BY does not allow.
     """
     return f"SELECT `slice`, {measures} FROM ({rows}) GROUP BY `slice`"
 
 
 def counts(table: sa.Table) -> str:
-    """A query of the mirror's rows in each slice."""
+    """Return a query of the number of the mirror's rows in each slice."""
     rows = f"SELECT {slice_id(table)} AS slice FROM {mirror(table)} WHERE {within(table, None)}"
     return by_slice(rows, "COUNT(*)")

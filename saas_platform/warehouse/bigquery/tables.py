@@ -1,7 +1,7 @@
-"""The definitions of BigQuery tables, derived from the declared ones.
+"""The definitions of BigQuery tables, derived from the declared tables.
 
-Holds schemas, partitions, clusters, descriptions, labels and policy tags, and which names can't be used.
-Does not hold: any request.
+Contains: schemas, partitions, clusters, descriptions, labels and policy tags, and which names can't be used.
+Out of scope: sending requests.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.interface import RAW, SYNC_ID, WarehouseError
 from saas_platform.warehouse.naming import REMEDY, clash
 
-#: On every dataset, table and job of ours: what has it may be dropped, and is found on the bill.
+#: On every dataset, table and job of the platform. A dataset with it may be dropped; the bill shows it, too.
 LABELS = {"managed_by": "saas-platform"}
-#: In staged changes: the row is no more, and only its key is known.
+#: A column of staging tables: true if the row is deleted and only its key is known.
 GONE = "_sync_gone"
-#: What a sync leaves behind when it is killed is gone by then.
+#: How long a staging table exists at most. One that a killed sync leaves behind expires after this.
 STAGING_LIFE = timedelta(days=1)
 _MOST_CLUSTERED = 4
-#: Characters that the description of a column and of a table may have.
+#: The most characters that the description of a column, and of a table, may have.
 _DESCRIPTIONS = 1_024, 16_384
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
-#: Columns that begin so are BigQuery's own.
+#: BigQuery reserves column names that begin with one of these.
 _TAKEN = (
     "_table_",
     "_file_",
@@ -43,7 +43,7 @@ _TAKEN = (
     "_change_timestamp",
 )
 _CLUSTERED = {"BOOL", "INT64", "STRING", "DATE", "TIMESTAMP", "NUMERIC", "BIGNUMERIC"}
-#: As the service says them, whichever name they were declared by.
+#: The service reports types by these names, whichever name declared them.
 _TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 _ARROW_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_boolean, "BOOL"),
@@ -58,16 +58,16 @@ _ARROW_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
 
 
 def objection(table: sa.Table) -> str | None:
-    """Why BigQuery can't hold the table by its names, with the remedy; None: it can."""
+    """Return why the table's names keep it out of BigQuery, with the remedy; None: they do not."""
     says = f"{table.name} can't be mirrored to BigQuery, as the"
     for kind, name in (("table", table.name), *(("column", name) for name in q.columns(table))):
         if not _NAME.fullmatch(name):
             return (
                 f"{says} name of the {kind} {name!r} has other characters than ASCII letters, digits and"
-                f" underscores, begins with a digit or is longer than 300: {REMEDY}."
+                f" underscores, begins with a digit or has more than 300 characters: {REMEDY}."
             )
         if kind == "column" and name.lower().startswith(_TAKEN):
-            return f"{says} name of the column {name} begins as BigQuery's own do: {REMEDY}."
+            return f"{says} name of the column {name} begins like one that BigQuery reserves: {REMEDY}."
     return clash(table, SYNC_ID, GONE)
 
 
@@ -95,7 +95,7 @@ def _field(
 def mirror_schema(
     table: sa.Table, policy_tags: Mapping[str, str] | None = None
 ) -> list[bigquery.SchemaField]:
-    """The columns of a mirror, the source's and ours."""
+    """Return the columns of a mirror: the source's, and the sync's id."""
     return [
         *(_field(column, policy_tags) for column in table.columns),
         bigquery.SchemaField(
@@ -107,9 +107,9 @@ def mirror_schema(
 def mirror_definition(
     name: bigquery.TableReference, table: sa.Table, policy_tags: Mapping[str, str]
 ) -> bigquery.Table:
-    """A mirror: partitioned by its slice, clustered by its key.
+    """Return the definition of a mirror, which is partitioned by slice and clustered by key.
 
-    One that is cut by day is large: no query may read it without saying which days.
+    A table that is sliced by day is large, so its mirror requires every query to filter by day.
     """
     made = bigquery.Table(name, schema=mirror_schema(table, policy_tags))
     made.description = table.comment and table.comment[: _DESCRIPTIONS[1]]
@@ -125,21 +125,21 @@ def mirror_definition(
 
 
 def day_definition(mirror: bigquery.Table, slice_id: str) -> bigquery.Table:
-    """One day of a mirror, by the name under which a load replaces it alone."""
+    """Return the definition of one day of a mirror, by the name under which a load replaces it alone."""
     made = bigquery.Table(
         bigquery.DatasetReference(mirror.project, mirror.dataset_id).table(
             f"{mirror.table_id}${slice_id.replace('-', '')}"
         ),
         schema=mirror.schema,
     )
-    # A load is compared with the whole of both, where it says either.
+    # If a load names partitions or clusters, BigQuery compares both with those of the table.
     made.time_partitioning = mirror.time_partitioning
     made.clustering_fields = mirror.clustering_fields
     return made
 
 
 def day_schema(table: sa.Table) -> pa.Schema:
-    """Arrow types of rows on their way into a mirror; required where its columns are."""
+    """Return the Arrow types of rows to load into a mirror. A field is required if its column is."""
     rows = arrow_schema(table, with_row_version=True)
     types = loadable(rows)
     return pa.schema(
@@ -151,7 +151,7 @@ def day_schema(table: sa.Table) -> pa.Schema:
 
 
 def log_definition(name: bigquery.TableReference, log: sa.Table) -> bigquery.Table:
-    """One of the two logs; what is asked of it is asked by table."""
+    """Return the definition of one of the two logs, clustered by table, because queries select by table."""
     made = bigquery.Table(name, schema=[_field(column) for column in log.columns])
     made.labels = {**LABELS, "layer": RAW}
     made.clustering_fields = ["table_name"]
@@ -161,7 +161,7 @@ def log_definition(name: bigquery.TableReference, log: sa.Table) -> bigquery.Tab
 def staging_definition(
     name: bigquery.TableReference, table: sa.Table, policy_tags: Mapping[str, str]
 ) -> bigquery.Table:
-    """Rows and keys on their way to a mirror."""
+    """Return the definition of a staging table, which holds rows and deleted keys before they are applied."""
     schema = [_field(column, policy_tags, loose=True) for column in table.columns]
     made = bigquery.Table(name, schema=[*schema, bigquery.SchemaField(GONE, "BOOL")])
     made.labels = {**LABELS, "layer": "staging"}
@@ -175,7 +175,10 @@ def _clustered(columns: Iterable[sa.Column]) -> list[str] | None:
 
 
 def is_cut_alike(one: bigquery.Table, other: bigquery.Table) -> bool:
-    """Whether both have the same partitions, by what a definition says: the service says more of its own."""
+    """Return whether both tables have the same partitions.
+
+    Only the options that a definition sets are compared, because the service adds others.
+    """
     cuts = [made.time_partitioning for made in (one, other)]
     first, second = (cut and (cut.type_, cut.field) for cut in cuts)
     return first == second
@@ -184,7 +187,10 @@ def is_cut_alike(one: bigquery.Table, other: bigquery.Table) -> bool:
 def types_of(
     schema: Iterable[bigquery.SchemaField], *, tagged: Collection[str] = ()
 ) -> dict[str, str]:
-    """Columns and their types, as `bigquery_sql.type_of` writes them; with the policy tags of some."""
+    """Return the columns and their types, as `sql.type_of` writes them.
+
+    The type of a column in `tagged` includes its policy tag.
+    """
     return {
         field.name: _type_of(field) + (_tag_of(field) if field.name in tagged else "")
         for field in schema
@@ -205,14 +211,17 @@ def _type_of(field: bigquery.SchemaField) -> str:
 
 
 def tagged(table: sa.Table, policy_tags: Mapping[str, str]) -> set[str]:
-    """The columns that are to have a policy tag. What others have is not ours to say."""
+    """Return the columns that should have a policy tag. The platform ignores the tags of all others."""
     return {field.name for field in mirror_schema(table, policy_tags) if field.policy_tags}
 
 
 def completed(
     table: sa.Table, present: Sequence[bigquery.SchemaField], policy_tags: Mapping[str, str]
 ) -> list[bigquery.SchemaField] | None:
-    """The fields of a mirror with the columns and policy tags that it lacks; None: that does not do."""
+    """Return the fields of a mirror, with the columns and policy tags added that it lacks.
+
+    None: adding is not enough, because other columns differ or a missing column is required.
+    """
     wanted = {field.name: field for field in mirror_schema(table, policy_tags)}
     declared, kinds = types_of(wanted.values()), types_of(present)
     missing = [field for name, field in wanted.items() if name not in kinds]
@@ -230,20 +239,23 @@ def _tagged_as(field: bigquery.SchemaField, wanted: bigquery.SchemaField) -> big
 
 
 def untagged(field: bigquery.SchemaField) -> bigquery.SchemaField:
-    """The field without its policy tag."""
+    """Return the field without its policy tag."""
     return bigquery.SchemaField.from_api_repr(
         {name: value for name, value in field.to_api_repr().items() if name != "policyTags"}
     )
 
 
 def parquet_schema(table: sa.Table) -> pa.Schema:
-    """Arrow types of rows on their way to the staging table."""
+    """Return the Arrow types of the rows of a staging table."""
     names = arrow_schema(table, with_row_version=True)
     return loadable(names).append(pa.field(GONE, pa.bool_()))
 
 
 def loadable(schema: pa.Schema) -> pa.Schema:
-    """With UTC as the zone of times: one without would be taken for DATETIME, which is no moment."""
+    """Return the schema with UTC as the zone of timestamps.
+
+    BigQuery would load a timestamp without a zone as DATETIME, which is not a point in time.
+    """
     return pa.schema(
         [
             pa.field(f.name, pa.timestamp("us", "UTC") if pa.types.is_timestamp(f.type) else f.type)
@@ -253,7 +265,10 @@ def loadable(schema: pa.Schema) -> pa.Schema:
 
 
 def fields_of(schema: pa.Schema) -> list[bigquery.SchemaField]:
-    """The columns of a table that holds such rows. Raises WarehouseError for a type of no use here."""
+    """Return the columns of a table that holds rows of a schema.
+
+    Raises WarehouseError for a type that BigQuery does not have.
+    """
     return [bigquery.SchemaField(field.name, _arrow_type(field)) for field in schema]
 
 
@@ -262,5 +277,5 @@ def _arrow_type(field: pa.Field) -> str:
         if is_type(field.type):
             return name
     raise WarehouseError(
-        f"BigQuery has no type for the column {field.name} of {field.type}: give it another one."
+        f"BigQuery has no type for the column {field.name} of {field.type}: give it another type."
     )

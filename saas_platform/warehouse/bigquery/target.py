@@ -1,6 +1,6 @@
-"""Which BigQuery is meant, as `SAAS_WAREHOUSE_URL` says it, and the client for it.
+"""The BigQuery project that `SAAS_WAREHOUSE_URL` names, its options, and the client for it.
 
-Holds the URL's words and the making of clients. Does not hold: any request.
+Contains: parsing the URL, and creating clients. Out of scope: sending requests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from google.cloud import bigquery, storage
 from saas_platform.schema.columns import PII_KINDS
 from saas_platform.warehouse.interface import WarehouseError
 
-#: As Google's own clients read it.
+#: The environment variable that Google's own clients read, too.
 EMULATOR_VARIABLE = "BIGQUERY_EMULATOR_HOST"
 _FORM = "bigquery://PROJECT?location=EU&staging=gs://BUCKET/PREFIX"
 _WORDS = ("location", "staging", "maximum_bytes_billed", "policy_tag", "first_load")
@@ -27,25 +27,25 @@ _POLICY_TAG = re.compile(r"projects/[^/]+/locations/[^/]+/taxonomies/[^/]+/polic
 
 @dataclass(frozen=True)
 class BigqueryTarget:
-    """A project, and how it is used."""
+    """A project, and the options for its use."""
 
     project: str
-    #: Where the datasets are, and every job runs.
+    #: The location of the datasets and of every job.
     location: str = "US"
-    #: `gs://bucket/prefix` that Parquet goes through; None: it is sent with the load job.
+    #: The `gs://bucket/prefix` through which Parquet is loaded; None: it is sent with the load job.
     staging: str | None = None
-    #: A query that would bill more is refused before it runs; None: no bound.
+    #: A query that would bill more bytes is refused before it runs; None: there is no limit.
     maximum_bytes_billed: int | None = None
-    #: Whether a table that is cut by day is first loaded day by day, and not in one transaction.
+    #: Whether the first load of a table that is sliced by day runs day by day instead of in one transaction.
     first_load_by_days: bool = False
-    #: For columns with personal data: by kind (`columns.Pii`), or "" for every kind.
+    #: Policy tags of columns with personal data, by kind (`columns.Pii`); the kind "" stands for all others.
     policy_tags: Mapping[str, str] = field(default_factory=dict)
-    #: Address of an emulator; None: Google's own service.
+    #: The address of an emulator; None: Google's own service is used.
     emulator: str | None = None
 
     @classmethod
     def of(cls, url: sa.URL) -> BigqueryTarget:
-        """From the URL. Raises WarehouseError, naming the word that is wrong."""
+        """Return the target that a URL names. Raises WarehouseError, which names the part that is wrong."""
         if not url.host or url.database:
             raise WarehouseError(
                 f"SAAS_WAREHOUSE_URL names {'a dataset' if url.database else 'no project'}: write it as"
@@ -73,7 +73,7 @@ class BigqueryTarget:
         )
 
     def client(self) -> bigquery.Client:
-        """A client by the environment's credentials; an emulator wants none."""
+        """Return a client with the environment's credentials. An emulator needs none."""
         if self.emulator is None:
             return bigquery.Client(project=self.project, location=self.location)
         return bigquery.Client(
@@ -84,7 +84,7 @@ class BigqueryTarget:
         )
 
     def bucket(self) -> tuple[storage.Bucket, str]:
-        """The staging bucket, not asked for yet, and the prefix within it. There must be one."""
+        """Return the staging bucket and the prefix within it, without a request. `staging` must be set."""
         assert self.staging is not None
         name, _, prefix = self.staging.removeprefix("gs://").partition("/")
         options: dict[str, Any] = (
@@ -123,7 +123,7 @@ def _policy_tag(name: str, value: str) -> str:
     if kind not in ("", *(f".{each}" for each in PII_KINDS)):
         raise WarehouseError(
             f"SAAS_WAREHOUSE_URL has {name}: the kinds of personal data are {', '.join(PII_KINDS)},"
-            " written as policy_tag.email; policy_tag alone is for all of them."
+            " written like policy_tag.email; policy_tag alone applies to all of them."
         )
     if not _POLICY_TAG.fullmatch(value):
         raise WarehouseError(

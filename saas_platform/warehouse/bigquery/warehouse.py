@@ -1,6 +1,7 @@
 """BigQuery as the warehouse: three datasets of one project, reached by Google's client.
 
-Digests are computed there; rows that have to be compared are fetched, slice by slice, and compared here.
+BigQuery computes the digests. Rows that have to be compared are fetched, slice by slice, and compared in this
+process.
 """
 
 from __future__ import annotations
@@ -21,26 +22,25 @@ from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse.bigquery import canonical as bigquery_canonical
 from saas_platform.warehouse.bigquery import sql as q
+from saas_platform.warehouse.bigquery.changes import BigqueryChanges, append_to_log, load_whole
 from saas_platform.warehouse.bigquery.connection import Connection
 from saas_platform.warehouse.bigquery.datasets import drop, examine, prepare
 from saas_platform.warehouse.bigquery.first_load import load_by_days, may_load_by_days
 from saas_platform.warehouse.bigquery.jobs import job_name
 from saas_platform.warehouse.bigquery.loads import replace_rows
-from saas_platform.warehouse.bigquery.staging import BigqueryStaging, append_to_log, load_anew
 from saas_platform.warehouse.bigquery.tables import mirror_schema, objection, tagged, types_of
 from saas_platform.warehouse.bigquery.target import BigqueryTarget
 from saas_platform.warehouse.duckdb.comparison import compare
 from saas_platform.warehouse.duckdb.digests import hash_texts
 from saas_platform.warehouse.duckdb.scratch import holding, narrowed, scratch
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.interface import (
     RAW,
+    Changes,
     Comparison,
     DigestForm,
     Mirror,
     QueryCost,
-    Staging,
     Warehouse,
     target_schema,
 )
@@ -51,19 +51,20 @@ from saas_platform.warehouse.logs import (
     ProofEntry,
     SyncEntry,
 )
+from saas_platform.warehouse.stream import RowStream
 
-#: Estimates asked for at the same time: each is a request that waits for Google, and a run has hundreds.
+#: The number of estimates requested at the same time. Each waits for the service, and a run has hundreds.
 _AT_ONCE = 8
-#: A letter and its accents apart, and the accents left out.
+#: Separates each letter from its accents, and removes the accents.
 _WITHOUT_ACCENTS = r"REGEXP_REPLACE(NORMALIZE({}, NFD), r'\pM', '')"
 _LONG_AGO = q.moment(q.FIRST_MOMENT)
 
 
 class BigqueryWarehouse(Warehouse):
-    """The warehouse in a project; `make_client` gives another client than that of the environment."""
+    """The warehouse in a project. `make_client` replaces the client that the environment gives."""
 
     engine = "bigquery"
-    #: A table has no more partitions.
+    #: The most partitions that a table may have.
     most_slices = 10_000
 
     def __init__(
@@ -72,7 +73,7 @@ class BigqueryWarehouse(Warehouse):
         self.target = target
         self._bare = Connection(target, make_client or target.client)
         self._prepared = False
-        #: Jobs are named by sync, table and how many of them came before.
+        #: Jobs are named by sync, table and a number that counts the jobs of both.
         self._jobs: Counter[tuple[str, str]] = Counter()
 
     @contextmanager
@@ -82,7 +83,7 @@ class BigqueryWarehouse(Warehouse):
 
     @property
     def _connection(self) -> Connection:
-        """With the datasets and logs in place."""
+        """The connection, once the datasets and logs exist."""
         if not self._prepared:
             prepare(self._bare)
             self._prepared = True
@@ -111,8 +112,8 @@ class BigqueryWarehouse(Warehouse):
         return [each for each in found if self.table_exists(each.schema, each.name)]
 
     def drop_mirror(self, mirror: Mirror) -> None:
-        # The table first, as no transaction drops one: killed here, the log names a mirror that is missing,
-        # which the next sync makes again.
+        # No transaction can drop a table, so the table goes first. If the process is killed after that, the
+        # log names a missing mirror, which the next sync creates again.
         log, proofs = (q.qualified(RAW, each.name) for each in (SYNC_LOG, PROOF_LOG))
         name = q.text(mirror.name)
         script = "\n".join(
@@ -120,7 +121,7 @@ class BigqueryWarehouse(Warehouse):
                 f"DROP TABLE IF EXISTS {q.qualified(mirror.schema, mirror.name)};",
                 f"DELETE FROM {log} WHERE table_name = {name}"
                 f" AND COALESCE(mirror_schema, {q.text(RAW)}) = {q.text(mirror.schema)};",
-                # Those of a mirror of the same name in another dataset stay.
+                # The proofs of a mirror of the same name in another dataset stay.
                 f"DELETE FROM {proofs} WHERE table_name = {name} AND table_name NOT IN"
                 f" (SELECT table_name FROM {log});",
             ]
@@ -147,7 +148,7 @@ class BigqueryWarehouse(Warehouse):
         return [QueryCost(*of, bytes_) for of, bytes_ in zip(asked, found, strict=True)]
 
     def query_bytes(self, queries: Sequence[str]) -> list[int | None]:
-        # Made here once, and not by each thread; Google's client may be shared by them.
+        # The client is created here once, instead of by each thread. Threads may share it.
         _ = self._bare.client
         with ThreadPoolExecutor(_AT_ONCE) as asking:
             return list(asking.map(self._bare.bytes_of, queries))
@@ -195,7 +196,8 @@ class BigqueryWarehouse(Warehouse):
         return types_of(mirror_schema(table, tags), tagged=tagged(table, tags))
 
     def mirror_columns(self, table: sa.Table) -> dict[str, str]:
-        # Every statement names its columns, and a new one can only come last: their order says nothing.
+        # The order of the table's columns is ignored: every statement names its columns, and a new column
+        # can only come last.
         tags = tagged(table, self.target.policy_tags)
         found = self._connection.columns(target_schema(table), table.name, tagged=tags)
         places = {name: place for place, name in enumerate(self.declared_columns(table))}
@@ -231,17 +233,17 @@ class BigqueryWarehouse(Warehouse):
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         return dict(self._connection.run(q.counts(table)))
 
-    def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
+    def load(self, table: sa.Table, stream: RowStream, entry: SyncEntry) -> SyncEntry:
         connection = self._connection
-        way = load_by_days if may_load_by_days(connection, table) else load_anew
-        return way(connection, table, feed, entry, self._name(entry.sync_id, table))
+        way = load_by_days if may_load_by_days(connection, table) else load_whole
+        return way(connection, table, stream, entry, self._name(entry.sync_id, table))
 
     @contextmanager
-    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Staging]:
+    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Changes]:
         name = self._name(sync_id, table)
         with (
             scratch() as local,
-            BigqueryStaging(
+            BigqueryChanges(
                 self._connection,
                 table,
                 name,
@@ -267,13 +269,13 @@ class BigqueryWarehouse(Warehouse):
 
     def digest_texts(
         self,
-        texts: Feed,
+        texts: RowStream,
         form: DigestForm = "native",  # noqa: ARG002
     ) -> dict[str, SliceDigest]:
         return hash_texts(texts)
 
     def compare(
-        self, table: sa.Table, slices: Collection[str], texts: Feed, *, samples: int
+        self, table: sa.Table, slices: Collection[str], texts: RowStream, *, samples: int
     ) -> Comparison:
         with scratch() as local, holding(local, table, self._rows(table, slices)):
             return compare(local, table, slices, texts, samples)
@@ -290,7 +292,7 @@ class BigqueryWarehouse(Warehouse):
             for row in found
         ]
         slices = {row["c0"] for row in found}
-        # A row whose slice changed is looked for where its key is, wherever that may be.
+        # With a key, all slices are searched, because a row may have moved to another slice.
         where = q.within(table, None if q.keys(table) else slices, "m")
         mine = ", ".join(
             f"{bigquery_canonical.cell(table.columns[name], 'm')} AS {place}"
@@ -310,7 +312,7 @@ class BigqueryWarehouse(Warehouse):
         rows = self._connection.run(
             f"WITH log AS (SELECT {q.listed(q.columns(PROOF_LOG))}"
             f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = {q.text(table.name)}),"
-            # As `ProofEntry.confirms` has it.
+            # The condition is that of `ProofEntry.confirms`.
             f" confirmed AS (SELECT COALESCE(MAX(proven_at), {_LONG_AGO}) AS moment FROM log"
             " WHERE scope = 'all' AND level <> 'counts' AND verdict = 'proven' AND sync_id IS NULL),"
             " began AS (SELECT MIN(proven_at) AS moment FROM log"
@@ -329,7 +331,7 @@ class BigqueryWarehouse(Warehouse):
         return [DayRows(day, count) for day, count in reversed(rows)]
 
     def _rows(self, table: sa.Table, slices: Collection[str]) -> pa.Table:
-        """The mirror's rows in the slices."""
+        """Return the mirror's rows in the slices."""
         rows = self._connection.arrow(
             f"SELECT {q.listed(q.columns(table))} FROM {q.mirror(table)}"
             f" WHERE {q.within(table, slices)}"
@@ -338,7 +340,7 @@ class BigqueryWarehouse(Warehouse):
 
 
 def _newest(log: sa.Table, table: sa.Table, moment: str) -> str:
-    """The newest entry of a table in a log."""
+    """Return a query of a table's newest entry in a log."""
     return (
         f"SELECT {q.listed(q.columns(log))} FROM {q.qualified(RAW, log.name)}"
         f" WHERE table_name = {q.text(table.name)} ORDER BY {moment} DESC LIMIT 1"
@@ -354,7 +356,7 @@ def _digests(table: sa.Table, slices: Collection[str] | None) -> str:
 
 
 def _key_columns(table: sa.Table) -> str:
-    """What finding the slices of touched keys reads, whichever they are."""
+    """Return a query that reads the same columns as the search for the slices of touched keys."""
     names = q.listed(q.keys(table) or q.columns(table))
     return (
         f"SELECT {q.slice_id(table)}, {names} FROM {q.mirror(table)} WHERE {q.within(table, None)}"

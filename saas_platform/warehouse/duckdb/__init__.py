@@ -1,1 +1,1 @@
-"""DuckDB as the warehouse: one file."""
+"""DuckDB as the warehouse, in one file."""

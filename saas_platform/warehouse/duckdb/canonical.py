@@ -1,6 +1,6 @@
 """The canonical form of a row (`schema.canonical`) in DuckDB's SQL: its cells, its text, its number.
 
-Holds pure functions from declared columns to text. Does not hold: the query they are put into.
+Contains: pure functions from declared columns to SQL. Out of scope: the query that uses the SQL.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from saas_platform.warehouse.duckdb.sql import listed, text
 
 
 def row_text(table: sa.Table, alias: str = "") -> str:
-    """The text of a mirrored row."""
+    """Return SQL of the text of a mirrored row."""
     parts = (part for column in table.columns for part in _parts(column, alias))
     return f"concat({', '.join(parts)})"
 
 
 def number(row_text_: str) -> str:
-    """The number of a row, from its text."""
-    # `md5_number` reads the bytes the other way round.
+    """Return SQL of the number of a row, from SQL of its text."""
+    # `md5_number` can't be used, because it reads the bytes in the opposite order.
     return f"CAST('0x' || left(md5({row_text_}), {2 * NUMBER_BYTES}) AS BIGINT)"
 
 
 def digest(table: sa.Table) -> str:
-    """Row count and sum of row numbers, of a group of rows."""
+    """Return SQL of the row count and the sum of row numbers of a group of rows."""
     return f"count(*), sum({number(row_text(table))})"
 
 
 def cell(column: sa.Column, alias: str = "") -> str:
-    """The cell of a mirrored value."""
+    """Return SQL of the cell of a mirrored value."""
     return f"concat({', '.join(_parts(column, alias))})"
 
 
 def _parts(column: sa.Column, alias: str) -> tuple[str, str]:
-    """What makes the cell: `concat` passes over the NULL of a value."""
+    """Return SQL of the two parts of a cell, to be put into `concat`, which skips the value if it is NULL."""
     name = listed([column.name], alias)
     end = f"CASE WHEN {name} IS NULL THEN {text(NULL)} ELSE {text(VALUE_END)} END"
     return _value(column, name), end
@@ -59,18 +59,18 @@ def _decimal(column: sa.Column[Any], name: str) -> str:
     precision, scale = sizes(column.type)
     if precision != scale:
         return f"CAST({name} AS VARCHAR)"
-    # The engine writes `.50` where the type has no place before the point.
+    # The engine writes `.50` if the type has no digit before the point.
     sign = f"CASE WHEN {name} < 0 THEN '-0.' ELSE '0.' END"
     return f"{sign} || right(CAST({name} AS VARCHAR), {scale})"
 
 
-#: The SQL of each form, from a column and the SQL of its name.
+#: Writes the SQL of each form of text, from a column and the SQL of its name.
 _TEXT: Mapping[TextForm, Callable[[sa.Column[Any], str], str]] = {
     "flag": lambda _, name: f"CAST(CAST({name} AS TINYINT) AS VARCHAR)",
     "digits": lambda _, name: f"CAST({name} AS VARCHAR)",
     "decimal": _decimal,
     "bits": lambda _, name: _bits(name),
-    # An 'infinity' that somebody wrote into a mirror is written as that word.
+    # An 'infinity' that somebody wrote into a mirror becomes that word.
     "time": lambda _, name: f"strftime({name}, '%Y-%m-%d %H:%M:%S.%f')",
     "date": lambda _, name: f"strftime({name}, '%Y-%m-%d')",
     "characters": lambda _, name: f"replace({name}, {text(MARK)}, {text(MARK * 2)})",

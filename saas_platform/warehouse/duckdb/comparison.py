@@ -1,8 +1,9 @@
-"""The cells of a mirror in DuckDB against those that a source streams: which rows and columns differ.
+"""The comparison of a mirror in DuckDB with the rows that a source streams, cell by cell.
 
-Both sides are texts, written by two databases from what each of them stores. Columns are named by their
-places, so that no user's column can meet a name of ours. Holds the comparison. Does not hold: connections,
-digests, or what is done about a difference.
+Both sides are texts, which each database writes from the values that it stores. Columns are named by their
+positions, so that a user's column can't have a name that the comparison uses itself.
+
+Contains: the comparison. Out of scope: connections, digests, and what is done about a difference.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from saas_platform.schema.canonical import (
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.canonical import row_text
 from saas_platform.warehouse.duckdb.connection import STAGING, Connection
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import Comparison, Kind, RowDifference
+from saas_platform.warehouse.stream import RowStream
 
 _THEIR_TEXTS, _MY_TEXTS, _UNPAIRED, _THEIR_CELLS, _MY_CELLS, _DIFFERENT = (
     f"{STAGING}.{name}"
@@ -37,18 +38,26 @@ _THEIR_TEXTS, _MY_TEXTS, _UNPAIRED, _THEIR_CELLS, _MY_CELLS, _DIFFERENT = (
         "_different_cells",
     )
 )
-#: Rows of one side that are compared at a time; more are compared in parts, so that memory stays bounded.
+#: The most rows of one side to compare at a time. More rows are compared in parts, which bounds the memory.
 _PART_ROWS = 500_000
 _SLICE, _TEXT = ROW_TEXTS.names
 _NUMBER = "number"
-#: A cell in the text of a row: what is not a mark or is a mark doubled, and an end.
+#: A cell in the text of a row: characters other than the mark, or doubled marks, and then an end.
 _CELL = r"(?s)(?:[^|]|\|\|)*\|[.?-]"
 
 
 def compare(
-    connection: Connection, table: sa.Table, slices: Collection[str], texts: Feed, samples: int
+    connection: Connection, table: sa.Table, slices: Collection[str], texts: RowStream, samples: int
 ) -> Comparison:
-    """Rows of the slices that differ: totals, and the first by key."""
+    """Return the rows of the slices that differ: their totals, and the first ones by key.
+
+    Args:
+        connection: The database that holds the mirror.
+        table: The table.
+        slices: The ids of the slices to compare.
+        texts: The texts of all rows that the source has in these slices (`canonical.ROW_TEXTS`).
+        samples: The largest number of differing rows to return.
+    """
     names = cells_schema(table).names[1:]
     places = dict(zip(q.columns(table), names, strict=True))
     keys = [places[key] for key in q.keys(table)]
@@ -63,13 +72,15 @@ def compare(
     return _read(connection, table, places, samples)
 
 
-def _collect(connection: Connection, table: sa.Table, slices: Collection[str], texts: Feed) -> None:
-    """Collect the texts of the rows of both sides in the slices, and a number of 128 bits for each."""
+def _collect(
+    connection: Connection, table: sa.Table, slices: Collection[str], texts: RowStream
+) -> None:
+    """Collect the texts of both sides' rows in the slices, and a 128-bit number for each text."""
     number = f"md5_number({_TEXT}) AS {_NUMBER}"
     wanted = ", ".join(map(q.text, sorted(slices))) or "NULL"
-    with connection.streaming(texts) as stream:
+    with connection.streaming(texts) as relation:
         connection.run(
-            f"CREATE OR REPLACE TABLE {_THEIR_TEXTS} AS SELECT *, {number} FROM {stream}"
+            f"CREATE OR REPLACE TABLE {_THEIR_TEXTS} AS SELECT *, {number} FROM {relation}"
             f" WHERE {_SLICE} IN ({wanted})"
         )
     connection.run(
@@ -82,7 +93,7 @@ def _collect(connection: Connection, table: sa.Table, slices: Collection[str], t
 def _find_unpaired(connection: Connection) -> None:
     """Collect the numbers of the rows that one side has more often than the other.
 
-    The others are equal; these few are compared cell by cell.
+    All other rows are equal. Only these few have to be compared cell by cell.
     """
     into = f"CREATE OR REPLACE TABLE {_UNPAIRED} AS"
     for part in _parts(connection, (_THEIR_TEXTS, _MY_TEXTS), [_NUMBER]):
@@ -97,8 +108,8 @@ def _find_unpaired(connection: Connection) -> None:
 def _split(connection: Connection, rows: str, cells: str, names: list[str]) -> None:
     """Split the texts of the unpaired rows into their cells.
 
-    A text that has another number of cells holds a mark that is not doubled, which a source writes only for a
-    value that looks like a time and is none: the whole text is then a misfit in the first cell.
+    A text with a wrong number of cells has a mark that is not doubled. A source writes one only for a value
+    that looks like a timestamp and is none. The whole text then becomes a misfit in the first cell.
     """
     nulls = "".join(f", {q.text(NULL)}" for _ in names[1:])
     misfit = f"concat(replace({_TEXT}, {q.text(MARK)}, {q.text(MARK * 2)}), {q.text(MISFIT_END)})"
@@ -112,7 +123,10 @@ def _split(connection: Connection, rows: str, cells: str, names: list[str]) -> N
 
 
 def _parts(connection: Connection, sides: tuple[str, str], names: list[str]) -> list[str]:
-    """Conditions, of which each row of either side meets one; equal values of the columns, the same one."""
+    """Return conditions that divide the rows of both sides into parts.
+
+    Each row meets exactly one of them. Rows with equal values of the named columns meet the same one.
+    """
     theirs, mine = (f"(SELECT count(*) FROM {rows})" for rows in sides)
     ((rows,),) = connection.run(f"SELECT greatest({theirs}, {mine})")
     count = max(1, -(-rows // _PART_ROWS))
@@ -122,10 +136,16 @@ def _parts(connection: Connection, sides: tuple[str, str], names: list[str]) -> 
 
 
 def _differences(connection: Connection, names: list[str], keys: list[str], part: str) -> str:
-    """A query of the rows of a part that differ, each side as a list of cells.
+    """Return a query of the rows of one part that differ, with each side as a list of cells.
 
-    Without a key a row is missing or extra, as often as one side has it more than the other. Rows that share a
-    key are paired one by one: first those that are equal.
+    In a table without a key, a row is missing or extra as many times as one side has it more often than the
+    other. Rows that share a key are paired one by one, and equal rows are paired first.
+
+    Args:
+        connection: The database that holds the cells of both sides.
+        names: The columns of the cells.
+        keys: Those of them that form the key; empty: the table has none.
+        part: The condition of the part.
     """
     theirs, mine = (f"SELECT * FROM {rows} WHERE {part}" for rows in (_THEIR_CELLS, _MY_CELLS))
     if not keys:
@@ -139,7 +159,7 @@ def _differences(connection: Connection, names: list[str], keys: list[str], part
     if any(_has_copies(connection, rows, keys, part) for rows in (_THEIR_CELLS, _MY_CELLS)):
         theirs, mine = _numbered(theirs, mine, names, keys), _numbered(mine, theirs, names, keys)
         pairing.append("s.copy = m.copy")
-    # Every cell is a text, so that one of NULL is a side that has no such row.
+    # Every cell is a text, so a cell is NULL only where the side has no such row.
     missing, extra = f"m.{names[0]} IS NULL", f"s.{names[0]} IS NULL"
     source, mirror = (f"[{', '.join(f'{side}.{name}' for name in names)}]" for side in ("s", "m"))
     differ = " OR ".join(f"s.{name} <> m.{name}" for name in names)
@@ -153,7 +173,7 @@ def _differences(connection: Connection, names: list[str], keys: list[str], part
 
 
 def _numbered(rows: str, others: str, names: list[str], keys: list[str]) -> str:
-    """The rows with a number among those that share a key; those that the other side has come first."""
+    """Return a query that numbers the rows that share a key; rows that the other side also has come first."""
     row = f"concat({', '.join(names)})"
     return (
         f"SELECT *, row_number() OVER (PARTITION BY {', '.join(keys)}"
@@ -197,7 +217,7 @@ def _changed(place: int) -> str:
 
 
 def _ordered(column: sa.Column[Any], places: dict[str, str]) -> str:
-    """What the rows are ordered by for a key column: whole numbers as such, all else as texts."""
+    """Return what to order rows by for a key column: integers by their value, everything else as text."""
     value = f"coalesce(source, mirror)[{list(places).index(column.name) + 1}]"
     if not isinstance(column.type, sa.Integer):
         return f"{value}, "

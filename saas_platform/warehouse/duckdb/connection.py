@@ -1,6 +1,6 @@
-"""Connections to a DuckDB file: opened briefly, with waiting for another process and errors in words.
+"""Connections to a DuckDB file: opening one, waiting for another process, and translating errors.
 
-Does not hold: any table of ours.
+Out of scope: the platform's tables.
 """
 
 from __future__ import annotations
@@ -15,64 +15,64 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import (
     WarehouseError,
     WarehouseMemoryError,
     WarehouseUnusableError,
 )
+from saas_platform.warehouse.stream import RowStream
 
 T = TypeVar("T")
 
-#: The catalogue of `Connection.staging_file`.
+#: The catalogue that `Connection.staging_file` attaches.
 STAGING = "_staging"
-#: What the engine may keep in memory. By its own default it would keep all that it has ever written or
-#: read, up to 80 % of the machine, so that memory grew with the table.
+#: The memory that the engine may use. By its own default it keeps all that it has ever written or read, up
+#: to 80 % of the machine's memory, so that its memory would grow with the table.
 MEMORY_LIMIT = "256MB"
-#: Bytes of a row from which that is too little: 122,880 rows are worked on together.
+#: Bytes of a row above which the limit is too low, because the engine works on 122,880 rows at a time.
 _WIDE = 2048
 _PAUSE_SECONDS = 0.1
 _LOCKED = "Could not set lock"
 _CORRUPT = ("not a valid DuckDB database", "Corrupt database", "checksum", "Failed to deserialize")
-#: As the system says it: no space, a limit on the size of files, a quota.
+#: The system's messages when there is no space, or a limit on the size of files or a quota is reached.
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded")
 _ANOTHER_VERSION = "read a database file with version"
 
 
 def in_words(path: Path, error: duckdb.Error) -> WarehouseError:
-    """The sentence for an error of the engine."""
-    said = str(error)
+    """Return the error to show for an error of the engine."""
+    message = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         return WarehouseMemoryError(
             f"The warehouse {path} needs more memory than this machine has for it: close other programs, or"
             " leave some of the table's columns out."
         )
-    if _LOCKED in said:
-        holder = re.search(r"PID (\d+)", said)
+    if _LOCKED in message:
+        holder = re.search(r"PID (\d+)", message)
         who = f"process {holder[1]}" if holder else "another process"
         return WarehouseUnusableError(
             f"The warehouse {path} is in use by {who}: wait until it ends, or stop it."
         )
-    if any(sign in said for sign in _CORRUPT):
+    if any(sign in message for sign in _CORRUPT):
         return WarehouseUnusableError(
-            f"The warehouse {path} is damaged or no DuckDB file: delete it and run"
+            f"The warehouse {path} is damaged or not a DuckDB file: delete it and run"
             " `saas-platform run`, which fills it again from the source."
         )
-    if any(sign in said for sign in _FULL):
+    if any(sign in message for sign in _FULL):
         return WarehouseUnusableError(
-            f"The warehouse {path} can't grow, the disk is full: free some space, then run again."
+            f"The warehouse {path} can't grow, as the disk is full: free some space, then run again."
         )
-    if _ANOTHER_VERSION in said:
+    if _ANOTHER_VERSION in message:
         return WarehouseUnusableError(
             f"The warehouse {path} was written by another version of DuckDB: install that version,"
             " or delete the file and run `saas-platform run`, which fills it again."
         )
-    first = said.strip().splitlines()[0].rstrip(".")
+    first = message.strip().splitlines()[0].rstrip(".")
     return WarehouseError(f"The warehouse {path} answered: {first}.")
 
 
 class Connection:
-    """One open connection: statements, streams in, transactions."""
+    """One open connection: it runs statements, reads streams and holds transactions."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, staging: Path | None = None) -> None:
         self._connection = connection
@@ -82,19 +82,20 @@ class Connection:
         self._may_ask_again = True
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows."""
         return self._with_room(lambda: self._connection.execute(sql, list(parameters)).fetchall())
 
     def columns(self, table: str) -> dict[str, str]:
-        """Columns of a table or view and their types, in order; empty where there is none."""
+        """Return the columns of a table or view, in order, with their types; empty: there is none."""
         try:
-            # The catalogue's views tell it too, but take 30 ms in each new connection.
+            # The catalogue's views have the same facts, but take 30 ms in each new connection.
             rows = self.run(f"DESCRIBE {table}")
         except duckdb.CatalogException:
             return {}
         return {row[0]: row[1] for row in rows}
 
     def arrow(self, sql: str) -> pa.Table:
-        """The result of a SELECT; an empty table for a statement that has none."""
+        """Return the result of a SELECT; for a statement without a result, an empty table."""
 
         def ask() -> pa.Table:
             result = self._connection.sql(sql)
@@ -103,29 +104,31 @@ class Connection:
         return self._with_room(ask)
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
-        """The result of a SELECT as it is computed; to be read before the next statement."""
+        """Return the result of a SELECT as it is computed. It must be read before the next statement."""
         return self._connection.sql(sql).to_arrow_reader()
 
     @contextmanager
     def registered(self, rows: pa.Table | pa.RecordBatchReader) -> Iterator[str]:
-        """The rows under a name that a statement may select from; a reader once only."""
+        """Register the rows and yield a name to select from. From a reader, only one statement may select."""
         self._streams += 1
         name = f"_stream_{self._streams}"
         self._connection.register(name, rows)
         try:
             yield name
         except BaseException:
-            # An error within a transaction makes this one fail too: the first error is the one.
+            # After an error within a transaction this fails too. The first error is the one to raise.
             with suppress(duckdb.Error):
                 self._connection.unregister(name)
             raise
         self._connection.unregister(name)
 
     @contextmanager
-    def streaming(self, feed: Feed) -> Iterator[str]:
-        """The feed's rows under a name that one statement may select from."""
-        reader = pa.RecordBatchReader.from_batches(feed.schema, self._making_room(feed.reader()))
-        with feed.faithful(), self._asking_once(), self.registered(reader) as name:
+    def streaming(self, stream: RowStream) -> Iterator[str]:
+        """Register the stream's rows and yield a name that one statement may select from."""
+        reader = pa.RecordBatchReader.from_batches(
+            stream.schema, self._making_room(stream.reader())
+        )
+        with stream.reraise_source_error(), self._asking_once(), self.registered(reader) as name:
             yield name
 
     def _making_room(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -137,7 +140,7 @@ class Connection:
             yield batch
 
     def _with_room(self, ask: Callable[[], T]) -> T:
-        """What it gives; where memory does not suffice, once more with all that the machine has."""
+        """Return what `ask` returns. If memory runs out, ask once more with the engine's own memory limit."""
         try:
             return ask()
         except duckdb.OutOfMemoryException:
@@ -147,13 +150,16 @@ class Connection:
             return ask()
 
     def lift_limit(self) -> None:
-        """Let the engine use the memory that it uses by its own default."""
-        # By another connection to the same database: this one may be in the midst of a statement.
+        """Let the engine use as much memory as it does by its own default."""
+        # This uses another connection to the same database, because this one may be running a statement.
         self._connection.cursor().execute("RESET memory_limit")
 
     @contextmanager
     def _asking_once(self) -> Iterator[None]:
-        """Within it, a statement that fails is not asked again: what it read, or a transaction, is gone."""
+        """Within this context, don't repeat a statement that fails.
+
+        The stream that it read, or the transaction that it was in, is gone.
+        """
         before, self._may_ask_again = self._may_ask_again, False
         try:
             yield
@@ -162,10 +168,11 @@ class Connection:
 
     @contextmanager
     def staging_file(self) -> Iterator[None]:
-        """Within it, tables of the catalogue STAGING lie in a file that is deleted at its end.
+        """Attach a file as the catalogue STAGING within this context, and delete it at the end.
 
-        Temporary tables would lie in memory, as large as they are. It takes no part in a transaction.
-        A connection without such a file has them in memory. May be nested: the outer one's is used.
+        Tables go there because temporary tables would lie in memory, however large they are. The file takes
+        no part in a transaction. A connection without such a file holds these tables in memory. Contexts may
+        be nested; the inner ones use the outer one's file.
         """
         if self._has_staging:
             yield
@@ -174,7 +181,7 @@ class Connection:
         if file is None:
             self.run(f"ATTACH ':memory:' AS {STAGING}")
         else:
-            # One that a killed process left: the warehouse is ours alone, and so is this.
+            # A killed process may have left one. No other process has the warehouse open, so none uses it.
             file.unlink(missing_ok=True)
             path = str(file).replace("'", "''")
             self.run(f"ATTACH '{path}' AS {STAGING} (RECOVERY_MODE NO_WAL_WRITES)")
@@ -183,7 +190,7 @@ class Connection:
             yield
         finally:
             self._has_staging = False
-            # An error that ended the connection has let go of the file too.
+            # If an error ended the connection, the file is detached already.
             with suppress(duckdb.Error):
                 self.run(f"DETACH {STAGING}")
             if file is not None:
@@ -191,14 +198,14 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit at the end of the block; on any other way out roll back."""
+        """Commit at the end of the block; roll back if it is left in any other way."""
         self.run("BEGIN")
         try:
             with self._asking_once():
                 yield
                 self.run("COMMIT")
         except BaseException:
-            # A failed statement may have ended the transaction already; the first error is the one.
+            # A failed statement may have ended the transaction already. The first error is the one to raise.
             with suppress(duckdb.TransactionException):
                 self._connection.rollback()
             raise
@@ -206,8 +213,8 @@ class Connection:
 
 @contextmanager
 def connect(path: Path, wait_seconds: float) -> Iterator[Connection]:
-    """An open connection. Raises WarehouseError for every error of the engine."""
-    with translated(path):
+    """Open a connection and close it at the end. Raises WarehouseError for every error of the engine."""
+    with translate_errors(path):
         connection = _open(path, wait_seconds)
         try:
             yield Connection(connection, path.with_name(path.name + ".staging"))
@@ -216,8 +223,8 @@ def connect(path: Path, wait_seconds: float) -> Iterator[Connection]:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Within it, every error of the engine leaves as a WarehouseError."""
+def translate_errors(path: Path) -> Iterator[None]:
+    """Within this context, raise every error of the engine as a WarehouseError."""
     try:
         yield
     except duckdb.Error as error:
@@ -225,7 +232,7 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
-    """DuckDB lets one process in: wait for another to finish, but not for ever."""
+    """Open the file. DuckDB lets only one process do so: wait for another one, for at most `wait_seconds`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_seconds
     while True:

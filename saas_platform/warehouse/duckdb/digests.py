@@ -1,6 +1,6 @@
 """Digests of rows in DuckDB: of a mirror, or of the texts of rows that a source streams.
 
-Holds both forms and the query of each slice. Does not hold: the canonical SQL.
+Contains: the native and the canonical form, and the queries by slice. Out of scope: the canonical SQL.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse.duckdb import canonical as duckdb_canonical
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.connection import Connection
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import DigestForm
+from saas_platform.warehouse.stream import RowStream
 
-#: The number of a row, from SQL of its text: the engine's own hash costs a tenth of the canonical number.
+#: Writes SQL of a row's number from SQL of its text. The engine's own hash costs a tenth of the canonical
+#: number.
 _NUMBERS: Mapping[DigestForm, Callable[[str], str]] = {
     "native": lambda text: f"hash({text})",
     "canonical": duckdb_canonical.number,
@@ -32,7 +33,7 @@ def mirror_digests(
     slices: Collection[str] | None,
     form: DigestForm,
 ) -> dict[str, SliceDigest]:
-    """Of the mirror's rows in the slices; in all where None."""
+    """Return the digest of each slice of the mirror that has rows; None: of every slice."""
     number = _NUMBERS[form](duckdb_canonical.row_text(table))
     found = connection.run(
         f"SELECT {q.slice_id(table, 't.b')}, t.n, t.total FROM (SELECT {q.bucket(table)}, count(*),"
@@ -42,19 +43,21 @@ def mirror_digests(
     return {slice_id: SliceDigest(n, int(total)) for slice_id, n, total in found}
 
 
-def text_digests(connection: Connection, texts: Feed, form: DigestForm) -> dict[str, SliceDigest]:
-    """Of rows whose texts are streamed (`canonical.ROW_TEXTS`)."""
-    with connection.streaming(texts) as stream:
+def text_digests(
+    connection: Connection, texts: RowStream, form: DigestForm
+) -> dict[str, SliceDigest]:
+    """Return the digest of each slice of rows whose texts are streamed (`canonical.ROW_TEXTS`)."""
+    with connection.streaming(texts) as relation:
         found = connection.run(
-            f"SELECT {_SLICE}, count(*), sum({_NUMBERS[form](_TEXT)}) FROM {stream} GROUP BY 1"
+            f"SELECT {_SLICE}, count(*), sum({_NUMBERS[form](_TEXT)}) FROM {relation} GROUP BY 1"
         )
     return {slice_id: SliceDigest(n, int(total)) for slice_id, n, total in found}
 
 
-def hash_texts(texts: Feed) -> dict[str, SliceDigest]:
-    """Canonical digest of streamed texts, in this process and without a file.
+def hash_texts(texts: RowStream) -> dict[str, SliceDigest]:
+    """Return the canonical digests of streamed texts, computed in this process and without a file.
 
-    For a warehouse that can't read a stream, such as one behind a network.
+    This is for a warehouse that can't read a stream, such as one behind a network.
     """
     with duckdb.connect() as opened:
         return text_digests(Connection(opened), texts, "canonical")

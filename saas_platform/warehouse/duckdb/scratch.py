@@ -1,7 +1,7 @@
-"""A DuckDB of one's own for a warehouse behind a network: where the rows of both sides meet.
+"""A temporary DuckDB database, the scratch, for a warehouse behind a network.
 
-Rows are compared by the same SQL as in a DuckDB warehouse, and only what differs travels. Holds the
-scratch and what is put into it. Does not hold: any warehouse.
+The rows of both sides are compared in it by the same SQL as in a DuckDB warehouse, so that only the changes
+are sent to the warehouse. Contains: the scratch, and how rows get into it. Out of scope: any warehouse.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from saas_platform.warehouse.interface import target_schema
 
 @contextmanager
 def scratch() -> Iterator[Connection]:
-    """An empty database that is gone afterwards; a file, so that it may be larger than memory."""
+    """Open an empty database and delete it at the end. It is a file, so that it may be larger than memory."""
     with (
         TemporaryDirectory(prefix="saas-platform-") as folder,
         connect(Path(folder) / "aside.duckdb", 0.0) as connection,
@@ -32,7 +32,10 @@ def scratch() -> Iterator[Connection]:
 
 
 def narrowed(rows: pa.Table, declared: pa.Schema) -> pa.Table:
-    """The rows with each decimal of 256 bits, BigQuery's BIGNUMERIC, as declared: a scratch has no such type."""
+    """Return the rows with each 256-bit decimal, BigQuery's BIGNUMERIC, cast to its declared type.
+
+    DuckDB has no decimal of 256 bits.
+    """
     fields = [
         field.with_type(declared.field(field.name).type)
         if pa.types.is_decimal256(field.type)
@@ -46,11 +49,11 @@ def narrowed(rows: pa.Table, declared: pa.Schema) -> pa.Table:
 def holding(
     connection: Connection, table: sa.Table, rows: pa.Table | pa.RecordBatchReader
 ) -> Iterator[None]:
-    """Within it, the scratch has these rows of the mirror."""
+    """Hold these rows of the mirror in the scratch within this context."""
     names = q.listed(q.columns(table))
     connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
     connection.run(f"CREATE TABLE {q.mirror(table)} {q.definition(table)}")
-    with connection.registered(rows) as stream:
-        connection.run(f"INSERT INTO {q.mirror(table)} SELECT {names} FROM {stream}")
+    with connection.registered(rows) as relation:
+        connection.run(f"INSERT INTO {q.mirror(table)} SELECT {names} FROM {relation}")
     yield
     connection.run(f"DROP TABLE {q.mirror(table)}")

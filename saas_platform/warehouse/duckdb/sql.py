@@ -1,6 +1,6 @@
 """Pieces of DuckDB SQL, derived from the declared tables.
 
-Holds pure functions from tables and slices to text. Does not hold: connections or statements.
+Contains: pure functions from tables and slices to SQL. Out of scope: connections and statements.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from saas_platform.warehouse.naming import Naming
 
 
 def quote(name: str) -> str:
-    """An identifier, whatever characters it has."""
+    """Return a quoted identifier, whatever characters the name has."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -31,7 +31,7 @@ listed, same_key = _naming.listed, _naming.same_key
 
 
 def text(value: str) -> str:
-    """A text literal."""
+    """Return a text literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
@@ -52,22 +52,22 @@ def literal(value: Any) -> str:
 
 
 def differs(names: Iterable[str], left: str, right: str) -> str:
-    """Whether any of the columns has another value; NULL is a value here."""
+    """Return a condition that is true where any of the columns differs. NULL equals NULL here."""
     return " OR ".join(f"{left}.{quote(n)} IS DISTINCT FROM {right}.{quote(n)}" for n in names)
 
 
 def type_of(column: sa.Column) -> str:
-    """Raises TypeError for a type that can't be mirrored."""
+    """Return the type of the column's mirror. Raises TypeError for a type that can't be mirrored."""
     return sized(kind_of(column).duckdb, column.type)
 
 
 def declared(table: sa.Table) -> dict[str, str]:
-    """The columns of the mirror and their types, in order."""
+    """Return the columns of the mirror, in order, with their types."""
     return {**{c.name: type_of(c) for c in table.columns}, SYNC_ID: "VARCHAR"}
 
 
 def definition(table: sa.Table, *extra: str) -> str:
-    """The column list of a CREATE TABLE."""
+    """Return the column list of a CREATE TABLE."""
     parts = [
         f"{quote(c.name)} {type_of(c)}{'' if c.nullable else ' NOT NULL'}" for c in table.columns
     ]
@@ -75,12 +75,12 @@ def definition(table: sa.Table, *extra: str) -> str:
 
 
 def whole_digest(alias: str) -> str:
-    """Row count and sum of row hashes, of all columns of a group of rows, whatever they are."""
+    """Return SQL of the row count and the sum of row hashes of a group of rows, over all of their columns."""
     return f"count(*), sum(hash(hash({alias})))"
 
 
 def bucket(table: sa.Table, alias: str = "") -> str:
-    """A value that is the same for all rows of a slice; cheaper to group by than the id's text."""
+    """Return SQL of a value that all rows of a slice share; grouping by it is cheaper than by the id."""
     cut = slice_of(table)
     if cut is None:
         return text(WHOLE)
@@ -89,7 +89,7 @@ def bucket(table: sa.Table, alias: str = "") -> str:
 
 
 def slice_id(table: sa.Table, bucket_: str) -> str:
-    """The id of the slice, as `Slice.id_of` makes it, from its bucket."""
+    """Return SQL of the id of a slice from SQL of its bucket. `Slice.id_of` makes the same id."""
     cut = slice_of(table)
     if cut is None:
         return bucket_
@@ -97,7 +97,10 @@ def slice_id(table: sa.Table, bucket_: str) -> str:
 
 
 def within(table: sa.Table, slices: Collection[str] | None, alias: str = "") -> str:
-    """Whether a row lies in the slices, by literal bounds, which prune; None: everywhere."""
+    """Return a condition that is true where a row lies in the slices; None: in any slice.
+
+    Its bounds are literals, so that the engine can prune.
+    """
     cut = slice_of(table)
     if slices is None or (cut is None and slices):
         return "TRUE"

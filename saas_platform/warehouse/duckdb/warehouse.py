@@ -1,4 +1,4 @@
-"""DuckDB as the warehouse: one file, no server."""
+"""DuckDB as the warehouse, in one file and without a server."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ import sqlalchemy as sa
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.canonical import cell
-from saas_platform.warehouse.duckdb.comparison import compare
-from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect, translated
-from saas_platform.warehouse.duckdb.digests import mirror_digests, text_digests
-from saas_platform.warehouse.duckdb.staging import (
-    DuckdbStaging,
+from saas_platform.warehouse.duckdb.changes import (
+    DuckdbChanges,
     append_to_log,
     check_key,
     commit_entry,
 )
-from saas_platform.warehouse.feed import Feed
+from saas_platform.warehouse.duckdb.comparison import compare
+from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect, translate_errors
+from saas_platform.warehouse.duckdb.digests import mirror_digests, text_digests
 from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.interface import (
     RAW,
     SCHEMAS,
     SYNC_ID,
+    Changes,
     Comparison,
     DigestForm,
     Mirror,
-    Staging,
     T,
     Warehouse,
     WarehouseError,
@@ -50,23 +49,24 @@ from saas_platform.warehouse.logs import (
     SyncEntry,
 )
 from saas_platform.warehouse.naming import clash, differs_by_case
+from saas_platform.warehouse.stream import RowStream
 
 
 class DuckdbWarehouse(Warehouse):
-    """The warehouse in one file, opened for each call or session, so that others get their turn."""
+    """The warehouse in one file, opened for each call or session, so that other processes get their turn."""
 
     engine = "duckdb"
 
     def __init__(self, path: Path, *, wait_seconds: float = 30.0) -> None:
         if path.stem.casefold() in (*SCHEMAS, STAGING, "temp", "system", "main"):
-            # DuckDB names the catalogue after the file, and could not tell it from the schema.
+            # DuckDB names the catalogue after the file, and can't distinguish it from a schema of that name.
             raise WarehouseError(
-                f"A DuckDB warehouse can't be named {path.name}, as {path.stem} has a meaning in it:"
-                " give SAAS_WAREHOUSE_URL another file name."
+                f"A DuckDB warehouse can't be named {path.name}, as {path.stem} names a schema or"
+                " catalogue in it: give SAAS_WAREHOUSE_URL another file name."
             )
         self.path = path
         self._wait_seconds = wait_seconds
-        # One thread of this process at a time, as with processes.
+        # Only one thread of this process uses the file at a time, as only one process does.
         self._lock = threading.RLock()
         self._open: Connection | None = None
 
@@ -79,7 +79,7 @@ class DuckdbWarehouse(Warehouse):
     def _connected(self) -> Iterator[Connection]:
         with self._lock:
             if self._open is not None:
-                with translated(self.path):
+                with translate_errors(self.path):
                     yield self._open
                 return
             with connect(self.path, self._wait_seconds) as connection:
@@ -133,7 +133,7 @@ class DuckdbWarehouse(Warehouse):
                 f"DELETE FROM {log} WHERE table_name = ? AND coalesce(mirror_schema, ?) = ?",
                 [mirror.name, RAW, mirror.schema],
             )
-            # Those of a mirror of the same name in another schema stay.
+            # The proofs of a mirror of the same name in another schema stay.
             connection.run(
                 f"DELETE FROM {proofs} WHERE table_name = ? AND table_name NOT IN"
                 f" (SELECT table_name FROM {log})",
@@ -180,12 +180,12 @@ class DuckdbWarehouse(Warehouse):
     def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
         with (
             self._connected() as connection,
-            connection.registered(rows) as stream,
+            connection.registered(rows) as relation,
             connection.transaction(),
         ):
             connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(schema)}")
             connection.run(
-                f"CREATE OR REPLACE TABLE {q.qualified(schema, name)} AS SELECT * FROM {stream}"
+                f"CREATE OR REPLACE TABLE {q.qualified(schema, name)} AS SELECT * FROM {relation}"
             )
 
     def digest_query(self, schema: str, names: Collection[str]) -> str:
@@ -205,7 +205,7 @@ class DuckdbWarehouse(Warehouse):
         found = clash(table, SYNC_ID)
         if found is not None or not self.path.exists():
             return found
-        # Of ASCII the engine does not tell capitals from small letters in a name: two tables would be one mirror.
+        # DuckDB ignores the case of ASCII letters in names: two such tables would be one mirror.
         with self._connected() as connection:
             logged = connection.run(
                 f"SELECT DISTINCT table_name FROM {q.qualified(RAW, SYNC_LOG.name)}"
@@ -268,17 +268,17 @@ class DuckdbWarehouse(Warehouse):
                 )
             )
 
-    def load(self, table: sa.Table, feed: Feed, entry: SyncEntry) -> SyncEntry:
+    def load(self, table: sa.Table, stream: RowStream, entry: SyncEntry) -> SyncEntry:
         with self._connected() as connection, connection.transaction():
             connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
             connection.run(
                 f"CREATE OR REPLACE TABLE {q.mirror(table)}"
                 f" {q.definition(table, q.quote('_sync_id') + ' VARCHAR NOT NULL')}"
             )
-            with connection.streaming(feed) as stream:
+            with connection.streaming(stream) as relation:
                 connection.run(
                     f"INSERT INTO {q.mirror(table)}"
-                    f" SELECT {q.listed(q.columns(table))}, ? FROM {stream}",
+                    f" SELECT {q.listed(q.columns(table))}, ? FROM {relation}",
                     [entry.sync_id],
                 )
             check_key(connection, table, q.mirror(table))
@@ -286,17 +286,17 @@ class DuckdbWarehouse(Warehouse):
                 connection,
                 replace(
                     entry,
-                    rows_read=feed.rows,
-                    rows_written=feed.rows,
-                    bytes=feed.bytes,
+                    rows_read=stream.rows,
+                    rows_written=stream.rows,
+                    bytes=stream.bytes,
                     slices=tuple(sorted(self.slice_counts(table))),
                 ),
             )
 
     @contextmanager
-    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Staging]:  # noqa: ARG002
+    def stage(self, table: sa.Table, sync_id: str) -> Iterator[Changes]:  # noqa: ARG002
         with self._connected() as connection, connection.staging_file():
-            yield DuckdbStaging(connection, table)
+            yield DuckdbChanges(connection, table)
 
     def digest_mirror(
         self,
@@ -307,12 +307,12 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection:
             return mirror_digests(connection, table, slices, form)
 
-    def digest_texts(self, texts: Feed, form: DigestForm = "native") -> dict[str, SliceDigest]:
+    def digest_texts(self, texts: RowStream, form: DigestForm = "native") -> dict[str, SliceDigest]:
         with self._connected() as connection:
             return text_digests(connection, texts, form)
 
     def compare(
-        self, table: sa.Table, slices: Collection[str], texts: Feed, *, samples: int
+        self, table: sa.Table, slices: Collection[str], texts: RowStream, *, samples: int
     ) -> Comparison:
         with self._connected() as connection, connection.staging_file():
             return compare(connection, table, slices, texts, samples)
@@ -344,7 +344,7 @@ class DuckdbWarehouse(Warehouse):
             rows = connection.run(
                 f"WITH log AS (SELECT {q.listed(q.columns(PROOF_LOG))}"
                 f" FROM {q.qualified(RAW, PROOF_LOG.name)} WHERE table_name = ?),"
-                # As `ProofEntry.confirms` has it.
+                # The condition is that of `ProofEntry.confirms`.
                 " confirmed AS (SELECT max(proven_at) AS at FROM log WHERE scope = 'all'"
                 " AND level <> 'counts' AND verdict = 'proven' AND sync_id IS NULL),"
                 " began AS (SELECT min(proven_at) AS at FROM log, confirmed"
@@ -366,8 +366,8 @@ class DuckdbWarehouse(Warehouse):
 
 
 def _prepare(connection: Connection) -> None:
-    """What every session relies on; writes to the file only where something is missing."""
-    # Streams larger than memory need no order; the mirror has none.
+    """Create what every session relies on. Writes to the file only if something is missing."""
+    # Keeping the order would need memory for the whole stream, and the rows of a mirror have no order.
     connection.run("SET preserve_insertion_order = false")
     present = {
         name

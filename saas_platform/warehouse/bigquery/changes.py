@@ -1,7 +1,7 @@
-"""Changes of one table beside its mirror in BigQuery: collected here, loaded there, applied at once.
+"""Changes of one table in BigQuery: collected in this process, loaded into a staging table, applied at once.
 
-Holds staging tables, the transaction of a load or of changes, and its entry in the log. Does not hold:
-digests, the comparison of rows (that is the scratch's), or anything that only reads.
+Contains: staging tables, the transaction of a full load or of changes, and its entry in the log. Out of
+scope: digests, the comparison of rows (which the scratch does), and anything that only reads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from saas_platform.schema.slices import slice_of
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.bigquery.connection import Connection
 from saas_platform.warehouse.bigquery.datasets import make_dataset
-from saas_platform.warehouse.bigquery.errors import told
+from saas_platform.warehouse.bigquery.errors import translate_errors
 from saas_platform.warehouse.bigquery.loads import load_rows
 from saas_platform.warehouse.bigquery.tables import (
     GONE,
@@ -29,27 +29,27 @@ from saas_platform.warehouse.bigquery.tables import (
     parquet_schema,
     staging_definition,
 )
+from saas_platform.warehouse.duckdb.changes import DuckdbChanges, finished
 from saas_platform.warehouse.duckdb.connection import Connection as ScratchConnection
 from saas_platform.warehouse.duckdb.scratch import holding
-from saas_platform.warehouse.duckdb.staging import DuckdbStaging, finished
-from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import (
     RAW,
     SCHEMAS,
     SYNC_ID,
-    Staging,
+    Changes,
     WarehouseError,
     target_schema,
 )
 from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
 from saas_platform.warehouse.naming import key_may_repeat, repeated_key
+from saas_platform.warehouse.stream import RowStream
 
-#: A job may change 4,000 partitions of a table: more slices are written by more statements.
+#: The most slices that one statement writes. A job may change at most 4,000 partitions of a table.
 MOST_SLICES = 3_500
 
 
 def append_to_log(log: sa.Table, values: list[object]) -> str:
-    """The statement that does."""
+    """Return the statement that appends a row to a log."""
     return (
         f"INSERT INTO {q.qualified(RAW, log.name)} ({q.listed(q.columns(log))})"
         f" VALUES ({', '.join(map(q.literal, values))})"
@@ -57,12 +57,12 @@ def append_to_log(log: sa.Table, values: list[object]) -> str:
 
 
 @dataclass(frozen=True)
-class Staged:
-    """A staging table in BigQuery, of one load, with what it is called in SQL."""
+class StagingTable:
+    """A staging table in BigQuery, which holds the rows and deleted keys of one load."""
 
     connection: Connection
     table: sa.Table
-    #: Of the load; jobs are called after it.
+    #: The name of the load, after which its jobs are named.
     name: str
 
     @property
@@ -76,25 +76,26 @@ class Staged:
 
     @property
     def sql(self) -> str:
+        """The table's name in SQL."""
         return q.qualified(RAW, self._table_name)
 
     @contextmanager
     def created(self) -> Iterator[None]:
-        """Within it, the table exists."""
+        """Create the table for this context, and drop it at the end."""
         made = self._definition
-        with told(self.connection.target):
-            # There already where a process of this sync's id was killed; what it holds is not known.
+        with translate_errors(self.connection.target):
+            # The table exists if a process with the same sync id was killed. Its content is not known.
             self.connection.client.delete_table(made, not_found_ok=True)
-            # An answer that is lost is asked for again.
+            # If the answer is lost, the request is sent again, and the table may exist by then.
             self.connection.client.create_table(made, exists_ok=True)
         try:
             yield
         finally:
-            with told(self.connection.target):
+            with translate_errors(self.connection.target):
                 self.connection.client.delete_table(made, not_found_ok=True)
 
     def load(self, rows: Iterable[pa.RecordBatch], part: int) -> int:
-        """Load rows as part `part`; returns how many."""
+        """Load rows as part `part` and return their number."""
         return load_rows(
             self.connection,
             self._definition,
@@ -104,12 +105,12 @@ class Staged:
         )
 
     def slices(self) -> dict[str, int]:
-        """Rows that arrived in each slice."""
+        """Return the number of rows that arrived in each slice."""
         rows = f"SELECT {q.slice_id(self.table)} AS slice FROM {self.sql} WHERE NOT {q.quote(GONE)}"
         return dict(self.connection.run(q.by_slice(rows, "COUNT(*)")))
 
     def check_key(self) -> None:
-        """Raises WarehouseError where rows that arrived share a key, though the table has one."""
+        """Raise WarehouseError if rows that arrived share a key. A table without a key passes."""
         if not q.keys(self.table) or not key_may_repeat(self.table):
             return
         keys = q.listed(q.keys(self.table))
@@ -121,27 +122,41 @@ class Staged:
             raise repeated_key(self.table, dict(zip(q.keys(self.table), found[0], strict=True)))
 
 
-def load_anew(
-    connection: Connection, table: sa.Table, feed: Feed, entry: SyncEntry, name: str
+def load_whole(
+    connection: Connection, table: sa.Table, stream: RowStream, entry: SyncEntry, name: str
 ) -> SyncEntry:
-    """Make the mirror hold the feed's rows and nothing else; rows and log in one transaction."""
-    staged = Staged(connection, table, name)
+    """Replace the mirror's rows by the stream's and append to the log, in one transaction.
+
+    Args:
+        connection: The project.
+        table: The table.
+        stream: All rows of the table.
+        entry: The entry for the log, without the counts.
+        name: The name of the load, after which its jobs and its staging table are named.
+
+    Returns:
+        The entry as written.
+
+    Raises:
+        WarehouseError: Rows are missing in the staging table, or share a key.
+    """
+    staged = StagingTable(connection, table, name)
     with staged.created():
-        with feed.faithful():
-            loaded = staged.load(_kept(feed.reader()), 0)
+        with stream.reraise_source_error():
+            loaded = staged.load(_kept(stream.reader()), 0)
         slices = staged.slices()
-        if not loaded == feed.rows == sum(slices.values()):
+        if not loaded == stream.rows == sum(slices.values()):
             raise WarehouseError(
-                f"BigQuery holds {sum(slices.values())} of {feed.rows} rows that were loaded for"
+                f"BigQuery has {sum(slices.values())} of the {stream.rows} rows that were loaded for"
                 f" {table.name}, and nothing was applied: run again."
             )
         staged.check_key()
         make_mirror(connection, table)
         entry = replace(
             finished(entry),
-            rows_read=feed.rows,
-            rows_written=feed.rows,
-            bytes=feed.bytes,
+            rows_read=stream.rows,
+            rows_written=stream.rows,
+            bytes=stream.bytes,
             slices=tuple(sorted(slices)),
             slices_copied=len(slices),
         )
@@ -154,17 +169,18 @@ def load_anew(
 
 
 def _kept(rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Rows with the mark that none of them is gone."""
+    """Yield the rows with the column GONE, which is false for all of them."""
     for batch in rows:
         mark = pa.repeat(pa.scalar(False), batch.num_rows)
         yield batch.append_column(GONE, mark)
 
 
 def make_mirror(connection: Connection, table: sa.Table) -> None:
-    """The mirror as declared: made, or given what it lacks, or else made anew, empty.
+    """Create the mirror as declared, or add what it lacks, or replace it by an empty one.
 
-    BigQuery's transactions take no DDL, so that this comes just before. Killed in between, the mirror
-    is empty or wider, the log as it was, and the next sync finds by the counts what is missing.
+    BigQuery's transactions allow no DDL, so this is done just before the transaction. If the process is
+    killed in between, the mirror is empty or has more columns, and the log is as it was. The next sync finds
+    the missing rows by the counts.
     """
     schema, tags = target_schema(table), connection.target.policy_tags
     if schema not in SCHEMAS:
@@ -172,7 +188,7 @@ def make_mirror(connection: Connection, table: sa.Table) -> None:
     place = connection.reference(schema, table.name)
     wanted = mirror_definition(place, table, tags)
     present = connection.table(schema, table.name)
-    with told(connection.target):
+    with translate_errors(connection.target):
         if present is not None:
             fields = completed(table, present.schema, tags)
             if fields is not None and is_cut_alike(present, wanted):
@@ -185,16 +201,16 @@ def make_mirror(connection: Connection, table: sa.Table) -> None:
 
 
 def _deletes(connection: Connection, table: sa.Table) -> Iterator[str]:
-    """The statements that empty the mirror."""
+    """Yield the statements that delete all rows of the mirror."""
     cut = slice_of(table)
-    is_by_day = cut is not None and cut.grain == "day"  # of months there are never so many
+    is_by_day = cut is not None and cut.grain == "day"  # there are never that many months
     present = dict(connection.run(q.counts(table))) if is_by_day else {}
     for group in _groups(present) if len(present) > MOST_SLICES else [None]:
         yield f"DELETE FROM {q.mirror(table)} WHERE {_spanned(table, group)}"
 
 
 def _inserts(table: sa.Table, staged: str, slices: Collection[str], sync_id: str) -> Iterator[str]:
-    """The statements that copy the staged rows of the slices into the mirror."""
+    """Yield the statements that copy the staged rows of the slices into the mirror."""
     columns = q.listed(q.columns(table))
     for group in _groups(slices):
         some = "" if len(group) == len(slices) else f" AND {_spanned(table, group)}"
@@ -205,7 +221,10 @@ def _inserts(table: sa.Table, staged: str, slices: Collection[str], sync_id: str
 
 
 def _spanned(table: sa.Table, group: list[str] | None) -> str:
-    """Whether a row lies between the first and the last slice of a group, where no slice of another lies."""
+    """Return a condition that is true for a row from the first to the last slice of a group; None: any row.
+
+    No slice of another group lies in between.
+    """
     return q.within(table, group, most_ranges=1)
 
 
@@ -218,7 +237,15 @@ def _groups(slices: Collection[str]) -> Iterator[list[str]]:
 def commit(
     connection: Connection, table: sa.Table, statements: list[str], entry: SyncEntry, name: str
 ) -> None:
-    """Run the statements and append the entry to the log, in one transaction."""
+    """Run the statements and append the entry to the log, in one transaction.
+
+    Args:
+        connection: The project.
+        table: The table, for the label of the job.
+        statements: What to run before the log is written.
+        entry: The entry for the log, complete.
+        name: The name of the load, after which the job is named.
+    """
     script = ";\n".join(
         [
             "BEGIN TRANSACTION",
@@ -234,18 +261,19 @@ def commit(
 
 @dataclass(frozen=True)
 class _Touched:
-    """What of the mirror the staged keys touch."""
+    """The mirror's rows that have a staged key."""
 
-    #: Rows in each slice.
+    #: Their number in each slice.
     rows: dict[str, int]
-    #: Distinct keys among them that have a staged row.
+    #: The number of distinct keys among them that have a staged row.
     replaced: int
 
 
-class BigqueryStaging(Staging):
-    """Collects in a scratch, where the differences of slices are found too; loads what it has when asked.
+class BigqueryChanges(Changes):
+    """Changes that are collected in a scratch and loaded into a staging table when they are needed there.
 
-    Used as a context, which drops the staging tables.
+    The scratch also finds the differences of slices. This object is a context, which drops the staging tables
+    at its end.
     """
 
     def __init__(
@@ -257,36 +285,46 @@ class BigqueryStaging(Staging):
         read_slices: Callable[[Collection[str]], pa.Table],
         count_slices: Callable[[], dict[str, int]],
     ) -> None:
+        """Begin without changes.
+
+        Args:
+            connection: The project.
+            table: The table.
+            name: The name of the load, after which its jobs and staging tables are named.
+            scratch: An empty database in this process.
+            read_slices: Reads the mirror's rows in some slices.
+            count_slices: Counts the mirror's rows in each slice.
+        """
         self._connection = connection
         self._table = table
         self._name = name
         self._scratch = scratch
         self._read_slices = read_slices
         self._count_slices = count_slices
-        self._local = DuckdbStaging(scratch, table)
+        self._local = DuckdbChanges(scratch, table)
         self._tables = ExitStack()
         self._loads = 0
-        #: What is loaded, and what it touches; None: something was staged since.
-        self._loaded: tuple[Staged, _Touched] | None = None
+        #: The staging table that has all changes, and the rows they touch; None: changes were added since.
+        self._loaded: tuple[StagingTable, _Touched] | None = None
 
-    def __enter__(self) -> BigqueryStaging:
+    def __enter__(self) -> BigqueryChanges:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._tables.close()
 
-    def add_rows(self, feed: Feed) -> None:
+    def add_rows(self, stream: RowStream) -> None:
         self._loaded = None
-        self._local.add_rows(feed)
+        self._local.add_rows(stream)
 
     def add_deletes(self, keys: pa.Table) -> None:
         self._loaded = None
         self._local.add_deletes(keys)
 
-    def reconcile(self, slices: Collection[str], feed: Feed) -> None:
+    def reconcile(self, slices: Collection[str], stream: RowStream) -> None:
         self._loaded = None
         with holding(self._scratch, self._table, self._read_slices(slices)):
-            self._local.reconcile(slices, feed)
+            self._local.reconcile(slices, stream)
 
     def pending(self) -> int:
         return self._local.pending()
@@ -319,18 +357,21 @@ class BigqueryStaging(Staging):
         commit(self._connection, table, statements, entry, self._name)
         return entry
 
-    def _load(self) -> tuple[Staged, _Touched]:
+    def _load(self) -> tuple[StagingTable, _Touched]:
         if self._loaded is None:
             self._local.check()
-            staged = Staged(self._connection, self._table, f"{self._name}-{self._loads}")
+            staged = StagingTable(self._connection, self._table, f"{self._name}-{self._loads}")
             self._loads += 1
             self._tables.enter_context(staged.created())
-            staged.load(self._local.changes(GONE), 0)
+            staged.load(self._local.stream_all(GONE), 0)
             self._loaded = staged, self._touch(staged)
         return self._loaded
 
-    def _touch(self, staged: Staged) -> _Touched:
-        """Where the mirror holds the staged keys now: a join, which prunes nothing, on these columns."""
+    def _touch(self, staged: StagingTable) -> _Touched:
+        """Find the mirror's rows that have a staged key.
+
+        The join can't prune: it reads the key columns, and the one of the slice, of the whole mirror.
+        """
         table = self._table
         keys = q.listed(q.keys(table))
         found = self._connection.run(

@@ -1,6 +1,6 @@
-"""Rows on their way from a source into a warehouse engine.
+"""A stream of rows from a source into a warehouse engine.
 
-Holds the counting and the keeping of the source's own error. Does not hold: where rows go.
+Contains: the count of the rows, and the source's own error. Out of scope: where the rows go.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 
-class Feed:
-    """A single-pass stream of record batches that counts what passes.
+class RowStream:
+    """A stream of record batches that can be read once, and that counts its rows and bytes.
 
-    An engine that pulls batches wraps an error of the source in its own words, or loses its type;
-    `faithful()` raises the original.
+    An engine that reads the batches wraps an error of the source in an error of its own, or loses its type.
+    `reraise_source_error()` raises the original error instead.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class Feed:
         self._error: BaseException | None = None
 
     def reader(self) -> pa.RecordBatchReader:
+        """Return the batches for an engine to read; they are counted as they are read."""
         return pa.RecordBatchReader.from_batches(self.schema, self._counted())
 
     def _counted(self) -> Iterator[pa.RecordBatch]:
@@ -46,8 +47,8 @@ class Feed:
             self._reader.close()
 
     @contextmanager
-    def faithful(self) -> Iterator[None]:
-        """Within it, an error that began in the stream leaves as what it was."""
+    def reraise_source_error(self) -> Iterator[None]:
+        """Within this context, raise an error that began in the stream as the source raised it."""
         try:
             yield
         except BaseException:

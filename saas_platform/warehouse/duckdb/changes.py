@@ -1,7 +1,7 @@
-"""Changes of one table next to its mirror in DuckDB: collected in a file of their own, applied at once.
+"""Changes of one table in DuckDB: staged in a file next to the warehouse, applied in one transaction.
 
-Holds staging, what makes a slice equal, and the commit. Does not hold: connections, digests, full loads, or
-the comparison that a proof makes.
+Contains: staging the changes, finding those that make a slice equal, and the commit. Out of scope:
+connections, digests, full loads, and the comparison that a proof makes.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ import sqlalchemy as sa
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.connection import STAGING, Connection
-from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.interface import RAW, Staging
+from saas_platform.warehouse.interface import RAW, Changes
 from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
 from saas_platform.warehouse.naming import key_may_repeat, repeated_key
+from saas_platform.warehouse.stream import RowStream
 
 _STAGED, _GONE, _THEIRS, _DIFFERENT = (
     f"{STAGING}.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
 )
-#: In memory: it is made within the transaction, where no other file can be written.
+#: This table is in memory, because it is made within the transaction, where no other file can be written.
 _TOUCHED = "temp._touched"
-#: Rows of one side that are joined at a time; more are joined in parts, so that memory stays bounded.
+#: The most rows of one side to join at a time. More rows are joined in parts, which bounds the memory.
 _PART_ROWS = 500_000
 
 
 def append_to_log(connection: Connection, log: sa.Table, values: list[Any]) -> None:
+    """Append a row to a log."""
     marks = ", ".join("?" for _ in values)
     connection.run(
         f"INSERT INTO {q.qualified(RAW, log.name)} ({q.listed(q.columns(log))}) VALUES ({marks})",
@@ -41,20 +42,23 @@ def append_to_log(connection: Connection, log: sa.Table, values: list[Any]) -> N
 
 
 def finished(entry: SyncEntry) -> SyncEntry:
-    """With its end and its seconds; never before its start, should the machine's clock go back."""
+    """Return the entry with its end, which is now, and its seconds.
+
+    The end is never before the start, even if the machine's clock was set back.
+    """
     now = max(datetime.now(UTC).replace(tzinfo=None), entry.started_at)
     return replace(entry, finished_at=now, seconds=(now - entry.started_at).total_seconds())
 
 
 def commit_entry(connection: Connection, entry: SyncEntry) -> SyncEntry:
-    """Append to the log; the caller holds the transaction."""
+    """Append the finished entry to the log and return it. The caller holds the transaction."""
     entry = replace(finished(entry), slices_copied=len(entry.slices))
     append_to_log(connection, SYNC_LOG, entry.values())
     return entry
 
 
 def check_key(connection: Connection, table: sa.Table, rows: str) -> None:
-    """Raises WarehouseError where rows of the relation share a key, though the table has one."""
+    """Raise WarehouseError if rows of the relation share a key. A table without a key passes."""
     if not q.keys(table) or not key_may_repeat(table):
         return
     keys = q.listed(q.keys(table))
@@ -65,17 +69,18 @@ def check_key(connection: Connection, table: sa.Table, rows: str) -> None:
 
 @contextmanager
 def differences(
-    connection: Connection, table: sa.Table, slices: Collection[str], feed: Feed
+    connection: Connection, table: sa.Table, slices: Collection[str], stream: RowStream
 ) -> Iterator[None]:
-    """Within it, `_theirs` holds the feed's rows and `_different` one row for each that differs.
+    """Within this context, hold the stream's rows in `_theirs`, and the rows that differ in `_different`.
 
-    `_different` has both sides as structs `s` and `m`, NULL where a side has no such row. A key that
-    the mirror holds twice matches once; its other rows are extra.
+    `_different` has one row for each difference, with the source's side as the struct `s` and the mirror's as
+    `m`. A side that has no such row is NULL. A key that the mirror has several times matches once; its other
+    rows are extra.
     """
     columns = q.columns(table)
     where = q.within(table, slices, "r")
     copy = q.quote(q.unused(table, "copy"))
-    _collect(connection, table, where, feed)
+    _collect(connection, table, where, stream)
     fields = {side: _struct(columns, side) for side in ("s", "m")}
     first_key = q.quote(q.keys(table)[0])
     into = f"CREATE OR REPLACE TABLE {_DIFFERENT} AS"
@@ -100,18 +105,21 @@ def differences(
     yield
 
 
-def _collect(connection: Connection, table: sa.Table, where: str, feed: Feed) -> None:
-    """The feed's rows in `_theirs`."""
+def _collect(connection: Connection, table: sa.Table, where: str, stream: RowStream) -> None:
+    """Put the stream's rows into `_theirs`."""
     connection.run(f"CREATE OR REPLACE TABLE {_THEIRS} {q.definition(table)}")
     columns = q.listed(q.columns(table))
-    with connection.streaming(feed) as stream:
-        connection.run(f"INSERT INTO {_THEIRS} SELECT {columns} FROM {stream} r WHERE {where}")
+    with connection.streaming(stream) as relation:
+        connection.run(f"INSERT INTO {_THEIRS} SELECT {columns} FROM {relation} r WHERE {where}")
 
 
 def _parts(
     connection: Connection, table: sa.Table, where: str, columns: Collection[str]
 ) -> list[str]:
-    """Conditions on a row `r`, of which each row of either side meets one; equal columns, the same one."""
+    """Return conditions on a row `r` that divide the rows of both sides into parts.
+
+    Each row meets exactly one of them. Rows with equal values of the columns meet the same one.
+    """
     ((rows,),) = connection.run(
         f"SELECT greatest((SELECT count(*) FROM {_THEIRS}),"
         f" (SELECT count(*) FROM {q.mirror(table)} r WHERE {where}))"
@@ -136,7 +144,9 @@ def _has_copies(connection: Connection, table: sa.Table, where: str) -> bool:
     )
 
 
-class DuckdbStaging(Staging):
+class DuckdbChanges(Changes):
+    """Changes that are staged in the catalogue STAGING, which the caller has attached."""
+
     def __init__(self, connection: Connection, table: sa.Table) -> None:
         self._connection = connection
         self._table = table
@@ -144,10 +154,10 @@ class DuckdbStaging(Staging):
         connection.run(f"CREATE TABLE {_STAGED} {q.definition(table)}")
         connection.run(f"CREATE TABLE {_GONE} ({keys})")
 
-    def add_rows(self, feed: Feed) -> None:
-        with self._connection.streaming(feed) as stream:
+    def add_rows(self, stream: RowStream) -> None:
+        with self._connection.streaming(stream) as relation:
             self._connection.run(
-                f"INSERT INTO {_STAGED} SELECT {q.listed(q.columns(self._table))} FROM {stream}"
+                f"INSERT INTO {_STAGED} SELECT {q.listed(q.columns(self._table))} FROM {relation}"
             )
 
     def add_deletes(self, keys: pa.Table) -> None:
@@ -155,13 +165,13 @@ class DuckdbStaging(Staging):
         typed = keys.select(names).cast(
             pa.schema([arrow_schema(self._table).field(name) for name in names])
         )
-        with self._connection.registered(typed) as stream:
-            self._connection.run(f"INSERT INTO {_GONE} SELECT * FROM {stream}")
+        with self._connection.registered(typed) as relation:
+            self._connection.run(f"INSERT INTO {_GONE} SELECT * FROM {relation}")
 
-    def reconcile(self, slices: Collection[str], feed: Feed) -> None:
+    def reconcile(self, slices: Collection[str], stream: RowStream) -> None:
         table = self._table
         keys = q.listed(q.keys(table))
-        with differences(self._connection, table, slices, feed):
+        with differences(self._connection, table, slices, stream):
             either = ", ".join(
                 f"coalesce(s.{q.quote(k)}, m.{q.quote(k)}) AS {q.quote(k)}" for k in q.keys(table)
             )
@@ -197,15 +207,18 @@ class DuckdbStaging(Staging):
         return int(count)
 
     def slices(self) -> dict[str, int]:
-        """Rows staged in each slice."""
+        """Return the number of staged rows in each slice."""
         rows = self._connection.run(
             f"SELECT {q.slice_id(self._table, 'b')}, count(*)"
             f" FROM (SELECT {q.bucket(self._table)} AS b FROM {_STAGED}) GROUP BY b"
         )
         return dict(rows)
 
-    def changes(self, gone: str) -> pa.RecordBatchReader:
-        """Each staged row, and of each key that is gone the key alone; the column `gone` tells which."""
+    def stream_all(self, gone: str) -> pa.RecordBatchReader:
+        """Return every staged row, and for every deleted key a row with the key alone.
+
+        The boolean column `gone` is true for the deleted keys.
+        """
         table = self._table
         keys = q.listed(q.keys(table))
         return self._connection.stream(
@@ -215,7 +228,7 @@ class DuckdbStaging(Staging):
         )
 
     def check(self) -> None:
-        """Raises WarehouseError where two staged rows share a key."""
+        """Raise WarehouseError if two staged rows share a key."""
         check_key(self._connection, self._table, _STAGED)
 
     def commit(self, entry: SyncEntry) -> SyncEntry:
@@ -232,7 +245,7 @@ class DuckdbStaging(Staging):
                 "SELECT coalesce(sum(copies), 0)::BIGINT, count(DISTINCT key) FILTER (WHERE stays),"
                 f" (SELECT count(*) FROM {_STAGED}) FROM {_TOUCHED}"
             )
-            # By key, as a user's column may have the name of the engine's own number of a row.
+            # Rows are deleted by key, because a user's column may be named like the engine's row number.
             same = " AND ".join(
                 f"r.{q.quote(name)} = t.key[{place}]"
                 for place, name in enumerate(q.keys(table), start=1)
@@ -253,7 +266,10 @@ class DuckdbStaging(Staging):
             )
 
     def _find_touched(self) -> None:
-        """The staged keys that the mirror holds: in which slices, how often, and whether they come back."""
+        """Collect the staged keys that the mirror holds.
+
+        For each key and slice, the table has the number of rows, and whether a staged row replaces them.
+        """
         table, keys = self._table, q.listed(q.keys(self._table))
         stays = q.quote(q.unused(table, "stays"))
         self._connection.run(
