@@ -82,7 +82,7 @@ def test_a_second_discovery_of_the_same_source_changes_nothing(own: Own) -> None
     for words in ([], ["--yes"]):
         said = command("doctor", "--discover", *words)
         assert said.code == 0
-        assert "is as the source has it: nothing to change" in said.err
+        assert "matches the source: there is nothing to change" in said.err
         assert own.file.read_bytes() == before
 
 
@@ -98,9 +98,9 @@ def test_a_later_discovery_shows_the_difference_and_writes_it_on_yes(own: Own) -
     for words in (
         "orders.phone: new in the source: added as text",
         "more: new in the source: added, with 1 columns",
-        "1 columns are marked as personal by their names or values: check them.",
-        "orders.phone: phone, as its name has 'phone'",
-        "is not changed: `saas-platform doctor --discover --yes` writes the 2 changes above",
+        "1 column marked as personal, by name or by values: check each.",
+        "orders.phone: phone, because its name has 'phone'",
+        "is not changed: run `saas-platform doctor --discover --yes` to write the 2 changes above",
     ):
         assert words in said.err
     said = command("doctor", "--discover", "--yes")
@@ -180,10 +180,10 @@ def test_a_table_taken_out_of_the_file_is_said_and_can_be_dropped(own: Own) -> N
     assert "people is no longer mirrored" in command("doctor").out
     refused = command("reset", "--table", "people")
     assert refused.code == 2
-    assert "This drops the mirrors of people with their log entries: add --yes" in refused.err
+    assert "This would drop the mirrors of people with their log entries: add --yes" in refused.err
     wrong = command("reset", "--table", "nobody", "--table", "people", "--yes")
     assert wrong.code == 2
-    assert "nobody has no mirror: the mirrors are raw.orders, raw.people." in wrong.err
+    assert "nobody has no mirror: choose from raw.orders, raw.people." in wrong.err
     assert own.raw("SELECT count(*) FROM raw.people") == [(3,)]
     dropped = command("reset", "--table", "people", "--yes", "--json")
     assert dropped.json == {"dropped": ["raw.people, with its log entries"]}
@@ -233,10 +233,10 @@ def test_looking_makes_no_warehouse(own: Own) -> None:
 def test_discovery_says_what_it_marks_and_why(make: type[Own], tmp_path: Path) -> None:
     make(tmp_path, SHOP)
     said = command("doctor", "--discover")
-    assert "orders.note: free_text, as its name has 'note'" in said.err
-    assert "people.mail: email, as its name has 'mail'" in said.err
-    assert "people.c7: bank, as 3 of 3 sampled values are IBANs with a right checksum" in said.err
-    assert "3 columns are marked as personal" in said.err
+    assert "orders.note: free_text, because its name has 'note'" in said.err
+    assert "people.mail: email, because its name has 'mail'" in said.err
+    assert "people.c7: bank, because 3 of 3 sampled values are IBANs" in said.err
+    assert "3 columns marked as personal" in said.err
 
 
 @pytest.mark.parametrize("words", [["verify", "--level", "rows"], ["verify", "--level", "sample"]])
@@ -409,7 +409,7 @@ def test_run_shows_them_too_and_says_nothing_of_sqlalchemy(make: type[Own], tmp_
 def test_the_dashboard_of_an_own_database(own: Own) -> None:
     said = command("dashboard")
     assert said.code == 2
-    assert "There is no page of a database of your own" in said.err
+    assert "The dashboard shows only the company's tables" in said.err
     assert "which builds it" not in said.err
 
 
@@ -444,7 +444,7 @@ def test_a_table_that_stops_is_red_and_leaves_the_others_their_checks(own: Own) 
     assert own.raw("SELECT id FROM raw.orders ORDER BY id") == [(1,), (2,), (9,)]
     doctor = command("doctor")
     assert doctor.code == 1
-    assert re.search(r"✗ proofs +people differs from its source since", doctor.out)
+    assert re.search(r"✗ proofs +people has differed from its source since", doctor.out)
     own.change("UPDATE people SET c7 = NULL WHERE mail = 'ada@example.org'")
     assert command("sync").code == 0
     assert command("doctor").code == 0
@@ -458,7 +458,7 @@ def test_doctor_shows_what_differs_by_its_proofs(make: type[Own], tmp_path: Path
     assert command("sync").code == 1
     said = command("doctor")
     assert said.code == 1
-    (line,) = [each for each in said.out.splitlines() if "orders" in each and "differs" in each]
+    (line,) = [each for each in said.out.splitlines() if "orders" in each and "differed" in each]
     assert line.startswith("✗ proofs")
     assert "people" not in line
     assert "saas-platform repair orders" in said.out
@@ -479,7 +479,7 @@ def test_the_doctor_shows_a_new_column(own: Own) -> None:
 
 @pytest.mark.parametrize(
     ("values", "unversioned"),
-    [("(1, 1), (2, 2)", ""), ("(1, 1), (2, NULL)", "1 rows have none now")],
+    [("(1, 1), (2, 2)", ""), ("(1, 1), (2, NULL)", "1 rows have no version now")],
 )
 def test_the_doctor_names_a_version_that_programs_keep(
     make: type[Own], tmp_path: Path, values: str, unversioned: str

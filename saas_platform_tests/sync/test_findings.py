@@ -107,11 +107,11 @@ def test_it_says_when_it_gives_up() -> None:
     tried = Finding("users", "p", datetime(2026, 1, 2, 3, 4), MOST_TRIES - 1)
     assert not tried.given_up
     assert tried.says == (
-        "users differs from its source since 2026-01-02 03:04 UTC; mending it was tried 2 of 3 times."
+        "users has differed from its source since 2026-01-02 03:04 UTC; a repair was tried 2 of 3 times."
     )
     last = Finding("users", "p", datetime(2026, 1, 2, 3, 4), MOST_TRIES)
     assert last.given_up
-    assert "tried 3 times, and is not tried again by itself" in last.says
+    assert "tried 3 times, and is not tried again automatically" in last.says
     assert "`saas-platform repair users`" in last.says
 
 
