@@ -85,7 +85,7 @@ def test_a_type_changes_and_is_changed_back(place: Place) -> None:
     kinds = ("VARCHAR(120)", "BLOB")
     by_sql(place.path, "PRAGMA writable_schema = ON", change.format(*kinds))
     report = assert_the_others_go_on(place, 20)
-    assert "users.full_name is BLOB in the source, declared as a text" in (report.error or "")
+    assert "users.full_name is BLOB in the source, but declared as a text" in (report.error or "")
     assert mirror_rows(place.warehouse.path, USERS) == before
     by_sql(place.path, "UPDATE users SET full_name = 'meanwhile' WHERE user_id = 3")
     by_sql(place.path, "PRAGMA writable_schema = ON", change.format(*reversed(kinds)))

@@ -56,15 +56,15 @@ def test_examples(rows: list[int], verdict: str) -> None:
 
 def test_what_it_says() -> None:
     assert judged([*GROWING, 542]).says == (
-        "542 rows, 1,084 before (a day); expected about 1,095 by 8 changes before, far outside the"
-        " pattern."
+        "542 rows, after 1,084 (a day before). The pattern of 8 earlier changes predicts about 1,095."
+        " The count is far outside the pattern."
     )
     assert judged([*GROWING, 1110], [1] * 8 + [3]).says == (
-        "1,110 rows, 1,084 before (3 days); expected about 1,118 by 8 changes before, within the"
-        " pattern."
+        "1,110 rows, after 1,084 (3 days before). The pattern of 8 earlier changes predicts about 1,118."
+        " The count is within the pattern."
     )
     assert judged(GROWING[:5]).says == (
-        "Too little is known to tell: 3 changes from day to day are known, 7 are needed."
+        "There is no pattern yet: 3 changes from day to day are known, and 7 are needed."
     )
 
 

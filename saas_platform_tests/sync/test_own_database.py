@@ -231,9 +231,9 @@ def test_damage_in_the_mirror_is_found_and_repaired(own: Own) -> None:
     [
         (
             "ALTER TABLE Artist ADD COLUMN born TEXT",
-            "Artist.born is new in the source, and not mirrored: write `born: {type: text",
+            "Artist.born is new in the source, and is not mirrored: write `born: {type: text",
         ),
-        ("ALTER TABLE Artist DROP COLUMN Name", "Artist.Name is gone in the source"),
+        ("ALTER TABLE Artist DROP COLUMN Name", "Artist.Name is gone from the source"),
         ("DROP TABLE Artist", "The source has no table Artist"),
         (
             "CREATE TABLE a (ArtistId INTEGER NOT NULL, Name INTEGER, PRIMARY KEY (ArtistId));"
@@ -243,7 +243,7 @@ def test_damage_in_the_mirror_is_found_and_repaired(own: Own) -> None:
         (
             "CREATE TABLE a (ArtistId INTEGER NOT NULL, Name NVARCHAR(120));"
             "INSERT INTO a SELECT * FROM Artist; DROP TABLE Artist; ALTER TABLE a RENAME TO Artist",
-            "Artist has lost its key: nothing in the source keeps ArtistId unique any more",
+            "Artist has lost its key, and nothing in the source keeps ArtistId unique now",
         ),
         (
             "CREATE TABLE a (ArtistId INTEGER NOT NULL, Name NVARCHAR(120), UNIQUE (ArtistId, Name));"

@@ -346,7 +346,7 @@ def test_repair_of_a_stale_mirror_moves_the_watermark(
         (
             "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,"
             " 'CONSTRAINT pk_users PRIMARY KEY (user_id),', '') WHERE name = 'users'",
-            "users has lost its key: nothing in the source keeps user_id unique any more: restore",
+            "users has lost its key, and nothing in the source keeps user_id unique now: restore",
         ),
     ],
 )
@@ -399,7 +399,9 @@ def test_a_column_that_may_be_null_now_is_told_and_its_first_null_stops_its_tabl
     (report,) = sync(source, warehouse, [USERS])
     assert report.succeeded
     (warning,) = report.warnings
-    assert warning.startswith("users.full_name may be NULL in the source, declared as NOT NULL")
+    assert warning.startswith(
+        "users.full_name may be NULL in the source, but is declared as NOT NULL"
+    )
     with by_hand(source.path) as connection:
         connection.execute("UPDATE users SET full_name = NULL WHERE user_id = 1")
         connection.execute("UPDATE features SET name = 'new' WHERE feature_id = 1")
