@@ -382,7 +382,7 @@ def test_a_column_that_is_not_declared_is_told(
     (report,) = sync(source, warehouse, [USERS])
     assert report.succeeded
     (warning,) = report.warnings
-    assert "users.shoe_size of the source is not declared" in warning
+    assert "users.shoe_size of the source is not mirrored, because it is not declared" in warning
 
 
 def test_a_column_that_may_be_null_now_is_told_and_its_first_null_stops_its_table_alone(
