@@ -1,6 +1,9 @@
-"""A YAML file as a tree that keeps its comments, and the changes that leave them where a reader expects them.
+"""Read a YAML file as a tree that keeps its comments, and change it so that they stay where a reader expects them.
 
 Out of scope: what is changed (merging.py).
+
+ruamel.yaml attaches the lines between two entries, blank or comments, to the entry before them. To a reader they
+belong to the entry after them. Here they are called the rest of the entry before.
 """
 
 from __future__ import annotations
@@ -17,12 +20,12 @@ from ruamel.yaml.tokens import CommentToken
 
 from saas_platform.schema.declared import yaml_text
 
-#: How YAML writes that there is no value.
+#: The ways in which YAML writes that there is no value.
 _NULLS = ("null", "Null", "NULL", "~", "")
 
 
 class _AsWritten(VersionedResolver):
-    """Every scalar is its own text, so that it is written as it was read: `no`, `1`, `1.50`, `null`."""
+    """Takes every scalar for a text, so that it is written as it was read: `no`, `1`, `1.50`, `null`."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         if kind is ScalarNode:
@@ -39,17 +42,19 @@ def _yaml() -> YAML:
 
 
 def loaded(text: str) -> Any:
+    """Return the tree of a file's text."""
     return _yaml().load(text)
 
 
 def dumped(tree: Any) -> str:
+    """Return the text of a tree, with its comments."""
     stream = io.StringIO()
     _yaml().dump(tree, stream)
     return stream.getvalue()
 
 
 def quoted_value(said: Any) -> Any:
-    """A value with the quotes that the file's reader needs."""
+    """Return a value with the quotes that the file's reader needs."""
     return loaded(yaml_text({"value": said}))["value"]
 
 
@@ -60,6 +65,7 @@ def _quoted_name(name: str) -> str:
 
 
 def put_first(said: CommentedMap, name: str, value: Any) -> None:
+    """Set a value; a name that is new goes before all others."""
     if name in said:
         said[name] = value
     else:
@@ -67,14 +73,14 @@ def put_first(said: CommentedMap, name: str, value: Any) -> None:
 
 
 def append(said: CommentedMap, name: str, value: Any) -> None:
-    """At the end, before the blank lines and comments that lead to what follows."""
+    """Append an entry, before the blank lines and comments that lead to what follows the mapping."""
     rest = _take_rest(said)
     said[_quoted_name(name)] = value
     _give_rest(said, rest)
 
 
 def remove(said: CommentedMap, name: str) -> None:
-    """Without the blank lines and comments that lead to what follows; they stay."""
+    """Remove an entry; the blank lines and comments that lead to what follows it stay."""
     names = list(said)
     place = names.index(name)
     rest = _take_rest_of(said, name)
@@ -101,7 +107,7 @@ def _give_rest(said: CommentedMap, rest: str) -> None:
 
 
 def _last_place(said: Any, name: Any) -> tuple[Any, Any]:
-    """Where ruamel keeps the comment behind an entry: at the last entry inside it that is a line."""
+    """Return the place where ruamel keeps the comment after an entry: its innermost last entry on a line."""
     value = said[name]
     if isinstance(value, CommentedMap | CommentedSeq) and value and not value.fa.flow_style():
         last = len(value) - 1 if isinstance(value, CommentedSeq) else list(value)[-1]
@@ -110,12 +116,12 @@ def _last_place(said: Any, name: Any) -> tuple[Any, Any]:
 
 
 def _slot(said: Any) -> int:
-    """Which of a comment's places is that behind the value."""
+    """Return the index of the comment after a value in ruamel's list of an entry's comments."""
     return 0 if isinstance(said, CommentedSeq) else 2
 
 
 def _take_rest_of(said: Any, name: Any) -> str:
-    """What stands on the lines behind an entry; the comment on its own line stays."""
+    """Take away the lines after an entry and return them; the comment on the entry's own line stays."""
     said, name = _last_place(said, name)
     tokens = said.ca.items.get(name)
     token = tokens[_slot(said)] if tokens else None

@@ -281,7 +281,7 @@ def test_more_slices_than_partitions_are_refused_before_anything_is_sent(
     (report,) = sync(shop.source, shop.warehouse, shop.tables)
     assert report.error is not None
     assert "t has 5 slices by the day of at" in report.error
-    assert "cut it by month" in report.error
+    assert "slice it by month" in report.error
     assert sent == []
     with shop.source.snapshot() as snapshot, pytest.raises(SyncError):
         load_all(snapshot, shop.warehouse, shop.tables[0], "id", None)

@@ -67,4 +67,4 @@ def test_no_mirror_and_no_source_are_told(tmp_path: Path) -> None:
     own.sync()
     execute(own.path, "DROP TABLE Album")
     (album,) = sample(SqliteDatabase(own.path), own.warehouse, [own.tables["Album"]])
-    assert "The source has no table Album" in album.problems[0]
+    assert "The source no longer has the table Album" in album.problems[0]
