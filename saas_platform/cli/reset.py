@@ -21,19 +21,19 @@ def reset(platform: Platform) -> list[str]:
     Returns:
         A line for each thing that was dropped.
     """
-    said = []
+    dropped = []
     root = platform.home.root
     if platform.settings.synthetic and platform.settings.source_url:
         platform.owned_source.drop()
-        said.append("the company's tables in the source")
+        dropped.append("the company's tables in the source")
     if platform.settings.warehouse_url:
         # A schema that tables.yaml names may hold tables that are not ours, so it is not dropped whole.
         elsewhere = [each for each in platform.warehouse.mirrors() if each.schema not in SCHEMAS]
         for mirror in elsewhere:
             platform.warehouse.drop_mirror(mirror)
         platform.warehouse.drop()
-        said.append("schemas raw, marts and models in the warehouse")
-        said += map(str, elsewhere)
+        dropped.append("schemas raw, marts and models in the warehouse")
+        dropped += map(str, elsewhere)
     source = [root / f"source.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
     ours = [
         *(source if platform.settings.synthetic else ()),
@@ -41,7 +41,7 @@ def reset(platform: Platform) -> list[str]:
         root / "run.log",
         *(root / name for name in ("staging", "truth", "artefacts", "dbt", "dashboard", "dagster")),
     ]
-    return said + [str(path) for path in ours if _remove(path)]
+    return dropped + [str(path) for path in ours if _remove(path)]
 
 
 def reset_mirrors(platform: Platform, names: Sequence[str]) -> list[str]:

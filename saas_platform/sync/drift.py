@@ -18,7 +18,7 @@ from saas_platform.schema.declared import (
     Declaration,
     SourcePlace,
     folded_place,
-    place_said,
+    place_entry,
     type_name,
     yaml_line,
 )
@@ -258,7 +258,7 @@ class _OwnWords:
         name = self.table.name
         gone = f"The source no longer has the table {_place_words(source_table(self.table))}"
         if renamed is not None:
-            line = yaml_line("source", place_said(renamed))
+            line = yaml_line("source", place_entry(renamed))
             return (
                 f"{gone}, but a new one, {_place_words(renamed)}, has the same columns: if it was renamed,"
                 f" write `{line}` under {name} in tables.yaml, which keeps the mirror. If not, remove"
@@ -323,7 +323,7 @@ def _key(table: sa.Table) -> str:
 
 
 def _skip(place: SourcePlace) -> str:
-    return yaml_line("skip", [place_said(place)])
+    return yaml_line("skip", [place_entry(place)])
 
 
 def _place_words(place: SourcePlace) -> str:
