@@ -96,8 +96,8 @@ def test_a_later_discovery_shows_the_difference_and_writes_it_on_yes(own: Own) -
     assert said.code == 1
     assert own.file.read_text() == before
     for words in (
-        "orders.phone: new in the source: added as text",
-        "more: new in the source: added, with 1 columns",
+        "orders.phone is new in the source: it is added as text",
+        "more is new in the source: it is added, with 1 column",
         "1 column marked as personal, by name or by values: check each.",
         "orders.phone: phone, because its name has 'phone'",
         "is not changed: run `saas-platform doctor --discover --yes` to write the 2 changes above",
@@ -527,7 +527,7 @@ def test_slices_are_not_named_after_people(make: type[Own], tmp_path: Path) -> N
     said = command("sync")
     assert said.code == 2
     assert (
-        "table v: slice column birth_date holds personal data (birth_date), and reports name slices:"
+        "table v: slice column birth_date holds personal data (birth_date), and reports show the names of slices:"
         " choose another column" in said.err
     )
 
