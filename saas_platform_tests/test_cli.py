@@ -52,7 +52,7 @@ def test_a_dry_run_on_duckdb_says_that_nothing_is_billed() -> None:
     assert json.loads(result.stdout) == {"bytes": 0, "queries": []}
 
 
-def test_a_dry_run_tells_each_query_and_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_lists_each_query_and_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     costs = [
         QueryCost("users", "rows of each slice", 10_485_760),
         QueryCost("users", "digest", 5),

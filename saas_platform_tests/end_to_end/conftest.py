@@ -1,4 +1,4 @@
-"""One small company through the whole chain, once; each test works on a copy of its home."""
+"""Run one small company through the whole chain once; each test works on a copy of its home."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 
 from saas_platform.cli.app import app
 
-#: Small, and long enough to have churn, promo codes and an erasure.
+#: A company that is small, but runs long enough to have churn, promo codes and an erasure.
 SMALL = {"SAAS_ACCOUNTS": "150", "SAAS_START": "2024-01", "SAAS_AS_OF": "2024-07-15"}
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a command said and how it ended."""
+    """What a command printed, and its exit code."""
 
     code: int
     out: str
@@ -32,7 +32,7 @@ class Said:
 
     @property
     def words(self) -> str:
-        """What it said on standard error, on one line: terminals wrap."""
+        """Return the standard error on one line, because terminals wrap lines."""
         return " ".join(self.err.split())
 
 
@@ -51,7 +51,7 @@ def _settings(home: Path, patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
-    """A home in which `run` was done once, and what it said."""
+    """Return a home in which `run` was run once, and what it printed."""
     home = tmp_path_factory.mktemp("first") / "home"
     with pytest.MonkeyPatch.context() as patch:
         _settings(home, patch)
@@ -63,7 +63,7 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
 
 @pytest.fixture
 def home(first_run: tuple[Path, Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of that home, which the settings name."""
+    """Return a copy of that home, and point the settings to it."""
     copy = tmp_path / "copy"
     shutil.copytree(first_run[0], copy)
     _settings(copy, monkeypatch)
@@ -72,5 +72,5 @@ def home(first_run: tuple[Path, Said], tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def settings_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-    """Point the settings of the small company at another home."""
+    """Return a function that points the settings of the small company to another home."""
     return lambda home: _settings(home, monkeypatch)

@@ -135,7 +135,7 @@ def test_a_renamed_column_keeps_its_mirror(own: Own) -> None:
 # Drift and leftovers.
 
 
-def test_a_table_that_the_file_does_not_name_is_said_once(own: Own) -> None:
+def test_a_table_that_the_file_does_not_name_is_reported_once(own: Own) -> None:
     assert command("sync").code == 0
     own.change("CREATE TABLE more (id INTEGER PRIMARY KEY)")
     said = command("sync")
@@ -166,7 +166,7 @@ def test_a_column_that_is_left_out_on_purpose_is_quiet(own: Own) -> None:
     ]
 
 
-def test_a_table_taken_out_of_the_file_is_said_and_can_be_dropped(own: Own) -> None:
+def test_a_table_removed_from_the_file_is_reported_and_can_be_dropped(own: Own) -> None:
     assert command("sync").code == 0
     text = own.file.read_text()
     own.file.write_text("skip: [people]\n" + text[: text.index("  people:")])
@@ -307,7 +307,7 @@ def test_personal_columns_are_mirrored_in_their_form_and_proven(
     assert own.raw("SELECT mail FROM raw.people ORDER BY mail") == hashed("bob", "cyd", "dee")
     assert own.raw("SELECT id, note FROM raw.orders ORDER BY id") == [(1, "***"), (2, "***")]
     assert command("verify", "--level", "rows").code == 0
-    # A hash that someone changes in the mirror is found, and so is a mirror made with another salt.
+    # A hash that was changed in the mirror is found, and so is a mirror made with another salt.
     own.raw(
         "UPDATE raw.people SET mail = repeat('0', 64) WHERE mail = (SELECT max(mail) FROM raw.people)"
     )
@@ -318,7 +318,7 @@ def test_personal_columns_are_mirrored_in_their_form_and_proven(
 
 
 def test_the_doctor_shows_the_first_loads_that_failed(own: Own) -> None:
-    """Where no table was ever mirrored, the log of proofs alone knows of the syncs that stopped."""
+    """Before any table is mirrored, only the log of proofs knows of the syncs that stopped."""
     assert command("doctor", "--discover").code == 0
     assert "proofs" not in command("doctor").out
     assert not (own.folder / "home" / "warehouse.duckdb").exists()
@@ -384,7 +384,7 @@ def test_names_and_values_are_shown_as_they_are(make: type[Own], tmp_path: Path)
 
 
 def test_run_shows_them_too_and_says_nothing_of_sqlalchemy(make: type[Own], tmp_path: Path) -> None:
-    """In a process of its own: what is printed by Dagster's logger and by Python's warnings is its own."""
+    """This runs in a separate process, which prints what Dagster's logger and Python's warnings say."""
     circle = """
     CREATE TABLE a (id NONSENSE PRIMARY KEY, b FOO REFERENCES b (id));
     CREATE TABLE b (id NONSENSE PRIMARY KEY, a FOO REFERENCES a (id));
@@ -405,7 +405,7 @@ def test_run_shows_them_too_and_says_nothing_of_sqlalchemy(make: type[Own], tmp_
     assert "[/red]" in done.stdout
 
 
-# The page.
+# The dashboard.
 
 
 def test_the_dashboard_of_an_own_database(own: Own) -> None:
@@ -545,7 +545,7 @@ def test_discovery_proposes_no_slices_that_name_people(make: type[Own], tmp_path
     assert "slice: {column: posted_at" in own.file.read_text()
 
 
-# What a proof does not reach.
+# What a proof does not cover.
 
 
 def test_what_the_source_says_of_its_reading_is_in_every_report(

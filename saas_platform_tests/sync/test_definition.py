@@ -1,4 +1,4 @@
-"""A table that tables.yaml declares in another way is loaded again, whatever its row versions say."""
+"""A table whose declaration in tables.yaml has changed is loaded again, whatever its row versions are."""
 
 from __future__ import annotations
 

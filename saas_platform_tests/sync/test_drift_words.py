@@ -1,7 +1,7 @@
-"""Drift of a database of the user's own, in sentences that name tables.yaml and the line to write.
+"""The sentences on drift of a user's own database name tables.yaml and the line to write.
 
-What the source is now is a SQLite file, read by the snapshot's catalogue alone; each line that a sentence
-proposes is put into the file, and must end the drift.
+The source is a SQLite file of which only the catalogue is read. Each line that a sentence proposes is written into
+tables.yaml, and must end the drift.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ CREATE TABLE people (id INTEGER PRIMARY KEY, "E-Mail" VARCHAR(80));
 
 
 class Catalogue(SourceSnapshot):
-    """What SQLite's catalogue says, by plain sqlite3; it has no rows."""
+    """A snapshot that reads SQLite's catalogue with plain sqlite3, and has no rows."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -136,7 +136,7 @@ class Drifted:
 
 
 def _proposed(said: str) -> list[str]:
-    """The lines that a sentence proposes."""
+    """Return the lines that a sentence proposes."""
     return re.findall(r"`([^`]*)`", said)
 
 
@@ -305,7 +305,7 @@ def test_schemas_that_differ_by_case_are_those_of_the_file(tmp_path: Path) -> No
         assert len(unnamed_tables(snapshot, own.declaration)) == 1
 
 
-def test_a_table_that_can_not_be_looked_at_ends_the_words_of_no_other(tmp_path: Path) -> None:
+def test_a_table_that_can_not_be_examined_does_not_hide_the_others(tmp_path: Path) -> None:
     own = Drifted(tmp_path, "CREATE TABLE fresh (id INTEGER);")
 
     def columns(table: sa.Table) -> list[SourceColumn]:
@@ -342,7 +342,7 @@ def test_no_sentence_names_our_code_or_wants_a_restored_source(tmp_path: Path, c
         assert "tables.yaml" in sentence
 
 
-def test_the_companys_tables_keep_their_words(tmp_path: Path) -> None:
+def test_the_companys_tables_have_their_own_sentences(tmp_path: Path) -> None:
     own = Drifted(tmp_path, "ALTER TABLE orders ADD COLUMN x TEXT;")
     table = sa.Table(
         "orders", sa.MetaData(), key("id", "Key"), text("note", 9, "Note", nullable=True)
