@@ -184,9 +184,9 @@ def _month(text: str | None) -> Month | None:
 def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
     """Update raw from the source, and prove that they are equal.
 
-    A sync copies the rows that changed and deletes the rows that are gone, by row version. Then it
-    compares the digests of the slices it touched, and the row counts of all slices. Marts, models and
-    dashboard stay as they are; `run` updates those too.
+    A sync copies the rows that changed and deletes the rows that are gone. It finds them by row version,
+    or by digests in a table without one. Then it proves the slices it touched by digest, and all others
+    by row count. Marts, models and dashboard stay as they are; `run` updates those too.
     """
     from saas_platform.sync import sync as sync_all
 
@@ -353,7 +353,7 @@ def reset(
         what = (
             f"the mirrors of {', '.join(table)} with their log entries"
             if table
-            else f"the company, raw, marts, models and the files in {platform.home.root}"
+            else f"{_company(platform)}raw, marts, models and the files in {platform.home.root}"
         )
         raise SettingsError(f"This would drop {what}: add --yes to confirm.")
     with platform.home.exclusive():
@@ -364,6 +364,10 @@ def reset(
         for line in dropped or ["nothing: there is nothing that saas-platform created"]:
             say(output, f"dropped {line}")
     return True
+
+
+def _company(platform: Platform) -> str:
+    return "the company, " if platform.settings.synthetic else ""
 
 
 def main() -> None:

@@ -98,7 +98,7 @@ def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[
             unseen.append(str(error))
     unnamed = (
         f"{_place_words(place)} of the source is not mirrored, because tables.yaml does not name it: add it"
-        f" with `saas-platform doctor --discover`, or write `{_skip(place)}` at the top of tables.yaml."
+        f" with `saas-platform doctor --discover --yes`, or write `{_skip(place)}` at the top of tables.yaml."
         for place in new
         if place not in renamed
     )
