@@ -56,7 +56,7 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
         raise SyncError(objection)
     found = {column.name: column for column in snapshot.columns(table)}
     own = is_own(table)
-    words: _Words = _OwnWords(table) if own else _OurWords(table)
+    words: _Sentences = _UserSentences(table) if own else _CompanySentences(table)
     if not found:
         raise SyncError(words.no_table(_renamed_table(snapshot, table) if own else None))
     loose, other, gone = [], [], []
@@ -197,7 +197,7 @@ def _table_at(place: SourcePlace) -> sa.Table:
 _UNTIL_THEN = "Until then the table is not synced."
 
 
-class _Words(Protocol):
+class _Sentences(Protocol):
     """The sentences on the drift of a table."""
 
     def no_table(self, renamed: SourcePlace | None) -> str: ...
@@ -209,7 +209,7 @@ class _Words(Protocol):
 
 
 @dataclass(frozen=True)
-class _OurWords:
+class _CompanySentences:
     """The sentences for the company's tables, which are declared in our own code."""
 
     table: sa.Table
@@ -249,7 +249,7 @@ class _OurWords:
 
 
 @dataclass(frozen=True)
-class _OwnWords:
+class _UserSentences:
     """The sentences for a user's own tables, which tables.yaml declares. Each names the line to write there."""
 
     table: sa.Table

@@ -20,7 +20,7 @@ from saas_platform.warehouse.logs import SyncEntry
 
 NEVER_SYNCED = "never synced"
 MIRROR_CHANGED = "mirror is missing or has other columns"
-DEFINITION_CHANGED = "tables.yaml declares the table in another way than at its last sync"
+DEFINITION_CHANGED = "its declaration in tables.yaml has changed since the last sync"
 IDENTITY_CHANGED = "source identity changed"
 BEHIND_WATERMARK = "source is behind the watermark"
 ROWS_CHANGED = "rows changed"
@@ -28,7 +28,7 @@ COUNTS_DIFFER = "row counts differ"
 #: The sync was killed between its commit and its proof, or the source's table was not as declared.
 UNPROVEN = "last sync was not proven"
 #: A sensor must not start a run for this reason: it always holds, so the runs would never end.
-ONLY_A_DIGEST_TELLS = "no row version, so that only a digest tells"
+ONLY_A_DIGEST_TELLS = "no row version, so only digests can find changes"
 
 
 def reason_for_full(

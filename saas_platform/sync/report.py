@@ -205,23 +205,23 @@ def sentences(report: ProofReport) -> list[str]:
         ]
     if report.verdict == "proven":
         return [f"{report.table}: {rows} proven equal to the source by {report.level} ({slices})."]
-    said = list(report.problems)
+    lines = list(report.problems)
     if report.slices_differing:
-        said.append(
+        lines.append(
             f"{report.table}: {len(report.slices_differing)} of {report.slices_total} slices differ"
             f" ({_some(report.slices_differing)}); {report.rows_source:,} rows in the source,"
             f" {report.rows_mirror:,} in the mirror."
         )
     found = report.differences
     if found is None:
-        return said
+        return lines
     columns = _some([f"{name} {count:,}x" for name, count in found.columns.items()])
-    said.append(
+    lines.append(
         f"{report.table}: {found.missing:,} missing in the mirror, {found.extra:,} extra,"
         f" {found.different:,} different{f' ({columns})' if columns else ''}."
     )
-    said.extend(_row_sentence(report.table, sample) for sample in found.samples)
-    return said
+    lines.extend(_row_sentence(report.table, sample) for sample in found.samples)
+    return lines
 
 
 def mended(report: RepairReport) -> str:

@@ -1,6 +1,6 @@
-"""A database of the user's own on the command line: merging, drift, leftovers, personal data, odd names.
+"""A user's own database on the command line: merging, drift, leftovers, personal data, odd names.
 
-Everything goes through the commands; what they did is read by plain sqlite3 and DuckDB.
+The tests run the commands, and read their effect with plain sqlite3 and DuckDB.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Own:
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Own]:
-    """A database, and the settings that name it."""
+    """Return the class of databases, with the settings pointing to the one in `tmp_path`."""
     monkeypatch.setenv("SAAS_SYNTHETIC", "false")
     monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{tmp_path / 'own.db'}")
     return Own

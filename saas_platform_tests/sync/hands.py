@@ -55,9 +55,9 @@ def spoil_each_commit(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
     """Damage the mirror with a statement after each commit to it."""
     commit = DuckdbStaging.commit
 
-    def spoilt(self: DuckdbStaging, entry: SyncEntry) -> SyncEntry:
+    def damaging(self: DuckdbStaging, entry: SyncEntry) -> SyncEntry:
         done = commit(self, entry)
         self._connection.run(sql)
         return done
 
-    monkeypatch.setattr(DuckdbStaging, "commit", spoilt)
+    monkeypatch.setattr(DuckdbStaging, "commit", damaging)

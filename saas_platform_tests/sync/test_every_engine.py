@@ -93,9 +93,9 @@ def test_damage_is_found_by_digest_and_repaired(
     assert proof.differences is not None
     found = {(each.kind, each.key["user_id"]) for each in proof.differences.samples}
     assert found == {("different", 2), ("missing", 3), ("extra", 4)}
-    (mended,) = repair(source, any_warehouse, [USERS])
-    assert mended.succeeded
-    assert (mended.rows_written, mended.rows_deleted) == (3, 1)
+    (repaired,) = repair(source, any_warehouse, [USERS])
+    assert repaired.succeeded
+    assert (repaired.rows_written, repaired.rows_deleted) == (3, 1)
     assert_equal(source, any_warehouse, [USERS])
     (shown,) = sample(source, any_warehouse, [USERS])
     assert shown.equal

@@ -140,10 +140,10 @@ def test_altered_in_the_mirror(
     assert proof.differences.different == len(cases)
     assert proof.differences.missing == proof.differences.extra == 0
 
-    (mended,) = repair(empty_source, warehouse, [table])
+    (repaired,) = repair(empty_source, warehouse, [table])
 
-    assert mended.succeeded, mended
-    assert (mended.rows_written, mended.rows_deleted) == (len(cases), 0)
+    assert repaired.succeeded, repaired
+    assert (repaired.rows_written, repaired.rows_deleted) == (len(cases), 0)
     assert mirror_rows(warehouse.path, table) == source_rows(empty_source.path, table)
     after = sync_ids(warehouse.path, table)
     kept = {n for n in before if before[n] == after[n]}
@@ -208,10 +208,10 @@ def test_rows_removed_added_and_renamed_in_the_mirror(
         ("extra", 2000),
     }
 
-    (mended,) = repair(source, warehouse, [table])
+    (repaired,) = repair(source, warehouse, [table])
 
-    assert mended.succeeded
-    assert (mended.rows_written, mended.rows_deleted) == (3, 3)
+    assert repaired.succeeded
+    assert (repaired.rows_written, repaired.rows_deleted) == (3, 3)
     assert mirror_rows(warehouse.path, table) == source_rows(source.path, table)
 
 
@@ -286,6 +286,6 @@ def test_times_of_no_calendar(
     )
     (proof,) = verify(source, warehouse, [events])
     assert not proof.proven
-    (mended,) = repair(source, warehouse, [events])
-    assert mended.succeeded
-    assert mended.rows_written == 1
+    (repaired,) = repair(source, warehouse, [events])
+    assert repaired.succeeded
+    assert repaired.rows_written == 1

@@ -1,6 +1,6 @@
-"""Masked, hashed and renamed columns, and mirrors in a schema of their own: loaded, proven, repaired.
+"""Masked, hashed and renamed columns, and mirrors in another schema, are loaded, proven and repaired.
 
-Judged by hashlib and DuckDB alone, and by a look for the personal data in every byte of the warehouse.
+The tests check with hashlib and DuckDB only, and search every byte of the warehouse for the personal data.
 """
 
 from __future__ import annotations

@@ -131,9 +131,9 @@ def test_one_changed_cell_is_found_and_repaired(
     whole = proof.slices_total == 1
     assert synced.streamed == [(table.name, None if whole else [slice_id])]
 
-    (mended,) = repair(synced, warehouse, [table])
+    (repaired,) = repair(synced, warehouse, [table])
 
-    assert mended.succeeded
+    assert repaired.succeeded
     assert mirror_rows(warehouse.path, table) == source_rows(synced.path, table)
 
 

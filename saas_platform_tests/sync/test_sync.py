@@ -460,9 +460,9 @@ def test_the_samples_are_few_and_the_totals_exact(
     assert proof.differences.different == ROWS
     assert proof.differences.columns == {"account_id": ROWS}
     assert [s.key["event_id"] for s in proof.differences.samples] == [1, 2, 3]
-    (mended,) = repair(source, warehouse, [EVENTS])
-    assert mended.succeeded
-    assert mended.rows_written == ROWS
+    (repaired,) = repair(source, warehouse, [EVENTS])
+    assert repaired.succeeded
+    assert repaired.rows_written == ROWS
 
 
 def test_proofs_are_logged_with_their_scope(
