@@ -59,7 +59,7 @@ def test_a_month_outside_the_window(home: Path, month: str) -> None:
 
 
 def test_an_unknown_table_or_asset(home: Path) -> None:
-    assert "nothing is no table" in one_sentence(command("sync", "nothing"))
+    assert "The source has no table nothing: choose from" in one_sentence(command("sync", "nothing"))
     assert "nothing is no group and no asset" in one_sentence(command("run", "--select", "nothing"))
 
 
