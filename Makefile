@@ -25,9 +25,10 @@ test-all: $(VENV)/.installed-dev emulator ## install, then run all tests, the sl
 
 emulator: $(EMULATOR)/.installed ## install the BigQuery emulator that the slow tests start
 
-lint: $(VENV)/.installed-dev ## check style, types, the Dagster definitions and Terraform
+lint: $(VENV)/.installed-dev ## check style, prose, types, the Dagster definitions and Terraform
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/dagster definitions validate -w workspace.yaml
 	deploy/terraform/check

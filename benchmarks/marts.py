@@ -65,9 +65,8 @@ def load(laps: Laps, path: str, accounts: int, months: int) -> None:
             connection.execute(
                 f"CREATE TABLE raw.{name} AS SELECT {columns} FROM loading.{name} {where} {last}"
             )
-            laps.rows["rows"] += connection.execute(f"SELECT count(*) FROM raw.{name}").fetchone()[
-                0
-            ]
+            ((rows,),) = connection.execute(f"SELECT count(*) FROM raw.{name}").fetchall()
+            laps.rows["rows"] += rows
         connection.execute("DROP SCHEMA loading CASCADE; DROP TABLE erased")
 
 

@@ -1,7 +1,8 @@
 """Measure how ours, the version before, dlt, Sling and pandas move two tables from SQLite to DuckDB.
 
-Contains: what is compared, the targets, and the tables that are printed. Out of scope: the cases (sync_ours.py,
-sync_peers.py, sync_wrong.py), the rows (sync_data.py), and how a case is measured (measure.py).
+Contains: the rounds of all tools. Out of scope: the tools (sync_tools.py), their cases (sync_ours.py, sync_peers.py,
+sync_wrong.py), the rows (sync_data.py), the tables and targets (sync_results.py), and how a case is measured
+(measure.py).
 
     python -m benchmarks.sync --peers-python PATH    # PATH: an interpreter that has the peers
     python -m benchmarks.sync --before PATH          # PATH: a checkout of an earlier version
@@ -18,106 +19,41 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from benchmarks.measure import ROOT, CaseFailedError, Measurement, run_case
-from benchmarks.printing import output, spread
-
-Runs = list[Measurement]
+from benchmarks.measure import CaseFailedError, Measurement, run_case
+from benchmarks.printing import output
+from benchmarks.sync_results import (
+    Result,
+    Runs,
+    Wrong,
+    costlier,
+    limits_table,
+    missed,
+    results_table,
+    too_large,
+)
+from benchmarks.sync_tools import (
+    ALONE,
+    LIMITS,
+    OURS,
+    PROVEN,
+    Tool,
+    earlier,
+    present_peers,
+)
 
 ROWS = {"invoices": 1_000_000, "events": 3_000_000}
 CHANGED, DELETED = 0.01, 0.001
 CHANGES = ("recent", "random")
 #: A peer that takes longer in the first round runs only once: noise does not decide there.
 SLOW_SECONDS = 20.0
-MOST_MEGABYTES = 500
-#: Most CPU time of a recent change with its proof, as a part of a full load with its proof.
-MOST_OF_FULL = 0.2
 #: Sizes of the memory part, as multiples of the tables.
 SIZES = (0.25, 1.0, 4.0)
-
-ALONE, PROVEN = "ours, without proof", "ours, proven"
-BEFORE = {ALONE: "before, without proof", PROVEN: "before, proven"}
-CONNECTORX = "dlt, connectorx"
-#: The situations in which ours must beat the peers even with its proof; the peers make none.
-PROVEN_WITHIN = ("full", "recent")
-#: Most CPU time of ours, as a multiple of the version before; without imports.
-MOST_OF_BEFORE = {("full", ALONE): 1.15, ("full", PROVEN): 1.5, ("recent", PROVEN): 1.3}
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A tool: the case of its full load, the case of its changes, and the schema of its mirror."""
-
-    title: str
-    load: str
-    changes: str
-    schema: str
-    peer: bool = True
-    #: The checkout whose code runs.
-    root: Path = ROOT
-
-
-OURS = (
-    Tool(
-        ALONE,
-        "benchmarks.sync_ours:load_alone",
-        "benchmarks.sync_ours:changes_alone",
-        "raw",
-        peer=False,
-    ),
-    Tool(PROVEN, "benchmarks.sync_ours:proven", "benchmarks.sync_ours:proven", "raw", peer=False),
-)
-
-
-def earlier(checkout: Path) -> list[Tool]:
-    """Return the tools of the version before: the same cases, with the code of its own checkout."""
-    return [replace(tool, title=BEFORE[tool.title], root=checkout) for tool in OURS]
-
-
-PEERS = {
-    "dlt_connectorx": (CONNECTORX, "mirror"),
-    "dlt_pyarrow": ("dlt, pyarrow", "mirror"),
-    "sling": ("Sling", "main"),
-    "pandas": ("pandas read_sql", "main"),
-}
-
-#: The limits that no tool can beat, by title: the case, what it reads, and whether it writes.
-LIMITS = {
-    "reading the file": ("read_file", "source", False),
-    "every value decoded by SQLite": ("scan", "source", False),
-    "rows as Arrow, through the driver": ("fetch", "source", False),
-    "ready Arrow data into DuckDB": ("ingest", "ready", True),
-    "hash of ready Arrow data": ("digest", "ready", False),
-    "driver's Arrow data into DuckDB, untyped": ("plain", "source", True),
-}
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """Numbers of rows of the mirror that differ from the source."""
-
-    missing: int
-    extra: int
-    different: int
-
-    @property
-    def all(self) -> int:
-        return self.missing + self.extra + self.different
-
-
-@dataclass(frozen=True)
-class Result:
-    """All runs of a tool in one situation, and the wrong rows of its mirror after the last run."""
-
-    runs: Runs
-    wrong: Wrong
 
 
 class Bench:
@@ -251,24 +187,6 @@ class Bench:
         return results
 
 
-def present_peers(peers_python: str) -> tuple[list[Tool], list[str]]:
-    """Return the peers that the interpreter has, and a sentence for each that it lacks."""
-    found = run_case("benchmarks.sync_peers:available", python=peers_python).rows
-    present, absent = [], []
-    for peer, (title, schema) in PEERS.items():
-        if found[peer]:
-            case = f"benchmarks.sync_peers:{peer}"
-            present.append(Tool(title, case, case, schema))
-        else:
-            absent.append(f"{title} is left out: {peers_python} lacks its packages.")
-    return present, absent
-
-
-def work(runs: Runs) -> float:
-    """Return the median of the CPU seconds, without imports."""
-    return median(run.all_cpu for run in runs)
-
-
 def compare(
     folder: Path,
     rows: dict[str, int],
@@ -291,124 +209,21 @@ def compare(
     bench = Bench(folder, rows, repeat, peers_python, titles)
     total = sum(rows.values())
     limits = bench.limits()
-    output.print(_limits_table(limits, total))
+    output.print(limits_table(limits, total))
     tools = (*OURS, *before, *peers)
     results = {"full": bench.full(tools)}
-    output.print(_table(f"Full load of {total:,} rows", results["full"], total))
+    output.print(results_table(f"Full load of {total:,} rows", results["full"], total))
     loaded = [tool for tool in tools if tool.title in results["full"]]
     for which in CHANGES:
         results[which] = bench.changes(loaded, which)
         output.print(
-            _table(
+            results_table(
                 f"{CHANGED:.0%} changed and {DELETED:.1%} deleted, {which}: {bench.touched:,} rows",
                 results[which],
                 bench.touched,
             )
         )
     return bench.failed + missed(results, titles) + costlier(results)
-
-
-def _limits_table(limits: dict[str, Runs], rows: int) -> Table:
-    table = Table(title=f"The limit: {rows:,} rows", box=SIMPLE_HEAD)
-    for column in ("what", "CPU s", "wall s", "peak MB"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for title, runs in limits.items():
-        table.add_row(
-            title,
-            spread([run.all_cpu for run in runs], 2),
-            spread([run.wall for run in runs], 2),
-            spread([run.peak_megabytes for run in runs]),
-        )
-    fetched, ingested, hashed = (work(limits[title]) for title in list(LIMITS)[2:5])
-    table.caption = (
-        f"Reading rows as Arrow twice, ingesting once, hashing twice: {2 * fetched + ingested + 2 * hashed:.1f}"
-        " CPU s, the least that a load and its proof can take."
-    )
-    return table
-
-
-def _table(title: str, results: dict[str, Result], rows: int) -> Table:
-    table = Table(
-        title=title,
-        box=SIMPLE_HEAD,
-        caption="Median, and least-most. CPU s: of the work alone; process: with imports and start.",
-    )
-    for column in (
-        "tool", "CPU s", "process", "wall s", "thousand rows/s", "peak MB", "rows wrong",
-    ):  # fmt: skip
-        table.add_column(column, justify="left" if column == "tool" else "right", overflow="fold")
-    for name, result in results.items():
-        runs, wrong = result.runs, result.wrong
-        kinds = {
-            "missing": wrong.missing, "extra": wrong.extra, "different": wrong.different,
-        }  # fmt: skip
-        kinds_found = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
-        table.add_row(
-            name,
-            spread([run.all_cpu for run in runs], 2),
-            spread([run.process_cpu for run in runs], 2),
-            spread([run.wall for run in runs], 2),
-            f"{median(rows / run.wall / 1000 for run in runs):,.0f}",
-            spread([run.peak_megabytes for run in runs]),
-            f"[red]{wrong.all:,}[/red]\n[dim]{kinds_found}[/dim]" if wrong.all else "0",
-        )
-    return table
-
-
-def missed(results: dict[str, dict[str, Result]], peers: Sequence[str]) -> list[str]:
-    """Return a sentence for each missed target, except those against the version before."""
-    sentences = []
-    for which, found in results.items():
-        for peer in peers:
-            if peer not in found:
-                continue
-            theirs = work(found[peer].runs)
-            for ours in (ALONE, PROVEN) if which in PROVEN_WITHIN else (ALONE,):
-                mine = work(found[ours].runs)
-                if mine >= theirs:
-                    aim = ours == PROVEN and peer == CONNECTORX
-                    sentences.append(
-                        f"{which}: {ours} takes {mine:.2f} CPU s, {peer} takes {theirs:.2f};"
-                        f" the {'aim' if aim else 'target'} is less."
-                    )
-        for ours in (ALONE, PROVEN):
-            if found[ours].wrong.all:
-                sentences.append(f"{which}: {ours} ends with {found[ours].wrong.all:,} wrong rows.")
-            sentences.extend(_too_large(f"{which}: {ours}", found[ours].runs))
-    part = work(results["recent"][PROVEN].runs) / work(results["full"][PROVEN].runs)
-    output.print(
-        f"A recent change takes {part:.1%} of the CPU time of the full load, both proven"
-        f" (at most {MOST_OF_FULL:.0%})."
-    )
-    if part > MOST_OF_FULL:
-        sentences.append(
-            f"A recent change takes {part:.1%} of the CPU time of the full load;"
-            f" the target is at most {MOST_OF_FULL:.0%}."
-        )
-    return sentences
-
-
-def costlier(results: dict[str, dict[str, Result]]) -> list[str]:
-    """Print the CPU time of ours as a multiple of the version before; return the missed targets."""
-    sentences = []
-    for which, found in results.items():
-        for ours, theirs in BEFORE.items():
-            if theirs not in found:
-                continue
-            times = work(found[ours].runs) / work(found[theirs].runs)
-            most = MOST_OF_BEFORE.get((which, ours))
-            ratio = f"{which}: {ours} takes {times:.2f} times the CPU time of the version before"
-            output.print(f"{ratio}{'' if most is None else f' (at most {most})'}.")
-            if most is not None and times > most:
-                sentences.append(f"{ratio}; the target is at most {most}.")
-    return sentences
-
-
-def _too_large(what: str, runs: Runs) -> list[str]:
-    peak = max(run.peak_megabytes for run in runs)
-    if peak < MOST_MEGABYTES:
-        return []
-    return [f"{what} takes {peak:,.0f} MB at its peak; the target is below {MOST_MEGABYTES}."]
 
 
 def measure_memory(folder: Path, rows: dict[str, int]) -> list[str]:
@@ -433,7 +248,7 @@ def measure_memory(folder: Path, rows: dict[str, int]) -> list[str]:
                 f"{run.peak_megabytes:,.0f}",
                 f"{result.wrong.all:,}",
             )
-            sentences.extend(_too_large(f"{sum(sized.values()):,} rows, {which}", result.runs))
+            sentences.extend(too_large(f"{sum(sized.values()):,} rows, {which}", result.runs))
             if result.wrong.all:
                 sentences.append(f"{which}: {result.wrong.all:,} wrong rows.")
         shutil.rmtree(bench.folder)

@@ -20,6 +20,7 @@ from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import sync
 from saas_platform.sync.apply import apply_changes, load_all
 from saas_platform.sync.log_entries import new_sync_id
+from saas_platform.sync.pair import TablePair
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 
 
@@ -29,7 +30,7 @@ def load_alone(laps: Laps, *, source: str, target: str) -> None:
     with SqliteSource(Path(source)).snapshot() as snapshot:
         for table in TABLES.values():
             with laps.lap("load"), warehouse.session():
-                entry = load_all(snapshot, warehouse, table, new_sync_id(), None)
+                entry = load_all(TablePair(snapshot, warehouse, table), new_sync_id(), None)
             laps.rows[table.name] = entry.rows_written
 
 
@@ -42,7 +43,9 @@ def changes_alone(laps: Laps, *, source: str, target: str) -> None:
                 last = warehouse.last_sync(table)
                 assert last is not None
                 counts = snapshot.slice_counts(table)
-                entry = apply_changes(snapshot, warehouse, table, new_sync_id(), last, counts)
+                entry = apply_changes(
+                    TablePair(snapshot, warehouse, table), new_sync_id(), last, counts
+                )
             assert entry is not None
             laps.rows[table.name] = entry.rows_written + entry.rows_deleted
 

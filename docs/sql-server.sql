@@ -79,17 +79,17 @@ GO
 CREATE TRIGGER [saas].[bury_plans] ON [saas].[plans] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'plans', [plan_id], 'all' FROM deleted; END;
 GO
 
-execute sp_addextendedproperty 'MS_Description', N'What can be bought: one row per tier and billing interval', 'schema', saas, 'table', plans;
+execute sp_addextendedproperty 'MS_Description', N'Plans for sale, one row per tier and billing interval', 'schema', saas, 'table', plans;
 execute sp_addextendedproperty 'MS_Description', N'Surrogate key', 'schema', saas, 'table', plans, 'column', plan_id;
 execute sp_addextendedproperty 'MS_Description', N'Natural key, such as `team_monthly`', 'schema', saas, 'table', plans, 'column', code;
-execute sp_addextendedproperty 'MS_Description', N'Name on the price page', 'schema', saas, 'table', plans, 'column', name;
-execute sp_addextendedproperty 'MS_Description', N'Rung of the price page', 'schema', saas, 'table', plans, 'column', tier;
-execute sp_addextendedproperty 'MS_Description', N'How long one invoice covers', 'schema', saas, 'table', plans, 'column', billing_interval;
+execute sp_addextendedproperty 'MS_Description', N'Name shown on the price page', 'schema', saas, 'table', plans, 'column', name;
+execute sp_addextendedproperty 'MS_Description', N'Tier on the price page', 'schema', saas, 'table', plans, 'column', tier;
+execute sp_addextendedproperty 'MS_Description', N'Period that one invoice covers', 'schema', saas, 'table', plans, 'column', billing_interval;
 execute sp_addextendedproperty 'MS_Description', N'List price of one seat for one billing interval', 'schema', saas, 'table', plans, 'column', seat_price_cents;
-execute sp_addextendedproperty 'MS_Description', N'Days of free trial; 0 where the plan has none', 'schema', saas, 'table', plans, 'column', trial_days;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', plans, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'Days of free trial; 0 if the plan has none', 'schema', saas, 'table', plans, 'column', trial_days;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', plans, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', plans, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', plans, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', plans, 'column', row_version;
 GO
 
 CREATE TABLE saas.promo_codes (
@@ -121,19 +121,19 @@ GO
 CREATE TRIGGER [saas].[bury_promo_codes] ON [saas].[promo_codes] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'promo_codes', [promo_code_id], 'all' FROM deleted; END;
 GO
 
-execute sp_addextendedproperty 'MS_Description', N'Promo codes, one per campaign', 'schema', saas, 'table', promo_codes;
+execute sp_addextendedproperty 'MS_Description', N'Promo codes, one for each campaign and year', 'schema', saas, 'table', promo_codes;
 execute sp_addextendedproperty 'MS_Description', N'Surrogate key', 'schema', saas, 'table', promo_codes, 'column', promo_code_id;
-execute sp_addextendedproperty 'MS_Description', N'Natural key: what the customer types', 'schema', saas, 'table', promo_codes, 'column', code;
-execute sp_addextendedproperty 'MS_Description', N'Campaign that gives the code out', 'schema', saas, 'table', promo_codes, 'column', campaign;
-execute sp_addextendedproperty 'MS_Description', N'Whether it wins new customers or keeps present ones', 'schema', saas, 'table', promo_codes, 'column', kind;
-execute sp_addextendedproperty 'MS_Description', N'Part of the seat price taken off, 1 to 100', 'schema', saas, 'table', promo_codes, 'column', discount_percent;
-execute sp_addextendedproperty 'MS_Description', N'Months the discount lasts; NULL: for ever', 'schema', saas, 'table', promo_codes, 'column', duration_months;
-execute sp_addextendedproperty 'MS_Description', N'Part of the eligible accounts kept without the offer, at random', 'schema', saas, 'table', promo_codes, 'column', holdout_percent;
-execute sp_addextendedproperty 'MS_Description', N'First moment of the campaign (UTC)', 'schema', saas, 'table', promo_codes, 'column', starts_at;
-execute sp_addextendedproperty 'MS_Description', N'First moment after the campaign, also when exhausted (UTC)', 'schema', saas, 'table', promo_codes, 'column', ends_at;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', promo_codes, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'Natural key: the code that the customer enters', 'schema', saas, 'table', promo_codes, 'column', code;
+execute sp_addextendedproperty 'MS_Description', N'Campaign that issues the code', 'schema', saas, 'table', promo_codes, 'column', campaign;
+execute sp_addextendedproperty 'MS_Description', N'Whether the code wins new customers or keeps existing ones', 'schema', saas, 'table', promo_codes, 'column', kind;
+execute sp_addextendedproperty 'MS_Description', N'Discount on the seat price in percent, 1 to 100', 'schema', saas, 'table', promo_codes, 'column', discount_percent;
+execute sp_addextendedproperty 'MS_Description', N'Months the discount lasts; NULL if it never ends', 'schema', saas, 'table', promo_codes, 'column', duration_months;
+execute sp_addextendedproperty 'MS_Description', N'Percentage of eligible accounts held out from the offer at random', 'schema', saas, 'table', promo_codes, 'column', holdout_percent;
+execute sp_addextendedproperty 'MS_Description', N'Start of the campaign (UTC)', 'schema', saas, 'table', promo_codes, 'column', starts_at;
+execute sp_addextendedproperty 'MS_Description', N'End of the campaign, exclusive (UTC); earlier if the codes run out', 'schema', saas, 'table', promo_codes, 'column', ends_at;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', promo_codes, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', promo_codes, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', promo_codes, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', promo_codes, 'column', row_version;
 GO
 
 CREATE TABLE saas.features (
@@ -158,16 +158,16 @@ GO
 CREATE TRIGGER [saas].[bury_features] ON [saas].[features] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'features', [feature_id], 'all' FROM deleted; END;
 GO
 
-execute sp_addextendedproperty 'MS_Description', N'Features of the product, as usage events name them', 'schema', saas, 'table', features;
+execute sp_addextendedproperty 'MS_Description', N'Product features that usage events refer to', 'schema', saas, 'table', features;
 execute sp_addextendedproperty 'MS_Description', N'Surrogate key', 'schema', saas, 'table', features, 'column', feature_id;
 execute sp_addextendedproperty 'MS_Description', N'Natural key', 'schema', saas, 'table', features, 'column', code;
 execute sp_addextendedproperty 'MS_Description', N'Name in the product', 'schema', saas, 'table', features, 'column', name;
 execute sp_addextendedproperty 'MS_Description', N'Area of the product', 'schema', saas, 'table', features, 'column', category;
-execute sp_addextendedproperty 'MS_Description', N'Whether its first use is the activation event', 'schema', saas, 'table', features, 'column', is_key;
-execute sp_addextendedproperty 'MS_Description', N'When customers first had it (UTC)', 'schema', saas, 'table', features, 'column', released_at;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', features, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'Whether the first use of the feature is the activation event', 'schema', saas, 'table', features, 'column', is_key;
+execute sp_addextendedproperty 'MS_Description', N'When the feature was released to customers (UTC)', 'schema', saas, 'table', features, 'column', released_at;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', features, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', features, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', features, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', features, 'column', row_version;
 GO
 
 CREATE TABLE saas.accounts (
@@ -202,19 +202,19 @@ CREATE TRIGGER [saas].[bury_accounts] ON [saas].[accounts] AFTER DELETE AS BEGIN
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Customer companies, one row per signup', 'schema', saas, 'table', accounts;
-execute sp_addextendedproperty 'MS_Description', N'Surrogate key: year and month of signup, then the ordinal within it', 'schema', saas, 'table', accounts, 'column', account_id;
+execute sp_addextendedproperty 'MS_Description', N'Surrogate key: year and month of signup plus a running number', 'schema', saas, 'table', accounts, 'column', account_id;
 execute sp_addextendedproperty 'MS_Description', N'Company name', 'schema', saas, 'table', accounts, 'column', name;
 execute sp_addextendedproperty 'MS_Description', N'Natural key: the company''s internet domain', 'schema', saas, 'table', accounts, 'column', domain;
 execute sp_addextendedproperty 'MS_Description', N'Industry the company works in', 'schema', saas, 'table', accounts, 'column', industry;
-execute sp_addextendedproperty 'MS_Description', N'Size class of the company, told at signup', 'schema', saas, 'table', accounts, 'column', segment;
-execute sp_addextendedproperty 'MS_Description', N'Employees, told at signup', 'schema', saas, 'table', accounts, 'column', employee_count;
-execute sp_addextendedproperty 'MS_Description', N'ISO 3166-1 alpha-2 code of the company''s seat', 'schema', saas, 'table', accounts, 'column', country;
-execute sp_addextendedproperty 'MS_Description', N'ISO 639-1 code of the language chosen at signup', 'schema', saas, 'table', accounts, 'column', language;
-execute sp_addextendedproperty 'MS_Description', N'Where the signup came from', 'schema', saas, 'table', accounts, 'column', acquisition_channel;
+execute sp_addextendedproperty 'MS_Description', N'Size class of the company, as given at signup', 'schema', saas, 'table', accounts, 'column', segment;
+execute sp_addextendedproperty 'MS_Description', N'Number of employees, as given at signup', 'schema', saas, 'table', accounts, 'column', employee_count;
+execute sp_addextendedproperty 'MS_Description', N'Country of the headquarters (ISO 3166-1 alpha-2 code)', 'schema', saas, 'table', accounts, 'column', country;
+execute sp_addextendedproperty 'MS_Description', N'Language chosen at signup (ISO 639-1 code)', 'schema', saas, 'table', accounts, 'column', language;
+execute sp_addextendedproperty 'MS_Description', N'Channel through which the account signed up', 'schema', saas, 'table', accounts, 'column', acquisition_channel;
 execute sp_addextendedproperty 'MS_Description', N'When the account was opened (UTC)', 'schema', saas, 'table', accounts, 'column', signed_up_at;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', accounts, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', accounts, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', accounts, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', accounts, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', accounts, 'column', row_version;
 GO
 
 CREATE TABLE saas.users (
@@ -245,17 +245,17 @@ GO
 CREATE TRIGGER [saas].[bury_users] ON [saas].[users] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'users', [user_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
-execute sp_addextendedproperty 'MS_Description', N'People with a login; a user is deleted on an erasure request (GDPR)', 'schema', saas, 'table', users;
-execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the account''s, then the ordinal within it', 'schema', saas, 'table', users, 'column', user_id;
-execute sp_addextendedproperty 'MS_Description', N'Account the user belongs to', 'schema', saas, 'table', users, 'column', account_id;
-execute sp_addextendedproperty 'MS_Description', N'Natural key: login address', 'schema', saas, 'table', users, 'column', email;
-execute sp_addextendedproperty 'MS_Description', N'Name of the person', 'schema', saas, 'table', users, 'column', full_name;
-execute sp_addextendedproperty 'MS_Description', N'What the user may do in the account', 'schema', saas, 'table', users, 'column', role;
-execute sp_addextendedproperty 'MS_Description', N'Device the user mostly works on', 'schema', saas, 'table', users, 'column', device;
-execute sp_addextendedproperty 'MS_Description', N'When the seat was taken away (UTC)', 'schema', saas, 'table', users, 'column', deactivated_at;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', users, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'Users with a login; an erasure request (GDPR) deletes the user''s row', 'schema', saas, 'table', users;
+execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the account''s key plus a running number', 'schema', saas, 'table', users, 'column', user_id;
+execute sp_addextendedproperty 'MS_Description', N'Account that the user belongs to', 'schema', saas, 'table', users, 'column', account_id;
+execute sp_addextendedproperty 'MS_Description', N'Natural key: email address used to log in', 'schema', saas, 'table', users, 'column', email;
+execute sp_addextendedproperty 'MS_Description', N'Full name of the user', 'schema', saas, 'table', users, 'column', full_name;
+execute sp_addextendedproperty 'MS_Description', N'Role that sets what the user may do in the account', 'schema', saas, 'table', users, 'column', role;
+execute sp_addextendedproperty 'MS_Description', N'Device that the user mostly works on', 'schema', saas, 'table', users, 'column', device;
+execute sp_addextendedproperty 'MS_Description', N'When the seat was removed (UTC); NULL if it was not', 'schema', saas, 'table', users, 'column', deactivated_at;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', users, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', users, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', users, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', users, 'column', row_version;
 GO
 
 CREATE TABLE saas.subscriptions (
@@ -306,29 +306,29 @@ GO
 CREATE TRIGGER [saas].[bury_subscriptions] ON [saas].[subscriptions] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'subscriptions', [subscription_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
-execute sp_addextendedproperty 'MS_Description', N'Agreements to pay for a plan, trials included; one row per spell, in its present state', 'schema', saas, 'table', subscriptions;
-execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the account''s, then the ordinal within it', 'schema', saas, 'table', subscriptions, 'column', subscription_id;
+execute sp_addextendedproperty 'MS_Description', N'Subscriptions and trials in their current state; an account that returns gets a new row', 'schema', saas, 'table', subscriptions;
+execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the account''s key plus a running number', 'schema', saas, 'table', subscriptions, 'column', subscription_id;
 execute sp_addextendedproperty 'MS_Description', N'Account that pays', 'schema', saas, 'table', subscriptions, 'column', account_id;
-execute sp_addextendedproperty 'MS_Description', N'Plan now, or at the end', 'schema', saas, 'table', subscriptions, 'column', plan_id;
+execute sp_addextendedproperty 'MS_Description', N'Current plan, or the last one of an ended subscription', 'schema', saas, 'table', subscriptions, 'column', plan_id;
 execute sp_addextendedproperty 'MS_Description', N'Promo code in force', 'schema', saas, 'table', subscriptions, 'column', promo_code_id;
-execute sp_addextendedproperty 'MS_Description', N'Where the subscription stands', 'schema', saas, 'table', subscriptions, 'column', status;
-execute sp_addextendedproperty 'MS_Description', N'Seats paid for', 'schema', saas, 'table', subscriptions, 'column', seats;
+execute sp_addextendedproperty 'MS_Description', N'Current status of the subscription', 'schema', saas, 'table', subscriptions, 'column', status;
+execute sp_addextendedproperty 'MS_Description', N'Number of seats paid for', 'schema', saas, 'table', subscriptions, 'column', seats;
 execute sp_addextendedproperty 'MS_Description', N'Agreed price of one seat for one billing interval, before discount', 'schema', saas, 'table', subscriptions, 'column', unit_price_cents;
-execute sp_addextendedproperty 'MS_Description', N'Discount in force, 0 to 100', 'schema', saas, 'table', subscriptions, 'column', discount_percent;
-execute sp_addextendedproperty 'MS_Description', N'How it is paid; NULL: none given yet', 'schema', saas, 'table', subscriptions, 'column', payment_method;
-execute sp_addextendedproperty 'MS_Description', N'Start of the trial; NULL: none (UTC)', 'schema', saas, 'table', subscriptions, 'column', trial_started_at;
-execute sp_addextendedproperty 'MS_Description', N'End of the trial; NULL: none (UTC)', 'schema', saas, 'table', subscriptions, 'column', trial_ends_at;
-execute sp_addextendedproperty 'MS_Description', N'Whether the trial asked for a card', 'schema', saas, 'table', subscriptions, 'column', trial_with_card;
-execute sp_addextendedproperty 'MS_Description', N'Start of the first paid period; NULL: never paid (UTC)', 'schema', saas, 'table', subscriptions, 'column', activated_at;
+execute sp_addextendedproperty 'MS_Description', N'Discount in force in percent, 0 to 100', 'schema', saas, 'table', subscriptions, 'column', discount_percent;
+execute sp_addextendedproperty 'MS_Description', N'Payment method; NULL until given', 'schema', saas, 'table', subscriptions, 'column', payment_method;
+execute sp_addextendedproperty 'MS_Description', N'Start of the trial (UTC); NULL if there is none', 'schema', saas, 'table', subscriptions, 'column', trial_started_at;
+execute sp_addextendedproperty 'MS_Description', N'End of the trial (UTC); NULL if there is none', 'schema', saas, 'table', subscriptions, 'column', trial_ends_at;
+execute sp_addextendedproperty 'MS_Description', N'Whether the trial required a card', 'schema', saas, 'table', subscriptions, 'column', trial_with_card;
+execute sp_addextendedproperty 'MS_Description', N'Start of the first paid period (UTC); NULL if none', 'schema', saas, 'table', subscriptions, 'column', activated_at;
 execute sp_addextendedproperty 'MS_Description', N'Start of the billing period (UTC)', 'schema', saas, 'table', subscriptions, 'column', current_period_start;
-execute sp_addextendedproperty 'MS_Description', N'First moment after the billing period (UTC)', 'schema', saas, 'table', subscriptions, 'column', current_period_end;
+execute sp_addextendedproperty 'MS_Description', N'End of the billing period, exclusive (UTC)', 'schema', saas, 'table', subscriptions, 'column', current_period_end;
 execute sp_addextendedproperty 'MS_Description', N'When the customer asked to cancel (UTC)', 'schema', saas, 'table', subscriptions, 'column', cancel_requested_at;
-execute sp_addextendedproperty 'MS_Description', N'When it ended; NULL: it has not (UTC)', 'schema', saas, 'table', subscriptions, 'column', ended_at;
-execute sp_addextendedproperty 'MS_Description', N'Who ended a paid one; NULL: nobody', 'schema', saas, 'table', subscriptions, 'column', cancellation_kind;
-execute sp_addextendedproperty 'MS_Description', N'Reason for that end', 'schema', saas, 'table', subscriptions, 'column', cancellation_reason;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', subscriptions, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'When the subscription ended (UTC); NULL if it has not', 'schema', saas, 'table', subscriptions, 'column', ended_at;
+execute sp_addextendedproperty 'MS_Description', N'Who ended the paid subscription; NULL if nobody did', 'schema', saas, 'table', subscriptions, 'column', cancellation_kind;
+execute sp_addextendedproperty 'MS_Description', N'Why it was ended', 'schema', saas, 'table', subscriptions, 'column', cancellation_reason;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', subscriptions, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', subscriptions, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', subscriptions, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', subscriptions, 'column', row_version;
 GO
 
 CREATE TABLE saas.subscription_changes (
@@ -363,20 +363,20 @@ GO
 CREATE TRIGGER [saas].[bury_subscription_changes] ON [saas].[subscription_changes] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'subscription_changes', [change_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
-execute sp_addextendedproperty 'MS_Description', N'History of each subscription: its whole commercial state after every change', 'schema', saas, 'table', subscription_changes;
-execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the subscription''s, then the ordinal within it', 'schema', saas, 'table', subscription_changes, 'column', change_id;
+execute sp_addextendedproperty 'MS_Description', N'History of each subscription: its full commercial state after each change', 'schema', saas, 'table', subscription_changes;
+execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the subscription''s key plus a running number', 'schema', saas, 'table', subscription_changes, 'column', change_id;
 execute sp_addextendedproperty 'MS_Description', N'Subscription that changed', 'schema', saas, 'table', subscription_changes, 'column', subscription_id;
 execute sp_addextendedproperty 'MS_Description', N'Natural key within the subscription: 1, 2, 3 ... in order of effect', 'schema', saas, 'table', subscription_changes, 'column', change_no;
-execute sp_addextendedproperty 'MS_Description', N'What happened', 'schema', saas, 'table', subscription_changes, 'column', kind;
-execute sp_addextendedproperty 'MS_Description', N'From when it holds (UTC)', 'schema', saas, 'table', subscription_changes, 'column', effective_at;
-execute sp_addextendedproperty 'MS_Description', N'Status from then on', 'schema', saas, 'table', subscription_changes, 'column', status;
-execute sp_addextendedproperty 'MS_Description', N'Plan from then on', 'schema', saas, 'table', subscription_changes, 'column', plan_id;
-execute sp_addextendedproperty 'MS_Description', N'Seats from then on', 'schema', saas, 'table', subscription_changes, 'column', seats;
-execute sp_addextendedproperty 'MS_Description', N'Price of one seat for one billing interval from then on, before discount', 'schema', saas, 'table', subscription_changes, 'column', unit_price_cents;
-execute sp_addextendedproperty 'MS_Description', N'Discount from then on, 0 to 100', 'schema', saas, 'table', subscription_changes, 'column', discount_percent;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', subscription_changes, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'Kind of change', 'schema', saas, 'table', subscription_changes, 'column', kind;
+execute sp_addextendedproperty 'MS_Description', N'When the change takes effect (UTC)', 'schema', saas, 'table', subscription_changes, 'column', effective_at;
+execute sp_addextendedproperty 'MS_Description', N'Status after the change', 'schema', saas, 'table', subscription_changes, 'column', status;
+execute sp_addextendedproperty 'MS_Description', N'Plan after the change', 'schema', saas, 'table', subscription_changes, 'column', plan_id;
+execute sp_addextendedproperty 'MS_Description', N'Number of seats after the change', 'schema', saas, 'table', subscription_changes, 'column', seats;
+execute sp_addextendedproperty 'MS_Description', N'Price of one seat for one billing interval after the change, before discount', 'schema', saas, 'table', subscription_changes, 'column', unit_price_cents;
+execute sp_addextendedproperty 'MS_Description', N'Discount in percent after the change, 0 to 100', 'schema', saas, 'table', subscription_changes, 'column', discount_percent;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', subscription_changes, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', subscription_changes, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', subscription_changes, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', subscription_changes, 'column', row_version;
 GO
 
 CREATE TABLE saas.invoices (
@@ -417,22 +417,22 @@ CREATE TRIGGER [saas].[bury_invoices] ON [saas].[invoices] AFTER DELETE AS BEGIN
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Invoices, one row per billing period or mid-period upgrade', 'schema', saas, 'table', invoices;
-execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the subscription''s, then the ordinal within it', 'schema', saas, 'table', invoices, 'column', invoice_id;
+execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the subscription''s key plus a running number', 'schema', saas, 'table', invoices, 'column', invoice_id;
 execute sp_addextendedproperty 'MS_Description', N'Subscription that is billed', 'schema', saas, 'table', invoices, 'column', subscription_id;
-execute sp_addextendedproperty 'MS_Description', N'Natural key: number printed on the invoice', 'schema', saas, 'table', invoices, 'column', number;
-execute sp_addextendedproperty 'MS_Description', N'Where its payment stands', 'schema', saas, 'table', invoices, 'column', status;
-execute sp_addextendedproperty 'MS_Description', N'When it was sent (UTC)', 'schema', saas, 'table', invoices, 'column', issued_at;
-execute sp_addextendedproperty 'MS_Description', N'When it is due (UTC)', 'schema', saas, 'table', invoices, 'column', due_at;
-execute sp_addextendedproperty 'MS_Description', N'Start of what it covers (UTC)', 'schema', saas, 'table', invoices, 'column', period_start;
-execute sp_addextendedproperty 'MS_Description', N'First moment after what it covers (UTC)', 'schema', saas, 'table', invoices, 'column', period_end;
-execute sp_addextendedproperty 'MS_Description', N'Sum of the items', 'schema', saas, 'table', invoices, 'column', subtotal_cents;
-execute sp_addextendedproperty 'MS_Description', N'Taken off by a promo code', 'schema', saas, 'table', invoices, 'column', discount_cents;
-execute sp_addextendedproperty 'MS_Description', N'Tax on subtotal less discount', 'schema', saas, 'table', invoices, 'column', tax_cents;
+execute sp_addextendedproperty 'MS_Description', N'Natural key: the number printed on the invoice', 'schema', saas, 'table', invoices, 'column', number;
+execute sp_addextendedproperty 'MS_Description', N'Payment status of the invoice', 'schema', saas, 'table', invoices, 'column', status;
+execute sp_addextendedproperty 'MS_Description', N'When the invoice was sent (UTC)', 'schema', saas, 'table', invoices, 'column', issued_at;
+execute sp_addextendedproperty 'MS_Description', N'When the invoice is due (UTC)', 'schema', saas, 'table', invoices, 'column', due_at;
+execute sp_addextendedproperty 'MS_Description', N'Start of the period that the invoice covers (UTC)', 'schema', saas, 'table', invoices, 'column', period_start;
+execute sp_addextendedproperty 'MS_Description', N'End of the period that the invoice covers, exclusive (UTC)', 'schema', saas, 'table', invoices, 'column', period_end;
+execute sp_addextendedproperty 'MS_Description', N'Sum of the invoice items', 'schema', saas, 'table', invoices, 'column', subtotal_cents;
+execute sp_addextendedproperty 'MS_Description', N'Discount from a promo code', 'schema', saas, 'table', invoices, 'column', discount_cents;
+execute sp_addextendedproperty 'MS_Description', N'Tax on the subtotal after the discount', 'schema', saas, 'table', invoices, 'column', tax_cents;
 execute sp_addextendedproperty 'MS_Description', N'subtotal - discount + tax', 'schema', saas, 'table', invoices, 'column', total_cents;
-execute sp_addextendedproperty 'MS_Description', N'When it was paid in full (UTC)', 'schema', saas, 'table', invoices, 'column', paid_at;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', invoices, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'When the invoice was paid in full (UTC); NULL if it was not', 'schema', saas, 'table', invoices, 'column', paid_at;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', invoices, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', invoices, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', invoices, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', invoices, 'column', row_version;
 GO
 
 CREATE TABLE saas.invoice_items (
@@ -463,18 +463,18 @@ GO
 CREATE TRIGGER [saas].[bury_invoice_items] ON [saas].[invoice_items] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'invoice_items', [invoice_item_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
-execute sp_addextendedproperty 'MS_Description', N'Lines of the invoices', 'schema', saas, 'table', invoice_items;
-execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the invoice''s, then the line number', 'schema', saas, 'table', invoice_items, 'column', invoice_item_id;
-execute sp_addextendedproperty 'MS_Description', N'Invoice the line stands on', 'schema', saas, 'table', invoice_items, 'column', invoice_id;
+execute sp_addextendedproperty 'MS_Description', N'Invoice lines', 'schema', saas, 'table', invoice_items;
+execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the invoice''s key, then the line number', 'schema', saas, 'table', invoice_items, 'column', invoice_item_id;
+execute sp_addextendedproperty 'MS_Description', N'Invoice that the line belongs to', 'schema', saas, 'table', invoice_items, 'column', invoice_id;
 execute sp_addextendedproperty 'MS_Description', N'Natural key within the invoice: 1, 2, 3 ...', 'schema', saas, 'table', invoice_items, 'column', line_no;
-execute sp_addextendedproperty 'MS_Description', N'What is charged', 'schema', saas, 'table', invoice_items, 'column', kind;
-execute sp_addextendedproperty 'MS_Description', N'Plan that is charged', 'schema', saas, 'table', invoice_items, 'column', plan_id;
-execute sp_addextendedproperty 'MS_Description', N'Seats', 'schema', saas, 'table', invoice_items, 'column', quantity;
-execute sp_addextendedproperty 'MS_Description', N'Price of one seat for the time the line covers; negative for a credit', 'schema', saas, 'table', invoice_items, 'column', unit_price_cents;
+execute sp_addextendedproperty 'MS_Description', N'What the line charges for', 'schema', saas, 'table', invoice_items, 'column', kind;
+execute sp_addextendedproperty 'MS_Description', N'Plan that the line charges for', 'schema', saas, 'table', invoice_items, 'column', plan_id;
+execute sp_addextendedproperty 'MS_Description', N'Number of seats', 'schema', saas, 'table', invoice_items, 'column', quantity;
+execute sp_addextendedproperty 'MS_Description', N'Price of one seat for the period that the line covers; negative for a credit', 'schema', saas, 'table', invoice_items, 'column', unit_price_cents;
 execute sp_addextendedproperty 'MS_Description', N'quantity x unit price', 'schema', saas, 'table', invoice_items, 'column', amount_cents;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', invoice_items, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', invoice_items, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', invoice_items, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', invoice_items, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', invoice_items, 'column', row_version;
 GO
 
 CREATE TABLE saas.payments (
@@ -509,18 +509,18 @@ CREATE TRIGGER [saas].[bury_payments] ON [saas].[payments] AFTER DELETE AS BEGIN
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Attempts to collect an invoice, and refunds', 'schema', saas, 'table', payments;
-execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the invoice''s, then the ordinal within it', 'schema', saas, 'table', payments, 'column', payment_id;
+execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the invoice''s key plus a running number', 'schema', saas, 'table', payments, 'column', payment_id;
 execute sp_addextendedproperty 'MS_Description', N'Invoice that is paid or refunded', 'schema', saas, 'table', payments, 'column', invoice_id;
 execute sp_addextendedproperty 'MS_Description', N'Natural key within the invoice: 1, 2, 3 ...', 'schema', saas, 'table', payments, 'column', attempt_no;
-execute sp_addextendedproperty 'MS_Description', N'Charge, or money given back', 'schema', saas, 'table', payments, 'column', kind;
-execute sp_addextendedproperty 'MS_Description', N'How it was paid', 'schema', saas, 'table', payments, 'column', method;
-execute sp_addextendedproperty 'MS_Description', N'How it ended', 'schema', saas, 'table', payments, 'column', status;
-execute sp_addextendedproperty 'MS_Description', N'Why it failed; NULL: it did not', 'schema', saas, 'table', payments, 'column', failure_code;
-execute sp_addextendedproperty 'MS_Description', N'Money moved or tried, always positive', 'schema', saas, 'table', payments, 'column', amount_cents;
-execute sp_addextendedproperty 'MS_Description', N'When it was tried (UTC)', 'schema', saas, 'table', payments, 'column', attempted_at;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', payments, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'Charge or refund', 'schema', saas, 'table', payments, 'column', kind;
+execute sp_addextendedproperty 'MS_Description', N'Payment method', 'schema', saas, 'table', payments, 'column', method;
+execute sp_addextendedproperty 'MS_Description', N'Outcome of the attempt', 'schema', saas, 'table', payments, 'column', status;
+execute sp_addextendedproperty 'MS_Description', N'Why it failed; NULL if it did not', 'schema', saas, 'table', payments, 'column', failure_code;
+execute sp_addextendedproperty 'MS_Description', N'Amount moved or attempted, never negative', 'schema', saas, 'table', payments, 'column', amount_cents;
+execute sp_addextendedproperty 'MS_Description', N'When the attempt was made (UTC)', 'schema', saas, 'table', payments, 'column', attempted_at;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', payments, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', payments, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', payments, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', payments, 'column', row_version;
 GO
 
 CREATE TABLE saas.promo_redemptions (
@@ -554,17 +554,17 @@ GO
 CREATE TRIGGER [saas].[bury_promo_redemptions] ON [saas].[promo_redemptions] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'promo_redemptions', [promo_redemption_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
-execute sp_addextendedproperty 'MS_Description', N'Every account eligible for a campaign: treated or held out at random, and what came of it', 'schema', saas, 'table', promo_redemptions;
-execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the account''s, then the promo code''s', 'schema', saas, 'table', promo_redemptions, 'column', promo_redemption_id;
+execute sp_addextendedproperty 'MS_Description', N'Accounts eligible for a campaign: treated or held out at random, and whether they used the code', 'schema', saas, 'table', promo_redemptions;
+execute sp_addextendedproperty 'MS_Description', N'Surrogate key: the account''s key, then the promo code''s key', 'schema', saas, 'table', promo_redemptions, 'column', promo_redemption_id;
 execute sp_addextendedproperty 'MS_Description', N'Code that was offered or held back', 'schema', saas, 'table', promo_redemptions, 'column', promo_code_id;
 execute sp_addextendedproperty 'MS_Description', N'Account that was eligible', 'schema', saas, 'table', promo_redemptions, 'column', account_id;
-execute sp_addextendedproperty 'MS_Description', N'Offered the code, or kept without it at random as the holdout', 'schema', saas, 'table', promo_redemptions, 'column', arm;
-execute sp_addextendedproperty 'MS_Description', N'When the account was put into its arm (UTC)', 'schema', saas, 'table', promo_redemptions, 'column', assigned_at;
-execute sp_addextendedproperty 'MS_Description', N'When the code was used; NULL: it was not (UTC)', 'schema', saas, 'table', promo_redemptions, 'column', redeemed_at;
-execute sp_addextendedproperty 'MS_Description', N'Subscription the code was used on; NULL: it was not', 'schema', saas, 'table', promo_redemptions, 'column', subscription_id;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', promo_redemptions, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'Whether the account was offered the code or held out at random', 'schema', saas, 'table', promo_redemptions, 'column', arm;
+execute sp_addextendedproperty 'MS_Description', N'When the account was assigned to its arm (UTC)', 'schema', saas, 'table', promo_redemptions, 'column', assigned_at;
+execute sp_addextendedproperty 'MS_Description', N'When the code was used (UTC); NULL if it was not', 'schema', saas, 'table', promo_redemptions, 'column', redeemed_at;
+execute sp_addextendedproperty 'MS_Description', N'Subscription that the code was used on; NULL if it was not used', 'schema', saas, 'table', promo_redemptions, 'column', subscription_id;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', promo_redemptions, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', promo_redemptions, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', promo_redemptions, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', promo_redemptions, 'column', row_version;
 GO
 
 CREATE TABLE saas.usage_events (
@@ -596,14 +596,14 @@ GO
 CREATE TRIGGER [saas].[bury_usage_events] ON [saas].[usage_events] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'usage_events', [event_id], CONVERT(VARCHAR(10), [occurred_at], 23) FROM deleted; END;
 GO
 
-execute sp_addextendedproperty 'MS_Description', N'Product events: logins and feature use, append-only but for erasures', 'schema', saas, 'table', usage_events;
-execute sp_addextendedproperty 'MS_Description', N'Surrogate key: calendar month, account, ordinal within both', 'schema', saas, 'table', usage_events, 'column', event_id;
-execute sp_addextendedproperty 'MS_Description', N'When it happened (UTC)', 'schema', saas, 'table', usage_events, 'column', occurred_at;
-execute sp_addextendedproperty 'MS_Description', N'Account the user belonged to', 'schema', saas, 'table', usage_events, 'column', account_id;
-execute sp_addextendedproperty 'MS_Description', N'User who acted; NULL: erased on request', 'schema', saas, 'table', usage_events, 'column', user_id;
-execute sp_addextendedproperty 'MS_Description', N'What happened', 'schema', saas, 'table', usage_events, 'column', event_type;
-execute sp_addextendedproperty 'MS_Description', N'Feature used; NULL: a login', 'schema', saas, 'table', usage_events, 'column', feature_id;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', usage_events, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Product events: logins and feature use; append-only except for erasures', 'schema', saas, 'table', usage_events;
+execute sp_addextendedproperty 'MS_Description', N'Surrogate key: calendar month, account and a running number', 'schema', saas, 'table', usage_events, 'column', event_id;
+execute sp_addextendedproperty 'MS_Description', N'When the event happened (UTC)', 'schema', saas, 'table', usage_events, 'column', occurred_at;
+execute sp_addextendedproperty 'MS_Description', N'Account that the user belonged to', 'schema', saas, 'table', usage_events, 'column', account_id;
+execute sp_addextendedproperty 'MS_Description', N'User who acted; NULL if erased on request', 'schema', saas, 'table', usage_events, 'column', user_id;
+execute sp_addextendedproperty 'MS_Description', N'Kind of event', 'schema', saas, 'table', usage_events, 'column', event_type;
+execute sp_addextendedproperty 'MS_Description', N'Feature used; NULL for a login', 'schema', saas, 'table', usage_events, 'column', feature_id;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', usage_events, 'column', row_version;
 GO
 
 CREATE TABLE saas.support_tickets (
@@ -644,18 +644,18 @@ CREATE TRIGGER [saas].[bury_support_tickets] ON [saas].[support_tickets] AFTER D
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Support tickets', 'schema', saas, 'table', support_tickets;
-execute sp_addextendedproperty 'MS_Description', N'Surrogate key: account, month of its life, ordinal within it', 'schema', saas, 'table', support_tickets, 'column', ticket_id;
-execute sp_addextendedproperty 'MS_Description', N'Account that asks', 'schema', saas, 'table', support_tickets, 'column', account_id;
-execute sp_addextendedproperty 'MS_Description', N'User who asks; NULL: erased on request', 'schema', saas, 'table', support_tickets, 'column', user_id;
-execute sp_addextendedproperty 'MS_Description', N'What it is about; a complaint raises the odds of churn', 'schema', saas, 'table', support_tickets, 'column', category;
-execute sp_addextendedproperty 'MS_Description', N'How urgent', 'schema', saas, 'table', support_tickets, 'column', priority;
-execute sp_addextendedproperty 'MS_Description', N'Where it stands', 'schema', saas, 'table', support_tickets, 'column', status;
-execute sp_addextendedproperty 'MS_Description', N'First line of the ticket', 'schema', saas, 'table', support_tickets, 'column', subject;
-execute sp_addextendedproperty 'MS_Description', N'When it was opened (UTC)', 'schema', saas, 'table', support_tickets, 'column', opened_at;
-execute sp_addextendedproperty 'MS_Description', N'When it was first answered (UTC)', 'schema', saas, 'table', support_tickets, 'column', first_response_at;
-execute sp_addextendedproperty 'MS_Description', N'When it was solved (UTC)', 'schema', saas, 'table', support_tickets, 'column', resolved_at;
-execute sp_addextendedproperty 'MS_Description', N'Mark from 1 (bad) to 5 (good); NULL: none given', 'schema', saas, 'table', support_tickets, 'column', satisfaction;
-execute sp_addextendedproperty 'MS_Description', N'When the row came to be (UTC)', 'schema', saas, 'table', support_tickets, 'column', created_at;
+execute sp_addextendedproperty 'MS_Description', N'Surrogate key: account, month of its life and a running number', 'schema', saas, 'table', support_tickets, 'column', ticket_id;
+execute sp_addextendedproperty 'MS_Description', N'Account that opened the ticket', 'schema', saas, 'table', support_tickets, 'column', account_id;
+execute sp_addextendedproperty 'MS_Description', N'User who opened the ticket; NULL if erased on request', 'schema', saas, 'table', support_tickets, 'column', user_id;
+execute sp_addextendedproperty 'MS_Description', N'Topic; a complaint raises the odds of churn', 'schema', saas, 'table', support_tickets, 'column', category;
+execute sp_addextendedproperty 'MS_Description', N'Urgency of the ticket', 'schema', saas, 'table', support_tickets, 'column', priority;
+execute sp_addextendedproperty 'MS_Description', N'Current status of the ticket', 'schema', saas, 'table', support_tickets, 'column', status;
+execute sp_addextendedproperty 'MS_Description', N'Subject line of the ticket', 'schema', saas, 'table', support_tickets, 'column', subject;
+execute sp_addextendedproperty 'MS_Description', N'When the ticket was opened (UTC)', 'schema', saas, 'table', support_tickets, 'column', opened_at;
+execute sp_addextendedproperty 'MS_Description', N'When the ticket was first answered (UTC)', 'schema', saas, 'table', support_tickets, 'column', first_response_at;
+execute sp_addextendedproperty 'MS_Description', N'When the ticket was resolved (UTC)', 'schema', saas, 'table', support_tickets, 'column', resolved_at;
+execute sp_addextendedproperty 'MS_Description', N'Rating from 1 (bad) to 5 (good); NULL if none was given', 'schema', saas, 'table', support_tickets, 'column', satisfaction;
+execute sp_addextendedproperty 'MS_Description', N'When the row was created (UTC)', 'schema', saas, 'table', support_tickets, 'column', created_at;
 execute sp_addextendedproperty 'MS_Description', N'When the business last changed the row (UTC)', 'schema', saas, 'table', support_tickets, 'column', updated_at;
-execute sp_addextendedproperty 'MS_Description', N'Version stamped by the database at every write; the sync''s watermark', 'schema', saas, 'table', support_tickets, 'column', row_version;
+execute sp_addextendedproperty 'MS_Description', N'Version that the database sets at every write; the sync''s watermark', 'schema', saas, 'table', support_tickets, 'column', row_version;
 GO

@@ -6,7 +6,6 @@ documents them, and a test keeps it in step with this module.
 
 from __future__ import annotations
 
-import difflib
 import os
 from datetime import date
 from functools import cache
@@ -27,6 +26,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from saas_platform.clock import Clock, Month, start_month
 from saas_platform.company.config import CompanyConfig, read_config
 from saas_platform.errors import PlatformError
+from saas_platform.validation.messages import nearest, remedy, shown
 
 _PREFIX = "SAAS_"
 #: The file that holds the company's knobs if SAAS_COMPANY names none.
@@ -184,9 +184,9 @@ def _check_names() -> None:
 
 
 def _unknown_name(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    remedy = f"did you mean {near[0]}?" if near else f"the known settings are {', '.join(known)}."
-    return f"{name} is not a setting: {remedy}"
+    near = nearest(name, known)
+    hint = f"did you mean {near}?" if near else f"the known settings are {', '.join(known)}."
+    return f"{name} is not a setting: {hint}"
 
 
 def _message(error: ValidationError) -> str:
@@ -198,9 +198,8 @@ def _message(error: ValidationError) -> str:
         if detail["type"] == "extra_forbidden":
             problems.append(_unknown_name(name, known))
         else:
-            message = detail["msg"].removeprefix("Value error, ")
-            value = "invalid" if name in _SECRETS else repr(detail["input"])
-            problems.append(f"{name} is {value}: {message}.")
+            value = "invalid" if name in _SECRETS else shown(detail["input"])
+            problems.append(f"{name} is {value}: {remedy(detail).removeprefix('Value error, ')}.")
     return " ".join(dict.fromkeys(problems))
 
 

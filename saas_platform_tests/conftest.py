@@ -37,7 +37,7 @@ def bigquery_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 #: The real one only where a project is named: a skipped test for each would hide the emulator's gaps.
-_REAL = os.environ.get("SAAS_TEST_BIGQUERY_PROJECT")
+_REAL = os.environ.get("SAAS_TEST_BIGQUERY_PROJECT", "")
 BIGQUERY_ENGINES = [
     pytest.param("emulator", marks=pytest.mark.slow),
     *([pytest.param("bigquery", marks=pytest.mark.slow)] if _REAL else []),

@@ -309,3 +309,36 @@ def test_the_page_shows_the_truth_only_as_it_was_evaluated() -> None:
     assert naming > 0
     script = (ROOT / "dashboard" / "static" / "dashboard.js").read_text()
     assert set(TRUTH.findall(script)) == {"true_hazard"}
+
+
+def _public_functions(path: Path) -> Iterator[ast.FunctionDef]:
+    """Functions and methods that other modules may call."""
+    tree = tree_of(path)
+    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
+    for node in (each for body in bodies for each in body):
+        if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+            continue
+        # The parameters of an asset are its resources.
+        if not any("asset" in ast.unparse(each) for each in node.decorator_list):
+            yield node
+
+
+#: The docstring of a command is its help text, and its options describe themselves.
+_COMMANDS = {"cli/app.py", "company/__main__.py"}
+
+
+def test_many_parameters_are_described() -> None:
+    """A function with more than four parameters says what each of them is."""
+    wrong = []
+    for path in modules():
+        for function in _public_functions(path):
+            parameters = [
+                *function.args.posonlyargs,
+                *function.args.args,
+                *function.args.kwonlyargs,
+            ]
+            names = [each.arg for each in parameters if each.arg not in ("self", "cls")]
+            described = "Args:" in (ast.get_docstring(function) or "")
+            if len(names) > 4 and not described and name_of(path) not in _COMMANDS:
+                wrong.append(f"{name_of(path)}:{function.lineno} {function.name}")
+    assert wrong == []

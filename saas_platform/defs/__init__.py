@@ -1,14 +1,14 @@
-"""The Dagster layer, thin: it names things, wires them, and reports metadata.
+"""The Dagster layer, which is thin: it names assets, wires them together and reports metadata.
 
-What does the work is in the packages beside this one, which know no Dagster.
+The other packages do the work and do not know Dagster.
 """
 
 import warnings
 
 import dagster as dg
 
-# Used knowingly: one run for many months, and the frames' types (all of dagster-pandas is beta); `owners`
-# is what Dagster itself gives a sensor where it binds resources.
+# These beta features are used on purpose: one run for many months, and the types of frames (all of
+# dagster-pandas is beta). Dagster itself sets `owners` when it binds resources to a sensor.
 warnings.filterwarnings(
     "ignore",
     category=dg.BetaWarning,

@@ -1,4 +1,4 @@
-"""Schedules and the sensor of the source: they decide when, the jobs do the work."""
+"""The schedules and the sensor of the source. They decide when to run; the jobs do the work."""
 
 import json
 from collections.abc import Iterator
@@ -15,20 +15,21 @@ from saas_platform.schema import version_of
 from saas_platform.sync import probe
 from saas_platform.sync.probe import ONLY_A_DIGEST_TELLS
 
-#: Before anyone is at work; the company's day ends at midnight UTC.
+#: The company's day ends at midnight UTC. The schedules run before anyone is at work.
 COMPANY_AT = "15 0 * * *"
 PROOF_AT = "0 2 * * *"
 DIGESTS_AT = "30 * * * *"
 
 
 def schedules(tables: Tables, *, from_synthetic: bool) -> list[dg.ScheduleDefinition]:
-    """The company's day, and the full proof of the night."""
+    """Return the schedules: the nightly proof, the company's day and, if a table needs it, a refresh."""
     made = [
         dg.ScheduleDefinition(
             name="nightly_full_proof",
             job_name=FULL_PROOF,
             cron_schedule=PROOF_AT,
-            description="Proves every slice of every table; syncs prove only what they touched.",
+            description="Proves every slice of every table. A sync proves only the slices that it"
+            " touched.",
         )
     ]
     if from_synthetic:
@@ -39,8 +40,8 @@ def schedules(tables: Tables, *, from_synthetic: bool) -> list[dg.ScheduleDefini
                 name="hourly_refresh",
                 job_name=REFRESH,
                 cron_schedule=DIGESTS_AT,
-                description="Syncs by digests: a table without a row version tells no sensor that it"
-                " has changed.",
+                description="Syncs by digests, because the sensor cannot see changes to a table that"
+                " has no row version.",
             )
         )
     return made
@@ -51,8 +52,8 @@ def _daily_company() -> dg.ScheduleDefinition:
         name="daily_company",
         job_name=COMPANY_MONTH,
         cron_schedule=COMPANY_AT,
-        description="Brings the current month up to the clock; with the first day of a month, also"
-        " the month that just ended.",
+        description="Writes the current month up to the clock; on the first day of a month, also"
+        " the rest of the month that just ended.",
     )
     def daily_company(
         platform: dg.ResourceParam[Platform],
@@ -60,7 +61,7 @@ def _daily_company() -> dg.ScheduleDefinition:
         stale = stale_months(platform)
         if not stale:
             yield dg.SkipReason(
-                f"The source holds everything before SAAS_AS_OF {platform.as_of.date()}."
+                f"The source already has everything before SAAS_AS_OF {platform.as_of.date()}."
             )
             return
         yield dg.RunRequest(
@@ -72,12 +73,14 @@ def _daily_company() -> dg.ScheduleDefinition:
 
 
 def source_sensor() -> dg.SensorDefinition:
+    """Return the sensor that requests a refresh when a table of the source has changed."""
+
     @dg.sensor(
         name="source_changed",
         job_name=REFRESH,
         minimum_interval_seconds=60,
-        description="Asks the source itself whether any table has changed since its last sync,"
-        " whoever wrote to it, and then refreshes what depends on it.",
+        description="Checks in the source itself whether any table has changed since its last sync,"
+        " no matter who wrote to it, and then refreshes everything that depends on it.",
     )
     def source_changed(
         context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
@@ -90,8 +93,10 @@ def source_sensor() -> dg.SensorDefinition:
             each.table: each for each in found if each.reason not in (None, ONLY_A_DIGEST_TELLS)
         }
         if not stale:
-            # Not empty, which would keep the old one: should an old state come back, it is new again.
-            return dg.SensorResult(skip_reason="Every table of raw is as its source.", cursor="{}")
+            # An empty cursor would keep the old one. With "{}", an old state that comes back counts as new.
+            return dg.SensorResult(
+                skip_reason="Every raw table is up to date with its source.", cursor="{}"
+            )
         state = json.dumps(
             {
                 name: [each.watermark, each.version, each.rows_source]
@@ -100,7 +105,7 @@ def source_sensor() -> dg.SensorDefinition:
         )
         if state == context.cursor:
             return dg.SensorResult(
-                skip_reason="A refresh for this state was requested already; if it failed, rerun it."
+                skip_reason="A refresh for this state was already requested. If it failed, rerun it."
             )
         reasons = ", ".join(f"{name} ({each.reason})" for name, each in sorted(stale.items()))
         context.log.info(f"Stale: {reasons}")

@@ -1,6 +1,6 @@
-"""dagster-gcp's resource for BigQuery, whose client the platform's own warehouse takes in every run.
+"""dagster-gcp's resource for BigQuery. In every run the platform's own warehouse uses its client.
 
-Does not hold: what is asked of the client.
+Out of scope: the queries that are sent with the client.
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from saas_platform.platform import Platform
 
 
 class WarehouseBigQuery(BigQueryResource):
-    """dagster-gcp's, that an emulator answers too, where Google's variable names one."""
+    """dagster-gcp's resource, which also works with an emulator if Google's variable names one."""
 
     @contextmanager
     def get_client(self) -> Iterator[bigquery.Client]:
         if environ.get("BIGQUERY_EMULATOR_HOST"):
-            # The client itself reads where it is, but looks for credentials, of which there are none.
+            # The client itself reads the emulator's address, but it would look for credentials in vain.
             yield bigquery.Client(
                 project=self.project, location=self.location, credentials=AnonymousCredentials()
             )
@@ -31,8 +31,10 @@ class WarehouseBigQuery(BigQueryResource):
 
 
 def with_bigquery(platform: Platform) -> tuple[Platform, dict[str, BigQueryResource]]:
-    """The platform by the client of the resource `bigquery`, and that resource for assets of one's own;
-    the platform as it is where its warehouse is another.
+    """Return the platform with the client of the resource `bigquery`, and that resource.
+
+    Your own assets can use the resource. A platform with another warehouse is returned unchanged, with no
+    resource.
     """
     if platform.settings.warehouse.get_backend_name() != "bigquery":
         return platform, {}

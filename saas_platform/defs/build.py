@@ -1,4 +1,4 @@
-"""Wires assets, checks, jobs, schedules and sensors to what the settings name."""
+"""Builds the Dagster definitions: assets, checks, jobs, schedules and sensors, according to the settings."""
 
 from __future__ import annotations
 
@@ -27,15 +27,14 @@ from saas_platform.platform import Platform
 
 
 def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.Definitions:
-    """Everything Dagster knows of this platform; opens no database.
+    """Build everything that Dagster knows about this platform. Opens no database.
 
-    `work` is told how long the work itself takes, for whoever wants to know.
+    Pass `work` to read from it afterwards how long the work itself took.
     """
     platform, bigquery = with_bigquery(platform)
     partitions = monthly(platform)
     from_synthetic = platform.settings.synthetic
     source_engine = platform.settings.source.get_backend_name()
-    warehouse_engine = platform.settings.warehouse.get_backend_name()
     assets: list[dg.AssetsDefinition] = []
     if from_synthetic:
         assets += [*synthetic_assets(partitions), source_assets(partitions, source_engine)]
@@ -43,12 +42,12 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
     assets += raw_assets(
         tables,
         partitions if platform.is_company else None,
-        warehouse_engine,
+        platform.warehouse,
         from_synthetic=from_synthetic,
-        # A company whose clock stands still is as fresh as it will ever be.
+        # If the clock of a synthetic company stands still, its tables never get older.
         stays_fresh=platform.settings.as_of == "now" or not from_synthetic,
     )
-    # What follows is made for the company's tables; of others there is the proven mirror.
+    # The rest is made for the company's tables. Other databases only get the proven mirror.
     if platform.is_company:
         marts = marts_assets(platform)
         assets.append(marts)

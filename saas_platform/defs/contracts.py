@@ -1,45 +1,36 @@
-"""The contract of each raw table as an asset check: who breaks a rule is told, and nothing dropped."""
+"""The contract of each raw table as an asset check. It reports the rows that break a rule and drops none."""
 
 from collections.abc import Mapping
 
 import dagster as dg
 import sqlalchemy as sa
 
-from saas_platform.contracts import Verdict, evaluate
-from saas_platform.defs.failures import told
+from saas_platform.contracts import Breach, Verdict, evaluate
 from saas_platform.defs.names import Tables
 from saas_platform.defs.raw import GROUP
-from saas_platform.defs.timing import WorkClock
-from saas_platform.platform import Platform
+from saas_platform.defs.table_checks import table_check
 from saas_platform.schema.describing import escaped
 
 CONTRACT = "contract"
 
 
 def contract_checks(tables: Tables) -> list[dg.AssetChecksDefinition]:
-    """A check for each table, in a step of its own: a table that stops skips no check of another one."""
+    """Return a check for each table. Each has its own step, so that a failing table skips no other check."""
     names = {table: name for name, table in tables.items()}
     return [_check(name, table, names) for name, table in tables.items()]
 
 
 def _check(name: str, table: sa.Table, names: Mapping[sa.Table, str]) -> dg.AssetChecksDefinition:
-    # A foreign key can be held only once its parent is there.
+    # A foreign key can be checked only after the parent table is there.
     parents = {key.referred_table for key in table.foreign_key_constraints} - {table}
-
-    @dg.asset_check(
-        name=CONTRACT,
-        asset=[GROUP, name],
-        additional_deps=[[GROUP, names[parent]] for parent in parents if parent in names],
-        description="Every row is as the schema declares (errors), and as anyone would"
-        " expect (warnings): types, NULLs, values, ranges, keys, hygiene of texts.",
+    return table_check(
+        CONTRACT,
+        name,
+        "Every row is as the schema declares (errors) and as anyone would expect (warnings): types, NULLs,"
+        " values, ranges, keys and clean texts.",
+        lambda platform: _result(name, evaluate(platform.warehouse, table)),
+        after=[names[parent] for parent in parents if parent in names],
     )
-    def contract(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
-    ) -> dg.AssetCheckResult:
-        with work.measure(GROUP), told():
-            return _result(name, evaluate(platform.warehouse, table))
-
-    return contract
 
 
 def _result(name: str, verdict: Verdict) -> dg.AssetCheckResult:
@@ -50,8 +41,7 @@ def _result(name: str, verdict: Verdict) -> dg.AssetCheckResult:
         asset_key=[GROUP, name],
         passed=verdict.kept,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
-        description="; ".join(f"{b.rule.name}: {b.offenders:,} offend" for b in breaches)
-        or f"{verdict.rules} rules kept.",
+        description="; ".join(map(_breach_words, breaches)) or f"All {verdict.rules} rules hold.",
         metadata={
             "rules": verdict.rules,
             "rules_broken": len(breaches),
@@ -64,10 +54,16 @@ def _result(name: str, verdict: Verdict) -> dg.AssetCheckResult:
     )
 
 
+def _breach_words(breach: Breach) -> str:
+    """Return the rule, how many rows break it, and the first of them by its key."""
+    example = f", such as {escaped(breach.samples[0])}" if breach.samples else ""
+    return f"{breach.rule.name}: broken by {breach.offenders:,}{example}"
+
+
 def _markdown(verdict: Verdict) -> str:
     if verdict.kept:
         return "None."
-    lines = ["| severity | rule | says | offenders | such as |", "|--|--|--|--|--|"]
+    lines = ["| severity | rule | meaning | offenders | examples |", "|--|--|--|--|--|"]
     lines += [
         f"| {b.rule.severity} | {_cell(b.rule.name)} | {_cell(b.rule.says)} | {b.offenders}"
         f" | {_cell(', '.join(b.samples))} |"

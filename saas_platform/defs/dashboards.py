@@ -1,11 +1,11 @@
-"""Assets of group `dashboards`: the page."""
+"""The asset of group `dashboards`, which is the page."""
 
 import hashlib
 
 import dagster as dg
 
 from saas_platform.dashboard import build_page
-from saas_platform.defs.failures import told
+from saas_platform.defs.failures import translate_errors
 from saas_platform.defs.models import GROUP as MODELS
 from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
@@ -16,7 +16,7 @@ GROUP = "dashboards"
 
 
 def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.AssetsDefinition:
-    """The page; it shows the marts, and the model where it can be judged."""
+    """Return the page. It shows the marts and, if the truth is known, the evaluation of the model."""
     shown = [key for key in marts.keys if not key.path[-1].startswith(("stg_", "int_"))]
     judged = [dg.AssetKey([MODELS, "churn_evaluation"])] if from_synthetic else []
 
@@ -25,13 +25,13 @@ def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.
         deps=[*shown, *judged],
         group_name=GROUP,
         kinds={"html"},
-        description="One self-contained page with the company's metrics; it asks the network for"
-        " nothing.",
+        description="One self-contained page with the company's metrics. It loads nothing from the"
+        " network.",
     )
     def page(
         platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
     ) -> dg.MaterializeResult:
-        with work.measure(GROUP) as lap, told():
+        with work.measure(GROUP) as lap, translate_errors():
             wanted = fingerprints(platform)["dashboards"]
             report = build_page(platform.warehouse, platform.home.dashboard, platform.as_of)
             record_build(platform.warehouse, "dashboards", wanted)

@@ -1,6 +1,6 @@
-"""Found of planted: what the intake and the contracts found of the dirt that SAAS_DIRT planted.
+"""Scores how much of the dirt (errors injected by SAAS_DIRT) the source's intake and the contracts found.
 
-Beside the evaluation of the churn model the one reader of what the simulator keeps to itself.
+Only this module and the evaluation of the churn model read what the simulator keeps to itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ import dagster as dg
 
 from saas_platform.contracts import offenders
 from saas_platform.contracts.score import FOUND_BY_RULE, KindScore, Mark, score
-from saas_platform.defs.failures import told
+from saas_platform.defs.failures import translate_errors
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.synthetic import PLANTED, TRUTH
 from saas_platform.defs.timing import WorkClock
@@ -20,19 +20,19 @@ DIRT_FOUND = "dirt_found"
 
 
 def dirt_score() -> dg.AssetChecksDefinition:
-    """A check on the truth, once raw is what the source is."""
+    """Return a check on the truth. It runs after raw has been synced with the source."""
 
     @dg.asset_check(
         name=DIRT_FOUND,
         asset=TRUTH,
         additional_deps=[[RAW, name] for name in TABLES],
-        description="The intake of the source and the contracts of raw found all dirt that was"
-        " planted, and no other.",
+        description="The intake of the source and the contracts of raw found all of the injected"
+        " dirt and reported nothing else.",
     )
     def dirt_found(
         platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
     ) -> dg.AssetCheckResult:
-        with work.measure(RAW) as lap, told(), platform.warehouse.session():
+        with work.measure(RAW) as lap, translate_errors(), platform.warehouse.session():
             if not all(platform.warehouse.table_exists(RAW, name) for name in TABLES):
                 return _nothing_yet()
             scores = score(_planted(platform), _found(platform))
@@ -42,7 +42,7 @@ def dirt_score() -> dg.AssetChecksDefinition:
 
 
 def _planted(platform: Platform) -> Iterator[Mark]:
-    """Of the months that the source has."""
+    """Yield the injected errors of the months that the source has."""
     applied = {str(month) for month in platform.owned_source.applied_months()}
     for row in platform.truth.read(PLANTED).to_pylist():
         if row["month"] in applied:
@@ -50,12 +50,13 @@ def _planted(platform: Platform) -> Iterator[Mark]:
 
 
 def _found(platform: Platform) -> Iterator[Mark]:
+    """Yield what the intake and the contracts found."""
     for row in platform.owned_source.intake_log().to_pylist():
         yield Mark(row["finding"], row["table_name"], row["row_key"])
     for table in TABLES.values():
         for rule, (key,) in offenders(platform.warehouse, table):
             kind = FOUND_BY_RULE.get(rule.kind, rule.kind)
-            # A cell where the rule has one column; otherwise, and for keys, the row.
+            # A rule on a single column marks the cell. Any other rule marks the row.
             yield Mark(kind, table.name, key, rule.columns[0] if len(rule.columns) == 1 else None)
 
 
@@ -63,7 +64,7 @@ def _nothing_yet() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=True,
         severity=dg.AssetCheckSeverity.WARN,
-        description="Raw is not filled yet, so that there is nothing to score.",
+        description="Raw is not filled yet, so there is nothing to score.",
     )
 
 
@@ -71,12 +72,14 @@ def _result(scores: Sequence[KindScore], seconds: float) -> dg.AssetCheckResult:
     planted = sum(each.planted for each in scores)
     found = sum(each.found for each in scores)
     alarms = sum(each.false_alarms for each in scores)
-    other = f"{alarms:,} other findings" if alarms else "no other finding"
-    said = f"{found:,} of {planted:,} planted found" if planted else "Nothing was planted"
+    other = f"{alarms:,} false alarms" if alarms else "no false alarm"
+    summary = (
+        f"{found:,} of {planted:,} injected errors found" if planted else "No error was injected"
+    )
     return dg.AssetCheckResult(
         passed=found == planted and not alarms,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{said}; {other}.",
+        description=f"{summary}; {other}.",
         metadata={
             "planted": planted,
             "found": found,
@@ -89,7 +92,7 @@ def _result(scores: Sequence[KindScore], seconds: float) -> dg.AssetCheckResult:
 
 
 def _markdown(scores: Sequence[KindScore]) -> str:
-    lines = ["| kind | planted | found | share | false alarms |", "|--|--|--|--|--|"]
+    lines = ["| kind | injected | found | share | false alarms |", "|--|--|--|--|--|"]
     lines += [
         f"| {s.kind} | {s.planted} | {s.found} | {s.share:.4f} | {s.false_alarms} |" for s in scores
     ]

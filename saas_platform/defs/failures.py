@@ -1,4 +1,4 @@
-"""Errors that a user can mend, as Dagster failures: the sentence, and nothing retried."""
+"""Turns errors that a user can fix into Dagster failures with the same message, which are not retried."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from saas_platform.errors import PlatformError
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Within it, a PlatformError becomes a Failure with the same sentence."""
+def translate_errors() -> Iterator[None]:
+    """Raise each PlatformError of the block as a Failure with the same message."""
     try:
         yield
     except PlatformError as error:

@@ -1,6 +1,6 @@
-"""Dagster types of the frames that cross an asset boundary, checked where they are handed over.
+"""Dagster types of the frames that pass from one asset to another. Dagster checks each frame as it passes.
 
-The types of the source tables are derived from the schema; the models' frames are declared here.
+The types of the source tables are derived from the schema. models.py declares its own with `frame_type`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dagster_pandas.constraints import (
 from saas_platform.schema import arrow_schema
 from saas_platform.schema.kinds import FrameColumn, kind_of
 
-#: Integers and flags that may be missing stay what they are instead of becoming floats.
+#: With these types, integers and booleans with missing values keep their type instead of becoming floats.
 _NULLABLE = {
     pa.int64(): pd.Int64Dtype(),
     pa.int32(): pd.Int32Dtype(),
@@ -31,8 +31,8 @@ _NULLABLE = {
 }
 
 
-def moment_column(name: str, *, required: bool) -> dp.PandasColumn:
-    """A UTC time of any resolution; dagster-pandas' own knows nanoseconds alone."""
+def timestamp_column(name: str, *, required: bool) -> dp.PandasColumn:
+    """Return a column of UTC timestamps of any resolution. dagster-pandas' own knows only nanoseconds."""
     constraints: list[Constraint] = [ColumnDTypeFnConstraint(pd.api.types.is_datetime64_any_dtype)]
     if required:
         constraints.append(NonNullableColumnConstraint())
@@ -57,7 +57,7 @@ def _column(column: sa.Column) -> dp.PandasColumn:
     )
 
 
-#: The column of a frame for each check, from its name, whether it is required, and whether it is a key.
+#: Builds the frame's column for each check, from its name, whether it is required, and whether it is a key.
 _FRAME_COLUMN: Mapping[FrameColumn, Callable[[str, bool, bool], dp.PandasColumn]] = {
     "boolean": lambda name, required, _: dp.PandasColumn.boolean_column(
         name, non_nullable=required
@@ -65,12 +65,12 @@ _FRAME_COLUMN: Mapping[FrameColumn, Callable[[str, bool, bool], dp.PandasColumn]
     "integer": lambda name, required, unique: dp.PandasColumn.integer_column(
         name, non_nullable=required, unique=unique, ignore_missing_vals=not required
     ),
-    "time": lambda name, required, _: moment_column(name, required=required),
+    "time": lambda name, required, _: timestamp_column(name, required=required),
 }
 
 
 def frame_type(name: str, description: str, columns: list[dp.PandasColumn]) -> dg.DagsterType:
-    """A frame that has exactly these columns, each as said."""
+    """Return the type of a frame that has exactly these columns, each as declared."""
     return dp.create_dagster_pandas_dataframe_type(
         name=name,
         description=description,
@@ -81,7 +81,7 @@ def frame_type(name: str, description: str, columns: list[dp.PandasColumn]) -> d
 
 @cache
 def table_frame_type(table: sa.Table) -> dg.DagsterType:
-    """The frame of a source table's rows, as the schema declares them."""
+    """Return the type of a frame with the rows of a source table, as the schema declares them."""
     return frame_type(
         f"{table.name}_frame",
         table.comment or "",
@@ -95,21 +95,21 @@ def _to_frame(table: sa.Table, rows: pa.Table) -> pd.DataFrame:
 
 
 def check_frame(table: sa.Table, rows: pa.Table) -> None:
-    """Raises Failure, naming table and column, where the rows are not as the schema says."""
+    """Check that the rows are as the schema declares. Raises Failure, which names the table and column."""
     wanted = arrow_schema(table).names
     missing = [name for name in wanted if name not in rows.column_names]
     unknown = [name for name in rows.column_names if name not in wanted]
     if missing or unknown:
         problems = [
             f"{what}: {', '.join(names)}"
-            for what, names in (("it lacks", missing), ("not its own are", unknown))
+            for what, names in (("missing columns", missing), ("unexpected columns", unknown))
             if names
         ]
         raise dg.Failure(
-            f"The frame of {table.name} has other columns than the schema says ({'; '.join(problems)})."
+            f"The columns of the frame of {table.name} do not match the schema ({'; '.join(problems)})."
         )
     checked = table_frame_type(table).type_check(None, _to_frame(table, rows))  # type: ignore[arg-type]
     if not checked.success:
-        # What follows would print whole rows, personal data included.
+        # The rest of the description would print whole rows, including personal data.
         reason = (checked.description or "").split("The offending")[0]
-        raise dg.Failure(f"The frame of {table.name} is not as the schema says: {reason}")
+        raise dg.Failure(f"The frame of {table.name} does not match the schema: {reason}")

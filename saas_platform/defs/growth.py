@@ -1,38 +1,30 @@
-"""The row count of each raw table against its own past, as an asset check that warns."""
+"""An asset check that compares the row count of each raw table with its own past and warns."""
 
 from collections.abc import Mapping
 
 import dagster as dg
 import sqlalchemy as sa
 
-from saas_platform.defs.failures import told
 from saas_platform.defs.raw import GROUP
-from saas_platform.defs.timing import WorkClock
-from saas_platform.platform import Platform
+from saas_platform.defs.table_checks import table_check
 from saas_platform.sync.growth import LOOK_BACK, Judgement, judge
 
 IN_PATTERN = "row_count_in_pattern"
 
 
 def growth_checks(tables: Mapping[str, sa.Table]) -> list[dg.AssetChecksDefinition]:
-    """A check for each table, in a step of its own; it learns from the warehouse's log of proofs."""
+    """Return a check for each table, in its own step. It learns from the warehouse's log of proofs."""
     return [_check(name, table) for name, table in tables.items()]
 
 
 def _check(name: str, table: sa.Table) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        name=IN_PATTERN,
-        asset=[GROUP, name],
-        description="The newest change of the row count is as those before it; tells a table"
-        " that lost or doubled its rows in the source, which an exact mirror follows.",
+    return table_check(
+        IN_PATTERN,
+        name,
+        "The newest change of the row count is like those before it. Reports a table that lost or doubled its"
+        " rows in the source, since an exact mirror follows such a change.",
+        lambda platform: _result(name, judge(platform.warehouse.daily_rows(table, LOOK_BACK))),
     )
-    def row_count_in_pattern(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
-    ) -> dg.AssetCheckResult:
-        with work.measure(GROUP), told():
-            return _result(name, judge(platform.warehouse.daily_rows(table, LOOK_BACK)))
-
-    return row_count_in_pattern
 
 
 def _result(name: str, judgement: Judgement) -> dg.AssetCheckResult:
@@ -42,7 +34,7 @@ def _result(name: str, judgement: Judgement) -> dg.AssetCheckResult:
         "deviation": judgement.deviation,
         "deviation_allowed": judgement.allowed,
     }
-    # Infinite for a table that became empty, which JSON can't say.
+    # The deviation of a table that became empty is infinite, which JSON can't express.
     shown = {key: min(round(n, 6), 1e9) for key, n in numbers.items() if n is not None}
     return dg.AssetCheckResult(
         check_name=IN_PATTERN,

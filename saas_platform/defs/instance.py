@@ -1,4 +1,4 @@
-"""Dagster's own home inside SAAS_HOME, so that the UI shows what the command line ran."""
+"""Dagster's home, which lies inside SAAS_HOME so that the UI shows what the command line ran."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from saas_platform.platform import Platform
 from saas_platform.storage.home import Home
 
 _DAGSTER_YAML = """\
-# Written by saas-platform; edit it as you like, it is written only where it is missing.
+# Written by saas-platform. You can edit this file: it is written again only if it is missing.
 nux:
   enabled: false
 telemetry:
@@ -42,7 +42,7 @@ retention:
 
 
 def prepare(home: Home) -> None:
-    """Make Dagster's home, and point this process at it."""
+    """Create Dagster's home and set DAGSTER_HOME for this process."""
     home.create()
     home.dagster.mkdir(exist_ok=True)
     config = home.dagster / "dagster.yaml"
@@ -53,11 +53,11 @@ def prepare(home: Home) -> None:
 
 @contextmanager
 def fewer_disk_waits() -> Iterator[None]:
-    """Within it, Dagster's SQLite files are synced to disk at the end instead of at every event.
+    """Sync Dagster's SQLite files to disk at the end of the block instead of at every event.
 
-    Dagster opens and closes them for each event, and the last one to close a write-ahead log copies
-    it back. A connection kept open, and `synchronous = NORMAL`, spare that: a power cut may lose the
-    last events of the log, but corrupts nothing, and no data of ours is in there.
+    Dagster opens and closes the files for each event, and the last connection that closes copies the
+    write-ahead log back. Keeping a connection open with `synchronous = NORMAL` avoids that. A power cut may
+    then lose the last events of the log, but it corrupts nothing, and the log holds no data of the platform.
     """
     kept: dict[str, sqlite3.Connection] = {}
 
@@ -66,7 +66,7 @@ def fewer_disk_waits() -> Iterator[None]:
         path = connection.execute("PRAGMA database_list").fetchone()[2]
         if path not in kept:
             kept[path] = sqlite3.connect(path, check_same_thread=False)
-        # It counts as open only once it has read.
+        # SQLite counts a connection as open only after it has read something.
         kept[path].execute("SELECT count(*) FROM sqlite_master").fetchone()
 
     sa.event.listen(sa.Engine, "connect", on_connect)
@@ -79,12 +79,13 @@ def fewer_disk_waits() -> Iterator[None]:
 
 
 def open_instance(home: Home) -> dg.DagsterInstance:
+    """Open the Dagster instance of this home."""
     prepare(home)
     return dg.DagsterInstance.get()
 
 
 def _main() -> int:
-    """Print the folder that DAGSTER_HOME has to be for `dagster dev` to show this SAAS_HOME."""
+    """Print the folder that DAGSTER_HOME must name so that `dagster dev` shows this SAAS_HOME."""
     try:
         home = Platform.load().home
         prepare(home)

@@ -1,4 +1,4 @@
-"""IO managers: how a frame or a fitted model goes from one asset to the next, under a URL."""
+"""IO managers, which pass a frame or a fitted model from one asset to the next by way of a storage URL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _name(context: dg.InputContext | dg.OutputContext) -> str:
 
 
 class FrameIO(dg.IOManager):
-    """Frames as Parquet."""
+    """Stores frames as Parquet files."""
 
     def __init__(self, staging: Staging) -> None:
         self._staging = staging
@@ -40,7 +40,7 @@ class FrameIO(dg.IOManager):
 
 
 class ArtefactIO(dg.IOManager):
-    """Fitted models as joblib files."""
+    """Stores fitted models as joblib files."""
 
     def __init__(self, artefacts: Artefacts) -> None:
         self._artefacts = artefacts

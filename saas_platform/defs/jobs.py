@@ -1,7 +1,7 @@
-"""The jobs. The command line, the schedules and the sensors run these, and nothing else.
+"""The jobs. The command line, the schedules and the sensors run these jobs and nothing else.
 
-Replaying months is a job of its own, so that replaying 24 of them does not train 24 times. Does not hold:
-`repair`, which materialises nothing (repairs.py).
+Replaying months is a job of its own, so that replaying 24 months does not train the model 24 times. Out of
+scope: the job `repair`, which materialises nothing (repairs.py).
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from saas_platform.defs.source import GROUP as SOURCE
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.synthetic import TRUTH
 
-#: All groups in order, for `saas-platform run`.
+#: Materialises all groups in order, for `saas-platform run`.
 EVERYTHING = "everything"
-#: A month of the company into the source.
+#: Writes a month of the company to the source.
 COMPANY_MONTH = "company_month"
-#: Source to raw, and all that follows from it.
+#: Syncs the source to raw and refreshes everything built from raw.
 REFRESH = "refresh"
-#: Every slice of every table against the source.
+#: Proves every slice of every raw table against the source.
 FULL_PROOF = "full_proof"
 
 
 def full_proofs(tables: Tables) -> dg.AssetSelection:
-    """The checks that read whole tables; no job runs them but their own."""
+    """Select the checks that read whole tables. Only the job `full_proof` runs them."""
     return dg.AssetSelection.checks(
         *(dg.AssetCheckKey(dg.AssetKey([RAW, name]), EVERY_SLICE) for name in tables)
     )
 
 
 def jobs(tables: Tables, *, from_synthetic: bool) -> list[UnresolvedAssetJobDefinition]:
-    """The jobs; those with assets that have months have months themselves."""
+    """Return the jobs. A job is partitioned by month if one of its assets is."""
     proofs = full_proofs(tables)
-    # With its check: held to a list from before, the dirt of the months since would be false alarms.
+    # The truth goes with its check. With an older list, the dirt of later months would be false alarms.
     truth = dg.AssetSelection.assets(TRUTH) | dg.AssetSelection.checks(
         dg.AssetCheckKey(TRUTH, DIRT_FOUND)
     )
@@ -49,19 +49,20 @@ def jobs(tables: Tables, *, from_synthetic: bool) -> list[UnresolvedAssetJobDefi
         dg.define_asset_job(
             EVERYTHING,
             everything - proofs,
-            description="The whole chain: company, source, proven mirror, marts, models, page.",
+            description="Runs the whole chain: company, source, proven mirror, marts, models, page.",
             executor_def=dg.in_process_executor,
         ),
         dg.define_asset_job(
             REFRESH,
             everything - proofs - company - truth if from_synthetic else everything - proofs,
-            description="What has changed in the source to raw, proven; then marts, models, page.",
+            description="Copies what has changed in the source to raw and proves it; then builds"
+            " marts, models and page.",
             executor_def=dg.in_process_executor,
         ),
         dg.define_asset_job(
             FULL_PROOF,
             proofs,
-            description="Every slice of every table of raw against the source.",
+            description="Proves every slice of every raw table against the source.",
             executor_def=dg.in_process_executor,
         ),
     ]
@@ -70,7 +71,7 @@ def jobs(tables: Tables, *, from_synthetic: bool) -> list[UnresolvedAssetJobDefi
             dg.define_asset_job(
                 COMPANY_MONTH,
                 company,
-                description="A month of the synthetic company, generated and written to the source.",
+                description="Generates a month of the synthetic company and writes it to the source.",
                 executor_def=dg.in_process_executor,
             )
         )

@@ -1,4 +1,4 @@
-"""Running the `everything` job in this process, for the command line."""
+"""Runs the job `everything` in this process, for the command line."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from saas_platform.refresh.staleness import Staleness
 
 
 class RunError(PlatformError):
-    """The job failed; the text has the sentences of the steps that did."""
+    """The job failed. The message contains the messages of the failed steps."""
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run went: wall seconds, and the seconds of the work itself by group."""
+    """The outcome of a run: its wall time in seconds, and the seconds of the work itself by group."""
 
     run_id: str
     seconds: float
@@ -36,7 +36,7 @@ class RunOutcome:
 
     @property
     def dagster_seconds(self) -> float:
-        """What is not work: planning, events, type checks, storage."""
+        """The seconds that are not work: planning, events, type checks and storage."""
         return max(0.0, self.seconds - sum(self.work_seconds.values()))
 
 
@@ -47,9 +47,21 @@ def launch(
     select: Sequence[str],
     say: Callable[[str], None],
 ) -> tuple[tuple[str, ...], RunOutcome]:
-    """Materialise what is selected, or else what is stale; `say` gets a line for each reason.
+    """Materialise the selected assets, or the stale ones if none is selected.
 
-    Returns the reasons and how it went. Raises RunError where a step or a check fails.
+    Args:
+        platform: The platform to run.
+        stale: What is stale, with the reasons.
+        through: The last month to generate.
+        select: Names of groups and assets; empty to run what is stale.
+        say: Is called with a line for each reason.
+
+    Returns:
+        The reasons and the outcome of the run.
+
+    Raises:
+        RunError: If a step or a blocking check fails.
+        SettingsError: If `select` has an unknown name.
     """
     prepare(platform.home)
     work = WorkClock()
@@ -67,12 +79,12 @@ def launch(
 def execute(
     platform: Platform, definitions: dg.Definitions, work: WorkClock, plan: Plan
 ) -> RunOutcome:
-    """Materialise the plan's assets in one run. Raises RunError where a step or a check fails."""
+    """Materialise the plan's assets in one run. Raises RunError if a step or a blocking check fails."""
     work.seconds.clear()
     began = time.perf_counter()
     job = _job(platform, definitions, plan)
     log = platform.home.root / "run.log"
-    # dbt's lines would hide the progress, and spoil standard output for machines.
+    # dbt's lines would hide the progress, and they would break standard output for programs that read it.
     with (
         fewer_disk_waits(),
         open_instance(platform.home) as instance,
@@ -91,10 +103,10 @@ def execute(
 
 
 def _job(platform: Platform, definitions: dg.Definitions, plan: Plan) -> dg.JobDefinition:
-    """The job `everything`, or what of it the plan has."""
+    """Return the job `everything`, or a job with only the plan's assets."""
     if len(plan.assets) == len(definitions.resolve_all_asset_specs()):
         return definitions.resolve_job_def(EVERYTHING)
-    # Not its subset, which would take in all checks on the assets, the full proofs too.
+    # A subset of `everything` would include all checks of the assets, also the full proofs.
     part = dg.define_asset_job(
         f"part_of_{EVERYTHING}",
         dg.AssetSelection.assets(*plan.assets) - full_proofs(asset_names(platform.tables)),
@@ -104,13 +116,13 @@ def _job(platform: Platform, definitions: dg.Definitions, plan: Plan) -> dg.JobD
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:
-    """The sentences of the failed steps and blocking checks, each once."""
-    said: dict[str, None] = {}
+    """Return the messages of the failed steps and blocking checks, each once."""
+    messages: dict[str, None] = {}
     for event in result.all_events:
         if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed and check.blocking:
-                said[
+                messages[
                     f"{check.asset_key.to_user_string()} failed its check {check.check_name}:"
                     f" {check.description or 'see the UI'}"
                 ] = None
@@ -118,8 +130,8 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
             data = event.step_failure_data
             failure = data.user_failure_data
             if failure is not None:
-                said[failure.description or "a step failed without a word"] = None
-            elif data.error is not None and not said:
-                said[f"{event.step_key} failed: {data.error_display_string.strip()}"] = None
-    sentences = (f"{each.rstrip('.')}." for each in said)
-    return " ".join(sentences) or "The run failed before any step: see its log in the UI."
+                messages[failure.description or "a step failed without a message"] = None
+            elif data.error is not None and not messages:
+                messages[f"{event.step_key} failed: {data.error_display_string.strip()}"] = None
+    sentences = (f"{each.rstrip('.')}." for each in messages)
+    return " ".join(sentences) or "The run failed before its first step. See its log in the UI."

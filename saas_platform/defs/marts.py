@@ -1,4 +1,4 @@
-"""Assets of group `marts`: dbt's models as assets, its tests as asset checks."""
+"""Assets of group `marts`: the dbt models as assets, and the dbt tests as asset checks."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from saas_platform.dbt_runner.lineage import ColumnSources
 from saas_platform.dbt_runner.manifest import column_lineage, manifest, target_of
 from saas_platform.dbt_runner.project import PROJECT_DIR, UNIT_TESTS_LEFT_OUT, refresh
-from saas_platform.defs.failures import told
+from saas_platform.defs.failures import translate_errors
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
@@ -24,7 +24,7 @@ GROUP = "marts"
 
 
 class _Translator(DagsterDbtTranslator):
-    """Names dbt's nodes as the platform does: `marts/<model>`, `raw/<table>`."""
+    """Gives dbt's nodes the names of the platform: `marts/<model>` and `raw/<table>`."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         name = dbt_resource_props["name"]
@@ -37,7 +37,7 @@ class _Translator(DagsterDbtTranslator):
 
 
 def dbt_resource(platform: Platform) -> DbtCliResource:
-    """The dbt of this environment, whatever PATH says."""
+    """Return the dbt of this Python environment, regardless of PATH."""
     return DbtCliResource(
         project_dir=str(PROJECT_DIR),
         profiles_dir=str(PROJECT_DIR),
@@ -47,7 +47,7 @@ def dbt_resource(platform: Platform) -> DbtCliResource:
 
 
 def marts_assets(platform: Platform) -> dg.AssetsDefinition:
-    """Every model of the dbt project."""
+    """Return an asset for every model of the dbt project."""
 
     @dbt_assets(
         name=GROUP,
@@ -62,14 +62,14 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         work: dg.ResourceParam[WorkClock],
     ) -> Iterator[Any]:
         target = platform.marts_target
-        with work.measure(GROUP), told():
+        with work.measure(GROUP), translate_errors():
             wanted = fingerprints(platform)["marts"]
-            again = rebuild(platform)
-            context.log.info(_said(again))
-            with target.rebuilding(again.months).in_environment():
+            needed = rebuild(platform)
+            context.log.info(_rebuild_message(needed))
+            with target.rebuilding(needed.months).in_environment():
                 invocation = dbt.cli(
                     [
-                        *("build", *UNIT_TESTS_LEFT_OUT, *refresh(again.months)),
+                        *("build", *UNIT_TESTS_LEFT_OUT, *refresh(needed.months)),
                         *("--vars", json.dumps({"as_of": platform.as_of.isoformat(" ")})),
                         *("--log-path", str(platform.home.dbt / "logs")),
                     ],
@@ -77,12 +77,13 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
                     target_path=target_of(platform.home.dbt),
                     raise_on_error=False,
                 )
-                # Told only afterwards: while dbt runs, no other process may open a DuckDB file.
+                # The events are reported after the build: while dbt runs, no other process may open the
+                # DuckDB file.
                 events = list(invocation.stream())
             succeeded = invocation.is_successful()
-            # A part of the marts says nothing of the others.
+            # A build of some of the marts does not show that the others are up to date.
             if succeeded and context.selected_asset_keys == marts.keys:
-                record_marts(platform, again, wanted)
+                record_marts(platform, needed, wanted)
             digests = _digests(platform, events) if succeeded else {}
             lineage = column_lineage(platform.home.dbt, target) if succeeded else {}
         for event in events:
@@ -95,21 +96,21 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     return marts
 
 
-def _said(again: Rebuild) -> str:
-    if again.months is None:
-        return f"All months of the marts are built anew: {again.reason}."
-    return f"The marts are built again by month; {again.reason}."
+def _rebuild_message(needed: Rebuild) -> str:
+    if needed.months is None:
+        return f"Full refresh of the marts: {needed.reason}."
+    return f"The marts are rebuilt by month; {needed.reason}."
 
 
 def _model(event: Any) -> str | None:
-    """The model that an event of dbt says was built; None for a test."""
+    """Return the model that a dbt event reports as built; None if the event is about a test."""
     if not isinstance(event, dg.Output):
         return None
     return str(event.metadata["unique_id"].value).rpartition(".")[2]
 
 
 def _digests(platform: Platform, events: list[Any]) -> dict[str, SliceDigest]:
-    """Rows and digest of each table and view that was built."""
+    """Return the rows and digest of each table and view that was built."""
     built = [name for name in map(_model, events) if name is not None]
     return platform.warehouse.digest_tables(GROUP, built)
 
@@ -129,7 +130,7 @@ def _with_metadata(event: Any, digests: Mapping[str, SliceDigest], lineage: Colu
 
 
 def _lineage(sources: Mapping[str, Sequence[Sequence[str]]]) -> dg.TableColumnLineage:
-    """The columns of raw and marts that each column is made of, as the UI draws them."""
+    """Return, for the UI, the columns of raw and marts that each column is made of."""
     return dg.TableColumnLineage(
         {
             column: [
@@ -142,10 +143,10 @@ def _lineage(sources: Mapping[str, Sequence[Sequence[str]]]) -> dg.TableColumnLi
 
 
 def _errors(results: Mapping[str, Any]) -> str:
-    """What failed, from dbt's own record of the run."""
+    """Return what failed, according to dbt's own record of the run."""
     failed = [
         f"{result['unique_id'].split('.')[2]} ({result['message']})"
         for result in results["results"]
         if result["status"] in ("error", "fail")
     ]
-    return "; ".join(failed) or "see its log"
+    return "; ".join(failed) or "see dbt's log"

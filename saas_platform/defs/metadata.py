@@ -1,30 +1,32 @@
-"""Metadata of assets, derived from the schema."""
+"""Derives the metadata of assets from the schema."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.dialects import mssql
 
-from saas_platform.schema import slice_of
+from saas_platform.schema import arrow_schema, slice_of
 
 
-def column_schema(table: sa.Table) -> dg.TableSchema:
-    """The table's columns for the Dagster UI: types, comments, constraints, what is personal data."""
-    return dg.TableSchema(columns=[_column(table, column) for column in table.columns])
+def column_schema(table: sa.Table, types: Mapping[str, str]) -> dg.TableSchema:
+    """Return the columns for the Dagster UI, with type, comment, constraints and kind of personal data."""
+    return dg.TableSchema(
+        columns=[_column(table, column, types[column.name]) for column in table.columns]
+    )
 
 
 def frame_schema(schema: pa.Schema) -> dg.TableSchema:
-    """The columns of Arrow rows that no source table declares."""
+    """Return the columns of Arrow rows that belong to no source table."""
     return dg.TableSchema(
         columns=[dg.TableColumn(name=field.name, type=str(field.type)) for field in schema]
     )
 
 
-def _column(table: sa.Table, column: sa.Column) -> dg.TableColumn:
+def _column(table: sa.Table, column: sa.Column, type_: str) -> dg.TableColumn:
     unique = any(
         isinstance(constraint, sa.UniqueConstraint | sa.PrimaryKeyConstraint)
         and list(constraint.columns) == [column]
@@ -33,22 +35,36 @@ def _column(table: sa.Table, column: sa.Column) -> dg.TableColumn:
     other = [f"references {key.target_fullname}" for key in column.foreign_keys]
     if "values" in column.info:
         other.append("one of " + ", ".join(map(str, column.info["values"])))
-    tags = {"pii": column.info["pii"]} if "pii" in column.info else None
+    tags = {name: column.info[name] for name in ("pii", "mirror_form") if name in column.info}
     return dg.TableColumn(
         name=column.name,
-        type=str(column.type.compile(dialect=mssql.dialect())),
+        type=type_,
         description=column.comment,
         constraints=dg.TableColumnConstraints(
             nullable=bool(column.nullable), unique=unique, other=other
         ),
-        tags=tags,
+        tags=tags or None,
     )
 
 
-def definition_metadata(table: sa.Table) -> dict[str, Any]:
-    """What is known of a table's asset before it is materialised."""
+def arrow_types(table: sa.Table) -> dict[str, str]:
+    """Return the types of a table's columns as Arrow names them."""
+    return {field.name: str(field.type) for field in arrow_schema(table, with_row_version=True)}
+
+
+def source_types(table: sa.Table, engine: str) -> dict[str, str]:
+    """Return the types of the columns of a company's table as the source's engine names them."""
+    dialect = sa.make_url(f"{engine}://").get_dialect()()
+    return {column.name: str(column.type.compile(dialect=dialect)) for column in table.columns}
+
+
+def definition_metadata(table: sa.Table, types: Mapping[str, str]) -> dict[str, Any]:
+    """Return the metadata of a table's asset that is known before it is materialised.
+
+    `types` are those of the columns, as the engine that holds the table names them.
+    """
     cut = slice_of(table)
     return {
-        "dagster/column_schema": column_schema(table),
+        "dagster/column_schema": column_schema(table, types),
         "slice": f"{cut.column} by {cut.grain}" if cut else "whole table",
     }

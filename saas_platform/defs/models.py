@@ -1,12 +1,12 @@
-"""Assets of group `models`: the churn model from features to its distance from the truth."""
+"""Assets of group `models`: the churn model, from its features to its evaluation against the truth."""
 
 import dagster as dg
 import dagster_pandas as dp
 import pandas as pd
 import pyarrow as pa
 
-from saas_platform.defs.failures import told
-from saas_platform.defs.frames import frame_type, moment_column
+from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.frames import frame_type, timestamp_column
 from saas_platform.defs.marts import GROUP as MARTS
 from saas_platform.defs.metadata import frame_schema
 from saas_platform.defs.synthetic import TRUTH
@@ -20,15 +20,16 @@ from saas_platform.trained_models.evaluation import evaluate
 GROUP = "models"
 BEATS_BASE_RATE = "beats_base_rate"
 WELL_CALIBRATED = "well_calibrated"
-#: Means of thousands of probabilities; farther apart, the model is wrong and not unlucky.
+#: The mean prediction and the mean true hazard are means of thousands of probabilities. If their ratio is
+#: farther from 1 than this, the model is wrong and not just unlucky.
 _WIDEST_RATIO = 1.5
 
 FEATURES_FRAME = frame_type(
     "churn_features_frame",
-    "One row per account and month in which it pays at the end: features, and the label.",
+    "Features and label; one row per account and month at whose end the account pays.",
     [
         dp.PandasColumn.integer_column("account_id", non_nullable=True),
-        moment_column("month", required=True),
+        timestamp_column("month", required=True),
         *(dp.PandasColumn.string_column(name, non_nullable=True) for name in churn.CATEGORIES),
         *(
             dp.PandasColumn.numeric_column(name, min_value=0, ignore_missing_vals=True)
@@ -41,10 +42,10 @@ FEATURES_FRAME = frame_type(
 
 SCORES_FRAME = frame_type(
     "churn_scores_frame",
-    "One row per account and month: the probability of churn in the next month.",
+    "Probability of churn in the next month; one row per account and month.",
     [
         dp.PandasColumn.integer_column("account_id", non_nullable=True),
-        moment_column("month", required=True),
+        timestamp_column("month", required=True),
         dp.PandasColumn.float_column(
             "probability", min_value=0.0, max_value=1.0, non_nullable=True
         ),
@@ -55,13 +56,13 @@ SCORES_FRAME = frame_type(
 
 
 def model_assets(*, from_synthetic: bool) -> list[dg.AssetsDefinition]:
-    """Features, model and scores; the evaluation against the truth, where there is one."""
+    """Return the features, model and scores, and the evaluation if the truth is known."""
     assets = [churn_features, churn_model, churn_scores]
     return [*assets, churn_evaluation] if from_synthetic else assets
 
 
 def _features_frame(rows: pa.Table) -> pd.DataFrame:
-    """Decimals as floats (features, not money), flags that may be missing as nullable ones."""
+    """Convert decimals to floats (they are features here, not money) and booleans to nullable ones."""
     for index, field in enumerate(rows.schema):
         if pa.types.is_decimal(field.type):
             rows = rows.set_column(index, field.name, rows[index].cast(pa.float64()))
@@ -80,15 +81,15 @@ def _features_frame(rows: pa.Table) -> pd.DataFrame:
     kinds={"python", "pandas"},
     dagster_type=FEATURES_FRAME,
     io_manager_key="frames",
-    description="Features of the churn model as of each month's end, and whether the account churned"
-    " in the month after.",
+    description="Features of the churn model as of the end of each month, and whether the account"
+    " churned in the next month.",
 )
 def churn_features(
     context: dg.AssetExecutionContext,
     platform: dg.ResourceParam[Platform],
     work: dg.ResourceParam[WorkClock],
 ) -> pd.DataFrame:
-    with work.measure(GROUP) as lap, told():
+    with work.measure(GROUP) as lap, translate_errors():
         frame = _features_frame(platform.warehouse.query(churn.ROWS))
     context.add_output_metadata({"seconds": lap.seconds})
     return frame
@@ -100,7 +101,7 @@ def churn_features(
     group_name=GROUP,
     kinds={"python", "scikitlearn"},
     io_manager_key="artefacts",
-    description="The fitted churn model; the newest labelled months are kept out of its training.",
+    description="The fitted churn model. The newest labelled months are held out of its training.",
 )
 def churn_model(
     context: dg.AssetExecutionContext,
@@ -111,7 +112,7 @@ def churn_model(
         model = churn.train(features)
     kind = "base rate" if model.pipeline is None else "logistic regression"
     if model.pipeline is None:
-        context.log.warning("History is too short for a model: the base rate stands in.")
+        context.log.warning("The history is too short for a model, so the base rate is used.")
     context.add_output_metadata(
         {
             "kind": kind,
@@ -138,7 +139,7 @@ def churn_model(
     dagster_type=SCORES_FRAME,
     io_manager_key="frames",
     metadata={"dagster/table_name": "models.churn_scores"},
-    description="Probability that an account which pays at the month's end churns in the next.",
+    description="Probability that an account that pays at the end of a month churns in the next month.",
 )
 def churn_scores(
     context: dg.AssetExecutionContext,
@@ -147,7 +148,7 @@ def churn_scores(
     platform: dg.ResourceParam[Platform],
     work: dg.ResourceParam[WorkClock],
 ) -> pd.DataFrame:
-    with work.measure(GROUP) as lap, told():
+    with work.measure(GROUP) as lap, translate_errors():
         wanted = fingerprints(platform)["models"]
         scores = churn.score(model, features)
         _write(platform, "churn_scores", scores)
@@ -167,19 +168,19 @@ def churn_scores(
     group_name=GROUP,
     kinds={"python", "table"},
     metadata={"dagster/table_name": "models.churn_evaluation"},
-    description="The held-out scores against what happened and against the true hazards that it was"
-    " drawn from, and against the part of these that the source determines: log-loss skill, AUC,"
-    " calibration.",
+    description="Compares the held-out scores with what happened, with the true hazards that it was"
+    " drawn from, and with the part of the hazards that the source determines: log-loss skill, AUC"
+    " and calibration.",
     check_specs=[
         dg.AssetCheckSpec(
             BEATS_BASE_RATE,
             asset=[GROUP, "churn_evaluation"],
-            description="On the held-out months the model's log-loss is below the base rate's.",
+            description="On the held-out months, the model's log-loss is below that of the base rate.",
         ),
         dg.AssetCheckSpec(
             WELL_CALIBRATED,
             asset=[GROUP, "churn_evaluation"],
-            description="The mean prediction is within a factor 1.5 of the mean true hazard.",
+            description="The mean prediction is within a factor of 1.5 of the mean true hazard.",
         ),
     ],
 )
@@ -189,7 +190,7 @@ def churn_evaluation(
     platform: dg.ResourceParam[Platform],
     work: dg.ResourceParam[WorkClock],
 ) -> dg.MaterializeResult:
-    with work.measure(GROUP) as lap, told():
+    with work.measure(GROUP) as lap, translate_errors():
         wanted = fingerprints(platform)["models"]
         truth = platform.truth.read("account_months").to_pandas()
         found = evaluate(scores, truth, model.base_rate)
@@ -226,7 +227,7 @@ def _checks(model: churn.ChurnModel, metrics: dict[str, float]) -> list[dg.Asset
                 check_name=name,
                 passed=True,
                 severity=dg.AssetCheckSeverity.WARN,
-                description="History is too short for a model, so there is nothing to judge yet.",
+                description="The history is too short for a model, so there is nothing to judge yet.",
             )
             for name in (BEATS_BASE_RATE, WELL_CALIBRATED)
         ]
@@ -235,8 +236,9 @@ def _checks(model: churn.ChurnModel, metrics: dict[str, float]) -> list[dg.Asset
         dg.AssetCheckResult(
             check_name=BEATS_BASE_RATE,
             passed=metrics["log_loss_model"] < metrics["log_loss_base"],
-            description=f"Skill {metrics['skill']:.2f}: 0 is the base rate, 1 the true hazards;"
-            f" {metrics['skill_of_observable']:.2f} where 1 is what the source tells of them.",
+            description=f"Skill {metrics['skill']:.2f}, where 0 is the base rate and 1 the true hazards;"
+            f" {metrics['skill_of_observable']:.2f} where 1 is the part of the hazards that the source"
+            " determines.",
             metadata={
                 "skill": metrics["skill"],
                 "skill_of_observable": metrics["skill_of_observable"],

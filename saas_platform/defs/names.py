@@ -1,4 +1,4 @@
-"""Names of assets for tables, whatever characters a table's own name has."""
+"""Names of assets for tables whose own names may have any characters."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import sqlalchemy as sa
 
 from saas_platform.schema.mirror_names import mark
 
-#: Tables by the last part of their assets' keys.
+#: Maps the last part of an asset's key to its table.
 Tables = Mapping[str, sa.Table]
 
 
 def asset_names(tables: Mapping[str, sa.Table]) -> Tables:
-    """The tables under names that Dagster takes: letters, digits and underscores, each once."""
+    """Return the tables under unique names that Dagster accepts: letters, digits and underscores."""
     return {asset_name(name): table for name, table in tables.items()}
 
 
 def asset_name(table: str) -> str:
-    """The name of a table's asset, by the table's own name alone.
+    """Return the name of a table's asset, which depends only on the table's own name.
 
-    A name with other characters has a mark of it at the end, so that two tables never share an asset and a
-    table that is added never moves another one's, with its history.
+    If the table's name has other characters, the result ends with a mark derived from that name. So two tables
+    never share an asset, and adding a table never renames another table's asset, which keeps its history.
 
     >>> asset_name("order_items"), asset_name("order items")
     ('order_items', 'order_items_d92063')

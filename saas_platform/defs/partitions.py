@@ -7,12 +7,15 @@ import dagster as dg
 from saas_platform.clock import Month
 from saas_platform.platform import Platform
 
-#: A run of many months is one run, which costs seconds; one run for each would cost minutes.
+#: Many months are done in one run, which costs seconds. One run for each month would cost minutes.
 ONE_RUN = dg.BackfillPolicy.single_run()
 
 
 def monthly(platform: Platform) -> dg.MonthlyPartitionsDefinition:
-    """SAAS_START to the month of the clock; with a clock that runs, the calendar's current month."""
+    """Return the months from SAAS_START to the month of the clock.
+
+    If the clock runs (SAAS_AS_OF=now), they always end with the current calendar month.
+    """
     settings = platform.settings
     first = settings.start.start.strftime("%Y-%m-%d")
     if settings.as_of == "now":
@@ -23,19 +26,19 @@ def monthly(platform: Platform) -> dg.MonthlyPartitionsDefinition:
 
 
 def key_of(month: Month) -> str:
-    """The partition key of a month."""
+    """Return the partition key of a month."""
     return f"{month}-01"
 
 
 def months_of(context: dg.AssetExecutionContext) -> list[Month]:
-    """The months that a run asks for, oldest first; none where it names none."""
+    """Return the months that a run asks for, oldest first; empty if it asks for none."""
     if not context.has_partition_key_range:
         return []
     return sorted(Month.parse(key.removesuffix("-01")) for key in context.partition_keys)
 
 
 def range_tags(first: Month, last: Month) -> dict[str, str]:
-    """Run tags that make one run of the months `first` to `last`."""
+    """Return the tags that make a single run cover the months `first` to `last`."""
     return {
         "dagster/asset_partition_range_start": key_of(first),
         "dagster/asset_partition_range_end": key_of(last),

@@ -1,4 +1,4 @@
-"""Which assets a run materialises, and for which months."""
+"""Decides which assets a run materialises, and for which months."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from saas_platform.refresh.company_months import stale_months
 from saas_platform.refresh.staleness import GROUPS, Staleness
 from saas_platform.settings import SettingsError
 
-#: Groups that are one multi-asset: selecting one of their tables runs them whole.
+#: Groups that are a single multi-asset: selecting one of their tables runs the whole group.
 _WHOLE = (SYNTHETIC, SOURCE)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The assets to materialise, the months for those that have months, and a line per reason."""
+    """The assets to materialise, the months for assets with partitions, and a line for each reason."""
 
     assets: tuple[dg.AssetKey, ...]
     months: tuple[Month, Month]
@@ -30,7 +30,7 @@ class Plan:
 
 
 def stale_plan(specs: Sequence[dg.AssetSpec], stale: Staleness, through: Month) -> Plan:
-    """All assets of the stale groups."""
+    """Return a plan with all assets of the stale groups."""
     months = stale.months or (through,)
     return Plan(_in_groups(specs, stale.groups), (months[0], months[-1]), stale.reasons)
 
@@ -38,7 +38,10 @@ def stale_plan(specs: Sequence[dg.AssetSpec], stale: Staleness, through: Month) 
 def selected_plan(
     platform: Platform, specs: Sequence[dg.AssetSpec], through: Month, names: Sequence[str]
 ) -> Plan:
-    """The groups and assets named, stale or not. Raises SettingsError for an unknown name."""
+    """Return a plan with the named groups and assets, even if they are up to date.
+
+    Raises SettingsError for an unknown name.
+    """
     wanted: set[dg.AssetKey] = set()
     reasons: list[str] = []
     keys = {spec.key.to_user_string(): spec.key for spec in specs}
@@ -47,12 +50,12 @@ def selected_plan(
             wanted.update(_in_groups(specs, {name}))
         elif name not in keys:
             raise SettingsError(
-                f"--select {name} is no group and no asset: the groups are {', '.join(GROUPS)};"
+                f"--select {name} is neither a group nor an asset: the groups are {', '.join(GROUPS)};"
                 " an asset is written as group/table, such as raw/accounts."
             )
         elif keys[name].path[0] in _WHOLE and keys[name] != TRUTH:
             group = keys[name].path[0]
-            reasons.append(f"{name} is made together with its group: all of {group} runs")
+            reasons.append(f"{name} is built together with its group, so all of {group} runs")
             wanted.update(_in_groups(specs, {group}))
         else:
             wanted.add(keys[name])

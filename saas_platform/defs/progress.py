@@ -1,4 +1,4 @@
-"""Live progress on the terminal: a Dagster logger that tells each asset in one line."""
+"""Live progress on the terminal: a Dagster logger that prints one line for each asset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from saas_platform.terminal import errors, say
 
 
 class _Handler(logging.Handler):
-    """Turns Dagster's records into lines: step begun, step's own messages, assets made, checks."""
+    """Prints Dagster's events as lines: a step's own messages, materialised assets and failed checks."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -23,7 +23,7 @@ class _Handler(logging.Handler):
         event: dg.DagsterEvent | None = meta.get("dagster_event")
         step = meta.get("step_key") or ""
         if event is None:
-            # dbt tells of every command it is given; its lines are in run.log.
+            # dbt logs every command that it is given. Its lines are in run.log, so only warnings show here.
             least = logging.WARNING if step == "marts" else logging.INFO
             if step and record.levelno >= least:
                 style = "yellow" if record.levelno >= logging.WARNING else "dim"
@@ -36,7 +36,7 @@ class _Handler(logging.Handler):
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             self._with_assets.add(step)
         elif kind == dg.DagsterEventType.STEP_SUCCESS and step in self._with_assets:
-            # A step that only checks is reported where its check fails.
+            # A step that only runs checks gets a line only if one of its checks fails.
             seconds = time.perf_counter() - self._began.pop(step, time.perf_counter())
             say(errors, "  ", ("✓", "green"), f" {step.replace('__', '/'):<34} {seconds:6.1f} s")
         elif kind == dg.DagsterEventType.STEP_FAILURE:
@@ -45,11 +45,14 @@ class _Handler(logging.Handler):
             check = event.asset_check_evaluation_data
             if not check.passed:
                 name = f"{check.asset_key.to_user_string()}: {check.check_name}"
-                say(errors, (f"    ✗ {name}", "red"), f" {check.description or ''}")
+                warns = check.severity == dg.AssetCheckSeverity.WARN
+                mark = (f"    ! {name}", "yellow") if warns else (f"    ✗ {name}", "red")
+                say(errors, mark, f" {check.description or ''}")
 
 
-@dg.logger({}, description="One line for each asset, as it happens.")
+@dg.logger({}, description="Prints one line for each asset as soon as it is materialised.")
 def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
+    """Return the logger that prints live progress."""
     logger = logging.Logger("saas_platform.progress", level=logging.DEBUG)
     logger.addHandler(_Handler())
     return logger

@@ -1,4 +1,4 @@
-"""The full proof: every slice of every table, on demand and at night."""
+"""The full proof, which compares every slice of every table, on demand and every night."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ EVERY_SLICE = "every_slice_equals_source"
 
 
 def full_proof(tables: Tables) -> dg.AssetChecksDefinition:
-    """One check per table; together they are one read of the source as of one snapshot."""
+    """Return a check for each table. Together they read the source once, in a single snapshot."""
 
     @dg.multi_asset_check(
         name=EVERY_SLICE,
@@ -22,7 +22,7 @@ def full_proof(tables: Tables) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec(
                 EVERY_SLICE,
                 asset=[GROUP, name],
-                description="Every slice of the mirror equals the source, by digest.",
+                description="Every slice of the mirror equals the source by digest.",
             )
             for name in tables
         ],

@@ -1,4 +1,4 @@
-"""Assets of group `raw`: the source's tables mirrored in the warehouse, each with its proof."""
+"""Assets of group `raw`: the tables of the source, mirrored in the warehouse, each with its proof."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,7 +7,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
-from saas_platform.defs.failures import told
+from saas_platform.defs.failures import translate_errors
 from saas_platform.defs.metadata import definition_metadata
 from saas_platform.defs.names import Tables
 from saas_platform.defs.partitions import ONE_RUN, months_of
@@ -17,13 +17,14 @@ from saas_platform.platform import Platform
 from saas_platform.schema import slice_of
 from saas_platform.sync import sync_table
 from saas_platform.sync.report import SyncReport, sentences
+from saas_platform.warehouse.interface import Warehouse, target_schema
 
 GROUP = "raw"
-#: The check that the mirror of a table equals its source.
+#: The name of the check that the mirror of a table equals its source.
 EQUALS_SOURCE = "equals_source"
-#: The one table cut into months: one of them can be backfilled and proven alone.
+#: The only table partitioned by month: a single month can be backfilled and proven.
 PARTITIONED = "usage_events"
-#: Of a source that lives: two days without a refresh are told, a quiet weekend is no failure.
+#: For a source that changes: two days without a refresh are a warning, but a quiet weekend is no failure.
 FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(days=2), fail_window=timedelta(days=4)
 )
@@ -32,20 +33,25 @@ FRESHNESS = dg.FreshnessPolicy.time_window(
 def raw_assets(
     tables: Tables,
     partitions: dg.PartitionsDefinition | None,
-    engine: str,
+    warehouse: Warehouse,
     *,
     from_synthetic: bool,
     stays_fresh: bool,
 ) -> list[dg.AssetsDefinition]:
-    """One asset per table; they depend on the source's assets where those are ours.
+    """Return an asset for each table.
 
-    With `stays_fresh` Dagster tells those that were not refreshed in days.
+    Args:
+        tables: The tables by asset name.
+        partitions: The months of the partitioned table; None if no table is partitioned.
+        warehouse: Names its engine and the types of the columns, and is not opened.
+        from_synthetic: Whether the platform writes the source, so that raw depends on the source's assets.
+        stays_fresh: Whether Dagster reports tables that were not refreshed for days.
     """
     return [
         _raw_asset(
             name,
             table,
-            engine,
+            warehouse,
             partitions if table.name == PARTITIONED else None,
             [dg.AssetKey([SOURCE, name])] if from_synthetic else [],
             FRESHNESS if stays_fresh else None,
@@ -57,7 +63,7 @@ def raw_assets(
 def _raw_asset(
     name: str,
     table: sa.Table,
-    engine: str,
+    warehouse: Warehouse,
     partitions: dg.PartitionsDefinition | None,
     deps: list[dg.AssetKey],
     freshness: dg.FreshnessPolicy | None,
@@ -68,11 +74,11 @@ def _raw_asset(
         key=key,
         deps=deps,
         group_name=GROUP,
-        description=f"{table.comment}. An exact mirror of the source's table.",
-        kinds={engine, "table"},
+        description=f"{table.comment}. {_mirror_words(table)}",
+        kinds={warehouse.engine, "table"},
         metadata={
-            **definition_metadata(table),
-            "dagster/table_name": f"{GROUP}.{table.name}",
+            **definition_metadata(table, warehouse.declared_columns(table)),
+            "dagster/table_name": f"{target_schema(table)}.{table.name}",
         },
         partitions_def=partitions,
         backfill_policy=ONE_RUN,
@@ -82,8 +88,8 @@ def _raw_asset(
                 EQUALS_SOURCE,
                 asset=key,
                 blocking=True,
-                description="The mirror equals the source: digests of the slices that the sync"
-                " touched, row counts of all.",
+                description="The mirror equals the source: by digest in the slices that the sync"
+                " touched, by row count in all slices.",
             )
         ],
         pool="source",
@@ -94,7 +100,7 @@ def _raw_asset(
         work: dg.ResourceParam[WorkClock],
     ) -> dg.MaterializeResult:
         months = months_of(context) if partitions else []
-        with work.measure(GROUP), told(), platform.source.snapshot() as snapshot:
+        with work.measure(GROUP), translate_errors(), platform.source.snapshot() as snapshot:
             report = sync_table(
                 snapshot, platform.warehouse, table, also_prove=_slices_of(table, months)
             )
@@ -105,8 +111,20 @@ def _raw_asset(
     return mirror
 
 
+def _mirror_words(table: sa.Table) -> str:
+    """Return what the mirror is of the source's table, personal data included."""
+    forms = {"mask": "masked", "hash": "hashed"}
+    changed = [
+        f"{column.name} is {forms[column.info['mirror_form']]}"
+        for column in table.columns
+        if "mirror_form" in column.info
+    ]
+    exact = "An exact mirror of the table in the source"
+    return f"{exact}, but for personal data: {', '.join(changed)}." if changed else f"{exact}."
+
+
 def _slices_of(table: sa.Table, months: list[Month]) -> set[str]:
-    """The slices of the months asked for, which are proven whether or not the sync touches them."""
+    """Return the slices of these months. They are proven even if the sync does not touch them."""
     cut = slice_of(table)
     return {s for month in months for s in cut.between(month.start, month.end)} if cut else set()
 

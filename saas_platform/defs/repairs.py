@@ -1,6 +1,6 @@
-"""Repair: the job that copies again just what differs, and the sensor that asks for it, a few times.
+"""Repair: the job that recopies only the rows that differ, and the sensor that requests it a few times.
 
-What differs, and how often mending it was tried, is read from the warehouse's log of proofs.
+Both read the warehouse's log of proofs, which shows what differs and how many repairs were tried.
 """
 
 import json
@@ -11,7 +11,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 from pydantic import Field
 
-from saas_platform.defs.failures import told
+from saas_platform.defs.failures import translate_errors
 from saas_platform.defs.names import Tables
 from saas_platform.defs.partitions import key_of
 from saas_platform.defs.proofs import EVERY_SLICE
@@ -28,20 +28,20 @@ STEP = "copy_what_differs"
 
 
 class RepairConfig(dg.Config):
-    """Which tables to repair; all where none is named."""
+    """The names of the tables to repair; empty to repair all tables."""
 
     tables: list[str] = Field(default_factory=list)
 
 
 def repair_job(named: Tables) -> dg.JobDefinition:
-    """The job; what it finds is told in the checks of raw, which turn green with the mirror."""
+    """Return the job. It reports its results as the checks of raw, which pass again after a repair."""
     tables = {table.name: table for table in named.values()}
     assets = {table.name: name for name, table in named.items()}
 
     @dg.op(
         name=STEP,
-        description="Proves every slice of the tables, copies again the rows that differ, and"
-        " proves every slice again.",
+        description="Proves every slice of the tables, recopies the rows that differ, and proves"
+        " every slice again.",
         pool="source",
     )
     def copy_what_differs(
@@ -52,21 +52,23 @@ def repair_job(named: Tables) -> dg.JobDefinition:
         unknown = [name for name in config.tables if name not in tables]
         if unknown:
             raise dg.Failure(
-                f"{', '.join(unknown)} is no table of the source: the tables are"
-                f" {', '.join(tables)}.",
+                f"The source has no table {', '.join(unknown)}. Its tables are {', '.join(tables)}.",
                 allow_retries=False,
             )
         wanted = [tables[name] for name in config.tables or tables]
-        with told():
+        with translate_errors():
             reports = repair(platform.source, platform.warehouse, wanted)
             findings = open_findings(platform.warehouse, wanted)
-        said = {report.table: _says(report, findings.get(report.table)) for report in reports}
+        messages = {
+            report.table: _message(report, findings.get(report.table)) for report in reports
+        }
         for report in reports:
-            context.log.info(said[report.table])
+            message = messages[report.table]
+            context.log.info(message)
             for check in (EVERY_SLICE, EQUALS_SOURCE):
-                # Not of this run's plan, in which an evaluation would have to be announced.
+                # The event belongs to no run, because a run may only report checks that it has planned.
                 context.instance.report_runless_asset_event(
-                    _evaluation(report, assets[report.table], check, said[report.table])
+                    _evaluation(report, assets[report.table], check, message)
                 )
         context.add_output_metadata(
             {
@@ -77,13 +79,13 @@ def repair_job(named: Tables) -> dg.JobDefinition:
                 "mended": dg.MetadataValue.md(_markdown(reports)),
             }
         )
-        failed = [said[report.table] for report in reports if not report.succeeded]
+        failed = [messages[report.table] for report in reports if not report.succeeded]
         if failed:
             raise dg.Failure(" ".join(failed), allow_retries=False)
 
     @dg.job(
         name=REPAIR,
-        description="Copies again just what differs from the source, and proves every slice.",
+        description="Recopies only the rows that differ from the source, and proves every slice.",
         executor_def=dg.in_process_executor,
     )
     def job() -> None:
@@ -92,20 +94,22 @@ def repair_job(named: Tables) -> dg.JobDefinition:
     return job
 
 
-def _says(report: RepairReport, finding: Finding | None) -> str:
-    """What was mended, what the proof says, and whether it is tried again."""
+def _message(report: RepairReport, finding: Finding | None) -> str:
+    """Return what was repaired, what the proof found, and whether another repair will be tried."""
     proof = sentences(report.proof) if report.proof else [report.error or "There was no proof."]
     standing = [] if report.succeeded or finding is None else [finding.says]
     return " ".join([mended(report), *proof, *report.warnings, *standing])
 
 
-def _evaluation(report: RepairReport, asset: str, check: str, says: str) -> dg.AssetCheckEvaluation:
+def _evaluation(
+    report: RepairReport, asset: str, check: str, message: str
+) -> dg.AssetCheckEvaluation:
     proof = report.proof
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey([GROUP, asset]),
         check_name=check,
         passed=report.succeeded,
-        description=says,
+        description=message,
         blocking=check == EQUALS_SOURCE,
         metadata={
             "rows_copied": report.rows_written,
@@ -135,19 +139,19 @@ def failed_proofs_sensor(
     repairing: dg.JobDefinition,
     refreshing: UnresolvedAssetJobDefinition,
 ) -> dg.SensorDefinition:
-    """Asks for a repair of each table that differs by its proofs, and then for what is built from it.
+    """Return the sensor that requests a repair of each table that its proofs found to differ.
 
-    The cursor has the repair that was last requested for each table: one that failed without a word in
-    the log of proofs is a person's to rerun.
+    After the repair it requests a refresh of everything built from the table. The cursor has the repair last
+    requested for each table. If a repair fails without an entry in the log of proofs, a person must rerun it.
     """
 
     @dg.sensor(
         name="failed_proofs",
         jobs=[repairing, refreshing],
         minimum_interval_seconds=60,
-        description="Reads the warehouse's log of proofs, and repairs what differs: at most"
-        f" {MOST_TRIES} times, then it is told and left alone. What was built from the damaged rows is"
-        " refreshed after that.",
+        description="Reads the warehouse's log of proofs and repairs each table that differs, at most"
+        f" {MOST_TRIES} times. After that it only reports the table. Once a table is repaired, it"
+        " refreshes everything that was built from the damaged rows.",
     )
     def failed_proofs(
         context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
@@ -159,14 +163,14 @@ def failed_proofs_sensor(
             rebuild = bool(done) and platform.is_company and bool(stale_layers(platform))
         except PlatformError as error:
             return dg.SensorResult(skip_reason=str(error))
-        says, requests = [], []
+        messages, requests = [], []
         for name, finding in findings.items():
             key = f"{finding.proof_id}/{finding.tries + 1}"
             if finding.given_up:
-                says.append(finding.says)
+                messages.append(finding.says)
             elif asked.get(name) == key:
-                says.append(
-                    f"{finding.says} Try {finding.tries + 1} was requested already; if its run"
+                messages.append(
+                    f"{finding.says} Repair {finding.tries + 1} was already requested. If its run"
                     " failed, rerun it."
                 )
             else:
@@ -178,16 +182,16 @@ def failed_proofs_sensor(
                     job_name=refreshing.name,
                     run_key="/".join(["rebuild", *(asked[name] for name in done)]),
                     partition_key=key_of(platform.settings.last_month),
-                    tags={"reason": f"mended: {', '.join(done)}"[:200]},
+                    tags={"reason": f"repaired: {', '.join(done)}"[:200]},
                 )
             )
         cursor = json.dumps({name: key for name, key in asked.items() if name not in done})
-        for sentence in says if requests else ():
-            context.log.info(sentence)
+        for message in messages if requests else ():
+            context.log.info(message)
         if requests:
             return dg.SensorResult(run_requests=requests, cursor=cursor)
-        quiet = "By its proofs every table of raw is as its source."
-        return dg.SensorResult(skip_reason=" ".join(says) or quiet, cursor=cursor)
+        quiet = "According to the proofs, every raw table equals its source."
+        return dg.SensorResult(skip_reason=" ".join(messages) or quiet, cursor=cursor)
 
     return failed_proofs
 

@@ -1,4 +1,4 @@
-"""Assets of group `source`: a month's rows applied to the source database, in one transaction."""
+"""Assets of group `source`: the rows of a month, applied to the source database in one transaction."""
 
 import hashlib
 from collections import defaultdict
@@ -7,9 +7,9 @@ from typing import Any
 
 import dagster as dg
 
-from saas_platform.defs.failures import told
+from saas_platform.defs.failures import translate_errors
 from saas_platform.defs.frames import check_frame
-from saas_platform.defs.metadata import definition_metadata
+from saas_platform.defs.metadata import definition_metadata, source_types
 from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.timing import WorkClock
@@ -22,7 +22,7 @@ GROUP = "source"
 
 
 def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.AssetsDefinition:
-    """One asset per table, applied together: foreign keys bind a month's rows to each other."""
+    """Return an asset for each table. They are applied together because of their foreign keys."""
 
     @dg.multi_asset(
         name=GROUP,
@@ -31,9 +31,9 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
                 [GROUP, name],
                 deps=[[SYNTHETIC, name]],
                 group_name=GROUP,
-                description=f"{table.comment}. In the source database.",
+                description=f"{table.comment}. The table in the source database.",
                 kinds={engine, "table"},
-                metadata=definition_metadata(table),
+                metadata=definition_metadata(table, source_types(table, engine)),
                 partitions_def=partitions,
             )
             for name, table in TABLES.items()
@@ -50,7 +50,7 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
         database = platform.owned_source
         total = dict.fromkeys(TABLES, TableChange(0, 0, 0))
         content: defaultdict[str, Any] = defaultdict(hashlib.sha256)
-        with work.measure(GROUP) as lap, told():
+        with work.measure(GROUP) as lap, translate_errors():
             database.create_schema()
             for month in months_of(context):
                 batch = staged_month(platform, month)

@@ -1,4 +1,4 @@
-"""Assets of group `synthetic`: what happened in the company that month, staged as Parquet."""
+"""Assets of group `synthetic`: what happened in the company in a month, staged as Parquet."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -7,8 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from saas_platform.defs.failures import told
-from saas_platform.defs.metadata import definition_metadata, frame_schema
+from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.metadata import arrow_types, definition_metadata, frame_schema
 from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.timing import WorkClock
 from saas_platform.platform import Platform
@@ -16,14 +16,14 @@ from saas_platform.refresh.company_months import stage_month
 from saas_platform.schema import TABLES
 
 GROUP = "synthetic"
-#: The simulator's truth: true hazards and lifts, which only evaluation may read.
+#: The simulator's truth: the true hazards and lifts. Only evaluations may read it.
 TRUTH = dg.AssetKey([GROUP, "truth"])
-#: The list of the dirt that was planted, beside the truth.
+#: The list of the injected dirt, stored next to the truth.
 PLANTED = "planted"
 
 
 def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """One asset per table, generated together: a month is one piece of history."""
+    """Return an asset for each table, and the truth. The tables of a month are generated together."""
 
     @dg.multi_asset(
         name=GROUP,
@@ -31,9 +31,9 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
             dg.AssetSpec(
                 [GROUP, name],
                 group_name=GROUP,
-                description=f"{table.comment}. The rows that came to be or changed in the month.",
+                description=f"{table.comment}. The rows that were created or changed in the month.",
                 kinds={"python", "parquet"},
-                metadata=definition_metadata(table),
+                metadata=definition_metadata(table, arrow_types(table)),
                 partitions_def=partitions,
             )
             for name, table in TABLES.items()
@@ -49,7 +49,7 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         rows: Counter[str] = Counter()
         size: Counter[str] = Counter()
         content: defaultdict[str, Any] = defaultdict(hashlib.sha256)
-        with work.measure(GROUP) as lap, told():
+        with work.measure(GROUP) as lap, translate_errors():
             for month in months_of(context):
                 staged = stage_month(platform, month)
                 for name, (count, written) in staged.items():
@@ -74,15 +74,15 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         group_name=GROUP,
         kinds={"python", "parquet"},
         description="The simulator's truth: true churn hazards, health and remaining value per"
-        " account and month, each campaign's true lift, and the dirt that was planted. Apart from source and warehouse: no"
-        " mart, feature or model reads it, only evaluation.",
+        " account and month, each campaign's true lift, and the injected dirt. It is kept apart from"
+        " source and warehouse. No mart, feature or model reads it; only evaluations do.",
         deps=[[GROUP, "subscriptions"]],
         backfill_policy=ONE_RUN,
     )
     def truth(
         platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
     ) -> dg.MaterializeResult:
-        with work.measure(GROUP) as lap, told():
+        with work.measure(GROUP) as lap, translate_errors():
             tables = {
                 **platform.company.truth(platform.as_of),
                 PLANTED: platform.company.planted_until(platform.settings.start, platform.as_of),

@@ -1,4 +1,4 @@
-"""How long the work itself took, so that Dagster's own share can be told."""
+"""Measures how long the work itself took, so that Dagster's own share of a run is known."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Lap:
 
 
 class WorkClock:
-    """Adds up the seconds spent in work, by group, within this process."""
+    """Adds up the seconds of work in this process, by group."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def measure(self, group: str) -> Iterator[Lap]:
-        """Time the block; the lap has its seconds once it is left."""
+        """Measure the block. The lap has its seconds after the block has ended."""
         lap = Lap()
         began = time.perf_counter()
         try:

@@ -1,5 +1,5 @@
 """Decides what is stale, and records what everything was built from.
 
-Contains: stale months of the company, stale layers above raw, and the months of the marts to rebuild. Out of
-scope: doing the work, which defs/ does; raw, whose state is always asked of the source (sync/).
+Contains: the stale months of the company, the stale layers above raw, and the months of the marts to rebuild.
+Out of scope: doing the work, which defs/ does, and the state of raw, which sync/ always reads from the source.
 """

@@ -1,7 +1,7 @@
-"""What each layer above raw was last built from: one table, kept in the warehouse beside the marts.
+"""Records what each layer above raw was last built from, in a table next to the marts.
 
-Kept there and not in a file, so that a deleted warehouse or another machine is noticed. Out of scope: deciding
-what is stale by it (layers.py, mart_months.py).
+The record is in the warehouse and not in a file, so that a deleted warehouse or another machine is noticed.
+Out of scope: deciding from the record what is stale (layers.py, mart_months.py).
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Build:
     """The last complete build of a layer.
 
     Attributes:
-        fingerprint: of the layers below and of the layer's own code.
-        inputs: what the layer was built from, as JSON; None where the fingerprint says enough.
-        built_at: when it was complete, in UTC.
+        fingerprint: Covers the layers below and the layer's own code.
+        inputs: What the layer was built from, as JSON; None if the fingerprint is enough.
+        built_at: When the build was complete, in UTC.
     """
 
     layer: Layer
@@ -44,7 +44,7 @@ class Build:
 
 
 def last_builds(warehouse: Warehouse) -> dict[Layer, Build]:
-    """The last build of each layer that was ever complete."""
+    """Return the last complete build of each layer that has one."""
     if not warehouse.table_exists(MARTS, _TABLE):
         return {}
     rows = warehouse.query(f"SELECT {', '.join(_SCHEMA.names)} FROM {MARTS}.{_TABLE}")
@@ -54,7 +54,7 @@ def last_builds(warehouse: Warehouse) -> dict[Layer, Build]:
 def record_build(
     warehouse: Warehouse, layer: Layer, fingerprint: str, inputs: str | None = None
 ) -> None:
-    """Record what a layer has been built from; call it once the layer is complete."""
+    """Record what a layer has been built from. Call this after the layer is complete."""
     build = Build(layer, fingerprint, inputs, datetime.now(UTC).replace(tzinfo=None))
     builds = {**last_builds(warehouse), layer: build}
     rows = [asdict(each) for each in builds.values()]

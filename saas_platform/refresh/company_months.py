@@ -1,7 +1,7 @@
-"""The months of the synthetic company: which are stale, and their way through staging to the source.
+"""The months of the synthetic company: finds the stale ones and stages a month for the source.
 
-Stale is decided by facts: a month's fingerprint, of everything it is generated from, is stored in
-the source with its batch.
+A month is stale if the source lacks it or holds it with another fingerprint. The fingerprint covers everything
+that the month is generated from, and the source stores it with the month's batch.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _FINGERPRINT = b"fingerprint"
 
 
 def months(platform: Platform) -> list[Month]:
-    """The company's months, the current one included."""
+    """Return the company's months, including the current one."""
     return list(platform.settings.start.until(platform.settings.last_month))
 
 
 def cutoff(platform: Platform, month: Month) -> datetime:
-    """Up to when a month is known: its end, or the clock."""
+    """Return the time up to which a month is known: its end, or the clock if that is earlier."""
     return min(month.end, platform.as_of)
 
 
 def fingerprint(platform: Platform, month: Month) -> str:
-    """Of everything a generated month depends on."""
+    """Return the fingerprint of everything that a generated month depends on."""
     inputs = {
         "company": platform.company_name,
         "month": str(month),
@@ -44,9 +44,9 @@ def fingerprint(platform: Platform, month: Month) -> str:
 
 
 def stale_months(platform: Platform) -> list[Month]:
-    """Months that the source lacks, or holds from other inputs.
+    """Return the months that the source lacks or holds from other inputs.
 
-    Raises SourceError where another company lives in the source, or this one at a later time.
+    Raises SourceError if the source holds another company, or this one at a later time.
     """
     source = platform.owned_source
     check_company(source.company(), platform.company_name)
@@ -61,7 +61,7 @@ def stale_months(platform: Platform) -> list[Month]:
 
 
 def stage_month(platform: Platform, month: Month) -> dict[str, tuple[int, Written]]:
-    """Generate a month and stage it; gives each table's rows and file."""
+    """Generate a month and stage it. Return the row count and the file of each table."""
     batch = platform.company.batch(month, platform.as_of)
     mark = {_FINGERPRINT: fingerprint(platform, month).encode()}
     tables = {**batch.rows, _ERASURES: batch.erasures}
@@ -75,14 +75,14 @@ def stage_month(platform: Platform, month: Month) -> dict[str, tuple[int, Writte
 
 
 def staged_digest(platform: Platform, table: str, month: Month) -> str:
-    """Digest of the file in which a table's part of a month is staged."""
+    """Return the digest of the file in which a table's rows of a month are staged."""
     return platform.staging.written(_name(table, month)).digest
 
 
 def staged_month(platform: Platform, month: Month) -> MonthBatch:
-    """The month as staged, ready to be applied to the source.
+    """Read a staged month, ready to be applied to the source.
 
-    Raises StagingError where it was not staged, or staged from other settings.
+    Raises StagingError if the month was not staged, or was staged with other settings.
     """
     expected = fingerprint(platform, month)
     return MonthBatch(
@@ -104,11 +104,11 @@ def _read(platform: Platform, table: str, month: Month, expected: str) -> pa.Tab
     rows = platform.staging.read(_name(table, month))
     if (rows.schema.metadata or {}).get(_FINGERPRINT) != expected.encode():
         raise StagingError(
-            f"Month {month} of {table} was staged from other settings: materialise the synthetic"
-            " assets of that month first."
+            f"Month {month} of {table} was staged with other settings. Materialise the synthetic assets"
+            " of that month first."
         )
     rows = rows.replace_schema_metadata(None)
     if table == _ERASURES:
         return rows
-    # Parquet forgets which columns are not nullable.
+    # Parquet does not keep which columns are not nullable.
     return rows.cast(arrow_schema(TABLES[table]))

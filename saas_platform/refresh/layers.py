@@ -1,7 +1,7 @@
 """Detects whether each layer above raw is up to date with raw and with its own code.
 
-A layer's fingerprint is made of that of the layer below and of its own code; it is compared with the one of the
-layer's last build (builds.py).
+The fingerprint of a layer covers the fingerprint of the layer below and the layer's own code. It is compared
+with the fingerprint of the layer's last build (builds.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PACKAGES: dict[Layer, str] = {
 
 @cache
 def code_digest(package: str) -> str:
-    """Digest of a package's files."""
+    """Return the digest of the files of a package."""
     digest = hashlib.sha256()
     root = Path(__file__).parents[1] / package
     for path in sorted(root.rglob("*")):
@@ -36,7 +36,7 @@ def code_digest(package: str) -> str:
 
 
 def fingerprints(platform: Platform) -> dict[Layer, str]:
-    """What each layer would be built from now."""
+    """Return the fingerprint that each layer would have if it were built now."""
     with platform.warehouse.session():
         syncs = [platform.warehouse.last_sync(table) for table in TABLES.values()]
     below = "/".join(sync.sync_id if sync else "" for sync in syncs) + platform.as_of.isoformat()
@@ -48,7 +48,7 @@ def fingerprints(platform: Platform) -> dict[Layer, str]:
 
 
 def stale_layers(platform: Platform) -> list[Layer]:
-    """The layers whose fingerprint is not the one they were built with, in order."""
+    """Return, in order, the layers whose fingerprint differs from that of their last build."""
     built, wanted = last_builds(platform.warehouse), fingerprints(platform)
     return [
         layer for layer in LAYERS if layer not in built or built[layer].fingerprint != wanted[layer]

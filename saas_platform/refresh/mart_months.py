@@ -1,8 +1,7 @@
-"""What of the marts must be built again: the month from which each table of raw has been touched.
+"""Finds which months of the marts must be rebuilt: the first touched month of each raw table.
 
-Holds: what the marts were built from, and the months that follow from it, from the
-log of syncs and from what the models tell of themselves. Does not hold: which model is built from which
-table (the models say so), or building.
+Contains: what the marts were built from, and the touched months, which follow from the log of syncs and from
+two views of the marts. Out of scope: which model is built from which table, which the models declare; building.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
 
 #: First day of a month, as ISO text.
 Day = str
-#: For each table the months of entry whose rows take effect earlier, and when the first one does.
+#: For each table, the months of entry whose rows take effect earlier, with the first month of effect.
 Backdated = dict[str, dict[Day, Day]]
 
 
@@ -35,16 +34,16 @@ class Inputs:
 
     code: str
     as_of: datetime
-    #: The calendar begins with it.
+    #: The calendar of the marts begins with its month.
     first_signup: datetime | None
-    #: When the newest sync of each table was finished.
+    #: When the newest sync of each table finished.
     synced: dict[str, datetime]
     backdated: Backdated
 
 
 @dataclass(frozen=True)
 class Rebuild:
-    """The first touched month of each table that is; None: everything is built anew, and why."""
+    """The first touched month of each touched table, or None for a full refresh, and the reason."""
 
     months: Mapping[str, Day] | None
     reason: str
@@ -53,7 +52,7 @@ class Rebuild:
 
 _INPUTS = TypeAdapter(Inputs)
 
-#: What is read of raw and of the models to find the months; beside the logs.
+#: The queries that find the touched months, in addition to those of the logs.
 READS = {
     "first signup": f"SELECT MIN(signed_up_at) AS first FROM {RAW}.accounts",
     "backdated rows": "SELECT table_name, created_month, first_effect_month"
@@ -64,27 +63,30 @@ READS = {
 
 
 def rebuild(platform: Platform) -> Rebuild:
-    """What to build again now, as of a moment before anything is read for it."""
+    """Return what must be rebuilt now.
+
+    Call this before the build reads anything, so that a later sync counts as touched in the next build.
+    """
     with platform.warehouse.session():
         now = _inputs(platform)
         before = _built_from(platform.warehouse)
         try:
             months = _touched(platform.warehouse, before, now)
-        except _All as everything:
-            return Rebuild(None, str(everything), now)
-    said = ", ".join(f"{table} from {day[:7]}" for table, day in sorted(months.items()))
-    return Rebuild(months, f"touched: {said}", now)
+        except _FullRefresh as reason:
+            return Rebuild(None, str(reason), now)
+    touched = ", ".join(f"{table} from {day[:7]}" for table, day in sorted(months.items()))
+    return Rebuild(months, f"touched: {touched}", now)
 
 
 def record_marts(platform: Platform, built: Rebuild, fingerprint: str) -> None:
-    """Record what all marts have been built from; call it once they are complete."""
+    """Record what all marts have been built from. Call this after they are complete."""
     with platform.warehouse.session():
         found = Inputs(**{**vars(built.inputs), "backdated": _backdated(platform.warehouse)})
         record_build(platform.warehouse, "marts", fingerprint, _INPUTS.dump_json(found).decode())
 
 
-class _All(Exception):  # noqa: N818
-    """Nothing is known of where a change ends, so everything is built anew; the text says why."""
+class _FullRefresh(Exception):  # noqa: N818
+    """The months that a change affects are unknown, so a full refresh is needed. The text is the reason."""
 
 
 def _inputs(platform: Platform) -> Inputs:
@@ -108,25 +110,25 @@ def _built_from(warehouse: Warehouse) -> Inputs | None:
 
 
 def _touched(warehouse: Warehouse, before: Inputs | None, now: Inputs) -> dict[str, Day]:
-    """The first touched month of each table, and of the clock. Raises _All."""
+    """Return the first touched month of each table and of the clock. Raises _FullRefresh."""
     if before is None:
-        raise _All("nothing was built yet")
+        raise _FullRefresh("there is no earlier build")
     if before.code != now.code:
-        raise _All("the models have changed")
+        raise _FullRefresh("the models have changed")
     if now.as_of < before.as_of:
-        raise _All(f"as_of went back from {before.as_of} to {now.as_of}")
+        raise _FullRefresh(f"as_of went back from {before.as_of} to {now.as_of}")
     if _month(now.first_signup) != _month(before.first_signup):
-        raise _All("the first month has changed")
+        raise _FullRefresh("the month of the first signup has changed")
     touched = {"as_of": _day(Month.of(before.as_of))}
-    news = _news(warehouse, before.synced)
-    backdated = [before.backdated, _backdated(warehouse)] if news else []
-    for name, entries in news.items():
+    syncs = _syncs_since(warehouse, before.synced)
+    backdated = [before.backdated, _backdated(warehouse)] if syncs else []
+    for name, entries in syncs.items():
         if any(entry.mode == "full" for entry in entries):
-            raise _All(f"{name} was loaded anew")
+            raise _FullRefresh(f"{name} was fully reloaded")
         if name == "subscriptions":
             first = _drift(warehouse)
         elif slice_of(TABLES[name]) is None:
-            _must_be_additions(warehouse, name, entries, before.as_of)
+            _require_additions(warehouse, name, entries, before.as_of)
             first = None
         else:
             days = {f"{slice_id[:7]}-01" for entry in entries for slice_id in entry.slices}
@@ -137,33 +139,36 @@ def _touched(warehouse: Warehouse, before: Inputs | None, now: Inputs) -> dict[s
     return touched
 
 
-def _news(warehouse: Warehouse, synced: Mapping[str, datetime]) -> dict[str, list[SyncEntry]]:
-    """What was synced since, by table."""
-    news: dict[str, list[SyncEntry]] = {}
+def _syncs_since(
+    warehouse: Warehouse, synced: Mapping[str, datetime]
+) -> dict[str, list[SyncEntry]]:
+    """Return, by table, the syncs that finished after the given ones."""
+    syncs: dict[str, list[SyncEntry]] = {}
     for entry in warehouse.syncs_after(min(synced.values())):
         if entry.table_name in TABLES and entry.finished_at > synced.get(
             entry.table_name, datetime.min
         ):
-            news.setdefault(entry.table_name, []).append(entry)
-    return news
+            syncs.setdefault(entry.table_name, []).append(entry)
+    return syncs
 
 
-def _must_be_additions(
+def _require_additions(
     warehouse: Warehouse, table: str, entries: Iterable[SyncEntry], as_of: datetime
 ) -> None:
-    """A table of one slice: a row that is new has no followers but those that came with it.
+    """Check that an unsliced table has only new rows.
 
-    Raises _All where one that was there may have changed.
+    A newly inserted row can only be referenced by rows loaded with it, so no older month changes. Raises
+    _FullRefresh if an older row may have changed.
     """
     if any(entry.rows_deleted for entry in entries):
-        raise _All(f"rows of {table} were deleted")
+        raise _FullRefresh(f"rows of {table} were deleted")
     ids = ", ".join(f"'{entry.sync_id}'" for entry in entries)
     found = warehouse.query(
         f"SELECT MIN(created_at) AS oldest FROM {RAW}.{table} WHERE {SYNC_ID} IN ({ids})"
     )
     oldest = found.to_pylist()[0]["oldest"]
     if oldest is not None and oldest < as_of:
-        raise _All(f"{table} has changed")
+        raise _FullRefresh(f"{table} has changed")
 
 
 def _backdated(warehouse: Warehouse) -> Backdated:

@@ -1,6 +1,7 @@
-"""What is missing or stale, by facts of the source, the warehouse and the code; and why.
+"""Finds what is missing or stale, and why, from the source, the warehouse and the code themselves.
 
-Nothing here asks an orchestrator's log: a deleted warehouse, an edit by hand or another seed is seen.
+Nothing here depends on an orchestrator's log, so a deleted warehouse, rows edited in the source, or another
+seed is noticed.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from saas_platform.refresh.company_months import stale_months
 from saas_platform.refresh.layers import LAYERS, stale_layers
 from saas_platform.sync import probe
 
-#: The groups of assets, each made from the one before.
+#: The groups of assets, each built from the one before.
 GROUPS = ("synthetic", "source", "raw", *LAYERS)
 
 
 @dataclass(frozen=True)
 class Staleness:
-    """Groups to materialise in order, months to generate, and a line for each reason."""
+    """The groups to materialise in order, the months to generate, and a line for each reason."""
 
     groups: tuple[str, ...]
     months: tuple[Month, ...]
@@ -27,7 +28,7 @@ class Staleness:
 
 
 def staleness(platform: Platform, through: Month) -> Staleness:
-    """The first stale group, and all that follow from it."""
+    """Return the first stale group and all groups that depend on it."""
     if platform.settings.synthetic:
         months = tuple(month for month in stale_months(platform) if month <= through)
         if months:
@@ -41,7 +42,7 @@ def staleness(platform: Platform, through: Month) -> Staleness:
         return Staleness(_from("raw"), (), (reason,))
     layers = stale_layers(platform) if platform.is_company else ()
     if layers:
-        reason = f"{layers[0]}: what they are built from has changed"
+        reason = f"{layers[0]}: their inputs have changed"
         return Staleness(_from(layers[0]), (), (reason,))
     return Staleness((), (), ())
 

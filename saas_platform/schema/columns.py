@@ -1,6 +1,7 @@
-"""Column builders: each says a kind of value once, for every engine.
+"""Column builders: each declares a kind of value once, for every engine.
 
-Money is integer cents, times are UTC without zone, texts have a stated length, choices are checked.
+Money is integer cents. Timestamps are UTC without a zone. Texts have a maximum length. A choice comes with a
+check of its values.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Any, Literal, get_args
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, sqlite
 
-#: What kind of personal data a column holds; absent where it holds none. `national_id` is any id that a
-#: state gives (social security, tax, passport, licence plate), `credential` a password, key or token.
+#: The kind of personal data that a column holds; columns without personal data have none. `national_id` is
+#: any id issued by a state (social security, tax, passport, licence plate). `credential` is a password, key
+#: or token.
 Pii = Literal[
     "name",
     "email",
@@ -30,14 +32,16 @@ Pii = Literal[
 ]
 PII_KINDS: tuple[Pii, ...] = get_args(Pii)
 
-#: SQLite makes a fast rowid key only of a column declared INTEGER.
+#: SQLite turns a key into the fast rowid only if the column is declared INTEGER.
 _KEY = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
-#: SQL Server stamps the version itself; SQLite has triggers for it.
+#: SQL Server sets the version itself; on SQLite, triggers do.
 _ROW_VERSION = sa.BigInteger().with_variant(mssql.ROWVERSION(), "mssql")
-#: SQL Server's DATETIME rounds to 3 ms and DATETIME2 is finer than BigQuery: microseconds for all.
+#: SQL Server's DATETIME rounds to 3 ms, and its DATETIME2 is finer than BigQuery's type, so every engine uses
+#: microseconds.
 _MOMENT = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")
 
-#: Texts are compared character by character everywhere: with SQL Server's own collation 'A' is 'a'.
+#: Every engine compares texts character by character. SQL Server's default collation treats 'A' and 'a' as
+#: equal.
 _COLLATION = "Latin1_General_100_BIN2"
 
 
@@ -50,7 +54,7 @@ def _ascii(length: int) -> sa.String:
     return sa.String(length).with_variant(mssql.VARCHAR(length, collation=_COLLATION), "mssql")
 
 
-#: First and last value that anyone would expect; what lies outside is legal, and a contract tells it.
+#: Lowest and highest value that anyone would expect. A value outside is legal, but a contract reports it.
 _PLAUSIBLE_CENTS = (-(10**12), 10**12)
 _PLAUSIBLE_MOMENTS = (datetime(2000, 1, 1), datetime(2099, 12, 31, 23, 59, 59, 999_999))
 
@@ -60,14 +64,22 @@ def _info(pii: Pii | None = None, **more: Any) -> dict[str, Any]:
 
 
 def key(name: str, comment: str) -> sa.Column[int]:
-    """Surrogate integer primary key; computed by the writer, never counted by the database."""
+    """Build a surrogate integer primary key. The writer computes it; the database never generates it."""
     return sa.Column(name, _KEY, primary_key=True, autoincrement=False, comment=comment)
 
 
 def reference(
     name: str, target: str, comment: str, *, nullable: bool = False, on_delete: str | None = None
 ) -> sa.Column[int]:
-    """Foreign key to `table.column`, indexed by the table's own declaration where it is searched."""
+    """Build a foreign key. A table that is searched by it declares the index itself.
+
+    Args:
+        name: of the column.
+        target: the column that it references, as `table.column`.
+        comment: what the column says, for documents.
+        nullable: whether a row may reference nothing.
+        on_delete: what the database does when the target goes: CASCADE or SET NULL.
+    """
     return sa.Column(
         name,
         _KEY,
@@ -80,14 +92,22 @@ def reference(
 def text(
     name: str, length: int, comment: str, *, nullable: bool = False, pii: Pii | None = None
 ) -> sa.Column[str]:
-    """Unicode text of at most `length` characters."""
+    """Build a column of Unicode text.
+
+    Args:
+        name: of the column.
+        length: the most characters.
+        comment: what the column says, for documents.
+        nullable: whether a row may have none.
+        pii: the kind of personal data that it holds; None for none.
+    """
     return sa.Column(name, _unicode(length), nullable=nullable, comment=comment, info=_info(pii))
 
 
 def choice(
     name: str, values: Sequence[str], comment: str, *, nullable: bool = False
 ) -> tuple[sa.Column[str], sa.CheckConstraint]:
-    """ASCII code out of a closed list, and the check that closes it."""
+    """Build a column of ASCII codes from a closed list, and the check that enforces the list."""
     listed = ", ".join(f"'{value}'" for value in values)
     length = max(len(value) for value in values)
     column: sa.Column[str] = sa.Column(
@@ -101,7 +121,7 @@ def choice(
 
 
 def cents(name: str, comment: str, *, nullable: bool = False) -> sa.Column[int]:
-    """Money in US cents."""
+    """Build a column of money in US cents."""
     return sa.Column(
         name,
         sa.BigInteger,
@@ -111,19 +131,20 @@ def cents(name: str, comment: str, *, nullable: bool = False) -> sa.Column[int]:
     )
 
 
-def whole(
+def integer(
     name: str,
     comment: str,
     *,
     nullable: bool = False,
     plausible: tuple[int, int] | None = None,
 ) -> sa.Column[int]:
-    """Whole number of at most 32 bits; outside of `plausible` it is legal, and odd."""
+    """Build an integer column of at most 32 bits. A value outside `plausible` is legal but suspicious."""
     info = _info() if plausible is None else _info(plausible=plausible)
     return sa.Column(name, sa.Integer, nullable=nullable, comment=comment, info=info)
 
 
 def flag(name: str, comment: str) -> sa.Column[bool]:
+    """Build a boolean column."""
     return sa.Column(
         name,
         sa.Boolean(create_constraint=True, name=f"{name}_known"),
@@ -133,26 +154,26 @@ def flag(name: str, comment: str) -> sa.Column[bool]:
 
 
 def moment(name: str, comment: str, *, nullable: bool = False) -> sa.Column[Any]:
-    """Time in UTC, microseconds at most."""
+    """Build a timestamp column in UTC with at most microseconds."""
     return sa.Column(
         name, _MOMENT, nullable=nullable, comment=comment, info={"plausible": _PLAUSIBLE_MOMENTS}
     )
 
 
-def stamps() -> tuple[sa.Column[Any], sa.Column[Any]]:
-    """When the row came to be, and when the business last changed it."""
+def timestamps() -> tuple[sa.Column[Any], sa.Column[Any]]:
+    """Build the columns for when the row was created and when the business last changed it."""
     return (
-        moment("created_at", "When the row came to be (UTC)"),
+        moment("created_at", "When the row was created (UTC)"),
         moment("updated_at", "When the business last changed the row (UTC)"),
     )
 
 
 def row_version() -> sa.Column[int]:
-    """Grows with every write to the row, by whomever; what the sync follows."""
+    """Build the column whose value grows with every write to the row. The sync follows it."""
     return sa.Column(
         "row_version",
         _ROW_VERSION,
         nullable=False,
-        comment="Version stamped by the database at every write; the sync's watermark",
+        comment="Version that the database sets at every write; the sync's watermark",
         info={"row_version": True},
     )

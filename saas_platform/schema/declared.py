@@ -153,7 +153,7 @@ def _table(name: str, entry: Table, metadata: sa.MetaData) -> sa.Table:
             if column.mirror != "drop"
         ),
         *(sa.UniqueConstraint(*names) for names in entry.unique),
-        comment=f"Table {name} of the source",
+        comment=f"Table {source} of the source",
         info=info,
     )
 

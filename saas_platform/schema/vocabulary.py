@@ -1,4 +1,4 @@
-"""The closed lists of codes that the schema checks and the simulator draws from."""
+"""The closed lists of codes that the schema checks and that the simulator draws from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHANNELS = ("organic", "paid_search", "paid_social", "referral", "partner", "out
 ROLES = ("owner", "admin", "member", "viewer")
 DEVICES = ("desktop", "mobile", "tablet")
 
-#: `expired`: a trial that nobody bought; `canceled`: a paid subscription that ended.
+#: `expired` is a trial that did not convert; `canceled` is a paid subscription that ended.
 SUBSCRIPTION_STATUSES = ("trialing", "active", "past_due", "paused", "canceled", "expired")
 CHANGE_KINDS = (
     "trial_started",
@@ -60,7 +60,7 @@ CANCELLATION_REASONS = (
     "payment_failed",
 )
 
-#: `uncollectible`: given up after dunning; `void`: withdrawn before it was due.
+#: `uncollectible` is an invoice given up after dunning; `void` is one withdrawn before it was due.
 INVOICE_STATUSES = ("open", "paid", "uncollectible", "void")
 ITEM_KINDS = ("seats", "proration", "credit")
 

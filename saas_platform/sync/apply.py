@@ -14,35 +14,25 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from saas_platform.schema import slice_of
-from saas_platform.source.interface import SourceSnapshot
 from saas_platform.sync.drift import SyncError
 from saas_platform.sync.log_entries import new_entry
-from saas_platform.sync.reading import grouped, slices_to_ask, telling
-from saas_platform.sync.report import OnProgress, ProofReport
+from saas_platform.sync.pair import TablePair
+from saas_platform.sync.reading import grouped, slices_to_ask
+from saas_platform.sync.report import ProofReport
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import Staging, Warehouse
 from saas_platform.warehouse.logs import SyncEntry
 
 
 def load_all(
-    snapshot: SourceSnapshot,
-    warehouse: Warehouse,
-    table: sa.Table,
-    sync_id: str,
-    last: SyncEntry | None,
-    on_progress: OnProgress | None = None,
-    *,
-    compared: int = 0,
+    pair: TablePair, sync_id: str, last: SyncEntry | None, *, compared: int = 0
 ) -> SyncEntry:
     """Load the mirror from scratch with all rows of the source.
 
     Args:
-        snapshot: of the source.
-        warehouse: to load into.
-        table: to load.
+        pair: the table in the source's snapshot and in the warehouse.
         sync_id: of the log entry.
         last: the table's newest log entry; None if there is none.
-        on_progress: called with the number of rows read until then.
         compared: how many slices were compared before this load was chosen, for the log entry.
 
     Returns:
@@ -51,10 +41,11 @@ def load_all(
     Raises:
         SyncError: the source has more slices than a mirror may have; nothing was sent.
     """
+    table, warehouse = pair.table, pair.warehouse
     if warehouse.most_slices is not None and slice_of(table) is not None:
-        _check_slices(warehouse, table, snapshot.slice_counts(table))
-    rows = Feed(snapshot.rows(table), telling(on_progress, table, "read"))
-    entry = new_entry(snapshot, table, "full", sync_id, last)
+        _check_slices(warehouse, table, pair.snapshot.slice_counts(table))
+    rows = Feed(pair.snapshot.rows(table), pair.counted("read"))
+    entry = new_entry(pair.snapshot, table, "full", sync_id, last)
     return warehouse.load(table, rows, replace(entry, slices_compared=compared))
 
 
@@ -71,13 +62,7 @@ def _check_slices(warehouse: Warehouse, table: sa.Table, counts: Mapping[str, in
 
 
 def apply_changes(
-    snapshot: SourceSnapshot,
-    warehouse: Warehouse,
-    table: sa.Table,
-    sync_id: str,
-    last: SyncEntry,
-    source_counts: Mapping[str, int],
-    on_progress: OnProgress | None = None,
+    pair: TablePair, sync_id: str, last: SyncEntry, source_counts: Mapping[str, int]
 ) -> SyncEntry | None:
     """Apply the changes above the watermark.
 
@@ -85,13 +70,10 @@ def apply_changes(
     INSERT OR REPLACE displaced a row without one), all rows of that slice are compared.
 
     Args:
-        snapshot: of the source.
-        warehouse: that has the mirror.
-        table: to bring up to date.
+        pair: the table in the source's snapshot and in the warehouse.
         sync_id: of the log entry.
         last: the table's newest log entry, which has the watermark.
         source_counts: rows of each slice in the snapshot.
-        on_progress: called with the number of rows read until then.
 
     Returns:
         The log entry, as written; None if there was no change and nothing was written.
@@ -99,6 +81,7 @@ def apply_changes(
     Raises:
         SyncError: the source has more slices than a mirror may have.
     """
+    snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table
     _check_slices(warehouse, table, source_counts)
     # A ceiling at the watermark means that no row was written; in our own source, not even in another table.
     written = snapshot.ceiling(table) > last.watermark or snapshot.unversioned(table) > 0
@@ -108,9 +91,7 @@ def apply_changes(
     with warehouse.stage(table, sync_id) as staging:
         hints = 0
         if written:
-            rows = Feed(
-                snapshot.rows(table, above=last.watermark), telling(on_progress, table, "read")
-            )
+            rows = Feed(snapshot.rows(table, above=last.watermark), pair.counted("read"))
             staging.add_rows(rows)
             entry = replace(entry, rows_read=rows.rows, bytes=rows.bytes)
             deletes = snapshot.tombstones(table, above=last.watermark)
@@ -125,21 +106,13 @@ def apply_changes(
         }
         if not hints and not wrong:
             return None
-        entry = _reconcile(
-            snapshot, staging, table, wrong, source_counts, counts, entry, on_progress
-        )
+        entry = _reconcile(pair, staging, wrong, (source_counts, counts), entry)
         entry = replace(entry, slices_compared=len(wrong))
         return staging.commit(entry)
 
 
 def copy_again(
-    snapshot: SourceSnapshot,
-    warehouse: Warehouse,
-    table: sa.Table,
-    proof: ProofReport,
-    sync_id: str,
-    last: SyncEntry | None,
-    on_progress: OnProgress | None = None,
+    pair: TablePair, proof: ProofReport, sync_id: str, last: SyncEntry | None
 ) -> SyncEntry | None:
     """Make the slices that differ according to a proof equal: copy their rows, and delete extra ones.
 
@@ -147,13 +120,10 @@ def copy_again(
     watermark that this writes would be wrong.
 
     Args:
-        snapshot: of the source.
-        warehouse: that has the mirror.
-        table: to repair.
+        pair: the table in the source's snapshot and in the warehouse.
         proof: names the slices that differ.
         sync_id: of the log entry.
         last: the table's newest log entry; None if there is none.
-        on_progress: called with the number of rows read until then.
 
     Returns:
         The log entry, as written; None if no row differed.
@@ -161,41 +131,33 @@ def copy_again(
     Raises:
         SyncError: the table has no key, and the source has more slices than a mirror may have.
     """
+    snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table
     if not table.primary_key.columns:
-        return load_all(
-            snapshot,
-            warehouse,
-            table,
-            sync_id,
-            last,
-            on_progress,
-            compared=proof.slices_checked,
-        )
+        return load_all(pair, sync_id, last, compared=proof.slices_checked)
     entry = new_entry(snapshot, table, "repair", sync_id, last)
     source_counts, counts = snapshot.slice_counts(table), warehouse.slice_counts(table)
     with warehouse.stage(table, sync_id) as staging:
         slices = proof.slices_differing
-        entry = _reconcile(
-            snapshot, staging, table, slices, source_counts, counts, entry, on_progress
-        )
+        entry = _reconcile(pair, staging, slices, (source_counts, counts), entry)
         entry = replace(entry, slices_compared=max(len(slices), proof.slices_checked))
         return staging.commit(entry) if staging.pending() else None
 
 
 def _reconcile(
-    snapshot: SourceSnapshot,
+    pair: TablePair,
     staging: Staging,
-    table: sa.Table,
     slices: Collection[str],
-    source_counts: Mapping[str, int],
-    mirror_counts: Mapping[str, int],
+    counts: tuple[Mapping[str, int], Mapping[str, int]],
     entry: SyncEntry,
-    on_progress: OnProgress | None,
 ) -> SyncEntry:
-    """Stage the changes that make the slices equal. Return the entry with what was read added to it."""
+    """Stage the changes that make the slices equal. Return the entry with what was read added to it.
+
+    `counts` are the rows of each slice in the source, and in the mirror.
+    """
+    source_counts, mirror_counts = counts
     for group in grouped(slices, Counter(source_counts) | Counter(mirror_counts)):
-        asked = slices_to_ask(table, group, source_counts)
-        rows = Feed(snapshot.rows(table, slices=asked), telling(on_progress, table, "compare"))
+        asked = slices_to_ask(pair.table, group, source_counts)
+        rows = Feed(pair.snapshot.rows(pair.table, slices=asked), pair.counted("compare"))
         staging.reconcile(group, rows)
         entry = replace(
             entry, rows_read=entry.rows_read + rows.rows, bytes=entry.bytes + rows.bytes

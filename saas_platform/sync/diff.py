@@ -13,31 +13,27 @@ import sqlalchemy as sa
 
 from saas_platform.schema.canonical import value_of
 from saas_platform.schema.describing import Value, shown
-from saas_platform.source.interface import SourceSnapshot
-from saas_platform.sync.reading import grouped, slices_to_ask, telling
+from saas_platform.sync.pair import TablePair
+from saas_platform.sync.reading import grouped, slices_to_ask
 from saas_platform.sync.report import (
     ColumnDifference,
     Difference,
     Differences,
-    OnProgress,
 )
 from saas_platform.warehouse.feed import Feed
-from saas_platform.warehouse.interface import RowDifference, Warehouse
+from saas_platform.warehouse.interface import RowDifference
 
 #: How many differing rows of a table are shown. The totals count all of them.
 SAMPLES = 20
 
 
 def find_differences(
-    snapshot: SourceSnapshot,
-    warehouse: Warehouse,
-    table: sa.Table,
+    pair: TablePair,
     slices: Collection[str],
     *,
     source_counts: Mapping[str, int],
     mirror_counts: Mapping[str, int],
     show_pii: bool = False,
-    on_progress: OnProgress | None = None,
 ) -> Differences:
     """Return the rows that differ in the slices.
 
@@ -57,6 +53,7 @@ def find_differences(
     Returns:
         Exact totals, and the first few rows that differ.
     """
+    table = pair.table
     largest = Counter(source_counts) | Counter(mirror_counts)
     missing = extra = different = 0
     by_slice: Counter[str] = Counter()
@@ -64,8 +61,8 @@ def find_differences(
     samples: list[Difference] = []
     for group in grouped(slices, largest):
         asked = slices_to_ask(table, group, source_counts)
-        texts = Feed(snapshot.row_texts(table, asked), telling(on_progress, table, "compare"))
-        found = warehouse.compare(table, group, texts, samples=SAMPLES - len(samples))
+        texts = Feed(pair.snapshot.row_texts(table, asked), pair.counted("compare"))
+        found = pair.warehouse.compare(table, group, texts, samples=SAMPLES - len(samples))
         missing += found.missing
         extra += found.extra
         different += found.different

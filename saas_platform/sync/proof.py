@@ -18,11 +18,12 @@ from functools import partial
 import sqlalchemy as sa
 
 from saas_platform.schema.slices import SliceDigest
-from saas_platform.source.interface import Source, SourceSnapshot
+from saas_platform.source.interface import Source
 from saas_platform.sync.diff import find_differences
 from saas_platform.sync.drift import check_table, mirror_faults
+from saas_platform.sync.pair import TablePair
 from saas_platform.sync.proof_log import TABLE_ERRORS, failed, now, record, unproven
-from saas_platform.sync.reading import slices_to_ask, telling
+from saas_platform.sync.reading import slices_to_ask
 from saas_platform.sync.report import Differences, OnProgress, ProofReport
 from saas_platform.warehouse.feed import Feed
 from saas_platform.warehouse.interface import Warehouse
@@ -40,21 +41,28 @@ def verify(
 ) -> list[ProofReport]:
     """Prove every slice of the tables as of one snapshot, and log it.
 
-    `counts` compares the row count of each slice, `digest` (what decides) every row by its hash, `rows`
-    every cell by the source's own text of it. Whatever differs is reported by row and column. A table
-    that can't be read on either side says why in its report, and the others go on.
+    A difference is reported by row and column. A table that can't be read on either side says why in its report,
+    and the others go on.
 
-    Raises WarehouseUnusableError where no table can be proven.
+    Args:
+        source: where the tables are.
+        warehouse: where their mirrors are.
+        tables: as tables.yaml or the company declares them.
+        level: `counts` compares the row count of each slice, `digest` every row by its hash, and `rows` every cell
+            with the source's own text of it.
+        show_pii: whether to report personal data unmasked.
+        on_progress: is called as rows are read.
+
+    Raises:
+        WarehouseUnusableError: no table can be proven.
     """
     reports = []
     with source.snapshot() as snapshot:
         for table in tables:
+            pair = TablePair(snapshot, warehouse, table, on_progress)
             with warehouse.session():
-                prove_table = partial(
-                    _verify, snapshot, warehouse, table, level, show_pii, on_progress
-                )
                 try:
-                    report = warehouse.with_room(prove_table)
+                    report = warehouse.with_room(partial(_verify, pair, level, show_pii))
                     record(warehouse, report)
                 except TABLE_ERRORS as error:
                     report = failed(warehouse, table, level, error)
@@ -62,23 +70,14 @@ def verify(
     return reports
 
 
-def _verify(
-    snapshot: SourceSnapshot,
-    warehouse: Warehouse,
-    table: sa.Table,
-    level: Level,
-    show_pii: bool,
-    on_progress: OnProgress | None,
-) -> ProofReport:
-    check_table(snapshot, warehouse, table)
-    report = prove(snapshot, warehouse, table, level, show_pii=show_pii, on_progress=on_progress)
-    return replace(report, warnings=snapshot.notes(table))
+def _verify(pair: TablePair, level: Level, show_pii: bool) -> ProofReport:
+    check_table(pair.snapshot, pair.warehouse, pair.table)
+    report = prove(pair, level, show_pii=show_pii)
+    return replace(report, warnings=pair.snapshot.notes(pair.table))
 
 
 def prove(
-    snapshot: SourceSnapshot,
-    warehouse: Warehouse,
-    table: sa.Table,
+    pair: TablePair,
     level: Level,
     *,
     slices: Collection[str] | None = None,
@@ -86,14 +85,20 @@ def prove(
     sync_id: str | None = None,
     explain: bool = True,
     show_pii: bool = False,
-    on_progress: OnProgress | None = None,
 ) -> ProofReport:
-    """Prove the slices at the level and all others by row count; every slice where None.
+    """Prove some slices at the level, and all others by their row counts.
 
-    `source_counts`: what the snapshot counts in each slice, where the caller has asked it already.
-    Without `explain`, differing slices are named, and their rows are not looked for.
+    Args:
+        pair: the table, and its mirror.
+        level: what is compared of the slices.
+        slices: those to prove at the level; None for every slice.
+        source_counts: what the snapshot counts in each slice, where the caller has asked it already.
+        sync_id: the sync or repair that the proof belongs to; None where it belongs to none.
+        explain: whether to look for the rows of the slices that differ, and not only to name the slices.
+        show_pii: whether to report personal data unmasked.
     """
     started = time.monotonic()
+    snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table
     with warehouse.session():
         faults = mirror_faults(warehouse, table)
         if faults:
@@ -101,7 +106,7 @@ def prove(
         mine: dict[str, SliceDigest] = {}
         theirs: dict[str, SliceDigest] = {}
         if level == "digest" and slices is None:
-            mine, theirs, counted = _digests(snapshot, warehouse, table, None, {}, on_progress)
+            mine, theirs, counted = _digests(pair, None, {})
             mirror_counts = {slice_id: digest.rows for slice_id, digest in mine.items()}
             if source_counts is None and counted:
                 # The digests hold the counts: asking for them apart costs another scan.
@@ -117,9 +122,7 @@ def prove(
         everything = {*source_counts, *mirror_counts, *theirs, *(slices or ())}
         checked = everything if slices is None else set(slices)
         if level == "digest" and slices is not None and checked:
-            mine, read, _ = _digests(
-                snapshot, warehouse, table, checked, source_counts, on_progress
-            )
+            mine, read, _ = _digests(pair, checked, source_counts)
             theirs = {s: digest for s, digest in read.items() if s in checked}
         differing = {
             s
@@ -130,14 +133,11 @@ def prove(
         differences: Differences | None = None
         if suspects and (explain or level == "rows"):
             differences = find_differences(
-                snapshot,
-                warehouse,
-                table,
+                pair,
                 suspects,
                 source_counts=source_counts,
                 mirror_counts=mirror_counts,
                 show_pii=show_pii,
-                on_progress=on_progress,
             )
             differing |= differences.slices.keys()
     return ProofReport(
@@ -167,25 +167,21 @@ def _verdict(level: Level, differing: Collection[str]) -> Verdict:
 
 
 def _digests(
-    snapshot: SourceSnapshot,
-    warehouse: Warehouse,
-    table: sa.Table,
-    slices: Collection[str] | None,
-    source_counts: Mapping[str, int],
-    on_progress: OnProgress | None,
+    pair: TablePair, slices: Collection[str] | None, source_counts: Mapping[str, int]
 ) -> tuple[dict[str, SliceDigest], dict[str, SliceDigest], bool]:
-    """The mirror's digests and the source's: of the slices, or of more of the source; all where None. And
-    whether the source's database counted the rows itself.
+    """Return the digests of the mirror and of the source, and whether the source's database counted the rows.
 
-    Computed where the data is, where the source can; else the texts of its rows are streamed through the
-    warehouse, whose fastest hash will do.
+    They are of the slices (of the source there may be more); of all where None. They are computed where the data
+    is if the source can do that. If not, the texts of its rows are streamed through the warehouse, whose fastest
+    hash will do.
     """
+    snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table
     asked = slices_to_ask(table, slices, source_counts)
     theirs = snapshot.digests(table, asked)
     if theirs is not None:
         return warehouse.digest_mirror(table, slices, "canonical"), theirs, True
     mine = warehouse.digest_mirror(table, slices)
-    texts = Feed(snapshot.row_texts(table, asked), telling(on_progress, table, "prove"))
+    texts = Feed(snapshot.row_texts(table, asked), pair.counted("prove"))
     return mine, warehouse.digest_texts(texts), False
 
 
@@ -206,26 +202,13 @@ def _completed(first: ProofReport, again: ProofReport) -> ProofReport:
 
 
 def prove_again(
-    snapshot: SourceSnapshot,
-    warehouse: Warehouse,
-    table: sa.Table,
-    first: ProofReport,
-    entry: SyncEntry | None,
-    sync_id: str,
-    on_progress: OnProgress | None = None,
+    pair: TablePair, first: ProofReport, entry: SyncEntry | None, sync_id: str
 ) -> ProofReport:
-    """Every slice, after what differed by `first` was copied again: these by digest, the rest was."""
-    anew = entry is not None and entry.mode == "full"
+    """Prove every slice after a repair: by digest those that were copied; the others were proven by `first`."""
+    reloaded = entry is not None and entry.mode == "full"
     copied = () if entry is None else entry.slices
-    again = prove(
-        snapshot,
-        warehouse,
-        table,
-        "digest",
-        slices=None if anew else {*first.slices_differing, *copied},
-        sync_id=sync_id,
-        on_progress=on_progress,
-    )
+    slices = None if reloaded else {*first.slices_differing, *copied}
+    again = prove(pair, "digest", slices=slices, sync_id=sync_id)
     return _completed(first, again)
 
 

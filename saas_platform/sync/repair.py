@@ -11,10 +11,11 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from saas_platform.source.interface import Source, SourceSnapshot
+from saas_platform.source.interface import Source
 from saas_platform.sync.apply import copy_again, load_all
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.log_entries import new_sync_id
+from saas_platform.sync.pair import TablePair
 from saas_platform.sync.proof import prove, prove_again
 from saas_platform.sync.proof_log import TABLE_ERRORS, failed, record
 from saas_platform.sync.report import OnProgress, RepairReport
@@ -37,9 +38,9 @@ def repair(
     with source.snapshot() as snapshot:
         for table in tables:
             with warehouse.session():
-                work = partial(repair_table, snapshot, warehouse, table, sync_id, on_progress)
+                pair = TablePair(snapshot, warehouse, table, on_progress)
                 try:
-                    report = warehouse.with_room(work)
+                    report = warehouse.with_room(partial(repair_table, pair, sync_id))
                 except TABLE_ERRORS as error:
                     # Logged as a proof that failed, so that the tries can be counted.
                     proof = failed(warehouse, table, "digest", error, sync_id)
@@ -50,34 +51,25 @@ def repair(
     return reports
 
 
-def repair_table(
-    snapshot: SourceSnapshot,
-    warehouse: Warehouse,
-    table: sa.Table,
-    sync_id: str,
-    on_progress: OnProgress | None = None,
-) -> RepairReport:
-    """Repair one table; a mirror that is missing or has other columns is loaded anew."""
+def repair_table(pair: TablePair, sync_id: str) -> RepairReport:
+    """Repair one table. A mirror that is missing or has other columns is loaded from scratch."""
     started = time.monotonic()
+    warehouse, table = pair.warehouse, pair.table
     with warehouse.session():
-        check_table(snapshot, warehouse, table)
+        check_table(pair.snapshot, warehouse, table)
         last = warehouse.last_sync(table)
         entry: SyncEntry | None
         if mirror_faults(warehouse, table):
-            entry = load_all(snapshot, warehouse, table, sync_id, last, on_progress)
-            proof = prove(
-                snapshot, warehouse, table, "digest", sync_id=sync_id, on_progress=on_progress
-            )
+            entry = load_all(pair, sync_id, last)
+            proof = prove(pair, "digest", sync_id=sync_id)
             record(warehouse, proof)
         else:
             entry = None
-            proof = prove(
-                snapshot, warehouse, table, "digest", explain=False, on_progress=on_progress
-            )
+            proof = prove(pair, "digest", explain=False)
             record(warehouse, proof)
             if not proof.holds:
-                entry = copy_again(snapshot, warehouse, table, proof, sync_id, last, on_progress)
-                proof = prove_again(snapshot, warehouse, table, proof, entry, sync_id, on_progress)
+                entry = copy_again(pair, proof, sync_id, last)
+                proof = prove_again(pair, proof, entry, sync_id)
                 record(warehouse, proof)
     return RepairReport(
         table=table.name,
@@ -89,5 +81,5 @@ def repair_table(
         seconds=time.monotonic() - started,
         proof=proof,
         error=None,
-        warnings=snapshot.notes(table),
+        warnings=pair.snapshot.notes(table),
     )

@@ -129,24 +129,24 @@ class SyncReport:
     """What a sync did to one table; `mode` is None if there was nothing to do."""
 
     table: str
-    sync_id: str | None
-    mode: Mode | None
+    sync_id: str | None = None
+    mode: Mode | None = None
     #: Why all rows were loaded; None if they were not.
-    reason: str | None
-    watermark: int | None
-    rows_read: int
-    rows_written: int
-    rows_deleted: int
-    slices: tuple[str, ...]
+    reason: str | None = None
+    watermark: int | None = None
+    rows_read: int = 0
+    rows_written: int = 0
+    rows_deleted: int = 0
+    slices: tuple[str, ...] = ()
     #: Slices that still differed after the changes were applied, and were copied again.
-    healed: tuple[str, ...]
+    healed: tuple[str, ...] = ()
     #: How many slices were compared to find what to copy; the proof reports what it compared itself.
-    slices_compared: int
-    bytes: int
-    seconds: float
-    proof: ProofReport | None
-    warnings: tuple[str, ...]
-    error: str | None
+    slices_compared: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    proof: ProofReport | None = None
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
 
     @property
     def succeeded(self) -> bool:

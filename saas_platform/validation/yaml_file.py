@@ -5,7 +5,6 @@ Contains: the reading and the sentences. Out of scope: the models themselves.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from saas_platform.errors import PlatformError
+from saas_platform.validation.messages import nearest, remedy, shown
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -26,38 +26,8 @@ _TAGS = frozenset(
     for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")
 )
 
-#: The most characters of a value that a message shows.
-_MAX_SHOWN = 60
-
 #: The path to a value in a file: names in mappings, indexes in lists.
 Place = tuple[int | str, ...]
-
-#: The remedy for each of pydantic's error types. The names in braces come from pydantic's error context.
-_REMEDIES = {
-    "string_type": "write a text, and put it in quotes if YAML reads it as something else",
-    "string_too_short": "it must not be empty",
-    "tuple_type": "write a list, such as [a, b]",
-    "list_type": "write a list, such as [a, b]",
-    "dict_type": "write `name: value` for each entry",
-    "model_type": "write `name: value` for each of its parts",
-    "model_attributes_type": "write `name: value` for each of its parts",
-    "bool_type": "write true or false",
-    "bool_parsing": "write true or false",
-    "int_type": "write a whole number",
-    "int_parsing": "write a whole number",
-    "int_from_float": "write a whole number",
-    "float_type": "write a number",
-    "float_parsing": "write a number",
-    "finite_number": "write a finite number",
-    "greater_than": "write a number above {gt}",
-    "greater_than_equal": "write a number of at least {ge}",
-    "less_than": "write a number below {lt}",
-    "less_than_equal": "write a number of at most {le}",
-    "too_short": "write at least {min_length} entries",
-    "too_long": "write at most {max_length} entries",
-    "literal_error": "choose {expected}",
-    "recursion_loop": "it contains itself",
-}
 
 
 class MisplacedError(ValueError):
@@ -261,39 +231,14 @@ class _Problem:
             return f"{name} is missing"
         if kind == "value_error":
             reason = str(self.detail["ctx"]["error"])
-            return (
-                reason if _is_large(found) or not name else f"{name} is {_shown(found)}: {reason}"
-            )
-        reason = _reason(self.detail)
-        return f"{name}: {reason}" if _is_large(found) else f"{name} is {_shown(found)}: {reason}"
-
-
-def _reason(detail: Mapping[str, Any]) -> str:
-    words = _REMEDIES.get(detail["type"])
-    if words is None:
-        return str(detail["msg"])
-    context = {**detail.get("ctx", {})}
-    if context.get("min_length") == 1:
-        return "it must not be empty"
-    if "expected" in context:
-        context["expected"] = context["expected"].replace("'", "")
-    return words.format(**context)
+            return reason if _is_large(found) or not name else f"{name} is {shown(found)}: {reason}"
+        reason = remedy(self.detail)
+        return f"{name}: {reason}" if _is_large(found) else f"{name} is {shown(found)}: {reason}"
 
 
 def _is_large(value: Any) -> bool:
     """Return whether a value is too large for a sentence: a list, a mapping or a part of the model."""
     return not isinstance(value, str | int | float | date | None)
-
-
-def _shown(value: Any) -> str:
-    """Return a value as one writes it in YAML."""
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return repr(value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}...")
-    return str(value)
 
 
 def _nearest(model: Any, place: Sequence[int | str]) -> str:
@@ -302,8 +247,8 @@ def _nearest(model: Any, place: Sequence[int | str]) -> str:
         if isinstance(part, str) and part in getattr(model, "model_fields", {}):
             model = _inner(model.model_fields[part].annotation)
     known = [field.alias or name for name, field in model.model_fields.items()]
-    near = difflib.get_close_matches(str(place[-1]), known, n=1)
-    return f": did you mean {near[0]}?" if near else f" (the known names are {', '.join(known)})"
+    near = nearest(str(place[-1]), known)
+    return f": did you mean {near}?" if near else f" (the known names are {', '.join(known)})"
 
 
 def _inner(annotation: Any) -> Any:

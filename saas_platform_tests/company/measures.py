@@ -287,7 +287,7 @@ class World:
             values = recent["account_id"].value_counts()
         else:
             values = standing.groupby("account_id")[what].sum()
-        return float(np.log(values.astype(float)).skew())
+        return float(values.astype(float).map(np.log).skew())
 
     def holdouts_off(self) -> int:
         """Count campaigns whose holdout share is more than 4 standard errors from the planned one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -151,17 +152,15 @@ def test_the_example_in_the_docs_is_valid_and_names_every_knob(tmp_path: Path) -
 
 def test_every_other_config_has_another_name() -> None:
     usual = CompanyConfig()
-    others = [
-        CompanyConfig.model_validate(knobs)
-        for knobs in (
-            {"seed": 8},
-            {"accounts": 4999},
-            {"start": "2024-02"},
-            {"usage": {"activity": 1.1}},
-            {"yearly_campaigns": False},
-            {"price_changes": []},
-        )
+    knobs: list[dict[str, Any]] = [
+        {"seed": 8},
+        {"accounts": 4999},
+        {"start": "2024-02"},
+        {"usage": {"activity": 1.1}},
+        {"yearly_campaigns": False},
+        {"price_changes": []},
     ]
+    others = [CompanyConfig.model_validate(each) for each in knobs]
     assert len({config.name for config in [usual, *others]}) == 7
 
 

@@ -189,7 +189,7 @@ def test_corrupted_values_fit_and_stay(clean: Known) -> None:
             value = rows[cell["table"]][cell["key"]][cell["column"]]
             assert seen.setdefault(place, value) == value
             if isinstance(value, str):
-                longest = TABLES[place[0]].columns[place[1]].type.length  # type: ignore[attr-defined]
+                longest = TABLES[place[0]].columns[place[1]].type.length
                 assert len(value.encode("utf-16-le")) <= 2 * longest
                 assert "\0" not in value
     assert len(seen) > 50

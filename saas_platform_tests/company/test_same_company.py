@@ -243,7 +243,15 @@ def test_every_python_makes_the_same_rows(python: Path, tmp_path: Path) -> None:
     subprocess.run([python, "-m", "venv", venv], check=True, capture_output=True)
     wanted = ["faker", "jinja2", "numpy", "pyarrow", "pydantic", "pyyaml", "sqlalchemy", "pandas"]
     wanted += ["pytest", "hypothesis"]
-    install = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "-c", "constraints.txt"]
+    install = [
+        str(venv / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "-c",
+        "constraints.txt",
+    ]
     subprocess.run([*install, *wanted], check=True, capture_output=True, cwd=_REPOSITORY)
     code = (
         "import sys\n"

@@ -1,4 +1,4 @@
-"""Platforms as settings describe them; dbt's project is parsed once for all of them."""
+"""Fixtures for platforms with given settings. The dbt project is parsed once for all of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from saas_platform_tests.rows import populate
 
 @pytest.fixture(scope="session")
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> Platform:
-    """The default settings, in a home with dbt's manifest; parsing takes longer than most tests."""
+    """A platform with the default settings and dbt's manifest. Parsing takes longer than most tests."""
     home = tmp_path_factory.mktemp("parsed")
     platform = Platform(Settings(_env_file=None, home=home, synthetic=True))
     build_definitions(platform)
@@ -37,14 +37,14 @@ def default(parsed: Platform) -> dg.Definitions:
 
 @pytest.fixture(scope="session")
 def mirror_only(parsed: Platform) -> dg.Definitions:
-    """The definitions where the source is the user's own."""
+    """The definitions for a source that belongs to the user."""
     own = parsed.settings.model_copy(update={"synthetic": False})
     return build_definitions(Platform(own))
 
 
 @pytest.fixture
 def platform_of(tmp_path: Path) -> Callable[..., Platform]:
-    """A platform of these settings; its home is the test's own."""
+    """Return a function that makes a platform with the given settings in the test's own home."""
 
     def made(**values: Any) -> Platform:
         return Platform(Settings(_env_file=None, home=tmp_path / "home", **values))
@@ -56,7 +56,7 @@ def platform_of(tmp_path: Path) -> Callable[..., Platform]:
 def parsed_platform_of(
     parsed: Platform, platform_of: Callable[..., Platform]
 ) -> Callable[..., Platform]:
-    """As `platform_of`, with dbt's manifest in the home already."""
+    """Like `platform_of`, but dbt's manifest is already in the home."""
 
     def made(**values: Any) -> Platform:
         platform = platform_of(**values)
@@ -68,7 +68,7 @@ def parsed_platform_of(
 
 @pytest.fixture(scope="session")
 def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with some rows in every table, and a warehouse that is up to date with them."""
+    """A home with some rows in every table of the source and a warehouse that is up to date."""
     home = tmp_path_factory.mktemp("synced")
     source = SqliteSource(home / "source.db")
     source.create_schema()

@@ -1,4 +1,4 @@
-"""When the schedule and the sensor ask for a run, and what they say when they do not."""
+"""When the schedule and the sensor request a run, and the reason they give when they do not."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WINDOW: dict[str, Any] = {"accounts": 20, "start": "2024-01", "as_of": date(2024
 
 @pytest.fixture
 def platform(synced: Path, platform_of: PlatformOf) -> Platform:
-    """A copy of it; making one takes longer than most tests."""
+    """A platform on a copy of the synced home. Syncing again would take longer than most tests."""
     made = platform_of(**WINDOW)
     shutil.copytree(synced, made.home.root)
     return made
@@ -44,33 +44,36 @@ def source_path(platform: Platform) -> Path:
 
 
 def refresh(platform: Platform) -> None:
-    """What the sensor's job does to raw."""
+    """Sync all tables, as the job of the sensor does."""
     reports = sync(platform.source, platform.warehouse, list(TABLES.values()))
     assert all(report.succeeded for report in reports)
 
 
-def asked(platform: Platform, cursor: str | None = None) -> dg.SensorResult:
-    """One tick of the sensor."""
+def tick(platform: Platform, cursor: str | None = None) -> dg.SensorResult:
+    """Evaluate the sensor once."""
     context = dg.build_sensor_context(cursor=cursor, resources={"platform": platform})
     result = source_sensor()(context)
     assert isinstance(result, dg.SensorResult)
     return result
 
 
-def kept(result: dg.SensorResult, before: str | None) -> str | None:
-    """The cursor of the next tick: the daemon keeps the old one where a result names none."""
+def next_cursor(result: dg.SensorResult, before: str | None) -> str | None:
+    """Return the cursor of the next tick. The daemon keeps the old one if a result has none."""
     return result.cursor or before
 
 
-def said(result: dg.SensorResult) -> str:
-    """Why no run was asked for."""
+def skip_reason(result: dg.SensorResult) -> str:
+    """Return the reason why no run was requested."""
     assert not result.run_requests
     reason = result.skip_reason
     return str(reason.skip_message if isinstance(reason, dg.SkipReason) else reason)
 
 
-def test_a_fresh_warehouse_asks_for_nothing(platform: Platform) -> None:
-    assert said(asked(platform)) == "Every table of raw is as its source."
+UP_TO_DATE = "Every raw table is up to date with its source."
+
+
+def test_a_fresh_warehouse_requests_nothing(platform: Platform) -> None:
+    assert skip_reason(tick(platform)) == UP_TO_DATE
 
 
 @pytest.mark.parametrize(
@@ -80,113 +83,115 @@ def test_a_fresh_warehouse_asks_for_nothing(platform: Platform) -> None:
         "DELETE FROM usage_events WHERE event_id = 2",
     ],
 )
-def test_a_change_by_anyone_asks_for_one_refresh(platform: Platform, sql: str) -> None:
+def test_a_change_by_anyone_requests_one_refresh(platform: Platform, sql: str) -> None:
     with by_hand(source_path(platform)) as connection:
         connection.execute(sql)
-    first = asked(platform)
+    first = tick(platform)
     (request,) = first.run_requests or []
     table = sql.split()[1] if sql.startswith("UPDATE") else "usage_events"
     assert request.tags["reason"].startswith(f"{table} (")
-    # The month of the clock: the one partition that the partitioned table needs named.
+    # The partitioned table needs a partition, which is the month of the clock.
     assert request.partition_key == "2024-04-01"
     assert request.partition_key in monthly(platform).get_partition_keys()
-    second = asked(platform, first.cursor)
-    assert said(second) == (
-        "A refresh for this state was requested already; if it failed, rerun it."
+    second = tick(platform, first.cursor)
+    assert skip_reason(second) == (
+        "A refresh for this state was already requested. If it failed, rerun it."
     )
     refresh(platform)
-    assert said(asked(platform, first.cursor)) == "Every table of raw is as its source."
+    assert skip_reason(tick(platform, first.cursor)) == UP_TO_DATE
 
 
-def test_the_next_change_asks_for_the_next_refresh(platform: Platform) -> None:
+def test_the_next_change_requests_the_next_refresh(platform: Platform) -> None:
     cursor = None
     for name in ("one", "two"):
         with by_hand(source_path(platform)) as connection:
             connection.execute(f"UPDATE users SET full_name = '{name}' WHERE user_id = 1")
-        result = asked(platform, cursor)
+        result = tick(platform, cursor)
         assert len(result.run_requests or []) == 1, name
         refresh(platform)
-        cursor = kept(result, cursor)
+        cursor = next_cursor(result, cursor)
 
 
-def test_more_rows_after_a_request_ask_again(platform: Platform) -> None:
+def test_more_rows_after_a_request_request_another_refresh(platform: Platform) -> None:
     with by_hand(source_path(platform)) as connection:
         connection.execute("UPDATE users SET full_name = 'new' WHERE user_id = 1")
-    cursor = asked(platform).cursor
+    cursor = tick(platform).cursor
     with by_hand(source_path(platform)) as connection:
         insert(connection, TABLES["users"], [row(TABLES["users"], 6, account_id=1)])
-    assert len(asked(platform, cursor).run_requests or []) == 1
+    assert len(tick(platform, cursor).run_requests or []) == 1
 
 
-def test_more_updates_after_a_request_ask_again(platform: Platform) -> None:
-    """The first refresh may have failed, or read the source before they came."""
+def test_more_updates_after_a_request_request_another_refresh(platform: Platform) -> None:
+    """The first refresh may have failed, or it may have read the source before these updates."""
     with by_hand(source_path(platform)) as connection:
         connection.execute("UPDATE users SET full_name = 'new' WHERE user_id = 1")
-    cursor = asked(platform).cursor
+    cursor = tick(platform).cursor
     with by_hand(source_path(platform)) as connection:
         connection.execute("UPDATE users SET full_name = 'newer' WHERE user_id = 2")
-    assert len(asked(platform, cursor).run_requests or []) == 1
+    assert len(tick(platform, cursor).run_requests or []) == 1
 
 
-def test_a_warehouse_deleted_twice_is_asked_for_twice(platform: Platform) -> None:
-    """What was requested, done and undone is a new state, even where it looks like the old one."""
+def test_a_warehouse_deleted_twice_is_refreshed_twice(platform: Platform) -> None:
+    """A state that comes back after a refresh counts as new, even if it looks like the old one."""
     cursor = None
     for _ in range(2):
         Path(str(platform.settings.warehouse.database)).unlink()
-        result = asked(platform, cursor)
+        result = tick(platform, cursor)
         assert len(result.run_requests or []) == 1
         refresh(platform)
-        cursor = kept(result, cursor)
-        result = asked(platform, cursor)
-        assert said(result) == "Every table of raw is as its source."
-        cursor = kept(result, cursor)
+        cursor = next_cursor(result, cursor)
+        result = tick(platform, cursor)
+        assert skip_reason(result) == UP_TO_DATE
+        cursor = next_cursor(result, cursor)
 
 
-def test_a_mirror_that_lost_a_row_twice_is_asked_for_twice(platform: Platform) -> None:
+def test_a_mirror_that_lost_a_row_twice_is_refreshed_twice(platform: Platform) -> None:
     cursor = None
     for _ in range(2):
         path = Path(str(platform.settings.warehouse.database))
         in_mirror(path, "DELETE FROM raw.users WHERE user_id = 3")
-        result = asked(platform, cursor)
+        result = tick(platform, cursor)
         assert len(result.run_requests or []) == 1
         refresh(platform)
-        cursor = kept(result, cursor)
-        result = asked(platform, cursor)
-        assert said(result) == "Every table of raw is as its source."
-        cursor = kept(result, cursor)
+        cursor = next_cursor(result, cursor)
+        result = tick(platform, cursor)
+        assert skip_reason(result) == UP_TO_DATE
+        cursor = next_cursor(result, cursor)
 
 
 def test_every_table_changed_fits_a_tag(platform: Platform) -> None:
     Path(str(platform.settings.warehouse.database)).unlink()
-    (request,) = asked(platform).run_requests or []
+    (request,) = tick(platform).run_requests or []
     assert "never synced" in request.tags["reason"]
-    # Longer values are refused when the run is launched.
+    # Dagster refuses longer values when the run is launched.
     assert len(request.tags["reason"]) <= 200
 
 
-def test_a_missing_source_is_said(platform_of: PlatformOf) -> None:
+def test_a_missing_source_is_reported(platform_of: PlatformOf) -> None:
     platform = platform_of(**WINDOW)
     platform.home.create()
-    assert said(asked(platform)).endswith("holds no company yet: run `saas-platform run` first.")
+    assert skip_reason(tick(platform)).endswith(
+        "holds no company yet: run `saas-platform run` first."
+    )
 
 
-def test_a_source_of_another_engine_is_said(platform_of: PlatformOf) -> None:
+def test_an_unsupported_source_is_reported(platform_of: PlatformOf) -> None:
     platform = platform_of(source_url="oracle://localhost/db", **WINDOW)
-    assert "SAAS_SOURCE_URL names oracle, which" in said(asked(platform))
+    assert "SAAS_SOURCE_URL names oracle, which" in skip_reason(tick(platform))
 
 
-def test_a_table_that_can_not_be_synced_is_asked_for_once(platform: Platform) -> None:
+def test_a_table_that_can_not_be_synced_is_requested_once(platform: Platform) -> None:
     with by_hand(source_path(platform), checked=False) as connection:
         connection.execute("ALTER TABLE plans DROP COLUMN name")
-    result = asked(platform)
+    result = tick(platform)
     (request,) = result.run_requests or []
     assert request.tags["reason"].startswith("plans (")
-    assert "requested already" in said(asked(platform, result.cursor))
+    assert "already requested" in skip_reason(tick(platform, result.cursor))
 
 
 def test_the_sensor_runs_with_a_source_of_the_users_own(platform: Platform) -> None:
     own = Platform(platform.settings.model_copy(update={"synthetic": False}))
-    assert said(asked(own)) == "Every table of raw is as its source."
+    assert skip_reason(tick(own)) == UP_TO_DATE
 
 
 # The schedules.
@@ -194,7 +199,7 @@ def test_the_sensor_runs_with_a_source_of_the_users_own(platform: Platform) -> N
 
 @pytest.fixture
 def company(platform_of: PlatformOf) -> Platform:
-    """A company of four months, nothing of which is in the source."""
+    """A company of four months whose source is still empty."""
     made = platform_of(**WINDOW)
     made.home.create()
     made.owned_source.create_schema()
@@ -208,12 +213,12 @@ def apply(platform: Platform, *months: Month) -> None:
 
 
 def at(platform: Platform, as_of: date) -> Platform:
-    """The same home, at another time."""
+    """Return the same home at another time."""
     return Platform(platform.settings.model_copy(update={"as_of": as_of}))
 
 
 def due(platform: Platform) -> dg.RunRequest | dg.SkipReason:
-    """One tick of the daily schedule."""
+    """Evaluate the daily schedule once."""
     (daily,) = (s for s in schedules(TABLES, from_synthetic=True) if s.name == "daily_company")
     context = dg.build_schedule_context(
         scheduled_execution_time=datetime(2024, 4, 10, 0, 15, tzinfo=UTC),
@@ -243,11 +248,11 @@ def key(request: dg.RunRequest | dg.SkipReason) -> str:
 JANUARY = Month(2024, 1)
 
 
-def test_a_new_company_asks_for_all_months_in_one_range(company: Platform) -> None:
+def test_a_new_company_requests_all_months_in_one_range(company: Platform) -> None:
     assert span(due(company)) == ("2024-01-01", "2024-04-01")
 
 
-def test_what_is_missing_is_asked_for(company: Platform) -> None:
+def test_missing_months_are_requested(company: Platform) -> None:
     apply(company, *JANUARY.until(Month(2024, 2)))
     assert span(due(company)) == ("2024-03-01", "2024-04-01")
 
@@ -256,7 +261,7 @@ def test_an_up_to_date_source_is_left_alone(company: Platform) -> None:
     apply(company, *JANUARY.until(Month(2024, 4)))
     answer = due(company)
     assert isinstance(answer, dg.SkipReason)
-    assert answer.skip_message == "The source holds everything before SAAS_AS_OF 2024-04-10."
+    assert answer.skip_message == "The source already has everything before SAAS_AS_OF 2024-04-10."
 
 
 def test_each_day_brings_the_current_month_up_to_the_clock(company: Platform) -> None:
@@ -269,7 +274,7 @@ def test_each_day_brings_the_current_month_up_to_the_clock(company: Platform) ->
         keys.add(key(request))
         apply(later, Month(2024, 4))
         assert isinstance(due(later), dg.SkipReason)
-    # Each day's run has a name of its own.
+    # Each day has its own run key.
     assert len(keys) == 3
 
 
@@ -277,12 +282,12 @@ def test_the_first_day_of_a_month_completes_the_one_that_ended(company: Platform
     apply(company, *JANUARY.until(Month(2024, 4)))
     first = at(company, date(2024, 5, 1))
     assert span(due(first)) == ("2024-04-01", "2024-04-01")
-    # The day after, April is complete and May has its first day.
+    # On the next day April is complete, and the first day of May is due.
     apply(first, Month(2024, 4))
     assert span(due(at(company, date(2024, 5, 2)))) == ("2024-05-01", "2024-05-01")
 
 
-def test_a_week_without_the_daemon_is_made_up_for(company: Platform) -> None:
+def test_the_schedule_catches_up_after_a_week_without_the_daemon(company: Platform) -> None:
     apply(company, *JANUARY.until(Month(2024, 4)))
     assert span(due(at(company, date(2024, 6, 3)))) == ("2024-04-01", "2024-06-01")
 
@@ -293,8 +298,8 @@ def test_the_same_state_has_the_same_run_key(company: Platform) -> None:
     assert key(due(other)) != key(due(company))
 
 
-def test_the_range_asked_for_can_be_run(company: Platform, parsed_platform_of: PlatformOf) -> None:
-    """The schedule's own tags make its own job do all of it, in one run."""
+def test_the_requested_range_can_be_run(company: Platform, parsed_platform_of: PlatformOf) -> None:
+    """With the tags of the request, the job of the schedule runs all of the range in one run."""
     platform = parsed_platform_of(**WINDOW)
     request = due(platform)
     assert isinstance(request, dg.RunRequest)
@@ -306,7 +311,7 @@ def test_the_range_asked_for_can_be_run(company: Platform, parsed_platform_of: P
     assert isinstance(due(platform), dg.SkipReason)
 
 
-def test_the_company_is_made_before_the_proof_of_the_night() -> None:
+def test_the_company_runs_before_the_nightly_proof() -> None:
     made = {s.name: s for s in schedules(TABLES, from_synthetic=True)}
     assert made["daily_company"].cron_schedule == COMPANY_AT
     assert made["nightly_full_proof"].cron_schedule == PROOF_AT

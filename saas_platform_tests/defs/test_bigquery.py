@@ -1,4 +1,4 @@
-"""The warehouse of a run talks through dagster-gcp's resource, as assets of one's own do."""
+"""The warehouse of a run uses the client of dagster-gcp's resource, as your own assets can."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def definitions(platform_of: Callable[..., Platform]) -> Callable[[str], dg.Defi
 
 
 def client_of(definitions: dg.Definitions) -> Any:
-    """The client of the warehouse that assets are given."""
+    """Return the client of the warehouse that the assets get."""
     platform = (definitions.resources or {})["platform"]
     assert isinstance(platform, Platform)
     return platform.warehouse._bare.client  # type: ignore[attr-defined]
@@ -40,18 +40,19 @@ def test_the_warehouse_takes_its_client_from_the_resource(
         asked.append("credentials")
         return AnonymousCredentials(), "not-this-project"
 
-    # Its class stays as it is: dbt may first be imported here, and would keep another one.
+    # Only the credentials are patched, not the client's class: dbt may be imported here for the first time
+    # and would keep a patched class.
     monkeypatch.setattr(google.auth, "default", credentials)
     made = definitions(URL)
     assert isinstance((made.resources or {})["bigquery"], BigQueryResource)
-    assert asked == []  # nothing is opened before it is used
+    assert asked == []  # nothing is opened before it is needed
     client = client_of(made)
     assert asked == ["credentials"]
     assert isinstance(client, bigquery.Client)
     assert (client.project, client.location) == ("acme", "europe-west3")
 
 
-def test_a_location_left_out_is_that_of_the_datasets(
+def test_without_a_location_the_default_of_the_datasets_is_used(
     definitions: Callable[[str], dg.Definitions],
 ) -> None:
     resource = (definitions("bigquery://acme").resources or {})["bigquery"]
@@ -59,7 +60,7 @@ def test_a_location_left_out_is_that_of_the_datasets(
     assert resource.location == "US"
 
 
-def test_an_emulator_wants_no_credentials(
+def test_an_emulator_needs_no_credentials(
     definitions: Callable[[str], dg.Definitions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9050")

@@ -1,4 +1,4 @@
-"""How a verdict and a score read as asset checks."""
+"""How a verdict and a score are reported as asset checks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def test_the_worst_breach_decides(kinds: tuple[str, ...], severity: dg.AssetChec
     result = contracts._result("users", _verdict(*map(_breach, kinds)))
     assert not result.passed
     assert result.severity == severity
-    assert result.description == "; ".join(f"name_{kind}: 1,234 offend" for kind in kinds)
+    assert result.description == "; ".join(
+        f"name_{kind}: broken by 1,234, such as 7: 'a|b'" for kind in kinds
+    )
     assert result.metadata["offenders"].value == dict.fromkeys(
         (f"name_{kind}" for kind in kinds), 1234
     )
@@ -42,7 +44,7 @@ def test_the_worst_breach_decides(kinds: tuple[str, ...], severity: dg.AssetChec
 def test_a_kept_contract_passes() -> None:
     result = contracts._result("users", _verdict())
     assert result.passed
-    assert result.description == "44 rules kept."
+    assert result.description == "All 44 rules hold."
 
 
 def test_a_value_does_not_break_the_table_it_is_shown_in() -> None:
@@ -51,18 +53,18 @@ def test_a_value_does_not_break_the_table_it_is_shown_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scores", "passed", "said"),
+    ("scores", "passed", "description"),
     [
-        ([], True, "Nothing was planted; no other finding."),
-        ([KindScore("late_row", 5, 5, 0)], True, "5 of 5 planted found; no other finding."),
-        ([KindScore("late_row", 5, 4, 0)], False, "4 of 5 planted found; no other finding."),
-        ([KindScore("late_row", 5, 5, 2)], False, "5 of 5 planted found; 2 other findings."),
-        ([KindScore("not_null", 0, 0, 2)], False, "Nothing was planted; 2 other findings."),
+        ([], True, "No error was injected; no false alarm."),
+        ([KindScore("late_row", 5, 5, 0)], True, "5 of 5 injected errors found; no false alarm."),
+        ([KindScore("late_row", 5, 4, 0)], False, "4 of 5 injected errors found; no false alarm."),
+        ([KindScore("late_row", 5, 5, 2)], False, "5 of 5 injected errors found; 2 false alarms."),
+        ([KindScore("not_null", 0, 0, 2)], False, "No error was injected; 2 false alarms."),
     ],
 )
-def test_the_score_warns_of_what_was_missed_and_of_false_alarms(
-    scores: list[KindScore], passed: bool, said: str
+def test_the_score_warns_of_missed_errors_and_false_alarms(
+    scores: list[KindScore], passed: bool, description: str
 ) -> None:
     result = dirt_score._result(scores, 0.5)
-    assert (result.passed, result.description) == (passed, said)
+    assert (result.passed, result.description) == (passed, description)
     assert result.severity == dg.AssetCheckSeverity.WARN

@@ -1,6 +1,6 @@
-"""What Dagster knows of the platform, seen in review when it changes.
+"""What Dagster knows about the platform. A golden file shows each change in review.
 
-After a wanted change: `SAAS_TEST_UPDATE_GOLDEN=1 pytest saas_platform_tests/defs`.
+After an intended change, run `SAAS_TEST_UPDATE_GOLDEN=1 pytest saas_platform_tests/defs`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 import saas_platform
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.partitions import monthly
+from saas_platform.defs.raw import _mirror_words
 from saas_platform.platform import Platform
 from saas_platform.refresh.company_months import months
 from saas_platform.schema import TABLES
@@ -43,13 +45,13 @@ def _span(partitions: dg.PartitionsDefinition | None) -> str | None:
 
 
 def _checks(definitions: dg.Definitions) -> dict[str, dict[str, str]]:
-    """`blocking` or `told` by asset and name of the check."""
+    """Return `blocking` or `not blocking` by asset and name of the check."""
     graph = definitions.resolve_asset_graph()
     found: dict[str, dict[str, str]] = {}
     for key in sorted(graph.asset_check_keys):
         blocking = graph.get_check_spec(key).blocking
         found.setdefault(key.asset_key.to_user_string(), {})[key.name] = (
-            "blocking" if blocking else "told"
+            "blocking" if blocking else "not blocking"
         )
     return found
 
@@ -94,7 +96,7 @@ def _jobs(definitions: dg.Definitions) -> list[str]:
 
 
 def _text(made: dict[str, Any]) -> str:
-    """One asset, dep or check a line, so that a change is a line in review."""
+    """Write each asset, dependency or check on its own line, so that a change is one line in review."""
     return json.dumps(made, indent=1, sort_keys=True) + "\n"
 
 
@@ -108,7 +110,7 @@ def test_definitions_are_as_reviewed(default: dg.Definitions) -> None:
 
 @pytest.mark.parametrize("which", ["default", "mirror_only"])
 def test_dagster_can_load_them(request: pytest.FixtureRequest, which: str) -> None:
-    """What `dagster dev` and the daemon do first; resolving one job does not notice a name taken twice."""
+    """`dagster dev` and the daemon do this first. Resolving a single job would miss a name used twice."""
     dg.Definitions.validate_loadable(request.getfixturevalue(which))
 
 
@@ -138,6 +140,32 @@ def test_columns_are_those_of_the_schema(default: dg.Definitions, group: str) ->
         assert all(column.description for column in schema.columns), name
 
 
+@pytest.mark.parametrize(
+    ("asset", "types"),
+    [
+        ("synthetic/plans", {"plan_id": "int64", "name": "string", "created_at": "timestamp[us]"}),
+        ("source/plans", {"plan_id": "INTEGER", "name": "VARCHAR(64)", "created_at": "DATETIME"}),
+        ("raw/plans", {"plan_id": "BIGINT", "name": "VARCHAR", "created_at": "TIMESTAMP"}),
+    ],
+)
+def test_types_are_those_of_the_engine(
+    default: dg.Definitions, asset: str, types: dict[str, str]
+) -> None:
+    schema = _specs(default)[asset].metadata["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    found = {column.name: column.type for column in schema.columns}
+    assert {name: found[name] for name in types} == types
+
+
+def test_a_mirror_is_called_what_it_is() -> None:
+    column = sa.Column("email", sa.String, info={"mirror_form": "hash", "source_type": sa.String()})
+    table = sa.Table("people", sa.MetaData(), sa.Column("id", sa.BigInteger), column)
+    assert _mirror_words(table) == (
+        "An exact mirror of the table in the source, but for personal data: email is hashed."
+    )
+    assert _mirror_words(TABLES["users"]) == "An exact mirror of the table in the source."
+
+
 def test_personal_data_is_marked(default: dg.Definitions) -> None:
     schema = _specs(default)["raw/users"].metadata["dagster/column_schema"]
     assert isinstance(schema, dg.TableSchema)
@@ -157,7 +185,7 @@ def test_only_the_evaluation_depends_on_the_truth(default: dg.Definitions) -> No
     assert readers == ["models/churn_evaluation"]
 
 
-def test_without_the_company_nothing_of_it_is_there(mirror_only: dg.Definitions) -> None:
+def test_without_the_company_its_assets_are_left_out(mirror_only: dg.Definitions) -> None:
     groups = {spec.group_name for spec in _specs(mirror_only).values()}
     assert groups == {"raw", "marts", "models", "dashboards"}
     assert "models/churn_evaluation" not in _specs(mirror_only)
@@ -183,7 +211,7 @@ def test_a_clock_at_midnight_of_a_first_day_ends_the_month_before(platform_of: P
     assert monthly(platform).get_partition_keys()[-1] == "2024-06-01"
 
 
-def test_with_a_clock_that_runs_the_current_month_is_one(platform_of: PlatformOf) -> None:
+def test_with_a_running_clock_the_current_month_is_included(platform_of: PlatformOf) -> None:
     platform = platform_of(start="2024-03", as_of="now")
     partitions = monthly(platform)
     for now, last in (
@@ -197,7 +225,7 @@ def test_with_a_clock_that_runs_the_current_month_is_one(platform_of: PlatformOf
     assert f"{platform.settings.last_month}-01" in partitions.get_partition_keys()
 
 
-def test_building_them_warns_of_nothing_of_ours(parsed_platform_of: PlatformOf) -> None:
+def test_building_them_gives_no_warning_from_our_code(parsed_platform_of: PlatformOf) -> None:
     ours = str(Path(saas_platform.__file__).parent)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -208,19 +236,19 @@ def test_building_them_warns_of_nothing_of_ours(parsed_platform_of: PlatformOf) 
 
 
 @pytest.mark.slow
-def test_a_process_of_its_own_hears_of_no_warning(parsed_platform_of: PlatformOf) -> None:
-    # Here, pytest leaves out what is in beta; who runs the platform must not read of it either.
+def test_a_separate_process_prints_no_warning(parsed_platform_of: PlatformOf) -> None:
+    # In this process pytest suppresses beta warnings. Users of the platform must not see them either.
     loading = (
         "from saas_platform.definitions import definitions as d; d.resolve_job_def('everything')"
     )
-    said = subprocess.run(
+    loaded = subprocess.run(
         [sys.executable, "-c", loading],
         env={**os.environ, "SAAS_HOME": str(parsed_platform_of().home.root)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert said.stderr == ""
+    assert loaded.stderr == ""
 
 
 def test_building_them_opens_no_database(parsed_platform_of: PlatformOf) -> None:

@@ -1,4 +1,4 @@
-"""The frames' types: what the schema says passes, anything else is one Failure without a row in it."""
+"""The types of frames: rows as declared pass, and anything else is one Failure that shows no row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from saas_platform.trained_models.churn import ChurnModel
 from saas_platform_tests.rows import row
 
 USERS = TABLES["users"]
-#: As a person's data may look; a Failure is shown in the UI and kept in logs.
+#: Stands for personal data. A Failure is shown in the UI and kept in logs, so it must not contain this.
 SECRET = "ann.secret@example.org"
 NUMBER = 987_654_321
 
@@ -53,7 +53,7 @@ def test_rows_of_the_schema_pass(table: sa.Table) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
-def test_what_may_be_missing_passes_missing_or_not(table: sa.Table) -> None:
+def test_nullable_columns_pass_with_and_without_values(table: sa.Table) -> None:
     given: dict[type, Any] = {int: 5, str: "some", datetime: datetime(2024, 5, 1)}
     values = {
         column.name: column.info["values"][0]
@@ -71,19 +71,19 @@ def test_what_may_be_missing_passes_missing_or_not(table: sa.Table) -> None:
 def test_every_column_must_be_there(table: sa.Table) -> None:
     rows = rows_of(table)
     for name in rows.column_names:
-        said = failure(table, rows.drop_columns([name]))
-        assert f"frame of {table.name} " in said
-        assert name in said
+        message = failure(table, rows.drop_columns([name]))
+        assert f"frame of {table.name} " in message
+        assert name in message
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_no_other_column_may_be_there(table: sa.Table) -> None:
     rows = rows_of(table)
-    said = failure(table, rows.append_column("shoe_size", pa.array([NUMBER] * 3)))
-    assert f"frame of {table.name} " in said
-    assert "shoe_size" in said
-    assert str(NUMBER) not in said
-    # The database stamps it; nobody hands it over.
+    message = failure(table, rows.append_column("shoe_size", pa.array([NUMBER] * 3)))
+    assert f"frame of {table.name} " in message
+    assert "shoe_size" in message
+    assert str(NUMBER) not in message
+    # The database sets the row version, so it is never passed on.
     assert "row_version" in failure(
         table, rows.append_column("row_version", pa.array([NUMBER] * 3))
     )
@@ -97,9 +97,9 @@ def test_no_required_column_may_be_null(table: sa.Table) -> None:
             continue
         present = rows[column.name].to_pylist()
         field = rows.schema.field(column.name)
-        said = failure(table, put(rows, column.name, pa.array([None, *present[1:]], field.type)))
-        assert f"frame of {table.name} " in said
-        assert f'"{column.name}"' in said
+        message = failure(table, put(rows, column.name, pa.array([None, *present[1:]], field.type)))
+        assert f"frame of {table.name} " in message
+        assert f'"{column.name}"' in message
 
 
 @pytest.mark.parametrize(
@@ -107,22 +107,22 @@ def test_no_required_column_may_be_null(table: sa.Table) -> None:
     [c for t in TABLES.values() for c in t.columns if "values" in c.info],
     ids=lambda column: f"{column.table.name}.{column.name}",
 )
-def test_a_code_outside_its_list_is_told_with_the_list(column: sa.Column) -> None:
-    said = failure(column.table, put(rows_of(column.table), column.name, [SECRET] * 3))
-    assert f"frame of {column.table.name} " in said
-    assert f'"{column.name}"' in said
-    assert all(value in said for value in column.info["values"])
-    assert SECRET not in said
+def test_a_code_outside_its_list_is_reported_with_the_list(column: sa.Column) -> None:
+    message = failure(column.table, put(rows_of(column.table), column.name, [SECRET] * 3))
+    assert f"frame of {column.table.name} " in message
+    assert f'"{column.name}"' in message
+    assert all(value in message for value in column.info["values"])
+    assert SECRET not in message
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
-def test_a_key_may_stand_once(table: sa.Table) -> None:
+def test_a_key_must_be_unique(table: sa.Table) -> None:
     (key,) = table.primary_key.columns
-    said = failure(table, put(rows_of(table), key.name, [NUMBER, 2, NUMBER]))
-    assert f"frame of {table.name} " in said
-    assert f'"{key.name}"' in said
-    assert "unique" in said
-    assert str(NUMBER) not in said
+    message = failure(table, put(rows_of(table), key.name, [NUMBER, 2, NUMBER]))
+    assert f"frame of {table.name} " in message
+    assert f'"{key.name}"' in message
+    assert "unique" in message
+    assert str(NUMBER) not in message
 
 
 _WRONG: list[tuple[str, str, list[Any]]] = [
@@ -140,12 +140,12 @@ _WRONG: list[tuple[str, str, list[Any]]] = [
 
 
 @pytest.mark.parametrize(("table", "column", "values"), _WRONG)
-def test_a_wrong_type_is_told(table: str, column: str, values: list[Any]) -> None:
-    said = failure(TABLES[table], put(rows_of(TABLES[table]), column, values))
-    assert f"frame of {table} " in said
-    assert f'"{column}"' in said
-    assert SECRET not in said
-    assert str(NUMBER) not in said
+def test_a_wrong_type_is_reported(table: str, column: str, values: list[Any]) -> None:
+    message = failure(TABLES[table], put(rows_of(TABLES[table]), column, values))
+    assert f"frame of {table} " in message
+    assert f'"{column}"' in message
+    assert SECRET not in message
+    assert str(NUMBER) not in message
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,10 @@ def test_a_wrong_type_is_told(table: str, column: str, values: list[Any]) -> Non
     ids=["code", "twice", "no key", "no code", "no time", "no text", "missing", "extra", "version"],
 )
 def test_a_failure_shows_no_row_and_is_one_line(spoil: Callable[[pa.Table], pa.Table]) -> None:
-    said = failure(USERS, spoil(rows_of(USERS, email=SECRET, full_name="Ann Secret")))
-    assert "users" in said
-    assert "secret" not in said.lower()
-    assert "\n" not in said
+    message = failure(USERS, spoil(rows_of(USERS, email=SECRET, full_name="Ann Secret")))
+    assert "users" in message
+    assert "secret" not in message.lower()
+    assert "\n" not in message
 
 
 def test_one_type_for_a_table() -> None:
@@ -220,44 +220,44 @@ def frames(tmp_path: Path) -> FrameIO:
     return FrameIO(Staging((tmp_path / "staging").as_uri()))
 
 
-def handed(manager: dg.IOManager, key: list[str], thing: Any) -> tuple[Any, dict[str, Any]]:
-    """What comes out on the other side, and the metadata that the UI shows."""
+def round_trip(manager: dg.IOManager, key: list[str], thing: Any) -> tuple[Any, dict[str, Any]]:
+    """Return what the IO manager loads after storing the object, and the metadata that the UI shows."""
     out = dg.build_output_context(asset_key=dg.AssetKey(key))
     manager.handle_output(out, thing)
-    told = {name: getattr(v, "value", v) for name, v in out.consume_logged_metadata().items()}
-    return manager.load_input(dg.build_input_context(asset_key=dg.AssetKey(key))), told
+    metadata = {name: getattr(v, "value", v) for name, v in out.consume_logged_metadata().items()}
+    return manager.load_input(dg.build_input_context(asset_key=dg.AssetKey(key))), metadata
 
 
 def test_a_frame_comes_out_as_it_went_in(frames: FrameIO, tmp_path: Path) -> None:
-    found, told = handed(frames, ["models", "churn_scores"], scores())
+    found, metadata = round_trip(frames, ["models", "churn_scores"], scores())
     pd.testing.assert_frame_equal(found, scores())
     assert SCORES_FRAME.type_check(None, found).success  # type: ignore[arg-type]
     path = tmp_path / "staging" / "models" / "churn_scores.parquet"
-    assert told["dagster/row_count"] == 2
-    assert told["bytes"] == path.stat().st_size
-    assert told["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert [column.name for column in told["dagster/column_schema"].columns] == list(found)
+    assert metadata["dagster/row_count"] == 2
+    assert metadata["bytes"] == path.stat().st_size
+    assert metadata["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [column.name for column in metadata["dagster/column_schema"].columns] == list(found)
 
 
 def test_an_empty_frame_keeps_its_types(frames: FrameIO) -> None:
-    found, told = handed(frames, ["models", "churn_scores"], scores().iloc[:0])
+    found, metadata = round_trip(frames, ["models", "churn_scores"], scores().iloc[:0])
     assert found.dtypes.to_dict() == scores().dtypes.to_dict()
-    assert told["dagster/row_count"] == 0
+    assert metadata["dagster/row_count"] == 0
 
 
 def test_a_frame_written_again_is_replaced(frames: FrameIO) -> None:
-    handed(frames, ["models", "churn_scores"], scores())
-    found, _ = handed(frames, ["models", "churn_scores"], scores().iloc[:1])
+    round_trip(frames, ["models", "churn_scores"], scores())
+    found, _ = round_trip(frames, ["models", "churn_scores"], scores().iloc[:1])
     assert len(found) == 1
 
 
 def test_a_model_comes_out_as_it_went_in(tmp_path: Path) -> None:
     manager = ArtefactIO(Artefacts((tmp_path / "artefacts").as_uri()))
     model = ChurnModel(None, 0.04, pd.Timestamp("2025-07-01"), 1000, 40)
-    found, told = handed(manager, ["models", "churn_model"], model)
+    found, metadata = round_trip(manager, ["models", "churn_model"], model)
     assert found == model
     path = tmp_path / "artefacts" / "models" / "churn_model.joblib"
-    assert told["bytes"] == path.stat().st_size
+    assert metadata["bytes"] == path.stat().st_size
 
 
 def test_types_are_documented() -> None:

@@ -1,4 +1,4 @@
-"""The name of an asset follows from its table's name, and from nothing else."""
+"""The name of an asset depends on its table's name and on nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_plain_names_stay() -> None:
     assert list(asset_names(TABLES)) == list(TABLES)
 
 
-def test_others_have_a_mark_of_their_own_name() -> None:
+def test_other_names_get_a_mark_derived_from_the_name() -> None:
     def marked(name: str) -> str:
         return f"order_items_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
@@ -30,7 +30,7 @@ def test_others_have_a_mark_of_their_own_name() -> None:
     ]
 
 
-def test_neither_the_order_nor_a_table_that_is_added_moves_a_name() -> None:
+def test_neither_order_nor_an_added_table_changes_a_name() -> None:
     tables = dict(zip([*_LIKE, "ünï"], TABLES.values(), strict=False))
     names = {table.name: name for name, table in asset_names(tables).items()}
     turned = dict(reversed(tables.items()))
@@ -41,7 +41,7 @@ def test_neither_the_order_nor_a_table_that_is_added_moves_a_name() -> None:
 
 
 @given(st.sets(st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)))
-def test_dagster_takes_every_name(tables: set[str]) -> None:
+def test_dagster_accepts_every_name(tables: set[str]) -> None:
     names = [asset_name(name) for name in tables]
     assert len(set(names)) == len(tables)
     for name in names:

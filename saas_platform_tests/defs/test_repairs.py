@@ -1,4 +1,4 @@
-"""A failed proof asks for a repair, the repair turns the checks green, and a hopeless one is let be."""
+"""A failed proof requests a repair, a repair makes the checks pass, and repairs stop after three tries."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from saas_platform.defs.proofs import EVERY_SLICE, full_proof
 from saas_platform.defs.raw import EQUALS_SOURCE
 from saas_platform.defs.repairs import failed_proofs_sensor, repair_job
 from saas_platform.platform import Platform
-from saas_platform.refresh import layers
+from saas_platform.refresh.builds import record_build
+from saas_platform.refresh.layers import fingerprints
 from saas_platform.schema import TABLES
 from saas_platform.sync import sync, verify
-from saas_platform_tests.defs.test_automation import WINDOW, PlatformOf, said, source_path
+from saas_platform_tests.defs.test_automation import WINDOW, PlatformOf, skip_reason, source_path
 from saas_platform_tests.rows import by_hand
 from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows, spoil_each_commit
 
 USERS, EVENTS = TABLES["users"], TABLES["usage_events"]
 DAMAGE = "UPDATE raw.users SET role = 'viewer' WHERE user_id = 1"
+QUIET = "According to the proofs, every raw table equals its source."
 
 
 @pytest.fixture
 def platform(synced: Path, platform_of: PlatformOf) -> Platform:
     made = platform_of(**WINDOW)
     shutil.copytree(synced, made.home.root)
-    for layer, fingerprint in layers.fingerprints(made).items():
-        layers.record(made, layer, fingerprint)
+    for layer, fingerprint in fingerprints(made).items():
+        record_build(made.warehouse, layer, fingerprint)
     return made
 
 
@@ -46,8 +48,8 @@ def in_raw(platform: Platform, sql: str) -> None:
     in_mirror(Path(str(platform.settings.warehouse.database)), sql)
 
 
-def asked(platform: Platform, cursor: str | None = None) -> dg.SensorResult:
-    """One tick of the sensor."""
+def tick(platform: Platform, cursor: str | None = None) -> dg.SensorResult:
+    """Evaluate the sensor once."""
     (refresh,) = (job for job in jobs(TABLES, from_synthetic=True) if job.name == REFRESH)
     sensor = failed_proofs_sensor(TABLES, repair_job(TABLES), refresh)
     result = sensor(dg.build_sensor_context(cursor=cursor, resources={"platform": platform}))
@@ -58,20 +60,20 @@ def asked(platform: Platform, cursor: str | None = None) -> dg.SensorResult:
 def repaired(
     platform: Platform, instance: dg.DagsterInstance, run_config: Any = None
 ) -> dg.ExecuteInProcessResult:
-    """The job, as a request has it."""
+    """Run the job with the configuration of a request."""
     job = dg.Definitions(jobs=[repair_job(TABLES)], resources={"platform": platform})
     return job.resolve_job_def("repair").execute_in_process(
         run_config=run_config, instance=instance, raise_on_error=False
     )
 
 
-def green(instance: dg.DagsterInstance, check: str, table: str = "users") -> bool:
+def passes(instance: dg.DagsterInstance, check: str, table: str = "users") -> bool:
     key = dg.AssetCheckKey(dg.AssetKey(["raw", table]), check)
     (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
     return record.status.value == "SUCCEEDED"
 
 
-def last_said(instance: dg.DagsterInstance, check: str) -> str:
+def last_description(instance: dg.DagsterInstance, check: str) -> str:
     key = dg.AssetCheckKey(dg.AssetKey(["raw", "users"]), check)
     (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
     assert record.event is not None
@@ -79,7 +81,7 @@ def last_said(instance: dg.DagsterInstance, check: str) -> str:
     return record.event.dagster_event.asset_check_evaluation_data.description or ""
 
 
-def proof_of_the_night(platform: Platform, instance: dg.DagsterInstance) -> None:
+def nightly_proof(platform: Platform, instance: dg.DagsterInstance) -> None:
     raw = [dg.AssetSpec(["raw", name]) for name in TABLES]
     definitions = dg.Definitions(
         assets=raw,
@@ -95,52 +97,51 @@ def proof_of_the_night(platform: Platform, instance: dg.DagsterInstance) -> None
 
 
 def differing(platform: Platform) -> list[str]:
-    """What `run` exits with 1 for."""
+    """Return the tables for which `run` exits with 1."""
     return [each.table for each in summarise(platform) if each.verdict == "differs"]
 
 
-def test_damage_is_found_asked_for_mended_and_forgotten(
+def test_damage_is_found_requested_repaired_and_forgotten(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
-    quiet = "By its proofs every table of raw is as its source."
-    assert said(asked(platform)) == quiet
+    assert skip_reason(tick(platform)) == QUIET
     in_raw(platform, DAMAGE)
     in_raw(platform, "DELETE FROM raw.users WHERE user_id = 3")
     in_raw(
         platform, "INSERT INTO raw.users SELECT * REPLACE (99 AS user_id) FROM raw.users LIMIT 1"
     )
-    proof_of_the_night(platform, instance)
-    assert not green(instance, EVERY_SLICE)
+    nightly_proof(platform, instance)
+    assert not passes(instance, EVERY_SLICE)
     assert differing(platform) == ["users"]
 
-    first = asked(platform)
+    first = tick(platform)
     (request,) = first.run_requests or []
     assert request.job_name == "repair"
     assert request.run_key is not None
     assert request.run_key.endswith("/1")
     assert request.tags["reason"].startswith("users has differed from its source since ")
-    assert "Try 1 was requested already; if its run failed, rerun it." in said(
-        asked(platform, first.cursor)
+    assert "Repair 1 was already requested. If its run failed, rerun it." in skip_reason(
+        tick(platform, first.cursor)
     )
 
     result = repaired(platform, instance, request.run_config)
 
     assert result.success
-    assert green(instance, EVERY_SLICE)
-    assert green(instance, EQUALS_SOURCE)
-    assert last_said(instance, EVERY_SLICE) == (
+    assert passes(instance, EVERY_SLICE)
+    assert passes(instance, EQUALS_SOURCE)
+    assert last_description(instance, EVERY_SLICE) == (
         "users: 2 rows copied again, 1 removed, in 1 slices (2024-01)."
         " users: 5 rows proven equal to the source by digest (1 of 1 slices)."
     )
     path = Path(str(platform.settings.warehouse.database))
     assert mirror_rows(path, USERS) == source_rows(source_path(platform), USERS)
     assert differing(platform) == []
-    # What was built from the damaged rows is built again, once.
-    second = asked(platform, first.cursor)
+    # What was built from the damaged rows is rebuilt once.
+    second = tick(platform, first.cursor)
     (rebuild,) = second.run_requests or []
-    assert (rebuild.job_name, rebuild.tags["reason"]) == ("refresh", "mended: users")
+    assert (rebuild.job_name, rebuild.tags["reason"]) == ("refresh", "repaired: users")
     assert rebuild.partition_key == "2024-04-01"
-    assert said(asked(platform, second.cursor)) == quiet
+    assert skip_reason(tick(platform, second.cursor)) == QUIET
 
 
 def test_a_sync_of_other_slices_does_not_hide_the_damage(platform: Platform) -> None:
@@ -151,14 +152,14 @@ def test_a_sync_of_other_slices_does_not_hide_the_damage(platform: Platform) -> 
     (report,) = sync(platform.source, platform.warehouse, [EVENTS])
     assert report.succeeded
     assert differing(platform) == ["usage_events"]
-    assert len(asked(platform).run_requests or []) == 1
+    assert len(tick(platform).run_requests or []) == 1
 
 
 def test_two_tables_are_two_repairs(platform: Platform) -> None:
     in_raw(platform, DAMAGE)
     in_raw(platform, "DELETE FROM raw.plans WHERE plan_id = 1")
     verify(platform.source, platform.warehouse, TABLES.values())
-    requests = asked(platform).run_requests or []
+    requests = tick(platform).run_requests or []
     assert [r.run_config["ops"]["copy_what_differs"]["config"]["tables"] for r in requests] == [
         ["plans"],
         ["users"],
@@ -169,23 +170,24 @@ def test_two_tables_are_two_repairs(platform: Platform) -> None:
 def run_until_quiet(
     platform: Platform, instance: dg.DagsterInstance, after_each: Any = None
 ) -> tuple[list[str], str]:
-    """Ticks and the runs they ask for; the run keys, and what is said at last."""
-    cursor, keys = None, []
+    """Tick and run what is requested until nothing is. Return the run keys and the last skip reason."""
+    cursor: str | None = None
+    keys: list[str] = []
     for _ in range(10):
-        result = asked(platform, cursor)
+        result = tick(platform, cursor)
         cursor = result.cursor or cursor
         requests = [r for r in result.run_requests or [] if r.job_name == "repair"]
         if not requests:
-            return keys, said(result)
+            return keys, skip_reason(result)
         for request in requests:
             keys.append(request.run_key or "")
             repaired(platform, instance, request.run_config)
         if after_each is not None:
             after_each()
-    raise AssertionError("it never stops")
+    raise AssertionError("the sensor never stops requesting repairs")
 
 
-def test_a_saboteur_is_withstood_three_times_and_no_more(
+def test_a_repair_that_is_always_undone_is_tried_three_times(
     platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_raw(platform, DAMAGE)
@@ -197,20 +199,20 @@ def test_a_saboteur_is_withstood_three_times_and_no_more(
     assert len({key.split("/")[0] for key in keys}) == 1
     tried = "a repair was tried 3 times, and is not tried again automatically: find out what changes the mirror"
     assert tried in last
-    assert not green(instance, EVERY_SLICE)
-    assert not green(instance, EQUALS_SOURCE)
-    assert tried in last_said(instance, EVERY_SLICE)
-    # Nor after the next proof of the night, which says so too.
-    proof_of_the_night(platform, instance)
-    assert tried in last_said(instance, EVERY_SLICE)
-    assert tried in said(asked(platform))
+    assert not passes(instance, EVERY_SLICE)
+    assert not passes(instance, EQUALS_SOURCE)
+    assert tried in last_description(instance, EVERY_SLICE)
+    # It is not tried again after the next nightly proof either, and that proof reports it too.
+    nightly_proof(platform, instance)
+    assert tried in last_description(instance, EVERY_SLICE)
+    assert tried in skip_reason(tick(platform))
     assert differing(platform) == ["users"]
-    # A person mends it: quiet.
+    # After a person has repaired it, the sensor is quiet.
     assert repaired(platform, instance, None).success
-    assert said(asked(platform)) == "By its proofs every table of raw is as its source."
+    assert skip_reason(tick(platform)) == QUIET
 
 
-def test_damage_that_comes_back_after_each_repair_is_mended_three_times_and_no_more(
+def test_damage_that_comes_back_after_each_repair_is_repaired_three_times(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     def again() -> None:
@@ -223,7 +225,7 @@ def test_damage_that_comes_back_after_each_repair_is_mended_three_times_and_no_m
     assert "is not tried again automatically" in last
 
 
-def test_a_source_that_can_not_be_read_fails_the_run_in_a_sentence(
+def test_an_unreadable_source_fails_the_run_with_one_sentence(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:
     with by_hand(source_path(platform), checked=False) as connection:
@@ -235,20 +237,20 @@ def test_a_source_that_can_not_be_read_fails_the_run_in_a_sentence(
     assert described is not None
     assert "plans.name is missing in the source" in (described.description or "")
     assert "users" not in (described.description or "")
-    assert green(instance, EVERY_SLICE, "users")
-    assert not green(instance, EVERY_SLICE, "plans")
+    assert passes(instance, EVERY_SLICE, "users")
+    assert not passes(instance, EVERY_SLICE, "plans")
 
 
-def test_a_table_that_is_none_is_told(platform: Platform, instance: dg.DagsterInstance) -> None:
+def test_an_unknown_table_is_reported(platform: Platform, instance: dg.DagsterInstance) -> None:
     config = {"ops": {"copy_what_differs": {"config": {"tables": ["user"]}}}}
     result = repaired(platform, instance, config)
     (failure,) = (e for e in result.all_events if e.event_type_value == "STEP_FAILURE")
     described = failure.step_failure_data.user_failure_data
     assert described is not None
-    assert (described.description or "").startswith("user is no table of the source: the tables")
+    assert (described.description or "").startswith("The source has no table user. Its tables are")
 
 
-def test_what_was_mended_is_reported(platform: Platform, instance: dg.DagsterInstance) -> None:
+def test_a_repair_is_reported(platform: Platform, instance: dg.DagsterInstance) -> None:
     in_raw(platform, DAMAGE)
     result = repaired(platform, instance)
     (output,) = (e for e in result.all_events if e.event_type_value == "STEP_OUTPUT")
@@ -258,6 +260,6 @@ def test_what_was_mended_is_reported(platform: Platform, instance: dg.DagsterIns
     assert "| users | 1 | 0 | 1 | proven |" in str(metadata["mended"].value)
 
 
-def test_a_warehouse_that_does_not_answer_is_said(platform_of: PlatformOf) -> None:
+def test_an_unsupported_warehouse_is_reported(platform_of: PlatformOf) -> None:
     platform = platform_of(warehouse_url="snowflake://account/db", **WINDOW)
-    assert "SAAS_WAREHOUSE_URL names snowflake, which" in said(asked(platform))
+    assert "SAAS_WAREHOUSE_URL names snowflake, which" in skip_reason(tick(platform))

@@ -1,4 +1,4 @@
-"""Freshness and row counts: what is watched of raw, and how it reads in Dagster."""
+"""Freshness and row counts of raw, and how Dagster reports them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def checked(platform: Platform) -> dict[str, dg.AssetCheckEvaluation]:
 
 
 def remember(platform: Platform, name: str, rows: int, days_ago: int) -> None:
-    """A proof of some day in the past."""
+    """Record a proof on a day in the past."""
     platform.warehouse.record_proof(
         ProofEntry(
             proof_id=str(uuid.uuid4()),
@@ -65,7 +65,7 @@ def remember(platform: Platform, name: str, rows: int, days_ago: int) -> None:
     )
 
 
-def test_a_first_day_says_that_too_little_is_known(platform: Platform) -> None:
+def test_the_first_day_reports_that_too_little_is_known(platform: Platform) -> None:
     found = checked(platform)
     assert set(found) == set(TABLES)
     for each in found.values():
@@ -73,7 +73,7 @@ def test_a_first_day_says_that_too_little_is_known(platform: Platform) -> None:
         assert (each.description or "").startswith("There is no pattern yet: 0 changes")
 
 
-def test_a_table_that_lost_its_rows_in_the_source_warns_and_the_others_do_not(
+def test_only_a_table_that_lost_its_rows_in_the_source_warns(
     platform: Platform,
 ) -> None:
     with platform.warehouse.session():
@@ -102,7 +102,7 @@ def test_a_table_that_lost_its_rows_in_the_source_warns_and_the_others_do_not(
     assert "within the pattern" in (found["features"].description or "")
 
 
-def test_a_table_that_became_empty_can_be_told(platform: Platform) -> None:
+def test_a_table_that_became_empty_is_reported(platform: Platform) -> None:
     path = Path(str(platform.settings.warehouse.database))
     in_mirror(path, "DELETE FROM raw._proof_log")
     for days_ago in range(1, 12):
@@ -111,7 +111,7 @@ def test_a_table_that_became_empty_can_be_told(platform: Platform) -> None:
     assert not checked(platform)["features"].passed
 
 
-def test_they_run_with_everything_and_with_a_refresh(default: dg.Definitions) -> None:
+def test_the_checks_run_with_everything_and_with_a_refresh(default: dg.Definitions) -> None:
     for name in ("everything", "refresh"):
         keys = default.resolve_job_def(name).asset_layer.asset_graph.asset_check_keys
         assert sum(key.name == IN_PATTERN for key in keys) == len(TABLES)
@@ -124,10 +124,10 @@ def policies(definitions: dg.Definitions) -> dict[str, dg.FreshnessPolicy | None
     }
 
 
-def test_raw_stays_fresh_where_its_source_lives(
+def test_raw_has_a_freshness_policy_if_its_source_changes(
     default: dg.Definitions, mirror_only: dg.Definitions, parsed_platform_of: PlatformOf
 ) -> None:
-    """With a clock that stands still every table would be overdue in days, for ever."""
+    """If the clock stands still, every table would become overdue after days and stay so."""
     assert set(policies(default).values()) == {None}
     living = build_definitions(parsed_platform_of(as_of="now"))
     for definitions in (mirror_only, living):

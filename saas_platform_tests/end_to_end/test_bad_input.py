@@ -1,4 +1,4 @@
-"""Bad input: one sentence, a non-zero exit, nothing lost."""
+"""Bad input gives a one-sentence error and a non-zero exit code, and loses no data."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from saas_platform.storage.home import Home
-from saas_platform_tests.end_to_end.conftest import SMALL, Said, command
+from saas_platform_tests.end_to_end.conftest import SMALL, Output, command
 
 
-def one_sentence(said: Said) -> str:
-    """The error, which is one line without a stack trace."""
-    assert said.code != 0
-    assert "Traceback" not in said.err
-    lines = [line for line in said.err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1, said.err
+def one_sentence(output: Output) -> str:
+    """Check that the error is one line without a stack trace, and return it."""
+    assert output.code != 0
+    assert "Traceback" not in output.err
+    lines = [line for line in output.err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, output.err
     return lines[0]
 
 
@@ -59,8 +59,11 @@ def test_a_month_outside_the_window(home: Path, month: str) -> None:
 
 
 def test_an_unknown_table_or_asset(home: Path) -> None:
-    assert "The source has no table nothing: choose from" in one_sentence(command("sync", "nothing"))
-    assert "nothing is no group and no asset" in one_sentence(command("run", "--select", "nothing"))
+    assert "The source has no table nothing: choose from" in one_sentence(
+        command("sync", "nothing")
+    )
+    error = one_sentence(command("run", "--select", "nothing"))
+    assert "nothing is neither a group nor an asset" in error
 
 
 def test_another_company_in_the_same_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,18 +91,18 @@ def test_a_second_run_at_the_same_time(home: Path) -> None:
             text=True,
             check=False,
         )
-    error = one_sentence(Said(other.returncode, other.stdout, other.stderr))
+    error = one_sentence(Output(other.returncode, other.stdout, other.stderr))
     assert "Another saas-platform command is running" in error
     assert command("verify").code == 0
 
 
-def test_nothing_is_there_yet() -> None:
+def test_commands_before_the_first_run() -> None:
     for words in (["verify"], ["sync"], ["repair"]):
         assert "run `saas-platform run`" in one_sentence(command(*words))
     assert "There is no dashboard" in one_sentence(command("dashboard"))
 
 
-def test_reset_wants_to_be_sure_and_drops_nothing_else(home: Path) -> None:
+def test_reset_requires_yes_and_drops_nothing_else(home: Path) -> None:
     (home / "mine.txt").write_text("kept")
     assert "--yes" in one_sentence(command("reset"))
     assert (home / "source.db").exists()
@@ -118,16 +121,18 @@ def test_a_source_of_the_users_own_is_never_written(
     assert (home / "source.db").read_bytes() == before
 
 
-def test_doctor_finds_what_a_run_would_meet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = command("doctor", "--json")
-    assert said.code == 0
-    assert [finding["name"] for finding in said.json] == [
+def test_doctor_finds_the_problems_that_a_run_would_have(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = command("doctor", "--json")
+    assert output.code == 0
+    assert [finding["name"] for finding in output.json] == [
         "python", "packages", "home", "disk", "source", "marts", "warehouse",
     ]  # fmt: skip
     monkeypatch.setenv("SAAS_SEED", "8")
     (home / "warehouse.duckdb").write_bytes(b"garbage" * 999)
-    said = command("doctor", "--json")
-    assert said.code == 1
-    wrong = {finding["name"]: finding for finding in said.json if not finding["ok"]}
+    output = command("doctor", "--json")
+    assert output.code == 1
+    wrong = {finding["name"]: finding for finding in output.json if not finding["ok"]}
     assert set(wrong) == {"source", "warehouse"}
     assert all(finding["remedy"] for finding in wrong.values())

@@ -1,4 +1,4 @@
-"""The whole chain on one command, and again, and after things went wrong."""
+"""The whole chain with one command: the first run, later runs, and runs after something went wrong."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import pytest
 from saas_platform.defs.instance import open_instance
 from saas_platform.schema import TABLES
 from saas_platform.storage.home import Home
-from saas_platform_tests.end_to_end.conftest import Said, command
+from saas_platform_tests.end_to_end.conftest import Output, command
 from saas_platform_tests.rows import by_hand
 
 
-def test_the_first_run_fills_and_proves_everything(first_run: tuple[Path, Said]) -> None:
-    home, said = first_run
-    told = said.json
-    tables = {table["table"]: table for table in told["tables"]}
+def test_the_first_run_fills_and_proves_everything(first_run: tuple[Path, Output]) -> None:
+    home, output = first_run
+    summary = output.json
+    tables = {table["table"]: table for table in summary["tables"]}
     assert list(tables) == list(TABLES)
     for table in tables.values():
         assert table["verdict"] == "proven"
         assert table["rows_source"] == table["rows_raw"]
         assert table["slices_checked"] == table["slices_total"]
     assert tables["usage_events"]["rows_raw"] > 1_000
-    assert told["did"] == ["source: 7 months to generate and write (2024-01 to 2024-07)"]
-    assert set(told["work_seconds"]) == {
+    assert summary["did"] == ["source: 7 months to generate and write (2024-01 to 2024-07)"]
+    assert set(summary["work_seconds"]) == {
         "synthetic", "source", "raw", "marts", "models", "dashboards",
     }  # fmt: skip
-    assert told["seconds"] >= told["dagster_seconds"] > 0
-    assert Path(told["dashboard"]) == home / "dashboard" / "index.html"
+    assert summary["seconds"] >= summary["dagster_seconds"] > 0
+    assert Path(summary["dashboard"]) == home / "dashboard" / "index.html"
 
 
-def test_the_ui_sees_the_finished_run(home: Path, first_run: tuple[Path, Said]) -> None:
+def test_the_ui_sees_the_finished_run(home: Path, first_run: tuple[Path, Output]) -> None:
     with open_instance(Home(home)) as instance:
         (run,) = instance.get_runs()
         assert run.run_id == first_run[1].json["run_id"]
@@ -65,7 +65,7 @@ def test_the_ui_sees_every_check_passed(home: Path) -> None:
     assert not any(check == "every_slice_equals_source" for _, check in checks)
 
 
-def test_every_asset_tells_rows_seconds_and_a_digest(home: Path) -> None:
+def test_every_asset_reports_rows_seconds_and_a_digest(home: Path) -> None:
     with open_instance(Home(home)) as instance:
         assets = {
             key.to_user_string(): instance.get_latest_materialization_event(key)
@@ -77,14 +77,14 @@ def test_every_asset_tells_rows_seconds_and_a_digest(home: Path) -> None:
     for name, event in assets.items():
         assert event is not None
         assert event.asset_materialization is not None
-        told = event.asset_materialization.metadata
-        assert told["digest"].value, name
-        assert "seconds" in told, name
-        assert "dagster/row_count" in told or name == "models/churn_model", name
-        assert "dagster/column_lineage" in told or not name.startswith("marts/"), name
+        metadata = event.asset_materialization.metadata
+        assert metadata["digest"].value, name
+        assert "seconds" in metadata, name
+        assert "dagster/row_count" in metadata or name == "models/churn_model", name
+        assert "dagster/column_lineage" in metadata or not name.startswith("marts/"), name
 
 
-def test_what_is_staged_is_what_the_source_was_given(home: Path) -> None:
+def test_the_source_got_exactly_what_was_staged(home: Path) -> None:
     with open_instance(Home(home)) as instance:
         for name in TABLES:
             staged, given = (
@@ -93,35 +93,37 @@ def test_what_is_staged_is_what_the_source_was_given(home: Path) -> None:
             )
             assert staged is not None
             assert given is not None
+            assert staged.asset_materialization is not None
+            assert given.asset_materialization is not None
             assert (
                 staged.asset_materialization.metadata["digest"]
                 == given.asset_materialization.metadata["digest"]
             )
 
 
-def test_a_second_run_has_nothing_to_do_and_says_so(home: Path) -> None:
-    said = command("run")
-    assert said.code == 0
-    assert "nothing to do" in said.err
-    assert "proven" in said.out
+def test_a_second_run_reports_that_there_is_nothing_to_do(home: Path) -> None:
+    output = command("run")
+    assert output.code == 0
+    assert "nothing to do" in output.err
+    assert "proven" in output.out
 
 
 def test_a_row_changed_by_hand_reaches_raw_and_the_page(home: Path) -> None:
     with by_hand(home / "source.db") as connection:
         connection.execute("UPDATE accounts SET industry = 'public' WHERE account_id = 2401000001")
-    said = command("run", "--json")
-    assert said.code == 0
-    assert said.json["did"] == ["raw: 1 tables to sync: accounts (rows changed)"]
-    assert set(said.json["work_seconds"]) == {"raw", "marts", "models", "dashboards"}
+    output = command("run", "--json")
+    assert output.code == 0
+    assert output.json["did"] == ["raw: 1 tables to sync: accounts (rows changed)"]
+    assert set(output.json["work_seconds"]) == {"raw", "marts", "models", "dashboards"}
     assert command("verify").code == 0
 
 
-def test_a_deleted_warehouse_is_noticed_and_made_again(home: Path) -> None:
+def test_a_deleted_warehouse_is_noticed_and_rebuilt(home: Path) -> None:
     (home / "warehouse.duckdb").unlink()
-    said = command("run", "--json")
-    assert said.code == 0
-    assert "never synced" in said.json["did"][0]
-    assert {table["verdict"] for table in said.json["tables"]} == {"proven"}
+    output = command("run", "--json")
+    assert output.code == 0
+    assert "never synced" in output.json["did"][0]
+    assert {table["verdict"] for table in output.json["tables"]} == {"proven"}
 
 
 def test_a_later_clock_continues_the_company(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,40 +131,43 @@ def test_a_later_clock_continues_the_company(home: Path, monkeypatch: pytest.Mon
         table["table"]: table["rows_raw"] for table in command("run", "--json").json["tables"]
     }
     monkeypatch.setenv("SAAS_AS_OF", "2024-08-02")
-    said = command("run", "--json")
-    assert said.code == 0, said.err
-    assert said.json["did"] == ["source: 2 months to generate and write (2024-07 to 2024-08)"]
-    after = {table["table"]: table["rows_raw"] for table in said.json["tables"]}
+    output = command("run", "--json")
+    assert output.code == 0, output.err
+    assert output.json["did"] == ["source: 2 months to generate and write (2024-07 to 2024-08)"]
+    after = {table["table"]: table["rows_raw"] for table in output.json["tables"]}
     assert after["usage_events"] > before["usage_events"]
     assert command("verify").code == 0
 
 
-def test_only_the_months_through_one_are_brought_in(
+def test_only_months_up_to_through_are_written(
     tmp_path: Path, settings_of: Callable[[Path], None]
 ) -> None:
     settings_of(tmp_path / "fresh")
-    said = command(
+    output = command(
         "run", "--through", "2024-02", "--select", "source", "--select", "synthetic", "--json"
     )
-    assert said.code == 0, said.err
-    said = command("run", "--through", "2024-02", "--select", "raw", "--json")
-    assert said.code == 0, said.err
-    tables = {table["table"]: table for table in said.json["tables"]}
+    assert output.code == 0, output.err
+    output = command("run", "--through", "2024-02", "--select", "raw", "--json")
+    assert output.code == 0, output.err
+    tables = {table["table"]: table for table in output.json["tables"]}
     assert tables["accounts"]["rows_raw"] == tables["accounts"]["rows_source"] > 0
 
 
-def test_selecting_one_table_of_a_group_made_together_says_so(home: Path) -> None:
-    said = command("run", "--select", "source/accounts")
-    assert said.code == 0
-    assert "source/accounts is made together with its group: all of source runs" in said.words
+def test_selecting_one_table_of_a_group_runs_the_group_and_reports_it(home: Path) -> None:
+    output = command("run", "--select", "source/accounts")
+    assert output.code == 0
+    assert (
+        "source/accounts is built together with its group, so all of source runs"
+        in output.error_text
+    )
 
 
-def test_sync_follows_the_source_alone(home: Path) -> None:
+def test_sync_works_without_a_run(home: Path) -> None:
     with by_hand(home / "source.db") as connection:
         connection.execute("DELETE FROM support_tickets")
-    said = command("sync", "--json")
-    assert said.code == 0
-    reports = {report["table"]: report for report in said.json}
+    output = command("sync", "--json")
+    assert output.code == 0
+    reports = {report["table"]: report for report in output.json}
     assert reports["support_tickets"]["rows_deleted"] > 0
     assert reports["support_tickets"]["proof"]["rows_mirror"] == 0
     assert command("verify", "support_tickets").code == 0

@@ -1,4 +1,4 @@
-"""A soiled company through the whole chain: it arrives, raw equals it, and all that was planted is found."""
+"""A company with injected errors (dirt) in the whole chain: raw equals the source, and all errors are found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from saas_platform.defs.instance import open_instance
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.storage.home import Home
-from saas_platform_tests.end_to_end.conftest import Said, command
+from saas_platform_tests.end_to_end.conftest import Output, command
 from saas_platform_tests.rows import by_hand
 
 pytestmark = pytest.mark.slow
@@ -24,14 +24,14 @@ Results = dict[tuple[str, str], dg.AssetCheckEvaluation]
 
 
 @pytest.fixture(scope="module")
-def soiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
-    """A home into which eight months of a soiled company were run, and what the run said."""
+def soiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Output]:
+    """A home with eight months of a company with dirt, and the output of the run."""
     home = tmp_path_factory.mktemp("soiled") / "home"
     with pytest.MonkeyPatch.context() as patch:
         _set(patch, home)
-        said = command("run", "--json")
-    assert said.code == 0, said.err
-    return home, said
+        output = command("run", "--json")
+    assert output.code == 0, output.err
+    return home, output
 
 
 def _set(patch: pytest.MonkeyPatch, home: Path) -> None:
@@ -48,13 +48,13 @@ def _set(patch: pytest.MonkeyPatch, home: Path) -> None:
 
 
 @pytest.fixture
-def home(soiled: tuple[Path, Said], monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(soiled: tuple[Path, Output], monkeypatch: pytest.MonkeyPatch) -> Path:
     _set(monkeypatch, soiled[0])
     return soiled[0]
 
 
 def results(home: Path) -> Results:
-    """The checks of the newest run."""
+    """Return the checks of the newest run."""
     with open_instance(Home(home)) as instance:
         run = instance.get_runs(limit=1)[0]
         records = instance.get_records_for_run(
@@ -70,15 +70,15 @@ def value(check: dg.AssetCheckEvaluation, name: str) -> Any:
     return check.metadata[name].value
 
 
-def test_raw_equals_the_soiled_source_and_the_page_is_built(soiled: tuple[Path, Said]) -> None:
-    told = soiled[1].json
-    assert [table["verdict"] for table in told["tables"]] == ["proven"] * len(TABLES)
-    assert Path(told["dashboard"]).stat().st_size > 100_000
-    figures = json.dumps(told)
+def test_raw_equals_the_dirty_source_and_the_page_is_built(soiled: tuple[Path, Output]) -> None:
+    summary = soiled[1].json
+    assert [table["verdict"] for table in summary["tables"]] == ["proven"] * len(TABLES)
+    assert Path(summary["dashboard"]).stat().st_size > 100_000
+    figures = json.dumps(summary)
     assert "9007199254740993" not in figures
 
 
-def test_everything_planted_is_found_and_nothing_else(home: Path) -> None:
+def test_all_injected_errors_are_found_and_nothing_else(home: Path) -> None:
     check = results(home)["synthetic/truth", "dirt_found"]
     assert check.passed, check.description
     assert value(check, "found_share") == dict.fromkeys(get_args(dirt.Kind), 1.0)
@@ -86,7 +86,7 @@ def test_everything_planted_is_found_and_nothing_else(home: Path) -> None:
     assert value(check, "planted") == value(check, "found") > 50
 
 
-def test_contracts_warn_of_what_is_odd_and_drop_nothing(home: Path) -> None:
+def test_contracts_warn_of_suspicious_values_and_drop_nothing(home: Path) -> None:
     found = results(home)
     contracts = {name: found[f"raw/{name}", "contract"] for name in TABLES}
     assert contracts["accounts"].severity == dg.AssetCheckSeverity.WARN
@@ -98,35 +98,38 @@ def test_contracts_warn_of_what_is_odd_and_drop_nothing(home: Path) -> None:
     assert all(found[f"raw/{name}", "equals_source"].passed for name in TABLES)
 
 
-def test_no_personal_data_is_in_what_contracts_say(home: Path) -> None:
+def test_contract_results_hold_no_personal_data(home: Path) -> None:
     names = Platform.load().warehouse.query("SELECT full_name, email FROM raw.users").to_pylist()
-    told = repr([check.metadata for check in results(home).values()])
-    assert not any(row["full_name"] in told or row["email"] in told for row in names)
+    shown = repr([check.metadata for check in results(home).values()])
+    assert not any(row["full_name"] in shown or row["email"] in shown for row in names)
 
 
 def test_a_second_run_has_nothing_to_do(home: Path) -> None:
-    said = command("run")
-    assert said.code == 0
-    assert "nothing to do" in said.err
+    output = command("run")
+    assert output.code == 0
+    assert "nothing to do" in output.err
 
 
 def test_another_share_is_another_company(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAAS_DIRT", "0.4")
-    said = command("run")
-    assert said.code == 2
-    assert "holds another company" in said.words
-    assert "or use another SAAS_HOME" in said.words
+    output = command("run")
+    assert output.code == 2
+    assert "holds another company" in output.error_text
+    assert "or use another SAAS_HOME" in output.error_text
 
 
-def test_what_was_mended_behind_our_back_is_missing_from_the_score(home: Path) -> None:
-    """And what was broken is a false alarm: the score is no tautology. The last test of this home."""
+def test_the_score_changes_when_the_source_is_edited(home: Path) -> None:
+    """An error that is corrected is missing from the score, and a new one is a false alarm.
+
+    So the score is no tautology. This must be the last test that uses this home, because it edits the source.
+    """
     with by_hand(home / "source.db") as connection:
         connection.execute("UPDATE accounts SET name = rtrim(name), domain = rtrim(domain)")
         connection.execute(
             "UPDATE plans SET name = name || ' ' WHERE plan_id = (SELECT min(plan_id) FROM plans)"
         )
-    said = command("run", "--select", "synthetic/truth", "--select", "raw", "--json")
-    assert said.code == 0, said.err
+    output = command("run", "--select", "synthetic/truth", "--select", "raw", "--json")
+    assert output.code == 0, output.err
     check = results(home)["synthetic/truth", "dirt_found"]
     assert not check.passed
     assert check.severity == dg.AssetCheckSeverity.WARN
@@ -136,10 +139,10 @@ def test_what_was_mended_behind_our_back_is_missing_from_the_score(home: Path) -
     assert value(check, "false_alarms") == 1
 
 
-def test_a_clean_company_has_nothing_planted_and_nothing_found(
-    first_run: tuple[Path, Said], settings_of: Callable[[Path], None]
+def test_a_clean_company_has_no_injected_errors_and_no_findings(
+    first_run: tuple[Path, Output], settings_of: Callable[[Path], None]
 ) -> None:
     settings_of(first_run[0])
     check = results(first_run[0])["synthetic/truth", "dirt_found"]
     assert check.passed
-    assert check.description == "Nothing was planted; no other finding."
+    assert check.description == "No error was injected; no false alarm."

@@ -1,4 +1,4 @@
-"""A database of the user's own, by the commands of the docs: discovered, run, proven, watched."""
+"""The user's own database with the commands from the docs: discover, run, prove and watch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 class Own:
-    """A home beside a database, and the commands on it."""
+    """A home next to a database. Calling it runs a command on the home."""
 
     def __init__(self, folder: Path, sql: str) -> None:
         self.path = make(folder / "own.db", sql)
@@ -73,9 +73,9 @@ def test_discover_run_change_run(own: Own) -> None:
 
     changed = tables[0]["table"]
     execute(own.path, f'DELETE FROM "{changed}" WHERE rowid = 1')
-    told = own("verify", changed)
-    assert told.returncode == 1
-    assert "extra" in told.stdout
+    verified = own("verify", changed)
+    assert verified.returncode == 1
+    assert "extra" in verified.stdout
     assert own("run").returncode == 0
     assert own("verify", "--level", "rows").returncode == 0
     assert own("reset", "--yes").returncode == 0
@@ -83,7 +83,7 @@ def test_discover_run_change_run(own: Own) -> None:
     assert own.path.exists()
 
 
-def test_a_file_that_is_wrong_is_told_and_kept(own: Own) -> None:
+def test_a_wrong_file_is_reported_and_kept(own: Own) -> None:
     own("doctor", "--discover")
     (own.home / "tables.yaml").write_text("tables: {nothing: {key: [], columns: {}}}")
     for words in (["doctor", "--discover", "--yes"], ["run"]):
@@ -94,7 +94,7 @@ def test_a_file_that_is_wrong_is_told_and_kept(own: Own) -> None:
     assert "nothing: {key" in (own.home / "tables.yaml").read_text()
 
 
-def test_definitions_are_the_mirror_alone(own: Own) -> None:
+def test_definitions_contain_only_the_mirror(own: Own) -> None:
     own("doctor", "--discover")
     platform = own.platform()
     definitions = build_definitions(platform)
@@ -105,8 +105,9 @@ def test_definitions_are_the_mirror_alone(own: Own) -> None:
     assert definitions.resolve_job_def("refresh")
     sensor = definitions.resolve_sensor_def("source_changed")
     context = dg.build_sensor_context(resources={"platform": platform}, definitions=definitions)
-    # Never synced: a reason to run. After that only a digest tells, which is the schedule's to ask.
-    assert sensor(context).run_requests
+    # A database that was never synced is a reason to run. After that only digests show a change, and the
+    # schedule compares them, not the sensor.
+    assert sensor.evaluate_tick(context).run_requests
     assert own("run").returncode == 0
-    assert not sensor(context).run_requests
+    assert not sensor.evaluate_tick(context).run_requests
     assert definitions.resolve_schedule_def("hourly_refresh")

@@ -1,4 +1,4 @@
-"""The marts by month: whatever is changed below them, building what was touched equals building all."""
+"""Rebuilding the marts by month: after any change of raw, a partial build equals a full refresh."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from saas_platform_tests.rows import by_hand
 
 
 def picked(table: str, column: str, where: str = "1 = 1") -> str:
-    """A value of a random row."""
+    """Return SQL for the value of a random row."""
     rows = f"FROM {table} WHERE {where}"
     return (
         f"(SELECT {column} {rows} ORDER BY {column} LIMIT 1"
@@ -28,8 +28,8 @@ def picked(table: str, column: str, where: str = "1 = 1") -> str:
     )
 
 
-#: What a person may do to the source, in any month. A moment is copied from another row: so rows move
-#: months ahead and back, before the month they were entered in and before what they belong to.
+#: Edits that a person may make in the source, in any month. Timestamps are copied from other rows. So rows move
+#: months ahead and back, even before the month they were entered in and before the rows they belong to.
 EDITS = (
     f"""INSERT INTO usage_events (event_id, occurred_at, account_id, user_id, event_type, feature_id)
         SELECT (SELECT max(event_id) + 1 FROM usage_events), {picked("usage_events", "occurred_at")},
@@ -74,7 +74,7 @@ EDITS = (
 )
 
 
-#: Entered after the clock of the small company.
+#: A plan that is created after the clock of the small company.
 NEW_PLAN = """SELECT 99, 'new', 'New', tier, billing_interval, seat_price_cents, trial_days,
     '2024-07-20 00:00:00.000000', '2024-07-20 00:00:00.000000', 0 FROM plans WHERE plan_id = 1"""
 
@@ -85,7 +85,7 @@ def platform(home: Path) -> Platform:
 
 
 def edit(home: Path, *statements: str, chance: random.Random | None = None) -> None:
-    # A month may hold what the business would not do; the marts follow it all the same.
+    # Edits may break the rules of the business. The marts must follow them all the same.
     with by_hand(home / "source.db", checked=False) as connection:
         draw = (chance or random.Random(1)).randrange
         connection.create_function("chance", 0, lambda: draw(1_000_000_000))
@@ -95,7 +95,7 @@ def edit(home: Path, *statements: str, chance: random.Random | None = None) -> N
 
 
 def build(platform: Platform, warehouse: Path, touched: Mapping[str, str] | None) -> None:
-    """All models, without their tests: the edits break what holds in a company."""
+    """Build all models without their tests, because the edits break rules that hold in a company."""
     folders = platform.home.dbt / "target", platform.home.dbt / "logs"
     project.run(
         MartsTarget.duckdb(warehouse).rebuilding(touched),
@@ -104,28 +104,29 @@ def build(platform: Platform, warehouse: Path, touched: Mapping[str, str] | None
 
 
 def build_touched(platform: Platform, home: Path) -> Rebuild:
-    """Build what is to be built again, as the asset does."""
-    again = rebuild(platform)
-    build(platform, home / "warehouse.duckdb", again.months)
-    record_marts(platform, again, "tested")
-    return again
+    """Build what must be rebuilt, as the asset does."""
+    needed = rebuild(platform)
+    build(platform, home / "warehouse.duckdb", needed.months)
+    record_marts(platform, needed, "tested")
+    return needed
 
 
-def assert_as_if_built_anew(platform: Platform, home: Path, tmp_path: Path) -> None:
-    anew = tmp_path / "anew" / "warehouse.duckdb"
-    anew.parent.mkdir(exist_ok=True)
-    shutil.copy(home / "warehouse.duckdb", anew)
-    build(platform, anew, None)
+def assert_equals_full_refresh(platform: Platform, home: Path, tmp_path: Path) -> None:
+    """Check that every table of the marts has the same rows as after a full refresh."""
+    full = tmp_path / "full_refresh" / "warehouse.duckdb"
+    full.parent.mkdir(exist_ok=True)
+    shutil.copy(home / "warehouse.duckdb", full)
+    build(platform, full, None)
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
-        connection.execute(f"ATTACH '{anew}' AS anew (READ_ONLY)")
+        connection.execute(f"ATTACH '{full}' AS full_refresh (READ_ONLY)")
         names = connection.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'anew'"
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'full_refresh'"
             " AND schema_name = 'marts' AND NOT starts_with(table_name, '_')"
         ).fetchall()
         assert len(names) > 25
         differing = {}
         for (name,) in names:
-            ours, theirs = f"FROM marts.{name}", f"FROM anew.marts.{name}"
+            ours, theirs = f"FROM marts.{name}", f"FROM full_refresh.marts.{name}"
             rows = connection.execute(
                 f"(SELECT 'extra', * {ours} EXCEPT ALL SELECT 'extra', * {theirs})"
                 f" UNION ALL (SELECT 'missing', * {theirs} EXCEPT ALL SELECT 'missing', * {ours})"
@@ -137,15 +138,15 @@ def assert_as_if_built_anew(platform: Platform, home: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_edits_by_hand_in_any_month_are_followed_as_if_all_was_built_anew(
+def test_manual_edits_in_any_month_give_the_same_as_a_full_refresh(
     platform: Platform, home: Path, tmp_path: Path
 ) -> None:
     chance = random.Random(1)
     for edits in (3, len(EDITS), 6):
         edit(home, *chance.sample(EDITS, edits), chance=chance)
-        again = build_touched(platform, home)
-        assert again.months is not None, again.reason
-        assert_as_if_built_anew(platform, home, tmp_path)
+        built = build_touched(platform, home)
+        assert built.months is not None, built.reason
+        assert_equals_full_refresh(platform, home, tmp_path)
 
 
 @pytest.mark.slow
@@ -153,8 +154,8 @@ def test_months_before_the_first_touched_one_are_left_alone(platform: Platform, 
     edit(home, "DELETE FROM usage_events WHERE occurred_at >= '2024-07-10'")
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         connection.execute("UPDATE marts.fct_usage_daily SET events = events + 1000")
-    again = build_touched(platform, home)
-    assert again.months == {"as_of": "2024-07-01", "usage_events": "2024-07-01"}
+    built = build_touched(platform, home)
+    assert built.months == {"as_of": "2024-07-01", "usage_events": "2024-07-01"}
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         marked = connection.execute(
             "SELECT DISTINCT strftime(usage_date, '%Y-%m'), events >= 1000"
@@ -164,17 +165,17 @@ def test_months_before_the_first_touched_one_are_left_alone(platform: Platform, 
 
 
 @pytest.mark.slow
-def test_a_later_clock_builds_again_from_the_month_it_stood_in(
+def test_a_later_clock_rebuilds_from_its_previous_month(
     platform: Platform, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SAAS_AS_OF", "2024-08-20")
     later = Platform.load()
     assert command("run", "--select", "raw").code == 0
     assert build_touched(later, home).months is not None
-    assert_as_if_built_anew(later, home, tmp_path)
+    assert_equals_full_refresh(later, home, tmp_path)
 
 
-def test_what_no_month_bounds_is_built_anew_and_says_why(
+def test_changes_without_a_first_month_give_a_full_refresh_and_a_reason(
     platform: Platform, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = rebuild(platform)
@@ -188,8 +189,8 @@ def test_what_no_month_bounds_is_built_anew_and_says_why(
         "UPDATE plans SET tier = 'other' WHERE plan_id = 1": "plans has changed",
         "DELETE FROM plans WHERE plan_id = 99": "rows of plans were deleted",
         "UPDATE accounts SET signed_up_at = '2020-01-01 00:00:00.000000' WHERE account_id ="
-        " (SELECT min(account_id) FROM accounts)": "the first month has changed",
-        "UPDATE _source SET identity = 'another'": "was loaded anew",
+        " (SELECT min(account_id) FROM accounts)": "the month of the first signup has changed",
+        "UPDATE _source SET identity = 'another'": "was fully reloaded",
     }.items():
         edit(home, statement)
         found = rebuild(platform)
@@ -207,7 +208,7 @@ def test_what_no_month_bounds_is_built_anew_and_says_why(
     platform.warehouse.drop()
 
 
-def test_a_part_of_the_marts_says_nothing_of_the_others(platform: Platform, home: Path) -> None:
+def test_building_some_marts_does_not_mark_all_as_built(platform: Platform, home: Path) -> None:
     edit(home, "DELETE FROM usage_events WHERE occurred_at >= '2024-07-10'")
     before = rebuild(platform)
     assert command("run", "--select", "marts/dim_plan").code == 0

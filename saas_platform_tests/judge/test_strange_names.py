@@ -15,7 +15,7 @@ from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform_tests.judge.own import Own
 
 
-def make(tmp_path: Path, sql: str) -> Own:
+def make(tmp_path: Path, sql: str | list[str]) -> Own:
     return Own(tmp_path, sql)
 
 

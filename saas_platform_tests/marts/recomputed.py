@@ -160,7 +160,8 @@ class Metrics:
     def accounts(self) -> list[Account]:
         plans, rows = self.raw("plans"), self.raw("subscriptions")
         lengths = {
-            int(p.plan_id): 12 if p.billing_interval == "year" else 1 for p in plans.itertuples()
+            int(plan["plan_id"]): 12 if plan["billing_interval"] == "year" else 1
+            for plan in plans.to_dict("records")
         }
         histories = defaultdict(list)
         for change in self.raw("subscription_changes").to_dict("records"):

@@ -131,7 +131,8 @@ class Growth:
     def _purchases(self) -> dict[int, list[datetime]]:
         """For each account, when each of its subscriptions was first paid for."""
         rows = self._raw("subscriptions").dropna(subset=["activated_at"])
-        return {key: list(some["activated_at"]) for key, some in rows.groupby("account_id")}
+        grouped = rows.groupby("account_id")["activated_at"].agg(list)
+        return {int(str(key)): found for key, found in grouped.items()}
 
     @cached_property
     def _paid(self) -> dict[int, list[tuple[datetime, Decimal]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -106,7 +107,7 @@ def test_types_fit_what_the_contract_says(marts: Marts, model: dict) -> None:
 
 
 @pytest.mark.parametrize("path", SQL, ids=lambda path: path.stem)
-def test_models_contain_no_syntax_of_one_engine(path) -> None:
+def test_models_contain_no_syntax_of_one_engine(path: Path) -> None:
     text = re.sub(r"--.*", "", path.read_text())
     for trap in (
         r"::",

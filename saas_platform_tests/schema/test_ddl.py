@@ -1,6 +1,6 @@
-"""The schema's DDL for SQLite, seen in review when it changes; SQL Server's is docs/sql-server.sql.
+"""The schema's DDL for SQLite. A golden file shows each change in review; SQL Server's is docs/sql-server.sql.
 
-After a wanted change: `SAAS_TEST_UPDATE_GOLDEN=1 pytest saas_platform_tests/schema`.
+After an intended change, run `SAAS_TEST_UPDATE_GOLDEN=1 pytest saas_platform_tests/schema`.
 """
 
 from __future__ import annotations

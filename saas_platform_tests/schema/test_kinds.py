@@ -1,4 +1,4 @@
-"""The table of kinds is whole: every kind has its place in every engine, and each type has one kind."""
+"""The table of kinds is complete: every engine handles every kind, and each type has exactly one kind."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_kind_of_a_type(type_: sa.types.TypeEngine[Any], name: str) -> None:
 
 
 @pytest.mark.parametrize("type_", [sa.Interval(), sa.Numeric(), sa.Time(), sa.ARRAY(sa.Integer())])
-def test_a_type_of_no_kind_names_its_column(type_: sa.types.TypeEngine[Any]) -> None:
+def test_an_unsupported_type_is_reported_with_its_column(type_: sa.types.TypeEngine[Any]) -> None:
     table = sa.Table("orders", sa.MetaData(), sa.Column("lasted", type_))
     assert kind_of_type(type_) is None
     with pytest.raises(TypeError, match=r"orders\.lasted"):

@@ -1,12 +1,13 @@
-"""A new discovery merged into an edited tables.yaml: pairs that a reader can check by eye.
+"""Merging a new discovery into an edited tables.yaml, with pairs that a reader can check by eye.
 
-What discovery found is written as a file too, as that is the shortest way to say tables.
+The result of the discovery is written as a file too, because that is the shortest way to declare tables.
 """
 
 from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -57,7 +58,7 @@ tables:
 
   # The end.
 """
-#: What discovery proposes for the same source.
+#: The tables that discovery proposes for the same source.
 FOUND = """\
 tables:
   audit: {key: [], columns: {at: {type: text, declared: TEXT}}}
@@ -88,16 +89,16 @@ def _merged(folder: Path, file: str, found: str, *unseen: str) -> Merge:
 
 
 def _lines(before: str, after: str) -> list[str]:
-    """The lines that went and came."""
+    """Return the removed and the added lines."""
     found = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
     return [line for line in found if not line.startswith(("---", "+++", "@@"))]
 
 
-def test_what_has_not_changed_is_left_alone(tmp_path: Path) -> None:
+def test_an_unchanged_source_changes_nothing(tmp_path: Path) -> None:
     assert _merged(tmp_path, FILE, FOUND) == Merge(FILE, (), ())
 
 
-#: What is changed in the source; the lines that go and come, and what is said of it.
+#: The edits of the source, the removed and added lines of the file, and the reported changes.
 CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
     "a new column": (
         [("      mail: {", "      phone: {type: text, declared: TEXT, pii: phone}\n      mail: {")],
@@ -197,28 +198,28 @@ CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_change_of_the_source(tmp_path: Path, what: str) -> None:
-    edits, lines, says = CHANGES[what]
+    edits, lines, messages = CHANGES[what]
     found = FOUND
     for old, new in edits:
         assert found.count(old) == 1, old
         found = found.replace(old, new)
     merged = _merged(tmp_path, FILE, found)
-    assert list(merged.changes) == says
+    assert list(merged.changes) == messages
     assert sorted(_lines(FILE, merged.text)) == sorted(lines)
-    # The comments that belong to nothing that went are all there.
+    # Every comment is still there unless it belongs to a removed line.
     kept = [line for line in FILE.splitlines() if "#" in line and f"-{line}" not in lines]
     assert all(line.partition("#")[2] in merged.text for line in kept)
     again = _merged(tmp_path, merged.text, found)
     assert (again.text, again.changes) == (merged.text, ())
 
 
-def test_a_table_that_discovery_could_not_look_at_is_not_gone(tmp_path: Path) -> None:
+def test_a_table_that_discovery_could_not_read_is_kept(tmp_path: Path) -> None:
     found = FOUND[: FOUND.index("  people:")]
     assert _merged(tmp_path, FILE, found, "people").changes == ()
     assert _merged(tmp_path, FILE, found, "PEOPLE").changes == ()
 
 
-def test_names_that_differ_by_case_are_one_where_the_source_has_one(tmp_path: Path) -> None:
+def test_names_that_differ_only_by_case_are_the_same_table_or_column(tmp_path: Path) -> None:
     found = FOUND.replace("  people:", "  People:").replace("mail:", "Mail:")
     assert _merged(tmp_path, FILE, found).changes == ()
 
@@ -230,7 +231,7 @@ def test_schemas_that_differ_by_case_are_one_where_the_source_has_one(tmp_path: 
     assert _merged(tmp_path, file, found).changes == ()
 
 
-def test_the_marks_of_what_was_added(tmp_path: Path) -> None:
+def test_added_columns_are_returned(tmp_path: Path) -> None:
     found = FOUND.replace("      mail: {", "      phone: {type: text, pii: phone}\n      mail: {")
     assert [c.name for c in _merged(tmp_path, FILE, found).added] == ["phone"]
 
@@ -256,7 +257,11 @@ _source = st.dictionaries(_names, _columns, min_size=1, max_size=4)
 
 
 def _tables(source: dict[str, dict[str, tuple[str, str]]]) -> list[sa.Table]:
-    types = {"text": sa.String(), "integer": sa.BigInteger(), "date": sa.Date()}
+    types: dict[str, sa.types.TypeEngine[Any]] = {
+        "text": sa.String(),
+        "integer": sa.BigInteger(),
+        "date": sa.Date(),
+    }
     metadata = sa.MetaData()
     return [
         sa.Table(
@@ -278,7 +283,7 @@ def test_any_source_becomes_any_other(
     before: dict[str, dict[str, tuple[str, str]]],
     after: dict[str, dict[str, tuple[str, str]]],
 ) -> None:
-    """The merged file can be read, and mirrors the columns of the source as it is now; nothing is left to do."""
+    """The merged file is readable and mirrors the current columns of the source; no change is left."""
     path = tmp_path_factory.mktemp("merge") / "tables.yaml"
     path.write_text(as_yaml(_tables(before)))
     found = _tables(after)

@@ -1,4 +1,4 @@
-"""Rules that every table of the source follows."""
+"""Checks rules that every table of the source follows."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_every_table_has_one_integer_key_and_a_row_version(table: sa.Table) -> N
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=str)
-def test_mutable_tables_say_when_they_changed(table: sa.Table) -> None:
+def test_mutable_tables_have_created_and_updated_times(table: sa.Table) -> None:
     assert table.name == "usage_events" or {"created_at", "updated_at"} <= set(table.columns.keys())
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=str)
-def test_slice_columns_are_required_times(table: sa.Table) -> None:
+def test_slice_columns_are_required_timestamps(table: sa.Table) -> None:
     cut = slice_of(table)
     if cut is not None:
         column = table.c[cut.column]
@@ -73,7 +73,7 @@ def test_personal_data_is_marked() -> None:
     assert marked == {"users.email", "users.full_name", "support_tickets.subject"}
 
 
-def test_arrow_schema_has_the_row_version_only_when_asked() -> None:
+def test_arrow_schema_has_the_row_version_only_on_request() -> None:
     plain, full = (arrow_schema(TABLES["plans"], with_row_version=w) for w in (False, True))
     assert full.names == [*plain.names, "row_version"]
     assert plain.field("seat_price_cents").type == pa.int64()

@@ -1,4 +1,4 @@
-"""tables.yaml: every error names line, table and column, in words; what is right is read as it stands."""
+"""tables.yaml: every error names line, table and column in plain words; a right file is read as written."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def _read(folder: Path, text: str) -> Path:
     return path
 
 
-def test_what_the_file_says(tmp_path: Path) -> None:
+def test_a_full_declaration_is_read(tmp_path: Path) -> None:
     declaration = read_declaration(_read(tmp_path, GOOD))
     orders, people = declaration.tables.values()
     assert declaration.skipped == {(None, "audit"), ("old", "orders")}
     assert declaration.known == {*declaration.skipped, ("sales", "Orders.2024"), (None, "people")}
     assert source_table(orders) == ("sales", "Orders.2024")
     assert orders.info["target_schema"] == "finance"
-    # What is dropped is as little in the mirror as what is skipped.
+    # Neither dropped nor skipped columns are in the mirror.
     assert [c.name for c in orders.columns] == ["id", "number", "buyer", "placed", "total"]
     assert orders.info["skipped"] == {"internal", "remark"}
     assert source_column(orders.c.buyer) == "E-Mail"
@@ -82,13 +82,13 @@ def test_the_file_is_written_as_it_was_read(tmp_path: Path) -> None:
     assert as_yaml(again.tables.values(), again.skipped) == text
     for name, table in declaration.tables.items():
         assert again.tables[name].info == table.info
-        # Types are not equal to themselves, but written alike.
+        # Types do not compare as equal, but their repr is the same.
         assert [(c.name, repr(c.info)) for c in again.tables[name].columns] == [
             (c.name, repr(c.info)) for c in table.columns
         ]
 
 
-def test_names_that_yaml_has_other_meanings_for(tmp_path: Path) -> None:
+def test_names_that_yaml_would_read_as_other_types(tmp_path: Path) -> None:
     text = "tables: {no: {key: ['1'], columns: {1: {type: integer}, null: {type: text}, 2024-01-01: {type: text}, a.b: {type: text}}}}"
     (table,) = read_tables(_read(tmp_path, text)).values()
     assert table.name == "no"
@@ -98,15 +98,15 @@ def test_names_that_yaml_has_other_meanings_for(tmp_path: Path) -> None:
     assert [c.name for c in again.columns] == [c.name for c in table.columns]
 
 
-def test_a_column_called_as_ours_is_not_the_files_business(tmp_path: Path) -> None:
-    """It stops its own table, where the warehouse objects; the others are read."""
+def test_a_reserved_column_name_is_accepted_by_the_file(tmp_path: Path) -> None:
+    """The warehouse rejects it later, which stops only its own table."""
     text = GOOD.replace(
         "number: {type: text}", "number: {type: text}\n      _sync_id: {type: text}"
     )
     assert set(read_tables(_read(tmp_path, text))) == {"orders", "people"}
 
 
-#: What is changed in the good file, and the sentence: a line, a table, a column, what would be right.
+#: An edit of the good file, and the expected message with line, table, column and remedy.
 WRONG = [
     ("id: {type: integer,", "id: {type: int,", "line 19: table orders, column id: 'int' is not a type: choose integer, flag"),
     ("'decimal(10, 2)'", "'decimal(50, 2)'", "line 23: table orders, column total: 'decimal(50, 2)' is not a type"),
@@ -167,20 +167,20 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "says"), WRONG)
-def test_wrong_declarations(tmp_path: Path, old: str, new: str, says: str) -> None:
+@pytest.mark.parametrize(("old", "new", "expected"), WRONG)
+def test_wrong_declarations(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert GOOD.count(old) == 1, old
     with pytest.raises(TablesError) as raised:
         read_tables(_read(tmp_path, GOOD.replace(old, new)))
-    said = str(raised.value)
-    assert says in said
-    assert said.startswith(("tables.yaml, line ", str(tmp_path)))
+    message = str(raised.value)
+    assert expected in message
+    assert message.startswith(("tables.yaml, line ", str(tmp_path)))
     for python in ("\n", "{'", "Input", "pydantic", "Tuple", "Dictionary", "dict", "None", "True"):
-        assert python not in said
+        assert python not in message
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("tables: {}", "tables.yaml, line 1: tables: it must not be empty"),
         ("", "tables.yaml: tables is missing"),
@@ -191,14 +191,14 @@ def test_wrong_declarations(tmp_path: Path, old: str, new: str, says: str) -> No
         ("tables: {t: {key: [], columns: &c {c: *c}}}", "column c"),
     ],
 )  # fmt: skip
-def test_files_that_declare_nothing(tmp_path: Path, text: str, says: str) -> None:
+def test_files_that_declare_nothing(tmp_path: Path, text: str, expected: str) -> None:
     with pytest.raises(TablesError) as raised:
         read_tables(_read(tmp_path, text))
-    assert says in str(raised.value)
+    assert expected in str(raised.value)
     assert "{'" not in str(raised.value)
 
 
-def test_every_error_is_said_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("type: date", "type: day").replace("mirror: mask", "mirror: masked")
     with pytest.raises(TablesError) as raised:
         read_tables(_read(tmp_path, text))
@@ -225,7 +225,7 @@ _scraps = st.sampled_from(
 
 @settings(deadline=None, max_examples=400)
 @given(edits=st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 12), _scraps), min_size=1, max_size=3))  # fmt: skip
-def test_whatever_is_in_the_file_is_read_or_said_in_a_sentence(
+def test_any_file_is_read_or_rejected_with_a_sentence(
     tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[int, int, str]]
 ) -> None:
     text = GOOD
@@ -236,10 +236,10 @@ def test_whatever_is_in_the_file_is_read_or_said_in_a_sentence(
     try:
         tables = read_tables(path)
     except TablesError as error:
-        said = str(error).replace(str(path), "")
-        assert "Input should" not in said
-        assert "{'" not in said
-        assert "Error" not in said
+        message = str(error).replace(str(path), "")
+        assert "Input should" not in message
+        assert "{'" not in message
+        assert "Error" not in message
     else:
         again = path.with_name("again.yaml")
         again.write_text(as_yaml(tables.values()))

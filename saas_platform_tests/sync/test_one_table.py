@@ -20,6 +20,7 @@ from saas_platform.schema.slices import Slice, ranges
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import SyncError, check_tables, probe, repair, sample, sync, verify
 from saas_platform.sync.apply import load_all
+from saas_platform.sync.pair import TablePair
 from saas_platform.warehouse.bounds import covering
 from saas_platform.warehouse.duckdb import connection as duckdb_connection
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
@@ -284,7 +285,7 @@ def test_more_slices_than_partitions_are_refused_before_anything_is_sent(
     assert "slice it by month" in report.error
     assert sent == []
     with shop.source.snapshot() as snapshot, pytest.raises(SyncError):
-        load_all(snapshot, shop.warehouse, shop.tables[0], "id", None)
+        load_all(TablePair(snapshot, shop.warehouse, shop.tables[0]), "id", None)
 
 
 @given(

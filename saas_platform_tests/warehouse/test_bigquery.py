@@ -114,7 +114,7 @@ def test_a_mirror_is_partitioned_clustered_and_described() -> None:
     described = {
         field.name: (field.field_type, field.mode, field.description) for field in made.schema
     }
-    assert described["occurred_at"] == ("TIMESTAMP", "REQUIRED", "When it happened (UTC)")
+    assert described["occurred_at"] == ("TIMESTAMP", "REQUIRED", "When the event happened (UTC)")
     assert described["user_id"][1] == "NULLABLE"
     assert list(described) == [*events.columns.keys(), "_sync_id"]
 

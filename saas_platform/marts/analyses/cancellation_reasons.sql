@@ -1,4 +1,4 @@
--- Why subscriptions end, by kind, with the MRR that was lost.
+-- Counts why subscriptions end, by kind, with the MRR that was lost.
 with canceled as (
     select * from {{ ref('stg_subscriptions') }}
     where status = 'canceled'

@@ -1,2 +1,2 @@
--- Part of each signup cohort that is still there k months after it first paid.
+-- Shows the share of each signup cohort that are still customers k months after they first paid.
 {{ cohort_triangle('retained_accounts', 'observed_accounts') }}

@@ -1,4 +1,4 @@
--- Paying accounts, revenue and failures by payment method.
+-- Paying accounts, revenue and failed payments by payment method.
 with payments as (
     select * from {{ ref('fct_payments') }}
 )

@@ -1,4 +1,5 @@
--- Paying accounts, seats and MRR by plan at the last month's end, and how accounts on it churned.
+-- Paying accounts, seats and MRR by plan at the end of the last month, and the monthly churn rate of each
+-- plan.
 with features as (
     select
         *,
@@ -10,8 +11,8 @@ select
     tier,
     billing_interval,
     {{ count_where('is_latest') }} as paying_accounts,
-    {{ sum_whole('case when is_latest then seats end') }} as seats,
-    {{ sum_whole('case when is_latest then active_users_28d end') }} as active_users,
+    {{ sum_integer('case when is_latest then seats end') }} as seats,
+    {{ sum_integer('case when is_latest then active_users_28d end') }} as active_users,
     {{ sum_money('case when is_latest then mrr end') }} as mrr,
     {{ ratio(
         count_where('churned_next_month'), count_where('churned_next_month is not null')

@@ -1,4 +1,4 @@
--- Where MRR came from and went, month by month, in money and in accounts.
+-- How MRR grew and shrank each month, in money and in number of movements.
 with mrr_monthly as (
     select * from {{ ref('mrr_monthly') }}
     where is_complete

@@ -1,4 +1,4 @@
--- What a campaign earned above its holdout, and what its discounts cost: net revenue has them taken off.
+-- What a campaign earned above its holdout, and what its discounts cost. Net revenue is already net of them.
 with promos as (
     select * from {{ ref('promo_performance') }}
     where treated_accounts > 0 and holdout_accounts > 0

@@ -1,4 +1,4 @@
--- MRR by the health of its accounts now, and how such accounts fared in the past.
+-- MRR by the current health of its accounts, and how often accounts of that health churned in the past.
 with account_months as (
     select * from {{ ref('account_health') }}
 )

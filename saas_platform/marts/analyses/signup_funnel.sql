@@ -1,4 +1,5 @@
--- From signup to activation, payment and the third paid month, by signup month; only steps that had time.
+-- From signup to activation, payment and three paid months, by signup month. Only signups at least four
+-- months before as_of count, so that each had time for every step.
 with accounts as (
     select * from {{ ref('dim_account') }}
 )

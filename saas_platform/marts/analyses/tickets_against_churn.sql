@@ -1,4 +1,4 @@
--- Churn in the next month by tickets and complaints of the last 90 days.
+-- Churn in the next month by the number of tickets and complaints in the last 90 days.
 with features as (
     select * from {{ ref('account_month_features') }}
     where churned_next_month is not null

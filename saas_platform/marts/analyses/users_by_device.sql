@@ -1,4 +1,4 @@
--- Users and their use by device, and the MRR of the accounts weighted by users on it.
+-- Users and their usage by device, and the MRR of their accounts, split by the share of users on each device.
 with users as (
     select * from {{ ref('dim_user') }}
 ),
@@ -6,7 +6,7 @@ with users as (
 usage_daily as (
     select
         user_id,
-        {{ sum_whole('events') }} as events,
+        {{ sum_integer('events') }} as events,
         count(*) as active_days
     from {{ ref('fct_usage_daily') }}
     where user_id is not null
@@ -24,7 +24,7 @@ select
     sized.device,
     count(*) as users,
     {{ count_where('sized.is_active') }} as users_with_a_seat,
-    {{ sum_whole('usage_daily.events') }} as events,
+    {{ sum_integer('usage_daily.events') }} as events,
     {{ ratio('sum(usage_daily.active_days)', 'count(*)') }} as active_days_a_user,
     {{ money_times('1', 'sum(' ~ ratio('accounts.mrr', 'sized.account_users') ~ ')') }} as mrr
 from sized

@@ -1,4 +1,4 @@
-{# Accounts, users and revenue by a column of dim_account. #}
+{# Selects accounts, users and revenue by a column of dim_account. #}
 {% macro company_by(dimension) -%}
 with accounts as (
     select * from {{ ref('dim_account') }}
@@ -29,7 +29,7 @@ select
     {{ count_where("accounts.status in ('customer', 'paused')") }} as customers,
     {{ count_where("accounts.status = 'churned'") }} as churned,
     {{ ratio(count_where('accounts.first_paid_at is not null'), 'count(*)') }} as signup_to_paid,
-    {{ sum_whole('users.active_seats') }} as users,
+    {{ sum_integer('users.active_seats') }} as users,
     {{ sum_money('accounts.mrr') }} as mrr,
     {{ sum_money('payments.net_revenue') }} as net_revenue
 from accounts
@@ -40,11 +40,11 @@ order by mrr desc, accounts.{{ dimension }}
 {%- endmacro %}
 
 
-{# A measure of cohort_retention as a triangle: a row for each signup month, a column for each k. #}
+{# Selects kept / base of cohort_retention as a triangle: a row for each signup month, a column for each k. #}
 {% macro cohort_triangle(kept, base, months=24) -%}
 select
     cohort_month,
-    {{ sum_whole('case when months_since_first_paid = 0 then cohort_accounts end') }} as cohort_accounts
+    {{ sum_integer('case when months_since_first_paid = 0 then cohort_accounts end') }} as cohort_accounts
     {%- for k in range(months) %},
     {{ ratio(
         'sum(case when months_since_first_paid = ' ~ k ~ ' then ' ~ kept ~ ' end)',

@@ -1,4 +1,4 @@
-{# Every model lives in the target's schema: no prefix, no second schema. #}
+{# Puts every model into the target's schema, without a prefix and without a second schema. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {{ target.schema }}
 {%- endmacro %}

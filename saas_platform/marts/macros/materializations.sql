@@ -1,7 +1,8 @@
 {#
-    Tables and views on DuckDB: dropped and made again by one statement, in the transaction that dbt has open.
-    dbt's own way, another name and two renames, is for engines whose DDL can't be rolled back; here it took
-    three tenths of a build's CPU time, and a killed build left the other names behind.
+    Builds tables and views on DuckDB. One statement drops and creates the relation, in the transaction that
+    dbt has open. dbt's own way is to build under another name and to rename twice, for engines whose DDL
+    can't be rolled back. Here that took three tenths of a build's CPU time, and a killed build left the other
+    names behind.
 #}
 {% macro replace_relation(existing, target, create_statement) -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}

@@ -1,16 +1,17 @@
 {#
-    Models by month are built again from a month on, where only later months can have changed. Python
-    says from which month each table of raw is touched (SAAS_DBT_REBUILD, JSON); each model says which
-    of them it is built from. What the log of syncs can't say leads to a full refresh.
+    Rebuilds models by month: a model is built again from the first month that can have changed, and earlier
+    months are kept. Python passes the first touched month of each raw table (SAAS_DBT_REBUILD, JSON). Each
+    model declares the raw tables that it is built from. If the log of syncs cannot tell what changed, Python
+    asks for a full refresh.
 #}
 
 {#
-    The config of a model that is built again by month.
+    Returns the config of a model that is rebuilt by month.
 
-    field: the DATE column that its months are cut by.
-    built_from: the tables of raw that its rows follow from.
-    months_before: how far back a touched month reaches: 1 where a row looks into the next month.
-    cluster_by: columns by which BigQuery keeps a month's rows together.
+    field: the DATE column that assigns a row to its month.
+    built_from: the raw tables that the model's rows depend on.
+    months_before: how many earlier months a touched month affects; 1 if a row depends on the next month.
+    cluster_by: the columns by which BigQuery clusters the rows of a month.
 #}
 {% macro rebuilt_by_month(field, built_from, months_before=0, cluster_by=none) -%}
     {%- set found = {
@@ -33,7 +34,7 @@
 {%- endmacro %}
 
 
-{# The first month to be built again, as `YYYY-MM-DD`. #}
+{# Returns the first month to rebuild, as `YYYY-MM-DD`. #}
 {% macro first_month(built_from, months_before) -%}
     {%- set touched = fromjson(env_var('SAAS_DBT_REBUILD', '{}')) -%}
     {%- set months = [touched.get('as_of', '1900-01-01')] -%}
@@ -47,8 +48,8 @@
 
 
 {#
-    The months to be built again as the literals that BigQuery prunes by. They end a year after as_of:
-    a row may be dated ahead.
+    Returns the months to rebuild, as the literals by which BigQuery prunes partitions. They end a year after
+    as_of because a row may be dated in the future.
 #}
 {% macro months_rebuilt(built_from, months_before) -%}
     {%- set first = first_month(built_from, months_before) -%}
@@ -62,7 +63,7 @@
 {%- endmacro %}
 
 
-{# Where this model is built again from; `days_before` that for what a window needs. #}
+{# Returns the first day that this model is rebuilt from, less `days_before` for the input of a window. #}
 {% macro rebuilt_from(days_before=0, type='date') -%}
     {%- set first = modules.datetime.date.fromisoformat(
         first_month(config.get('meta').built_from, config.get('meta').months_before)
@@ -71,7 +72,7 @@
 {%- endmacro %}
 
 
-{# DuckDB: the months from the first on are deleted and inserted, in one transaction. #}
+{# On DuckDB, deletes and inserts the months to rebuild in one transaction. #}
 {% macro get_incremental_from_month_sql(arguments) -%}
     {%- set columns = arguments['dest_columns'] | map(attribute='quoted') | join(', ') %}
     delete from {{ arguments['target_relation'] }}

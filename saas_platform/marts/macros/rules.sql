@@ -1,21 +1,21 @@
-{# The numbers of the metric definitions, once each. #}
+{# The numbers in the metric definitions, each declared once. #}
 
-{# After a pause of this many days the account counts as churned. #}
+{# Days of pause after which the account counts as churned. #}
 {% macro pause_days() -%} {{ return(90) }} {%- endmacro %}
 
-{# After this many days past due dunning has failed, whatever the source still says. #}
+{# Days past due after which dunning has failed, even if the source does not show it yet. #}
 {% macro dunning_days() -%} {{ return(30) }} {%- endmacro %}
 
-{# Days from signup within which the key event activates an account. #}
+{# Days after signup within which the key event activates an account. #}
 {% macro activation_days() -%} {{ return(7) }} {%- endmacro %}
 
-{# Days from the first failure within which a payment counts as recovered. #}
+{# Days after the first failure within which a payment counts as recovered. #}
 {% macro recovery_days() -%} {{ return(30) }} {%- endmacro %}
 
-{# Days from the offer within which a purchase counts as converted: two trials long. #}
+{# Days after the offer within which a purchase counts as a conversion: the length of two trials. #}
 {% macro conversion_days() -%} {{ return(30) }} {%- endmacro %}
 
-{# What can happen to MRR, in the order of the reports. #}
+{# The kinds of MRR movement, in the order of the reports. #}
 {% macro movement_kinds() -%}
     {{ return(['new', 'expansion', 'contraction', 'churn', 'reactivation']) }}
 {%- endmacro %}
@@ -23,8 +23,8 @@
 {# Months over which LTV is summed. #}
 {% macro ltv_months() -%} {{ return(36) }} {%- endmacro %}
 
-{# Part of the revenue that is left after the cost of serving it; a company's own figure. #}
+{# Percentage of the revenue that is left after the cost of serving it. Each company sets its own. #}
 {% macro gross_margin_percent() -%} {{ return(var('gross_margin_percent')) }} {%- endmacro %}
 
-{# Accounts that a month of life must have seen for its own loss rate to count. #}
-{% macro least_at_risk() -%} {{ return(30) }} {%- endmacro %}
+{# Accounts that must have reached a month of life for its own loss rate to be used. #}
+{% macro min_at_risk() -%} {{ return(30) }} {%- endmacro %}

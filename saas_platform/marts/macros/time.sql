@@ -1,5 +1,5 @@
-{# Times are UTC timestamps, months the DATE of their first day. dbt's dateadd changes the type on
-   BigQuery, hence the casts. #}
+{# Times are UTC timestamps, and a month is the DATE of its first day. The casts are needed because dbt's
+   dateadd changes the type on BigQuery. #}
 
 {% macro as_of() -%}
     cast('{{ var("as_of") }}' as {{ dbt.type_timestamp() }})
@@ -21,7 +21,7 @@
 {%- endmacro %}
 
 
-{# One row for each day from `first` to `last`, both columns of `relation`, as `date_day`. #}
+{# Selects a row for each day from `first` to `last`, which are columns of `relation`, as `date_day`. #}
 {% macro days_between(first, last, relation) -%}
     {{ return(adapter.dispatch('days_between')(first, last, relation)) }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'billing_health'}}}) }}
 
--- What failed was attempted, what recovered had failed; every invoice was billed in some month, and what the
--- last month holds as receivables is what nobody has settled.
+-- A charge that failed was attempted, and a payment that recovered had failed. Every invoice is billed in
+-- some month, and the receivables of the last month are the invoices that are not settled.
 with months as (
     select
         *,

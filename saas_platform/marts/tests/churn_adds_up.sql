@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'churn_monthly'}}}) }}
 
--- Who left did so in one of the two ways, was there before, and took no more than there was; the segments
--- together are the company.
+-- Every churned customer left in one of the two ways and was a customer before, and the lost MRR is at most
+-- the opening MRR. The segments add up to the company.
 with churn as (
     select * from {{ ref('churn_monthly') }}
 ),

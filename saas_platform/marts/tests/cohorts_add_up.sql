@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'cohort_retention'}}}) }}
 
--- Month 0 of the cohorts holds every account that ever paid and whose first month is over, no cohort
--- grows with k, none is larger than its size, and month 0 keeps all of its own MRR.
+-- Month 0 of the cohorts holds every account that ever paid and whose first month has ended. No cohort grows
+-- with k or exceeds its size, and in month 0 the retained MRR is all of the first MRR.
 with cohorts as (
     select
         *,

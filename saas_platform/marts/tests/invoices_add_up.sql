@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'stg_invoices'}}}) }}
 
--- Items = subtotal, and subtotal - discount + tax = total.
+-- The items add up to the subtotal, and subtotal - discount + tax = total.
 with invoices as (
     select * from {{ ref('stg_invoices') }}
 ),

@@ -1,4 +1,4 @@
--- Each movement of an account opens where the one before it closed, and its sign fits its kind.
+-- Each movement of an account opens where the previous one closed, and its sign fits its kind.
 with movements as (
     select
         *,

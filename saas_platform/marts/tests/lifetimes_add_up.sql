@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'account_ltv'}}}) }}
 
--- Survival starts at 1 at most and never grows, nobody lives longer than the months that are looked at, and
--- every account that ever paid has its value. Floats: to nine digits.
+-- Survival starts at 1 at most and never grows, no account is expected to stay longer than the horizon, and
+-- every account that ever paid has a value. Floats are compared to nine digits.
 with curves as (
     select
         *,

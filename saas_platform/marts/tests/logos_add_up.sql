@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'account_months'}}}) }}
 
--- Customers at the start + new + reactivated - churned = customers at the end, for each month.
+-- For each month: customers at the start + new + reactivated - churned = customers at the end.
 with customers as (
     select
         month,

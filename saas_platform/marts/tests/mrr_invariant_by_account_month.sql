@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_mrr_movements'}}}) }}
 
--- Opening MRR + movements = closing MRR, for each account and month, to the cent; and the sum of the
--- ledger is the closing MRR. A discount only takes off, and nothing more than there is.
+-- For each account and month, opening MRR + movements = closing MRR to the cent, by the ledger and by the
+-- sums in account_months. A discount never raises the MRR and never makes it negative.
 with account_months as (
     select * from {{ ref('account_months') }}
 ),

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'mrr_monthly'}}}) }}
 
--- Opening MRR + movements = closing MRR = opening MRR of the next month, over the whole company; the last
--- closing MRR is the sum of the subscriptions' own.
+-- For the whole company, opening MRR + movements = closing MRR = opening MRR of the next month. The last
+-- closing MRR is the sum of the MRR of all subscriptions.
 with mrr_monthly as (
     select
         *,

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'promo_performance'}}}) }}
 
--- Parts of an arm are no larger than it, the arms no larger than what was offered, and each interval
--- holds its difference.
+-- No part of an arm is larger than the arm, both arms together are no larger than the number of eligible
+-- accounts, and each interval contains its difference.
 with offers as (
     select
         promo_code_id,

@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'revenue_monthly'}}}) }}
 
--- Once an invoice's time is over its recognised parts are its net amount, and the months are their sum.
+-- Once the period of an invoice is over, its recognised parts add up to its net amount. The months add up to
+-- all invoices and all recognised parts.
 with recognised as (
     select
         invoice_id,

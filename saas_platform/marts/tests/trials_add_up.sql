@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'trial_funnel'}}}) }}
 
--- A cohort that is shown holds every trial that started in it, bought or not.
+-- A cohort that is shown holds every trial that started in it, whether it converted or not.
 with trials as (
     select
         {{ month_of('trial_started_at') }} as cohort_month,

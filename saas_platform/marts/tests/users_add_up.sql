@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'user_growth_daily'}}}) }}
 
--- Whoever is active in a day is active in its week, and in its four weeks; who is activated has signed up;
--- and the days together hold every account.
+-- A user who is active on a day is also active in its 7 and 28 days, and an activated account has signed up.
+-- The days together hold every account.
 with days as (
     select * from {{ ref('user_growth_daily') }}
 ),

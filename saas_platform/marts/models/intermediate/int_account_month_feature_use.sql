@@ -1,6 +1,6 @@
 {{ config(**rebuilt_by_month('month', ['usage_events'], cluster_by=['account_id'])) }}
 
--- How many features an account used in the 28 days before each month's end.
+-- Counts the features that an account used in the 28 days before the end of each month.
 with events as (
     select * from {{ ref('stg_usage_events') }}
     where
@@ -17,7 +17,8 @@ months as (
     {% endif %}
 ),
 
--- The last day of use in a calendar month decides for every window that ends in or after it.
+-- One day per month is enough: a window that ends in or after a month sees the feature if it sees the last
+-- day on which the feature was used in that month.
 last_uses as (
     select
         account_id,

@@ -1,6 +1,6 @@
 {{ config(partition_by=by_month('month'), cluster_by=['account_id']) }}
 
--- The main subscription of an account at each month's end: the one with most MRR.
+-- Selects the main subscription of an account at the end of each month: the one with the highest MRR.
 with states as (
     select * from {{ ref('int_subscription_states') }}
     where is_live
@@ -39,8 +39,8 @@ main as (
     where rank_no = 1
 ),
 
--- The period's end as it was known then: what the invoices sent by then cover. The subscription itself
--- holds its present period only.
+-- The end of the billing period as it was known then, from the invoices sent by then. The subscription row
+-- itself holds only its current period.
 periods as (
     select
         main.account_id,

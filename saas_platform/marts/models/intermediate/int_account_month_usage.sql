@@ -1,6 +1,6 @@
 {{ config(**rebuilt_by_month('month', ['usage_events'], cluster_by=['account_id'])) }}
 
--- Product use in the days before each month's end.
+-- Sums the product usage of an account in the days before the end of each month.
 with usage_daily as (
     select * from {{ ref('fct_usage_daily') }}
     {% if is_incremental() %}
@@ -35,7 +35,7 @@ select
     month,
     count(distinct case when days_ago <= 7 then user_id end) as active_users_7d,
     count(distinct case when days_ago <= 28 then user_id end) as active_users_28d,
-    {{ sum_whole('case when days_ago <= 30 then events else 0 end') }} as events_30d,
-    {{ sum_whole('case when days_ago > 30 then events else 0 end') }} as events_previous_30d
+    {{ sum_integer('case when days_ago <= 30 then events else 0 end') }} as events_30d,
+    {{ sum_integer('case when days_ago > 30 then events else 0 end') }} as events_previous_30d
 from aged
 group by account_id, month

@@ -1,6 +1,6 @@
 {{ config(cluster_by=['account_id']) }}
 
--- All subscriptions of an account together, after each moment at which one of them changed.
+-- Sums all subscriptions of an account, after each time at which one of them changed.
 with states as (
     select * from {{ ref('int_subscription_states') }}
 ),
@@ -42,7 +42,7 @@ moments as (
         account_id,
         valid_from,
         min(cause) as cause,
-        -- Of those that end here; what lapsed before may be canceled now.
+        -- Only of subscriptions that end at this time: one that lapsed earlier may be canceled now.
         max(case when live_step < 0 then churn_kind end) as churn_kind,
         {% for measure in measures %}
         sum({{ measure }}_step) as {{ measure }}_step{% if not loop.last %},{% endif %}

@@ -1,5 +1,5 @@
 {{ config(materialized='view') }}
-{# The moment at which a row of each table takes effect. #}
+{# For each table, the column that says when a row takes effect. #}
 {% set moments = {
     'accounts': ('stg_accounts', 'signed_up_at'),
     'subscription_changes': ('stg_subscription_changes', 'effective_at'),
@@ -19,7 +19,7 @@ with dated as (
     union all
 
     {% endfor %}
-    -- What is changed in an invoice changes its payments.
+    -- A change to an invoice also changes its payments in the marts.
     select
         'invoices' as table_name,
         invoices.created_at,

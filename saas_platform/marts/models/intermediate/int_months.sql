@@ -1,4 +1,4 @@
--- Calendar months known by as_of; the last one may be running still.
+-- Lists the calendar months up to as_of. The last one may still be running.
 with dates as (
     select * from {{ ref('dim_date') }}
 ),

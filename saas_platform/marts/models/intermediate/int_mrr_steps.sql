@@ -1,7 +1,7 @@
 {{ config(cluster_by=['account_id']) }}
 
--- Each moment of an account with the movement it makes, if any. The account is a customer from its
--- first MRR above 0 until no subscription of it is live: a free or paused one keeps the logo.
+-- Classifies each change of an account as an MRR movement, if it is one. The account is a customer from its
+-- first MRR above 0 until none of its subscriptions is live; a free or paused subscription is live.
 with states as (
     select * from {{ ref('int_account_states') }}
 ),

@@ -1,7 +1,7 @@
 {{ config(partition_by=by_month('month'), cluster_by=['invoice_id']) }}
 
--- Net invoice amounts spread evenly over the days they cover, to the cent: each month takes the share
--- due by its end less the share due by its start, so the parts add up to the whole.
+-- Spreads the net amount of each invoice evenly over the days that it covers, to the cent. Each month takes
+-- the share due by its end less the share due by its start, so that the parts add up to the whole.
 with invoices as (
     select * from {{ ref('fct_invoices') }}
     where status not in ('void', 'uncollectible')
@@ -20,7 +20,7 @@ covering as (
     from invoices
 ),
 
--- An upgrade in the last hours of a period covers no midnight: it counts as one day.
+-- An upgrade in the last hours of a period covers no midnight, so it counts as one day.
 spread as (
     select
         invoice_id,

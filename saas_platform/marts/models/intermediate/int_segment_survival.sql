@@ -1,6 +1,6 @@
--- Survival of the customers of a segment over the 36 months of an LTV, as a life table: the part left
--- after month k is the product of 1 - churned / at risk up to k. A month that fewer than 30 accounts
--- have reached takes the segment's mean loss rate, so that one account decides nothing.
+-- Computes the survival of a segment's customers over the 36 months of an LTV, as a life table: the share
+-- left after month k is the product of 1 - churned / at risk up to k. A month that fewer than 30 accounts
+-- have reached uses the segment's mean loss rate, so that a single account does not decide the result.
 with account_months as (
     select * from {{ ref('account_months') }}
     where months_since_first_paid is not null
@@ -19,7 +19,7 @@ observed as (
     select
         accounts.segment,
         account_months.months_since_first_paid,
-        -- In their first month all are at risk: they became customers in it.
+        -- All accounts are at risk in their first month, because they became customers during it.
         account_months.opening_is_customer or account_months.months_since_first_paid = 0 as is_at_risk,
         case
             when account_months.months_since_first_paid = 0 then not account_months.closing_is_customer
@@ -71,7 +71,7 @@ rated as (
         coalesce(ages.at_risk, 0) as at_risk,
         coalesce(
             case
-                when ages.at_risk >= {{ least_at_risk() }} then {{ ratio('ages.lost', 'ages.at_risk') }}
+                when ages.at_risk >= {{ min_at_risk() }} then {{ ratio('ages.lost', 'ages.at_risk') }}
             end,
             {{ ratio('segments.lost', 'segments.at_risk') }}
         ) as loss_rate
@@ -83,7 +83,7 @@ rated as (
             and horizon.months_since_first_paid = ages.months_since_first_paid
 ),
 
--- A product by way of logarithms; once all are lost it is 0 for good.
+-- SQL has no product aggregate, so the logarithms are summed. Once all customers are lost, survival stays 0.
 logged as (
     select
         rated.*,

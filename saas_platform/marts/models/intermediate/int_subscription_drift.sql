@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
--- A subscription's row changes with every renewal, but the ledger takes from it only whose it is and how
--- it ended. Read before a build, this tells where the ledger as it was built no longer agrees with that.
+-- Finds the subscriptions for which the ledger, as it was last built, no longer agrees with the source.
+-- Query it before a build. A subscription's row changes with every renewal, but the ledger takes only the
+-- account and the cancellation_kind from it.
 with subscriptions as (
     select * from {{ ref('stg_subscriptions') }}
 ),

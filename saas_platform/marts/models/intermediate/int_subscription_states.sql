@@ -1,6 +1,6 @@
 {{ config(cluster_by=['account_id', 'subscription_id']) }}
 
--- What each subscription was worth, and from when to when.
+-- Computes the state and MRR of each subscription, with the time from which and until which it holds.
 with changes as (
     select * from {{ ref('stg_subscription_changes') }}
     where effective_at < {{ as_of() }}
@@ -36,7 +36,7 @@ numbered as (
     from ordered
 ),
 
--- A pause and a debt last so long, whatever else changes meanwhile.
+-- A pause or a debt lapses after a fixed number of days; other changes in the meantime do not extend it.
 {% set spell_start = 'min(effective_at) over (partition by subscription_id, spell_no)' %}
 limited as (
     select
@@ -48,7 +48,7 @@ limited as (
     from numbered
 ),
 
--- A change that another one overrides at the same moment never held.
+-- A change that another change overrides at the same time was never in force.
 as_changed as (
     select
         subscription_id,
@@ -85,7 +85,7 @@ split as (
 
     union all
 
-    -- Nothing is recorded when it lasts too long: the moment follows from the rule.
+    -- The source records nothing when a pause or debt lapses; the time follows from the rule.
     select
         subscription_id,
         plan_id,
@@ -112,7 +112,7 @@ priced as (
         split.status in ('active', 'past_due') as is_charged,
         case
             when split.status in ('canceled', 'lapsed') then coalesce(
-                -- What is canceled after it lapsed has ended before, and not by that.
+                -- A subscription that is canceled after it lapsed had already ended, for another reason.
                 case when split.status = 'canceled' then subscriptions.cancellation_kind end,
                 case when split.previous_status = 'past_due' then 'involuntary' else 'voluntary' end
             )

@@ -1,6 +1,6 @@
 {{ config(partition_by=by_month('month'), cluster_by=['account_id']) }}
 
-{# Each sign and the points it takes, strongest first. #}
+{# Each sign of trouble with its condition and the points that it deducts, strongest first. #}
 {% set signs = {
     'is_late': ('is_past_due or failed_payments_60d > 0', 40),
     'is_silent': ('coalesce(days_since_last_login, 31) > 14', 20),

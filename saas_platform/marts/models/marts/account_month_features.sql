@@ -151,7 +151,7 @@ recent_seats as (
     select
         paying.account_id,
         paying.month,
-        {{ sum_whole('seat_steps.step') }} as seats_change_90d,
+        {{ sum_integer('seat_steps.step') }} as seats_change_90d,
         count(*) as seat_changes_90d
     from paying
     inner join seat_steps

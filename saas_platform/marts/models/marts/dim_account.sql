@@ -38,7 +38,7 @@ latest as (
 trials as (
     select
         account_id,
-        {{ is_any("status = 'trialing' and valid_to is null") }} as is_trialing
+        {{ any_true("status = 'trialing' and valid_to is null") }} as is_trialing
     from subscription_states
     group by account_id
 ),

@@ -28,7 +28,7 @@ select
     invoices.tax,
     invoices.total,
     invoices.paid_at,
-    -- The source stamps what is given up or withdrawn with its last change.
+    -- The last change of an invoice that was given up or withdrawn is the time at which that happened.
     coalesce(
         invoices.paid_at,
         case when invoices.status in ('uncollectible', 'void') then invoices.updated_at end

@@ -28,7 +28,7 @@ select
     case
         when invoices.total = 0 then payments.amount
         else {{ money_share(
-            'payments.amount', in_cents('invoices.net_amount'), in_cents('invoices.total')
+            'payments.amount', to_cents('invoices.net_amount'), to_cents('invoices.total')
         ) }}
     end as net_amount
 from payments

@@ -8,7 +8,7 @@ months as (
     select * from {{ ref('int_months') }}
 ),
 
--- Who paid at the start and is reactivated afterwards has left in between: what it pays now is not retained.
+-- An account that paid at the start and was reactivated later had left in between: its MRR is not retained.
 with_year_ago as (
     select
         account_months.*,

@@ -2,7 +2,7 @@ with promo_codes as (
     select * from {{ ref('dim_promo_code') }}
 ),
 
--- Later offers have had no time to convert.
+-- Leaves out newer offers, which have not had time to convert.
 redemptions as (
     select * from {{ ref('stg_promo_redemptions') }}
     where {{ add_to_moment('day', conversion_days(), 'assigned_at') }} <= {{ as_of() }}

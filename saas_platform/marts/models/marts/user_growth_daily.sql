@@ -1,4 +1,4 @@
-{# An account is activated by its use in the days after its signup, so a month reaches back by one. #}
+{# Usage in the days after a signup activates the account, so a touched month also affects the one before. #}
 {{ config(**rebuilt_by_month(
     'date_day', ['usage_events', 'features', 'accounts', 'users'], months_before=1
 )) }}
@@ -54,8 +54,8 @@ user_days as (
     from usage_daily
 ),
 
--- A day of use makes its user active from that day until the window has passed, or until the next day
--- of use, which takes over: so each user counts once, and the count is a running sum.
+-- A day of use makes the user active until the window has passed or until the next day of use, which starts
+-- a new window. So each user counts once, and the number of active users is a running sum.
 {% set windows = {'wau': 7, 'mau': 28} %}
 changes as (
     {% for name, days in windows.items() %}
@@ -84,8 +84,8 @@ changes as (
 daily_changes as (
     select
         date_day,
-        {{ sum_whole("case when measure = 'wau' then change end") }} as wau_change,
-        {{ sum_whole("case when measure = 'mau' then change end") }} as mau_change
+        {{ sum_integer("case when measure = 'wau' then change end") }} as wau_change,
+        {{ sum_integer("case when measure = 'mau' then change end") }} as mau_change
     from changes
     group by date_day
 ),
@@ -110,8 +110,8 @@ counted as (
         end as activated_signups,
         coalesce(new_users.new_users, 0) as new_users,
         coalesce(active.dau, 0) as dau,
-        {{ sum_whole_over('daily_changes.wau_change', 'dates.date_day') }} as wau,
-        {{ sum_whole_over('daily_changes.mau_change', 'dates.date_day') }} as mau,
+        {{ running_sum_integer('daily_changes.wau_change', 'dates.date_day') }} as wau,
+        {{ running_sum_integer('daily_changes.mau_change', 'dates.date_day') }} as mau,
         coalesce(active.active_accounts, 0) as active_accounts
     from dates
     left join signups on dates.date_day = signups.date_day

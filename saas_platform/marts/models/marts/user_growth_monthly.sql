@@ -18,10 +18,10 @@ ranked as (
 summed as (
     select
         month,
-        {{ sum_whole('signups') }} as signups,
-        {{ sum_whole('case when activated_signups is not null then signups end') }} as matured_signups,
-        {{ sum_whole('activated_signups') }} as activated_signups,
-        {{ sum_whole('new_users') }} as new_users,
+        {{ sum_integer('signups') }} as signups,
+        {{ sum_integer('case when activated_signups is not null then signups end') }} as matured_signups,
+        {{ sum_integer('activated_signups') }} as activated_signups,
+        {{ sum_integer('new_users') }} as new_users,
         {{ ratio('sum(dau)', 'count(*)') }} as mean_dau,
         max(case when from_last = 1 then wau end) as wau,
         max(case when from_last = 1 then mau end) as mau

@@ -22,7 +22,7 @@ select
     months.is_complete,
     {{ sum_money('features.mrr') }} as mrr,
     count(*) as paying_accounts,
-    {{ sum_whole('features.seats') }} as seats
+    {{ sum_integer('features.seats') }} as seats
 from features
 inner join accounts on features.account_id = accounts.account_id
 inner join months on features.month = months.month

@@ -6,7 +6,7 @@ select
     method,
     status,
     failure_code,
-    {{ dollars('amount_cents') }} as amount,
+    {{ to_dollars('amount_cents') }} as amount,
     cast(attempted_at as {{ dbt.type_timestamp() }}) as attempted_at,
     cast(created_at as {{ dbt.type_timestamp() }}) as created_at,
     cast(updated_at as {{ dbt.type_timestamp() }}) as updated_at

@@ -7,7 +7,7 @@ select
     status,
     plan_id,
     seats,
-    {{ dollars('unit_price_cents') }} as unit_price,
+    {{ to_dollars('unit_price_cents') }} as unit_price,
     discount_percent,
     cast(created_at as {{ dbt.type_timestamp() }}) as created_at,
     cast(updated_at as {{ dbt.type_timestamp() }}) as updated_at

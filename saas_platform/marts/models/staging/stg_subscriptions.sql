@@ -5,7 +5,7 @@ select
     promo_code_id,
     status,
     seats,
-    {{ dollars('unit_price_cents') }} as unit_price,
+    {{ to_dollars('unit_price_cents') }} as unit_price,
     discount_percent,
     payment_method,
     cast(trial_started_at as {{ dbt.type_timestamp() }}) as trial_started_at,

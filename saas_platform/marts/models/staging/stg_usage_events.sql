@@ -1,5 +1,6 @@
--- BigQuery reads of raw.usage_events only the days that a filter on the column itself names, and refuses a
--- query without one: so `occurred_at` is not cast, and the filter that holds every day stands here.
+-- BigQuery reads only those days of raw.usage_events that a filter on the column itself selects, and it
+-- rejects a query without such a filter. So `occurred_at` is not cast, and a filter that all days pass is
+-- here.
 select
     event_id,
     occurred_at,

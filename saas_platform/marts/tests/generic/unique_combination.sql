@@ -1,4 +1,4 @@
-{# The columns together tell the rows apart. #}
+{# Checks that no two rows have the same values in all of the columns. #}
 {% test unique_combination(model, columns) %}
 select {{ columns | join(', ') }}
 from {{ model }}

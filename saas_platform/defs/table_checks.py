@@ -1,0 +1,43 @@
+"""An asset check of one table of raw, in a step of its own, so that a failing table skips no other check."""
+
+from collections.abc import Callable, Collection
+
+import dagster as dg
+
+from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.raw import GROUP
+from saas_platform.defs.timing import WorkClock
+from saas_platform.platform import Platform
+
+
+def table_check(
+    name: str,
+    table: str,
+    description: str,
+    look: Callable[[Platform], dg.AssetCheckResult],
+    *,
+    after: Collection[str] = (),
+) -> dg.AssetChecksDefinition:
+    """Return a check of a table of raw.
+
+    Args:
+        name: of the check.
+        table: the name of the table's asset.
+        description: what the check proves, for the UI.
+        look: does the work, within the timer and the translation of errors.
+        after: the names of the assets that must be there first, besides the table's own.
+    """
+
+    @dg.asset_check(
+        name=name,
+        asset=[GROUP, table],
+        additional_deps=[[GROUP, other] for other in after],
+        description=description,
+    )
+    def check(
+        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
+    ) -> dg.AssetCheckResult:
+        with work.measure(GROUP), translate_errors():
+            return look(platform)
+
+    return check

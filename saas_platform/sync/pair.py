@@ -1,0 +1,37 @@
+"""One table on both sides: as of a snapshot of its source, and as its mirror in the warehouse.
+
+Out of scope: what is done with the two, which is loaded (apply.py), proven (proof.py) or compared (diff.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from saas_platform.source.interface import SourceSnapshot
+from saas_platform.sync.reading import telling
+from saas_platform.sync.report import OnProgress, Step
+from saas_platform.warehouse.interface import Warehouse
+
+
+@dataclass(frozen=True)
+class TablePair:
+    """A table of a snapshot, and its mirror.
+
+    Attributes:
+        snapshot: of the source, open.
+        warehouse: in which the mirror is.
+        table: as tables.yaml or the company declares it.
+        on_progress: is called as rows are read; None: nobody wants to know.
+    """
+
+    snapshot: SourceSnapshot
+    warehouse: Warehouse
+    table: sa.Table
+    on_progress: OnProgress | None = None
+
+    def counted(self, step: Step) -> Callable[[int], None] | None:
+        """Return what reports the rows of one step as they are read."""
+        return telling(self.on_progress, self.table, step)
