@@ -10,7 +10,7 @@ Out of scope: that SQL, which each engine has next to its own code.
     a misfit  the database's own literal with every `|` doubled, then `|?`. A misfit is a value that the declared
               type can't hold. No mirror has such a cell, so a row with a misfit never equals a mirrored row.
 
-Read from the left, the character after a `|` tells what the mark means, so no two rows share a text. Cells are
+Read from the left, the character after a `|` shows what the mark means, so no two rows share a text. Cells are
 escaped instead of prefixed with their lengths, because engines count the length of a text in bytes, code points or
 UTF-16 units, and some leave out trailing blanks; but all of them double an ASCII character in the same way.
 

@@ -224,7 +224,7 @@ def sentences(report: ProofReport) -> list[str]:
     return lines
 
 
-def mended(report: RepairReport) -> str:
+def repair_sentence(report: RepairReport) -> str:
     """Return what a repair wrote, in a sentence."""
     if report.mode is None:
         return f"{report.table}: nothing was copied."
