@@ -43,7 +43,7 @@ def declare_tables(platform: Platform, *, sample: bool = False, write: bool = Fa
     """Write a first `tables.yaml` from the user's database, or merge what is new into the existing one.
 
     Args:
-        platform: its settings name the database and the home of the file.
+        platform: the platform, whose settings name the database and the home of the file.
         sample: look only at the first rows of a table, where a server would have to read all of them.
         write: write the changes into an existing file; a first file is always written.
 

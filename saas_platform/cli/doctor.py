@@ -47,7 +47,7 @@ def examine(platform: Platform, *, past: bool = True) -> Iterator[Finding]:
     """Yield every finding, in the order in which a run would meet them.
 
     Args:
-        platform: what to examine.
+        platform: the platform to examine.
         past: also report what earlier proofs found.
     """
     yield _python()

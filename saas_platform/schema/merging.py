@@ -57,7 +57,7 @@ def merge(
     """Bring the file's text up to date with what discovery found.
 
     Args:
-        text: of the file.
+        text: the text of the file.
         declaration: what the text declares.
         found: the tables that discovery could examine.
         present: all tables of the source; one that discovery could not examine is not gone.

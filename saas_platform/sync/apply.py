@@ -31,7 +31,7 @@ def load_all(
 
     Args:
         pair: the table in the source's snapshot and in the warehouse.
-        sync_id: of the log entry.
+        sync_id: the id for the log entry.
         last: the table's newest log entry; None if there is none.
         compared: how many slices were compared before this load was chosen, for the log entry.
 
@@ -71,9 +71,9 @@ def apply_changes(
 
     Args:
         pair: the table in the source's snapshot and in the warehouse.
-        sync_id: of the log entry.
-        last: the table's newest log entry, which has the watermark.
-        source_counts: rows of each slice in the snapshot.
+        sync_id: the id for the log entry.
+        last: the table's newest log entry, with the watermark.
+        source_counts: the rows of each slice in the snapshot.
 
     Returns:
         The log entry, as written; None if there was no change and nothing was written.
@@ -121,8 +121,8 @@ def copy_again(
 
     Args:
         pair: the table in the source's snapshot and in the warehouse.
-        proof: names the slices that differ.
-        sync_id: of the log entry.
+        proof: the proof that names the slices that differ.
+        sync_id: the id for the log entry.
         last: the table's newest log entry; None if there is none.
 
     Returns:

@@ -41,14 +41,11 @@ def find_differences(
     counts as missing in one slice and as extra in the other.
 
     Args:
-        snapshot: of the source.
-        warehouse: that has the mirror.
-        table: to compare.
-        slices: to compare.
-        source_counts: rows of each slice in the source.
-        mirror_counts: rows of each slice in the mirror.
+        pair: the table in the source's snapshot and in the warehouse.
+        slices: the slices to compare.
+        source_counts: the rows of each slice in the source.
+        mirror_counts: the rows of each slice in the mirror.
         show_pii: show personal data instead of masking it.
-        on_progress: called with the number of rows read until then.
 
     Returns:
         Exact totals, and the first few rows that differ.

@@ -25,10 +25,10 @@ def new_entry(
     """Return the entry of a sync that begins now and covers every change up to the snapshot's ceiling.
 
     Args:
-        snapshot: of the source.
-        table: to sync.
-        mode: how it is synced.
-        sync_id: of the entry.
+        snapshot: the snapshot of the source.
+        table: the table to sync.
+        mode: how the table is synced.
+        sync_id: the id for the entry.
         last: the table's newest entry; None if there is none.
     """
     started = datetime.now(UTC).replace(tzinfo=None)

@@ -33,11 +33,11 @@ def failed(
     Raises the error again if it does not concern this table alone.
 
     Args:
-        warehouse: that has the log.
-        table: that was stopped.
-        level: of the proof that was wanted.
-        error: that stopped it.
-        sync_id: of the sync that the proof belongs to; None for a proof of its own.
+        warehouse: the warehouse that has the log.
+        table: the table that was stopped.
+        level: the level of the proof that was wanted.
+        error: the error that stopped it.
+        sync_id: the id of the sync that the proof belongs to; None for a proof of its own.
     """
     if isinstance(error, WarehouseUnusableError):
         raise error

@@ -41,12 +41,12 @@ def sample(
     """Return random rows of each table, from one snapshot, next to the mirror's rows with the same keys.
 
     Args:
-        source: to draw from.
-        warehouse: that has the mirrors.
-        tables: to draw rows of.
-        rows: how many to draw of each table.
+        source: the source to draw from.
+        warehouse: the warehouse that has the mirrors.
+        tables: the tables to draw rows of.
+        rows: how many rows to draw of each table.
         show_pii: show personal data instead of masking it.
-        seed: of the random choice; without one, each call draws other rows.
+        seed: the seed of the random choice; without one, each call draws other rows.
 
     Returns:
         One report per table; a table that could not be read has the reason in `problems`.
