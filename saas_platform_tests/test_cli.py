@@ -52,7 +52,7 @@ def test_a_dry_run_on_duckdb_says_that_nothing_is_billed() -> None:
     assert json.loads(result.stdout) == {"bytes": 0, "queries": []}
 
 
-def test_a_dry_run_tells_each_query_and_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_lists_each_query_and_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     costs = [
         QueryCost("users", "rows of each slice", 10_485_760),
         QueryCost("users", "digest", 5),
@@ -63,4 +63,4 @@ def test_a_dry_run_tells_each_query_and_the_sum(monkeypatch: pytest.MonkeyPatch)
     assert re.search(r"^users +rows of each slice +10,485,760$", result.stdout, flags=re.MULTILINE)
     assert re.search(r"^marts/dim_account +all months +-$", result.stdout, flags=re.MULTILINE)
     assert "10,485,765 bytes for a sync of every table" in result.stdout
-    assert "1 of the queries, marked -, read what is not there yet." in result.stdout
+    assert "1 of the queries, marked -, read tables that do not exist yet." in result.stdout

@@ -1,4 +1,4 @@
-"""The architecture, as a test: who may import whom, and who may know the truth."""
+"""Test the architecture: which module may import which, and which may name the simulator's truth."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 import saas_platform
 
 ROOT = Path(saas_platform.__file__).parent
-#: The floors of the house, from the ground up. A room is a package or module at the top of saas_platform; a room
-#: may import itself and the rooms of the floors below it. A new file belongs to its room and needs no word here.
+#: The floors of the architecture, from the ground up. A room is a package or module at the top of saas_platform.
+#: A room may import itself and the rooms on the floors below it. A new file in a room needs no entry here.
 FLOORS: tuple[frozenset[str], ...] = tuple(
     map(
         frozenset,
@@ -34,7 +34,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         ),
     )
 )
-#: What a room must not know although it lies below: the page and the contracts see the warehouse alone.
+#: Rooms that a room must not import although they lie below it: dashboard and contracts see only the warehouse.
 UNKNOWN: dict[str, set[str]] = {
     "contracts": {"company", "source"},
     "dashboard": {"company", "dbt_runner", "source", "trained_models"},
@@ -44,7 +44,7 @@ UNKNOWN: dict[str, set[str]] = {
 #: The engines of each side.
 ENGINES = {"source": ("mssql", "sqlite"), "warehouse": ("bigquery", "duckdb")}
 
-#: The words of the truth, and the files that may name it.
+#: The words that name the truth, and the files that may use them.
 TRUTH = re.compile(r"true_hazard|voluntary_hazard|platform\.truth|/truth|\bplanted\b")
 KNOW_THE_TRUTH = {
     "contracts/score.py",
@@ -58,7 +58,7 @@ KNOW_THE_TRUTH = {
 
 @dataclass(frozen=True)
 class Import:
-    """One import of a module: what, where, and whether it runs late: when a function is called, or never."""
+    """One import: its target, its line, and whether it is lazy (it runs when a function is called, or never)."""
 
     target: str
     line: int
@@ -66,7 +66,7 @@ class Import:
 
     @property
     def top(self) -> str:
-        """`sync` of `saas_platform.sync.proof`; the first name of any other one."""
+        """Return `sync` for `saas_platform.sync.proof`, and the first name for any other target."""
         parts = self.target.split(".")
         return parts[1] if parts[0] == "saas_platform" and len(parts) > 1 else parts[0]
 
@@ -84,7 +84,7 @@ def name_of(path: Path) -> str:
 
 
 def unit_of(path: Path) -> str:
-    """The package or module of the top that a file belongs to."""
+    """Return the top package or module that a file belongs to."""
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -109,7 +109,7 @@ def _imports(node: ast.AST, *, lazy: bool) -> Iterator[Import]:
                 yield Import(f"{child.module}.{alias.name}", child.lineno, lazy)
         else:
             late = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            # What is imported for annotations alone is never imported when the program runs.
+            # Imports for annotations only are never run.
             unread = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
             yield from _imports(child, lazy=lazy or late or unread)
 
@@ -128,7 +128,7 @@ def test_every_room_has_its_floor() -> None:
 
 @pytest.mark.parametrize("unit", ROOMS)
 def test_imports_run_down(unit: str) -> None:
-    """What is imported inside a function counts too."""
+    """Imports inside a function count too."""
     below = set().union(*FLOORS[: floor_of(unit)]) - UNKNOWN.get(unit, set())
     wrong = [
         f"{name_of(path)}:{each.line} imports {each.target}"
@@ -150,13 +150,13 @@ def test_a_dbt_project_holds_nothing_but_dbt() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_no_file_grows_past_400_lines(path: Path) -> None:
-    """The oracle is one subject, told from end to end, and may stay whole."""
+    """The oracle is one subject, explained from end to end, and may stay in one file."""
     if name_of(path) != "company/oracle.py":
         assert len(path.read_text().splitlines()) <= 400
 
 
-def test_each_engine_has_a_room_of_its_own() -> None:
-    """What two engines of one side have in common has one name."""
+def test_each_engine_has_a_folder_of_its_own() -> None:
+    """No module next to the folders is named after an engine."""
     for side, engines in ENGINES.items():
         for engine in engines:
             assert (ROOT / side / engine / "__init__.py").exists()
@@ -167,7 +167,7 @@ def test_each_engine_has_a_room_of_its_own() -> None:
 
 
 def test_no_two_packages_import_each_other() -> None:
-    """As they are, the edges and what is imported late included."""
+    """This counts every import, lazy ones included."""
     graph: dict[str, set[str]] = {}
     for path in modules():
         unit = unit_of(path)
@@ -192,7 +192,7 @@ def test_only_the_dagster_layer_knows_dagster() -> None:
 
 
 def test_only_the_command_line_imports_the_dagster_layer_and_late() -> None:
-    """Dagster takes seconds to import; `verify` and `doctor` need none of it."""
+    """Dagster takes seconds to import, and `verify` and `doctor` do not need it."""
     wrong = [
         f"{name_of(path)}:{each.line} imports {each.target}"
         for path in modules()
@@ -206,7 +206,7 @@ def test_only_the_command_line_imports_the_dagster_layer_and_late() -> None:
 
 
 def test_engines_are_known_in_one_place() -> None:
-    """Which engine a URL means is decided in platform.py: everyone else sees the contracts."""
+    """platform.py decides which engine a URL means. All other modules see only the interfaces."""
     engines = re.compile(r"saas_platform\.(source\.(sqlite|mssql)|warehouse\.(duckdb|bigquery))")
     wrong = [
         f"{name_of(path)}:{each.line} imports {each.target}"
@@ -219,7 +219,7 @@ def test_engines_are_known_in_one_place() -> None:
 
 
 def test_the_models_are_pure() -> None:
-    """Frames in, frames out: what they need can be installed in a notebook."""
+    """They take frames and return frames, so a notebook can install everything that they need."""
     known = {"__future__", "dataclasses", "typing", "collections", "math"}
     found = {
         each.top
@@ -237,7 +237,7 @@ def test_every_module_says_what_it_holds(path: Path) -> None:
         assert ast.get_docstring(tree_of(path)), f"{name_of(path)} has no docstring"
 
 
-def test_only_those_who_make_or_judge_by_the_truth_name_it() -> None:
+def test_only_modules_that_make_or_use_the_truth_name_it() -> None:
     files = [*modules(), *ROOT.rglob("*.sql"), *ROOT.rglob("*.yml"), *ROOT.rglob("*.j2")]
     wrong = [
         f"{name_of(path)}:{number}: {line.strip()}"
@@ -255,8 +255,8 @@ def test_no_mart_names_it() -> None:
     assert [path.name for path in files if TRUTH.search(path.read_text())] == []
 
 
-def test_nobody_else_reaches_for_it() -> None:
-    """`platform.truth` and `company.truth(...)`, by whatever name the two are held."""
+def test_no_other_module_accesses_it() -> None:
+    """This finds `platform.truth` and `company.truth(...)`, whatever the variables are called."""
     found = {
         name_of(path)
         for path in modules()
@@ -280,7 +280,7 @@ def test_features_and_training_do_not_know_the_word() -> None:
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
-    """A copy; the docstring of `train` tells how far it is from the truth."""
+    """Return a copy without docstrings, because that of `train` mentions the truth."""
     copied = ast.parse(ast.unparse(tree))
     for node in ast.walk(copied):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
@@ -291,7 +291,7 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 
 
 def test_the_page_shows_the_truth_only_as_it_was_evaluated() -> None:
-    """The mean hazard of each tenth, from the evaluation's own table."""
+    """It shows only the mean hazard of each tenth, from the evaluation's own table."""
     naming = 0
     for path in modules():
         if unit_of(path) != "dashboard":

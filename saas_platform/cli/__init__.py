@@ -1,1 +1,1 @@
-"""The command line `saas-platform`: one module per command that needs more than a call."""
+"""The command line `saas-platform`. A command that needs more than one call has a module of its own."""

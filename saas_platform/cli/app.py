@@ -1,6 +1,6 @@
-"""The command line, thin: each command reads its words, calls what does the work, and tells it.
+"""The commands. Each reads its arguments, calls the function that does the work, and prints the result.
 
-Results go to standard output (with --json, as one JSON document), progress and errors to standard
+Results go to standard output (with --json, as one JSON document); progress and errors go to standard
 error. The exit code is 0 only for success.
 """
 
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import typer
 
 from saas_platform.cli.printing import (
+    mode_words,
     print_changes,
     print_costs,
     print_discovery,
@@ -34,7 +35,10 @@ from saas_platform.terminal import errors, output, say, say_error
 from saas_platform.warehouse.logs import Level as ProofLevel
 
 app = typer.Typer(
-    help="A SaaS company's data platform: company, source, proven mirror, marts, models, page.",
+    help=(
+        "A SaaS company's data platform, from the simulated company and its source database, through a"
+        " proven mirror in the warehouse, to marts, models and a dashboard."
+    ),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -46,14 +50,16 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the result as one JSON document, for programs.")
+]
 Tables = Annotated[
-    list[str] | None, typer.Argument(help="Tables of the source; all where none is named.")
+    list[str] | None, typer.Argument(help="Tables of the source. Without a name: all of them.")
 ]
 
 
 class Level(StrEnum):
-    """How closely `verify` looks."""
+    """What `verify` compares."""
 
     counts = "counts"
     digest = "digest"
@@ -61,7 +67,7 @@ class Level(StrEnum):
     sample = "sample"
 
 
-#: The levels that prove.
+#: The levels that make a proof; `sample` only shows rows.
 _PROOFS: dict[Level, ProofLevel] = {
     Level.counts: "counts",
     Level.digest: "digest",
@@ -70,7 +76,7 @@ _PROOFS: dict[Level, ProofLevel] = {
 
 
 def _command(function: Callable[P, bool]) -> Callable[P, None]:
-    """A function that returns whether it succeeded, as a command with its exit code."""
+    """Turn a function that returns whether it succeeded into a command with an exit code."""
 
     @functools.wraps(function)
     def command(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -80,7 +86,7 @@ def _command(function: Callable[P, bool]) -> Callable[P, None]:
             say_error(str(error))
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
-            say(errors, "Stopped; what was committed stays, run again to go on.")
+            say(errors, "Stopped. What was committed stays. Run the command again to continue.")
             raise typer.Exit(130) from None
         if not succeeded:
             raise typer.Exit(1)
@@ -93,7 +99,7 @@ def _tables(platform: Platform, names: Sequence[str] | None) -> list[sa.Table]:
     unknown = [name for name in names or () if name not in known]
     if unknown:
         raise SettingsError(
-            f"{', '.join(unknown)} is no table of the source: the tables are {', '.join(known)}."
+            f"The source has no table {', '.join(unknown)}: choose from {', '.join(known)}."
         )
     return [known[name] for name in names or known]
 
@@ -102,24 +108,25 @@ def _tables(platform: Platform, names: Sequence[str] | None) -> list[sa.Table]:
 @_command
 def run(
     through: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM", help="Last month to bring in.")
+        str | None, typer.Option(metavar="YYYY-MM", help="The last month to load.")
     ] = None,
     select: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Only this group or asset (raw, marts/mrr_monthly, ...)."
+            metavar="NAME",
+            help="Run only this group or asset (raw, marts/mrr_monthly, ...). Can be repeated.",
         ),
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Only tell what each query of a whole run would bill."),
+        typer.Option("--dry-run", help="Print what each query would bill, and run nothing."),
     ] = False,
     as_json: AsJson = False,
 ) -> bool:
-    """Bring what is missing or stale up to date.
+    """Build what is missing, and update what is stale.
 
-    In order: company, source, raw, marts, models, page. What is stale is decided by facts of the
-    source, the warehouse and the code. Ends with what was proven.
+    The order is: company, source, raw, marts, models, dashboard. The source, the warehouse and the
+    code decide what is stale. At the end, `run` prints what was proven.
     """
     from saas_platform.refresh.staleness import staleness
 
@@ -135,7 +142,7 @@ def run(
         if not stale.groups and not select:
             say(errors, "Everything is up to date: nothing to do.")
             return _end_run(platform, (), None, as_json=as_json)
-        # Loading Dagster and dbt takes seconds; only who needs them should wait.
+        # Loading Dagster and dbt takes seconds, which a run with nothing to do should not cost.
         from saas_platform.defs.launch import launch
 
         reasons, outcome = launch(platform, stale, last, select or (), _say)
@@ -155,7 +162,7 @@ def _end_run(
 
 
 def _drift(platform: Platform) -> tuple[str, ...]:
-    """What the source has and tables.yaml does not name, and what raw has of tables taken out of it."""
+    """Return warnings on tables that tables.yaml does not name, and on mirrors of tables removed from it."""
     from saas_platform.cli.discover import left_behind, not_named
 
     return (*not_named(platform), *left_behind(platform))
@@ -175,10 +182,11 @@ def _month(text: str | None) -> Month | None:
 @app.command()
 @_command
 def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
-    """Bring raw up to the source, and prove it.
+    """Update raw from the source, and prove that they are equal.
 
-    Rows that changed and rows that went, by row version; then digests of what was touched and row
-    counts of all. Marts, models and page stay as they are: `run` brings them along.
+    A sync copies the rows that changed and deletes the rows that are gone. It finds them by row version,
+    or by digests in a table without one. Then it proves the slices it touched by digest, and all others
+    by row count. Marts, models and dashboard stay as they are; `run` updates those too.
     """
     from saas_platform.sync import sync as sync_all
 
@@ -188,9 +196,7 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
         reports = sync_all(platform.source, platform.warehouse, wanted)
     succeeded = print_changes(
         reports,
-        lambda r: (
-            f"{r.mode or 'no change'}, {r.rows_written:,} written, {r.rows_deleted:,} deleted"
-        ),
+        lambda r: f"{mode_words(r.mode)}, {r.rows_written:,} written, {r.rows_deleted:,} deleted",
         as_json=as_json,
     )
     print_warnings(_drift(platform))
@@ -203,7 +209,9 @@ def verify(
     tables: Tables = None,
     level: Annotated[
         Level,
-        typer.Option(help="counts, digests, every row; or a few rows of both sides to look at."),
+        typer.Option(
+            help="What to compare: row counts, digests, every row, or a sample of rows to look at."
+        ),
     ] = Level.digest,
     show_pii: Annotated[
         bool, typer.Option("--show-pii", help="Print personal data instead of masking it.")
@@ -212,7 +220,7 @@ def verify(
 ) -> bool:
     """Prove that raw equals the source.
 
-    Exit code 1 where it does not, with the tables, slices, keys and columns that differ.
+    If it does not, this prints the tables, slices, keys and columns that differ, and exits with 1.
     """
     from saas_platform.sync import sample
     from saas_platform.sync import verify as verify_all
@@ -229,9 +237,10 @@ def verify(
 @app.command()
 @_command
 def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
-    """Copy again just what differs.
+    """Copy again only what differs.
 
-    Proves every slice by digest, copies the rows that differ in one transaction, proves it again.
+    A repair compares the digest of every slice, copies the rows that differ in one transaction, and
+    then proves the table again.
     """
     from saas_platform.sync import repair as repair_all
 
@@ -253,39 +262,39 @@ def doctor(
         bool,
         typer.Option(
             "--discover",
-            help="Write tables.yaml from your own source, or show what it has changed.",
+            help="Write tables.yaml from your own database, or show what has changed in it since.",
         ),
     ] = False,
     sample: Annotated[
         bool,
         typer.Option(
-            "--sample", help="With --discover: look at the first rows of large tables alone."
+            "--sample", help="With --discover: look only at the first rows of large tables."
         ),
     ] = False,
     yes: Annotated[
         bool,
         typer.Option(
-            "--yes", help="With --discover: write the changes into a tables.yaml that is there."
+            "--yes", help="With --discover: write the changes into the existing tables.yaml."
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> bool:
-    """Check what a run needs, with remedies.
+    """Check what a run needs, and print remedies.
 
-    Settings, packages, home, disk, source and warehouse; exit code 1 where something is wrong, or where
-    discovery found changes that are not written.
+    The doctor checks settings, packages, home, disk, source and warehouse. It exits with 1 if something
+    is wrong, or if discovery found changes that were not written.
     """
     from saas_platform.cli.doctor import examine
 
     platform = Platform.load()
     written = _discover(platform, sample=sample, write=yes) if discover else True
-    # What was just discovered answers for the file alone: no sync has followed it yet.
+    # No sync has used the tables.yaml that was just discovered, so earlier proofs do not speak of it.
     findings = list(examine(Platform.load(), past=not discover))
     return print_findings(findings, as_json=as_json) and written
 
 
 def _discover(platform: Platform, *, sample: bool, write: bool) -> bool:
-    """Bring tables.yaml up to the source; returns whether it is."""
+    """Update tables.yaml from the source. Return whether the file is now up to date."""
     from saas_platform.cli.discover import declare_tables
 
     with platform.home.exclusive():
@@ -296,17 +305,22 @@ def _discover(platform: Platform, *, sample: bool, write: bool) -> bool:
 @app.command()
 @_command
 def dashboard(
-    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8765,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open the dashboard in the browser.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The port of this machine to serve on.")
+    ] = 8765,
 ) -> bool:
-    """Serve the built page until Ctrl-C."""
+    """Serve the dashboard until Ctrl-C."""
     from saas_platform.dashboard.serve import serve
 
     platform = Platform.load()
     if not platform.is_company:
         raise SettingsError(
-            f"There is no page of a database of your own: it is made for the company's tables, and"
-            f" {platform.home.tables} declares others; `saas-platform run` ends with what was proven of them."
+            "The dashboard shows only the company's tables, and"
+            f" {platform.home.tables} declares others: use `saas-platform run`, which prints at the end what"
+            " was proven of yours."
         )
     serve(platform.home.dashboard, port, open_browser=open_browser)
     return True
@@ -317,15 +331,19 @@ def dashboard(
 def reset(
     table: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Drop only this mirror, with its log entries."),
+        typer.Option(
+            metavar="NAME", help="Drop only this mirror and its log entries. Can be repeated."
+        ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Really do it.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Confirm. Without it nothing is dropped.")
+    ] = False,
     as_json: AsJson = False,
 ) -> bool:
-    """Drop what this project made.
+    """Drop everything that this project created.
 
-    And nothing else: other files in SAAS_HOME, other tables in the databases and a source of your own
-    stay.
+    Nothing else is dropped: other files in SAAS_HOME, other tables in the databases, and a source
+    database of your own all stay.
     """
     from saas_platform.cli.reset import reset as drop
     from saas_platform.cli.reset import reset_mirrors
@@ -335,21 +353,25 @@ def reset(
         what = (
             f"the mirrors of {', '.join(table)} with their log entries"
             if table
-            else f"the company, raw, marts, models and the files in {platform.home.root}"
+            else f"{_company(platform)}raw, marts, models and the files in {platform.home.root}"
         )
-        raise SettingsError(f"This drops {what}: add --yes to do it.")
+        raise SettingsError(f"This would drop {what}: add --yes to confirm.")
     with platform.home.exclusive():
         dropped = reset_mirrors(platform, table) if table else drop(platform)
     if as_json:
         print_json({"dropped": dropped})
     else:
-        for line in dropped or ["nothing: there was nothing of ours"]:
+        for line in dropped or ["nothing: there is nothing that saas-platform created"]:
             say(output, f"dropped {line}")
     return True
 
 
+def _company(platform: Platform) -> str:
+    return "the company, " if platform.settings.synthetic else ""
+
+
 def main() -> None:
-    """Entry point of `saas-platform`."""
-    # What SQLAlchemy warns of, an odd type or a circle of references, is the user's own and handled.
+    """Run the command line `saas-platform`."""
+    # SQLAlchemy warns of odd types and circular references in the user's database; we handle both.
     warnings.filterwarnings("ignore", category=sa.exc.SAWarning)
     app()

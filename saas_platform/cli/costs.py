@@ -1,7 +1,7 @@
-"""What a whole run would bill, query by query, by the warehouse's own estimate.
+"""What a whole run would bill, query by query, as the warehouse itself estimates it.
 
-Holds: which queries of the layers above raw there are. Does not hold: those of raw, which the warehouse knows
-itself, or running any.
+Contains: the list of the queries of the layers above raw. Out of scope: the queries of raw, which the
+warehouse lists itself, and running any query.
 """
 
 from __future__ import annotations
@@ -18,9 +18,14 @@ from saas_platform.warehouse.interface import MARTS, QueryCost
 
 
 def query_costs(platform: Platform) -> list[QueryCost] | None:
-    """Every table synced and proven, its contract, all marts anew and tested, what the models and the page read.
+    """Return the cost of each query of a whole run; None if this warehouse bills nothing.
 
-    None: nothing is billed. Raises WarehouseError, and MartsError where dbt can't compile.
+    A whole run syncs and proves every table, checks its contract, builds all marts from scratch and tests
+    them, and reads what the models and the dashboard need.
+
+    Raises:
+        WarehouseError: the warehouse can't estimate a query.
+        MartsError: dbt can't compile the marts.
     """
     warehouse = platform.warehouse
     with warehouse.session():
@@ -35,13 +40,13 @@ def query_costs(platform: Platform) -> list[QueryCost] | None:
 
 
 def _above(platform: Platform) -> Iterator[tuple[str, str, str]]:
-    """What is made, the query's purpose, and its SQL."""
+    """Yield for each query what it is part of, its purpose, and its SQL."""
     for name, table in platform.tables.items():
         if platform.warehouse.objection(table) is None:
             yield name, "contract", contracts.question(platform.warehouse, table)
     if not platform.is_company:
         return
-    # A folder of its own: a run may be compiling in dbt's.
+    # A separate folder, because a run may be compiling in dbt's own at the same time.
     folder = platform.home.dbt / "costs"
     nodes = compiled(
         platform.marts_target, platform.as_of, folder / "target", folder / "logs", "model", "test"
@@ -53,7 +58,7 @@ def _above(platform: Platform) -> Iterator[tuple[str, str, str]]:
         if node["resource_type"] == "test":
             yield MARTS, name, sql
             continue
-        if node["config"]["materialized"] != "view":  # making one reads nothing
+        if node["config"]["materialized"] != "view":  # creating a view reads nothing
             yield f"{MARTS}/{name}", "all months", sql
         yield f"{MARTS}/{name}", "digest", platform.warehouse.digest_query(MARTS, [name])
     yield "models/churn_features", "rows", churn.ROWS

@@ -1,7 +1,8 @@
-"""tables.yaml and what it stands between: the source that it is written from, and the mirrors in raw.
+"""Keep tables.yaml in step with the source that it is written from and with the mirrors in the warehouse.
 
-Holds: the first file, the merge of a later discovery into it, and what neither side has a name for. Does not
-hold: the looking at a source (source/), the merge of the text (schema/merging.py), or printing.
+Contains: writing the first file, merging a later discovery into it, and the warnings on tables and mirrors
+that the file does not name. Out of scope: looking at a source (source/), merging the text
+(schema/merging.py), and printing.
 """
 
 from __future__ import annotations
@@ -24,32 +25,40 @@ from saas_platform.sync import leftover_sentence, leftovers, unnamed_tables
 
 @dataclass(frozen=True)
 class Declared:
-    """What a discovery did to tables.yaml, or would do."""
+    """What a discovery changed in tables.yaml, or would change."""
 
     #: How many tables the file declares.
     tables: int
-    #: What discovery has to say of single tables.
+    #: Remarks of the discovery on single tables.
     notes: tuple[str, ...]
-    #: How the source differs from a file that was there; empty for a first one.
+    #: How the source differs from the existing file; empty for a first file.
     changes: tuple[str, ...]
-    #: Columns that it marks as personal, and why.
+    #: Columns that the discovery marks as personal, each with the reason.
     marked: tuple[str, ...]
+    #: Whether the file was written.
     written: bool
 
 
 def declare_tables(platform: Platform, *, sample: bool = False, write: bool = False) -> Declared:
-    """Write a first `tables.yaml` from the user's database; merge into one that is there, where `write` says so.
+    """Write a first `tables.yaml` from the user's database, or merge what is new into the existing one.
 
-    `sample`: look at the first rows of a table alone, where a server would have to read them all.
+    Args:
+        platform: the platform, whose settings name the database and the home of the file.
+        sample: look only at the first rows of a table, where a server would have to read all of them.
+        write: write the changes into an existing file; a first file is always written.
 
-    Raises SettingsError where the source is ours to write or has no tables, TablesError for a file that is
-    wrong.
+    Returns:
+        What changed, or would change.
+
+    Raises:
+        SettingsError: the source is the synthetic company's, or it has no tables.
+        TablesError: the file is wrong.
     """
     file = platform.home.tables
     if platform.settings.synthetic:
         raise SettingsError(
-            "SAAS_SYNTHETIC is true, so that the source is the synthetic company's: set it to false,"
-            " and SAAS_SOURCE_URL to your own database."
+            "SAAS_SYNTHETIC is true, so the source is the synthetic company's: set it to false, and set"
+            " SAAS_SOURCE_URL to your own database."
         )
     found = platform.database.discover(sample=sample)
     if not found.tables:
@@ -76,28 +85,28 @@ def _merged(platform: Platform, file: Path, found: Discovery, *, write: bool) ->
 
 
 def _write(file: Path, text: str) -> None:
-    """Put the file in its place only where it can be read. Raises TablesError."""
+    """Replace the file, but only if the new text can be read. Raises TablesError otherwise."""
     partial = file.with_suffix(".partial")
     partial.write_text(text, encoding="utf-8")
     try:
         read_declaration(partial)
     except TablesError as error:
         raise TablesError(
-            f"{file} is not changed, as it could not be read after that ({error}): edit it by hand."
+            f"{file} is not changed, because it could not be read afterwards ({error}): edit it by hand."
         ) from None
     partial.replace(file)
 
 
 def _marked(columns: Iterable[sa.Column[Any]]) -> tuple[str, ...]:
     return tuple(
-        f"{column.table.name}.{column.name}: {column.info['pii']}, as {column.info['pii_why']}"
+        f"{column.table.name}.{column.name}: {column.info['pii']}, because {column.info['pii_why']}"
         for column in columns
         if "pii_why" in column.info
     )
 
 
 def not_named(platform: Platform) -> tuple[str, ...]:
-    """A sentence for each table of the user's database that `tables.yaml` does not name."""
+    """Return a sentence for each table of the user's database that `tables.yaml` does not name."""
     if platform.is_company:
         return ()
     with platform.source.snapshot() as snapshot:
@@ -105,9 +114,9 @@ def not_named(platform: Platform) -> tuple[str, ...]:
 
 
 def versions_kept_by_hand(platform: Platform) -> tuple[str, ...]:
-    """A sentence for each declared version that the database does not keep itself, and so may be wrong.
+    """Return a sentence for each version column that the user's programs keep, and which so may be wrong.
 
-    Raises SourceError where the source can't be read.
+    Raises SourceError if the source can't be read.
     """
     if platform.is_company:
         return ()
@@ -122,17 +131,19 @@ def versions_kept_by_hand(platform: Platform) -> tuple[str, ...]:
 
 def _version_sentence(table: sa.Table, version: str, unversioned: int) -> str:
     without = (
-        f"; {unversioned:,} rows have none now, and are read at every sync" if unversioned else ""
+        f" {unversioned:,} rows have no version now, so every sync reads them again."
+        if unversioned
+        else ""
     )
     return (
-        f"{table.name}.{version} is a version that your own programs keep, not the database{without}: a change"
-        " that does not raise it is found by the digests of the next full proof (the job full_proof, each"
-        " night, or `saas-platform verify`), not by the sync before it."
+        f"{table.name}.{version} is a version that your own programs keep, not the database: let every change"
+        " of a row raise it. A sync misses a change that does not; the next full proof finds it (the job"
+        f" full_proof each night, or `saas-platform verify`).{without}"
     )
 
 
 def left_behind(platform: Platform) -> tuple[str, ...]:
-    """A sentence for each mirror whose table was taken out of `tables.yaml`."""
+    """Return a sentence for each mirror whose table was removed from `tables.yaml`."""
     if platform.is_company:
         return ()
     found = leftovers(platform.warehouse, platform.tables.values())

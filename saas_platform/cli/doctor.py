@@ -1,7 +1,12 @@
-"""What `doctor` looks at: settings, home, drivers, connections, versions; each with its remedy."""
+"""The checks of `doctor`: versions, home, disk, source, declared tables, marts, warehouse and proofs.
+
+Contains: one finding for each check, with the remedy for what is wrong. Out of scope: printing them
+(printing.py), and the rules that are checked, which each layer has itself.
+"""
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -18,18 +23,18 @@ from saas_platform.source.interface import WritableSource
 from saas_platform.source.rules import check_company
 from saas_platform.sync import check_tables, drift_warnings, open_findings
 
-#: Below this a run of the default company may fill the disk.
+#: With less free space than this, a run of the default company may fill the disk.
 _FREE_BYTES = 1 << 30
-#: They are released together, and must be installed together.
+#: The packages of each group are released together and must have the same version.
 _DAGSTER = ("dagster", "dagster-webserver")
 _DAGSTER_LIBRARIES = ("dagster-dbt", "dagster-gcp", "dagster-pandas")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor; `remedy` is empty where nothing is to be done.
+    """One line of the doctor; `remedy` is empty if there is nothing to do.
 
-    What is not wrong, and may be wanted otherwise, is `ok` with a remedy.
+    A notice, of something that works but that the user may want to change, is `ok` and has a remedy.
     """
 
     name: str
@@ -39,14 +44,19 @@ class Finding:
 
 
 def examine(platform: Platform, *, past: bool = True) -> Iterator[Finding]:
-    """Every finding, in the order in which a run would meet them; `past`: also what earlier proofs found."""
+    """Yield every finding, in the order in which a run would meet them.
+
+    Args:
+        platform: the platform to examine.
+        past: also report what earlier proofs found.
+    """
     yield _python()
     yield _versions()
     yield _attempt("home", lambda: _home(platform))
     yield _disk(platform)
     source = _attempt("source", lambda: _source(platform))
     yield source
-    # The same trouble is not told twice.
+    # A source that can't be read is one finding: its tables would only repeat it.
     if source.ok and not platform.settings.synthetic:
         yield from _tables(platform)
     if _is_company(platform):
@@ -67,13 +77,41 @@ def _attempt(name: str, look: Callable[[], str]) -> Finding:
 
 
 def _wrong(name: str, error: PlatformError | str) -> Finding:
-    problem, _, remedy = str(error).partition(": ")
-    return Finding(name, False, problem, remedy)
+    return Finding(name, False, *split_remedy(str(error)))
 
 
 def _notice(name: str, sentence: str) -> Finding:
-    detail, _, remedy = sentence.partition(": ")
-    return Finding(name, True, detail, remedy)
+    return Finding(name, True, *split_remedy(sentence))
+
+
+#: Parts of a message whose colons are not its own: code and remarks.
+_ASIDE = re.compile(r"`[^`]*`|\((?:[^()]|\([^()]*\))*\)")
+#: The words with which the remedies of our messages begin.
+_REMEDY = re.compile(
+    r"(?:`|(?:add|allow|apply|ask|change|check|choose|close|correct|create|declare|delete|drop|edit|enable|end"
+    r"|exempt|fill|find|free|give|grant|have|if|install|leave|let|log|look|make|materialise|move|name|nest|open"
+    r"|put|raise|rebuild|remove|rename|repair|rerun|restore|run|save|say|see|set|start|stop|switch|take|try"
+    r"|update|upgrade|use|wait|where|write)\b)"
+)
+_LINE = re.compile(r", line \d+$")
+
+
+def split_remedy(message: str) -> tuple[str, str]:
+    """Split a message into what is wrong and the remedy, at the first colon that a remedy follows.
+
+    Without such a colon the split is at the first one, unless that only ends the place in a file.
+
+    >>> split_remedy("tables.yaml, line 9: table a, column b: 'int' is not a type: choose integer")
+    ("tables.yaml, line 9: table a, column b: 'int' is not a type", 'choose integer')
+    >>> split_remedy("a.b is new (see: a): write `b: {type: text}` in tables.yaml")
+    ('a.b is new (see: a)', 'write `b: {type: text}` in tables.yaml')
+    """
+    own = _ASIDE.sub(lambda aside: " " * len(aside[0]), message)
+    colons = [found.start() for found in re.finditer(": ", own)]
+    at = next((colon for colon in colons if _REMEDY.match(message, colon + 2)), None)
+    if at is None and colons and not _LINE.search(message, 0, colons[0]):
+        at = colons[0]
+    return (message, "") if at is None else (message[:at], message[at + 2 :])
 
 
 def _python() -> Finding:
@@ -89,7 +127,7 @@ def _versions() -> Finding:
             return Finding(
                 "packages",
                 False,
-                f"{listed} do not belong together",
+                f"{listed} are not of the same release",
                 "install with `pip install -c constraints.txt -e .`",
             )
     return Finding("packages", True, f"dagster {metadata.version('dagster')}")
@@ -97,7 +135,7 @@ def _versions() -> Finding:
 
 def _home(platform: Platform) -> str:
     platform.home.create()
-    return f"{platform.home.root} can be written"
+    return f"{platform.home.root} is writable"
 
 
 def _disk(platform: Platform) -> Finding:
@@ -119,7 +157,7 @@ def _source(platform: Platform) -> str:
     source = platform.source
     if platform.settings.synthetic and isinstance(source, WritableSource):
         if not source.exists():
-            return f"{source.engine}, {source.ping()}; empty: `saas-platform run` will fill it"
+            return f"{source.engine}, {source.ping()}; empty until `saas-platform run` fills it"
         check_company(source.company(), platform.company_name)
     with source.snapshot() as snapshot:
         return f"{source.engine}, {source.ping()}; identity {snapshot.identity}"
@@ -128,12 +166,12 @@ def _source(platform: Platform) -> str:
 def _is_company(platform: Platform) -> bool:
     try:
         return platform.is_company
-    except (TablesError, SettingsError):  # told by `_tables`
+    except (TablesError, SettingsError):  # `_tables` reports it
         return False
 
 
 def _tables(platform: Platform) -> Iterator[Finding]:
-    """One line for the tables, or for each that its sync would stop at; then what the file does not name."""
+    """Yield one finding for all tables, or one for each that would stop its sync; then the notices."""
     try:
         asked = (platform.source, platform.warehouse, platform.tables.values())
         faults, changed = check_tables(*asked), drift_warnings(*asked)
@@ -149,38 +187,42 @@ def _tables(platform: Platform) -> Iterator[Finding]:
 
 
 def _differing(platform: Platform) -> Iterator[Finding]:
-    """The tables that stand unequal to their source by the log of proofs, among them those that a sync stopped at."""
+    """Yield the tables that differ from their source by the log of proofs.
+
+    A table at which a sync stopped is among them.
+    """
     try:
         found = open_findings(platform.warehouse, platform.tables.values())
-    except (TablesError, SettingsError):  # told by `_tables`
+    except (TablesError, SettingsError):  # `_tables` reports it
         return
     except PlatformError as error:
         yield _wrong("proofs", error)
         return
     for table, finding in found.items():
-        detail, _, remedy = finding.says.rstrip(".").partition(": ")
-        again = f"`saas-platform repair {argument(table)}` copies again what differs, or says why it can't"
-        yield Finding("proofs", False, detail, remedy or again)
+        repair = f"run `saas-platform repair {argument(table)}`, which copies what differs or reports why it can't"
+        detail, remedy = split_remedy(finding.says.rstrip("."))
+        yield Finding("proofs", False, detail, remedy or repair)
 
 
 def _left_behind(platform: Platform) -> Iterator[Finding]:
+    """Yield a notice for each mirror whose table was removed from `tables.yaml`."""
     try:
         found = left_behind(platform)
-    except (TablesError, SettingsError):  # told by `_tables`
+    except (TablesError, SettingsError):  # `_tables` reports it
         return
     yield from (_notice("tables", sentence) for sentence in found)
 
 
 def _declared(platform: Platform) -> str:
     if platform.is_company:
-        return "those of the company"
+        return "the tables of the company"
     tables = platform.tables.values()
     without_key = [table.name for table in tables if not table.primary_key.columns]
-    told = f"{len(tables)} declared in {platform.home.tables}"
+    declared = f"{len(tables)} declared in {platform.home.tables}"
     return (
-        f"{told}; replaced whole, for want of a key: {', '.join(without_key)}"
+        f"{declared}; reloaded whole when they change, because they have no key: {', '.join(without_key)}"
         if without_key
-        else told
+        else declared
     )
 
 

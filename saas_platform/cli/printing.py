@@ -1,7 +1,7 @@
 """What the commands print: tables and sentences on a terminal, or one JSON document with --json.
 
-Contains: one function for the result of each command, which returns whether that was a success. Out of scope:
-what the commands do (app.py), and how a text is made harmless (terminal.py).
+Contains: one function for the result of each command, which returns whether that result is a success. Out of
+scope: what the commands do (app.py), and how a text is made safe for a terminal (terminal.py).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from saas_platform.clock import Month
 from saas_platform.schema.describing import argument, quoted
 from saas_platform.sync.report import ProofReport, RepairReport, SampleReport, SyncReport, sentences
 from saas_platform.terminal import errors, output, say, say_error, say_warning, shown
+from saas_platform.warehouse.logs import Mode
 
 if TYPE_CHECKING:
     from saas_platform.cli.discover import Declared
@@ -29,6 +30,22 @@ if TYPE_CHECKING:
     from saas_platform.warehouse.interface import QueryCost
 
 R = TypeVar("R", SyncReport, RepairReport)
+
+#: What a sync copied, by its mode. Nothing was broken where an ordinary sync compares digests ("repair").
+_MODES: dict[Mode, str] = {
+    "full": "full load",
+    "incremental": "changed rows",
+    "repair": "rows that differed",
+}
+
+
+def mode_words(mode: Mode | None) -> str:
+    """Return what a sync copied, in words.
+
+    >>> mode_words("repair"), mode_words(None)
+    ('rows that differed', 'no change')
+    """
+    return "no change" if mode is None else _MODES[mode]
 
 
 def print_json(value: Any) -> None:
@@ -43,7 +60,7 @@ def print_json(value: Any) -> None:
 
 
 def print_costs(costs: Sequence[QueryCost] | None, engine: str, *, as_json: bool) -> bool:
-    """Print the bytes that each query of a run would bill; None: this engine bills nothing."""
+    """Print the bytes that each query of a run would bill; `costs` is None if the engine bills nothing."""
     total = sum(cost.bytes or 0 for cost in costs or ())
     if as_json:
         print_json({"bytes": total, "queries": [asdict(cost) for cost in costs or ()]})
@@ -59,12 +76,12 @@ def print_costs(costs: Sequence[QueryCost] | None, engine: str, *, as_json: bool
         listed.add_row(shown(cost.table), shown(cost.purpose), _number(cost.bytes))
     output.print(listed)
     output.print(
-        f"{_number(total)} bytes for a sync of every table with a proof of every slice, and everything above"
-        " raw anew; loads are free."
+        f"{_number(total)} bytes for a sync of every table with a proof of every slice, and for building"
+        " everything above raw from scratch. Loads are free."
     )
     absent = sum(cost.bytes is None for cost in costs)
     if absent:
-        output.print(f"{absent} of the queries, marked -, read what is not there yet.")
+        output.print(f"{absent} of the queries, marked -, read tables that do not exist yet.")
     return True
 
 
@@ -79,20 +96,20 @@ def print_run(
     """Print what a run did, and what is proven of each table.
 
     Args:
-        tables: what source and raw hold, and the newest proof of each table.
+        tables: the rows of each table in source and raw, and its newest proof.
         reasons: why the run did something, one sentence each.
-        outcome: the run itself; None where there was nothing to do.
-        page: the dashboard, where there is one.
-        as_json: whether to print one JSON document instead.
+        outcome: the run itself; None if there was nothing to do.
+        page: the dashboard's file; None if there is none.
+        as_json: print one JSON document instead.
 
     Returns:
-        Whether no table differs by its proofs.
+        Whether no table differs from its source according to its proofs.
     """
     differing = [table.table for table in tables if table.verdict == "differs"]
     if differing:
-        # A run syncs what has changed; what differed before it is for `repair` to compare and mend.
+        # A run copies only what changed in the source. Older differences need a repair, which compares all.
         say_error(
-            f"By its proofs raw differs from the source in {', '.join(differing)}:"
+            f"Proofs found that raw differs from the source in {', '.join(differing)}:"
             f" run `saas-platform repair {' '.join(map(argument, differing))}`."
         )
     if as_json:
@@ -135,8 +152,8 @@ def print_run(
             f" and the work itself: {work}."
         )
     if page is not None:
-        say(output, f"Dashboard: {page} (or `saas-platform dashboard --open`)")
-    output.print("Dagster UI: `make ui`, then http://127.0.0.1:3000")
+        say(output, f"Dashboard: {page} (or run `saas-platform dashboard --open`)")
+    output.print("Dagster UI: run `make ui`, then open http://127.0.0.1:3000")
     return not differing
 
 
@@ -144,13 +161,22 @@ def _number(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def print_warnings(warnings: Iterable[str]) -> None:
+    """Print each warning on standard error."""
     for warning in warnings:
         say_warning(warning)
 
 
 def print_changes(reports: Sequence[R], line: Callable[[R], str], *, as_json: bool) -> bool:
-    """Print what was written to each table, or why not, and its proof; returns whether all went well."""
+    """Print for each table what was written, or why nothing was, and its proof.
+
+    Returns:
+        Whether every table succeeded.
+    """
     print_warnings(warning for report in reports for warning in report.warnings)
     if as_json:
         print_json([asdict(report) for report in reports])
@@ -166,7 +192,7 @@ def print_changes(reports: Sequence[R], line: Callable[[R], str], *, as_json: bo
 
 
 def print_proofs(reports: Sequence[ProofReport], *, as_json: bool) -> bool:
-    """Print what was compared of each table, and what differs; returns whether nothing does."""
+    """Print what was compared in each table, and what differs. Return whether nothing differs."""
     print_warnings(warning for report in reports for warning in report.warnings)
     if as_json:
         print_json([asdict(report) for report in reports])
@@ -178,7 +204,7 @@ def print_proofs(reports: Sequence[ProofReport], *, as_json: bool) -> bool:
 
 
 def print_samples(reports: Sequence[SampleReport], *, as_json: bool) -> bool:
-    """Print rows of each table, source next to mirror; returns whether all are equal."""
+    """Print rows of each table, source next to mirror. Return whether all of them are equal."""
     if as_json:
         print_json([asdict(report) for report in reports])
         return all(report.equal for report in reports)
@@ -202,7 +228,7 @@ def print_samples(reports: Sequence[SampleReport], *, as_json: bool) -> bool:
 
 
 def print_findings(findings: Sequence[Finding], *, as_json: bool) -> bool:
-    """Print what the doctor found, a line each; returns whether nothing is wrong."""
+    """Print what the doctor found, one line per finding. Return whether nothing is wrong."""
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -215,7 +241,7 @@ def print_findings(findings: Sequence[Finding], *, as_json: bool) -> bool:
 
 
 def print_discovery(found: Declared, file: Path) -> bool:
-    """Print what a discovery did to tables.yaml, or would do; returns whether the file is up to date."""
+    """Print what a discovery changed in tables.yaml, or would change. Return whether it is up to date."""
     for note in found.notes:
         say(errors, note)
     for change in found.changes:
@@ -224,23 +250,23 @@ def print_discovery(found: Declared, file: Path) -> bool:
     if marked:
         say(
             errors,
-            f"{len(marked)} columns are marked as personal by their names or values: check them.",
+            f"{_counted(len(marked), 'column')} marked as personal, by name or by values: check each.",
         )
         for mark in marked:
             say(errors, f"  {mark}")
     if not found.written:
         say(
             errors,
-            f"{file} is not changed: `saas-platform doctor --discover --yes` writes the"
-            f" {len(found.changes)} changes above into it, and keeps your edits."
+            f"{file} is not changed: run `saas-platform doctor --discover --yes` to write the"
+            f" {_counted(len(found.changes), 'change')} above into it. It keeps your edits."
             if found.changes
-            else f"{file} is as the source has it: nothing to change.",
+            else f"{file} matches the source: there is nothing to change.",
         )
     elif found.changes:
-        say(errors, f"{file} has the changes: look it over, then `saas-platform run`.")
+        say(errors, f"{file} now has the changes: check it, then run `saas-platform run`.")
     else:
         say(
             errors,
-            f"{file} declares {found.tables} tables: look it over, then `saas-platform run`.",
+            f"{file} declares {_counted(found.tables, 'table')}: check it, then run `saas-platform run`.",
         )
     return found.written or not found.changes

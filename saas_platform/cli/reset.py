@@ -1,4 +1,4 @@
-"""Dropping what the platform made, and nothing else."""
+"""Drop what the platform created, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from saas_platform.warehouse.interface import SCHEMAS, Mirror
 def reset(platform: Platform) -> list[str]:
     """Drop the company from the source, our schemas from the warehouse, and our files from the home.
 
-    A database in its default place in SAAS_HOME is ours as a whole, and goes even where it is
-    corrupt; in one that the settings name, only what the platform made is dropped. A source of the
-    user's own (SAAS_SYNTHETIC=false) is never touched. Gives a line for each thing dropped.
+    A database file in its default place in SAAS_HOME is ours as a whole, so it is deleted even if it is
+    corrupt. In a database that the settings name, only what the platform created is dropped. A source of
+    the user's own (SAAS_SYNTHETIC=false) is never touched.
+
+    Returns:
+        A line for each thing that was dropped.
     """
-    said = []
+    dropped = []
     root = platform.home.root
     if platform.settings.synthetic and platform.settings.source_url:
         platform.owned_source.drop()
-        said.append("the company's tables in the source")
+        dropped.append("the company's tables in the source")
     if platform.settings.warehouse_url:
-        # In a schema that tables.yaml names there may be other tables than ours.
+        # A schema that tables.yaml names may hold tables that are not ours, so it is not dropped whole.
         elsewhere = [each for each in platform.warehouse.mirrors() if each.schema not in SCHEMAS]
         for mirror in elsewhere:
             platform.warehouse.drop_mirror(mirror)
         platform.warehouse.drop()
-        said.append("schemas raw, marts and models in the warehouse")
-        said += map(str, elsewhere)
+        dropped.append("schemas raw, marts and models in the warehouse")
+        dropped += map(str, elsewhere)
     source = [root / f"source.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
     ours = [
         *(source if platform.settings.synthetic else ()),
@@ -38,19 +41,25 @@ def reset(platform: Platform) -> list[str]:
         root / "run.log",
         *(root / name for name in ("staging", "truth", "artefacts", "dbt", "dashboard", "dagster")),
     ]
-    return said + [str(path) for path in ours if _remove(path)]
+    return dropped + [str(path) for path in ours if _remove(path)]
 
 
 def reset_mirrors(platform: Platform, names: Sequence[str]) -> list[str]:
-    """Drop single mirrors, with their log entries; one that is still declared is loaded again.
+    """Drop single mirrors and their log entries; the next sync loads one that is still declared again.
 
-    Gives a line for each. Raises SettingsError, before anything is dropped, for a name that is no mirror's.
+    Returns:
+        A line for each mirror that was dropped.
+
+    Raises:
+        SettingsError: a name is not that of a mirror; nothing was dropped.
     """
     there = platform.warehouse.mirrors()
     for name in names:
         if not any(name in _names(mirror) for mirror in there):
             known = ", ".join(sorted(map(str, there)))
-            listed = f"the mirrors are {known}" if known else "there are none yet"
+            listed = (
+                f"choose from {known}" if known else "run `saas-platform sync` to make the first"
+            )
             raise SettingsError(f"{name} has no mirror: {listed}.")
     dropped = [mirror for mirror in there if not _names(mirror).isdisjoint(names)]
     for mirror in dropped:
@@ -59,7 +68,7 @@ def reset_mirrors(platform: Platform, names: Sequence[str]) -> list[str]:
 
 
 def _names(mirror: Mirror) -> set[str]:
-    """What a person may call the mirror: by its schema too, which another mirror of the name does not share."""
+    """Return the names of a mirror: the bare one, and the one with its schema, which is unique."""
     return {mirror.name, str(mirror)}
 
 

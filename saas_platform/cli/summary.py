@@ -1,4 +1,4 @@
-"""The table at the end of a run: what the source holds, what raw holds, and what was proven."""
+"""The summary at the end of a run: the rows of each table in source and raw, and its newest proof."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from saas_platform.warehouse.logs import PROOF_LOG, SYNC_LOG
 
 @dataclass(frozen=True)
 class TableSummary:
-    """One table; None where there is nothing yet. `seconds` are those of its last sync and proof.
+    """The summary of one table; a field is None as long as there is nothing to report.
 
-    The proof is the newest one in the log: `level` says what it compared, `proven_at` (UTC) when.
+    The proof is the newest one in the log: `level` names what it compared, and `proven_at` (UTC) is when it
+    was made. `seconds` is the duration of the last sync plus that of the last proof.
     """
 
     table: str
@@ -31,7 +32,7 @@ class TableSummary:
 
     @property
     def proven_by(self) -> str:
-        """What the newest proof compared, where it proves anything; else what it found."""
+        """Return what the newest proof compared, if it proves anything; otherwise return its verdict."""
         if self.verdict == "proven" and self.level is not None:
             return self.level
         return "only counted" if self.verdict == "counted" else self.verdict or "-"
@@ -45,7 +46,7 @@ def _newest(log: str, moment: str) -> str:
 
 
 def summarise(platform: Platform) -> list[TableSummary]:
-    """One line per table, from the source, the mirror and the warehouse's two logs."""
+    """Return the summary of each table, from the source, the mirror and the warehouse's two logs."""
     probes = {
         each.table: each
         for each in probe(platform.source, platform.warehouse, platform.tables.values())
@@ -63,7 +64,7 @@ def summarise(platform: Platform) -> list[TableSummary]:
                 table=name,
                 rows_source=probes[name].rows_source,
                 rows_raw=probes[name].rows_mirror,
-                # The newest proof may not have looked at what differed by one before it.
+                # The newest proof may not have checked the slices in which an earlier one found differences.
                 verdict="differs" if name in findings else proof.get("verdict"),
                 level=proof.get("level"),
                 slices_checked=proof.get("slices_checked"),

@@ -21,7 +21,7 @@ from saas_platform.platform import Platform
 from saas_platform.refresh.layers import stale_layers
 from saas_platform.sync import Finding, RepairReport, open_findings, repair
 from saas_platform.sync.findings import MOST_TRIES
-from saas_platform.sync.report import mended, sentences
+from saas_platform.sync.report import repair_sentence, sentences
 
 REPAIR = "repair"
 STEP = "copy_what_differs"
@@ -98,7 +98,7 @@ def _message(report: RepairReport, finding: Finding | None) -> str:
     """Return what was repaired, what the proof found, and whether another repair will be tried."""
     proof = sentences(report.proof) if report.proof else [report.error or "There was no proof."]
     standing = [] if report.succeeded or finding is None else [finding.says]
-    return " ".join([mended(report), *proof, *report.warnings, *standing])
+    return " ".join([repair_sentence(report), *proof, *report.warnings, *standing])
 
 
 def _evaluation(

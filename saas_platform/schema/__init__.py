@@ -1,7 +1,7 @@
-"""The source schema, declared once; every other description of a table is derived from it.
+"""The source schema, declared once. Every other description of a table is derived from it.
 
-Holds: the SQLAlchemy tables, their slices, and what is derived from them (Arrow schemas, DDL).
-Does not hold: anything that talks to a database.
+Contains: the SQLAlchemy tables, their slices, and what is derived from them, such as Arrow schemas and DDL.
+Out of scope: anything that talks to a database.
 """
 
 from saas_platform.schema.arrow import arrow_schema, version_of

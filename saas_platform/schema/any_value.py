@@ -1,9 +1,9 @@
-"""The type `any`: a column of a source whose values have types of their own.
+"""The type `any`: a column of a source in which each value has its own type.
 
-SQLite binds no type to a column, and SQL Server has `sql_variant`. Such a value travels as the text of a
-literal that names its type as well: the number 1 is `1`, the text 1 is `'1'`, so that the two stay apart.
+SQLite binds no type to a column, and SQL Server has `sql_variant`. Such a value is mirrored as the text of a
+literal, from which its type can be seen: the number 1 is `1` and the text 1 is `'1'`, so the two stay distinct.
 
-Does not hold: how an engine writes the literal (each source has its own).
+Out of scope: how the literal is written, which each source defines itself.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 
 class AnyValue(sa.String):
-    """A value of any type, as the text of its literal."""
+    """The SQLAlchemy type of a value of any type, which is held as the text of its literal."""
 
     __visit_name__ = "string"
     cache_ok = True

@@ -1,40 +1,40 @@
-"""The canonical form of a row and its digest: the same on every engine, to the last bit.
+"""The canonical form of a row, and its digest. Both are the same on every engine, to the last bit.
 
-Holds the specification, and an implementation in plain Python that every engine's SQL is tested
-against. Does not hold: that SQL, which each engine has beside its own.
+Contains: the specification, and an implementation in plain Python against which every engine's SQL is tested.
+Out of scope: that SQL, which each engine has next to its own code.
 
-*Text of a row.* The cells of its columns in declared order, one after the other. A cell has an end of its own:
+*Text of a row.* The cells of its columns in declared order, one after the other. Every cell has an end mark:
 
-    a value   its text, every `|` of it doubled, then `|.`
+    a value   its text with every `|` doubled, then `|.`
     NULL      `|-`
-    a misfit  the database's own literal of it, every `|` doubled, then `|?`: a value that the declared type
-              does not hold. No mirror has such a cell, so a row with a misfit never equals a mirrored one.
+    a misfit  the database's own literal with every `|` doubled, then `|?`. A misfit is a value that the declared
+              type can't hold. No mirror has such a cell, so a row with a misfit never equals a mirrored row.
 
-Read from the left, the character after a `|` says what it is: no two rows share a text. Escaped, not
-prefixed with lengths, because engines count a text in bytes, code points or UTF-16 units, and some
-leave trailing blanks out; all of them double one ASCII character alike.
+Read from the left, the character after a `|` shows what the mark means, so no two rows share a text. Cells are
+escaped instead of prefixed with their lengths, because engines count the length of a text in bytes, code points or
+UTF-16 units, and some leave out trailing blanks; but all of them double an ASCII character in the same way.
 
 *Text of a value.*
 
     Integer       decimal digits, `-` before a negative one
     Boolean       `1` or `0`
-    Numeric(p,s)  fixed point: exactly s places, at least one digit before the point; no point where s is 0
+    Numeric(p,s)  fixed point: exactly s places, at least one digit before the point; no point if s is 0
     Float         the 64 bits of the IEEE 754 double, as a signed integer
     DateTime      `YYYY-MM-DD hh:mm:ss.ffffff`, always six digits after the second
     Date          `YYYY-MM-DD`
-    String        its own characters, whatever they are: no case, accent or blank is folded
-    LargeBinary   two upper-case hexadecimal digits a byte
+    String        its own characters, unchanged: no case, accent or blank is folded
+    LargeBinary   two upper-case hexadecimal digits per byte
 
-What SQL takes for equal has one text: -0.0 is written as 0.0, and there is one NaN. A float as bits,
-because engines print seventeen digits in different ways. A time as a text, because SQLite stores one, and
-would take longer to count its microseconds than to read it.
+Values that SQL takes for equal have one text: -0.0 is written as 0.0, and there is one NaN. A float is written as
+its bits, because engines print seventeen digits in different ways. A timestamp is written as a text, because SQLite
+stores one, and would take longer to count its microseconds than to read it.
 
-*Number of a row.* The first seven bytes of the MD5 of its text in UTF-8, as a big-endian integer: it
-fits a signed 64-bit integer of every engine.
+*Number of a row.* The first seven bytes of the MD5 of its text in UTF-8, as a big-endian integer. It fits into a
+signed 64-bit integer on every engine.
 
-*Digest of a slice.* How many rows, and the sum of their numbers as an exact decimal: 10^21 rows fit
-into DECIMAL(38,0). One sum: a change that is no attack leaves it as it was once in 2^56, about 10^17,
-changed slices; a second sum of seven other bytes would cost every engine another aggregate for that.
+*Digest of a slice.* The number of rows, and the sum of the rows' numbers as an exact decimal: the sum of 10^21 rows
+fits into DECIMAL(38,0). One sum is enough: of 2^56 (about 10^17) slices that change without an attack, one keeps its
+sum. A second sum, of seven other bytes, would cost every engine another aggregate.
 """
 
 from __future__ import annotations
@@ -58,25 +58,25 @@ MARK = "|"
 VALUE_END = MARK + "."
 NULL = MARK + "-"
 MISFIT_END = MARK + "?"
-#: Bytes of the MD5 that make a row's number.
+#: How many bytes of the MD5 make a row's number.
 NUMBER_BYTES = 7
 #: The bits of the one NaN.
 NAN = 0x7FF8 << 48
 
-#: What a source streams of the text of whole rows: the id of a row's slice, and its text.
+#: The schema in which a source streams the texts of rows: the id of the row's slice, then the text.
 ROW_TEXTS = pa.schema([("c0", pa.string()), ("c1", pa.string())])
 
 
 def cells_schema(table: sa.Table) -> pa.Schema:
-    """What a source streams of the cells of rows: the id of the slice, then a cell for each column.
+    """Return the schema in which a source streams the cells of rows: the slice's id, then a cell per column.
 
-    Columns are named by their places, so that no name of a user's column can meet one of ours.
+    The fields are named by their positions, so that no name of a user's column can clash with one of ours.
     """
     return pa.schema([(f"c{place}", pa.string()) for place in range(len(table.columns) + 1)])
 
 
 def value_text(column: sa.Column, value: Any) -> str:
-    """The text of a value that is not NULL, before its `|` are doubled.
+    """Return the text of a value that is not NULL, before its `|` are doubled.
 
     >>> value_text(sa.Column("price", sa.Numeric(5, 2)), 3)
     '3.00'
@@ -84,11 +84,11 @@ def value_text(column: sa.Column, value: Any) -> str:
     return _TEXT[kind_of(column).text](column, value)
 
 
-#: The text of a value, by the form of its kind.
+#: How a value becomes its text, by the form of its kind.
 _TEXT: Mapping[TextForm, Callable[[sa.Column[Any], Any], str]] = {
     "flag": lambda _, value: str(int(value)),
     "digits": lambda _, value: str(int(value)),
-    # Python's decimals know a -0.00.
+    # `or 0`, because Python's decimals have a -0.00.
     "decimal": lambda column, value: f"{Decimal(value or 0):.{sizes(column.type)[1]}f}",
     "bits": lambda _, value: str(_bits(value)),
     "time": lambda _, value: str(value.isoformat(" ", "microseconds")),
@@ -96,7 +96,7 @@ _TEXT: Mapping[TextForm, Callable[[sa.Column[Any], Any], str]] = {
     "characters": lambda _, value: str(value),
     "hexadecimal": lambda _, value: bytes(value).hex().upper(),
 }
-#: What a person would read in a text, by its form; texts of other forms are shown as they are.
+#: How a text becomes a value that a person can read, by the form; texts of other forms stay as they are.
 _VALUE: Mapping[TextForm, Callable[[str], Any]] = {
     "flag": {"0": False, "1": True}.__getitem__,
     "digits": int,
@@ -115,7 +115,7 @@ def _bits(value: float) -> int:
 
 
 def row_text(table: sa.Table, row: Mapping[str, Any]) -> str:
-    """The canonical text of a row, given by column name.
+    """Return the canonical text of a row, given as values by column name.
 
     >>> two = sa.Table("two", sa.MetaData(), sa.Column("a", sa.String), sa.Column("b", sa.String))
     >>> row_text(two, {"a": "x|y", "b": None})
@@ -125,7 +125,7 @@ def row_text(table: sa.Table, row: Mapping[str, Any]) -> str:
 
 
 def cell(column: sa.Column, value: Any) -> str:
-    """The cell of a value, None for NULL.
+    """Return the cell of a value; the value None stands for NULL.
 
     >>> cell(sa.Column("a", sa.String), "x|y")
     'x||y|.'
@@ -134,7 +134,7 @@ def cell(column: sa.Column, value: Any) -> str:
 
 
 def misfit(literal: str) -> str:
-    """The cell of a value that its column's type does not hold, from the database's literal of it."""
+    """Return the cell of a value that its column's type can't hold, from the database's literal."""
     return _closed(literal, MISFIT_END)
 
 
@@ -143,7 +143,7 @@ def _closed(text: str, end: str) -> str:
 
 
 def value_of(column: sa.Column, cell_: str) -> Any:
-    """What a person would read in a cell: None for NULL, and a misfit's literal with what it is not.
+    """Return the value of a cell for a person to read: None for NULL, and a Misfit for a misfit.
 
     >>> value_of(sa.Column("ratio", sa.Double), "4609434218613702656|.")
     1.5
@@ -156,7 +156,7 @@ def value_of(column: sa.Column, cell_: str) -> Any:
     try:
         return _VALUE.get(kind_of(column).text, str)(text)
     except (ValueError, KeyError):
-        # The text of a whole row has a misfit that is a number as it is.
+        # In the text of a whole row, a misfit that is a number looks like any other value.
         return _not_of_type(column, text)
 
 
@@ -165,15 +165,15 @@ def _not_of_type(column: sa.Column[Any], literal: str) -> Misfit:
 
 
 def row_number(text: str) -> int:
-    """The number of a row, from its canonical text."""
+    """Return the number of a row, from its canonical text."""
     digest = hashlib.md5(text.encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:NUMBER_BYTES], "big")
 
 
 def digests(table: sa.Table, batches: Iterable[pa.RecordBatch]) -> dict[str, SliceDigest]:
-    """The digest of each slice that has rows.
+    """Return the digest of each slice that has rows.
 
-    Some 100,000 rows a second: for tests, and for engines' SQL to be held against.
+    It handles some 100,000 rows per second. It is meant for tests, and as the reference for the engines' SQL.
     """
     cut = slice_of(table)
     rows: Counter[str] = Counter()

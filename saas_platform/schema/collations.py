@@ -1,8 +1,8 @@
-"""What a source's collation takes for the same text, in words that all engines share.
+"""Which texts a source's collation takes for equal, in facts that all engines share.
 
-The mirror tells every two texts apart; the source may not, in its keys, its unique rules and its
-references. `info["collation"]` of a text column has these facts in the order below, joined by `_`, or
-`BINARY` where there is none. Does not hold: reading a catalogue, or the SQL that folds a text.
+In the mirror every two different texts are different. In the source they may be equal, in its keys, its unique
+rules and its references. `info["collation"]` of a text column has the facts of its collation in the order below,
+joined by `_`, or `BINARY` if there are none. Out of scope: reading a catalogue, and the SQL that folds a text.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Literal
 
 Fact = Literal["NOCASE", "NOACCENT", "RTRIM"]
 
-#: NOCASE: a capital is its small letter. NOACCENT: a letter with an accent is the letter without.
+#: NOCASE: a capital letter equals its small letter. NOACCENT: a letter with an accent equals the one without.
 #: RTRIM: blanks at the end do not count.
 FACTS: tuple[Fact, ...] = ("NOCASE", "NOACCENT", "RTRIM")
 BINARY = "BINARY"
 
 
 def collation(facts: Iterable[Fact]) -> str:
-    """The word for the facts.
+    """Return the word that stands for the facts.
 
     >>> collation(["RTRIM", "NOCASE"]), collation([])
     ('NOCASE_RTRIM', 'BINARY')
@@ -29,7 +29,7 @@ def collation(facts: Iterable[Fact]) -> str:
 
 
 def facts(word: str) -> tuple[Fact, ...]:
-    """The facts of a word; none for one that is not known.
+    """Return the facts that a word stands for; none for an unknown word.
 
     >>> facts("NOCASE_RTRIM"), facts("BINARY")
     (('NOCASE', 'RTRIM'), ())

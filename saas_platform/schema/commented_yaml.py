@@ -1,6 +1,9 @@
-"""A YAML file as a tree that keeps its comments, and the changes that leave them where a reader expects them.
+"""Read a YAML file as a tree that keeps its comments, and change it so that they stay where a reader expects them.
 
 Out of scope: what is changed (merging.py).
+
+ruamel.yaml attaches the lines between two entries, blank or comments, to the entry before them. To a reader they
+belong to the entry after them. Here they are called the rest of the entry before.
 """
 
 from __future__ import annotations
@@ -17,12 +20,12 @@ from ruamel.yaml.tokens import CommentToken
 
 from saas_platform.schema.declared import yaml_text
 
-#: How YAML writes that there is no value.
+#: The ways in which YAML writes that there is no value.
 _NULLS = ("null", "Null", "NULL", "~", "")
 
 
 class _AsWritten(VersionedResolver):
-    """Every scalar is its own text, so that it is written as it was read: `no`, `1`, `1.50`, `null`."""
+    """Takes every scalar for a text, so that it is written as it was read: `no`, `1`, `1.50`, `null`."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         if kind is ScalarNode:
@@ -39,18 +42,20 @@ def _yaml() -> YAML:
 
 
 def loaded(text: str) -> Any:
+    """Return the tree of a file's text."""
     return _yaml().load(text)
 
 
 def dumped(tree: Any) -> str:
+    """Return the text of a tree, with its comments."""
     stream = io.StringIO()
     _yaml().dump(tree, stream)
     return stream.getvalue()
 
 
-def quoted_value(said: Any) -> Any:
-    """A value with the quotes that the file's reader needs."""
-    return loaded(yaml_text({"value": said}))["value"]
+def quoted_value(value: Any) -> Any:
+    """Return a value with the quotes that the file's reader needs."""
+    return loaded(yaml_text({"value": value}))["value"]
 
 
 def _quoted_name(name: str) -> str:
@@ -59,32 +64,33 @@ def _quoted_name(name: str) -> str:
     return str.__str__(found) if type(found) is str else found
 
 
-def put_first(said: CommentedMap, name: str, value: Any) -> None:
-    if name in said:
-        said[name] = value
+def put_first(node: CommentedMap, name: str, value: Any) -> None:
+    """Set a value; a name that is new goes before all others."""
+    if name in node:
+        node[name] = value
     else:
-        said.insert(0, name, value)
+        node.insert(0, name, value)
 
 
-def append(said: CommentedMap, name: str, value: Any) -> None:
-    """At the end, before the blank lines and comments that lead to what follows."""
-    rest = _take_rest(said)
-    said[_quoted_name(name)] = value
-    _give_rest(said, rest)
+def append(node: CommentedMap, name: str, value: Any) -> None:
+    """Append an entry, before the blank lines and comments that lead to what follows the mapping."""
+    rest = _take_rest(node)
+    node[_quoted_name(name)] = value
+    _give_rest(node, rest)
 
 
-def remove(said: CommentedMap, name: str) -> None:
-    """Without the blank lines and comments that lead to what follows; they stay."""
-    names = list(said)
+def remove(node: CommentedMap, name: str) -> None:
+    """Remove an entry; the blank lines and comments that lead to what follows it stay."""
+    names = list(node)
     place = names.index(name)
-    rest = _take_rest_of(said, name)
-    del said[name]
-    said.ca.items.pop(name, None)
+    rest = _take_rest_of(node, name)
+    del node[name]
+    node.ca.items.pop(name, None)
     if place:
         before = names[place - 1]
-        _give_rest_of(said, before, _take_rest_of(said, before) + rest)
+        _give_rest_of(node, before, _take_rest_of(node, before) + rest)
     elif len(names) > 1 and rest.strip():
-        tokens = said.ca.items.setdefault(names[1], [None] * 4)
+        tokens = node.ca.items.setdefault(names[1], [None] * 4)
         column = len(rest) - len(rest.lstrip())
         tokens[1] = [
             CommentToken(line.lstrip(" "), CommentMark(column), None)
@@ -92,49 +98,49 @@ def remove(said: CommentedMap, name: str) -> None:
         ]
 
 
-def _take_rest(said: CommentedMap) -> str:
-    return _take_rest_of(said, list(said)[-1]) if said else ""
+def _take_rest(node: CommentedMap) -> str:
+    return _take_rest_of(node, list(node)[-1]) if node else ""
 
 
-def _give_rest(said: CommentedMap, rest: str) -> None:
-    _give_rest_of(said, list(said)[-1], rest)
+def _give_rest(node: CommentedMap, rest: str) -> None:
+    _give_rest_of(node, list(node)[-1], rest)
 
 
-def _last_place(said: Any, name: Any) -> tuple[Any, Any]:
-    """Where ruamel keeps the comment behind an entry: at the last entry inside it that is a line."""
-    value = said[name]
+def _last_place(node: Any, name: Any) -> tuple[Any, Any]:
+    """Return the place where ruamel keeps the comment after an entry: its innermost last entry on a line."""
+    value = node[name]
     if isinstance(value, CommentedMap | CommentedSeq) and value and not value.fa.flow_style():
         last = len(value) - 1 if isinstance(value, CommentedSeq) else list(value)[-1]
         return _last_place(value, last)
-    return said, name
+    return node, name
 
 
-def _slot(said: Any) -> int:
-    """Which of a comment's places is that behind the value."""
-    return 0 if isinstance(said, CommentedSeq) else 2
+def _slot(node: Any) -> int:
+    """Return the index of the comment after a value in ruamel's list of an entry's comments."""
+    return 0 if isinstance(node, CommentedSeq) else 2
 
 
-def _take_rest_of(said: Any, name: Any) -> str:
-    """What stands on the lines behind an entry; the comment on its own line stays."""
-    said, name = _last_place(said, name)
-    tokens = said.ca.items.get(name)
-    token = tokens[_slot(said)] if tokens else None
+def _take_rest_of(node: Any, name: Any) -> str:
+    """Take away the lines after an entry and return them; the comment on the entry's own line stays."""
+    node, name = _last_place(node, name)
+    tokens = node.ca.items.get(name)
+    token = tokens[_slot(node)] if tokens else None
     if token is None:
         return ""
     own, newline, rest = str(token.value).partition("\n")
     if rest:
         token.value = own + newline
         if not own:
-            tokens[_slot(said)] = None
+            tokens[_slot(node)] = None
     return rest
 
 
-def _give_rest_of(said: Any, name: Any, rest: str) -> None:
+def _give_rest_of(node: Any, name: Any, rest: str) -> None:
     if not rest:
         return
-    said, name = _last_place(said, name)
-    slot = _slot(said)
-    tokens = said.ca.items.setdefault(name, [None] * (slot + 2))
+    node, name = _last_place(node, name)
+    slot = _slot(node)
+    tokens = node.ca.items.setdefault(name, [None] * (slot + 2))
     if tokens[slot] is None:
         tokens[slot] = CommentToken("\n" + rest, CommentMark(0), None)
     else:

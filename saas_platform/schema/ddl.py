@@ -1,4 +1,4 @@
-"""DDL of the tables as text, for any SQLAlchemy dialect."""
+"""Write the DDL of the tables as text, for any SQLAlchemy dialect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from sqlalchemy.schema import (
 
 @compiles(CreateColumn, "sqlite")
 def _default_row_version(element: CreateColumn, compiler: Any, **options: Any) -> str:
-    """A row inserted by hand has version 0 until the trigger stamps it; SQL Server needs neither."""
+    """Give the row version the default 0, for a row inserted by hand, until the trigger sets its version.
+
+    SQL Server needs neither the default nor a trigger.
+    """
     text: str = compiler.visit_create_column(element, **options)
     return f"{text} DEFAULT 0" if element.element.info.get("row_version") else text
 
@@ -26,9 +29,9 @@ def _default_row_version(element: CreateColumn, compiler: Any, **options: Any) -
 def statements(
     tables: Iterable[sa.Table], dialect: sa.Dialect, schema: str | None = None
 ) -> list[str]:
-    """CREATE TABLE, its indexes and, where the dialect has them, its comments; in order.
+    """Return for each table, in order: CREATE TABLE, its indexes, and its comments if the dialect has any.
 
-    In the schema, where one is named, else wherever the connection creates things.
+    Without a schema, the tables go to the default one of the connection.
     """
     made: list[sa.schema.ExecutableDDLElement] = []
     for table in tables:

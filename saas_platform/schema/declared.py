@@ -1,14 +1,17 @@
-"""Tables of a database of the user's own, declared in `tables.yaml`.
+"""Tables of a user's own database, as `tables.yaml` declares them.
 
-Holds: the way from the file to SQLAlchemy tables, which is what sync and proof know, and back. Does not
-hold: the file's form (schema/tables_file.py), or finding the tables (source/discovery.py).
+Contains: the way from the file to SQLAlchemy tables, with which sync and proof work, and back. Out of scope: the
+form of the file (schema/tables_file.py), and finding the tables (source/discovery.py).
 
-What SQLAlchemy has no word for stands in `info`. Of the metadata: `skipped`, the tables of the source that
-are left out on purpose. Of a table: `source_schema` and `source_name` where the
-source has others than the mirror (schema/source_names.py), `target_schema` where it is not raw, `skipped`,
-the source's columns that are left out on purpose, `slice`, and `key_enforced` where it is false. Of a
-column: `declared`, `source_name`, `pii`, `mirror_form` (mask or hash; keep has none) with `source_type`, as
-the mirror's is a text, `row_version`, `values`, `plausible`.
+What SQLAlchemy can't express is in `info`:
+
+    of the metadata  `skipped`: the tables of the source that are left out on purpose
+    of a table       `source_schema`, `source_name`: the names in the source, if the mirror has others
+                     (schema/source_names.py); `target_schema`: the warehouse's schema, if it is not raw; `skipped`:
+                     the source's columns that are left out on purpose; `slice`; `key_enforced`, if it is false
+    of a column      `declared`, `source_name`, `pii`, `collation`, `row_version`, `values`, `plausible`;
+                     `mirror_form`: mask or hash (absent for keep), with `source_type`, because the mirror's column
+                     is a text
 """
 
 from __future__ import annotations
@@ -40,51 +43,59 @@ from saas_platform.schema.tables_file import (
 from saas_platform.validation.yaml_file import read_model
 
 _HEAD = f"""\
-# Tables of the source that are mirrored, as `saas-platform doctor --discover` found them. Yours to edit;
-# discovering again keeps your edits, shows what the source has changed, and writes it with --yes.
-# Of the file:
-#   skip:    tables of the source that you do not want; nothing is said of them. Remove references to them.
-# Of a table, whose name here is that of its mirror:
-#   source:  its name in the source, where that is another one: orders, or {{schema: sales, table: orders}}.
-#   schema:  the schema of the warehouse that it goes to; raw where there is none.
-#   skip:    columns of the source that you do not want; nothing is said of them.
-#   key:     columns that tell a row from all others; [] where none do: then the table is compared as a
-#            whole, and replaced where it differs. The table stops with a message where the source no
-#            longer keeps it unique; `key_enforced: false` where it never did, and you know that it is.
-#   version: a whole-number column that grows with every write (SQL Server: rowversion); null: the sync
-#            compares digests, and copies the slices that differ.
-#   slice:   a time or date column that cuts a large table by day or month; null: one slice.
-# Of a column, whose name here is that in the mirror:
-#   source:  its name in the source, where that is another one.
-#   type:    integer, flag, float, decimal(p, s), text, time, date, bytes; any: values of several types
-#            in one column, each as the text of its literal. A value that is not of its type stops the
-#            table with a message. `declared` is what the source's catalogue says; when it changes, the
-#            table stops with a message.
-#   pii:     what personal data it holds ({", ".join(PII_KINDS[:6])},
-#            {", ".join(PII_KINDS[6:])}): values are masked in reports.
-#   mirror:  of personal data, how it is in the mirror: keep (as it is), mask ('***'), hash (salted with
-#            SAAS_HASH_SALT, equal where the values are equal), drop (not there).
-# The contract of a table, which `run` and Dagster check (what breaks it is reported, and nothing dropped):
-#   unique:     lists of columns that no two rows share.
-#   references: of columns of this table to the columns `to` of a `table`, whose values they are.
-#   collation, of a column: what the source takes for the same in keys, unique and references:
+# The tables of the source that are mirrored, as `saas-platform doctor --discover` found them.
+# You can edit this file. A later discovery keeps your edits and shows what has changed in the source;
+# with --yes it writes those changes here.
+#
+# For the file:
+#   skip:    tables of the source that you do not want. There are no warnings about them. Remove
+#            references to them.
+#
+# For a table (its name here is the name of its mirror):
+#   source:  its name in the source, if that is different: orders, or {{schema: sales, table: orders}}.
+#   schema:  the schema of the warehouse that it goes to; raw if not given.
+#   skip:    columns of the source that you do not want. There are no warnings about them.
+#   key:     columns that identify a row. [] if there are none: then the table is compared as a whole,
+#            and replaced if it differs. If the source no longer keeps the key unique, the table stops
+#            with a message. If the source never did, but you know that the key is unique, write
+#            `key_enforced: false`.
+#   version: an integer column that grows with every write (SQL Server: rowversion). null if there is
+#            none: then the sync compares digests, and copies the slices that differ.
+#   slice:   a time or date column by which a large table is divided into days or months. null: one
+#            slice.
+#
+# For a column (its name here is its name in the mirror):
+#   source:  its name in the source, if that is different.
+#   type:    integer, flag, float, decimal(p, s), text, time, date, bytes, or any: values of several
+#            types in one column, each as the text of its literal. A value that does not fit the type
+#            stops the table with a message.
+#   declared: the type in the source's catalogue. If it changes, the table stops with a message.
+#   pii:     the kind of personal data in it ({", ".join(PII_KINDS[:5])},
+#            {", ".join(PII_KINDS[5:])}). Reports mask its values.
+#   mirror:  for personal data, its form in the mirror: keep (as it is), mask ('***'), hash (salted
+#            with SAAS_HASH_SALT; equal values have equal hashes), or drop (the mirror lacks it).
+#
+# The contract, which `run` and Dagster check. They report the rows that break it, and drop none:
+#   unique, of a table:     lists of columns; no two rows have the same values in all columns of a list.
+#   references, of a table: `columns` of this table hold values of the columns `to` of another `table`.
+#   collation, of a column: which texts the source takes for equal in keys, unique and references:
 #                           {", ".join(FACTS)}, joined by _.
-#   values, of a column:    all that it may hold.
-#   plausible, of a column: [lowest, highest], null for no bound; beyond them is a warning.
+#   values, of a column:    all values that it may hold.
+#   plausible, of a column: [lowest, highest], null for no bound. A value outside gives a warning.
 """
 
 
 class TablesError(PlatformError):
-    """`tables.yaml` is wrong; the text names the place and says what would be right."""
+    """`tables.yaml` is wrong. The text names the place and the remedy."""
 
 
-#: A table's schema and name in the source; None for the source's default schema.
+#: A table's schema and name in the source; the schema is None for the source's default one.
 SourcePlace = tuple[str | None, str]
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What `tables.yaml` says."""
+    """What `tables.yaml` declares."""
 
     #: By name, in the file's order.
     tables: Mapping[str, sa.Table]
@@ -93,20 +104,20 @@ class Declaration:
 
     @property
     def known(self) -> frozenset[SourcePlace]:
-        """Every table of the source that the file names."""
+        """Return every table of the source that the file names, mirrored or skipped."""
         return self.skipped | {source_table(table) for table in self.tables.values()}
 
 
 def read_tables(path: Path) -> dict[str, sa.Table]:
     """Read the declared tables, by name, in the file's order.
 
-    Raises TablesError, naming line, table and column, for whatever is wrong in the file.
+    Raises TablesError, which names line, table and column, for anything that is wrong in the file.
     """
     return dict(read_declaration(path).tables)
 
 
 def read_declaration(path: Path) -> Declaration:
-    """Read what the file says. Raises TablesError, naming line, table and column, for what is wrong in it."""
+    """Read the file. Raises TablesError, which names line, table and column, for anything that is wrong in it."""
     file = read_model(TablesFile, path, TablesError, place_words=place_words)
     skipped = frozenset((each.schema_, each.table) for each in file.skip)
     metadata = sa.MetaData(info={"skipped": skipped})
@@ -117,80 +128,80 @@ def read_declaration(path: Path) -> Declaration:
     return Declaration(found, skipped)
 
 
-def _table(name: str, told: Table, metadata: sa.MetaData) -> sa.Table:
-    schema, source = source_place(name, told)
+def _table(name: str, entry: Table, metadata: sa.MetaData) -> sa.Table:
+    schema, source = source_place(name, entry)
     dropped = {
         each if column.source is None else column.source
-        for each, column in told.columns.items()
+        for each, column in entry.columns.items()
         if column.mirror == "drop"
     }
-    skipped = frozenset(told.skip) | dropped
+    skipped = frozenset(entry.skip) | dropped
     info: dict[str, Any] = {
-        **({} if told.key_enforced else {"key_enforced": False}),
-        **({} if told.slice is None else {"slice": Slice(told.slice.column, told.slice.grain)}),
+        **({} if entry.key_enforced else {"key_enforced": False}),
+        **({} if entry.slice is None else {"slice": Slice(entry.slice.column, entry.slice.grain)}),
         **({} if schema is None else {"source_schema": schema}),
         **({} if source == name else {"source_name": source}),
-        **({} if told.schema_ is None else {"target_schema": told.schema_}),
+        **({} if entry.schema_ is None else {"target_schema": entry.schema_}),
         **({"skipped": skipped} if skipped else {}),
     }
     return sa.Table(
         name,
         metadata,
         *(
-            _column(each, column, in_key=each in told.key, is_version=each == told.version)
-            for each, column in told.columns.items()
+            _column(each, column, in_key=each in entry.key, is_version=each == entry.version)
+            for each, column in entry.columns.items()
             if column.mirror != "drop"
         ),
-        *(sa.UniqueConstraint(*names) for names in told.unique),
+        *(sa.UniqueConstraint(*names) for names in entry.unique),
         comment=f"Table {source} of the source",
         info=info,
     )
 
 
-def _column(name: str, told: Column, *, in_key: bool, is_version: bool) -> sa.Column[Any]:
-    match = DECIMAL.fullmatch(told.type)
-    made: Any = sa.Numeric(int(match[1]), int(match[2])) if match else NAMED[told.type]()
-    formed = told.mirror != "keep"
+def _column(name: str, entry: Column, *, in_key: bool, is_version: bool) -> sa.Column[Any]:
+    match = DECIMAL.fullmatch(entry.type)
+    made: Any = sa.Numeric(int(match[1]), int(match[2])) if match else NAMED[entry.type]()
+    formed = entry.mirror != "keep"
     info: dict[str, Any] = {
-        "declared": told.declared,
-        **({} if told.source in (None, name) else {"source_name": told.source}),
-        **({"pii": told.pii} if told.pii else {}),
-        **({"mirror_form": told.mirror, "source_type": made} if formed else {}),
+        "declared": entry.declared,
+        **({} if entry.source in (None, name) else {"source_name": entry.source}),
+        **({"pii": entry.pii} if entry.pii else {}),
+        **({"mirror_form": entry.mirror, "source_type": made} if formed else {}),
         **({"row_version": True} if is_version else {}),
-        **({} if told.collation is None else {"collation": told.collation}),
-        # They are about the values, which a mask or a hash is not.
-        **({"values": told.values} if told.values and not formed else {}),
-        **({} if told.plausible is None or formed else {"plausible": told.plausible}),
+        **({} if entry.collation is None else {"collation": entry.collation}),
+        # Both are about the original values, which a masked or hashed column does not have.
+        **({"values": entry.values} if entry.values and not formed else {}),
+        **({} if entry.plausible is None or formed else {"plausible": entry.plausible}),
     }
     return sa.Column(
         name,
         sa.String() if formed else made,
         primary_key=in_key,
         autoincrement=False,
-        nullable=told.nullable and not in_key,
+        nullable=entry.nullable and not in_key,
         info=info,
     )
 
 
 def refer(table: sa.Table, columns: Sequence[str], parent: sa.Table, to: Sequence[str]) -> None:
-    """Declare that the columns hold values of those of another table, or of this one."""
-    # By columns: a text that names one could not tell which dot is a part of the name.
+    """Declare that the columns hold values of the columns `to` of another table, or of the same one."""
+    # With Column objects, because a text such as `a.b.c` does not show which dot is part of a name.
     theirs = [parent.columns[name] for name in to]
     table.append_constraint(sa.ForeignKeyConstraint(columns, theirs))
 
 
 def as_yaml(tables: Iterable[sa.Table], skipped: Iterable[SourcePlace] = ()) -> str:
     """Write the text of a `tables.yaml` that declares the tables."""
-    left_out = [place_said(place) for place in sorted(skipped, key=str)]
-    told = {
+    left_out = [place_entry(place) for place in sorted(skipped, key=str)]
+    entries = {
         **({"skip": left_out} if left_out else {}),
-        "tables": {_plain(table.name): table_said(table) for table in tables},
+        "tables": {_plain(table.name): table_entry(table) for table in tables},
     }
-    return _HEAD + yaml_text(told)
+    return _HEAD + yaml_text(entries)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes breaks of Unicode as escapes, because YAML reads them as a blank wherever they stand as they are."""
+    """Writes Unicode's line breaks as escapes, because YAML would read unescaped ones as a blank."""
 
 
 def _written_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -202,10 +213,10 @@ _BREAKS = re.compile("[\x85\u2028\u2029]")
 _Dumper.add_representer(str, _written_text)
 
 
-def yaml_text(said: Any) -> str:
-    """Write a value as the file has it: what holds no further mapping or list on one line."""
+def yaml_text(value: Any) -> str:
+    """Write a value as the file has it; a mapping or list without others inside goes on one line."""
     text: str = yaml.dump(
-        said,
+        value,
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
@@ -232,24 +243,24 @@ def yaml_line(name: str, value: Any) -> str:
     return text.strip()[1:-1]
 
 
-def place_said(place: SourcePlace) -> str | dict[str, str]:
-    """A table of the source as `source:` and `skip:` have it."""
+def place_entry(place: SourcePlace) -> str | dict[str, str]:
+    """Return a table of the source as `source:` and `skip:` write it."""
     schema, name = place
     return name if schema is None else {"schema": schema, "table": name}
 
 
 def folded_place(place: SourcePlace) -> SourcePlace:
-    """The place for a catalogue that does not tell capitals from small letters."""
+    """Return the place in small letters, to compare it with that in a catalogue that ignores case."""
     schema, name = place
     return schema and schema.casefold(), name.casefold()
 
 
-def table_said(table: sa.Table) -> dict[str, Any]:
-    """What the file says of a table."""
+def table_entry(table: sa.Table) -> dict[str, Any]:
+    """Return a table as the file writes it."""
     cut, version = slice_of(table), version_of(table)
     place = source_table(table)
     return {
-        **({} if place == (None, _plain(table.name)) else {"source": place_said(place)}),
+        **({} if place == (None, _plain(table.name)) else {"source": place_entry(place)}),
         **({"schema": table.info["target_schema"]} if "target_schema" in table.info else {}),
         **({"skip": sorted(table.info["skipped"])} if "skipped" in table.info else {}),
         "key": [_plain(column.name) for column in table.primary_key.columns],
@@ -257,12 +268,12 @@ def table_said(table: sa.Table) -> dict[str, Any]:
         "version": None if version is None else _plain(version),
         "slice": None if cut is None else {"column": _plain(cut.column), "grain": cut.grain},
         **_contract(table),
-        "columns": {_plain(column.name): column_said(column) for column in table.columns},
+        "columns": {_plain(column.name): column_entry(column) for column in table.columns},
     }
 
 
-def column_said(column: sa.Column[Any]) -> dict[str, Any]:
-    """What the file says of a column."""
+def column_entry(column: sa.Column[Any]) -> dict[str, Any]:
+    """Return a column as the file writes it."""
     source = source_column(column)
     return {
         **({} if source == _plain(column.name) else {"source": source}),
@@ -303,12 +314,12 @@ def _contract(table: sa.Table) -> dict[str, Any]:
 
 
 def _plain(name: str) -> str:
-    """SQLAlchemy's names are texts of its own class, which YAML does not know."""
+    """Return a name as a plain text; SQLAlchemy's names have a class of their own, which YAML can't write."""
     return "".join(name)
 
 
 def type_name(column: sa.Column[Any]) -> str:
-    """The column's type as the file names it."""
+    """Return the column's type as the file names it. Raises TypeError for a type that it can't name."""
     type_ = column.info.get("source_type", column.type)
     kind = kind_of_type(type_)
     if kind is None:

@@ -1,8 +1,8 @@
-"""A fingerprint of what decides the rows of a mirror, besides the rows of the source.
+"""A fingerprint of everything besides the source's rows that decides the rows of a mirror.
 
-A mirror that was loaded by another definition holds values that no row version tells of: a column in clear text
-that is to be masked by now, or another column of the source under the same name. Out of scope: comparing it with
-the definition of the last sync (sync/probe.py).
+A mirror that was loaded under another definition holds stale values whose row versions have not changed: a column
+in clear text that should be masked now, or another column of the source under the same name. Out of scope: comparing
+the fingerprint with that of the last sync (sync/probe.py).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def definition_of(table: sa.Table, salt: str = "") -> str:
     """Return the fingerprint of a table's definition: 16 hexadecimal digits.
 
     Args:
-        table: as its mirror has it.
-        salt: the secret of hashed columns; it counts only where the table has some, and can't be read back.
+        table: the table as its mirror has it.
+        salt: the secret of hashed columns. It counts only if the table has some, and can't be read back.
     """
     cut = slice_of(table)
     is_hashed = any(column.info.get("mirror_form") == "hash" for column in table.columns)

@@ -1,4 +1,4 @@
-"""The kinds of columns that can be mirrored, one row for each: its name and type in every place it passes.
+"""The kinds of columns that can be mirrored. Each has one row, with its name and type in every layer.
 
 To add a kind, add a row to KINDS. A kind whose canonical text has a new form also needs that form in
 `canonical.py` and in `canonical.py` of each engine; saas_platform_tests/schema/test_kinds.py names what is
@@ -19,7 +19,7 @@ from saas_platform.schema.any_value import AnyValue
 KindName = Literal[
     "flag", "integer", "integer32", "float", "decimal", "time", "date", "any", "text", "bytes"
 ]
-#: How the canonical text of a value is made; `schema/canonical.py` specifies each.
+#: The forms of the canonical text of a value; `schema/canonical.py` specifies each.
 TextForm = Literal["flag", "digits", "decimal", "bits", "time", "date", "characters", "hexadecimal"]
 #: How dagster-pandas checks a column of the kind.
 FrameColumn = Literal["boolean", "integer", "time", "other"]
@@ -30,16 +30,16 @@ class Kind:
     """One kind of column.
 
     Attributes:
-        name: what tables.yaml calls it, where it can name it; a decimal has its sizes behind the name.
-        type: the SQLAlchemy type; a column is of the first kind in KINDS whose type its own is an instance of.
+        name: what tables.yaml calls the kind, if it can name it; the sizes of a decimal follow the name.
+        type: the SQLAlchemy type. A column is of the first kind in KINDS of whose type its own is an instance.
         noun: the kind in a message.
-        words: the kind in a message with its limits; {precision} and {scale} stand for the column's own.
+        words: the kind in a message, with its limits; {precision} and {scale} stand for the column's own.
         arrow: makes the Arrow type from the column's type.
         duckdb: the type of a mirror in DuckDB, with the same fields as `words`.
         bigquery: the type of a mirror in BigQuery; {numeric} stands for NUMERIC or BIGNUMERIC.
-        tsql: the type of SQL Server, without sizes, where the source does not say which it is.
-        sqlite: what SQLite's `typeof` may say of a value that fits.
-        declared: what catalogues call the types that hold the kind, without sizes.
+        tsql: the type in SQL Server, without sizes, for a column whose type the source's catalogue does not give.
+        sqlite: what SQLite's `typeof` may return for a value that fits.
+        declared: what catalogues call the types that can hold the kind, without sizes.
         text: the form of the canonical text.
         frame: the check of dagster-pandas.
         in_file: whether tables.yaml can name it.
@@ -215,7 +215,7 @@ def kind_of(column: sa.Column[Any]) -> Kind:
     """Return the kind of a column.
 
     Raises:
-        TypeError: the type is of no kind, so that the column can't be mirrored.
+        TypeError: the type is of no kind, so the column can't be mirrored.
     """
     kind = kind_of_type(column.type)
     if kind is None:
@@ -224,7 +224,7 @@ def kind_of(column: sa.Column[Any]) -> Kind:
 
 
 def kind_of_type(type_: sa.types.TypeEngine[Any]) -> Kind | None:
-    """Return the kind of a type; None where there is none.
+    """Return the kind of a type, or None if it is of no kind.
 
     A decimal without a declared precision and scale has no size that a mirror could keep, so it is of no kind.
     """
@@ -233,7 +233,7 @@ def kind_of_type(type_: sa.types.TypeEngine[Any]) -> Kind | None:
 
 
 def sizes(type_: sa.types.TypeEngine[Any]) -> tuple[int | None, int | None]:
-    """Return precision and scale of a decimal; None for each that the type does not have."""
+    """Return precision and scale of a decimal type; None for each that the type does not have."""
     return getattr(type_, "precision", None), getattr(type_, "scale", None)
 
 
@@ -246,7 +246,7 @@ def decimal_sizes(type_: sa.types.TypeEngine[Any]) -> tuple[int, int]:
 
 
 def sized(template: str, type_: sa.types.TypeEngine[Any], **more: str) -> str:
-    """Return a template of a kind with the type's own precision and scale.
+    """Return a template of a kind, filled with the type's precision and scale.
 
     >>> sized("DECIMAL({precision},{scale})", sa.Numeric(10, 2))
     'DECIMAL(10,2)'

@@ -1,11 +1,11 @@
-"""What a new discovery changes in a `tables.yaml` that a person has edited.
+"""Merge a new discovery into a `tables.yaml` that a person has edited.
 
-Holds: the comparison, and the changed text with every edit and comment that it does not concern. Does not
-hold: the discovery (source/discovery.py), or the decision to write the text (doctor.py).
+Contains: the comparison, and the changed text, in which all other edits and comments stay. Out of scope: the discovery
+(source/discovery.py), and the decision to write the text (cli/discover.py).
 
-A table or column that is new is added, one that is gone is removed with what names it, one that seems to be
-renamed gets its `source:`, and `declared` follows the catalogue. Types, names, marks, keys, contracts and
-what is skipped are the person's, and stay.
+A new table or column is added. One that is gone is removed, together with everything that names it. One that seems to
+be renamed gets a `source:`, and `declared` follows the catalogue. Types, names, marks of personal data, keys,
+contracts and what is skipped belong to the person, and stay.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from saas_platform.schema.commented_yaml import (
 from saas_platform.schema.declared import (
     Declaration,
     SourcePlace,
-    column_said,
+    column_entry,
     folded_place,
-    place_said,
-    table_said,
+    place_entry,
+    table_entry,
     type_name,
 )
 from saas_platform.schema.mirror_names import folded, mark
@@ -40,11 +40,11 @@ from saas_platform.schema.source_names import source_column, source_table
 
 @dataclass(frozen=True)
 class Merge:
-    """The file's text with the changes, and each of them in words."""
+    """The file's text with the changes, and a sentence for each of them."""
 
     text: str
     changes: tuple[str, ...]
-    #: Columns that are in the file by the changes.
+    #: Columns that the changes add to the file.
     added: tuple[sa.Column[Any], ...]
 
 
@@ -54,10 +54,13 @@ def merge(
     found: Iterable[sa.Table],
     present: Collection[SourcePlace],
 ) -> Merge:
-    """Bring the file's text up to what discovery found.
+    """Bring the file's text up to date with what discovery found.
 
-    `declaration` is what the text says; `present` are all tables of the source, as one that discovery could
-    not look at is not gone.
+    Args:
+        text: the text of the file.
+        declaration: what the text declares.
+        found: the tables that discovery could examine.
+        present: all tables of the source; one that discovery could not examine is not gone.
     """
     work = _Work(loaded(text), declaration, list(found), present)
     work.run()
@@ -72,7 +75,7 @@ _Key = TypeVar("_Key")
 def _paired(
     wanted: Mapping[str, _Key], there: Collection[_Key], fold: Callable[[_Key], object]
 ) -> dict[str, _Key]:
-    """For each name in the file what it is in the source: the same, or one that differs by case alone."""
+    """Return for names in the file what they are in the source: the same, or the same but for its case."""
     by_fold = {fold(each): each for each in there if each not in wanted.values()}
     paired = {}
     for name, key in wanted.items():
@@ -85,7 +88,7 @@ def _paired(
 
 @dataclass
 class _Work:
-    """One merge: the file's tree is changed step by step, and each step noted."""
+    """One merge. It changes the file's tree step by step, and notes each step."""
 
     file: CommentedMap
     declaration: Declaration
@@ -133,14 +136,14 @@ class _Work:
     # Tables.
 
     def _columns(self, name: str) -> set[tuple[str, str]]:
-        """The columns of a table in the file, as the source has them."""
+        """Return name and type in the source of each column of a table in the file."""
         return {
-            (str(said.get("source", each)), str(said.get("declared", "")).casefold())
-            for each, said in self.tables[name]["columns"].items()
+            (str(node.get("source", each)), str(node.get("declared", "")).casefold())
+            for each, node in self.tables[name]["columns"].items()
         }
 
     def _columns_of(self, table: sa.Table, name: str) -> set[tuple[str, str]]:
-        """The same of a found table, but for those that the table of that name in the file skips."""
+        """Return the same of a found table, without the columns that the table of that name in the file skips."""
         return {
             (source_column(column), str(column.info.get("declared", "")).casefold())
             for column in table.columns
@@ -149,14 +152,14 @@ class _Work:
 
     def _rename_table(self, name: str, table: sa.Table) -> None:
         place = source_table(table)
-        said = self.tables[name]
+        node = self.tables[name]
         if place == (None, name):
-            del said["source"]
+            del node["source"]
         else:
-            put_first(said, "source", quoted_value(place_said(place)))
+            put_first(node, "source", quoted_value(place_entry(place)))
         self.changes.append(
-            f"{name}: gone in the source, where {_dotted(place)} with the same columns is new: read from there"
-            " now"
+            f"{name} is gone from the source, where {_dotted(place)} is new and has the same columns: it is"
+            " read from there now"
         )
 
     def _remove_table(self, name: str) -> None:
@@ -166,28 +169,29 @@ class _Work:
             for other in self.tables
             if self._drop(other, "references", lambda each: each["table"] == name)
         ]
-        also = f", with the references to it of {', '.join(without)}" if without else ""
-        self.changes.append(f"{name}: gone in the source: removed{also}")
+        also = f", with the references to it in {', '.join(without)}" if without else ""
+        self.changes.append(f"{name} is gone from the source: it is removed{also}")
 
     def _add_table(self, name: str, table: sa.Table, names: Mapping[str, str]) -> None:
-        said = table_said(table)
+        node = table_entry(table)
         if name != table.name:
-            said = {"source": place_said(source_table(table)), **said}
-        found = said.pop("references", ())
-        columns = said.pop("columns")
+            node = {"source": place_entry(source_table(table)), **node}
+        found = node.pop("references", ())
+        columns = node.pop("columns")
         references = [
             own for each in found if (own := self._reference(each, names, columns)) is not None
         ]
         if references:
-            said["references"] = references
-        append(self.tables, name, quoted_value({**said, "columns": columns}))
+            node["references"] = references
+        append(self.tables, name, quoted_value({**node, "columns": columns}))
         self.added += table.columns
-        self.changes.append(f"{name}: new in the source: added, with {len(columns)} columns")
+        number = f"{len(columns)} column{'' if len(columns) == 1 else 's'}"
+        self.changes.append(f"{name} is new in the source: it is added, with {number}")
 
     def _reference(
         self, found: Any, names: Mapping[str, str], columns: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """The reference in the file's names; None where its parent is not there, or not as it would need."""
+        """Return the reference in the file's names; None if the file lacks its columns or has them otherwise."""
         parent = next((table for table in self.found if table.name == found["table"]), None)
         name = names.get(found["table"])
         if parent is None or name is None:
@@ -195,7 +199,7 @@ class _Work:
         sources = [source_column(parent.columns[each]) for each in found["to"]]
         if name in self.tables:
             there = self.tables[name]["columns"]
-            own = {str(said.get("source", each)): str(each) for each, said in there.items()}
+            own = {str(node.get("source", each)): str(each) for each, node in there.items()}
             to = [own[source] for source in sources if source in own]
             kept = all(str(there[each].get("mirror", "keep")) == "keep" for each in to)
             types = [str(there[each]["type"]) for each in to]
@@ -209,9 +213,9 @@ class _Work:
     # Columns.
 
     def _merge_columns(self, name: str, table: sa.Table) -> None:
-        said = self.tables[name]["columns"]
+        node = self.tables[name]["columns"]
         by_source = {source_column(column): column for column in table.columns}
-        wanted = {each: str(column.get("source", each)) for each, column in said.items()}
+        wanted = {each: str(column.get("source", each)) for each, column in node.items()}
         paired = _paired(wanted, by_source, str.casefold)
         skipped = {str(each).casefold() for each in self.tables[name].get("skip", ())}
         new = [
@@ -219,8 +223,8 @@ class _Work:
             for source, column in by_source.items()
             if source not in paired.values() and source.casefold() not in skipped
         ]
-        gone = [each for each in said if each not in paired]
-        for each, column in _renamed(gone, new, said):
+        gone = [each for each in node if each not in paired]
+        for each, column in _renamed(gone, new, node):
             self._rename_column(name, each, source_column(column))
             gone.remove(each)
             new.remove(column)
@@ -232,65 +236,66 @@ class _Work:
             self._add_column(name, column)
 
     def _rename_column(self, name: str, column: str, source: str) -> None:
-        said = self.tables[name]["columns"][column]
-        was = said.get("source", column)
+        node = self.tables[name]["columns"][column]
+        was = node.get("source", column)
         if source == column:
-            del said["source"]
+            del node["source"]
         else:
-            put_first(said, "source", quoted_value(source))
+            put_first(node, "source", quoted_value(source))
         self.changes.append(
-            f"{name}.{column}: {was} is gone in the source, where {source} of the same type is new: read from"
-            " there now"
+            f"{name}.{column}: {was} is gone from the source, where {source} is new and has the same type: it is"
+            " read from there now"
         )
 
     def _follow_declared(self, name: str, column: str, found: sa.Column[Any]) -> None:
-        said = self.tables[name]["columns"][column]
-        was, now = str(said.get("declared", "")), str(found.info.get("declared", ""))
+        node = self.tables[name]["columns"][column]
+        was, now = str(node.get("declared", "")), str(found.info.get("declared", ""))
         if was.casefold() == now.casefold():
             return
-        said["declared"] = quoted_value(now)
+        node["declared"] = quoted_value(now)
         proposed = type_name(found)
-        stays = "" if str(said["type"]) == proposed else (
-            f"; its type stays {said['type']}, where its values now call for {proposed}: check it"
+        stays = "" if str(node["type"]) == proposed else (
+            f". Its type stays {node['type']}, but its values now suggest {proposed}: check it"
         )  # fmt: skip
         self.changes.append(
-            f"{name}.{column}: declared as {now or 'nothing'} in the source, before as {was or 'nothing'}{stays}"
+            f"{name}.{column} is now declared as {now or 'nothing'} in the source; it was {was or 'nothing'}{stays}"
         )
 
     def _remove_column(self, name: str, column: str, table: sa.Table) -> None:
-        said = self.tables[name]
-        remove(said["columns"], column)
+        node = self.tables[name]
+        remove(node["columns"], column)
         also = []
-        if column in said["key"]:
+        if column in node["key"]:
             key = self._key(name, table)
-            said["key"] = quoted_value(key)
+            node["key"] = quoted_value(key)
             also.append(f"the key is now [{', '.join(key)}]")
-        if said.get("version") == column or (
-            not said["key"] and said.get("version", "null") != "null"
+        if node.get("version") == column or (
+            not node["key"] and node.get("version", "null") != "null"
         ):
-            said["version"] = "null"
+            node["version"] = "null"
             also.append("version is now null")
-        if _is_named(said.get("slice"), column):
-            said["slice"] = "null"
+        if _is_named(node.get("slice"), column):
+            node["slice"] = "null"
             also.append("slice is now null")
         if self._drop(name, "unique", lambda names: column in names):
-            also.append("a unique rule that named it is gone")
+            also.append("the unique rules that named it are removed too")
         if self._drop(name, "references", lambda each: column in each["columns"]):
-            also.append("a reference that named it is gone")
+            also.append("the references that named it are removed too")
         also += [
-            f"so is a reference of {other} to it"
+            f"the references to it in {other} are removed too"
             for other in self.tables
             if self._drop(
                 other, "references", lambda each: each["table"] == name and column in each["to"]
             )
         ]
-        rest = f"; {', '.join(also)}" if also else ""
-        self.changes.append(f"{name}.{column}: gone in the source: removed{rest}")
+        self.changes.append(
+            "; ".join([f"{name}.{column} is gone from the source: it is removed", *also])
+        )
 
     def _key(self, name: str, table: sa.Table) -> list[str]:
-        """The key that the source has now, in the file's names; none where the file lacks a part of it."""
+        """Return the source's present key in the file's names; no columns if the file lacks one of them."""
         columns = self.tables[name]["columns"]
-        by_source = {str(said.get("source", each)): str(each) for each, said in columns.items()}
+        by_source = {str(node.get("source", each)): str(each) for each, node in columns.items()}
         sources = [source_column(column) for column in table.primary_key.columns]
         key = [by_source[source] for source in sources if source in by_source]
         usable = all(columns[each].get("mirror", "keep") in ("keep", "hash") for each in key)
@@ -300,38 +305,42 @@ class _Work:
         columns = self.tables[name]["columns"]
         source = source_column(column)
         free = self._free(columns, str(column.name), source)
-        said = column_said(column)
+        node = column_entry(column)
         if free != source:
-            said = {"source": source, **said}
-        append(columns, free, quoted_value(said))
+            node = {"source": source, **node}
+        append(columns, free, quoted_value(node))
         self.added.append(column)
-        self.changes.append(f"{name}.{free}: new in the source: added as {said['type']}")
+        self.changes.append(f"{name}.{free} is new in the source: it is added as {node['type']}")
 
     # Both.
 
     def _drop(self, table: str, part: str, condition: Callable[[Any], bool]) -> bool:
-        """Take entries out of a list of the table, and the list where none is left; whether any was."""
-        said = self.tables[table]
-        entries = said.get(part, [])
+        """Remove the entries of a table's list that meet a condition, and the list if it is then empty.
+
+        Returns:
+            Whether any entry was removed.
+        """
+        node = self.tables[table]
+        entries = node.get(part, [])
         places = [place for place, entry in enumerate(entries) if condition(entry)]
         for place in reversed(places):
             del entries[place]
         if places and not entries:
-            remove(said, part)
+            remove(node, part)
         return bool(places)
 
     @staticmethod
     def _free(taken: Collection[str], name: str, source: str) -> str:
-        """The name, or where a mirror would take it for another one, the name with a mark of the source's."""
+        """Return the name; if a warehouse would take it for a taken one, with the mark of the source's name."""
         others = {folded(str(each)) for each in taken}
         return f"{name}_{mark(source)}" if folded(name) in others else name
 
 
 def _renamed(
-    gone: list[str], new: list[sa.Column[Any]], said: Mapping[str, Any]
+    gone: list[str], new: list[sa.Column[Any]], node: Mapping[str, Any]
 ) -> list[tuple[str, sa.Column[Any]]]:
-    """Columns that are gone, each with the new one of its type, where there is one of each."""
-    types = {each: str(said[each].get("declared", "")).casefold() for each in gone}
+    """Return pairs of a column that is gone and the new one of its type, if there is exactly one of each."""
+    types = {each: str(node[each].get("declared", "")).casefold() for each in gone}
     found = []
     for each in gone:
         like = [c for c in new if str(c.info.get("declared", "")).casefold() == types[each]]
@@ -340,8 +349,8 @@ def _renamed(
     return found
 
 
-def _is_named(said: Any, column: str) -> bool:
-    return isinstance(said, Mapping) and said.get("column") == column
+def _is_named(node: Any, column: str) -> bool:
+    return isinstance(node, Mapping) and node.get("column") == column
 
 
 def _dotted(place: SourcePlace) -> str:

@@ -1,7 +1,7 @@
-"""What the tables and columns of a source are called in its mirror, where their own names will not do.
+"""Propose names in the mirror for tables and columns of a source whose own names can't be used there.
 
-Holds: the rule by which discovery proposes a name, and which names a warehouse takes for one. Does not
-hold: the names that a person chose (tables.yaml), or what an engine's SQL takes (warehouse/naming.py).
+Contains: the rule by which discovery proposes a name, and which names are the same one to a warehouse. Out of scope:
+the names that a person chose (tables.yaml), and what an engine's SQL accepts (warehouse/naming.py).
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-#: Beginnings of names that the mirror keeps for columns and logs of its own.
+#: The prefixes of the mirror's own columns and logs.
 _OURS = ("_sync_", "_proof_")
 
 
 def folded(name: str) -> str:
-    """The name as warehouses compare it: small and capital letters of ASCII are the same.
+    """Return the name as warehouses compare it: small and capital letters of ASCII are the same.
 
     >>> folded("Orders") == folded("ORDERS"), folded("Ä") == folded("ä")
     (True, False)
@@ -24,7 +24,7 @@ def folded(name: str) -> str:
 
 
 def mark(name: str) -> str:
-    """Six characters that stand for the name, and for no other one that is likely to be met.
+    """Return six characters that stand for the name; another name is unlikely to have the same ones.
 
     >>> mark("Orders") == mark("orders")
     False
@@ -33,10 +33,11 @@ def mark(name: str) -> str:
 
 
 def mirror_names(names: Iterable[str], taken: Collection[str] = ()) -> dict[str, str]:
-    """The name in the mirror for each of these names of the source, whatever their order.
+    """Return for each name of the source its name in the mirror, independently of their order.
 
-    Its own, unless it is blank, begins as ours do, or a warehouse would take it for another one of them or
-    for one that is `taken`: then it has the mark of the source's name at its end.
+    A name stays as it is, with three exceptions. A blank name becomes `unnamed`. A name with a prefix of ours gets
+    `source` before it. A name that a warehouse would take for another one of these, or for one that is `taken`, gets
+    the mark of the source's name after it.
 
     >>> mirror_names(["id", "_sync_id", ""])
     {'id': 'id', '_sync_id': 'source_sync_id', '': 'unnamed'}

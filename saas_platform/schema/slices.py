@@ -1,6 +1,6 @@
-"""How a table is cut into slices: the unit that is proven, compared and repaired.
+"""Slices: the parts of a table that are proven, compared and repaired one by one.
 
-A slice column never changes its value in a row, so a row never moves between slices.
+The value of the slice column never changes in a row, so a row never moves from one slice to another.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-#: The one slice of a table that is too small to be cut.
+#: The id of the only slice of a table that is not divided.
 WHOLE = "all"
 
 
 @dataclass(frozen=True)
 class Slice:
-    """The time column and the grain (UTC calendar) that cut a table; ids are ISO texts.
+    """The timestamp column and the grain (UTC calendar) by which a table is sliced. Slice ids are ISO texts.
 
     >>> Slice("occurred_at", "day").id_of(datetime(2024, 2, 29, 23, 59))
     '2024-02-29'
@@ -31,14 +31,15 @@ class Slice:
 
     @property
     def id_length(self) -> int:
-        """Characters of the ISO text of the column that make the slice id."""
+        """Return how many characters of the column's ISO text make the slice id."""
         return 10 if self.grain == "day" else 7
 
     def id_of(self, moment: datetime) -> str:
+        """Return the id of the slice that a timestamp falls into."""
         return moment.isoformat()[: self.id_length]
 
     def bounds(self, slice_id: str) -> tuple[datetime, datetime]:
-        """First moment of the slice, and the first moment after it."""
+        """Return the first timestamp of the slice, and the first one after it."""
         if self.grain == "day":
             first = date.fromisoformat(slice_id)
             after = date.fromordinal(first.toordinal() + 1)
@@ -49,7 +50,7 @@ class Slice:
         return datetime.combine(first, midnight), datetime.combine(after, midnight)
 
     def between(self, first: datetime, after: datetime) -> list[str]:
-        """The slices that begin in [first, after), in order."""
+        """Return the ids of the slices from that of `first` to the last that begins before `after`, in order."""
         found = []
         moment = first
         while moment < after:
@@ -60,19 +61,22 @@ class Slice:
 
 @dataclass(frozen=True)
 class SliceDigest:
-    """Row count, and the sum of the rows' hashes: sensitive to duplicates, not to order."""
+    """The digest of a slice: its row count, and the sum of its rows' numbers.
+
+    It depends on duplicates, but not on the order of rows.
+    """
 
     rows: int
     total: int
 
 
 def slice_of(table: sa.Table) -> Slice | None:
-    """The slice of a table, or None where the table is one slice (`WHOLE`)."""
+    """Return how a table is sliced, or None if the table is one slice (`WHOLE`)."""
     return table.info.get("slice")
 
 
 def ranges(cut: Slice, slices: Collection[str]) -> list[tuple[datetime, datetime]]:
-    """The slices as half-open time ranges, neighbours merged.
+    """Return the slices as half-open ranges of time, with neighbours merged.
 
     >>> ranges(Slice("at", "day"), ["2024-01-02", "2024-01-01", "2024-01-04"])[0]
     (datetime.datetime(2024, 1, 1, 0, 0), datetime.datetime(2024, 1, 3, 0, 0))

@@ -1,7 +1,7 @@
-"""What a mirrored table and its columns are called in the source.
+"""Look up the names of a mirrored table and its columns in the source.
 
-A mirror may have other names than the source (tables.yaml: `source:` of a table or a column). Holds the
-way from one to the other. Does not hold: the declaration (schema/declared.py), or quoting.
+A mirror may use other names than the source (tables.yaml: `source:` of a table or a column). Contains: the way from
+the mirror's names to the source's. Out of scope: the declaration (schema/declared.py), and quoting.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 
 def source_table(table: sa.Table) -> tuple[str | None, str]:
-    """The table's schema in the source, None for the source's default one, and its name there.
+    """Return the table's schema in the source (None for the source's default schema), and its name there.
 
     >>> source_table(sa.Table("orders", sa.MetaData(), info={"source_schema": "sales"}))
     ('sales', 'orders')
@@ -23,7 +23,7 @@ def source_table(table: sa.Table) -> tuple[str | None, str]:
 
 
 def source_column(column: sa.Column[Any]) -> str:
-    """The column's name in the source.
+    """Return the column's name in the source.
 
     >>> source_column(sa.Column("e_mail", sa.String, info={"source_name": "E-Mail"}))
     'E-Mail'

@@ -1,7 +1,7 @@
-"""The form of `tables.yaml`: what may stand in it, and what is wrong with it.
+"""The form of `tables.yaml`: what the file may contain, and the messages on what is wrong in it.
 
-Holds: the model of the file and its rules. Does not hold: the way to SQLAlchemy tables and back
-(schema/declared.py), or what a discovery changes in the file (schema/merging.py).
+Contains: the model of the file, and its rules. Out of scope: the way to SQLAlchemy tables and back
+(schema/declared.py), and what a discovery changes in the file (schema/merging.py).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from saas_platform.schema.mirror_names import folded
 from saas_platform.validation.yaml_file import MisplacedError, Place
 
 DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
-#: What YAML reads the values of a type as.
+#: The Python types as which YAML reads the values of a type.
 _VALUES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
     "float": (int, float),
@@ -35,14 +35,15 @@ _VALUES: dict[str, tuple[type, ...]] = {
     "time": (datetime,),
     "date": (date,),
 }
-#: How a personal column is in the mirror.
+#: The form of a personal column in the mirror.
 Form = Literal["keep", "mask", "hash", "drop"]
 
-#: A schema of the warehouse that a person may choose; the others have a meaning of their own there.
+#: The names of schemas that a person may choose. The taken ones have another meaning in a warehouse.
 _SCHEMA = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _TAKEN_SCHEMAS = frozenset(
     ("marts", "models", "main", "temp", "system", "information_schema", "pg_catalog")
 )
+_OTHER_SLICE = "choose another column, or `slice: null`"
 
 
 class _Part(BaseModel):
@@ -50,15 +51,15 @@ class _Part(BaseModel):
 
 
 class SourceName(_Part):
-    """A table's name in the source, and its schema there; None for the source's default one."""
+    """A table's name in the source, and its schema there; the schema is None for the source's default one."""
 
     table: str
     schema_: str | None = Field(None, alias="schema")
 
 
-def _whole(said: Any) -> Any:
-    """A bare text is the table's whole name, with whatever dots are in it."""
-    return {"table": said} if isinstance(said, str) else said
+def _whole(value: Any) -> Any:
+    """Take a bare text for the table's whole name; a dot in it is a part of the name."""
+    return {"table": value} if isinstance(value, str) else value
 
 
 Source = Annotated[SourceName, BeforeValidator(_whole)]
@@ -93,8 +94,8 @@ class Column(_Part):
             )
         if self.mirror != "keep" and self.pii is None:
             raise MisplacedError(
-                f"`mirror: {self.mirror}` is for personal data: say which with"
-                f" `pii:` ({', '.join(get_args(Pii))}), or leave the column out by `skip:`",
+                f"`mirror: {self.mirror}` is for personal data: name its kind with"
+                f" `pii:` ({', '.join(get_args(Pii))}), or leave the column out with `skip:`",
                 "mirror",
             )
         return self
@@ -105,15 +106,17 @@ class Column(_Part):
         for role, values in (("values", self.values), ("plausible", bounds)):
             for value in values:
                 if type(value) not in wanted:
-                    raise MisplacedError(f"{value} in {role} is no {self.type}", role)
+                    raise MisplacedError(f"{value} in {role} is not of type {self.type}", role)
             if values and self.mirror != "keep":
                 raise MisplacedError(
-                    f"{role} can't be held to a column that the mirror does not have in clear"
+                    f"{role} can't be checked in a column that the mirror does not have in clear text"
                     f" (`mirror: {self.mirror}`): remove one of the two",
                     role,
                 )
         if self.plausible is not None and not bounds:
-            raise MisplacedError("plausible needs a lowest or a highest value", "plausible")
+            raise MisplacedError(
+                "plausible has no bound: give a lowest or a highest value", "plausible"
+            )
         if len(bounds) == 2 and bounds[0] > bounds[1]:
             raise MisplacedError(
                 f"plausible has {bounds[0]} before {bounds[1]}: the lowest comes first", "plausible"
@@ -149,12 +152,12 @@ class Table(_Part):
             for name in names:
                 if name not in self.columns:
                     raise MisplacedError(
-                        f"{place[0]} names {name}, which is none of its columns"
-                        f" ({', '.join(self.columns)})",
+                        f"{place[0]} names {name}, which is not one of the table's columns: choose from"
+                        f" {', '.join(self.columns)}",
                         *place,
                     )
         if len(set(self.key)) < len(self.key):
-            raise MisplacedError("key names a column twice", "key")
+            raise MisplacedError("key names a column twice: name it once", "key")
         self._check_version()
         self._check_forms()
         self._check_slice()
@@ -162,12 +165,12 @@ class Table(_Part):
         self._check_schema()
         if all(column.mirror == "drop" for column in self.columns.values()):
             raise MisplacedError(
-                "every column is dropped: leave the table out by `skip:`", "columns"
+                "every column is dropped: leave the table out with `skip:`", "columns"
             )
         return self
 
     def _roles(self) -> Iterator[tuple[Place, tuple[str, ...]]]:
-        """What names columns of the table, and where it stands."""
+        """Yield each place that names columns of the table, with the names."""
         yield ("key",), self.key
         if self.version is not None:
             yield ("version",), (self.version,)
@@ -182,10 +185,16 @@ class Table(_Part):
         if self.version is None:
             return
         if self.columns[self.version].type != "integer":
-            raise MisplacedError(f"version {self.version} must be of type integer", "version")
+            raise MisplacedError(
+                f"version column {self.version} is not of type integer: choose another column, or"
+                " `version: null`",
+                "version",
+            )
         if not self.key:
             raise MisplacedError(
-                "version needs a key: without one the table is replaced whole", "version"
+                "version needs a key, because a table without one is replaced whole: give it a key, or"
+                " write `version: null`",
+                "version",
             )
 
     def _check_slice(self) -> None:
@@ -193,22 +202,24 @@ class Table(_Part):
             return
         name = self.slice.column
         if self.columns[name].type not in ("time", "date"):
-            raise MisplacedError(f"slice column {name} must be of type time or date", "slice")
+            raise MisplacedError(
+                f"slice column {name} is not of type time or date: {_OTHER_SLICE}", "slice"
+            )
         if self.columns[name].nullable:
-            raise MisplacedError(f"slice column {name} must not be nullable", "slice")
+            raise MisplacedError(f"slice column {name} is nullable: {_OTHER_SLICE}", "slice")
         if self.columns[name].pii is not None:
             raise MisplacedError(
-                f"slice column {name} holds personal data ({self.columns[name].pii}), and reports name slices:"
-                " choose another column, or `slice: null`",
+                f"slice column {name} holds personal data ({self.columns[name].pii}), and reports show the names"
+                f" of slices: {_OTHER_SLICE}",
                 "slice",
             )
 
     def _check_forms(self) -> None:
-        """A form in the mirror must leave what the sync and the contract rely on."""
+        """Check that no form in the mirror takes away what the sync and the contract rely on."""
         why = {
-            "mask": "would make all its values one",
-            "drop": "would leave it out",
-            "hash": "would keep it from being followed by its values",
+            "mask": "would make all values of the column equal",
+            "drop": "would leave the column out",
+            "hash": "would destroy the order of the column's values",
         }
         for place, names in self._roles():
             for name in names:
@@ -216,8 +227,8 @@ class Table(_Part):
                 allowed = ("keep",) if place[0] in ("version", "slice") else ("keep", "hash")
                 if form not in allowed:
                     raise MisplacedError(
-                        f"`mirror: {form}` {why[form]}, and {place[0]} names the column: use"
-                        f" {' or '.join(allowed)}, or take it out of {place[0]}",
+                        f"`mirror: {form}` {why[form]}, but {place[0]} needs it: use"
+                        f" {' or '.join(allowed)}, or remove the column from {place[0]}",
                         *("columns", name, "mirror"),
                     )
 
@@ -232,7 +243,7 @@ class Table(_Part):
             twin = seen.setdefault(folded(name), name)
             if twin != name:
                 raise MisplacedError(
-                    f"{twin} and {name} differ by case alone, and a mirror has one of them: give one of"
+                    f"{twin} and {name} differ only by case, and a mirror can't have both: give one of"
                     f" them another name, with `source: {name}`",
                     *("columns", name),
                 )
@@ -240,12 +251,13 @@ class Table(_Part):
             other = sources.setdefault(source, name)
             if other != name:
                 raise MisplacedError(
-                    f"{other} and {name} are one column {source} of the source: leave one of them out",
+                    f"{other} and {name} are the same column {source} of the source: remove one of them",
                     *("columns", name),
                 )
             if source in self.skip:
                 raise MisplacedError(
-                    f"{source} is in skip and among the columns: remove it from one of them", "skip"
+                    f"{source} is both in skip and among the columns: remove it from one of them",
+                    "skip",
                 )
 
     def _check_schema(self) -> None:
@@ -254,8 +266,8 @@ class Table(_Part):
             return
         if not _SCHEMA.fullmatch(chosen) or folded(chosen) in _TAKEN_SCHEMAS:
             raise MisplacedError(
-                f"schema {chosen} can't be used: choose a name of letters, digits and underscores that is"
-                f" none of {', '.join(sorted(_TAKEN_SCHEMAS))}",
+                f"schema {chosen} can't be used: choose a name of letters, digits and underscores, but none"
+                f" of {', '.join(sorted(_TAKEN_SCHEMAS))}",
                 "schema",
             )
 
@@ -266,7 +278,7 @@ class TablesFile(_Part):
 
     @model_validator(mode="after")
     def _apart(self) -> TablesFile:
-        """No two tables may share a mirror, or be one table of the source."""
+        """Check that no two tables share a mirror or a table of the source, and that no table is skipped too."""
         seen: dict[str, str] = {}
         sources: dict[tuple[str | None, str], str] = {}
         for name, table in self.tables.items():
@@ -277,7 +289,7 @@ class TablesFile(_Part):
             twin = seen.setdefault(folded(name), name)
             if twin != name:
                 raise MisplacedError(
-                    f"{twin} and {name} differ by case alone, and a warehouse has one of them: give one of"
+                    f"{twin} and {name} differ only by case, and a warehouse can't have both: give one of"
                     f" them another name, with `source: {name}`",
                     *("tables", name),
                 )
@@ -285,14 +297,14 @@ class TablesFile(_Part):
             other = sources.setdefault(place, name)
             if other != name:
                 raise MisplacedError(
-                    f"{other} and {name} are one table of the source: leave one of them out",
+                    f"{other} and {name} are the same table of the source: remove one of them",
                     *("tables", name),
                 )
         for number, each in enumerate(self.skip):
             there = sources.get((each.schema_, each.table))
             if there is not None:
                 raise MisplacedError(
-                    f"{there} is in skip and among the tables: remove it from one of them",
+                    f"{there} is both in skip and among the tables: remove it from one of them",
                     *("skip", number),
                 )
         return self
@@ -308,36 +320,45 @@ class TablesFile(_Part):
 
 
 def source_place(name: str, table: Table) -> tuple[str | None, str]:
-    """The schema and name in the source of a table of this name in the file."""
+    """Return the schema and the name in the source of a table that has this name in the file."""
     return (None, name) if table.source is None else (table.source.schema_, table.source.table)
 
 
 def _fault(
     name: str, table: Table, reference: Reference, tables: Mapping[str, Table]
 ) -> str | None:
-    """What is wrong with a reference; None: nothing."""
-    says = f"{name} references {reference.table}"
+    """Return what is wrong with a reference, or None."""
+    refers = f"{name} references {reference.table}"
     parent = tables.get(reference.table)
     if parent is None:
-        return f"{says}, which is none of the tables: remove the reference, or add the table"
+        return f"{refers}, which is not one of the tables: remove the reference, or add the table"
     if len(reference.columns) != len(reference.to):
-        return f"{says} with {len(reference.columns)} columns to {len(reference.to)}"
+        return (
+            f"{refers} with {len(reference.columns)} in `columns` and {len(reference.to)} in `to`: name as many"
+            " in both"
+        )
     for mine, theirs in zip(reference.columns, reference.to, strict=True):
         if theirs not in parent.columns:
-            return f"{says}.{theirs}, which is none of its columns"
+            return (
+                f"{refers}.{theirs}, which is not one of its columns: choose from"
+                f" {', '.join(parent.columns)}"
+            )
         column, other = table.columns[mine], parent.columns[theirs]
         if column.type != other.type:
-            return f"{says}.{theirs}, of type {other.type}, by {mine}, of type {column.type}"
+            return (
+                f"{refers}.{theirs}, of type {other.type}, by {mine}, of type {column.type}: give both the same"
+                " type, or remove the reference"
+            )
         if column.mirror != other.mirror:
             return (
-                f"{says}.{theirs}, which is `mirror: {other.mirror}`, by {mine}, which is"
-                f" `mirror: {column.mirror}`: both need the same form to be joined"
+                f"{refers}.{theirs}, which is `mirror: {other.mirror}`, by {mine}, which is"
+                f" `mirror: {column.mirror}`: give both the same form, or they can't be joined"
             )
     return None
 
 
 def place_words(place: Place) -> tuple[str, str]:
-    """How a place of the file reads: its table and column, and the name of what stands there.
+    """Describe a place in the file: its table and column, and the name of the entry there.
 
     >>> place_words(("tables", "orders", "columns", "total", "type"))
     ('table orders, column total', 'type')

@@ -1,6 +1,7 @@
-"""Source to warehouse: changes, proof, diff, repair; the same for every pair of engines.
+"""Bring a source into the warehouse and prove the result, in the same way for every pair of engines.
 
-Holds the decisions. Does not hold: SQL of any engine, Dagster, or settings.
+Contains: what to copy, what to prove, and what to repair. Out of scope: the SQL of any engine, Dagster, and
+settings.
 """
 
 from saas_platform.sync.drift import SyncError, unnamed_tables

@@ -1,6 +1,8 @@
-"""Bringing a mirror up to a snapshot: everything anew, what the hints name, or what a proof names.
+"""Bring a mirror up to date with a snapshot of its source.
 
-Holds the three ways, each one transaction. Does not hold: choosing among them, or proof.
+There are three ways, each in one transaction: load all rows, apply what the hints name (row versions above the
+watermark, tombstones and slice counts), or copy the slices that a proof found to differ. Out of scope: choosing
+among the three, and proof.
 """
 
 from __future__ import annotations
@@ -25,9 +27,19 @@ from saas_platform.warehouse.stream import RowStream
 def load_all(
     pair: TablePair, sync_id: str, last: SyncEntry | None, *, compared: int = 0
 ) -> SyncEntry:
-    """Make the mirror again from all rows; `compared`: the slices that were compared before that was decided.
+    """Load the mirror from scratch with all rows of the source.
 
-    Raises SyncError for more slices than a mirror may have, before anything is sent.
+    Args:
+        pair: the table in the source's snapshot and in the warehouse.
+        sync_id: the id for the log entry.
+        last: the table's newest log entry; None if there is none.
+        compared: how many slices were compared before this load was chosen, for the log entry.
+
+    Returns:
+        The log entry, as written.
+
+    Raises:
+        SyncError: the source has more slices than a mirror may have; nothing was sent.
     """
     table, warehouse = pair.table, pair.warehouse
     if warehouse.most_slices is not None and slice_of(table) is not None:
@@ -38,28 +50,40 @@ def load_all(
 
 
 def _check_slices(warehouse: Warehouse, table: sa.Table, counts: Mapping[str, int]) -> None:
-    """Raises SyncError where the source has more slices than a mirror may have."""
+    """Raise SyncError if the source has more slices than a mirror may have."""
     most, cut = warehouse.most_slices, slice_of(table)
     if most is None or cut is None or len(counts) <= most:
         return
     raise SyncError(
-        f"{table.name} has {len(counts):,} slices by the {cut.grain} of {cut.column}, and a table of"
-        f" {warehouse.engine} has at most {most:,} partitions: write `slice: null` for it in tables.yaml"
-        f"{', or cut it by month' if cut.grain == 'day' else ''}."
+        f"{table.name} has {len(counts):,} slices by the {cut.grain} of {cut.column}, but a table of"
+        f" {warehouse.engine} can have at most {most:,} partitions: write `slice: null` for it in tables.yaml"
+        f"{', or slice it by month' if cut.grain == 'day' else ''}."
     )
 
 
 def apply_changes(
     pair: TablePair, sync_id: str, last: SyncEntry, source_counts: Mapping[str, int]
 ) -> SyncEntry | None:
-    """Apply what lies above the watermark; None: nothing does, and nothing was written.
+    """Apply the changes above the watermark.
 
-    Tombstones name most deletes. Where the slice counts still disagree (no tombstones are kept, or
-    INSERT OR REPLACE displaced a row without one), the rows of those slices decide.
+    Tombstones name most deletes. If the counts of a slice still disagree (the source keeps no tombstones, or
+    INSERT OR REPLACE displaced a row without one), all rows of that slice are compared.
+
+    Args:
+        pair: the table in the source's snapshot and in the warehouse.
+        sync_id: the id for the log entry.
+        last: the table's newest log entry, with the watermark.
+        source_counts: the rows of each slice in the snapshot.
+
+    Returns:
+        The log entry, as written; None if there was no change and nothing was written.
+
+    Raises:
+        SyncError: the source has more slices than a mirror may have.
     """
     snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table
     _check_slices(warehouse, table, source_counts)
-    # At the watermark nothing was written: in our own source not even to another table.
+    # A ceiling at the watermark means that no row was written; in our own source, not even in another table.
     written = snapshot.ceiling(table) > last.watermark or snapshot.unversioned(table) > 0
     if not written and source_counts == warehouse.slice_counts(table):
         return None
@@ -90,10 +114,22 @@ def apply_changes(
 def copy_again(
     pair: TablePair, proof: ProofReport, sync_id: str, last: SyncEntry | None
 ) -> SyncEntry | None:
-    """Copy the rows of the slices that differ by the proof, delete what is extra; None: nothing differed.
+    """Make the slices that differ according to a proof equal: copy their rows, and delete extra ones.
 
-    A table without a key is made anew. The caller has proven all other slices, or the watermark that
-    this writes would be wrong.
+    A table without a key is loaded from scratch. The caller must have proven all other slices; otherwise the
+    watermark that this writes would be wrong.
+
+    Args:
+        pair: the table in the source's snapshot and in the warehouse.
+        proof: the proof that names the slices that differ.
+        sync_id: the id for the log entry.
+        last: the table's newest log entry; None if there is none.
+
+    Returns:
+        The log entry, as written; None if no row differed.
+
+    Raises:
+        SyncError: the table has no key, and the source has more slices than a mirror may have.
     """
     snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table
     if not table.primary_key.columns:
@@ -114,7 +150,10 @@ def _reconcile(
     counts: tuple[Mapping[str, int], Mapping[str, int]],
     entry: SyncEntry,
 ) -> SyncEntry:
-    """Stage what makes the slices equal; the entry with what was read for it."""
+    """Stage the changes that make the slices equal. Return the entry with what was read added to it.
+
+    `counts` are the rows of each slice in the source, and in the mirror.
+    """
     source_counts, mirror_counts = counts
     for group in grouped(slices, Counter(source_counts) | Counter(mirror_counts)):
         asked = slices_to_ask(pair.table, group, source_counts)

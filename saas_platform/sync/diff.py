@@ -1,6 +1,7 @@
-"""Which rows and columns differ, in slices that are known to differ.
+"""Find the rows and columns that differ, in slices that are known to differ.
 
-Holds merging, and values as reports have them. Does not hold: finding the slices (that is the proof's).
+Contains: adding up the comparisons of groups of slices, and showing values as reports do. Out of scope: finding
+the slices, which is the task of the proof.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from saas_platform.sync.report import (
 from saas_platform.warehouse.interface import RowDifference
 from saas_platform.warehouse.stream import RowStream
 
-#: Rows shown of each table; the totals are exact all the same.
+#: How many differing rows of a table are shown. The totals count all of them.
 SAMPLES = 20
 
 
@@ -34,10 +35,20 @@ def find_differences(
     mirror_counts: Mapping[str, int],
     show_pii: bool = False,
 ) -> Differences:
-    """Rows of the slices that differ.
+    """Return the rows that differ in the slices.
 
-    A row that changed its slice shows as missing in one and extra in the other only where the two
-    are too far apart to be compared together.
+    A row whose slice changed counts as one different row if both slices are compared in one group. Otherwise it
+    counts as missing in one slice and as extra in the other.
+
+    Args:
+        pair: the table in the source's snapshot and in the warehouse.
+        slices: the slices to compare.
+        source_counts: the rows of each slice in the source.
+        mirror_counts: the rows of each slice in the mirror.
+        show_pii: show personal data instead of masking it.
+
+    Returns:
+        Exact totals, and the first few rows that differ.
     """
     table = pair.table
     largest = Counter(source_counts) | Counter(mirror_counts)
@@ -70,7 +81,7 @@ def _difference(table: sa.Table, row: RowDifference, show_pii: bool) -> Differen
 
 
 def _key(table: sa.Table, row: RowDifference, show_pii: bool) -> dict[str, Value]:
-    """The key; of a table without one, the whole row."""
+    """Return the key of the row; for a table without a key, the whole row."""
     cells = row.key or row.source or row.mirror or {}
     return {name: _shown(table.columns[name], cell, show_pii) for name, cell in cells.items()}
 

@@ -1,7 +1,7 @@
-"""Whether source and mirror have, or can have, the declared columns.
+"""Drift: check that source and mirror have, or can have, the declared tables and columns.
 
-Holds sentences on structure: for a database of the user's own in the words of their tables.yaml. Does
-not hold: anything about rows.
+Contains: the checks, and the sentences on what differs; for a user's own database they name the line to write in
+tables.yaml. Out of scope: anything about rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from saas_platform.schema.declared import (
     Declaration,
     SourcePlace,
     folded_place,
-    place_said,
+    place_entry,
     type_name,
     yaml_line,
 )
@@ -31,19 +31,21 @@ from saas_platform.warehouse.interface import Warehouse, target_schema
 
 
 class SyncError(PlatformError):
-    """A table can't be synced; the text names the thing and the remedy."""
+    """A table can't be synced. The text names the thing and the remedy."""
 
 
-#: What catalogues call the types that hold a row version. TIMESTAMP is the old name of SQL Server's ROWVERSION
-#: in its own catalogue.
+#: The catalogues' names of types that can hold a row version. SQL Server's catalogue calls ROWVERSION by its old
+#: name, TIMESTAMP.
 _ROW_VERSION = frozenset({"BIGINT", "INTEGER", "ROWVERSION", "TIMESTAMP", "BINARY"})
 
 
 def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:
-    """Warnings on columns that are not mirrored, or may be NULL though they are declared not to.
+    """Return warnings on columns that are not mirrored, or that may be NULL against their declaration.
 
-    Raises SyncError where the warehouse can't have the table, or the source has lost it, its key or a
-    declared column, or has another type.
+    Raises:
+        SyncError: the warehouse can't hold the table, or the source lacks the table, its key or a declared
+            column, or has a column of another type.
+        TypeError: the table has masked or hashed columns, and the snapshot does not apply the forms.
     """
     if any(map(form_of, table.columns)) and not isinstance(snapshot, FormedSnapshot):
         raise TypeError(
@@ -54,7 +56,7 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
         raise SyncError(objection)
     found = {column.name: column for column in snapshot.columns(table)}
     own = is_own(table)
-    words: _Words = _OwnWords(table) if own else _OurWords(table)
+    words: _Sentences = _UserSentences(table) if own else _CompanySentences(table)
     if not found:
         raise SyncError(words.no_table(_renamed_table(snapshot, table) if own else None))
     loose, other, gone = [], [], []
@@ -66,7 +68,7 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
         wanted = _other_type(column, present.type)
         if wanted is not None:
             other.append(words.other_type(column, present.type, wanted))
-        # Catalogues differ on whether the columns of a key may be NULL.
+        # Catalogues disagree on whether the columns of a key may be NULL.
         elif present.nullable and not column.nullable and not column.primary_key:
             loose.append(column)
     skipped = {name.casefold() for name in table.info.get("skipped", ())}
@@ -81,8 +83,9 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
 
 
 def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[str, ...]:
-    """A sentence for each table of the source that `tables.yaml` does not name, and for each that it names
-    and that can't be looked at.
+    """Return warnings on tables of the source that `tables.yaml` does not name.
+
+    They come after the errors of those tables that it names and that can't be examined.
     """
     new = _unnamed(snapshot, declaration.known)
     renamed: set[SourcePlace | None] = set()
@@ -94,8 +97,8 @@ def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[
         except PlatformError as error:
             unseen.append(str(error))
     unnamed = (
-        f"{_place_words(place)} of the source is not mirrored, as tables.yaml does not name it: take it up"
-        f" with `saas-platform doctor --discover`, or write `{_skip(place)}` at the top of tables.yaml."
+        f"{_place_words(place)} of the source is not mirrored, because tables.yaml does not name it: add it"
+        f" with `saas-platform doctor --discover --yes`, or write `{_skip(place)}` at the top of tables.yaml."
         for place in new
         if place not in renamed
     )
@@ -103,12 +106,12 @@ def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[
 
 
 def is_own(table: sa.Table) -> bool:
-    """Whether the table is declared in the user's own tables.yaml."""
+    """Return whether the table is declared in a user's tables.yaml."""
     return any("declared" in column.info for column in table.columns)
 
 
 def _keeps_key(snapshot: SourceSnapshot, table: sa.Table) -> bool:
-    """Whether something in the source keeps the declared key unique, or the user vouches for it."""
+    """Return whether the source enforces that the key is unique, or the user vouches for it."""
     names = {source_column(column) for column in table.primary_key.columns}
     if not names or not table.info.get("key_enforced", True):
         return True
@@ -116,7 +119,7 @@ def _keeps_key(snapshot: SourceSnapshot, table: sa.Table) -> bool:
 
 
 def _other_type(column: sa.Column, present: str) -> str | None:
-    """What the column should be, where the source's catalogue says something else."""
+    """Return the type that the column should have if the source's catalogue has another one, or None."""
     noted = column.info.get("declared")
     if noted is not None:
         return None if present.casefold() == noted.casefold() else noted or "untyped"
@@ -127,15 +130,18 @@ def _other_type(column: sa.Column, present: str) -> str | None:
 
 
 def _base(declared: str) -> str:
-    """A catalogue's type without its sizes."""
+    """Return a catalogue's type without its sizes."""
     return re.sub(r"\(.*", "", declared).strip().upper()
 
 
-# Renames: a thing that is gone where one alike is new.
+# Renames: something is gone, and something like it is new.
 
 
 def _renamed_columns(gone: list[sa.Column], new: list[SourceColumn]) -> dict[str, SourceColumn]:
-    """The new column that each one which is gone may be: of its type, there is one new and one gone."""
+    """Return for columns that are gone the new column that each may have become.
+
+    A rename is assumed only if exactly one column of a type is gone and exactly one of that type is new.
+    """
     found = {}
     for column in gone:
         declared = str(column.info.get("declared", "")).casefold()
@@ -147,7 +153,10 @@ def _renamed_columns(gone: list[sa.Column], new: list[SourceColumn]) -> dict[str
 
 
 def _renamed_table(snapshot: SourceSnapshot, table: sa.Table) -> SourcePlace | None:
-    """The table of the source that this one may be now: nothing mirrors it, and it has the same columns."""
+    """Return the table of the source that this one may have become, or None.
+
+    It must be the only table that is not mirrored and has the same columns.
+    """
     named = {source_table(each) for each in table.metadata.tables.values()}
     named |= table.metadata.info.get("skipped", frozenset())
     wanted = {
@@ -168,26 +177,28 @@ def _renamed_table(snapshot: SourceSnapshot, table: sa.Table) -> SourcePlace | N
 
 
 def _unnamed(snapshot: SourceSnapshot, known: Collection[SourcePlace]) -> list[SourcePlace]:
-    """Tables of the source that are none of the known ones."""
+    """Return the tables of the source that are not among the known ones."""
     present = snapshot.tables()
     there = set(present)
-    # A catalogue may not tell capitals from small letters; where it does, both are in it.
+    # Names may differ from the catalogue's by case, unless the catalogue has the exact name too.
     folded = {folded_place(place) for place in known if place not in there}
     return [place for place in present if place not in known and folded_place(place) not in folded]
 
 
 def _table_at(place: SourcePlace) -> sa.Table:
-    """A table without columns, to ask a snapshot about."""
+    """Return a table without columns, for questions to a snapshot."""
     schema, name = place
     info = {"source_name": name, **({} if schema is None else {"source_schema": schema})}
     return sa.Table(_place_words(place), sa.MetaData(), info=info)
 
 
-# Words.
+# Sentences.
+
+_UNTIL_THEN = "Until then the table is not synced."
 
 
-class _Words(Protocol):
-    """What is said of a table's drift."""
+class _Sentences(Protocol):
+    """The sentences on the drift of a table."""
 
     def no_table(self, renamed: SourcePlace | None) -> str: ...
     def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str: ...
@@ -198,8 +209,8 @@ class _Words(Protocol):
 
 
 @dataclass(frozen=True)
-class _OurWords:
-    """For tables of the company, which are declared in our own code."""
+class _CompanySentences:
+    """The sentences for the company's tables, which are declared in our own code."""
 
     table: sa.Table
 
@@ -208,102 +219,102 @@ class _OurWords:
 
     def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str:  # noqa: ARG002
         return (
-            f"{self.table.name}.{column.name} is missing in the source: restore the column;"
-            " until then the table is not synced."
+            f"{self.table.name}.{column.name} is missing in the source: restore the column."
+            f" {_UNTIL_THEN}"
         )
 
     def other_type(self, column: sa.Column, present: str, wanted: str) -> str:
         return (
-            f"{self.table.name}.{column.name} is {present or 'untyped'} in the source, declared"
-            f" as {wanted}: change it back; until then the table is not synced."
+            f"{self.table.name}.{column.name} is {present or 'untyped'} in the source, but declared"
+            f" as {wanted}: change it back. {_UNTIL_THEN}"
         )
 
     def lost_key(self) -> str:
         return (
-            f"{self.table.name} has lost its key: nothing in the source keeps {_key(self.table)} unique any"
-            " more: restore the primary key or a unique constraint; until then the table is not synced."
+            f"{self.table.name} has lost its key, and nothing in the source keeps {_key(self.table)} unique now:"
+            f" restore the primary key or a unique constraint. {_UNTIL_THEN}"
         )
 
     def loose(self, column: sa.Column) -> str:
         return (
-            f"{self.table.name}.{column.name} may be NULL in the source, declared as NOT NULL: declare it so,"
-            " or restore the constraint; the first NULL in it stops the table."
+            f"{self.table.name}.{column.name} may be NULL in the source, but is declared as NOT NULL: change the"
+            " declaration, or restore the constraint. The first NULL in it stops the table."
         )
 
     def new(self, column: SourceColumn) -> str:
         return (
-            f"{self.table.name}.{column.name} of the source is not declared, so it is not mirrored: declare"
-            " it in saas_platform/schema/tables.py to have it."
+            f"{self.table.name}.{column.name} of the source is not mirrored, because it is not declared: declare"
+            " it in saas_platform/schema/tables.py if you want it."
         )
 
 
 @dataclass(frozen=True)
-class _OwnWords:
-    """For tables of the user's own, which tables.yaml declares: each names the line to write."""
+class _UserSentences:
+    """The sentences for a user's own tables, which tables.yaml declares. Each names the line to write there."""
 
     table: sa.Table
 
     def no_table(self, renamed: SourcePlace | None) -> str:
         name = self.table.name
-        gone = f"The source has no table {_place_words(source_table(self.table))} any more"
+        gone = f"The source no longer has the table {_place_words(source_table(self.table))}"
         if renamed is not None:
-            line = yaml_line("source", place_said(renamed))
+            line = yaml_line("source", place_entry(renamed))
             return (
-                f"{gone}, and a new one, {_place_words(renamed)}, with the same columns: where it was renamed,"
-                f" write `{line}` under {name} in tables.yaml, which keeps the mirror; where not, remove"
-                f" {name} from it. Until then the table is not synced."
+                f"{gone}, but a new one, {_place_words(renamed)}, has the same columns: if it was renamed,"
+                f" write `{line}` under {name} in tables.yaml, which keeps the mirror. If not, remove"
+                f" {name} from tables.yaml. {_UNTIL_THEN}"
             )
         return (
             f"{gone}: remove {name} from tables.yaml, or write `source:` with its new name under {name}"
-            " there; until then the table is not synced."
+            f" there. {_UNTIL_THEN}"
         )
 
     def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str:
         name = f"{self.table.name}.{column.name}"
-        gone = f"{name} is gone in the source"
+        gone = f"{name} is gone from the source"
         if source_column(column) != column.name:
-            gone += f", where it was {source_column(column)}"
+            gone += f", where it was called {source_column(column)}"
         if renamed is not None:
             return (
-                f"{gone}, and a new column {renamed.name} has its type: where it was renamed, write"
-                f" `{yaml_line('source', renamed.name)}` at {name} in tables.yaml, which keeps the mirror;"
-                " where not, remove the column from it. Until then the table is not synced."
+                f"{gone}, but a new column {renamed.name} has its type: if it was renamed, write"
+                f" `{yaml_line('source', renamed.name)}` at {name} in tables.yaml, which keeps the mirror."
+                f" If not, remove the column from tables.yaml. {_UNTIL_THEN}"
             )
         return (
-            f"{gone}: remove it from the columns of {self.table.name} in tables.yaml, and from what names it"
-            " there; until then the table is not synced."
+            f"{gone}: remove it from the columns of {self.table.name} in tables.yaml, and from everything there"
+            f" that names it. {_UNTIL_THEN}"
         )
 
     def other_type(self, column: sa.Column, present: str, wanted: str) -> str:
         name = f"{self.table.name}.{column.name}"
         return (
-            f"{name} is {present or 'untyped'} in the source, and tables.yaml has it as {wanted}: write"
-            f" `{yaml_line('declared', present)}` at {name} in tables.yaml, with a `type:` that holds its values"
-            " (`saas-platform doctor --discover` proposes one); until then the table is not synced."
+            f"{name} is {present or 'untyped'} in the source, but {wanted} in tables.yaml: write"
+            f" `{yaml_line('declared', present)}` at {name} in tables.yaml, with a `type:` that can hold its values"
+            f" (`saas-platform doctor --discover` proposes one). {_UNTIL_THEN}"
         )
 
     def lost_key(self) -> str:
         return (
-            f"{self.table.name} has lost its key: nothing in the source keeps {_key(self.table)} unique any"
-            f" more: write other columns, or `key: []`, under {self.table.name} in tables.yaml, or declare"
-            " `key_enforced: false` there where you know that it is; until then the table is not synced."
+            f"{self.table.name} has lost its key, and nothing in the source keeps {_key(self.table)} unique now:"
+            f" write other columns, or `key: []`, under {self.table.name} in tables.yaml. If you know that they"
+            f" are unique, write `key_enforced: false` there instead. {_UNTIL_THEN}"
         )
 
     def loose(self, column: sa.Column) -> str:
         name = f"{self.table.name}.{column.name}"
         return (
-            f"{name} may be NULL in the source, and tables.yaml says `nullable: false`: write"
-            f" `nullable: true` at {name} in tables.yaml; the first NULL in it stops the table."
+            f"{name} may be NULL in the source, but tables.yaml has `nullable: false`: write"
+            f" `nullable: true` at {name} in tables.yaml. The first NULL in it stops the table."
         )
 
     def new(self, column: SourceColumn) -> str:
         proposed = type_name(sa.Column(column.name, column.portable))
         described = {"type": proposed, "declared": column.type}
         return (
-            f"{self.table.name}.{column.name} is new in the source, and not mirrored: write"
+            f"{self.table.name}.{column.name} is new in the source, and is not mirrored: write"
             f" `{yaml_line(column.name, described)}` under the columns of {self.table.name} in tables.yaml, or"
-            f" leave it out with `{yaml_line('skip', [column.name])}` there (`saas-platform doctor --discover`"
-            " adds it)."
+            f" leave it out with `{yaml_line('skip', [column.name])}` under {self.table.name}"
+            " (`saas-platform doctor --discover --yes` adds it for you)."
         )
 
 
@@ -312,7 +323,7 @@ def _key(table: sa.Table) -> str:
 
 
 def _skip(place: SourcePlace) -> str:
-    return yaml_line("skip", [place_said(place)])
+    return yaml_line("skip", [place_entry(place)])
 
 
 def _place_words(place: SourcePlace) -> str:
@@ -320,12 +331,12 @@ def _place_words(place: SourcePlace) -> str:
 
 
 def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:
-    """How the mirror's columns differ from the declared ones, in sentences."""
+    """Return a sentence for each way in which the mirror's columns differ from the declared ones."""
     mirror = f"{target_schema(table)}.{table.name}"
     wanted, found = warehouse.declared_columns(table), warehouse.mirror_columns(table)
     if not found:
         return (f"{mirror} is not in the warehouse: run `saas-platform sync`.",)
-    remedy = "run `saas-platform sync`, which loads it again."
+    remedy = "run `saas-platform sync`, which loads the table again."
     faults = [f"{mirror} lacks the column {name}: {remedy}" for name in wanted if name not in found]
     faults += [
         f"{mirror} has a column {name} that is not declared: {remedy}"
@@ -333,10 +344,10 @@ def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:
         if name not in wanted
     ]
     faults += [
-        f"{mirror}.{name} is {found[name]}, declared as {kind}: {remedy}"
+        f"{mirror}.{name} is {found[name]}, but declared as {kind}: {remedy}"
         for name, kind in wanted.items()
         if name in found and found[name] != kind
     ]
     if not faults and list(found) != list(wanted):
-        faults = [f"{mirror} has its columns in another order: {remedy}"]
+        faults = [f"{mirror} has its columns in a different order: {remedy}"]
     return tuple(faults)

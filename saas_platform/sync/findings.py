@@ -1,14 +1,14 @@
-"""Which tables stand proven unequal to their source, and how often mending them was tried.
+"""The open findings: tables that proofs found to differ from their source, and how often a repair was tried.
 
-Holds the reading of the log of proofs, pure but for asking it. Does not hold: proof, repair, or when
-to try again.
+Contains: what follows from the entries of the log of proofs. Out of scope: proof, repair, and the decision
+when to try a repair again.
 
-A proof of some slices says nothing of the others, so that a difference stands until it is looked at
-again: one by digest until every slice is proven, one by count until the next proof, as each counts every
-slice. A sync's own difference is settled by its own second proof.
+A partial proof clears only what it checked. A digest mismatch stays open until a proof of every slice passes;
+a count mismatch stays open until the next proof, because every proof compares all counts. A difference that a
+sync finds in the slices it touched is cleared by the second proof of the same sync.
 
-Tries are counted until a proof that followed no copying finds every slice equal. The proof that a repair
-makes of its own work does not forget them: damage that comes back each time would be mended for ever.
+Tries are counted until a proof that followed no copying finds every slice equal. The proof at the end of a
+repair does not reset the count: otherwise damage that comes back each time would be repaired for ever.
 """
 
 from __future__ import annotations
@@ -23,41 +23,48 @@ from saas_platform.schema.describing import argument
 from saas_platform.warehouse.interface import RAW, Warehouse
 from saas_platform.warehouse.logs import PROOF_LOG, ProofEntry
 
-#: Mending is tried as often for one finding, then it is a person's turn.
+#: How often a repair is tried for one finding before it is left to a person.
 MOST_TRIES = 3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A table that differs from its source, by its proofs."""
+    """A table that differs from its source according to its proofs."""
 
     table: str
-    #: The proof that found it first.
+    #: The proof that found the difference first.
     proof_id: str
     found_at: datetime
-    #: How often the table was copied again since, and proven whole.
+    #: How often the table was copied again since then, with a proof of every slice.
     tries: int
 
     @property
     def given_up(self) -> bool:
+        """Whether no further repair starts without a person."""
         return self.tries >= MOST_TRIES
 
     @property
     def says(self) -> str:
-        """The sentence for whoever has to act, or wait."""
-        since = f"{self.table} differs from its source since {self.found_at:%Y-%m-%d %H:%M} UTC"
+        """Return the finding as a sentence, with the remedy once it is left to a person."""
+        since = (
+            f"{self.table} has differed from its source since {self.found_at:%Y-%m-%d %H:%M} UTC"
+        )
         if self.given_up:
             return (
-                f"{since}; mending it was tried {self.tries} times, and is not tried again by itself:"
-                f" find out what changes it, then run `saas-platform repair {argument(self.table)}` and"
+                f"{since}; a repair was tried {self.tries} times, and is not tried again automatically:"
+                f" find out what changes the mirror, then run `saas-platform repair {argument(self.table)}` and"
                 f" `saas-platform verify {argument(self.table)}`."
             )
-        return f"{since}; mending it was tried {self.tries} of {MOST_TRIES} times."
+        return (
+            f"{since}; a repair was tried {self.tries} of {MOST_TRIES} times."
+            if self.tries
+            else f"{since}."
+        )
 
 
 def open_findings(warehouse: Warehouse, tables: Iterable[sa.Table]) -> dict[str, Finding]:
-    """The tables that differ from their source by their proofs, by name."""
-    # Before the first sync there is no log, and looking must not make one.
+    """Return the open findings by the names of their tables."""
+    # Before the first sync there is no log, and reading must not create one.
     if not warehouse.table_exists(RAW, PROOF_LOG.name):
         return {}
     with warehouse.session():
@@ -66,7 +73,7 @@ def open_findings(warehouse: Warehouse, tables: Iterable[sa.Table]) -> dict[str,
 
 
 def finding_in(proofs: Sequence[ProofEntry]) -> Finding | None:
-    """What the proofs of one table, oldest first, leave standing; None: nothing."""
+    """Return the finding that the proofs of one table leave open, or None. `proofs` has the oldest first."""
     began: ProofEntry | None = None
     standing: list[ProofEntry] = []
     tries: set[str] = set()
@@ -86,7 +93,7 @@ def finding_in(proofs: Sequence[ProofEntry]) -> Finding | None:
 
 
 def _settles(proven: ProofEntry, differing: ProofEntry) -> bool:
-    """Whether what differed was looked at again, and found equal."""
+    """Return whether the passed proof checked again what the other one found to differ."""
     if proven.whole or differing.level == "counts":
         return True
     return differing.scope == "touched" and differing.sync_id == proven.sync_id is not None

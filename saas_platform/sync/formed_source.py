@@ -1,7 +1,8 @@
-"""A source whose personal columns come in the form that tables.yaml gives them in the mirror.
+"""A source that gives personal columns in the form that tables.yaml wants in the mirror: masked or hashed.
 
-Rows are formed by `mirror_forms`, which the load takes; cells and texts by DuckDB's own SQL, which the proof
-takes: neither can hide what the other gets wrong. Does not hold: the forms themselves.
+There are two implementations of the forms. Rows, which the load reads, get theirs in `mirror_forms`; cells and
+row texts, which the proof reads, get theirs from SQL that DuckDB runs. So the proof finds an error in either one.
+Out of scope: what the forms are (mirror_forms.py).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _in_source = lru_cache(maxsize=None)(in_source)
 
 
 class FormedSource(Source):
-    """Another source, with the forms; `salt` goes into each hash."""
+    """Wrap a source so that its rows have the forms of the mirror. `salt` goes into every hash."""
 
     def __init__(self, source: Source, salt: str) -> None:
         self._source, self._salt = source, salt
@@ -45,7 +46,10 @@ class FormedSource(Source):
 
 
 class FormedSnapshot(SourceSnapshot):
-    """Another snapshot, with the forms. It is asked about tables as their mirrors have them."""
+    """Wrap a snapshot so that its rows have the forms of the mirror.
+
+    Its methods take the tables of the mirror, in which a masked or hashed column is a text.
+    """
 
     def __init__(self, snapshot: SourceSnapshot, salt: str) -> None:
         self._snapshot, self._salt = snapshot, salt
@@ -101,7 +105,7 @@ class FormedSnapshot(SourceSnapshot):
     ) -> Iterator[pa.RecordBatch]:
         stream = RowStream(cells)
         with duckdb.connect() as connection, stream.reraise_source_error():
-            # A variable of the connection's own, so that the salt stands in no statement.
+            # A variable of the connection keeps the salt out of the text of statements, which may be logged.
             connection.execute("SET VARIABLE salt = $1", [self._salt]).fetchall()
             connection.register("cells", stream.reader())
             for batch in connection.sql(f"SELECT {listed} FROM cells").to_arrow_reader():
@@ -110,7 +114,7 @@ class FormedSnapshot(SourceSnapshot):
     def digests(
         self, table: sa.Table, slices: Collection[str] | None = None
     ) -> dict[str, SliceDigest] | None:
-        # The database hashes its values, and not their forms.
+        # The database can hash its own values, but not their forms.
         return self._snapshot.digests(table, slices) if _in_source(table) is table else None
 
     def ceiling(self, table: sa.Table) -> int:
@@ -139,7 +143,7 @@ class FormedSnapshot(SourceSnapshot):
 
 
 def _cell(column: sa.Column[Any], name: str) -> str:
-    """SQL for the cell of the mirror, from that of the source; a misfit stays one."""
+    """Return the SQL that makes the mirror's cell from the source's cell; a misfit stays a misfit."""
     form = form_of(column)
     if form is None:
         return name

@@ -1,11 +1,11 @@
-"""Whether the newest change of a table's row count is in the pattern of the changes before it.
+"""Judge whether the newest change of a table's row count fits the pattern of the changes before it.
 
-Holds the judgement, pure: days with their rows in, a verdict with its sentence out. Does not hold: where
-the days come from.
+Contains: a pure function from the row counts of days to a verdict with a sentence. Out of scope: where the row
+counts come from.
 
-Growth is the logarithm of the ratio of two row counts, so that a table of any size is judged the same; the
-pattern is the median of the growth a day, and how far the days lie from it (their median absolute
-deviation), so that a single odd day in the past does not widen it.
+Growth is the logarithm of the ratio of two row counts, so that tables of every size are judged alike. The pattern
+is the median of the daily growth, and its spread is the median absolute deviation from that, so that a single odd
+day in the past does not widen it.
 """
 
 from __future__ import annotations
@@ -19,50 +19,51 @@ from typing import Literal
 
 from saas_platform.warehouse.logs import DayRows
 
-#: Days that are learnt from, and the fewest changes between them that tell of a pattern.
+#: How many days the pattern is learnt from, and the fewest changes between days that make a pattern.
 LOOK_BACK = 60
 LEAST_CHANGES = 7
-#: Standard deviations, as a normal spread would have them, that a change may be off.
+#: How many standard deviations a change may be off. _SIGMA turns a median absolute deviation into a standard
+#: deviation, as it is for a normal distribution.
 _SPREADS = 6.0
 _SIGMA = 1.4826
-#: A change is never told below a quarter more, or a fifth less, than expected,
+#: A count is never unusual if it is less than a quarter above, or less than a fifth below, the expected one.
 _LEAST_DEVIATION = math.log(1.25)
-#: nor when so few rows explain it: small tables grow in jumps.
+#: Nor is it unusual if fewer rows than this explain it: small tables grow in jumps.
 _LEAST_ROWS = 10
-#: Growth of a day beyond which no count follows; keeps exp() finite.
+#: The expected growth is cut off here, beyond any real row count, to keep exp() finite.
 _MOST = 50.0
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """How the newest row count stands to the pattern; growth and deviation are logarithms."""
+    """How the newest row count compares with the pattern. Growth and deviation are logarithms."""
 
     verdict: Literal["usual", "unusual", "unknown"]
     says: str
     rows: int
-    #: What the pattern made of the count before; None: there is no pattern yet.
+    #: The row count that the pattern predicts from the one before; None if there is no pattern yet.
     expected: float | None
-    #: Usual growth of a day.
+    #: The usual growth per day.
     growth: float | None
     deviation: float | None
     allowed: float | None
-    #: Changes that the pattern was learnt from.
+    #: How many changes the pattern was learnt from.
     changes: int
 
 
 def judge(days: Sequence[DayRows]) -> Judgement:
-    """The newest of the days, oldest first, against the changes from day to day before it."""
+    """Compare the newest day with the changes from day to day before it. `days` has the oldest first."""
     if not days:
-        return _unknown(0, 0, "No row count was proven yet.")
+        return _unknown(0, 0, "No row count has been proven yet.")
     rows = days[-1].rows
     rates = [_growth(one, two) / _days(one, two) for one, two in pairwise(days[:-1]) if one.rows]
     rates = [rate for rate in rates if math.isfinite(rate)]
     if len(days) < 2 or len(rates) < LEAST_CHANGES:
-        known = f"{len(rates)} changes from day to day are known, {LEAST_CHANGES} are needed"
-        return _unknown(rows, len(rates), f"Too little is known to tell: {known}.")
+        known = f"{len(rates)} changes from day to day are known, and {LEAST_CHANGES} are needed"
+        return _unknown(rows, len(rates), f"There is no pattern yet: {known}.")
     before = days[-2]
     if not before.rows:
-        return _unknown(rows, len(rates), "The table was empty before, which is no pattern.")
+        return _unknown(rows, len(rates), "The table was empty before, so its growth has no rate.")
     passed = _days(before, days[-1])
     usual = median(rates)
     spread = _SIGMA * median(abs(rate - usual) for rate in rates)
@@ -73,8 +74,8 @@ def judge(days: Sequence[DayRows]) -> Judgement:
     within = "a day" if passed == 1 else f"{passed} days"
     return Judgement(
         verdict="unusual" if odd else "usual",
-        says=f"{rows:,} rows, {before.rows:,} before ({within}); expected about {expected:,.0f} by"
-        f" {len(rates)} changes before, {'far outside' if odd else 'within'} the pattern.",
+        says=f"{rows:,} rows, after {before.rows:,} ({within} before). The pattern of {len(rates)} earlier changes"
+        f" predicts about {expected:,.0f}. The count is {'far outside' if odd else 'within'} the pattern.",
         rows=rows,
         expected=expected,
         growth=usual,
@@ -89,7 +90,7 @@ def _unknown(rows: int, changes: int, says: str) -> Judgement:
 
 
 def _growth(one: DayRows, two: DayRows) -> float:
-    """Of a table that is not empty; minus infinity where it became empty."""
+    """Return the growth of a table that was not empty; minus infinity if it became empty."""
     return math.log(two.rows / one.rows) if two.rows else -math.inf
 
 

@@ -1,6 +1,6 @@
-"""Mirrors whose tables are no longer declared: nothing brings them up to date, or proves them.
+"""Leftovers: mirrors whose tables are no longer declared, so that no sync updates them and no proof checks them.
 
-Holds the finding of them, and the sentence. Does not hold: dropping them (reset.py).
+Contains: finding them, and the sentence on each. Out of scope: dropping them (cli/reset.py).
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from saas_platform.warehouse.interface import Mirror, Warehouse, target_schema
 
 
 def leftovers(warehouse: Warehouse, declared: Iterable[sa.Table]) -> list[Mirror]:
-    """The mirrors that are there, where no declared table has its mirror; makes nothing."""
+    """Return the mirrors in the warehouse that belong to no declared table. Creates nothing."""
     places = {(target_schema(table), "".join(table.name)) for table in declared}
     return [each for each in warehouse.mirrors() if (each.schema, each.name) not in places]
 
 
 def leftover_sentence(mirror: Mirror) -> str:
-    """What a person should know of a leftover."""
+    """Return the warning on a leftover."""
     return (
-        f"{mirror.name} is no longer mirrored to {mirror.schema}, and {mirror} holds it as of"
+        f"{mirror.name} is no longer mirrored to {mirror.schema}, but {mirror} still holds its rows as of"
         f" {mirror.synced_at:%Y-%m-%d %H:%M} UTC: drop it with `saas-platform reset --table {argument(str(mirror))} --yes`,"
-        " or take the table up again in tables.yaml."
+        " or declare the table in tables.yaml again."
     )

@@ -1,14 +1,14 @@
-"""Personal columns in the form that tables.yaml gives them in the mirror: masked, or hashed.
+"""The forms that tables.yaml can give a personal column in the mirror: masked or hashed.
 
-Holds: the forms, the types that the source has under them, and their making from Arrow rows, which is the
-load's. Does not hold: the declaration (schema/tables_file.py), or the proof, whose SQL makes the same texts
-from canonical cells (formed_source.py).
+Contains: the forms, the source's types of such columns, and applying the forms to Arrow rows, as the load does.
+Out of scope: the declaration (schema/tables_file.py), and the proof, whose SQL makes the same texts from canonical
+cells (formed_source.py).
 
     mask   '***' for every value
-    hash   the SHA-256 of the salt and the value's canonical text (`canonical.value_text`), both in UTF-8,
-           as 64 lower-case hexadecimal digits: equal where the values are equal, so that it joins
+    hash   the SHA-256 of the salt followed by the value's canonical text (`canonical.value_text`), both in UTF-8,
+           as 64 lower-case hexadecimal digits; equal values have equal hashes, so hashed columns can be joined
 
-NULL stays NULL. Both are texts, whatever the type of the column in the source.
+NULL stays NULL. Both forms are texts, whatever the type of the column in the source is.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ Rows = TypeVar("Rows", pa.RecordBatch, pa.Table, pa.RecordBatchReader)
 
 
 def form_of(column: sa.Column) -> str | None:
-    """`mask` or `hash`; None where the mirror has the column's values as they are."""
+    """Return the column's form, `mask` or `hash`; None if the mirror has its values as they are."""
     form: str | None = column.info.get("mirror_form")
     return form
 
 
 def in_source(table: sa.Table) -> sa.Table:
-    """The table as its source has it: a masked or hashed column has the type of its values.
+    """Return the table as its source has it, with the original types of masked and hashed columns.
 
-    Names, key, slice and everything in `info` stay; references and unique rules are left out, as they are
-    the contract's.
+    Names, key, slice and everything in `info` stay. References and unique rules are left out, because only the
+    contract uses them.
     """
     if all(form_of(column) is None for column in table.columns):
         return table
@@ -62,9 +62,9 @@ def in_source(table: sa.Table) -> sa.Table:
 
 
 def applied(rows: Rows, table: sa.Table, salt: str) -> Rows:
-    """The rows of the source, whole or only some of their columns, with the forms of the mirror.
+    """Return rows of the source with the forms of the mirror applied; they may lack some of the columns.
 
-    A salt is needed only where a column is hashed.
+    Only hashed columns use the salt.
     """
     formed = {
         place: table.columns[name]
@@ -96,7 +96,7 @@ def _batch(
 
 
 def _array(values: pa.Array, column: sa.Column, salt: str) -> pa.Array:
-    """Each different value is formed once; the rest is a look-up."""
+    """Apply the column's form to each distinct value once, and look the others up."""
     coded = values.dictionary_encode()
     texts = [_formed(column, value, salt) for value in coded.dictionary.to_pylist()]
     return pa.array(texts, pa.string()).take(coded.indices)
@@ -108,4 +108,6 @@ def _formed(column: sa.Column, value: object, salt: str) -> str:
             return MASK
         case "hash":
             return hashlib.sha256((salt + value_text(column, value)).encode()).hexdigest()
-    raise ValueError(f"{column.table.name}.{column.name} has no form of its own in the mirror")
+    raise ValueError(
+        f"{column.table.name}.{column.name} is neither masked nor hashed in the mirror"
+    )

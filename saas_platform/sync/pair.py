@@ -1,6 +1,6 @@
-"""One table on both sides: as of a snapshot of its source, and as its mirror in the warehouse.
+"""One table on both sides: in a snapshot of its source, and as its mirror in the warehouse.
 
-Out of scope: what is done with the two, which is loaded (apply.py), proven (proof.py) or compared (diff.py).
+Out of scope: what is done with the two, such as loading (apply.py), proving (proof.py) and comparing (diff.py).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class TablePair:
     """A table of a snapshot, and its mirror.
 
     Attributes:
-        snapshot: of the source, open.
-        warehouse: in which the mirror is.
-        table: as tables.yaml or the company declares it.
-        on_progress: is called as rows are read; None: nobody wants to know.
+        snapshot: the open snapshot of the source.
+        warehouse: the warehouse that has the mirror.
+        table: the table as tables.yaml or the company declares it.
+        on_progress: called as rows are read; None if nobody listens.
     """
 
     snapshot: SourceSnapshot
@@ -33,5 +33,5 @@ class TablePair:
     on_progress: OnProgress | None = None
 
     def counted(self, step: Step) -> Callable[[int], None] | None:
-        """Return what reports the rows of one step as they are read."""
+        """Return the callback that reports the rows of one step as they are read; None if nobody listens."""
         return telling(self.on_progress, self.table, step)

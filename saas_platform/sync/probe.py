@@ -1,6 +1,6 @@
-"""What is stale, by facts of the source and the warehouse, never by an orchestrator's log.
+"""Find out which mirrors are stale from the source and the warehouse themselves, never from an orchestrator's log.
 
-Holds the reasons. Does not hold: acting on them.
+Contains: the reasons why a mirror is stale. Out of scope: acting on them.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from saas_platform.warehouse.logs import SyncEntry
 
 NEVER_SYNCED = "never synced"
 MIRROR_CHANGED = "mirror is missing or has other columns"
-DEFINITION_CHANGED = "tables.yaml declares the table in another way than at its last sync"
+DEFINITION_CHANGED = "its declaration in tables.yaml has changed since the last sync"
 IDENTITY_CHANGED = "source identity changed"
 BEHIND_WATERMARK = "source is behind the watermark"
 ROWS_CHANGED = "rows changed"
 COUNTS_DIFFER = "row counts differ"
-#: It was killed between its commit and its proof, or the source's table was not as declared.
+#: The sync was killed between its commit and its proof, or the source's table was not as declared.
 UNPROVEN = "last sync was not proven"
-#: Not a reason for a sensor to run: it would all the time.
-ONLY_A_DIGEST_TELLS = "no row version, so that only a digest tells"
+#: A sensor must not start a run for this reason: it always holds, so the runs would never end.
+ONLY_A_DIGEST_TELLS = "no row version, so only digests can find changes"
 
 
 def reason_for_full(
     snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table, last: SyncEntry | None
 ) -> str | None:
-    """Why the row versions above the watermark would not do; None: they do."""
+    """Return why the row versions above the watermark do not suffice for a sync; None if they do."""
     if last is None:
         return NEVER_SYNCED
     if mirror_faults(warehouse, table):
@@ -51,7 +51,10 @@ def reason_for_full(
 
 
 def unseen_since(warehouse: Warehouse, table: sa.Table) -> bool:
-    """Whether the newest proof could not look: what was done to the rows meanwhile left no version."""
+    """Return whether the newest proof could not read the rows.
+
+    Changes of the rows since the last proof that could may have left no row version.
+    """
     proof = warehouse.last_proof(table)
     return proof is not None and proof.blind
 
@@ -59,13 +62,13 @@ def unseen_since(warehouse: Warehouse, table: sa.Table) -> bool:
 def check_tables(
     source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]
 ) -> dict[str, str]:
-    """A sentence for each table that its sync would stop at, by the table's name; reads no rows."""
+    """Return the error of each table whose sync would stop, by the table's name. Reads no rows."""
     found = {}
     with source.snapshot() as snapshot:
         for table in tables:
             try:
                 check_table(snapshot, warehouse, table)
-                # The right to see a table is not the one to read it.
+                # A login may be able to see a table that it may not read.
                 snapshot.rows(table, slices=[]).read_all()
             except TABLE_ERRORS as error:
                 found[table.name] = sentence(table, error)
@@ -75,7 +78,7 @@ def check_tables(
 def drift_warnings(
     source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]
 ) -> tuple[str, ...]:
-    """Return what the sync of each table would warn of; a table that its sync would stop at is passed over."""
+    """Return the warnings that the sync of each table would give, except for tables whose sync would stop."""
     found: list[str] = []
     with source.snapshot() as snapshot:
         for table in tables:
@@ -86,11 +89,11 @@ def drift_warnings(
 
 
 def probe(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> list[TableProbe]:
-    """Whether each table's mirror is behind its source, and why; reads no rows.
+    """Return whether each table's mirror is behind its source, and why. Reads no rows.
 
-    A table that can't be looked at is stale for that reason, so that its sync reports it.
+    A table that can't be examined is stale, with the error as the reason, so that its sync reports the error.
 
-    Raises WarehouseUnusableError where no table can be looked at.
+    Raises WarehouseUnusableError if no table can be examined.
     """
     found = []
     with source.snapshot() as snapshot, warehouse.session():

@@ -1,6 +1,6 @@
-"""Proofs in the warehouse's log: those that were made, and those that an error prevented.
+"""Record proofs in the warehouse's log: those that were made, and those that an error prevented.
 
-Holds which errors end one table and no other. Does not hold: how anything is proven.
+Contains also: which errors stop only the table that meets them. Out of scope: how a table is proven.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from saas_platform.sync.report import ProofReport
 from saas_platform.warehouse.interface import Warehouse, WarehouseError, WarehouseUnusableError
 from saas_platform.warehouse.logs import Level, ProofEntry
 
-#: What may be wrong with the data or the definition of one table, on either side.
+#: The errors that the data or the definition of one table may cause, on either side.
 TABLE_ERRORS = (PlatformError, pa.ArrowException)
 
 
@@ -28,21 +28,28 @@ def failed(
     error: Exception,
     sync_id: str | None = None,
 ) -> ProofReport:
-    """The failed proof of a table that an error ended, appended to the log.
+    """Append the failed proof of a table that an error stopped to the log, and return it.
 
-    Raises the error again where it is none of this table alone.
+    Raises the error again if it does not concern this table alone.
+
+    Args:
+        warehouse: the warehouse that has the log.
+        table: the table that was stopped.
+        level: the level of the proof that was wanted.
+        error: the error that stopped it.
+        sync_id: the id of the sync that the proof belongs to; None for a proof of its own.
     """
     if isinstance(error, WarehouseUnusableError):
         raise error
     report = unproven(table, level, (sentence(table, error),), sync_id)
-    # The error that ended the table is the one to report.
+    # If the log can't be written either, the first error is still the one to report.
     with suppress(WarehouseError):
         record(warehouse, report)
     return report
 
 
 def sentence(table: sa.Table, error: Exception) -> str:
-    """What ended the table, in words that name it."""
+    """Return the error that stopped a table, as a sentence that names the table."""
     text = (
         str(error)
         if isinstance(error, PlatformError)
@@ -54,7 +61,7 @@ def sentence(table: sa.Table, error: Exception) -> str:
 def unproven(
     table: sa.Table, level: Level, problems: tuple[str, ...], sync_id: str | None = None
 ) -> ProofReport:
-    """A proof that could not look at rows, and why."""
+    """Return a proof that failed because the rows could not be read; `problems` has the reasons."""
     return ProofReport(
         table=table.name,
         level=level,
@@ -98,5 +105,5 @@ def record(warehouse: Warehouse, report: ProofReport) -> None:
 
 
 def now() -> datetime:
-    """The time in UTC, as the logs have it."""
+    """Return the current time in UTC without a zone, which is how the logs store it."""
     return datetime.now(UTC).replace(tzinfo=None)

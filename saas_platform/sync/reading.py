@@ -1,6 +1,6 @@
-"""Which slices of the source are read at a time, so that memory stays bounded, and what is said meanwhile.
+"""Choose which slices of the source are read at a time, so that memory stays bounded, and report progress.
 
-Does not hold: what is read of them, which is rows for a load, and texts or digests for a proof.
+Out of scope: what is read of the slices, which is rows for a load, and texts or digests for a proof.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from saas_platform.schema.slices import slice_of
 from saas_platform.sync.report import OnProgress, Progress, Step
 
-#: Rows compared at a time: both sides of them are held, some 100 MB for our widest table.
+#: Rows compared at a time. Both sides are held in memory: some 100 MB for our widest table.
 GROUP_ROWS = 250_000
-#: More than this share of a table is found sooner by reading it through than by an index.
+#: To read more than this share of a table, a scan of the whole table is faster than an index.
 _MOST_ROWS = 0.75
 
 
 def grouped(slices: Collection[str], counts: Mapping[str, int]) -> Iterator[list[str]]:
-    """The slices in order, in groups of at most GROUP_ROWS rows; a larger slice is one group."""
+    """Yield the slices in order, in groups of at most GROUP_ROWS rows; a larger slice is a group by itself."""
     group: list[str] = []
     rows = 0
     for slice_id in sorted(slices):
@@ -35,11 +35,11 @@ def grouped(slices: Collection[str], counts: Mapping[str, int]) -> Iterator[list
 def slices_to_ask(
     table: sa.Table, slices: Collection[str] | None, counts: Mapping[str, int]
 ) -> Collection[str] | None:
-    """The slices to ask the source for; None: the whole table, where it can't be asked for these alone, or
-    where that costs less.
+    """Return the slices to read from the source; None for the whole table.
 
-    `counts` are the source's: a slice that only the mirror has is not asked for, as its id may be
-    no date at all.
+    The whole table is read if the source can't be asked for some of the slices, or if a scan is faster. `counts`
+    are the rows of each slice in the source. A slice that only the mirror has is left out, because its id may not
+    even be a date.
     """
     if slices is None:
         return None
@@ -56,7 +56,7 @@ def _askable(table: sa.Table, slice_id: str) -> bool:
         return True
     try:
         cut.bounds(slice_id)
-    except ValueError:  # the last slice of the year 9999 has no moment after it
+    except ValueError:  # the last slice of the year 9999 has no timestamp after it
         return False
     return True
 
@@ -64,7 +64,7 @@ def _askable(table: sa.Table, slice_id: str) -> bool:
 def telling(
     on_progress: OnProgress | None, table: sa.Table, step: Step
 ) -> Callable[[int], None] | None:
-    """Progress of one step, as a row stream reports it."""
+    """Return the callback by which a row stream reports the rows of one step; None if nobody listens."""
     if on_progress is None:
         return None
     return lambda rows: on_progress(Progress(table.name, step, rows))

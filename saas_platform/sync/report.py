@@ -1,6 +1,6 @@
-"""What sync, proof, repair and probe report: frozen, JSON-ready with `dataclasses.asdict`.
+"""The reports of sync, proof, repair and probe, frozen and ready for JSON with `dataclasses.asdict`.
 
-Does not hold: how any of it is found.
+Contains also: the sentences that a person reads. Out of scope: how any of the facts are found.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Step = Literal["read", "prove", "compare"]
 
 @dataclass(frozen=True)
 class Progress:
-    """Rows that a step of one table has moved until now."""
+    """How many rows a step of one table has moved until now."""
 
     table: str
     step: Step
@@ -31,7 +31,7 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class ColumnDifference:
-    """A column with the values of both sides; personal data masked unless asked for."""
+    """A column with the values of both sides. Personal data is masked unless asked for."""
 
     column: str
     source: Value
@@ -40,7 +40,7 @@ class ColumnDifference:
 
 @dataclass(frozen=True)
 class Difference:
-    """One key that differs; `columns` are filled where both sides have the row."""
+    """One row that differs, by its key; `columns` is filled if both sides have the row."""
 
     kind: Kind
     slice: str
@@ -50,25 +50,25 @@ class Difference:
 
 @dataclass(frozen=True)
 class Differences:
-    """Exact totals, and the first few differing rows."""
+    """The exact totals of differing rows, and the first few of them."""
 
     missing: int
     extra: int
     different: int
     #: How many of these rows each slice has.
     slices: dict[str, int]
-    #: In how many rows each column has other values.
+    #: In how many rows each column differs.
     columns: dict[str, int]
     samples: tuple[Difference, ...]
 
 
 @dataclass(frozen=True)
 class ProofReport:
-    """Whether the mirror of a table equals its source, and how far that was looked into."""
+    """Whether the mirror of a table equals its source, and what was compared to find out."""
 
     table: str
     level: Level
-    #: `touched`: the slices a sync touched in full, all others by row count.
+    #: `touched`: the slices that a sync touched were compared at `level`, all others by row count.
     scope: Scope
     verdict: Verdict
     slices_checked: int
@@ -76,37 +76,37 @@ class ProofReport:
     slices_differing: tuple[str, ...]
     rows_source: int
     rows_mirror: int
-    #: Of the checked slices of the source; None at level `counts`.
+    #: The digest of the checked slices of the source; None at level `counts`.
     digest: str | None
     differences: Differences | None
-    #: What can't be said in rows: no mirror, another column, an error of the source or the warehouse.
+    #: What can't be counted in rows: no mirror, another column, an error of the source or the warehouse.
     problems: tuple[str, ...]
     seconds: float
     proof_id: str
     sync_id: str | None
     proven_at: datetime
-    #: What the proof does not reach, as the source says of the way it was read.
+    #: What the proof does not cover, as the source reports of the way it was read.
     warnings: tuple[str, ...] = ()
 
     @property
     def proven(self) -> bool:
-        """Whether the values of the slices in scope were compared, and are equal."""
+        """Return whether the values of the slices in scope were compared and are equal."""
         return self.verdict == "proven"
 
     @property
     def holds(self) -> bool:
-        """Whether nothing differs at the level that was asked for."""
+        """Return whether nothing differs at the level that was asked for."""
         return self.verdict != "differs"
 
 
 @dataclass(frozen=True)
 class SampledRow:
-    """A row of the source beside what the mirror has of it; None: it has no such row."""
+    """A row of the source next to the mirror's row with the same key; None if the mirror has no such row."""
 
     slice: str
     source: dict[str, Value]
     mirror: dict[str, Value] | None
-    #: By the values themselves, before any is masked.
+    #: Compared by the values themselves, before any is masked.
     equal: bool
 
 
@@ -126,21 +126,21 @@ class SampleReport:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What a sync did to one table; `mode` is None where there was nothing to do."""
+    """What a sync did to one table; `mode` is None if there was nothing to do."""
 
     table: str
     sync_id: str | None = None
     mode: Mode | None = None
-    #: Why everything was loaded; None otherwise.
+    #: Why all rows were loaded; None if they were not.
     reason: str | None = None
     watermark: int | None = None
     rows_read: int = 0
     rows_written: int = 0
     rows_deleted: int = 0
     slices: tuple[str, ...] = ()
-    #: Slices that differed after the hints were followed, and were copied again.
+    #: Slices that still differed after the changes were applied, and were copied again.
     healed: tuple[str, ...] = ()
-    #: Compared in full to find what to copy; what the proof compared is told by it.
+    #: How many slices were compared to find what to copy; the proof reports what it compared itself.
     slices_compared: int = 0
     bytes: int = 0
     seconds: float = 0.0
@@ -155,7 +155,7 @@ class SyncReport:
 
 @dataclass(frozen=True)
 class RepairReport:
-    """What a repair of one table wrote; nothing where nothing differed."""
+    """What a repair of one table wrote; `mode` is None if nothing differed."""
 
     table: str
     sync_id: str | None
@@ -166,7 +166,7 @@ class RepairReport:
     seconds: float
     proof: ProofReport | None
     error: str | None
-    #: What its proof does not reach, as the source says of the way it was read.
+    #: What its proof does not cover, as the source reports of the way it was read.
     warnings: tuple[str, ...] = ()
 
     @property
@@ -176,56 +176,56 @@ class RepairReport:
 
 @dataclass(frozen=True)
 class TableProbe:
-    """Cheap facts on one table; `reason` is None where the mirror is fresh."""
+    """Cheap facts on one table; `reason` is None if the mirror is fresh."""
 
     table: str
     reason: str | None
     watermark: int | None
-    #: The highest row version in the source's table; with the rest, it tells one state from another.
+    #: The highest row version in the source's table; with the row counts, it distinguishes states of the table.
     version: int | None
     rows_source: int | None
     rows_mirror: int | None
 
 
 def sentences(report: ProofReport) -> list[str]:
-    """What a proof found, in words: the table, then its slices, rows and columns."""
+    """Return what a proof found, in sentences: on the table, then on its slices, rows and columns."""
     rows, slices = (
         f"{report.rows_mirror:,} rows",
         f"{report.slices_checked:,} of {report.slices_total:,} slices",
     )
     if report.verdict == "counted":
         return [
-            f"{report.table}: {rows} counted, as many as the source has in each slice; their values were not"
+            f"{report.table}: {rows} counted, and each slice has as many as in the source. Values were not"
             " compared."
         ]
     if report.verdict == "proven" and report.scope == "touched":
         return [
-            f"{report.table}: {slices} proven equal to the source by {report.level}; of the others the rows"
-            f" were counted, {rows} in all."
+            f"{report.table}: {slices} proven equal to the source by {report.level}, the others by row count"
+            f" ({rows} in all)."
         ]
     if report.verdict == "proven":
         return [f"{report.table}: {rows} proven equal to the source by {report.level} ({slices})."]
-    said = list(report.problems)
+    lines = list(report.problems)
     if report.slices_differing:
-        said.append(
+        lines.append(
             f"{report.table}: {len(report.slices_differing)} of {report.slices_total} slices differ"
             f" ({_some(report.slices_differing)}); {report.rows_source:,} rows in the source,"
             f" {report.rows_mirror:,} in the mirror."
         )
     found = report.differences
     if found is None:
-        return said
+        return lines
     columns = _some([f"{name} {count:,}x" for name, count in found.columns.items()])
-    said.append(
+    lines.append(
         f"{report.table}: {found.missing:,} missing in the mirror, {found.extra:,} extra,"
         f" {found.different:,} different{f' ({columns})' if columns else ''}."
     )
-    said.extend(_row_sentence(report.table, sample) for sample in found.samples)
-    return said
+    lines.extend(_row_sentence(report.table, sample) for sample in found.samples)
+    return lines
 
 
-def mended(report: RepairReport) -> str:
-    """What a repair wrote, in words."""
+def repair_sentence(report: RepairReport) -> str:
+    """Return what a repair wrote, in a sentence."""
     if report.mode is None:
         return f"{report.table}: nothing was copied."
     return (

@@ -1,6 +1,6 @@
-"""A few rows of both sides next to each other: no proof, but something to look at.
+"""Show a few rows of source and mirror next to each other: not a proof, but something to look at.
 
-Holds: the drawing of rows from the source, and their comparison. Does not hold: how they are printed.
+Contains: drawing rows from the source at random, and comparing them. Out of scope: how they are printed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from saas_platform.sync.reading import slices_to_ask
 from saas_platform.sync.report import SampledRow, SampleReport
 from saas_platform.warehouse.interface import Warehouse, WarehouseUnusableError
 
-#: Rows drawn of each table.
+#: How many rows of each table are drawn.
 ROWS = 3
 
 #: The cells of a row (`schema.canonical`), by column.
@@ -38,9 +38,21 @@ def sample(
     show_pii: bool = False,
     seed: int | None = None,
 ) -> list[SampleReport]:
-    """Rows of each table, drawn at random as of one snapshot, beside what the mirror has of them.
+    """Return random rows of each table, from one snapshot, next to the mirror's rows with the same keys.
 
-    Other rows at each call, or those of a `seed`.
+    Args:
+        source: the source to draw from.
+        warehouse: the warehouse that has the mirrors.
+        tables: the tables to draw rows of.
+        rows: how many rows to draw of each table.
+        show_pii: show personal data instead of masking it.
+        seed: the seed of the random choice; without one, each call draws other rows.
+
+    Returns:
+        One report per table; a table that could not be read has the reason in `problems`.
+
+    Raises:
+        WarehouseUnusableError: no table can be read.
     """
     chance = random.Random(seed)
     reports = []
@@ -69,7 +81,7 @@ def _sample(
     rows: int,
     chance: random.Random,
 ) -> tuple[tuple[str, _Cells, _Cells | None], ...]:
-    """The slice of each row, its cells in the source, and those that the mirror has under its key."""
+    """Return for each drawn row its slice, its cells in the source, and the cells under its key in the mirror."""
     names = [column.name for column in table.columns]
     places = dict(zip(names, cells_schema(table).names[1:], strict=True))
     keys = [places[column.name] for column in table.primary_key.columns] or list(places.values())
@@ -79,7 +91,7 @@ def _sample(
     for row in theirs.to_pylist():
         slice_id = row.pop("c0")
         like = [mine for mine in ours if all(mine[key] == row[key] for key in keys)]
-        # A key that the mirror holds twice is no pair: the row that is equal, where there is one, or any.
+        # If the mirror holds a key twice, prefer the row that is equal.
         mine = next((mine for mine in like if mine == row), like[0] if like else None)
         pairs.append(
             (slice_id, _named(places, row), None if mine is None else _named(places, mine))
@@ -92,7 +104,7 @@ def _named(places: Mapping[str, str], row: Mapping[str, str]) -> _Cells:
 
 
 def _draw(snapshot: SourceSnapshot, table: sa.Table, rows: int, chance: random.Random) -> pa.Table:
-    """The cells of random rows, each slice as likely as it has rows; only their slices are read."""
+    """Return the cells of random rows. Slices are drawn in proportion to their rows, and only those are read."""
     counts = snapshot.slice_counts(table)
     most = min(rows, sum(counts.values()))
     slices = chance.choices(list(counts), list(counts.values()), k=most) if most else []
@@ -112,7 +124,7 @@ def _at(
     counts: Mapping[str, int],
     places: list[int],
 ) -> list[pa.RecordBatch]:
-    """The rows of a slice at some places, in the order in which the source gives them."""
+    """Return the rows of a slice at the given places, in the order in which the source gives them."""
     found, passed = [], 0
     for batch in snapshot.cells(table, slices_to_ask(table, [slice_id], counts)):
         here = batch.filter(pc.equal(batch.column(0), slice_id))

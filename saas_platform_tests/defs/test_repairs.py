@@ -119,7 +119,7 @@ def test_damage_is_found_requested_repaired_and_forgotten(
     assert request.job_name == "repair"
     assert request.run_key is not None
     assert request.run_key.endswith("/1")
-    assert request.tags["reason"].startswith("users differs from its source since ")
+    assert request.tags["reason"].startswith("users has differed from its source since ")
     assert "Repair 1 was already requested. If its run failed, rerun it." in skip_reason(
         tick(platform, first.cursor)
     )
@@ -197,9 +197,7 @@ def test_a_repair_that_is_always_undone_is_tried_three_times(
         keys, last = run_until_quiet(platform, instance)
     assert [key.split("/")[1] for key in keys] == ["1", "2", "3"]
     assert len({key.split("/")[0] for key in keys}) == 1
-    tried = (
-        "mending it was tried 3 times, and is not tried again by itself: find out what changes it"
-    )
+    tried = "a repair was tried 3 times, and is not tried again automatically: find out what changes the mirror"
     assert tried in last
     assert not passes(instance, EVERY_SLICE)
     assert not passes(instance, EQUALS_SOURCE)
@@ -224,7 +222,7 @@ def test_damage_that_comes_back_after_each_repair_is_repaired_three_times(
     again()
     keys, last = run_until_quiet(platform, instance, again)
     assert len(keys) == 3
-    assert "is not tried again by itself" in last
+    assert "is not tried again automatically" in last
 
 
 def test_an_unreadable_source_fails_the_run_with_one_sentence(

@@ -70,7 +70,7 @@ def test_the_first_day_reports_that_too_little_is_known(platform: Platform) -> N
     assert set(found) == set(TABLES)
     for each in found.values():
         assert each.passed
-        assert (each.description or "").startswith("Too little is known to tell: 0 changes")
+        assert (each.description or "").startswith("There is no pattern yet: 0 changes")
 
 
 def test_only_a_table_that_lost_its_rows_in_the_source_warns(
@@ -93,8 +93,9 @@ def test_only_a_table_that_lost_its_rows_in_the_source_warns(
     event = found["usage_events"]
     assert not event.passed
     assert event.severity == dg.AssetCheckSeverity.WARN
-    assert "1 rows, 500 before (2 days); expected about 500 by 9 changes" in (
-        event.description or ""
+    assert (
+        "1 rows, after 500 (2 days before). The pattern of 9 earlier changes predicts about 500."
+        in (event.description or "")
     )
     assert event.metadata["changes_known"].value == 9
     assert {name for name, each in found.items() if not each.passed} == {"usage_events"}

@@ -59,7 +59,9 @@ def test_a_month_outside_the_window(home: Path, month: str) -> None:
 
 
 def test_an_unknown_table_or_asset(home: Path) -> None:
-    assert "nothing is no table" in one_sentence(command("sync", "nothing"))
+    assert "The source has no table nothing: choose from" in one_sentence(
+        command("sync", "nothing")
+    )
     error = one_sentence(command("run", "--select", "nothing"))
     assert "nothing is neither a group nor an asset" in error
 

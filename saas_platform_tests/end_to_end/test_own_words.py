@@ -82,7 +82,7 @@ def test_a_second_discovery_of_the_same_source_changes_nothing(own: Own) -> None
     for words in ([], ["--yes"]):
         output = command("doctor", "--discover", *words)
         assert output.code == 0
-        assert "is as the source has it: nothing to change" in output.err
+        assert "matches the source: there is nothing to change" in output.err
         assert own.file.read_bytes() == before
 
 
@@ -96,11 +96,11 @@ def test_a_later_discovery_shows_the_difference_and_writes_it_on_yes(own: Own) -
     assert output.code == 1
     assert own.file.read_text() == before
     for words in (
-        "orders.phone: new in the source: added as text",
-        "more: new in the source: added, with 1 columns",
-        "1 columns are marked as personal by their names or values: check them.",
-        "orders.phone: phone, as its name has 'phone'",
-        "is not changed: `saas-platform doctor --discover --yes` writes the 2 changes above",
+        "orders.phone is new in the source: it is added as text",
+        "more is new in the source: it is added, with 1 column",
+        "1 column marked as personal, by name or by values: check each.",
+        "orders.phone: phone, because its name has 'phone'",
+        "is not changed: run `saas-platform doctor --discover --yes` to write the 2 changes above",
     ):
         assert words in output.err
     output = command("doctor", "--discover", "--yes")
@@ -127,7 +127,7 @@ def test_a_renamed_column_keeps_its_mirror(own: Own) -> None:
     own.change("ALTER TABLE orders RENAME COLUMN note TO remark")
     output = command("sync")
     assert output.code == 1
-    assert "orders.note is gone in the source, and a new column remark has its type" in output.err
+    assert "orders.note is gone from the source, but a new column remark has its type" in output.err
     assert command("doctor", "--discover", "--yes").code == 0
     assert "note: {source: remark, type: text" in own.file.read_text()
 
@@ -141,7 +141,7 @@ def test_a_table_missing_from_the_file_is_reported_once(own: Own) -> None:
     output = command("sync")
     assert output.code == 0
     (warning,) = _warnings(output)
-    assert "more of the source is not mirrored, as tables.yaml does not name it" in warning
+    assert "more of the source is not mirrored, because tables.yaml does not name it" in warning
     assert "skip: [more]" in warning
     doctor = command("doctor")
     assert doctor.code == 0
@@ -173,17 +173,17 @@ def test_a_table_removed_from_the_file_is_reported_and_can_be_dropped(own: Own) 
     output = command("sync")
     (warning,) = _warnings(output)
     assert re.search(
-        r"people is no longer mirrored to raw, and raw\.people holds it as of \d{4}-\d\d-\d\d \d\d:\d\d UTC: drop it"
+        r"people is no longer mirrored to raw, but raw\.people still holds its rows as of \d{4}-\d\d-\d\d \d\d:\d\d UTC: drop it"
         r" with `saas-platform reset --table raw\.people --yes`",
         warning,
     )
     assert "people is no longer mirrored" in command("doctor").out
     refused = command("reset", "--table", "people")
     assert refused.code == 2
-    assert "This drops the mirrors of people with their log entries: add --yes" in refused.err
+    assert "This would drop the mirrors of people with their log entries: add --yes" in refused.err
     wrong = command("reset", "--table", "nobody", "--table", "people", "--yes")
     assert wrong.code == 2
-    assert "nobody has no mirror: the mirrors are raw.orders, raw.people." in wrong.err
+    assert "nobody has no mirror: choose from raw.orders, raw.people." in wrong.err
     assert own.raw("SELECT count(*) FROM raw.people") == [(3,)]
     dropped = command("reset", "--table", "people", "--yes", "--json")
     assert dropped.json == {"dropped": ["raw.people, with its log entries"]}
@@ -233,10 +233,13 @@ def test_doctor_creates_no_warehouse(own: Own) -> None:
 def test_discovery_reports_what_it_marks_and_why(make: type[Own], tmp_path: Path) -> None:
     make(tmp_path, SHOP)
     output = command("doctor", "--discover")
-    assert "orders.note: free_text, as its name has 'note'" in output.err
-    assert "people.mail: email, as its name has 'mail'" in output.err
-    assert "people.c7: bank, as 3 of 3 sampled values are IBANs with a right checksum" in output.err
-    assert "3 columns are marked as personal" in output.err
+    assert "orders.note: free_text, because its name has 'note'" in output.err
+    assert "people.mail: email, because its name has 'mail'" in output.err
+    assert (
+        "people.c7: bank, because 3 of 3 sampled values are IBANs with a right checksum"
+        in output.err
+    )
+    assert "3 columns marked as personal" in output.err
 
 
 @pytest.mark.parametrize("words", [["verify", "--level", "rows"], ["verify", "--level", "sample"]])
@@ -403,13 +406,13 @@ def test_run_shows_them_too_without_sqlalchemy_warnings(make: type[Own], tmp_pat
     assert "[/red]" in done.stdout
 
 
-# The page.
+# The dashboard.
 
 
 def test_the_dashboard_of_an_own_database(own: Own) -> None:
     output = command("dashboard")
     assert output.code == 2
-    assert "There is no page of a database of your own" in output.err
+    assert "The dashboard shows only the company's tables" in output.err
     assert "which builds it" not in output.err
 
 
@@ -444,7 +447,7 @@ def test_a_failing_table_does_not_stop_the_checks_of_the_others(own: Own) -> Non
     assert own.raw("SELECT id FROM raw.orders ORDER BY id") == [(1,), (2,), (9,)]
     doctor = command("doctor")
     assert doctor.code == 1
-    assert re.search(r"✗ proofs +people differs from its source since", doctor.out)
+    assert re.search(r"✗ proofs +people has differed from its source since", doctor.out)
     own.change("UPDATE people SET c7 = NULL WHERE mail = 'ada@example.org'")
     assert command("sync").code == 0
     assert command("doctor").code == 0
@@ -458,7 +461,7 @@ def test_doctor_shows_the_tables_whose_proof_failed(make: type[Own], tmp_path: P
     assert command("sync").code == 1
     output = command("doctor")
     assert output.code == 1
-    (line,) = [each for each in output.out.splitlines() if "orders" in each and "differs" in each]
+    (line,) = [each for each in output.out.splitlines() if "orders" in each and "differed" in each]
     assert line.startswith("✗ proofs")
     assert "people" not in line
     assert "saas-platform repair orders" in output.out
@@ -474,12 +477,12 @@ def test_the_doctor_shows_a_new_column(own: Own) -> None:
     own.change("ALTER TABLE orders ADD COLUMN colour TEXT")
     output = command("doctor")
     assert output.code == 0
-    assert "! tables     orders.colour is new in the source, and not mirrored" in output.out
+    assert "! tables     orders.colour is new in the source, and is not mirrored" in output.out
 
 
 @pytest.mark.parametrize(
     ("values", "unversioned"),
-    [("(1, 1), (2, 2)", ""), ("(1, 1), (2, NULL)", "1 rows have none now")],
+    [("(1, 1), (2, 2)", ""), ("(1, 1), (2, NULL)", "1 rows have no version now")],
 )
 def test_the_doctor_names_a_version_that_programs_keep(
     make: type[Own], tmp_path: Path, values: str, unversioned: str
@@ -526,7 +529,7 @@ def test_slices_are_not_named_after_people(make: type[Own], tmp_path: Path) -> N
     output = command("sync")
     assert output.code == 2
     assert (
-        "table v: slice column birth_date holds personal data (birth_date), and reports name slices:"
+        "table v: slice column birth_date holds personal data (birth_date), and reports show the names of slices:"
         " choose another column" in output.err
     )
 
@@ -544,7 +547,7 @@ def test_discovery_proposes_no_slices_that_name_people(make: type[Own], tmp_path
     assert "slice: {column: posted_at" in own.file.read_text()
 
 
-# What a proof does not reach.
+# What a proof does not cover.
 
 
 def test_what_the_source_says_of_its_reading_is_in_every_report(

@@ -103,12 +103,12 @@ CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
     "a new column": (
         [("      mail: {", "      phone: {type: text, declared: TEXT, pii: phone}\n      mail: {")],
         ["+      phone: {type: text, declared: TEXT, nullable: true, pii: phone}"],
-        ["people.phone: new in the source: added as text"],
+        ["people.phone is new in the source: it is added as text"],
     ),
     "a new column called as one of the file": (
         [("      mail: {", "      NR: {type: text, declared: TEXT}\n      mail: {")],
         ["+      NR_fbceba: {source: NR, type: text, declared: TEXT, nullable: true}"],
-        ["people.NR_fbceba: new in the source: added as text"],
+        ["people.NR_fbceba is new in the source: it is added as text"],
     ),
     "a renamed column": (
         [("      number: {", "      'no': {")],
@@ -116,7 +116,7 @@ CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
             "-      number: {type: text, declared: TEXT}   # printed",
             "+      number: {source: 'no', type: text, declared: TEXT} # printed",
         ],
-        ["orders.number: number is gone in the source, where no of the same type is new: read from there now"],
+        ["orders.number: number is gone from the source, where no is new and has the same type: it is read from there now"],
     ),
     "a column renamed to the name that the file has": (
         [("      id: {type: integer, declared: INT, nullable: false}\n      mail", "      nr: {type: integer, declared: INT, nullable: false}\n      mail"), ("  people:\n    key: [id]", "  people:\n    key: [nr]")],
@@ -124,7 +124,7 @@ CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
             "-      nr: {source: id, type: integer, declared: INT, nullable: false}",
             "+      nr: {type: integer, declared: INT, nullable: false}",
         ],
-        ["people.nr: id is gone in the source, where nr of the same type is new: read from there now"],
+        ["people.nr: id is gone from the source, where nr is new and has the same type: it is read from there now"],
     ),
     "a changed type": (
         [("amount: {type: float, declared: REAL}", "amount: {type: text, declared: 'NUMERIC(8, 2)'}")],
@@ -132,17 +132,17 @@ CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
             "-      amount: {type: 'decimal(8, 2)', declared: REAL, plausible: [0, null]}",
             "+      amount: {type: 'decimal(8, 2)', declared: 'NUMERIC(8, 2)', plausible: [0, null]}",
         ],
-        ["orders.amount: declared as NUMERIC(8, 2) in the source, before as REAL; its type stays decimal(8, 2), where its values now call for text: check it"],
+        ["orders.amount is now declared as NUMERIC(8, 2) in the source; it was REAL. Its type stays decimal(8, 2), but its values now suggest text: check it"],
     ),
     "a dropped column with a comment": (
         [("      remark: {type: text, declared: TEXT, pii: free_text}\n", "")],
         ["-      remark:", "-        type: text   # long ones", "-        declared: TEXT", "-        pii: free_text"],
-        ["people.remark: gone in the source: removed"],
+        ["people.remark is gone from the source: it is removed"],
     ),
     "a dropped column before a comment": (
         [("      number: {type: text, declared: TEXT}\n", "")],
         ["-    unique:", "-    - [number]", "-      number: {type: text, declared: TEXT}   # printed"],
-        ["orders.number: gone in the source: removed; a unique rule that named it is gone"],
+        ["orders.number is gone from the source: it is removed; the unique rules that named it are removed too"],
     ),
     "a dropped column that much names": (
         [("      placed: {type: date, declared: DATE, nullable: false}\n", ""), ("      buyer: {type: integer, declared: INT}\n", "")],
@@ -152,7 +152,7 @@ CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
             "-      buyer: {type: integer, declared: INT}",
             "-      placed: {type: date, declared: DATE, nullable: false}",
         ],
-        ["orders.buyer: gone in the source: removed; a reference that named it is gone", "orders.placed: gone in the source: removed; slice is now null"],
+        ["orders.buyer is gone from the source: it is removed; the references that named it are removed too", "orders.placed is gone from the source: it is removed; slice is now null"],
     ),
     "a dropped key": (
         [("      id: {type: integer, declared: INT, nullable: false}\n      mail", "      mail"), ("  people:\n    key: [id]", "  people:\n    key: [mail]")],
@@ -161,7 +161,7 @@ CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
             "-    key: [nr]", "+    key: [mail]",
             "-      nr: {source: id, type: integer, declared: INT, nullable: false}",
         ],
-        ["people.nr: gone in the source: removed; the key is now [mail], so is a reference of orders to it"],
+        ["people.nr is gone from the source: it is removed; the key is now [mail]; the references to it in orders are removed too"],
     ),
     "a new table": (
         [("  people:\n", "  lines:\n    key: [id]\n    references: [{columns: [person], table: people, to: [id]}, {columns: [id], table: audit, to: [at]}]\n    columns: {id: {type: text}, person: {type: integer}}\n  people:\n")],
@@ -170,7 +170,7 @@ CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
             "+    references:", "+    - columns: [person]", "+      table: people", "+      to: [nr]",
             "+    columns:", "+      id: {type: text, declared: '', nullable: false}", "+      person: {type: integer, declared: '', nullable: true}",
         ],
-        ["lines: new in the source: added, with 2 columns"],
+        ["lines is new in the source: it is added, with 2 columns"],
     ),
     "a new table called as one of the file": (
         [("  people:\n", "  people: {source: {schema: old, table: people}, key: [], columns: {a: {type: text}}}\n  people2:\n    source: people\n")],
@@ -178,7 +178,7 @@ CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
             "+  people_688285:", "+    source: {schema: old, table: people}", "+    key: []", "+    version: null",
             "+    slice: null", "+    columns:", "+      a: {type: text, declared: '', nullable: true}",
         ],
-        ["people_688285: new in the source: added, with 1 columns"],
+        ["people_688285 is new in the source: it is added, with 1 column"],
     ),
     "a dropped table": (
         [(FOUND[FOUND.index("  people:"):], "")],
@@ -186,12 +186,12 @@ CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
             "-    references:", "-    - columns: [buyer]", "-      table: people", "-      to: [nr]",
             *(f"-{line}" for line in FILE[FILE.index("  people:"):FILE.index("  # The end")].splitlines()),
         ],
-        ["people: gone in the source: removed, with the references to it of orders"],
+        ["people is gone from the source: it is removed, with the references to it in orders"],
     ),
     "a renamed table": (
         [("  people:\n", "  per.sons:\n")],
         ["+    source: per.sons"],
-        ["people: gone in the source, where per.sons with the same columns is new: read from there now"],
+        ["people is gone from the source, where per.sons is new and has the same columns: it is read from there now"],
     ),
 }  # fmt: skip
 

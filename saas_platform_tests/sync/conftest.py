@@ -1,4 +1,4 @@
-"""A source with some rows in every table, and a warehouse beside it."""
+"""Fixtures: a source with some rows in every table, and an empty warehouse next to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROWS = 8
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty source; copied, because creating one takes longer than most tests."""
+    """Return the file of an empty source. Tests copy it, because creating one takes longer than most tests."""
     path = tmp_path_factory.mktemp("template") / "source.db"
     SqliteSource(path).create_schema()
     return path

@@ -1,4 +1,4 @@
-"""Hands in the mirror, a saboteur, and a comparison of both sides that shares no code with the platform's."""
+"""Changes of the mirror by hand, and a comparison of both sides that shares no code with the platform's."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def source_rows(path: Path, table: sa.Table) -> list[tuple[Any, ...]]:
 
 
 def mirror_rows(path: Path, table: sa.Table) -> list[tuple[Any, ...]]:
-    """As SQLite would store them, so that both sides compare as they are."""
+    """Return the mirror's rows as SQLite would store them, so that both sides compare as they are."""
     with duckdb.connect(str(path)) as connection:
         return rows_of(connection, table)
 
@@ -42,7 +42,7 @@ def rows_of(connection: duckdb.DuckDBPyConnection, table: sa.Table) -> list[tupl
 
 
 def sync_ids(path: Path, table: sa.Table) -> dict[Any, str]:
-    """The sync that brought each row, by key."""
+    """Return the id of the sync that wrote each row, by key."""
     (key,) = table.primary_key.columns
     return dict(in_mirror(path, f'SELECT "{key.name}", _sync_id FROM raw."{table.name}"'))
 
@@ -52,12 +52,12 @@ def log(path: Path) -> list[tuple[Any, ...]]:
 
 
 def spoil_each_commit(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
-    """A saboteur: damages the mirror after everything that is committed to it."""
+    """Damage the mirror with a statement after each commit to it."""
     commit = DuckdbChanges.commit
 
-    def spoilt(self: DuckdbChanges, entry: SyncEntry) -> SyncEntry:
+    def damaging(self: DuckdbChanges, entry: SyncEntry) -> SyncEntry:
         done = commit(self, entry)
         self._connection.run(sql)
         return done
 
-    monkeypatch.setattr(DuckdbChanges, "commit", spoilt)
+    monkeypatch.setattr(DuckdbChanges, "commit", damaging)

@@ -1,6 +1,6 @@
-"""Databases that are not ours, as they are met in the wild: a music shop, a trading house, and oddities.
+"""Databases that are not ours, like those found in practice: a music shop, a trading house, and oddities.
 
-Holds: their SQL and how a test makes one. Does not hold: any expectation.
+Contains: their SQL, and how a test creates one. Out of scope: any expectation.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-#: After Chinook: integer keys, decimals for money, times as texts, a join table, a self reference.
+#: After Chinook: integer keys, decimals for money, timestamps as texts, a join table, a self reference.
 MUSIC_SHOP = """
 CREATE TABLE [Artist] ([ArtistId] INTEGER NOT NULL, [Name] NVARCHAR(120),
     CONSTRAINT [PK_Artist] PRIMARY KEY ([ArtistId]));
@@ -77,7 +77,7 @@ def make(path: Path, sql: str) -> Path:
 
 
 def execute(path: Path, sql: str) -> None:
-    """Runs statements, and lets go of the file."""
+    """Run statements, and close the file again."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(sql)
         connection.commit()

@@ -1,4 +1,4 @@
-"""A sync that is killed between any two steps leaves the state before it, or after it."""
+"""A sync that is killed between any two steps leaves the state before the sync, or the state after it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ USERS = TABLES["users"]
 
 
 class Killed(BaseException):
-    """As a signal: nothing that handles errors sees it."""
+    """Stands for a signal: no handler of errors catches it."""
 
 
 def die_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Statement number `step` is never run."""
+    """Raise Killed instead of running statement number `step`."""
     counter = itertools.count(1)
     run = Connection.run
 
@@ -43,7 +43,7 @@ def die_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 
 def state(path: Path, table: sa.Table) -> tuple[list[Any], int]:
-    """Rows, and how many entries the log has."""
+    """Return the table's rows, and the number of entries in the log."""
     if not path.exists():
         return [], 0
     with duckdb.connect(str(path)) as connection:
@@ -90,7 +90,7 @@ def test_killed_at_every_statement(
     assert seen.index(after) > seen.index(before)
     (report,) = sync(source, copy, [USERS])
     assert report.mode is None
-    # The one killed last before its commit, and the one killed last of all, both go on.
+    # The last one killed before its commit, and the last one killed at all: a next sync completes both.
     for survivor in (seen.index(after), len(seen)):
         (report,) = sync(source, DuckdbWarehouse(tmp_path / f"copy_{survivor}.duckdb"), [USERS])
         assert report.succeeded

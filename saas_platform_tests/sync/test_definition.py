@@ -1,4 +1,4 @@
-"""A table that tables.yaml declares in another way is loaded again, whatever its row versions say."""
+"""A table whose declaration in tables.yaml has changed is loaded again, whatever its row versions are."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_another_definition_loads_the_table_again(own: Own, change: str) -> None
     edit, columns, wanted = CHANGES[change]
     edit(own)
     (seen,) = probe(own.source, own.warehouse, own.tables)  # type: ignore[arg-type]
-    assert seen.reason == "tables.yaml declares the table in another way than at its last sync"
+    assert seen.reason == "its declaration in tables.yaml has changed since the last sync"
     report = own.sync()
     assert report.succeeded
     assert report.mode == "full"

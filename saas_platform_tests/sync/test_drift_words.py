@@ -1,7 +1,7 @@
-"""Drift of a database of the user's own, in sentences that name tables.yaml and the line to write.
+"""The sentences on drift of a user's own database name tables.yaml and the line to write.
 
-What the source is now is a SQLite file, read by the snapshot's catalogue alone; each line that a sentence
-proposes is put into the file, and must end the drift.
+The source is a SQLite file of which only the catalogue is read. Each line that a sentence proposes is written into
+tables.yaml, and must end the drift.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ CREATE TABLE people (id INTEGER PRIMARY KEY, "E-Mail" VARCHAR(80));
 
 
 class Catalogue(SourceSnapshot):
-    """What SQLite's catalogue says, by plain sqlite3; it has no rows."""
+    """A snapshot that reads SQLite's catalogue with plain sqlite3, and has no rows."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -136,7 +136,7 @@ class Drifted:
 
 
 def _proposed(said: str) -> list[str]:
-    """The lines that a sentence proposes."""
+    """Return the lines that a sentence proposes."""
     return re.findall(r"`([^`]*)`", said)
 
 
@@ -165,7 +165,7 @@ def test_what_is_as_declared_is_quiet(tmp_path: Path) -> None:
 def test_a_new_column(tmp_path: Path, declared: str, type_: str) -> None:
     own = Drifted(tmp_path, f'ALTER TABLE orders ADD COLUMN "dis count" {declared};')
     (said,) = own.warnings()
-    assert said.startswith("orders.dis count is new in the source, and not mirrored: write")
+    assert said.startswith("orders.dis count is new in the source, and is not mirrored: write")
     assert "under the columns of orders in tables.yaml" in said
     line, skip, _ = _proposed(said)
     own.edit("      note:", f"      {line}\n      note:")
@@ -179,7 +179,9 @@ def test_a_new_column(tmp_path: Path, declared: str, type_: str) -> None:
 def test_a_renamed_column(tmp_path: Path) -> None:
     own = Drifted(tmp_path, "ALTER TABLE orders RENAME COLUMN amount TO 'no';")
     said = own.errors()["orders"]
-    assert said.startswith("orders.amount is gone in the source, and a new column no has its type")
+    assert said.startswith(
+        "orders.amount is gone from the source, but a new column no has its type"
+    )
     assert "at orders.amount in tables.yaml, which keeps the mirror" in said
     (line,) = _proposed(said)
     assert line == "source: 'no'"
@@ -191,7 +193,7 @@ def test_a_column_that_had_another_name_already(tmp_path: Path) -> None:
     own = Drifted(tmp_path, 'ALTER TABLE people RENAME COLUMN "E-Mail" TO mail;')
     said = own.errors()["people"]
     assert said.startswith(
-        "people.mail is gone in the source, where it was E-Mail, and a new column mail"
+        "people.mail is gone from the source, where it was called E-Mail, but a new column mail"
     )
     own.edit("source: E-Mail, ", "")
     assert own.quiet
@@ -204,7 +206,7 @@ def test_two_columns_of_one_type_are_no_rename(tmp_path: Path) -> None:
     )
     said = own.errors()["orders"]
     assert (
-        "orders.note is gone in the source: remove it from the columns of orders in tables.yaml"
+        "orders.note is gone from the source: remove it from the columns of orders in tables.yaml"
         in said
     )
     assert "renamed" not in said
@@ -212,7 +214,7 @@ def test_two_columns_of_one_type_are_no_rename(tmp_path: Path) -> None:
 
 def test_a_dropped_column(tmp_path: Path) -> None:
     own = Drifted(tmp_path, "ALTER TABLE orders DROP COLUMN note;")
-    assert "orders.note is gone in the source: remove it" in own.errors()["orders"]
+    assert "orders.note is gone from the source: remove it" in own.errors()["orders"]
     own.edit("      note: {type: text, declared: TEXT, nullable: true}\n", "")
     assert own.quiet
 
@@ -224,7 +226,7 @@ def test_a_changed_type(tmp_path: Path) -> None:
     )
     said = own.errors()["people"]
     assert (
-        "people.mail is NUMERIC(5,2) in the source, and tables.yaml has it as VARCHAR(80)" in said
+        "people.mail is NUMERIC(5,2) in the source, but VARCHAR(80) in tables.yaml: write" in said
     )
     line = _proposed(said)[0]
     own.edit("declared: VARCHAR(80)", line)
@@ -239,7 +241,7 @@ def test_a_column_that_may_be_null_now(tmp_path: Path) -> None:
     )
     (said,) = own.warnings()
     assert (
-        "orders.note may be NULL in the source, and tables.yaml says `nullable: false`: write `nullable: true`"
+        "orders.note may be NULL in the source, but tables.yaml has `nullable: false`: write `nullable: true`"
         in said
     )
 
@@ -259,8 +261,8 @@ def test_a_lost_key(tmp_path: Path) -> None:
 def test_a_dropped_table(tmp_path: Path) -> None:
     own = Drifted(tmp_path, "DROP TABLE people;")
     assert own.errors() == {
-        "people": "The source has no table people any more: remove people from tables.yaml, or write `source:`"
-        " with its new name under people there; until then the table is not synced."
+        "people": "The source no longer has the table people: remove people from tables.yaml, or write `source:`"
+        " with its new name under people there. Until then the table is not synced."
     }
     assert not own.unnamed()
 
@@ -268,7 +270,7 @@ def test_a_dropped_table(tmp_path: Path) -> None:
 def test_a_renamed_table(tmp_path: Path) -> None:
     own = Drifted(tmp_path, "ALTER TABLE people RENAME TO 'per.sons';")
     said = own.errors()["people"]
-    assert "no table people any more, and a new one, per.sons, with the same columns" in said
+    assert "no longer has the table people, but a new one, per.sons, has the same columns" in said
     assert own.unnamed() == ()
     own.edit("  people:\n", f"  people:\n    {_proposed(said)[0]}\n")
     assert own.quiet
@@ -278,7 +280,7 @@ def test_a_new_table(tmp_path: Path) -> None:
     own = Drifted(tmp_path, 'CREATE TABLE "new: one" (id INTEGER);')
     (said,) = own.unnamed()
     assert said.startswith(
-        "new: one of the source is not mirrored, as tables.yaml does not name it: take it up"
+        "new: one of the source is not mirrored, because tables.yaml does not name it: add it"
     )
     assert not own.errors()
     skip = _proposed(said)[1]
@@ -303,7 +305,7 @@ def test_schemas_that_differ_by_case_are_those_of_the_file(tmp_path: Path) -> No
         assert len(unnamed_tables(snapshot, own.declaration)) == 1
 
 
-def test_a_table_that_can_not_be_looked_at_ends_the_words_of_no_other(tmp_path: Path) -> None:
+def test_a_table_that_can_not_be_examined_does_not_hide_the_others(tmp_path: Path) -> None:
     own = Drifted(tmp_path, "CREATE TABLE fresh (id INTEGER);")
 
     def columns(table: sa.Table) -> list[SourceColumn]:
@@ -340,11 +342,14 @@ def test_no_sentence_names_our_code_or_wants_a_restored_source(tmp_path: Path, c
         assert "tables.yaml" in sentence
 
 
-def test_the_companys_tables_keep_their_words(tmp_path: Path) -> None:
+def test_the_companys_tables_have_their_own_sentences(tmp_path: Path) -> None:
     own = Drifted(tmp_path, "ALTER TABLE orders ADD COLUMN x TEXT;")
     table = sa.Table(
         "orders", sa.MetaData(), key("id", "Key"), text("note", 9, "Note", nullable=True)
     )
     with own._snapshot() as snapshot:
         warnings = check_table(snapshot, own.warehouse, table)
-    assert any("orders.x of the source is not declared" in warning for warning in warnings)
+    assert any(
+        "orders.x of the source is not mirrored, because it is not declared" in warning
+        for warning in warnings
+    )

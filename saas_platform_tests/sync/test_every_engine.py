@@ -1,4 +1,4 @@
-"""A sync on every warehouse: what is written, and that damage is found and mended."""
+"""A sync on every warehouse writes what it should, and damage is found and repaired."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from saas_platform_tests.rows import by_hand, insert, row, stored
 from saas_platform_tests.sync.hands import source_rows
 
 USERS, EVENTS, FEATURES = TABLES["users"], TABLES["usage_events"], TABLES["features"]
-#: Cut by month, cut by day, and whole.
+#: Sliced by month, sliced by day, and not sliced.
 EACH_KIND = [FEATURES, USERS, EVENTS]
 
 
 def mirror_rows(warehouse: Warehouse, table: sa.Table) -> list[tuple[Any, ...]]:
-    """As SQLite would store them, so that both sides compare as they are."""
+    """Return the mirror's rows as SQLite would store them, so that both sides compare as they are."""
     listed = ", ".join(f"m.{warehouse.quoted(column.name)}" for column in table.columns)
     found = warehouse.query(f"SELECT {listed} FROM {warehouse.mirror_rows(table)} AS m")
     rows = (tuple(stored(value) for value in each.values()) for each in found.to_pylist())
@@ -38,7 +38,7 @@ def assert_equal(
 
 
 def damage(warehouse: Warehouse, *statements: str) -> None:
-    """What somebody does to the mirror behind the platform's back."""
+    """Change the mirror behind the platform's back."""
     if isinstance(warehouse, DuckdbWarehouse):
         with duckdb.connect(str(warehouse.path)) as connection:
             for statement in statements:
@@ -64,7 +64,7 @@ def test_changes_deletes_and_erasures_arrive_and_nothing_else_is_written(
         connection.execute("UPDATE usage_events SET account_id = 2 WHERE event_id = 1")
         connection.execute("DELETE FROM usage_events WHERE event_id = 3")
         insert(connection, EVENTS, [row(EVENTS, 20, account_id=1)])
-        # Without a tombstone: the count of its slice tells it.
+        # A delete without a tombstone is found by the count of its slice.
         connection.execute("DELETE FROM usage_events WHERE event_id = 7")
         connection.execute("DELETE FROM _tombstones WHERE key_value = 7")
     reports = {r.table: r for r in sync(source, any_warehouse, EACH_KIND)}
@@ -93,18 +93,18 @@ def test_damage_is_found_by_digest_and_repaired(
     assert proof.differences is not None
     found = {(each.kind, each.key["user_id"]) for each in proof.differences.samples}
     assert found == {("different", 2), ("missing", 3), ("extra", 4)}
-    (mended,) = repair(source, any_warehouse, [USERS])
-    assert mended.succeeded
-    assert (mended.rows_written, mended.rows_deleted) == (3, 1)
+    (repaired,) = repair(source, any_warehouse, [USERS])
+    assert repaired.succeeded
+    assert (repaired.rows_written, repaired.rows_deleted) == (3, 1)
     assert_equal(source, any_warehouse, [USERS])
     (shown,) = sample(source, any_warehouse, [USERS])
     assert shown.equal
 
 
-def test_contracts_hold_and_tell_who_breaks_them(
+def test_contracts_hold_and_report_what_breaks_them(
     source: SqliteSource, any_warehouse: Warehouse
 ) -> None:
-    """Of the table that answers no query without a bound on its days, too."""
+    """This includes the table that answers no query without a bound on its days."""
     sync(source, any_warehouse, [TABLES["accounts"], *EACH_KIND])
     sound = {breach.rule.kind for breach in evaluate(any_warehouse, EVENTS).breaches}
     damage(

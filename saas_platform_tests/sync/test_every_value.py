@@ -1,4 +1,7 @@
-"""Any single value altered by hand, on either side, in any table: found, named, mended, and no more."""
+"""Any single value that is altered by hand, on either side, in any table, is found, named and repaired.
+
+Nothing else is written.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class Alteration(NamedTuple):
 
 
 def hostile(column: sa.Column, plain: Any) -> list[tuple[Any, Any]]:
-    """Values before and after that lax comparisons take for the same, or can't hold."""
+    """Return pairs of values that a lax comparison takes for equal or can't represent."""
     nullable = bool(column.nullable)
     match column.type:
         case sa.Boolean():
@@ -64,7 +67,7 @@ def hostile(column: sa.Column, plain: Any) -> list[tuple[Any, Any]]:
 
 
 def alterations(table: sa.Table, *, with_row_version: bool) -> list[Alteration]:
-    """One for each row; keys have a test of their own."""
+    """Return one altered column for each row; keys have their own test."""
     columns = list(table.columns) if with_row_version else business_columns(table)
     plain = row(table, 1)
     return [
@@ -77,7 +80,7 @@ def alterations(table: sa.Table, *, with_row_version: bool) -> list[Alteration]:
 
 
 def load(source: SqliteSource, table: sa.Table, cases: list[Alteration]) -> None:
-    """Row n holds what case n alters; as many rows after them nobody touches."""
+    """Fill the table: row n has the value that case n alters, and as many rows follow that nobody touches."""
     rows = []
     for n in range(1, 2 * len(cases) + 1):
         made = row(table, n)
@@ -137,10 +140,10 @@ def test_altered_in_the_mirror(
     assert proof.differences.different == len(cases)
     assert proof.differences.missing == proof.differences.extra == 0
 
-    (mended,) = repair(empty_source, warehouse, [table])
+    (repaired,) = repair(empty_source, warehouse, [table])
 
-    assert mended.succeeded, mended
-    assert (mended.rows_written, mended.rows_deleted) == (len(cases), 0)
+    assert repaired.succeeded, repaired
+    assert (repaired.rows_written, repaired.rows_deleted) == (len(cases), 0)
     assert mirror_rows(warehouse.path, table) == source_rows(empty_source.path, table)
     after = sync_ids(warehouse.path, table)
     kept = {n for n in before if before[n] == after[n]}
@@ -205,10 +208,10 @@ def test_rows_removed_added_and_renamed_in_the_mirror(
         ("extra", 2000),
     }
 
-    (mended,) = repair(source, warehouse, [table])
+    (repaired,) = repair(source, warehouse, [table])
 
-    assert mended.succeeded
-    assert (mended.rows_written, mended.rows_deleted) == (3, 3)
+    assert repaired.succeeded
+    assert (repaired.rows_written, repaired.rows_deleted) == (3, 3)
     assert mirror_rows(warehouse.path, table) == source_rows(source.path, table)
 
 
@@ -283,6 +286,6 @@ def test_times_of_no_calendar(
     )
     (proof,) = verify(source, warehouse, [events])
     assert not proof.proven
-    (mended,) = repair(source, warehouse, [events])
-    assert mended.succeeded
-    assert mended.rows_written == 1
+    (repaired,) = repair(source, warehouse, [events])
+    assert repaired.succeeded
+    assert repaired.rows_written == 1

@@ -1,4 +1,4 @@
-"""What stands of the proofs of a table, and how often mending it was tried."""
+"""Which findings the proofs of a table leave open, and how many tries to repair them are counted."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ USERS, EVENTS, FEATURES = TABLES["users"], TABLES["usage_events"], TABLES["featu
 EACH_KIND = [FEATURES, USERS, EVENTS]
 
 
-def proofs(*told: str) -> list[ProofEntry]:
-    """Each as `verdict level scope sync`; a sync of `-` is none."""
+def proofs(*entries: str) -> list[ProofEntry]:
+    """Return proofs, each written as `verdict level scope sync`; the sync `-` stands for none."""
     made = []
-    for n, words in enumerate(told):
+    for n, words in enumerate(entries):
         verdict, level, scope, sync_id = words.split()
         made.append(
             ProofEntry(
@@ -49,28 +49,28 @@ def proofs(*told: str) -> list[ProofEntry]:
 
 
 @pytest.mark.parametrize(
-    ("told", "found"),
+    ("entries", "found"),
     [
         ([], None),
         (["proven digest all a"], None),
         (["differs digest all -"], ("0", 0)),
-        # Of other slices, or by count alone: it does not hide what was found.
+        # A proof of other slices, or only by count, does not hide what was found.
         (["differs digest all -", "proven digest touched a"], ("0", 0)),
         (["differs digest all -", "proven counts all -"], ("0", 0)),
         (["differs rows all -", "proven digest touched a", "proven counts all -"], ("0", 0)),
         (["differs digest touched a", "proven digest touched b"], ("0", 0)),
-        # Looked at again, whole.
+        # A later proof checks every slice.
         (["differs digest all -", "proven digest all -"], None),
         (["differs digest all -", "proven rows all -"], None),
         (["differs digest touched a", "proven digest all -"], None),
-        # By the sync's own second proof.
+        # The sync's own second proof clears it.
         (["differs digest touched a", "proven digest touched a"], None),
         (["differs digest all -", "differs digest touched a", "proven digest touched a"], ("0", 0)),
-        # What the counts told, the counts of any proof settle.
+        # A difference of counts is cleared by the counts of any proof.
         (["differs counts all -", "proven digest touched a"], None),
         (["differs counts all -", "proven counts all -"], None),
         (["differs counts all -", "differs digest all -", "proven counts all -"], ("0", 0)),
-        # A repair that did it, and two that did not.
+        # One repair that succeeded, and two that did not.
         (["differs digest all -", "differs digest all -", "proven digest all r"], None),
         (
             [
@@ -81,9 +81,9 @@ def proofs(*told: str) -> list[ProofEntry]:
             ],
             ("0", 2),
         ),
-        # Mended, and back before anyone else found it equal: the same finding.
+        # Repaired, and damaged again before another proof found it equal: the same finding.
         (["differs digest all -", "proven digest all r", "differs digest all -"], ("0", 1)),
-        # Mended, found equal, and back: another one.
+        # Repaired, found equal, and damaged again: another finding.
         (
             [
                 "differs digest all -",
@@ -93,25 +93,30 @@ def proofs(*told: str) -> list[ProofEntry]:
             ],
             ("3", 0),
         ),
-        # A sync that loads everything is a try too; its own first proof is none.
+        # A full load by a sync is a try too, but its own first proof is not.
         (["differs digest all a", "differs digest all a"], ("0", 0)),
         (["differs digest all -", "differs digest all a"], ("0", 1)),
     ],
 )
-def test_what_stands(told: list[str], found: tuple[str, int] | None) -> None:
-    finding = finding_in(proofs(*told))
+def test_what_stays_open(entries: list[str], found: tuple[str, int] | None) -> None:
+    finding = finding_in(proofs(*entries))
     assert (None if finding is None else (finding.proof_id, finding.tries)) == found
 
 
-def test_it_says_when_it_gives_up() -> None:
+def test_a_finding_without_tries_does_not_mention_them() -> None:
+    fresh = Finding("users", "p", datetime(2026, 1, 2, 3, 4), 0)
+    assert fresh.says == "users has differed from its source since 2026-01-02 03:04 UTC."
+
+
+def test_a_finding_says_when_repairs_are_given_up() -> None:
     tried = Finding("users", "p", datetime(2026, 1, 2, 3, 4), MOST_TRIES - 1)
     assert not tried.given_up
     assert tried.says == (
-        "users differs from its source since 2026-01-02 03:04 UTC; mending it was tried 2 of 3 times."
+        "users has differed from its source since 2026-01-02 03:04 UTC; a repair was tried 2 of 3 times."
     )
     last = Finding("users", "p", datetime(2026, 1, 2, 3, 4), MOST_TRIES)
     assert last.given_up
-    assert "tried 3 times, and is not tried again by itself" in last.says
+    assert "tried 3 times, and is not tried again automatically" in last.says
     assert "`saas-platform repair users`" in last.says
 
 
@@ -140,11 +145,13 @@ def test_a_sync_of_other_slices_does_not_hide_it_and_a_repair_ends_it(
         8,
     )
     assert found(warehouse) == {}
-    # The source's digest of every slice, as any full proof tells it.
+    # The proof has the source's digest of every slice, like any full proof.
     assert report.proof.digest == verify(source, warehouse, [EVENTS])[0].digest
 
 
-def test_what_a_sync_heals_is_no_finding(source: SqliteSource, warehouse: DuckdbWarehouse) -> None:
+def test_what_a_sync_repairs_is_no_finding(
+    source: SqliteSource, warehouse: DuckdbWarehouse
+) -> None:
     sync(source, warehouse, [USERS])
     with by_hand(source.path) as connection:
         connection.execute("DROP TRIGGER stamp_update_users")
@@ -167,7 +174,7 @@ def test_damage_done_after_each_repair_is_one_finding(
         assert found(warehouse) == {"users": tries}
         repair(source, warehouse, [USERS])
         assert found(warehouse) == {}
-    # Someone else finds it equal: what comes next is another finding.
+    # Another proof finds the table equal, so what comes next is another finding.
     verify(source, warehouse, [USERS])
     in_mirror(warehouse.path, "UPDATE raw.users SET role = 'viewer' WHERE user_id = 1")
     verify(source, warehouse, [USERS])
@@ -187,7 +194,7 @@ def test_a_repair_that_can_not_read_the_source_counts_as_a_try(
         assert found(warehouse) == {"users": tries}
 
 
-def test_a_copy_that_is_spoilt_each_time_counts_its_tries(
+def test_a_copy_that_is_damaged_each_time_counts_its_tries(
     source: SqliteSource, warehouse: DuckdbWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync(source, warehouse, [USERS])
@@ -200,7 +207,7 @@ def test_a_copy_that_is_spoilt_each_time_counts_its_tries(
         assert found(warehouse) == {"users": tries}
 
 
-def test_a_table_without_a_key_is_proven_whole_after_it_was_made_anew(
+def test_a_table_without_a_key_is_proven_whole_after_its_reload(
     tmp_path: Path, warehouse: DuckdbWarehouse
 ) -> None:
     path = make(
@@ -218,6 +225,6 @@ def test_a_table_without_a_key_is_proven_whole_after_it_was_made_anew(
     assert report.proof.scope == "all"
     in_mirror(warehouse.path, "DELETE FROM raw.t WHERE v = 'a'")
     verify(own, warehouse, [table])
-    # Each sync of a table without a version compares everything: it ends the finding.
+    # Each sync of a table without a version compares everything, so it clears the finding.
     assert sync(own, warehouse, [table])[0].succeeded
     assert open_findings(warehouse, [table]) == {}

@@ -1,6 +1,6 @@
-"""Masked, hashed and renamed columns, and mirrors in a schema of their own: loaded, proven, repaired.
+"""Masked, hashed and renamed columns, and mirrors in another schema, are loaded, proven and repaired.
 
-Judged by hashlib and DuckDB alone, and by a look for the personal data in every byte of the warehouse.
+The tests check with hashlib and DuckDB only, and search every byte of the warehouse for the personal data.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def test_the_mirror_has_the_forms_and_is_proven_in_them(crm: Crm) -> None:
     for level in ("digest", "rows"):
         reports = verify(crm.source, crm.warehouse, crm.tables.values(), level)
         assert [report.verdict for report in reports] == ["proven", "proven"]
-    # A hash joins, in the same form.
+    # Hashed columns can be joined.
     assert crm.mirror("SELECT p.city FROM raw.visits v JOIN crm.people p USING (mail)") == [
         ("Kiel",)
     ]
@@ -163,7 +163,7 @@ def test_changes_follow_and_damage_is_found_and_repaired(crm: Crm) -> None:
 
 
 @pytest.mark.parametrize("lie", ["another salt", "no hash", "a mask that is none"])
-def test_a_lie_of_the_load_is_found(crm: Crm, monkeypatch: pytest.MonkeyPatch, lie: str) -> None:
+def test_an_error_of_the_load_is_found(crm: Crm, monkeypatch: pytest.MonkeyPatch, lie: str) -> None:
     true = formed.applied
 
     def lying(rows: Any, table: sa.Table, salt: str) -> Any:
@@ -204,7 +204,7 @@ def test_a_value_of_another_type_stops_the_table_and_is_masked(crm: Crm) -> None
     assert "secret" not in " ".join(sentences(proof))
 
 
-def test_forms_are_never_passed_over(crm: Crm) -> None:
+def test_forms_can_not_be_bypassed(crm: Crm) -> None:
     with pytest.raises(TypeError, match="read it through a FormedSource"):
         sync(SqliteDatabase(crm.path), crm.warehouse, crm.tables.values())
 

@@ -1,4 +1,4 @@
-"""What is told of a table's row count: by examples a reader can check, and by properties."""
+"""The judgement on a table's row count: by examples that a reader can check, and by properties."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIRST = date(2026, 1, 1)
 
 
 def judged(rows: Sequence[int], gaps: Sequence[int] | None = None) -> Judgement:
-    """Counts a day apart, or with these gaps before each but the first."""
+    """Judge row counts that are one day apart, or with the given gaps in days before each but the first."""
     days, day = [], _FIRST
     for n, count in enumerate(rows):
         day += timedelta(days=0 if n == 0 else gaps[n - 1] if gaps else 1)
@@ -38,7 +38,7 @@ GROWING = [1000, 1010, 1021, 1030, 1041, 1051, 1062, 1073, 1084]
         ([*GROWING, 0], "unusual"),
         # One odd day in the past does not widen the pattern.
         ([*GROWING, 2168, 2190, 2212, 1106], "unusual"),
-        # Days that differ wildly do.
+        # Days that differ wildly do widen it.
         ([1000, 2000, 900, 2100, 1000, 1900, 800, 2000, 1000, 2000], "usual"),
         # A small table grows in jumps.
         ([6] * 9 + [9], "usual"),
@@ -56,15 +56,15 @@ def test_examples(rows: list[int], verdict: str) -> None:
 
 def test_what_it_says() -> None:
     assert judged([*GROWING, 542]).says == (
-        "542 rows, 1,084 before (a day); expected about 1,095 by 8 changes before, far outside the"
-        " pattern."
+        "542 rows, after 1,084 (a day before). The pattern of 8 earlier changes predicts about 1,095."
+        " The count is far outside the pattern."
     )
     assert judged([*GROWING, 1110], [1] * 8 + [3]).says == (
-        "1,110 rows, 1,084 before (3 days); expected about 1,118 by 8 changes before, within the"
-        " pattern."
+        "1,110 rows, after 1,084 (3 days before). The pattern of 8 earlier changes predicts about 1,118."
+        " The count is within the pattern."
     )
     assert judged(GROWING[:5]).says == (
-        "Too little is known to tell: 3 changes from day to day are known, 7 are needed."
+        "There is no pattern yet: 3 changes from day to day are known, and 7 are needed."
     )
 
 
@@ -78,7 +78,7 @@ gaps = st.lists(st.integers(1, 9), min_size=9, max_size=30)
 
 
 def steady(rate: float, apart: Sequence[int], first: int = 10**9) -> list[int]:
-    """Counts that grow by the same share each day."""
+    """Return row counts that grow by the same share each day."""
     days = [0]
     for gap in apart:
         days.append(days[-1] + gap)
@@ -86,7 +86,7 @@ def steady(rate: float, apart: Sequence[int], first: int = 10**9) -> list[int]:
 
 
 @given(rates, gaps)
-def test_steady_growth_is_never_told(rate: float, apart: list[int]) -> None:
+def test_steady_growth_is_never_unusual(rate: float, apart: list[int]) -> None:
     assert judged(steady(rate / 10, apart), apart).verdict == "usual"
 
 
@@ -101,7 +101,7 @@ def test_nor_is_growth_by_the_same_number_of_rows(first: int, more: int, apart: 
 
 
 @given(rates, gaps, st.sampled_from([0.5, 2.0, 0.1, 30.0, 0.0]))
-def test_half_or_double_what_is_expected_is_told(
+def test_half_or_double_what_is_expected_is_unusual(
     rate: float, apart: list[int], factor: float
 ) -> None:
     rows = steady(rate / 10, apart)
@@ -123,8 +123,8 @@ def test_size_does_not_matter(rows: list[int], scale: int) -> None:
 
 
 @given(counts, st.integers(0, 10**7), st.integers(0, 10**7))
-def test_farther_off_is_never_less_told(rows: list[int], one: int, two: int) -> None:
-    """Of two counts on the same side of what is expected, the farther is told where the nearer is."""
+def test_farther_off_is_never_less_unusual(rows: list[int], one: int, two: int) -> None:
+    """Of two counts on the same side of the expected one, the farther is unusual if the nearer is."""
     expected = judged([*rows, rows[-1]]).expected
     assert expected is not None
     nearer, farther = sorted((one, two), key=lambda count: abs(count - expected))

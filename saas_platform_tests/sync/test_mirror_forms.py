@@ -1,4 +1,4 @@
-"""Masked and hashed columns, judged by DuckDB's own SHA-256 over the canonical cells."""
+"""Masked and hashed columns, checked against DuckDB's own SHA-256 of the canonical cells."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from saas_platform.sync.mirror_forms import applied, in_source
 
 SALT = "sixteen letters!"
 
-#: Of each type: its values, and the text of each that is hashed.
+#: For each type: values, each with its text that is hashed.
 VALUES: list[tuple[sa.types.TypeEngine[Any], list[tuple[Any, str]]]] = [
     (sa.BigInteger(), [(0, "0"), (-7, "-7"), (2**63 - 1, "9223372036854775807")]),
     (sa.Integer(), [(31, "31")]),
@@ -51,7 +51,7 @@ def _rows(table: sa.Table, values: list[Any]) -> pa.RecordBatch:
 
 
 def _sha256(text: str) -> str:
-    """By DuckDB."""
+    """Return the SHA-256 of a text, as DuckDB computes it."""
     (found,) = duckdb.execute("SELECT sha256($1 || $2)", [SALT, text]).fetchone() or ("",)
     return str(found)
 
@@ -74,7 +74,7 @@ def test_a_hash_is_that_of_the_salt_and_the_canonical_text(
 def test_a_cell_of_the_source_gives_the_same_hash_in_sql(
     type_: sa.types.TypeEngine[Any], pairs: list[tuple[Any, str]]
 ) -> None:
-    """What the proof computes: the cell without its end, its doubled `|` as one, after the salt."""
+    """The proof hashes the salt followed by the cell without its end mark and with each `||` as one `|`."""
     table = _table(type_, "hash")
     values = [value for value, _ in pairs]
     cells = pa.table({"c": [cell(table.c.v, value) for value in values]})

@@ -1,4 +1,4 @@
-"""What is wrong with one table ends that table, with its first cause, and no other one."""
+"""An error of one table stops only that table, and its first cause is reported."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def test_a_table_that_the_warehouse_refuses_ends_alone(shop: Shop) -> None:
-    """A view has taken the place of a mirror: nothing can be loaded into it."""
+    """A view has taken the place of a mirror, so nothing can be loaded into it."""
     shop.mirror("ALTER TABLE raw.customers RENAME TO hidden")
     shop.mirror("CREATE VIEW raw.customers AS SELECT id, name, 7 AS seven FROM raw.hidden")
     shop.write("INSERT INTO a_good VALUES (2, 'new'); INSERT INTO z_good VALUES (2, 'new')")
@@ -119,7 +119,7 @@ def test_a_table_that_is_gone_is_known_before_and_ends_alone(shop: Shop) -> None
     ]  # fmt: skip
 
 
-def test_a_warehouse_that_is_not_there_is_said_once(shop: Shop) -> None:
+def test_a_warehouse_that_is_not_there_is_reported_once(shop: Shop) -> None:
     shop.warehouse.path.write_bytes(b"no database at all")
     for work in (sync, repair, verify, probe, sample):
         with pytest.raises(WarehouseUnusableError, match="damaged or not a DuckDB file"):
@@ -129,7 +129,7 @@ def test_a_warehouse_that_is_not_there_is_said_once(shop: Shop) -> None:
 def test_the_first_cause_of_a_failed_load_is_kept(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A clean-up fails within a transaction that an error has ended: it must not be what is reported."""
+    """The clean-up fails too, in a transaction that the error has ended; its error must not be reported instead."""
     asked = duckdb_connection.Connection.run
 
     def fail(self: Any, sql: str, parameters: Any = ()) -> Any:
@@ -163,7 +163,7 @@ def test_too_little_memory_is_tried_again_with_more(
     assert limits[0] != limits[1]
 
 
-# Keys that are one in the mirror.
+# Different keys that become one in the mirror.
 
 TIMES = """
 CREATE TABLE at (t DATETIME PRIMARY KEY, v TEXT);
@@ -196,13 +196,13 @@ def test_a_key_that_nothing_keeps_and_that_repeats_stops_the_table(tmp_path: Pat
     assert sync(shop.source, shop.warehouse, shop.tables)[0].succeeded
 
 
-# Names of ours among the user's.
+# User's names that equal ours.
 
 OURS = ("_copy", "_stays", "rowid", "copy", "stays", "c0", "c1", "s", "m", "r", "t", "k", "kind", "slice",
         "source", "mirror", "n", "total", "b", "key", "bucket", "copies", "stream", "text", "cells")  # fmt: skip
 
 
-def test_no_name_of_a_column_meets_one_of_ours(tmp_path: Path) -> None:
+def test_no_name_of_a_column_clashes_with_one_of_ours(tmp_path: Path) -> None:
     columns = ", ".join(f'"{name}" TEXT' for name in OURS)
     values = ", ".join(f"'{name}'" for name in OURS)
     shop = Shop(
@@ -282,7 +282,7 @@ def test_more_slices_than_partitions_are_refused_before_anything_is_sent(
     (report,) = sync(shop.source, shop.warehouse, shop.tables)
     assert report.error is not None
     assert "t has 5 slices by the day of at" in report.error
-    assert "cut it by month" in report.error
+    assert "slice it by month" in report.error
     assert sent == []
     with shop.source.snapshot() as snapshot, pytest.raises(SyncError):
         load_all(TablePair(snapshot, shop.warehouse, shop.tables[0]), "id", None)
@@ -307,13 +307,13 @@ def test_few_ranges_cover_any_slices(days: set[Any], most: int) -> None:
 def test_a_report_is_ready_for_json(shop: Shop) -> None:
     shop.mirror("UPDATE raw.customers SET name = 'a\x1b[31m\nb' WHERE id = 1")
     (report,) = verify(shop.source, shop.warehouse, [shop.tables[1]], "rows")
-    told = json.loads(json.dumps(asdict(report), default=str))
-    (row,) = told["differences"]["samples"]
+    document = json.loads(json.dumps(asdict(report), default=str))
+    (row,) = document["differences"]["samples"]
     assert row["columns"] == [{"column": "name", "source": "x", "mirror": "a\x1b[31m\nb"}]
     assert row["key"] == {"id": 1}
 
 
-def test_names_that_differ_by_case_alone_share_no_mirror(tmp_path: Path) -> None:
+def test_names_that_differ_only_by_case_share_no_mirror(tmp_path: Path) -> None:
     shops = {}
     for name in ("Orders", "orders", "Ünï", "ünï"):
         (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""A database of the user's own: discovered, mirrored and proven, whatever is in it."""
+"""A user's own database is discovered, mirrored and proven, whatever is in it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Tables = dict[str, sa.Table]
 
 
 class Own:
-    """A database with its tables.yaml, and a warehouse beside it."""
+    """A database with its tables.yaml, and a warehouse next to it."""
 
     def __init__(self, folder: Path, sql: str) -> None:
         self.path = make(folder / "own.db", sql)
@@ -46,7 +46,7 @@ class Own:
         return all(report.proven for report in reports) and self._equal()
 
     def _equal(self) -> bool:
-        """By Python alone: the same rows, as often."""
+        """Check in plain Python that both sides have the same rows, each as often."""
         return all(
             Counter(map(_plain, self._theirs(table))) == Counter(map(_plain, self._ours(table)))
             for table in self.tables.values()
@@ -73,14 +73,14 @@ class Own:
 
 
 def _literal(value: Any) -> Any:
-    """As a column of values of several types has it; numbers are their own literals."""
+    """Return a value as a column of type `any` has it; numbers are their own literals."""
     if isinstance(value, bytes):
         return f"X'{value.hex().upper()}'"
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else value
 
 
 def _plain(row: tuple[Any, ...]) -> tuple[str, ...]:
-    """Both sides as texts of one form: 4 and 4.00, '2009-01-01' and its midnight are the same."""
+    """Return a value as a text that both sides share: 4 is 4.00, and '2009-01-01' is its midnight."""
     return tuple(_text(value) for value in row)
 
 
@@ -88,7 +88,7 @@ def _text(value: Any) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, bytes):
-        # What is no BLOB in a column of bytes is the bytes of its text.
+        # A value that is not a BLOB in a column of bytes becomes the bytes of its text.
         try:
             return _text(value.decode())
         except UnicodeDecodeError:
@@ -97,7 +97,7 @@ def _text(value: Any) -> str:
         return str(float(value))
     try:
         large = isinstance(value, int) or str(value).lstrip("-").isdecimal()
-        # SQLite itself forgets the sign of -0.0: in a REAL column, and in the text it makes of it.
+        # SQLite itself loses the sign of -0.0, in a REAL column and in the text that it makes of it.
         return str(int(value)) if large and abs(int(value)) > 2**53 else str(float(value) + 0.0)
     except (TypeError, ValueError, OverflowError):
         return f"t{str(value).removesuffix(' 00:00:00')}"
@@ -201,7 +201,7 @@ def test_slices_bound_what_is_copied(tmp_path: Path) -> None:
     own.file.write_text(text.replace("slice: null", "slice: {column: created_at, grain: month}"))
     own.tables = read_tables(own.file)
     own.sync()
-    # One row changes, and one moves from a slice to another.
+    # One row changes, and one moves from one slice to another.
     execute(
         own.path,
         "UPDATE t SET v = 'w' WHERE id = 1;"
@@ -231,19 +231,19 @@ def test_damage_in_the_mirror_is_found_and_repaired(own: Own) -> None:
     [
         (
             "ALTER TABLE Artist ADD COLUMN born TEXT",
-            "Artist.born is new in the source, and not mirrored: write `born: {type: text",
+            "Artist.born is new in the source, and is not mirrored: write `born: {type: text",
         ),
-        ("ALTER TABLE Artist DROP COLUMN Name", "Artist.Name is gone in the source"),
-        ("DROP TABLE Artist", "The source has no table Artist"),
+        ("ALTER TABLE Artist DROP COLUMN Name", "Artist.Name is gone from the source"),
+        ("DROP TABLE Artist", "The source no longer has the table Artist:"),
         (
             "CREATE TABLE a (ArtistId INTEGER NOT NULL, Name INTEGER, PRIMARY KEY (ArtistId));"
             "DROP TABLE Artist; ALTER TABLE a RENAME TO Artist",
-            "Artist.Name is INTEGER in the source, and tables.yaml has it as NVARCHAR(120)",
+            "Artist.Name is INTEGER in the source, but NVARCHAR(120) in tables.yaml: write",
         ),
         (
             "CREATE TABLE a (ArtistId INTEGER NOT NULL, Name NVARCHAR(120));"
             "INSERT INTO a SELECT * FROM Artist; DROP TABLE Artist; ALTER TABLE a RENAME TO Artist",
-            "Artist has lost its key: nothing in the source keeps ArtistId unique any more",
+            "Artist has lost its key, and nothing in the source keeps ArtistId unique now",
         ),
         (
             "CREATE TABLE a (ArtistId INTEGER NOT NULL, Name NVARCHAR(120), UNIQUE (ArtistId, Name));"
@@ -252,15 +252,15 @@ def test_damage_in_the_mirror_is_found_and_repaired(own: Own) -> None:
         ),
     ],
 )
-def test_a_changed_catalogue_is_told_and_the_others_go_on(
+def test_a_changed_catalogue_is_reported_and_the_others_go_on(
     tmp_path: Path, change: str, says: str
 ) -> None:
     own = Own(tmp_path, MUSIC_SHOP)
     own.sync()
     execute(own.path, f"{change}; INSERT INTO PlaylistTrack VALUES (7, 7)")
     reports = own.sync()
-    told = " ".join([reports["Artist"].error or "", *reports["Artist"].warnings])
-    assert says in told
+    reported = " ".join([reports["Artist"].error or "", *reports["Artist"].warnings])
+    assert says in reported
     assert reports["PlaylistTrack"].rows_written == 1
 
 
@@ -292,7 +292,7 @@ def test_what_does_not_keep_a_key_unique_is_none(tmp_path: Path, index: str) -> 
     execute(own.path, f"CREATE UNIQUE INDEX u ON t {index}")
     own.file.write_text(re.sub(r"key: .*", "key: [v]", own.file.read_text()))
     own.tables = read_tables(own.file)
-    assert "declare `key_enforced: false`" in (own.sync()["t"].error or "")
+    assert "write `key_enforced: false`" in (own.sync()["t"].error or "")
 
 
 def test_a_key_that_the_source_never_kept_can_be_vouched_for(tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_a_key_that_the_source_never_kept_can_be_vouched_for(tmp_path: Path) -> 
     assert read_tables(own.file)["t"].info == own.tables["t"].info
 
 
-def test_a_value_that_is_no_longer_of_its_type_is_told(tmp_path: Path) -> None:
+def test_a_value_that_is_no_longer_of_its_type_is_reported(tmp_path: Path) -> None:
     own = Own(tmp_path, MUSIC_SHOP)
     own.sync()
     execute(own.path, "UPDATE Invoice SET Total = 0.995 WHERE InvoiceId = 1")
@@ -328,7 +328,7 @@ def test_a_table_without_a_version_is_stale_by_digest_alone(own: Own) -> None:
     assert {each.reason for each in found} == {ONLY_A_DIGEST_TELLS}
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         SqliteDatabase(tmp_path / "none.db").discover()
     assert not (tmp_path / "none.db").exists()
@@ -349,7 +349,7 @@ _values = (
 @settings(
     max_examples=12,
     deadline=None,
-    phases=[Phase.explicit, Phase.generate],  # minutes go by in shrinking files
+    phases=[Phase.explicit, Phase.generate],  # shrinking files takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -365,7 +365,7 @@ def test_any_values_of_any_type(
     later: list[tuple[Any, Any]],
     declared: str,
 ) -> None:
-    """SQLite lets anything into any column: what discovery says of it must hold, with a key or without."""
+    """SQLite accepts any value in any column. What discovery declares must hold, with a key and without."""
     folder = tmp_path_factory.mktemp("any")
     with closing(sqlite3.connect(folder / "own.db")) as connection:
         connection.execute(f"CREATE TABLE keyed (id INTEGER PRIMARY KEY, a {declared}, b)")
@@ -389,7 +389,7 @@ def test_any_values_of_any_type(
 
 
 def test_what_a_sync_would_stop_at_is_known_before(tmp_path: Path) -> None:
-    """Each table is told, and nothing is written."""
+    """Each table is reported, and nothing is written."""
     own = Own(tmp_path, MUSIC_SHOP)
     assert check_tables(own.source, own.warehouse, own.tables.values()) == {}
     execute(

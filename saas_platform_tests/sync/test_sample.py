@@ -1,4 +1,4 @@
-"""A few rows of both sides next to each other."""
+"""A sample shows a few rows of both sides next to each other."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_what_differs_or_is_missing_is_seen(tmp_path: Path) -> None:
     employee = reports["Employee"].rows[0]
     assert not employee.equal
     assert employee.source["LastName"] == "***"
-    # Masked values of one length look the same; the verdict is that of the values.
+    # Masked values look the same; the verdict is about the values themselves.
     assert "example" not in str(employee)
     shown = sample(own.source, own.warehouse, [own.tables["Employee"]], show_pii=True)
     assert shown[0].rows[0].source["Email"] == "new@example.org"
@@ -59,7 +59,7 @@ def test_a_seed_draws_the_same_rows_and_others_draw_others(tmp_path: Path) -> No
     assert len({tuple(drawn(seed)) for seed in range(6)}) == 6
 
 
-def test_no_mirror_and_no_source_are_told(tmp_path: Path) -> None:
+def test_a_missing_mirror_and_a_missing_source_are_reported(tmp_path: Path) -> None:
     own = Own(tmp_path, MUSIC_SHOP)
     reports = sample(own.source, own.warehouse, own.tables.values())
     assert all("is not in the warehouse" in " ".join(report.problems) for report in reports)
@@ -67,4 +67,4 @@ def test_no_mirror_and_no_source_are_told(tmp_path: Path) -> None:
     own.sync()
     execute(own.path, "DROP TABLE Album")
     (album,) = sample(SqliteDatabase(own.path), own.warehouse, [own.tables["Album"]])
-    assert "The source has no table Album" in album.problems[0]
+    assert "The source no longer has the table Album" in album.problems[0]

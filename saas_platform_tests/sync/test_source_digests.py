@@ -1,4 +1,4 @@
-"""A source that computes digests itself is proven by them: no row leaves it but those that differ."""
+"""A source that computes digests itself is proven by them: only rows that differ leave it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from saas_platform_tests.rows import by_hand, populate
 from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows
 
 USERS, EVENTS, FEATURES = TABLES["users"], TABLES["usage_events"], TABLES["features"]
-#: Cut by month, cut by day, and whole.
+#: Sliced by month, sliced by day, and not sliced.
 EACH_KIND = [USERS, EVENTS, FEATURES]
-#: What was asked of a source: the table, and the slices, sorted.
+#: A question to a source: the table, and the sorted slices.
 Asked = list[tuple[str, list[str] | None]]
 
 
 class HashingSnapshot(CompanySnapshot):
-    """A snapshot of a database that hashes; the specification stands in for its SQL."""
+    """A snapshot of a database that hashes. The specification in Python stands in for its SQL."""
 
     def __init__(self, snapshot: CompanySnapshot, streamed: Asked, hashed: Asked) -> None:
         super().__init__(snapshot._cursor, snapshot._path)
@@ -65,7 +65,7 @@ class HashingSnapshot(CompanySnapshot):
 
 
 class HashingSource(SqliteSource):
-    """A source whose snapshots give digests, and note what they are asked for."""
+    """A source whose snapshots give digests, and record what they are asked for."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -92,7 +92,7 @@ def hashing(empty_source: SqliteSource) -> HashingSource:
 def synced(hashing: HashingSource, warehouse: DuckdbWarehouse) -> HashingSource:
     reports = sync(hashing, warehouse, EACH_KIND)
     assert all(report.succeeded for report in reports)
-    # The load alone has streamed.
+    # Only the load has streamed rows.
     assert hashing.streamed == [(table.name, None) for table in EACH_KIND]
     hashing.forget()
     return hashing
@@ -115,7 +115,7 @@ def test_a_proof_streams_no_row(synced: HashingSource, warehouse: DuckdbWarehous
         (FEATURES, "name = ''", "name"),
     ],
 )
-def test_one_changed_cell_is_found_and_mended(
+def test_one_changed_cell_is_found_and_repaired(
     synced: HashingSource, warehouse: DuckdbWarehouse, table: sa.Table, change: str, column: str
 ) -> None:
     (key,) = table.primary_key.columns
@@ -127,13 +127,13 @@ def test_one_changed_cell_is_found_and_mended(
     assert proof.differences is not None
     assert proof.differences.columns == {column: 1}
     (slice_id,) = proof.slices_differing
-    # Only the slice that differs is read, to tell its row.
+    # Only the slice that differs is read, to find its row.
     whole = proof.slices_total == 1
     assert synced.streamed == [(table.name, None if whole else [slice_id])]
 
-    (mended,) = repair(synced, warehouse, [table])
+    (repaired,) = repair(synced, warehouse, [table])
 
-    assert mended.succeeded
+    assert repaired.succeeded
     assert mirror_rows(warehouse.path, table) == source_rows(synced.path, table)
 
 

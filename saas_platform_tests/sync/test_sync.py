@@ -1,4 +1,4 @@
-"""What a sync reads, writes, logs and proves, one situation after the other."""
+"""What a sync reads, writes, logs and proves, in one situation after another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from saas_platform_tests.sync.hands import in_mirror, log, mirror_rows, source_r
 
 ALL = list(TABLES.values())
 USERS, EVENTS, FEATURES = TABLES["users"], TABLES["usage_events"], TABLES["features"]
-#: Cut by month, cut by day, and whole.
+#: Sliced by month, sliced by day, and not sliced.
 EACH_KIND = [FEATURES, USERS, EVENTS]
 
 
@@ -81,7 +81,7 @@ def test_mirror_has_the_source_columns_and_the_sync_id(
     }
 
 
-def test_changes_touch_their_slices_alone(source: SqliteSource, warehouse: DuckdbWarehouse) -> None:
+def test_changes_touch_only_their_slices(source: SqliteSource, warehouse: DuckdbWarehouse) -> None:
     (first,) = sync(source, warehouse, [EVENTS])
     with by_hand(source.path) as connection:
         connection.execute("UPDATE usage_events SET account_id = 2 WHERE event_id = 1")
@@ -171,7 +171,7 @@ def test_insert_or_replace_displaces_a_row_without_a_tombstone(
     assert mirror_rows(warehouse.path, USERS) == source_rows(source.path, USERS)
 
 
-def test_lost_tombstones_are_healed_by_the_counts(
+def test_rows_with_lost_tombstones_are_found_by_the_counts(
     source: SqliteSource, warehouse: DuckdbWarehouse
 ) -> None:
     sync(source, warehouse, EACH_KIND)
@@ -202,7 +202,7 @@ def test_a_source_without_tombstones(
     assert_equal(source, warehouse)
 
 
-def test_an_unstamped_update_in_a_touched_slice_is_healed(
+def test_an_update_without_a_version_in_a_touched_slice_is_repaired(
     source: SqliteSource, warehouse: DuckdbWarehouse
 ) -> None:
     sync(source, warehouse, [USERS])
@@ -217,7 +217,7 @@ def test_an_unstamped_update_in_a_touched_slice_is_healed(
     assert mirror_rows(warehouse.path, USERS) == source_rows(source.path, USERS)
 
 
-def test_slices_asked_for_are_proven_and_mended_untouched(
+def test_slices_asked_for_are_proven_and_repaired_untouched(
     source: SqliteSource, warehouse: DuckdbWarehouse
 ) -> None:
     sync(source, warehouse, [EVENTS])
@@ -346,7 +346,7 @@ def test_repair_of_a_stale_mirror_moves_the_watermark(
         (
             "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,"
             " 'CONSTRAINT pk_users PRIMARY KEY (user_id),', '') WHERE name = 'users'",
-            "users has lost its key: nothing in the source keeps user_id unique any more: restore",
+            "users has lost its key, and nothing in the source keeps user_id unique now: restore",
         ),
     ],
 )
@@ -374,7 +374,7 @@ def test_a_source_table_that_lost_what_is_declared_stops_alone(
     assert sentence in (probe(source, warehouse, [USERS])[0].reason or "")
 
 
-def test_a_column_that_is_not_declared_is_told(
+def test_a_column_that_is_not_declared_is_reported(
     source: SqliteSource, warehouse: DuckdbWarehouse
 ) -> None:
     with by_hand(source.path) as connection:
@@ -382,10 +382,10 @@ def test_a_column_that_is_not_declared_is_told(
     (report,) = sync(source, warehouse, [USERS])
     assert report.succeeded
     (warning,) = report.warnings
-    assert "users.shoe_size of the source is not declared" in warning
+    assert "users.shoe_size of the source is not mirrored, because it is not declared" in warning
 
 
-def test_a_column_that_may_be_null_now_is_told_and_its_first_null_stops_its_table_alone(
+def test_a_column_that_may_be_null_now_is_reported_and_its_first_null_stops_only_its_table(
     source: SqliteSource, warehouse: DuckdbWarehouse
 ) -> None:
     assert not any(report.warnings for report in sync(source, warehouse, ALL))
@@ -399,7 +399,9 @@ def test_a_column_that_may_be_null_now_is_told_and_its_first_null_stops_its_tabl
     (report,) = sync(source, warehouse, [USERS])
     assert report.succeeded
     (warning,) = report.warnings
-    assert warning.startswith("users.full_name may be NULL in the source, declared as NOT NULL")
+    assert warning.startswith(
+        "users.full_name may be NULL in the source, but is declared as NOT NULL"
+    )
     with by_hand(source.path) as connection:
         connection.execute("UPDATE users SET full_name = NULL WHERE user_id = 1")
         connection.execute("UPDATE features SET name = 'new' WHERE feature_id = 1")
@@ -409,7 +411,7 @@ def test_a_column_that_may_be_null_now_is_told_and_its_first_null_stops_its_tabl
     assert mirror_rows(warehouse.path, USERS) == before
 
 
-def test_a_value_that_is_no_time_stops_its_table_alone(
+def test_a_value_that_is_no_time_stops_only_its_table(
     source: SqliteSource, warehouse: DuckdbWarehouse
 ) -> None:
     sync(source, warehouse, EACH_KIND)
@@ -429,7 +431,7 @@ def test_a_value_that_is_no_time_stops_its_table_alone(
     )
 
 
-def test_every_level_tells_rows(source: SqliteSource, warehouse: DuckdbWarehouse) -> None:
+def test_every_level_reports_rows(source: SqliteSource, warehouse: DuckdbWarehouse) -> None:
     sync(source, warehouse, [FEATURES])
     in_mirror(warehouse.path, "DELETE FROM raw.features WHERE feature_id = 1")
     in_mirror(warehouse.path, "UPDATE raw.features SET name = 'x' WHERE feature_id = 2")
@@ -458,9 +460,9 @@ def test_the_samples_are_few_and_the_totals_exact(
     assert proof.differences.different == ROWS
     assert proof.differences.columns == {"account_id": ROWS}
     assert [s.key["event_id"] for s in proof.differences.samples] == [1, 2, 3]
-    (mended,) = repair(source, warehouse, [EVENTS])
-    assert mended.succeeded
-    assert mended.rows_written == ROWS
+    (repaired,) = repair(source, warehouse, [EVENTS])
+    assert repaired.succeeded
+    assert repaired.rows_written == ROWS
 
 
 def test_proofs_are_logged_with_their_scope(
@@ -480,10 +482,10 @@ def test_proofs_are_logged_with_their_scope(
     ]
 
 
-def test_progress_is_told(source: SqliteSource, warehouse: DuckdbWarehouse) -> None:
-    told: list[Progress] = []
-    sync(source, warehouse, [USERS], told.append)
-    assert told == [Progress("users", "read", ROWS), Progress("users", "prove", ROWS)]
+def test_progress_is_reported(source: SqliteSource, warehouse: DuckdbWarehouse) -> None:
+    reported: list[Progress] = []
+    sync(source, warehouse, [USERS], reported.append)
+    assert reported == [Progress("users", "read", ROWS), Progress("users", "prove", ROWS)]
 
 
 def test_the_newest_entry_is_found_when_the_clock_goes_back(
@@ -502,7 +504,7 @@ def test_the_newest_entry_is_found_when_the_clock_goes_back(
 def test_a_sync_that_was_killed_before_its_proof_is_proven_by_the_next(
     source: SqliteSource, warehouse: DuckdbWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing lies above the watermark then: the counts alone would have passed for a proof."""
+    """Nothing lies above the watermark then, so the counts alone would have passed for a proof."""
     sync(source, warehouse, EACH_KIND)
     with by_hand(source.path) as connection:
         connection.execute("DROP TRIGGER stamp_update_users")
@@ -566,7 +568,7 @@ def test_slices_compared_and_copied_are_logged(
     with by_hand(source.path) as connection:
         connection.execute("DELETE FROM usage_events WHERE event_id = 3")
         connection.execute("DELETE FROM _tombstones")
-    # The counts name one slice, which is compared row by row.
+    # The counts differ in one slice, which is compared row by row.
     (report,) = sync(source, warehouse, [EVENTS])
     assert logged() == ("incremental", 1, 1)
     assert report.slices_compared == 1

@@ -231,8 +231,8 @@ def test_the_next_sync_adds_a_policy_tag_that_is_configured_later() -> None:
 
     assert faults({}) == ()
     assert faults({"email": TAG}) == (
-        f"raw.users.email is STRING, declared as STRING with the policy tag {TAG}:"
-        " run `saas-platform sync`, which loads it again.",
+        f"raw.users.email is STRING, but declared as STRING with the policy tag {TAG}:"
+        " run `saas-platform sync`, which loads the table again.",
     )
     make_mirror(with_mirrors(mirrors, {"email": TAG}), users)
     assert mirrors.done == ["created", "updated"]
