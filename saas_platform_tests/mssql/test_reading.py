@@ -170,9 +170,7 @@ def test_a_native_uuid_is_written_as_t_sql_does() -> None:
 
 
 def test_personal_data_is_in_no_message() -> None:
-    with pytest.raises(
-        SourceError, match=r"t\.v of the source holds a value in the row"
-    ) as raised:
+    with pytest.raises(SourceError, match=r"t\.v of the source holds a value in the row") as raised:
         read(Rows([b"a@b.example"]), table_of(sa.String(), "nvarchar(9)", pii="email"))
     assert "a@b" not in str(raised.value)
 
