@@ -3,7 +3,7 @@
 Contains: rules as values, each with SQL that is true for an offending row. Out of scope: queries.
 
 The SQL uses only what DuckDB, BigQuery and other engines have in common, such as CASE and EXISTS. The
-warehouse supplies the quoting of names, the FROM clause for all rows of a table, and the matching of a text
+warehouse supplies the quoting of names and values, the FROM clause for all rows of a table, and the matching of a text
 against a regular expression in RE2 syntax.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
@@ -88,8 +87,9 @@ def _of_column(table: sa.Table, column: sa.Column, warehouse: Warehouse) -> Iter
     if not column.nullable:
         yield rule("not_null", f"{name} is not NULL", f"{sql} IS NULL")
     if "values" in column.info:
-        listed = ", ".join(_literal(value) for value in column.info["values"])
-        yield rule("known_value", f"{name} is one of {listed}", f"{sql} NOT IN ({listed})")
+        listed = ", ".join(warehouse.literal(value) for value in column.info["values"])
+        known = ", ".join(map(repr, column.info["values"]))
+        yield rule("known_value", f"{name} is one of {known}", f"{sql} NOT IN ({listed})")
     elif isinstance(column.type, sa.String):
         length = column.type.length
         if length is not None:
@@ -99,8 +99,8 @@ def _of_column(table: sa.Table, column: sa.Column, warehouse: Warehouse) -> Iter
         yield rule("odd_unicode", f"{name} has no odd characters", pattern=ODD_UNICODE)
     if "plausible" in column.info:
         low, high = column.info["plausible"]
-        beyond = [f"{sql} < {_literal(low)}"] if low is not None else []
-        beyond += [f"{sql} > {_literal(high)}"] if high is not None else []
+        beyond = [f"{sql} < {warehouse.literal(low)}"] if low is not None else []
+        beyond += [f"{sql} > {warehouse.literal(high)}"] if high is not None else []
         yield rule("plausible", _between(name, low, high), " OR ".join(beyond))
 
 
@@ -181,14 +181,3 @@ def _names(text: str, column: str) -> bool:
     """Return whether the SQL mentions the column."""
     words = "".join(c if c.isalnum() or c == "_" else " " for c in text).split()
     return column in words
-
-
-def _literal(value: Any) -> str:
-    match value:
-        case datetime():
-            return f"TIMESTAMP '{value.isoformat(' ')}'"
-        case date():
-            return f"DATE '{value.isoformat()}'"
-        case str():
-            return "'" + value.replace("'", "''") + "'"
-    return str(value)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -195,6 +195,10 @@ class Warehouse(ABC):
     @abstractmethod
     def quoted(self, name: str) -> str:
         """A name as the engine's SQL has it, whatever characters are in it."""
+
+    @abstractmethod
+    def literal(self, value: Any) -> str:
+        """Return a value of a declaration (text, number, date or time) as the engine's SQL writes it."""
 
     @abstractmethod
     def mirror_rows(self, table: sa.Table) -> str:

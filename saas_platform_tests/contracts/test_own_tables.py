@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 import sqlalchemy as sa
 
@@ -12,6 +14,7 @@ from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import sync
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform.warehouse.interface import Warehouse
 from saas_platform_tests.sync.own_databases import DATABASES, make
 
 #: A warehouse that only supplies SQL and is never opened.
@@ -126,3 +129,44 @@ def test_what_discovery_writes_is_read_back_unchanged(tmp_path: Path) -> None:
     assert as_yaml(again.values()) == text
     for name, table in tables.items():
         assert rules_of(again[name], UNOPENED) == rules_of(table, UNOPENED)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "it's",
+        "a\\b",
+        '"',
+        "\\'",
+        "",
+        7,
+        -3,
+        0.5,
+        datetime(2024, 1, 31, 10, 11, 12, 13),
+        date(2024, 1, 31),
+    ],
+    ids=repr,
+)
+def test_a_value_of_a_declaration_is_what_every_engine_reads(
+    any_warehouse: Warehouse, value: object
+) -> None:
+    (row,) = any_warehouse.query(f"SELECT {any_warehouse.literal(value)} AS v").to_pylist()
+    found = row["v"]
+    if isinstance(found, datetime):
+        found = found.replace(tzinfo=None)
+    assert found == value
+
+
+def test_values_with_quotes_and_backslashes_are_known(tmp_path: Path) -> None:
+    warehouse = DuckdbWarehouse(tmp_path / "warehouse.duckdb")
+    values = ("it's", "a\\b")
+    column = sa.Column("kind", sa.String, info={"values": values, "declared": "TEXT"})
+    table = sa.Table("t", sa.MetaData(), sa.Column("id", sa.BigInteger, primary_key=True), column)
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.execute(
+            "CREATE SCHEMA raw; CREATE TABLE raw.t (id BIGINT, kind VARCHAR, _sync_id VARCHAR)"
+        )
+        for number, kind in enumerate([*values, "its", "ab", None]):
+            connection.execute("INSERT INTO raw.t VALUES (?, ?, 'x')", [number, kind])
+    broken = {breach.rule.name: breach.offenders for breach in evaluate(warehouse, table).breaches}
+    assert broken == {"kind_known_value": 2}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -153,6 +154,9 @@ class BigqueryWarehouse(Warehouse):
 
     def quoted(self, name: str) -> str:
         return q.quote(name)
+
+    def literal(self, value: Any) -> str:
+        return q.literal(value)
 
     def mirror_rows(self, table: sa.Table) -> str:
         return f"(SELECT * FROM {q.mirror(table)} WHERE {q.within(table, None)})"

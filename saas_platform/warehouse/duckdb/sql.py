@@ -6,7 +6,9 @@ Holds pure functions from tables and slices to text. Does not hold: connections 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -31,6 +33,22 @@ listed, same_key = _naming.listed, _naming.same_key
 def text(value: str) -> str:
     """A text literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def literal(value: Any) -> str:
+    """Return a value as SQL has it."""
+    match value:
+        case datetime():
+            return f"TIMESTAMP '{value.isoformat(' ')}'"
+        case date():
+            return f"DATE '{value.isoformat()}'"
+        case str():
+            return text(value)
+        case bool():
+            return str(value).upper()
+        case int() | float() | Decimal():
+            return str(value)
+    raise TypeError(f"no literal of DuckDB for a {type(value).__name__}")
 
 
 def differs(names: Iterable[str], left: str, right: str) -> str:

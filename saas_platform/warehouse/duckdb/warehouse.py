@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -151,6 +152,9 @@ class DuckdbWarehouse(Warehouse):
 
     def quoted(self, name: str) -> str:
         return q.quote(name)
+
+    def literal(self, value: Any) -> str:
+        return q.literal(value)
 
     def mirror_rows(self, table: sa.Table) -> str:
         return q.mirror(table)
