@@ -267,8 +267,9 @@ def test_a_bulk_copy_that_was_cut_off_is_tried_again(reported: str) -> None:
         def bulkcopy_arrow(self, *_: Any, **__: Any) -> None:
             raise RuntimeError(reported)
 
+    bulk: Any = Bulk()
     with pytest.raises(SourceError, match=r"The bulk load into .* failed") as raised:
-        bulk_load._by_bulk_copy(ADDRESS, Bulk(), "[saas].[t]", pa.table({"a": [1]}))
+        bulk_load._by_bulk_copy(ADDRESS, bulk, "[saas].[t]", pa.table({"a": [1]}))
     assert errors.is_transient(raised.value)
 
 
@@ -301,7 +302,8 @@ def test_rows_go_as_arrays_where_the_bulk_copy_can_not_connect(
     monkeypatch.setattr(bulk_load, "takes_bulk_copy", lambda _: True)
     monkeypatch.setattr(bulk_load, "connect", lambda *_, **__: nullcontext(Bulk()))
     monkeypatch.setattr(bulk_load, "_by_arrays", lambda *_: went.append("arrays"))
-    bulk_load._load(ADDRESS, None, "saas", {"plans": pa.table({"a": [1]})})
+    cursor: Any = None
+    bulk_load._load(ADDRESS, cursor, "saas", {"plans": pa.table({"a": [1]})})
     assert went == [way]
 
 
@@ -348,7 +350,7 @@ class _Cut:
 def test_a_broken_connection_is_reported_although_the_drop_fails_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cursor = _Cut()
+    cursor: Any = _Cut()
 
     def load(*_: object) -> None:
         cursor.cut = True

@@ -79,6 +79,10 @@ def _money(kind: str, bits: int) -> st.SearchStrategy[Sql]:
     return whole.map(lambda n: Sql(kind, Decimal(f"{n}E-4"), 4))
 
 
+def _datetime2(digits: int) -> st.SearchStrategy[Sql]:
+    return _ticks.map(_cut(digits)).map(lambda ticks: Sql("datetime2", ticks, digits))
+
+
 _offsets = st.tuples(_ticks, st.integers(-14 * 60, 14 * 60))
 
 #: For each declared type, a strategy for its values.
@@ -101,10 +105,7 @@ VALUES: dict[str, st.SearchStrategy[Sql]] = {
     "smalldatetime": st.integers(693_595, 720_000).map(
         lambda day: Sql("smalldatetime", day * _DAY + 60 * 10_000_000)
     ),
-    **{
-        f"datetime2({n})": _ticks.map(_cut(n)).map(lambda t, n=n: Sql("datetime2", t, n))
-        for n in (0, 3, 6, 7)
-    },
+    **{f"datetime2({n})": _datetime2(n) for n in (0, 3, 6, 7)},
     "datetimeoffset(7)": _offsets.map(lambda v: Sql("datetimeoffset", v, 7)),
     "datetimeoffset(0)": _offsets.map(lambda v: Sql("datetimeoffset", (_cut(0)(v[0]), v[1]), 0)),
     "time(7)": st.integers(0, _DAY - 1).map(lambda t: Sql("time", t, 7)),

@@ -120,7 +120,7 @@ def test_a_login_that_may_not_see_policies_is_reported(
 ) -> None:
     """The server answers NULL for a name that it can't parse, which does not count as a permission."""
     unknown = FakeError("42S02", "Invalid object name 'sys.security_predicates'. (208)")
-    policies = [] if has_policies else unknown
+    policies: Any = [] if has_policies else unknown
     answers = {**DATABASE, **IDS, "'VIEW DEFINITION'": (right,), "sys.security_pred": policies}
     with snapshot_of(Server(answers), monkeypatch) as snapshot:
         reported = snapshot._session.features.words()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -54,7 +55,7 @@ class _Noting:
 
 
 def _statements() -> Iterator[str]:
-    cursor = _Noting()
+    cursor: Any = _Noting()
     for table in TABLES.values():
         yield insert(table, "saas")
         yield update(table, "saas") or "SELECT 1"
