@@ -267,9 +267,9 @@ def test_a_bulk_copy_that_was_cut_off_is_tried_again(reported: str) -> None:
         def bulkcopy_arrow(self, *_: Any, **__: Any) -> None:
             raise RuntimeError(reported)
 
-    cursor: Any = Bulk()
+    bulk: Any = Bulk()
     with pytest.raises(SourceError, match=r"The bulk load into .* failed") as raised:
-        bulk_load._by_bulk_copy(ADDRESS, cursor, "[saas].[t]", pa.table({"a": [1]}))
+        bulk_load._by_bulk_copy(ADDRESS, bulk, "[saas].[t]", pa.table({"a": [1]}))
     assert errors.is_transient(raised.value)
 
 
@@ -302,8 +302,8 @@ def test_rows_go_as_arrays_where_the_bulk_copy_can_not_connect(
     monkeypatch.setattr(bulk_load, "takes_bulk_copy", lambda _: True)
     monkeypatch.setattr(bulk_load, "connect", lambda *_, **__: nullcontext(Bulk()))
     monkeypatch.setattr(bulk_load, "_by_arrays", lambda *_: went.append("arrays"))
-    unused: Any = None
-    bulk_load._load(ADDRESS, unused, "saas", {"plans": pa.table({"a": [1]})})
+    cursor: Any = None
+    bulk_load._load(ADDRESS, cursor, "saas", {"plans": pa.table({"a": [1]})})
     assert went == [way]
 
 

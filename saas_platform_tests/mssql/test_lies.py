@@ -11,7 +11,6 @@ import typing
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import pytest
@@ -75,13 +74,13 @@ def _decimals(kind: str, precision: int, scale: int) -> st.SearchStrategy[Sql]:
     return st.integers(-most, most).map(lambda n: Sql(kind, Decimal(f"{n}E-{scale}"), scale))
 
 
-def _datetime2(digits: int, ticks: int) -> Sql:
-    return Sql("datetime2", ticks, digits)
-
-
 def _money(kind: str, bits: int) -> st.SearchStrategy[Sql]:
     whole = st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     return whole.map(lambda n: Sql(kind, Decimal(f"{n}E-4"), 4))
+
+
+def _datetime2(digits: int) -> st.SearchStrategy[Sql]:
+    return _ticks.map(_cut(digits)).map(lambda ticks: Sql("datetime2", ticks, digits))
 
 
 _offsets = st.tuples(_ticks, st.integers(-14 * 60, 14 * 60))
@@ -106,7 +105,7 @@ VALUES: dict[str, st.SearchStrategy[Sql]] = {
     "smalldatetime": st.integers(693_595, 720_000).map(
         lambda day: Sql("smalldatetime", day * _DAY + 60 * 10_000_000)
     ),
-    **{f"datetime2({n})": _ticks.map(_cut(n)).map(partial(_datetime2, n)) for n in (0, 3, 6, 7)},
+    **{f"datetime2({n})": _datetime2(n) for n in (0, 3, 6, 7)},
     "datetimeoffset(7)": _offsets.map(lambda v: Sql("datetimeoffset", v, 7)),
     "datetimeoffset(0)": _offsets.map(lambda v: Sql("datetimeoffset", (_cut(0)(v[0]), v[1]), 0)),
     "time(7)": st.integers(0, _DAY - 1).map(lambda t: Sql("time", t, 7)),

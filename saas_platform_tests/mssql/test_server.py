@@ -812,14 +812,14 @@ def test_tracked_deletes_are_reported_by_key(mssql: MssqlPlace) -> None:
         mssql.run(f"UPDATE {orders} SET id = 2 WHERE id = 2")
         with source.snapshot() as snapshot:
             before = snapshot.ceiling(table)
-            deleted = snapshot.tombstones(table, above=0)
-            assert deleted is not None
-            assert deleted.to_pylist() == [{"id": 1}]
+            found = snapshot.tombstones(table, above=0)
+        assert found is not None
+        assert found.to_pylist() == [{"id": 1}]
         mssql.run(f"DELETE FROM {orders} WHERE id = 3")
         with source.snapshot() as snapshot:
-            deleted = snapshot.tombstones(table, above=before)
-            assert deleted is not None
-            assert deleted.to_pylist() == [{"id": 3}]
+            found = snapshot.tombstones(table, above=before)
+        assert found is not None
+        assert found.to_pylist() == [{"id": 3}]
     finally:
         mssql.run(drop)
 

@@ -88,7 +88,7 @@ class Address:
         if not options.get("database") and "dsn" not in options:
             raise SourceError(f"SAAS_SOURCE_URL names no database: write it as {_FORM}.")
         if options.get("mars_connection", "").lower() in ("yes", "true", "1"):
-            # It allows several open results, for which a transaction ends with the batch that began it (3997).
+            # With several open results, a transaction ends with the batch that began it (3997).
             raise SourceError(
                 "SAAS_SOURCE_URL sets MARS_Connection, which ends a transaction with its batch: leave it out."
             )

@@ -30,7 +30,7 @@ _SAVEPOINT = "before_table"
 
 
 def _comparable(column: sa.Column, name: str) -> str:
-    """Return SQL that compares texts exactly. T-SQL ignores trailing blanks in a text, but not in its bytes."""
+    """Return SQL that compares exactly: T-SQL ignores trailing blanks in texts, but not in bytes."""
     if isinstance(column.type, sa.String):
         return f"CONVERT(VARBINARY(8000), {name})"
     return name
@@ -91,13 +91,13 @@ def insert(table: sa.Table, schema: str) -> str:
 
 
 def _rules(table: sa.Table) -> list[str]:
-    """Return the names of the table's constraints, longest first, because one may be the prefix of another."""
+    """Return the names of the constraints, longest first, because one may be a prefix of another."""
     names = [str(constraint.name) for constraint in table.constraints if constraint.name]
     return sorted(names, key=len, reverse=True)
 
 
 def _text(moment: datetime) -> str:
-    """Return a timestamp as the text for a parameter. Some servers round a timestamp parameter to the second."""
+    """Return a timestamp as text, because some servers round a timestamp parameter to the second."""
     return moment.isoformat("T", "microseconds")
 
 
@@ -160,7 +160,7 @@ class MssqlWriter(Writer):
             raise self._broken(table, error) from error
 
     def _broken(self, table: sa.Table, error: Exception) -> BrokenRuleError:
-        """Return an error that names the broken rule. The server's own message may contain values of a row."""
+        """Return an error that names the broken rule, without the values of a row in the server's message."""
         message = plain(error)
         rule = next((name for name in _rules(table) if name in message), None)
         reason = self._offender(table) or rule

@@ -1,7 +1,7 @@
 """Bulk loads into staging tables, by mssql-python's bulk copy of Arrow or else by pyodbc's arrays.
 
 Bulk copy opens a connection of its own, which no rollback undoes, and it checks no constraints. The rows
-therefore go into staging tables first. Out of scope: the statements that move them into the tables (apply.py).
+therefore go into staging tables first. Out of scope: the statements that move them from there (apply.py).
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ _ANY = "CONVERT(nchar(1), 0x00D8) + N'-' + CONVERT(nchar(1), 0xFFDF)"
 
 @dataclass(frozen=True)
 class Probe:
-    """A query of one value. The server has the ability if it gives the known answer; otherwise it does not."""
+    """A query of one value. A server has the ability if and only if it gives the known answer."""
 
     ability: Ability
     sql: str
@@ -67,7 +67,7 @@ def slice_text(table: sa.Table) -> str:
 
 
 def row_text(table: sa.Table, abilities: Collection[Ability]) -> str | None:
-    """Return SQL for the text of a row; None where a server with these abilities can't write one of its cells."""
+    """Return SQL for the text of a row; None where the server can't write one of its cells."""
     made = [cell(column, abilities) for column in table.columns]
     written = [each for each in made if each is not None]
     if len(written) < len(made):
@@ -79,7 +79,7 @@ def row_text(table: sa.Table, abilities: Collection[Ability]) -> str | None:
 
 
 def _chain(texts: list[str]) -> str:
-    # The first operand has unlimited length; without it, the server would cut the whole text at 4,000 characters.
+    # The first operand has unlimited length; without it, the server would cut the text at 4,000 characters.
     return " + ".join(["CONVERT(nvarchar(max), N'')", *texts])
 
 
@@ -281,7 +281,7 @@ def _variant(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
         f" THEN CONVERT(nvarchar(max), {text})"
         for those, text in branches.items()
     )
-    # NULL has no base type, so an unknown type must not look like NULL: its literal is one that no mirror has.
+    # A value of an unknown type is not NULL, so it gets a literal that no mirror has.
     return f"CASE {cases} ELSE N'unknown ' + {_base_type(name)} END"
 
 

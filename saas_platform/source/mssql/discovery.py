@@ -42,7 +42,7 @@ def schemas_to_read(cursor: Cursor, address: Address) -> list[str]:
     """
     own = str(scalar(cursor, "SELECT SCHEMA_NAME()"))
     if EVERY_SCHEMA in address.schemas:
-        # The login's schema is included even if it is empty, because tables without a schema are sought there.
+        # The login's schema is included even if empty, because tables without a schema are sought there.
         return [own, *(name for name in catalogue.schemas(cursor) if name != own)]
     found: dict[str, None] = {}
     for name in address.schemas or [own]:
@@ -148,7 +148,7 @@ class _Look:
     notes: list[str]
 
     def number(self, place: Place) -> int | None:
-        """Return the table's object id; None if it is not needed, because no table is special or protected."""
+        """Return the table's object id; None if no table is special or protected, so that it is not needed."""
         if not self.able.protection and not self.special:
             return None
         return catalogue.object_id(self.cursor, place.schema, place.name)

@@ -70,7 +70,7 @@ def is_microsofts(name: str) -> bool:
 
 
 def check_driver(name: str) -> None:
-    """Raise SourceError if the named driver is not installed. A path is left to the driver manager to check."""
+    """Raise SourceError if the named driver is not installed. The driver manager checks a path itself."""
     installed = load_pyodbc().drivers()
     if "/" in name or "\\" in name or name in installed:
         return

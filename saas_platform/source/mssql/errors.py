@@ -66,7 +66,7 @@ class _Message:
     words: str
 
     def fits(self, signs: Signs) -> bool:
-        """Return whether the error shows the signs. If one of its numbers is known, its words do not count."""
+        """Return whether the error shows the signs. Its words count only if none of its numbers is known."""
         deciding = [number for number in self.numbers if number in _DECIDING]
         if deciding:
             return bool(signs.numbers.intersection(deciding))

@@ -25,7 +25,7 @@ from saas_platform.source.mssql.special import HAS_INTERNAL
 from saas_platform.source.mssql.tracking import may_see_changes
 
 #: Queries for the lowest row version of a transaction that is still open; the first that the server knows
-#: counts. The second is for servers on top of PostgreSQL, where a row version is the number of its transaction.
+#: counts. The second is for servers on top of PostgreSQL, where a row version is a transaction's number.
 _FLOORS = (
     "SELECT CONVERT(BIGINT, MIN_ACTIVE_ROWVERSION())",
     "SELECT CAST(CAST(pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())"
@@ -36,7 +36,8 @@ _FLOORS = (
 _TRACKED = "QUOTENAME(OBJECT_SCHEMA_NAME(object_id)) + N'.' + QUOTENAME(OBJECT_NAME(object_id))"
 
 
-#: A query of what every proof needs and SQL Server has since 2016: a count of microseconds, all digits of a float.
+#: A query of what every proof needs and SQL Server has since 2016: a count of microseconds, and all digits of
+#: a float.
 NEEDED = (
     "SELECT CONVERT(VARCHAR(40), DATEDIFF_BIG(MICROSECOND, CONVERT(DATETIME2(6), '0001-01-01T00:00:00'),"
     " CONVERT(DATETIME2(6), '0001-01-01T00:00:01'))) + CONVERT(VARCHAR(40), CONVERT(FLOAT(53), 0.5e0), 3)"

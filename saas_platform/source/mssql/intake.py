@@ -69,7 +69,7 @@ class Intake:
         return outdated, late
 
     def _note(self, finding: str, detail: str, rows: str) -> int:
-        """Log the rows with alias `s` that `rows` selects, unless the log has them already; return how many."""
+        """Log rows of alias `s` that `rows` selects, unless the log has them already; return how many."""
         noted_at = datetime.now(UTC).replace(tzinfo=None).isoformat("T", "microseconds")
         name, month = literal(self._table.name), f"'{self._month}'"
         return self._run(

@@ -89,7 +89,7 @@ def with_null(
 ) -> set[str]:
     """Return the columns of unique sets that hold a NULL, or could not be checked, by one scan of the table.
 
-    If one of the unique sets has no nullable column, no scan is needed, and every nullable column is returned.
+    If a unique set has no nullable column, no scan is needed, and every nullable column is returned.
 
     Args:
         cursor: a cursor of the source.

@@ -19,7 +19,7 @@ _NAME = "CONVERT(NVARCHAR(128), c.name)"
 #: HAS_PERMS_BY_NAME returns NULL for a name that it can't parse: that of a database must be quoted, that of
 #: a column must not be.
 _DATABASE = "QUOTENAME(DB_NAME())"
-#: Before SQL Server 2022, UNMASK exists for a whole database only; for an object or a column the answer is NULL.
+#: Before SQL Server 2022, UNMASK exists for a whole database only; the answer is NULL for an object or a column.
 _IS_HIDDEN = (
     f"COALESCE(HAS_PERMS_BY_NAME({_DATABASE}, 'DATABASE', 'UNMASK'), 0) = 0"
     f" AND COALESCE(HAS_PERMS_BY_NAME({_FULL}, 'OBJECT', 'UNMASK'), 0) = 0"
@@ -73,7 +73,7 @@ _Names = Mapping[int, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Protection:
-    """What is hidden from this login: the masked columns, encrypted columns and policies of each object id."""
+    """What is hidden from this login: masked columns, encrypted columns and policies by object id."""
 
     masked: _Names = field(default_factory=dict)
     #: Columns that are computed from a masked one.
@@ -106,7 +106,7 @@ class Protection:
     def unsupported_reason(
         self, table: sa.Table, object_id: int | None, *, visible: bool
     ) -> str | None:
-        """Return why the table can't be mirrored as declared; None if nothing of it is hidden from this login.
+        """Return why the table can't be mirrored as declared; None if nothing is hidden from this login.
 
         Args:
             table: the table with the columns that are to be mirrored.
@@ -127,7 +127,7 @@ class Protection:
         )
 
     def note(self, table: sa.Table, object_id: int | None) -> str | None:
-        """Return what a report must mention of a table that is mirrored as the login sees it; None if nothing."""
+        """Return the note on a table that is mirrored as the login sees it; None if none is needed."""
         if not self.sees_policies:
             return (
                 f"{table.name} is mirrored and proven as far as security policies let this login see its rows,"

@@ -60,7 +60,7 @@ def _source(table: sa.Table, schema: str, slices: Collection[str] | None) -> str
 
 
 def _above(table: sa.Table, above: int) -> str:
-    """Return a condition for changed rows. A row without a version may have changed at any time, so it counts."""
+    """Return a condition for changed rows. A row without a version counts as changed."""
     column = table.columns[version_of(table) or ""]
     newer = above_version(table, above)
     return f"{newer} OR {named(column)} IS NULL" if column.nullable else newer
@@ -81,7 +81,7 @@ def cells_query(
     abilities: Collection[Ability],
     slices: Collection[str] | None = None,
 ) -> tuple[str, list[sa.Column[Any]]]:
-    """Return the query for the slice and the cells of each row, and the columns it reads as stored instead."""
+    """Return the query for the slice and cells of each row, and the columns that it reads as stored."""
     cells = [canonical.cell(column, abilities) for column in table.columns]
     raw = [c for c, made in zip(table.columns, cells, strict=True) if made is None]
     written = [
@@ -98,7 +98,7 @@ def texts_query(
     abilities: Collection[Ability],
     slices: Collection[str] | None = None,
 ) -> str | None:
-    """Return the query for the slice and text of each row; None if the server can't write one of the cells."""
+    """Return the query for the slice and text of each row; None if the server can't write a cell."""
     text = canonical.row_text(table, abilities)
     if text is None:
         return None
@@ -141,7 +141,7 @@ def highest_query(table: sa.Table, schema: str) -> str | None:
 
 
 def half_pair_query(column: sa.Column[Any], schema: str) -> str:
-    """Return the query for the key of a row with half of a surrogate pair; it returns 1 for a table without a key."""
+    """Return the query for the key of a row with half of a surrogate pair; the key is 1 if there is none."""
     keys = [value(each) for each in column.table.primary_key.columns] or ["1"]
     return (
         f"SELECT TOP 1 {_places(keys)} FROM {full_name(column.table, schema)}"

@@ -78,7 +78,7 @@ def rows_as_arrow(columns: Sequence[sa.Column[Any]], rows: Sequence[Sequence[Any
 def cell_batches(
     cursor: Cursor, table: sa.Table, sql: str, raw: Sequence[sa.Column[Any]]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield rows of a slice id and a cell for each column. The cells of `raw` are made here from stored values.
+    """Yield rows of a slice id and a cell for each column. Cells of `raw` are made here from stored values.
 
     The driver's rows are read even if it has Arrow batches, because the load uses those and the proof should
     not share its way.
@@ -125,7 +125,7 @@ def _fetched(cursor: Cursor, size: int) -> Iterator[Sequence[Any]]:
 
 
 def _typed(columns: Iterable[sa.Column[Any]], found: Sequence[Any], make: Any) -> pa.RecordBatch:
-    """Return the values with the types of the columns. Raises SourceError for the first value of another type."""
+    """Return the values with their columns' types. Raises SourceError for the first of another type."""
     columns = list(columns)
     fields = [pa.field(c.name, arrow_type(c), nullable=bool(c.nullable)) for c in columns]
     made = []
@@ -191,7 +191,7 @@ def _literal(value: Any) -> str:
 
 
 def _made(values: Sequence[Any], wanted: pa.DataType) -> pa.Array:
-    """Return an array of the values. Arrow alone would cut 1.5 to 1, drop a time zone and read bytes as text."""
+    """Return an array. Arrow alone would cut 1.5 to 1, drop a time zone and take bytes for text."""
     found = {*map(type, values)} - {_NONE}
     if pa.types.is_string(wanted) and uuid.UUID in found:
         # T-SQL writes them in capitals.
@@ -214,7 +214,7 @@ def _cast(values: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def _is_kin(found: pa.DataType, wanted: pa.DataType) -> bool:
-    """Return whether values of the one type can be values of the other; a safe cast refuses those that are not."""
+    """Return whether values of one type can be of the other; a safe cast refuses those that are not."""
     types = pa.types
     if types.is_null(found):
         return True

@@ -14,7 +14,7 @@ from saas_platform.source.mssql.driver import LIBRARIES
 class Signs:
     """How an error is recognised: any of these signs is enough.
 
-    The server's own number takes precedence over words. mssql-python drops the number, so words are needed too.
+    The server's number takes precedence over words, which are needed because mssql-python drops the number.
     """
 
     numbers: frozenset[int] = frozenset()
@@ -35,7 +35,7 @@ DENIED = _signs(229, 230, words=("permission was denied", "permission denied for
 #: There is no such table.
 MISSING = _signs(208, words=("Invalid object name", "does not exist"), states=("42S02",))
 
-#: The signs of each error and the words for it, which follow the name of the server. The first that fits counts.
+#: The signs of each error, and the words that follow the name of the server. The first that fits counts.
 REMEDIES: tuple[tuple[Signs, str], ...] = (
     (
         _signs(4060, 916, words=("Cannot open database", 'database ""')),

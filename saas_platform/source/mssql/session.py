@@ -36,7 +36,7 @@ class Session:
             self.features = look(cursor)
             level = "SNAPSHOT" if self.features.snapshot_isolation else "READ COMMITTED"
             floor = self.features.floor
-            # This is read before the view is pinned, so that what commits in between is seen and read again later.
+            # Read before the view is pinned, so that what commits in between is seen and read again later.
             self.floor = None if floor is None else int(scalar(cursor, floor))
             cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
             cursor.execute("BEGIN TRANSACTION")
@@ -59,7 +59,7 @@ class Session:
         floor = self.floor
         self.close()
         self._begin()
-        # The tables read before show the earlier moment, and a watermark above it would lose changes in between.
+        # Tables read before show the earlier moment: a watermark above it would lose changes in between.
         if floor is not None and self.floor is not None:
             self.floor = min(floor, self.floor)
 
@@ -91,7 +91,7 @@ def database_identity(cursor: Cursor, able: Features) -> str:
     if able.group_database and fork:
         # The number and the creation date belong to the server that runs the database at the moment.
         return f"database {able.group_database} of an availability group, recovery fork {fork}"
-    # The database is found by name, because Azure SQL Database lists another number here than DB_ID() returns.
+    # It is found by name, because Azure SQL Database lists another number here than DB_ID() returns.
     number, created = cursor.execute(
         "SELECT CONVERT(VARCHAR(20), database_id), CONVERT(VARCHAR(30), create_date, 126)"
         " FROM sys.databases WHERE name = DB_NAME()"

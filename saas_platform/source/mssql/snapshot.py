@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class MssqlSnapshot(SourceSnapshot):
-    """The tables of any database. Deletes come from Change Tracking, row versions from a column if there is one."""
+    """Any database: deletes come from Change Tracking, row versions from a column if there is one."""
 
     def __init__(self, session: Session, schema: str) -> None:
         self._session = session
@@ -70,7 +70,7 @@ class MssqlSnapshot(SourceSnapshot):
     def _looking(self, table: sa.Table) -> Iterator[None]:
         """Turn errors into messages that name the table.
 
-        An error that ended the transaction stops this table; the tables after it are read in a new transaction.
+        An error that ended the transaction stops this table; those after it are read in a new transaction.
         """
         self._go_on(table)
         try:
@@ -147,7 +147,7 @@ class MssqlSnapshot(SourceSnapshot):
     def _streamed(
         self, table: sa.Table, read: Callable[[], Iterator[pa.RecordBatch]]
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the batches, which are read once more if a deadlock ended the reading before the first batch."""
+        """Yield the batches; read once more if a deadlock ended the reading before the first batch."""
         begun = False
         try:
             for batch in read():
@@ -209,7 +209,7 @@ class MssqlSnapshot(SourceSnapshot):
                 self._check_half_pairs(table.columns[name])
 
     def _check_half_pairs(self, column: sa.Column[Any]) -> None:
-        """Raise SourceError if the column has half of a surrogate pair, which mssql-python replaces silently."""
+        """Raise SourceError for half of a surrogate pair, which mssql-python replaces silently."""
         if "half_pairs" not in self._session.features.abilities:
             return
         self._cursor.execute(queries.half_pair_query(column, self._schema))

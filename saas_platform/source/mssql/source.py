@@ -116,7 +116,7 @@ class MssqlSource(WritableSource):
 
     @contextmanager
     def _alone(self, cursor: Cursor) -> Iterator[None]:
-        """Lock the schema for one writing connection; the lock ends with the connection, even if it is killed."""
+        """Lock the schema for one writing connection; a killed connection releases the lock too."""
         resource = literal(f"saas_platform {self.schema}")
         got = scalar(
             cursor,

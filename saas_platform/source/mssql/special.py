@@ -24,7 +24,7 @@ HAS_INTERNAL = f"SELECT COUNT(*) FROM sys.columns c WHERE {INTERNAL}"
 
 @dataclass(frozen=True)
 class Special:
-    """The object ids of tables in memory and external tables, and the non-deterministic columns of each id."""
+    """Tables in memory, external tables and non-deterministic columns, by object id."""
 
     in_memory: frozenset[int] = frozenset()
     external: frozenset[int] = frozenset()
@@ -60,7 +60,7 @@ class Special:
 
 
 def look(ask: Callable[[str], list[Any] | None]) -> Special:
-    """Return what is special in the database; `ask` returns None for a query that the server does not know."""
+    """Return what is special; `ask` returns None for a query that the server does not know."""
     changing: dict[int, tuple[str, ...]] = {}
     for object_id, name in ask(CHANGING) or ():
         changing[int(object_id)] = (*changing.get(int(object_id), ()), str(name))

@@ -71,7 +71,7 @@ _AS_TEXT = {
 }
 #: Other collations treat a full-width apostrophe as equal to the apostrophe.
 _ESCAPED = "REPLACE(CONVERT(NVARCHAR(MAX), {}) COLLATE Latin1_General_BIN2, N'''', N'''''')"
-#: For each base type of a sql_variant, SQL for the literal, which names the type if the text does not show it.
+#: For each base type of a sql_variant, SQL for the literal; it names the type if the text does not show it.
 _VARIANT = {
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "CONVERT(NVARCHAR(20), {})"),
     **dict.fromkeys(("decimal", "numeric"), "CONVERT(NVARCHAR(41), {})"),

@@ -31,7 +31,7 @@ def tracked_deletes(
     names = [source_column(column) for column in keys]
     if oldest is None or version_of(table) is None:
         return None
-    # Change Tracking has the columns of the primary key only. Each is named, so that their order does not matter.
+    # Change Tracking has only the columns of the primary key. Each is named, so their order does not matter.
     if {*names} != {*primary_key(cursor, full_name)}:
         return None
     sql = deletes_query(table, full_name, oldest=int(oldest), above=above)
@@ -47,7 +47,7 @@ def may_see_changes(full_name: str) -> str:
 
 
 def oldest_query(full_name: str) -> str:
-    """Return a query for the version since which changes are kept; NULL if none are, or if they are hidden."""
+    """Return a query for the version since which changes are kept; NULL if none are kept or visible."""
     name = literal(full_name)
     return (
         f"SELECT CASE WHEN {may_see_changes(name)} = 1"
