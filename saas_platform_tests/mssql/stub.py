@@ -45,7 +45,7 @@ class EndingError(FakeError):
 
 
 class Server:
-    """A connection and its cursor. It answers a statement that contains certain words, and others with nothing.
+    """A connection and its cursor. It answers statements with certain words, and others with nothing.
 
     An answer is an error to raise, a row, or a list of rows.
     """

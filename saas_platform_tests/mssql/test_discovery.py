@@ -20,7 +20,7 @@ _DENIED = FakeError("42000", "[SQL Server]The SELECT permission was denied on th
 
 
 def table_of(*columns: tuple[str, str, bool], **parts: Any) -> dict[str, Any]:
-    """Return a table of the stub. Each column has a name, a type of the catalogue, and whether it is nullable."""
+    """Return a table of the stub. A column has a name, a type of the catalogue, and whether it is nullable."""
     sized = {"nvarchar": 40, "varchar": 20, "datetime2": 8}
     return {
         "columns": [

@@ -431,7 +431,7 @@ def test_tracked_deletes_of_a_key_in_another_order_than_its_columns(mssql: Mssql
 def test_a_schema_in_capitals_is_the_catalogues(mssql: MssqlPlace) -> None:
     with session(mssql) as cursor:
         if connection.scalar(cursor, "SELECT SCHEMA_ID('DBO')") is None:
-            pytest.skip("the server tells capitals from small letters")
+            pytest.skip("the server distinguishes upper from lower case")
     with made(mssql, "saas_platform_spelt", "id INT NOT NULL PRIMARY KEY"):
         source = MssqlDatabase(replace(mssql_address(), schema="DBO,dbo"))
         found = [t for t in source.discover().tables if t.name.endswith("saas_platform_spelt")]

@@ -57,7 +57,7 @@ def test_a_failover_of_an_availability_group_leaves_the_database_the_same(
     if known:
         assert found == {f"database A-GROUPS-ID of an availability group, recovery fork {_FORK}"}
     else:
-        assert len(found) == 2, "nothing else tells of a restore"
+        assert len(found) == 2, "nothing else shows a restore"
 
 
 def test_a_database_is_found_by_name_as_its_number_may_be_another_on_azure(

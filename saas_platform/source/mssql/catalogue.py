@@ -73,9 +73,7 @@ def type_text(name: str, length: int, precision: int, scale: int) -> str:
     ('decimal(10, 2)', 'rowversion')
     """
     name = name.lower()
-    if (
-        name == "timestamp"
-    ):  # the old name of rowversion, which means a point in time everywhere else
+    if name == "timestamp":  # the old name of rowversion, which has nothing to do with time
         return "rowversion"
     if name in _SIZED or name in _WIDE:
         size = length // 2 if name in _WIDE else length

@@ -42,7 +42,7 @@ NEEDED = (
     "SELECT CONVERT(VARCHAR(40), DATEDIFF_BIG(MICROSECOND, CONVERT(DATETIME2(6), '0001-01-01T00:00:00'),"
     " CONVERT(DATETIME2(6), '0001-01-01T00:00:01'))) + CONVERT(VARCHAR(40), CONVERT(FLOAT(53), 0.5e0), 3)"
 )
-#: The version number of SQL Server 2016. An older server is refused unless it knows `NEEDED` all the same.
+#: The version number of SQL Server 2016. An older server is refused unless it knows `NEEDED` anyway.
 _FIRST = 13
 
 

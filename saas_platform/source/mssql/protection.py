@@ -19,7 +19,7 @@ _NAME = "CONVERT(NVARCHAR(128), c.name)"
 #: HAS_PERMS_BY_NAME returns NULL for a name that it can't parse: that of a database must be quoted, that of
 #: a column must not be.
 _DATABASE = "QUOTENAME(DB_NAME())"
-#: Before SQL Server 2022, UNMASK exists for a whole database only; the answer is NULL for an object or a column.
+#: Before SQL Server 2022, UNMASK exists for a whole database only; for anything smaller the answer is NULL.
 _IS_HIDDEN = (
     f"COALESCE(HAS_PERMS_BY_NAME({_DATABASE}, 'DATABASE', 'UNMASK'), 0) = 0"
     f" AND COALESCE(HAS_PERMS_BY_NAME({_FULL}, 'OBJECT', 'UNMASK'), 0) = 0"

@@ -141,7 +141,7 @@ def highest_query(table: sa.Table, schema: str) -> str | None:
 
 
 def half_pair_query(column: sa.Column[Any], schema: str) -> str:
-    """Return the query for the key of a row with half of a surrogate pair; the key is 1 if there is none."""
+    """Return the query for the key of a row with half of a surrogate pair; 1 if the table has no key."""
     keys = [value(each) for each in column.table.primary_key.columns] or ["1"]
     return (
         f"SELECT TOP 1 {_places(keys)} FROM {full_name(column.table, schema)}"

@@ -83,9 +83,9 @@ def reading(address: Address) -> Iterator[Session]:
 
 
 def database_identity(cursor: Cursor, able: Features) -> str:
-    """Return a text that a recreated or restored database does not share, but that survives a failover.
+    """Return a text that changes if the database is recreated or restored.
 
-    A failover is one of the availability group of the database.
+    A failover of the database's availability group does not change it.
     """
     fork = able.recovery_fork
     if able.group_database and fork:
