@@ -1,6 +1,6 @@
-"""Sources of every engine for the same tests, and the hands of others in them.
+"""Offer a source of each engine to the same tests, and writes to its database by other programs.
 
-SQL Server's are made only where SAAS_TEST_MSSQL_URL names a database; all that is made there lies in a
+A SQL Server source is created only if SAAS_TEST_MSSQL_URL names a database. Everything in it is created in a
 schema of its own.
 """
 
@@ -30,24 +30,24 @@ _SCHEMA = "saas_platform_tests"
 
 
 class Place(ABC):
-    """A source, and what anyone else may do to its database."""
+    """A source, and the writes that other programs may make to its database."""
 
     source: WritableSource
 
     @abstractmethod
     def run(self, *statements: str) -> None:
-        """Statements in one transaction, with all rules in force."""
+        """Run the statements in one transaction, with all rules enforced."""
 
     @abstractmethod
     def insert(self, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Rows, as a program of someone else writes them."""
+        """Insert the rows as another program would."""
 
     @abstractmethod
     def named(self, table: str) -> str:
-        """The table's name in a statement."""
+        """Return the table's name as a statement must write it."""
 
     def delete(self, table: str, key: int) -> None:
-        """Delete a row made by `rows.row`, after those of the same number that name it."""
+        """Delete a row made by `rows.row`, after the rows with the same number that refer to it."""
         behind = list(TABLES)[list(TABLES).index(table) :]
         self.run(
             *(
@@ -65,7 +65,7 @@ class SqlitePlace(Place):
 
     def run(self, *statements: str) -> None:
         path = self.source.path  # type: ignore[attr-defined]
-        # The source's own library: two of them in one process do not see each other's locks.
+        # Use the source's own library, as two SQLite libraries in one process do not see each other's locks.
         with sqlite.connect(path) as cursor, sqlite.transaction(cursor, "IMMEDIATE"):
             for statement in statements:
                 cursor.execute(statement)
@@ -91,7 +91,7 @@ class MssqlPlace(Place):
         self.source = MssqlSource(address)
 
     def empty(self) -> None:
-        """As it was created, but faster."""
+        """Empty the source. This is faster than creating it again."""
         self.source.create_schema()
         books = [name for name in ddl.BOOKS if name != "_source"]
         self.run(
@@ -111,7 +111,7 @@ class MssqlPlace(Place):
                 cursor.execute(
                     f"INSERT INTO {self.named(table.name)} ({', '.join(map(sql.quoted, names))})"
                     f" VALUES ({', '.join('?' for _ in names)})",
-                    # Times as texts, because some servers take a parameter of that type to the second.
+                    # Pass timestamps as texts, because some servers cut a timestamp parameter to the second.
                     *(stored(made[name]) for name in names),
                 )
 
@@ -120,7 +120,7 @@ class MssqlPlace(Place):
 
 
 def mssql_address(schema: str = _SCHEMA) -> Address:
-    """Where the tests may work; skips the test where nobody says."""
+    """Return the address of the test database; skip the test if the environment names none."""
     url = os.environ.get(MSSQL_URL)
     if not url:
         pytest.skip(f"{MSSQL_URL} names no database of a SQL Server")

@@ -1,6 +1,6 @@
-"""Valid rows of any table, derived from the schema, and hands that write them into a SQLite source.
+"""Make valid rows of any table from the schema, and write them into a SQLite source as another program would.
 
-Row `n` of a table names row `n` of each parent it must have; what may be NULL is NULL.
+Row `n` of a table refers to row `n` of each required parent. Nullable columns are NULL.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FIRST = datetime(2024, 1, 1)
 
 
 def row(table: sa.Table, n: int, **values: Any) -> dict[str, Any]:
-    """Row `n`: one a day, later columns at later hours, so that periods are in order."""
+    """Make row `n`. Each row is a day later, and each column a minute later, so that periods are in order."""
     made = {
         column.name: _value(column, n, position)
         for position, column in enumerate(business_columns(table))
@@ -49,7 +49,7 @@ def _value(column: sa.Column, n: int, position: int) -> Any:
 
 
 def stored(value: Any) -> Any:
-    """As SQLite keeps it: times are ISO texts, flags are integers."""
+    """Return the value as SQLite stores it: timestamps as ISO texts, flags as integers."""
     if isinstance(value, datetime):
         return value.isoformat(" ", "microseconds")
     return int(value) if isinstance(value, bool) else value
@@ -57,9 +57,9 @@ def stored(value: Any) -> Any:
 
 @contextmanager
 def by_hand(path: Path, *, checked: bool = True) -> Iterator[sqlite3.Connection]:
-    """A connection such as anyone may open; commits at the end.
+    """Open an ordinary connection to the file, and commit at the end.
 
-    Without `checked`, no check or foreign key stands in the way of a hostile value.
+    Without `checked`, SQLite enforces no checks and no foreign keys, so that hostile values can be written.
     """
     connection = sqlite3.connect(path, timeout=30)
     try:
@@ -78,6 +78,7 @@ def insert(
     *,
     verb: str = "INSERT",
 ) -> None:
+    """Write the rows into the table."""
     columns = business_columns(table)
     names = ", ".join(f'"{column.name}"' for column in columns)
     marks = ", ".join("?" for _ in columns)
@@ -88,7 +89,7 @@ def insert(
 
 
 def populate(path: Path, count: int) -> None:
-    """Rows 1 to `count` of every table, parents first."""
+    """Insert rows 1 to `count` of every table, parents first."""
     with by_hand(path) as connection:
         for table in TABLES.values():
             insert(connection, table, [row(table, n) for n in range(1, count + 1)])

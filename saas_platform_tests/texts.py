@@ -1,4 +1,4 @@
-"""Rows as a source streams them to a proof, written by the reference in Python."""
+"""Stream rows as a source streams them to a proof, with texts from the reference code in Python."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Row = Mapping[str, Any]
 
 
 def cells(table: sa.Table, rows: Iterable[Row], *, size: int = 2) -> Feed:
-    """The cells of the rows, in batches."""
+    """Return the cells of the rows, in batches."""
     return _feed(cells_schema(table), (_cells(table, row) for row in rows), size)
 
 
 def texts(table: sa.Table, rows: Iterable[Row], *, size: int = 2) -> Feed:
-    """The texts of the rows, in batches."""
+    """Return the texts of the rows, in batches."""
     found = (_cells(table, row) for row in rows)
     return _feed(ROW_TEXTS, ([slice_id, "".join(row)] for slice_id, *row in found), size)
 

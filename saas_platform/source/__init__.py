@@ -1,1 +1,1 @@
-"""The OLTP end: one contract, an engine for each database."""
+"""The source (OLTP) side: one interface and an engine for each kind of database."""

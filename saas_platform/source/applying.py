@@ -1,6 +1,7 @@
-"""Applying a month's batch to a source of ours, the same for every engine.
+"""Apply a month's batch to a source that the platform owns. Every engine applies it in the same way.
 
-Holds the order of the steps, and who is counted where. Does not hold: SQL (each engine's `Writer`).
+Contains: the order of the steps, and which rows each counter counts.
+Out of scope: SQL, which each engine's `Writer` holds.
 """
 
 from __future__ import annotations
@@ -18,76 +19,93 @@ from saas_platform.source.interface import MonthBatch, SourceError, TableChange
 
 
 class BrokenRuleError(Exception):
-    """The database refuses the staged rows of a table; the text names the rule."""
+    """The database refused the staged rows of a table. The message names the rule."""
 
     def __init__(self, reason: str, *, unique: bool) -> None:
         super().__init__(reason)
-        #: Whether it was a unique constraint, so that a natural key may be taken.
+        #: Whether the rule is a unique constraint: another row may then have the natural key already.
         self.unique = unique
 
 
 class Writer(ABC):
-    """The steps of a month in an engine's own SQL; whoever makes one holds the transaction."""
+    """The steps of applying a month, in an engine's own SQL.
+
+    The code that creates a writer holds the transaction.
+    """
 
     @abstractmethod
     def holds(self, month: Month) -> bool:
-        """Whether the month was applied before."""
+        """Return whether the month was applied before."""
 
     @abstractmethod
     def remember_erasures(self, erasures: pa.Table) -> None:
-        """Add to the ledger those who are not in it."""
+        """Add the users who are not yet in the ledger of erasures to it."""
 
     @abstractmethod
     def stage(self, table: sa.Table, rows: pa.Table) -> None:
-        """Have the rows beside the table, for the steps that follow."""
+        """Stage the rows next to the table, for the steps that follow."""
 
     @abstractmethod
     def withdraw_refused(self, table: sa.Table, month: Month) -> int:
-        """Unstage rows that were refused with this month before, and give how many: a refusal is for good.
+        """Unstage the rows that were refused with this month before, and return how many there were.
 
-        Otherwise a replay would take them once the row that had the natural key has been erased.
+        A refusal is permanent. Otherwise a replay would accept such a row once the row that had its
+        natural key has been erased.
         """
 
     @abstractmethod
     def withdraw_taken(self, table: sa.Table, month: Month) -> int:
-        """Log and unstage rows whose natural key another row has; gives how many.
+        """Log and unstage the rows whose natural key belongs to another row; return how many there were.
 
-        Two rows of one batch with one natural key are no such case: which is right, nobody can tell,
-        and the month fails.
+        Two rows of one batch with the same natural key are not covered: nobody can know which of them is
+        right, so the month fails.
         """
 
     @abstractmethod
     def note_early(self, table: sa.Table, early: pa.Table, month: Month) -> tuple[int, int]:
-        """Log what came out of order and what came late; gives how many of each.
+        """Log the rows that came out of order and those that came late; return the count of each.
 
-        Before the upsert, of rows still staged. A row that is there in just this version is neither.
+        This runs before the upsert, on the rows that are still staged. A row that the table already holds
+        in exactly this version is neither.
         """
 
     @abstractmethod
     def upsert(self, table: sa.Table) -> int:
-        """Insert new keys; change present rows only where the batch is not older and really differs.
+        """Insert new keys; change existing rows only where the batch is not older and really differs.
 
-        Gives the rows written. Raises BrokenRuleError, and nothing of the table is written.
+        Returns:
+            The number of rows written.
+
+        Raises:
+            BrokenRuleError: a row breaks a rule of the table. Nothing is written to the table.
         """
 
     @abstractmethod
     def delete_erased(self) -> int:
-        """Delete the users of the ledger; gives how many were still there."""
+        """Delete the users in the ledger of erasures; return how many were still there."""
 
     @abstractmethod
     def record(self, batch: MonthBatch, row_count: int) -> None:
-        """Note the month as applied."""
+        """Record the month as applied."""
+
+
+def names_erasable_user(column: sa.Column) -> bool:
+    """Return whether the column is a foreign key that becomes NULL when the user it names is erased."""
+    return any(
+        key.column is TABLES["users"].c.user_id and key.ondelete == "SET NULL"
+        for key in column.foreign_keys
+    )
 
 
 def apply_batch(writer: Writer, batch: MonthBatch) -> dict[str, TableChange]:
-    """Write the batch; the caller holds the transaction."""
+    """Write the batch. The caller holds the transaction."""
     writer.remember_erasures(batch.erasures)
     first_time = not writer.holds(batch.month)
     changes = {
         name: _take_in(writer, table, batch, first_time=first_time)
         for name, table in TABLES.items()
     }
-    # Last, because the keys that this sets to NULL are stamped anew.
+    # Last, because this sets foreign keys to NULL, and those rows then get a new row version.
     changes["users"] = replace(changes["users"], deleted=writer.delete_erased())
     writer.record(batch, sum(change.offered for change in changes.values()))
     return changes
@@ -96,10 +114,10 @@ def apply_batch(writer: Writer, batch: MonthBatch) -> dict[str, TableChange]:
 def _take_in(
     writer: Writer, table: sa.Table, batch: MonthBatch, *, first_time: bool
 ) -> TableChange:
-    """A table's part of the month, staged and written.
+    """Stage and write one table's part of the month.
 
-    Late and out of order are noted the first time alone: a replay of an older month brings older rows
-    by right.
+    Late and out-of-order rows are logged only when the month is applied for the first time: a replay of an
+    older month is expected to bring older rows.
     """
     rows = batch.rows[table.name]
     if not rows.num_rows:
@@ -116,10 +134,10 @@ def _take_in(
 
 
 def _write(writer: Writer, table: sa.Table, month: Month) -> tuple[int, int]:
-    """Rows written, and rows refused because their natural key is taken.
+    """Write the staged rows; return how many were written, and how many had a natural key that is taken.
 
-    The latter are looked for only once the database has refused all, so that a clean month pays
-    nothing for it.
+    Taken keys are looked for only after the database has refused the whole table, so that a clean month
+    pays nothing for the search.
     """
     try:
         return writer.upsert(table), 0
@@ -127,8 +145,8 @@ def _write(writer: Writer, table: sa.Table, month: Month) -> tuple[int, int]:
         taken = writer.withdraw_taken(table, month) if broken.unique else 0
         if not taken:
             raise SourceError(
-                f"Month {month} breaks a rule of {table.name} ({broken}):"
-                " nothing of the month was written; correct the rows, then run again."
+                f"Month {month} breaks a rule of {table.name} ({broken}), so nothing of the month was"
+                " written: correct the rows, then run again."
             ) from broken.__cause__
     written, more = _write(writer, table, month)
     return written, taken + more

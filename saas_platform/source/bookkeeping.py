@@ -1,6 +1,6 @@
-"""Tables the platform keeps in a source that it writes itself, next to the company's.
+"""Define the tables that the platform keeps next to the company's in a source that it writes itself.
 
-They are never mirrored. A source of the user's own (SAAS_SYNTHETIC=false) has none of them.
+They are never mirrored. A user's own database (SAAS_SYNTHETIC=false) has none of them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from sqlalchemy.dialects import mssql
 
 metadata = sa.MetaData()
 
-#: SQL Server's DATETIME would round to 3 ms.
+#: A timestamp. SQL Server's DATETIME would round it to 3 ms.
 _MOMENT = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")
 
-#: One row: which database this is, and which company lives in it.
+#: One row: the identity of this database, and the company that it holds.
 source_identity = sa.Table(
     "_source",
     metadata,
@@ -21,14 +21,14 @@ source_identity = sa.Table(
     sa.Column("company", sa.Unicode(400), nullable=True),
 )
 
-#: One row: the last row version given out. SQL Server counts by itself.
+#: One row: the last row version that was assigned. SQL Server assigns row versions itself.
 row_version_counter = sa.Table(
     "_row_version",
     metadata,
     sa.Column("value", sa.BigInteger, primary_key=True, autoincrement=False),
 )
 
-#: Deletes, by the row version at which they happened; SQL Server stamps them as it stamps the rows.
+#: Deleted rows, each with the row version of its delete. SQL Server assigns it as it does for other rows.
 tombstones = sa.Table(
     "_tombstones",
     metadata,
@@ -43,7 +43,7 @@ tombstones = sa.Table(
     sa.Index("ix__tombstones_table_name_row_version", "table_name", "row_version"),
 )
 
-#: Users erased on request: keys only. Replays of older months respect it.
+#: The ledger of users erased on request. It holds keys only, and replays of older months respect it.
 erasures = sa.Table(
     "_erasures",
     metadata,
@@ -51,7 +51,7 @@ erasures = sa.Table(
     sa.Column("erased_at", _MOMENT, nullable=False),
 )
 
-#: The months applied, each with the fingerprint of what it was generated from.
+#: The months that were applied, each with the fingerprint of the inputs it was generated from.
 batches = sa.Table(
     "_batches",
     metadata,
@@ -62,8 +62,8 @@ batches = sa.Table(
     sa.Column("row_count", sa.BigInteger, nullable=False),
 )
 
-#: What the intake noted of rows that came late, out of order, or with a natural key that is taken. Keys
-#: only: it outlives an erasure. In the key's order each table's refused rows are found by one search.
+#: Rows that came late, out of order, or with a natural key that is taken. The log holds keys only, because
+#: it outlives an erasure. The order of the key's columns lets one search find a table's refused rows.
 intake_log = sa.Table(
     "_intake_log",
     metadata,

@@ -1,4 +1,4 @@
-"""The part of a database cursor (PEP 249) that the sources use, whichever driver it comes from."""
+"""Describe the part of a database cursor (PEP 249) that the sources use with every driver."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ class Cursor(Protocol):
     def description(self) -> Any: ...
 
     def execute(self, operation: str, *parameters: Any) -> Any:
-        """Run one statement. pyodbc and mssql-python return the cursor; ADBC returns None."""
+        """Run one statement. What it returns depends on the driver."""
 
     def fetchone(self) -> Any: ...
 
     def fetchmany(self, size: int = ...) -> Sequence[Any]: ...
 
     def fetchall(self) -> Sequence[Any]: ...
+
+    def nextset(self) -> Any: ...

@@ -1,7 +1,8 @@
-"""Finding the tables of a database of the user's own: what is proposed for what its catalogue says.
+"""Propose how the tables of a user's own database are mirrored, from what its catalogue says.
 
-Holds: key, version, slice, types, personal data. Does not hold: reading a catalogue (each engine's
-discovery.py), or the file that it is written to (schema/declared.py).
+Contains: the choice of key, version column, slice, types and personal data.
+Out of scope: reading a catalogue (each engine's discovery.py), and writing the proposal to a file
+(schema/declared.py).
 """
 
 from __future__ import annotations
@@ -19,33 +20,33 @@ from saas_platform.schema.slices import Slice
 from saas_platform.schema.source_names import source_column
 from saas_platform.source.personal import personal
 
-#: A table of fewer rows is compared as one slice in no time.
+#: A table with fewer rows is compared quickly as one slice.
 _LARGE = 100_000
 _CREATED = re.compile(r"creat|insert|order|invoice|issued|occurred|posted|date|_at$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What an engine says of a column."""
+    """What an engine reports about a column."""
 
-    #: In its catalogue, as the snapshot's `columns` tells it.
+    #: The type in the catalogue, as the snapshot's `columns` reports it.
     declared: str
-    #: The portable type that all values have.
+    #: The portable type that holds all values of the column.
     type: sa.types.TypeEngine[Any]
     nullable: bool
-    #: Whether a NULL is in it now.
+    #: Whether the column contains a NULL now.
     has_null: bool
-    #: Whether the database itself raises it with every write to the row.
+    #: Whether the database itself increases the value with every write to the row.
     is_version: bool = False
-    #: Some of its values, by which personal data is told (source/personal.py).
+    #: Some of its values, used to recognise personal data (source/personal.py).
     sample: Sequence[Any] = ()
-    #: How the database compares it, where that is not by its bytes (SQLite: NOCASE, RTRIM).
+    #: How the database compares the values, unless it compares their bytes (SQLite: NOCASE, RTRIM).
     collation: str = ""
 
 
 @dataclass(frozen=True)
 class SeenReference:
-    """A foreign key, as the catalogue tells it; without `to` it names the parent's primary key."""
+    """A foreign key as the catalogue reports it. If `to` is empty, it refers to the parent's primary key."""
 
     columns: Sequence[str]
     table: str
@@ -54,22 +55,22 @@ class SeenReference:
 
 @dataclass(frozen=True)
 class SeenTable:
-    """What an engine says of a table."""
+    """What an engine reports about a table."""
 
     name: str
     columns: Mapping[str, Seen]
-    #: Columns of the primary key; empty where there is none.
+    #: Columns of the primary key; empty if there is none.
     key: Sequence[str]
-    #: Columns of each unique constraint: the first without a NULL will do for a key.
+    #: Columns of each unique constraint. The first constraint without a NULL can serve as the key.
     candidates: Sequence[Sequence[str]]
-    #: All columns that no two rows share, whatever keeps them so.
+    #: All sets of columns that are unique, whatever enforces it.
     unique: Iterable[Sequence[str]]
     references: Sequence[SeenReference]
     rows: int
 
 
 def propose(tables: Iterable[SeenTable]) -> list[sa.Table]:
-    """The tables, with what is proposed for each."""
+    """Return the tables, each with its proposed key, version column, slice and personal data."""
     metadata = sa.MetaData()
     seen = {table.name: table for table in tables}
     names = mirror_names(seen)
@@ -87,10 +88,10 @@ def _table(table: SeenTable, name: str, metadata: sa.MetaData) -> sa.Table:
     key = table.key or next(
         (names for names in table.candidates if not with_null.intersection(names)), []
     )
-    # SQLite lets NULL into a primary key, and then it tells no row from another.
+    # SQLite allows NULL in a primary key. Such a key does not identify a row.
     in_key = set() if with_null.intersection(key) else set(key)
     version = next((c for c in found if table.columns[source_column(c)].is_version), None)
-    if version is not None and in_key:  # without a key a table is replaced whole
+    if version is not None and in_key:  # a table without a key is reloaded in full
         version.info["row_version"] = True
     cut = _slice(found) if table.rows > _LARGE else None
     return sa.Table(
@@ -115,7 +116,7 @@ def _table(table: SeenTable, name: str, metadata: sa.MetaData) -> sa.Table:
 
 
 def _add_unique(table: sa.Table, unique: Iterable[Sequence[str]]) -> None:
-    """What the catalogue says that no two rows share, but for the key."""
+    """Add the unique constraints that the catalogue reports, except the primary key."""
     by_source = {source_column(column): str(column.name) for column in table.columns}
     key = tuple(column.name for column in table.primary_key.columns)
     for names in sorted({tuple(by_source[each] for each in names) for names in unique} - {key}):
@@ -125,18 +126,18 @@ def _add_unique(table: sa.Table, unique: Iterable[Sequence[str]]) -> None:
 def _add_references(
     table: sa.Table, references: Sequence[SeenReference], tables: Mapping[str, sa.Table]
 ) -> None:
-    """The catalogue's foreign keys; not one whose values travel as another type than what they name."""
-    # Catalogues may not tell capitals from small letters in names.
+    """Add the foreign keys that the catalogue reports, if both sides have the same portable type."""
+    # A catalogue may ignore the case of names.
     by_name = {name.casefold(): each for name, each in tables.items()}
     columns = {source_column(column): column for column in table.columns}
-    for told in references:
-        parent = tables.get(told.table, by_name.get(told.table.casefold()))
+    for reference in references:
+        parent = tables.get(reference.table, by_name.get(reference.table.casefold()))
         if parent is None:
             continue
         theirs = {source_column(column).casefold(): column for column in parent.columns}
-        names = told.to or [source_column(c) for c in parent.primary_key.columns]
+        names = reference.to or [source_column(c) for c in parent.primary_key.columns]
         to = [theirs[name.casefold()] for name in names if name.casefold() in theirs]
-        mine = [columns[name] for name in told.columns]
+        mine = [columns[name] for name in reference.columns]
         if len(mine) == len(to) and all(
             type(m.type) is type(t.type) and str(m.type) == str(t.type)
             for m, t in zip(mine, to, strict=True)
@@ -157,7 +158,7 @@ def _column(source_name: str, name: str, seen: Seen) -> sa.Column[Any]:
 
 
 def _slice(columns: list[sa.Column[Any]]) -> Slice | None:
-    """The first required time or date whose name says that it is when the row came to be."""
+    """Return the first required timestamp or date whose name says that the row was created then."""
     for column in columns:
         if (
             isinstance(column.type, sa.DateTime | sa.Date)

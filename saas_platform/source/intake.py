@@ -1,7 +1,7 @@
-"""What the intake of a month looks for, the same for every engine.
+"""Define what is checked when a source takes in a month. The checks are the same for every engine.
 
-Holds: which rows come too late for their month, which keys are natural, and the names of the findings.
-Does not hold: SQL, or the writing of the log.
+Contains: which rows come too late for their month, which keys are natural, and the names of the findings.
+Out of scope: SQL, and writing the log.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from saas_platform.clock import Month
 from saas_platform.schema import slice_of
 
-#: Taken, though it happened before the month with which it came.
+#: Accepted, although the row is from before the month that it came with.
 LATE = "late_row"
-#: Changed nothing, as the source held a newer version already.
+#: The row changed nothing, because the source already held a newer version.
 OUT_OF_ORDER = "out_of_order"
-#: Refused, as another row has its natural key.
+#: Refused, because another row has its natural key.
 TAKEN = "natural_key_duplicate"
 
-#: What a source tells of its intake (`WritableSource.intake_log`).
+#: The records that a source returns about its intake (`WritableSource.intake_log`).
 LOG_SCHEMA = pa.schema(
     [
         pa.field("month", pa.string(), nullable=False),
@@ -33,7 +33,7 @@ LOG_SCHEMA = pa.schema(
 
 
 def own_time(table: sa.Table) -> str:
-    """The column that says when a row's state came to be."""
+    """Return the column that says since when a row has been in its present state."""
     if "updated_at" in table.columns:
         return "updated_at"
     cut = slice_of(table)
@@ -43,9 +43,9 @@ def own_time(table: sa.Table) -> str:
 
 
 def early_rows(table: sa.Table, rows: pa.Table, month: Month) -> pa.Table | None:
-    """Key and own time of the rows from before the month; None where there are none.
+    """Return the key and own time of the rows from before the month; None if there are none.
 
-    One pass over one Arrow column, so that a clean month pays nothing for it.
+    A clean month costs one pass over one Arrow column.
     """
     time = own_time(table)
     least = pc.min(rows[time])
@@ -56,7 +56,7 @@ def early_rows(table: sa.Table, rows: pa.Table, month: Month) -> pa.Table | None
 
 
 def natural_keys(table: sa.Table) -> list[list[str]]:
-    """The columns of each natural key, in a stable order."""
+    """Return the columns of each natural key, in a stable order."""
     return sorted(
         [column.name for column in constraint.columns]
         for constraint in table.constraints

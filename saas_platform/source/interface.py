@@ -1,7 +1,7 @@
-"""What every source database must offer; sync, proof and assets know nothing more of it.
+"""Define what every source database must offer. Sync, proof and assets use nothing else of a source.
 
-Reading goes through a snapshot: one consistent view, so that rows, deletes and counts
-belong together. Writing is one call: a month's batch in one transaction.
+All reading goes through a snapshot, which is one consistent view, so that rows, deletes and counts
+belong together. All writing is one call, which applies a month's batch in one transaction.
 """
 
 from __future__ import annotations
@@ -23,48 +23,50 @@ from saas_platform.schema.slices import SliceDigest
 
 
 class SourceError(PlatformError):
-    """The source can't do what was asked; the text names the thing and the remedy."""
+    """The source can't do what was asked. The message names the thing and the remedy."""
 
 
 @dataclass(frozen=True)
 class SourceColumn:
-    """A column as the source's own catalogue tells it."""
+    """A column as the source's own catalogue reports it."""
 
     name: str
     type: str
     nullable: bool
-    #: The type in which its values travel, as far as the catalogue can tell.
+    #: The type in which its values are read, as far as the catalogue determines it.
     portable: sa.types.TypeEngine[Any]
 
 
 class SourceSnapshot(ABC):
-    """One consistent view of the source, from entering its context to leaving it."""
+    """One consistent view of the source. It lasts from entering its context to leaving it."""
 
-    #: Tells this database from any other, a recreated or restored one included.
+    #: Identifies this database. A database that was recreated or restored has another identity.
     identity: str
 
     @abstractmethod
     def ceiling(self, table: sa.Table) -> int:
-        """Every row version of the table up to this one is committed; none at or below it will appear
-        later. 0 for a table without a version.
+        """Return the highest row version below which nothing is missing; 0 for a table without a version.
+
+        Every row version of the table up to this one is committed, and none at or below it appears later.
         """
 
     def definition(self, table: sa.Table) -> str:
-        """Return the fingerprint of what a mirror of the table is made by, besides its rows."""
+        """Return the fingerprint of what determines a mirror of the table, apart from its rows."""
         return definition_of(table)
 
     @abstractmethod
     def columns(self, table: sa.Table) -> list[SourceColumn]:
-        """The table's columns as they are now; empty where the table is missing."""
+        """Return the table's columns as they are now; an empty list if the table is missing."""
 
     @abstractmethod
     def tables(self) -> list[tuple[str | None, str]]:
-        """Schema (None for the source's default one) and name of each table that could be mirrored."""
+        """Return schema (None: the source's default schema) and name of each table that could be mirrored."""
 
     @abstractmethod
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
-        """The sets of columns of which the source lets no two rows share the values: its primary key, its
-        unique constraints and indexes, as they are now.
+        """Return the sets of columns that the source keeps unique now.
+
+        These are the columns of the primary key and of the unique constraints and indexes.
         """
 
     @abstractmethod
@@ -75,68 +77,95 @@ class SourceSnapshot(ABC):
         above: int | None = None,
         slices: Collection[str] | None = None,
     ) -> pa.RecordBatchReader:
-        """Rows with a version above `above`, in those `slices`: all where None.
+        """Return a reader of the rows with a version above `above`, in those `slices`.
 
-        `above` is for a table that has a version. The reader has the schema `arrow_schema(table, with_row_version=True)` and streams; one
-        reader at a time. Raises SourceError for a value that does not fit its column's type.
+        The reader streams. Only one reader may be open at a time.
+
+        Args:
+            above: only for a table that has a version; None reads rows of every version.
+            slices: None reads all slices.
+
+        Returns:
+            A reader with the schema `arrow_schema(table, with_row_version=True)`.
+
+        Raises:
+            SourceError: a value does not fit its column's type.
         """
 
     @abstractmethod
     def row_texts(
         self, table: sa.Table, slices: Collection[str] | None = None
     ) -> pa.RecordBatchReader:
-        """The canonical text of each row in those slices, all where None (`canonical.ROW_TEXTS`).
+        """Return the canonical text of each row in those slices; None: all slices (`canonical.ROW_TEXTS`).
 
-        The proof reads by this. The database itself writes the text from the value that it stores, by
-        expressions that `rows` has no part in: what `rows` gets wrong is right here. A value that its
-        declared type does not hold is a misfit (`canonical.MISFIT_END`), and raises nothing.
+        The proof uses these texts. The database itself writes each text from the value that it stores, with
+        expressions that `rows` does not use, so that an error in `rows` does not repeat itself here. A value
+        that does not fit its declared type becomes a misfit (`canonical.MISFIT_END`) and raises no error.
         """
 
     @abstractmethod
     def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
-        """The same, with a column for each cell (`canonical.cells_schema`), to find out which cells differ."""
+        """Return the same texts with a column for each cell (`canonical.cells_schema`).
+
+        They show which cells of a row differ.
+        """
 
     @abstractmethod
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
-        """Deletes with a version above `above`, older ones among them where the record has no versions: key
-        columns, and `slice` where the record has it; None: not recorded.
+        """Return the deletes with a version above `above`; None if the source does not record deletes.
+
+        The table has the key columns, and the column `slice` if the record has it. If the record has no
+        versions, older deletes are included.
         """
 
     @abstractmethod
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
-        """Rows in each slice that has any."""
+        """Return the number of rows in each slice that has any."""
 
     def digests(
         self,
         table: sa.Table,  # noqa: ARG002
         slices: Collection[str] | None = None,  # noqa: ARG002
     ) -> dict[str, SliceDigest] | None:
-        """Canonical digest (`schema.canonical`) of the rows in each slice that has any, computed where
-        the data is; all slices where None.
+        """Return the canonical digest (`schema.canonical`) of each slice that has rows.
 
-        By the same texts as `row_texts`. None: the database has no fast way for this table, and its
-        `row_texts` are streamed and hashed elsewhere.
+        The database computes the digests itself, from the same texts as `row_texts` returns.
+
+        Args:
+            table: the table to digest.
+            slices: None digests all slices.
+
+        Returns:
+            The digest by slice; None if the database has no fast way for this table. The caller then
+            streams and hashes its `row_texts`.
         """
         return None
 
     def notes(self, table: sa.Table) -> tuple[str, ...]:  # noqa: ARG002
-        """What a report must say of how the table was read, in sentences that name it."""
+        """Return what a report must say about how the table was read, in sentences that name the table."""
         return ()
 
     def unversioned(self, table: sa.Table) -> int:  # noqa: ARG002
-        """Rows whose version is NULL: they may have changed at any time, so that `rows` always reads them."""
+        """Return the number of rows whose version is NULL.
+
+        Such a row may have changed at any time, so `rows` always reads it.
+        """
         return 0
 
     @abstractmethod
     def highest_version(self, table: sa.Table) -> int:
-        """The highest row version in the table, deletes included where recorded; 0: empty."""
+        """Return the highest row version in the table; 0 if it is empty.
+
+        Recorded deletes count too.
+        """
 
 
 @dataclass(frozen=True)
 class MonthBatch:
-    """A month to be applied: rows per table, erased users, and what they were generated from.
+    """A month to apply: the rows of each table, the erased users, and the fingerprint of their inputs.
 
-    `company` names the company in words that differ for any other; `first_month` is where it begins.
+    `company` is a description that differs from that of any other company. `first_month` is the month in
+    which the company begins.
     """
 
     company: str
@@ -150,7 +179,7 @@ class MonthBatch:
 
 @dataclass(frozen=True)
 class AppliedMonth:
-    """The source's own record of a month that it holds."""
+    """The source's own record of a month that was applied to it."""
 
     month: Month
     as_of: datetime
@@ -159,11 +188,11 @@ class AppliedMonth:
 
 @dataclass(frozen=True)
 class TableChange:
-    """What applying a month did to one table; rows that were the same already are not counted.
+    """What applying a month changed in one table. `written` does not count rows that were the same already.
 
-    `refused` rows have a natural key that another row has; `outdated` ones came after a newer version,
-    and changed nothing; `late` ones came after their month, and were taken. The last two are told when a
-    month is applied for the first time.
+    `refused` rows have a natural key that belongs to another row. `outdated` rows came after a newer
+    version and changed nothing. `late` rows came after their month and were accepted. The last two are
+    counted only when a month is applied for the first time.
     """
 
     offered: int
@@ -186,82 +215,86 @@ class TableChange:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What discovery found: the tables, with what is proposed for each, and what a person should know.
+    """The result of discovery: the tables, each with its proposal, and notes for a person.
 
-    Each note is a sentence that names its table, and says so where the table was left out.
+    Each note is a sentence that names its table. It also says if the table was left out.
     """
 
     tables: tuple[sa.Table, ...]
     notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[sa.Table]:
-        """The tables, one after the other."""
+        """Iterate over the tables."""
         return iter(self.tables)
 
 
 class Source(ABC):
     """A source database."""
 
-    #: Such as `sqlite`; for messages and metadata.
+    #: The name of the engine, such as `sqlite`, for messages and metadata.
     engine: str
 
     @abstractmethod
     def ping(self) -> str:
-        """What answers, in a few words: what it lacks too, and what is used instead.
+        """Return a few words about the database that answers.
 
-        Raises SourceError where nothing does.
+        They include what it lacks, and what is used instead. Raises SourceError if nothing answers.
         """
 
     @abstractmethod
     def discover(self, *, sample: bool = False) -> Discovery:
-        """Find the tables that the catalogue has; a table that can't be looked at is left out with a note.
+        """Find the tables in the catalogue. A table that can't be read is left out with a note.
 
-        `sample`: look at the first rows of a table alone, where a server would have to read them all.
+        Args:
+            sample: read only the first rows of a table where a server would have to read them all.
 
-        Raises SourceError where the database can't be read.
+        Raises:
+            SourceError: the database can't be read.
         """
 
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[SourceSnapshot]:
-        """A consistent view of everything committed until now."""
+        """Return a consistent view of everything committed until now."""
 
 
 class WritableSource(Source):
-    """A source that the platform owns: the synthetic company lives in it."""
+    """A source that the platform owns. It holds the synthetic company."""
 
     @abstractmethod
     def exists(self) -> bool:
-        """Whether the schema has been created."""
+        """Return whether the schema has been created."""
 
     @abstractmethod
     def create_schema(self) -> None:
-        """Create whatever is missing; nothing that is there is touched."""
+        """Create whatever is missing, and leave everything that exists as it is."""
 
     @abstractmethod
     def company(self) -> str | None:
-        """The company that lives here, as its batches named it; None: none yet."""
+        """Return the company in this source, as its batches named it; None if there is none yet."""
 
     @abstractmethod
     def applied_months(self) -> dict[Month, AppliedMonth]:
-        """The months that were applied."""
+        """Return the record of each month that was applied."""
 
     @abstractmethod
     def apply(self, batch: MonthBatch) -> dict[str, TableChange]:
         """Apply a month in one transaction, all tables in foreign-key order.
 
-        Rows older than what is there (`updated_at`) change nothing, erased users stay erased. A row
-        whose natural key a row of the source has under another key is refused, and stays so. What is
-        refused, late or out of order goes to the intake log in the same transaction, once.
+        Rows older than those in the source (by `updated_at`) change nothing. Erased users stay erased.
+        A row is refused permanently if its natural key belongs to a row of the source with another
+        primary key. Rows that are refused, late or out of order are logged once in the intake log, in
+        the same transaction.
 
-        Raises SourceError, and nothing is written, where the month's predecessor is missing,
-        another company lives here, or a row breaks a check or a foreign key, or has the natural key of
-        another row of the batch.
+        Raises:
+            SourceError: the month's predecessor is missing, the source holds another company, a row
+                breaks a check or a foreign key, or two rows of the batch have the same natural key.
+                Nothing is written.
         """
 
     @abstractmethod
     def intake_log(self) -> pa.Table:
-        """What was noted of rows when they came (`source.intake.LOG_SCHEMA`)."""
+        """Return the log of what the intake found about rows (`source.intake.LOG_SCHEMA`)."""
 
     @abstractmethod
     def drop(self) -> None:
-        """Drop what the platform made, and nothing else."""
+        """Drop what the platform created, and nothing else."""

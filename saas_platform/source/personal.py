@@ -1,10 +1,12 @@
-"""Which columns hold personal data, by the words of their names and by a sample of their values.
+"""Recognise columns with personal data, by the words of their names and by a sample of their values.
 
-Holds: the words of several languages, the forms of values (their checksums are python-stdnum's), and the
-decision. Does not hold: the drawing of a sample (each engine's discovery.py), or what is done about the column (tables.yaml).
+Contains: the words in several languages, the forms of values (python-stdnum checks the checksums), and the
+decision.
+Out of scope: drawing the sample (each engine's discovery.py), and how the column is treated (tables.yaml).
 
-Conservative, because a wrong mark hides values that someone needs: a name counts by whole words, so that
-`filename` is none; values count where a clear majority of them has the form. A person looks the marks over.
+The decision is conservative, because a wrong mark hides values that someone needs. A name must match by whole
+words, so `filename` does not match `name`. Values must have the form in a clear majority. A person reviews
+the marks.
 """
 
 from __future__ import annotations
@@ -32,23 +34,24 @@ from saas_platform.schema.columns import Pii
 
 #: The share of the sampled values that must have a kind's form.
 _MAJORITY = 0.8
-#: Different values that a form must be seen in, and one of digits alone, which a number has by chance.
+#: The fewest distinct values that must have a form. Forms of digits only need more, as numbers match by
+#: chance.
 _FEWEST, _FEWEST_DIGITS = 3, 10
-#: Values that are looked at; more of them would not change the answer.
+#: The number of values to look at; more of them would not change the answer.
 SAMPLE = 1_000
 
 
 @dataclass(frozen=True)
 class Personal:
-    """What kind of personal data a column holds, and why that is thought."""
+    """The kind of personal data that a column holds, and the reason for the decision."""
 
     kind: Pii
     why: str
 
 
-#: Words of names, accents left out, by kind; the first kind with a match is taken, so the narrower ones
-#: come first. Words with blanks between them must follow one another. English, German, French, Spanish,
-#: Italian, Dutch, Portuguese, Swedish, Polish.
+#: Words of names by kind, without accents. The first kind with a match wins, so narrower kinds come first.
+#: Words with blanks between them must follow one another. The languages are English, German, French,
+#: Spanish, Italian, Dutch, Portuguese, Swedish and Polish.
 _WORDS: dict[Pii, str] = {
     "credential": (
         "password, passwd, passwort, passphrase, pwd, kennwort, mot de passe, motdepasse, contrasena,"
@@ -120,7 +123,7 @@ _WORDS: dict[Pii, str] = {
         " observacoes, anteckning, uwagi, komentarz, free text, freetext, freitext"
     ),
 }
-#: What a name that ends so holds is said of the thing, and is not the thing.
+#: A column whose name ends with one of these describes the thing; it does not hold the thing itself.
 _ABOUT = frozenset(
     [
         "id",
@@ -161,7 +164,7 @@ _ABOUT = frozenset(
         "available",
     ]
 )
-#: What a name that begins so holds, likewise.
+#: So does a column whose name begins with one of these.
 _WHETHER = frozenset(
     ["is", "has", "num", "count", "no", "n", "allow", "allows", "use", "uses", "send", "sends"]
 )
@@ -172,7 +175,7 @@ _NUMBERS: Collection[Pii] = ("phone", "card", "national_id", "bank", "location",
 def personal_kind(
     name: str, values: Iterable[Any] = (), type_: sa.types.TypeEngine[Any] | None = None
 ) -> Pii | None:
-    """The kind of personal data that a column holds; None: none that can be told.
+    """Return the kind of personal data that a column holds; None if none is recognised.
 
     >>> personal_kind("customerEmail"), personal_kind("filename")
     ('email', None)
@@ -184,9 +187,10 @@ def personal_kind(
 def personal(
     name: str, values: Iterable[Any] = (), type_: sa.types.TypeEngine[Any] | None = None
 ) -> Personal | None:
-    """What personal data a column of that name holds, judged by the name, then by a sample of its values.
+    """Return the personal data that a column holds, judged by its name, then by a sample of its values.
 
-    A type, where one is given, rules out the kinds that it can't hold: a flag `mobile` is no number.
+    A type, if given, rules out the kinds that it can't hold: a flag `mobile` is not a telephone number.
+    Returns None if no personal data is recognised.
     """
     by_name = _by_name(name)
     if by_name is not None and (type_ is None or _can_hold(by_name.kind, type_)):
@@ -197,7 +201,7 @@ def personal(
 
 
 def words(name: str) -> list[str]:
-    """The words of a name, in small letters without accents: split at other characters and at capitals.
+    """Split a name into words at non-letters and capitals, in lower case and without accents.
 
     >>> words("KundenE-Mail"), words("prénom_2"), words("IPAddress")
     (['kunden', 'e', 'mail'], ['prenom', '2'], ['ip', 'address'])
@@ -231,7 +235,7 @@ def _by_name(name: str) -> Personal | None:
     for start in range(len(found)):
         for end in range(min(len(found), start + _LONGEST), start, -1):
             kind = _PHRASES.get(tuple(found[start:end]))
-            # A word behind the match says what is told of it: email_sent, phone_type.
+            # A word after the match may say that the column only describes it: email_sent, phone_type.
             if kind is not None and not _ABOUT.intersection(found[end:]):
                 matches.append((start - end, _ORDER.index(kind), start, end))
                 break
@@ -278,9 +282,9 @@ class _Form:
     kind: Pii
     called: str
     has: Callable[[str], bool]
-    #: Different values that must have it.
+    #: The fewest distinct values that must have the form.
     fewest: int = _FEWEST
-    #: Words of a column's name by which its values are something else that looks like it.
+    #: Words in the name of a column whose values look like the form but are something else.
     other: frozenset[str] = frozenset()
 
 
@@ -293,7 +297,7 @@ _PHONES = (
     re.compile(r"0\d([ .]\d\d){4}"),
 )
 _NINO = re.compile(r"(?![DFIQUV])[A-Z](?![DFIQUVO])[A-Z] ?\d\d ?\d\d ?\d\d ?[A-D]")
-#: Ids whose written form hardly anything else has, with what checks the rest.
+#: Ids with a written form that is rare otherwise, each with the function that checks the rest.
 _IDS: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
     (re.compile(r"\d{3}-\d\d-\d{4}"), ssn.is_valid),
     (re.compile(r"\d{8}-?[A-Z]", re.IGNORECASE), dni.is_valid),
@@ -331,12 +335,12 @@ def _is_national_id(text: str) -> bool:
 
 
 def _digits(check: Callable[[str], bool]) -> Callable[[str], bool]:
-    """The check, of numbers alone: a text with other characters may be anything."""
+    """Restrict the check to numbers, because a text with other characters may be anything."""
     return lambda text: bool(re.fullmatch(r"[\d ./-]{9,14}", text)) and check(text)
 
 
-#: Narrower forms first. Each number that is digits alone is held to one country's checksum for itself:
-#: together they would let one in four through.
+#: Narrower forms come first. For ids of digits only, each country's checksum is a form of its own: a form
+#: that accepted any of the checksums would let one number in four through.
 _FORMS: tuple[_Form, ...] = (
     _Form("email", "e-mail addresses", lambda text: bool(_EMAIL.fullmatch(text))),
     _Form(

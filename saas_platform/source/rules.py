@@ -1,4 +1,4 @@
-"""Which month may be applied to a source, the same for every engine."""
+"""Check which month may be applied to a source. The rules are the same for every engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saas_platform.source.interface import AppliedMonth, MonthBatch, SourceError
 
 
 def check_company(present: str | None, wanted: str) -> None:
-    """Raises SourceError where another company lives in the source."""
+    """Raise SourceError if the source holds another company."""
     if present is not None and present != wanted:
         raise SourceError(
             f"The source holds another company ({present}; the settings say {wanted}):"
@@ -19,20 +19,21 @@ def check_company(present: str | None, wanted: str) -> None:
 
 
 def check_clock(known_until: datetime, as_of: datetime) -> None:
-    """Raises SourceError where the source already knows what happens after `as_of`."""
+    """Raise SourceError if the source already knows what happens after `as_of`."""
     if as_of < known_until:
         raise SourceError(
-            f"SAAS_AS_OF {as_of.date()} lies before {known_until.date()}, up to which the company is"
-            " in the source: use a later one, or run `saas-platform reset --yes`."
+            f"SAAS_AS_OF {as_of.date()} lies before {known_until.date()}, up to which the source holds"
+            " the company: use a later date, or run `saas-platform reset --yes`."
         )
 
 
 def check_order(
     present: str | None, applied: Mapping[Month, AppliedMonth], batch: MonthBatch
 ) -> None:
-    """Raises SourceError for another company, a missing predecessor, or a clock that went back.
+    """Raise SourceError for another company, a missing predecessor, or a clock that went back.
 
-    Months come in order once, or foreign keys could not hold; after that in any order.
+    The first time, months must be applied in order, because foreign keys refer to earlier months. A month
+    that was applied before may be applied again in any order.
     """
     check_company(present, batch.company)
     before = batch.month.plus(-1)
@@ -42,7 +43,7 @@ def check_order(
         )
     if batch.month > batch.first_month and before not in applied:
         raise SourceError(
-            f"Month {batch.month} can't be applied, as {before} has not been: apply it first."
+            f"Month {batch.month} can't be applied before {before}: apply {before} first."
         )
     record = applied.get(batch.month)
     if record is not None:

@@ -1,6 +1,6 @@
-"""The errors for values of a source that their columns can't hold.
+"""Build the errors for values in a source that their columns can't hold.
 
-Does not hold: finding such values, which is each engine's.
+Out of scope: finding such values, which each engine does itself.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from saas_platform.source.interface import SourceError
 
 
 def misfit_error(column: sa.Column[Any], key: Mapping[str, Any], literal: str) -> SourceError:
-    """The error for a value that its column's type does not hold.
+    """Return the error for a value that does not fit its column's type.
 
-    `key` has the key of the value's row, empty where the table has none; `literal` is the value as the
-    database writes it. Both are masked where the column holds personal data.
+    `key` is the key of the value's row, empty if the table has none. `literal` is the value as the
+    database writes it. Both are masked if the column holds personal data.
     """
     table = column.table
     value = "a value" if column.info.get("pii") else printable(literal)
@@ -31,7 +31,7 @@ def misfit_error(column: sa.Column[Any], key: Mapping[str, Any], literal: str) -
 
 
 def null_error(column: sa.Column[Any], key: Mapping[str, Any]) -> SourceError:
-    """The error for a NULL in a column that is declared without."""
+    """Return the error for a NULL in a column that is declared as NOT NULL."""
     place = f" in the row with {key_words(column.table, key)}" if key else ""
     own = ", or declare the column nullable in tables.yaml" if _is_own(column) else ""
     return SourceError(
@@ -41,5 +41,5 @@ def null_error(column: sa.Column[Any], key: Mapping[str, Any]) -> SourceError:
 
 
 def _is_own(column: sa.Column[Any]) -> bool:
-    """Whether the table is declared in the user's own tables.yaml."""
+    """Return whether the column comes from the user's own tables.yaml."""
     return "declared" in column.info

@@ -1,4 +1,4 @@
-"""The places of SQL Server, as the tests of all sources have them."""
+"""The fixtures for a SQL Server, shared with the tests of all sources."""
 
 from saas_platform_tests.source.conftest import mssql, mssql_place
 

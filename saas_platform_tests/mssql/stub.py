@@ -1,6 +1,6 @@
-"""A SQL Server without a server: a connection and its cursor, which answer as a driver does.
+"""A stub of SQL Server: a connection and its cursor, which answer like a driver.
 
-Holds the stub, and how a test puts it where the drivers are. Does not hold: any expectation.
+Contains: the stub, and how a test puts it in place of the drivers. Out of scope: expectations of any test.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from saas_platform.source.mssql import (
 from saas_platform.source.mssql import snapshot as snapshots
 
 ADDRESS = Address.of(sa.make_url("mssql+pyodbc://me:s3cret@db.example/company?schema=sales"))
-#: What every snapshot asks first.
+#: The answers to the first queries of every snapshot.
 DATABASE: dict[str, Any] = {
     "create_date": ("5", "2026-01-02T03:04:05.670"),
     "'VIEW DEFINITION'": (1,),
 }
-#: The abilities of a SQL Server, by what their probes ask.
+#: The answers of a SQL Server to the probes of its abilities.
 ABLE: dict[str, Any] = {
     probe.sql: (probe.answer,) for probe in features.PROBES if probe.ability != "utf8_always"
 }
@@ -41,20 +41,20 @@ class FakeError(Exception):
 
 
 class EndingError(FakeError):
-    """One that rolls the transaction back, and leaves a connection that commits each statement."""
+    """An error that rolls the transaction back, so that the connection commits each statement from then on."""
 
 
 class Server:
-    """A connection and its cursor; answers by words that a statement has, else with nothing.
+    """A connection and its cursor. It answers a statement that contains certain words, and others with nothing.
 
-    An answer is an error to raise, a row, or rows.
+    An answer is an error to raise, a row, or a list of rows.
     """
 
     description = "an answer"
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self.answers = dict(answers)
-        self.said: list[str] = []
+        self.statements: list[str] = []
         self.open = False
         self.opened = 0
         self._rows: list[Any] = []
@@ -65,7 +65,7 @@ class Server:
         return self
 
     def execute(self, sql: str, *_: Any) -> Server:
-        self.said.append(sql)
+        self.statements.append(sql)
         answer = next((given for words, given in self.answers.items() if words in sql), None)
         if isinstance(answer, Exception):
             self.open &= not isinstance(answer, EndingError)
@@ -124,7 +124,7 @@ class Catalogue(Server):
         if sql.startswith("SELECT SCHEMA_ID("):
             return [(1 if re.search("'(.+)'", sql)[1] in schemas else None,)]  # type: ignore[index]
         if sql.startswith("SELECT SCHEMA_NAME(SCHEMA_ID("):
-            # Of a collation to which capitals are small letters.
+            # The catalogue has a case-insensitive collation.
             wanted = re.search("'(.+)'", sql)[1].casefold()  # type: ignore[index]
             return [(next((name for name in schemas if name.casefold() == wanted), None),)]
         if "SELECT DISTINCT" in sql:
@@ -148,7 +148,7 @@ class Catalogue(Server):
 
 
 class ArrowServer(Server):
-    """As mssql-python: a table of Arrow is an answer too."""
+    """A stub of mssql-python, for which an answer can also be an Arrow table."""
 
     @contextmanager
     def arrow_reader(self, _size: int) -> Iterator[Any]:
@@ -156,7 +156,7 @@ class ArrowServer(Server):
 
 
 def put(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """Let every connection be the server's."""
+    """Replace every connection by the stub."""
     for module in (connection, errors, session):
         monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
     monkeypatch.setattr(connection.tenacity.nap.time, "sleep", lambda _: None)

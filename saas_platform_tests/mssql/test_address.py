@@ -1,4 +1,4 @@
-"""URLs to connection strings: safe unless they say otherwise, and no password where it may be read."""
+"""URLs become connection strings that are safe by default, and no text contains the password."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_encryption_is_on_and_certificates_are_verified() -> None:
     assert (options["uid"], options["pwd"]) == ("me", "p@ss;w}ord")
 
 
-def test_the_url_has_the_last_word() -> None:
+def test_the_url_overrides_the_defaults() -> None:
     options = address(f"{URL}?Encrypt=strict&TrustServerCertificate=yes&schema=sales").options
     assert (options["encrypt"], options["trustservercertificate"]) == ("strict", "yes")
     assert "schema" not in options
@@ -41,20 +41,20 @@ def test_a_whole_connection_string_is_taken_and_encrypted_too() -> None:
     assert options == {"encrypt": "yes", "dsn": "sales", "uid": "me", "pwd": "x"}
 
 
-def test_without_a_login_it_is_the_systems() -> None:
+def test_without_a_user_name_the_login_is_the_systems() -> None:
     assert address("mssql://db.example/company").options["trusted_connection"] == "yes"
     by_entra = address("mssql://db.example/company?authentication=ActiveDirectoryDefault").options
     assert "trusted_connection" not in by_entra
 
 
 @pytest.mark.parametrize(
-    ("url", "says"),
+    ("url", "expected"),
     [
         ("mssql+pymssql://me@db.example/company", r"begins with mssql\+pymssql: write it as"),
         ("mssql+pyodbc://me:secret@db.example", "names no database: write it as"),
         (f"{URL}?encrypt=yes&encrypt=no", "says encrypt more than once"),
         *(
-            (url, "says MARS_Connection, under which no transaction lasts: leave it out")
+            (url, "sets MARS_Connection, which ends a transaction with its batch: leave it out")
             for url in (
                 f"{URL}?MARS_Connection=yes",
                 f"{URL}?mars_connection=True",
@@ -64,8 +64,8 @@ def test_without_a_login_it_is_the_systems() -> None:
         ),
     ],
 )
-def test_a_url_that_can_not_be_used_is_one_sentence(url: str, says: str) -> None:
-    with pytest.raises(SourceError, match=says) as raised:
+def test_a_url_that_can_not_be_used_is_one_sentence(url: str, expected: str) -> None:
+    with pytest.raises(SourceError, match=expected) as raised:
         address(url)
     assert "secret" not in str(raised.value)
 
@@ -99,25 +99,27 @@ def test_a_driver_of_the_urls_is_taken_where_it_is_installed(
     monkeypatch.setattr(driver, "load_pyodbc", lambda: _Drivers)
     for name in ("FreeTDS", "/opt/libmine.so"):
         assert parse(address(f"{URL}?driver={name}").for_pyodbc())["driver"] == name
-    with pytest.raises(SourceError, match=r"names the ODBC driver Nope, which is not inst") as said:
+    with pytest.raises(
+        SourceError, match=r"names the ODBC driver Nope, which is not inst"
+    ) as raised:
         address(f"{URL}?driver=Nope").for_pyodbc()
-    assert "FreeTDS, ODBC Driver 18 for SQL Server" in str(said.value)
+    assert "FreeTDS, ODBC Driver 18 for SQL Server" in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("option", "says"),
+    ("option", "expected"),
     [
-        ("Encrpt=no", "an option encrpt that no driver knows: encrypt is the nearest"),
-        ("TrustServerCertficate=yes", "trustservercertificate is the nearest"),
-        ("shema=dbo", "an option shema that no driver knows: schema is the nearest"),
-        ("row_securty=visible", "row_security is the nearest"),
+        ("Encrpt=no", "an option encrpt that no driver knows: write encrypt if you meant that"),
+        ("TrustServerCertficate=yes", "write trustservercertificate if you meant that"),
+        ("shema=dbo", "an option shema that no driver knows: write schema if you meant that"),
+        ("row_securty=visible", "write row_security if you meant that"),
         ("whatever=1", "an option whatever that Microsoft's driver does not know: leave it out"),
-        ("driver=FreeTDS&Encrpt=no", "encrypt is the nearest"),
+        ("driver=FreeTDS&Encrpt=no", "write encrypt if you meant that"),
         ("row_security=all", "says row_security=all: write row_security=visible"),
     ],
 )
-def test_an_option_that_nobody_knows_is_refused(option: str, says: str) -> None:
-    with pytest.raises(SourceError, match=says):
+def test_an_unknown_option_is_refused(option: str, expected: str) -> None:
+    with pytest.raises(SourceError, match=expected):
         address(f"{URL}?{option}")
 
 
@@ -137,7 +139,7 @@ def test_options_of_other_drivers_are_theirs() -> None:
 
 
 class _Connecting:
-    """pyodbc, and mssql-python: they note what they are asked to open."""
+    """Stubs of pyodbc and mssql-python, which record the connections that they are asked to open."""
 
     pooling: Any = None
 
@@ -153,7 +155,7 @@ class _Connecting:
 
 
 def test_a_driver_of_the_urls_is_the_one_that_connects(monkeypatch: pytest.MonkeyPatch) -> None:
-    """mssql-python has its own, and would pass over the name without a word."""
+    """mssql-python has its own driver and would silently ignore the name."""
     by_pyodbc, ours = _Connecting(), _Connecting()
     monkeypatch.setattr(driver, "load_pyodbc", lambda: by_pyodbc)
     monkeypatch.setattr(connection, "load_pyodbc", lambda: by_pyodbc)
@@ -169,7 +171,7 @@ def test_a_driver_of_the_urls_is_the_one_that_connects(monkeypatch: pytest.Monke
     assert len(ours.opened) == 1
 
 
-def test_schemas_and_security_policies_are_said_in_the_url() -> None:
+def test_schemas_and_security_policies_are_set_in_the_url() -> None:
     assert address(f"{URL}?schema=dbo,%20sales").schemas == ["dbo", "sales"]
     assert address(f"{URL}?schema=*").schemas == ["*"]
     assert address(URL).schemas == []
@@ -178,7 +180,9 @@ def test_schemas_and_security_policies_are_said_in_the_url() -> None:
     assert "row_security" not in seen.options
     assert not address(URL).rows_as_seen
     for several in ("dbo,sales", "*"):
-        with pytest.raises(SourceError, match="the company lives in one: name that"):
+        with pytest.raises(
+            SourceError, match="the company lives in a single schema: name that one"
+        ):
             MssqlSource(address(f"{URL}?schema={several}"))
 
 
@@ -208,7 +212,7 @@ class _NoDrivers:
 
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A wheel with drivers for several systems, and a system that has none of its own."""
+    """A wheel with drivers for several systems, on a system without a driver of its own."""
     package = tmp_path / "mssql_python_odbc"
     for place, name in (
         ("linux/debian_ubuntu/x86_64/lib", "libmsodbcsql-18.6.so.2.1"),
@@ -249,7 +253,7 @@ def test_the_wheels_driver_fits_the_machine(
     assert Path(driver.find_driver()).is_relative_to(wheel / found)
 
 
-def test_a_missing_driver_is_told_with_how_to_install_it(
+def test_a_missing_driver_is_reported_with_how_to_install_it(
     wheel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: "riscv64")

@@ -1,4 +1,4 @@
-"""What is deployed fits together: containers, scripts, and the URL that decides the engine."""
+"""The parts of a deployment fit together: containers, scripts, and the URL that decides the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Discovery by a catalogue that a stub answers: what it proposes, what it notes, and how little it asks."""
+"""Discovery from a stubbed catalogue: what it proposes, what it notes, and how few queries it runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DENIED = FakeError("42000", "[SQL Server]The SELECT permission was denied on th
 
 
 def table_of(*columns: tuple[str, str, bool], **parts: Any) -> dict[str, Any]:
-    """Name, type as the catalogue says it, and whether it may be NULL."""
+    """Return a table of the stub. Each column has a name, a type of the catalogue, and whether it is nullable."""
     sized = {"nvarchar": 40, "varchar": 20, "datetime2": 8}
     return {
         "columns": [
@@ -48,13 +48,13 @@ ID = ("id", "int", False)
 KEYED = {"key": [("id",)], "unique": [(1, "id")]}
 
 
-def test_the_catalogue_answers_and_but_some_rows_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_catalogue_answers_and_only_some_rows_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     wide = [(f"c{n}", "nvarchar", True) for n in range(200)]
     found, server = discover(monkeypatch, {"[dbo].[wide]": table_of(ID, *wide, **KEYED)})
     (table,) = found.tables
     assert found.notes == ()
     assert len(table.columns) == 201
-    asked, looked = (s for s in server.said if "[dbo].[wide]" in s and "OBJECT_ID" not in s)
+    asked, looked = (s for s in server.statements if "[dbo].[wide]" in s and "OBJECT_ID" not in s)
     assert asked.startswith("SELECT TOP 0 [id], [c0], [c1], ")
     assert looked.startswith("SELECT TOP 1000 CASE WHEN LEN(CONVERT(NVARCHAR(MAX), [c0])) <= 200")
     assert sqlglot.parse_one(looked, dialect="tsql").key == "select"
@@ -68,7 +68,7 @@ def test_rows_are_counted_where_the_storage_keeps_no_count(
 ) -> None:
     tables = {"[dbo].[t]": table_of(ID, **{**KEYED, "partitions": partitions})}
     _, server = discover(monkeypatch, tables, {"COUNT_BIG": (200_000,)})
-    assert sum("COUNT_BIG" in sql for sql in server.said) == counts
+    assert sum("COUNT_BIG" in sql for sql in server.statements) == counts
 
 
 def test_a_large_table_is_sliced_by_what_the_storage_counts(
@@ -91,7 +91,7 @@ def test_all_nulls_of_a_key_are_looked_for_at_once(
 ) -> None:
     tables = {"[dbo].[t]": table_of(*TWO, **UNIQUE)}
     found, server = discover(monkeypatch, tables, {"MAX(CASE": nulls}, sample=sample)
-    (asked,) = (sql for sql in server.said if "IS NULL THEN 1" in sql)
+    (asked,) = (sql for sql in server.statements if "IS NULL THEN 1" in sql)
     assert "[other]" not in asked
     assert ("TOP 100000" in asked) == sample
     assert sqlglot.parse_one(asked, dialect="tsql").key == "select"
@@ -107,7 +107,7 @@ def test_no_look_is_needed_where_a_unique_set_can_not_be_null(
     parts = {"unique": [(1, "a"), (2, "id")]}
     found, server = discover(monkeypatch, {"[dbo].[t]": table_of(*TWO, **parts)})
     assert [column.name for column in found.tables[0].primary_key.columns] == ["id"]
-    assert not any("IS NULL" in sql for sql in server.said)
+    assert not any("IS NULL" in sql for sql in server.statements)
 
 
 @pytest.mark.parametrize("error", [_DENIED, EndingError("42000", "[SQL Server]Odd. (8645)")])
@@ -122,13 +122,15 @@ def test_one_table_that_can_not_be_looked_at_does_not_end_it(
     found, _ = discover(monkeypatch, tables, {"FROM [dbo].[bad]": error})
     assert [table.name for table in found.tables] == ["good"]
     first, second = sorted(found.notes)
-    assert first.startswith("bad can't be read, as ")
+    assert first.startswith("bad can't be read, because ")
     assert first.endswith(" bad is left out.")
     assert "blind shows no columns to this login" in second
     assert "GRANT SELECT, VIEW DEFINITION ON [dbo].[blind]" in second
 
 
-def test_nothing_is_ours_in_a_database_of_someone_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_table_of_a_users_database_counts_as_the_platforms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     names = ("_batches", "_source", "_staged_x", "_tombstones", "_erasures", "_intake_log")
     tables = {f"[dbo].[{name}]": table_of(ID, **KEYED) for name in names}
     found, _ = discover(monkeypatch, tables)
@@ -149,7 +151,7 @@ SEVERAL = {
 
 
 @pytest.mark.parametrize("query", ["?schema=dbo,sales", "?schema=*"])
-def test_several_schemas_are_found_under_names_that_do_not_meet(
+def test_several_schemas_are_found_under_distinct_names(
     monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     found, _ = discover(monkeypatch, SEVERAL, query=query)
@@ -165,10 +167,10 @@ def test_several_schemas_are_found_under_names_that_do_not_meet(
     assert parents == {"orders", f"sales__items_{digits}"}
 
 
-def test_of_all_schemas_only_the_logins_own_goes_without_its_name(
+def test_only_tables_of_the_logins_own_schema_keep_their_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A snapshot looks for a table that names no schema in the login's own."""
+    """A snapshot looks in the login's own schema for a table that names none."""
     tables = {name: table for name, table in SEVERAL.items() if name.startswith("[sales]")}
     found, _ = discover(monkeypatch, tables, query="?schema=*")
     assert {table.name: source_table(table) for table in found.tables} == {
@@ -190,14 +192,14 @@ def test_one_schema_is_as_before_and_leaves_references_to_others_out(
 
 
 @pytest.mark.parametrize("query", ["?schema=nowhere", "?schema=dbo,nowhere"])
-def test_a_schema_that_is_not_there_is_told_with_those_that_are(
+def test_a_missing_schema_is_reported_with_those_that_exist(
     monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     with pytest.raises(SourceError, match=r"has no schema nowhere: name another.*\(dbo, sales\)"):
         discover(monkeypatch, SEVERAL, query=query)
 
 
-def test_personal_data_is_told_by_values(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_personal_data_is_detected_by_values(monkeypatch: pytest.MonkeyPatch) -> None:
     columns = (ID, ("a", "nvarchar", True), ("b", "nvarchar", True))
     rows = [(f"someone{n}@example.com", None if n % 2 else "plain") for n in range(20)]
     tables = {"[dbo].[t]": table_of(*columns, **KEYED)}
@@ -208,10 +210,10 @@ def test_personal_data_is_told_by_values(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 class _Strict(Catalogue):
-    """As pyodbc: it raises for half of a surrogate pair."""
+    """A stub of pyodbc, which raises an error for half of a surrogate pair."""
 
     def fetchall(self) -> list[Any]:
-        if self.said[-1].startswith("SELECT TOP 1000"):
+        if self.statements[-1].startswith("SELECT TOP 1000"):
             b"\x3d\xd8".decode("utf-16-le")
         return super().fetchall()
 
@@ -224,11 +226,11 @@ def test_a_text_that_can_not_be_decoded_does_not_end_discovery(
     url = sa.make_url("mssql+pyodbc://me:x@db.example/company")
     found = MssqlDatabase(Address.of(url)).discover()
     (note,) = found.notes
-    assert note.startswith("t holds a text that is no UTF-16")
+    assert note.startswith("t holds a text that is not valid UTF-16")
     assert found.tables[0].c.email.info["pii"] == "email"
 
 
-def test_names_that_differ_by_case_alone_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_differ_only_in_case_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = {f"[dbo].[{name}]": table_of(ID, **KEYED) for name in ("Orders", "orders", "rest")}
     found, _ = discover(monkeypatch, tables)
     names = [table.name for table in found.tables]
@@ -241,7 +243,7 @@ def test_names_that_differ_by_case_alone_are_noted(monkeypatch: pytest.MonkeyPat
     assert names[2] == "rest"
     assert len(found.notes) == 2
     for name, note in zip(("Orders", "orders"), found.notes, strict=True):
-        assert f"[dbo].[{name}] has a name that differs from another table's by case alone" in note
+        assert f"[dbo].[{name}] has a name that differs from another table's only in case" in note
 
 
 def test_keys_keep_all_digits_of_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +295,7 @@ def test_every_question_to_the_catalogue_parses_and_names_are_unicode(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, server = discover(monkeypatch, SEVERAL, query="?schema=*")
-    asked = [sql for sql in server.said if "sys." in sql and sql.startswith("SELECT")]
+    asked = [sql for sql in server.statements if "sys." in sql and sql.startswith("SELECT")]
     assert asked
     for sql in asked:
         assert sqlglot.parse_one(sql, dialect="tsql").key == "select"

@@ -1,4 +1,4 @@
-"""Discovery of what is not as other tables and columns: each is noted, and stops nothing but itself."""
+"""Discovery of special tables and columns: each gets a note, and none of them stops the others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CLASH = FakeError(
 
 
 class _Guarding(Catalogue):
-    """A server that raises where a query takes one of some columns to pieces, or names one at all."""
+    """A server that raises an error if a query uses, or even names, certain columns."""
 
     takes_apart: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
@@ -78,9 +78,9 @@ def test_a_column_that_is_denied_leaves_the_table_and_is_noted(
     found, server = guarded(monkeypatch, {}, names=("c7",))
     assert [table.name for table in found.tables] == ["people"]
     (note,) = found.notes
-    assert note.startswith("people.c7 can't be read, as SQL Server db.example")
+    assert note.startswith("people.c7 can't be read, because SQL Server db.example")
     assert note.endswith("Or leave the column out.")
-    looked = next(sql for sql in server.said if sql.startswith("SELECT TOP 1000"))
+    looked = next(sql for sql in server.statements if sql.startswith("SELECT TOP 1000"))
     assert "[email]" in looked
     assert "[c7]" not in looked
 
@@ -89,8 +89,10 @@ def test_a_computed_column_that_raises_leaves_the_table(monkeypatch: pytest.Monk
     found, _ = guarded(monkeypatch, {}, takes_apart=("c7",))
     assert [table.name for table in found.tables] == ["people"]
     (note,) = found.notes
-    assert note.startswith("people has a column whose values raise an error where they are read")
-    assert "by the names of its columns alone" in note
+    assert note.startswith(
+        "people has a column, such as a computed one, whose values raise an error when they are read"
+    )
+    assert "only by the names of its columns" in note
 
 
 def test_a_unique_column_that_is_denied_is_not_looked_at_for_nulls(
@@ -124,11 +126,13 @@ def test_tables_in_memory_are_left_out_and_tables_elsewhere_are_not_counted(
     found, server = discover(monkeypatch, SPECIAL, answers)
     assert [table.name for table in found.tables] == ["far", "plain"]
     hot, far, plain = sorted(found.notes, key=lambda note: ("hot", "far", "pla").index(note[:3]))
-    assert hot.startswith("hot is a memory-optimised table, which no transaction can read")
+    assert hot.startswith(
+        "hot is a memory-optimised table, which a transaction that sees all tables at one moment can't"
+    )
     assert hot.endswith(" hot is left out.")
     assert far.startswith("far is an external table: its rows were not counted")
     assert plain.startswith("plain.email is computed and not deterministic")
-    counted = [sql for sql in server.said if "COUNT_BIG" in sql]
+    counted = [sql for sql in server.statements if "COUNT_BIG" in sql]
     assert counted == ["SELECT COUNT_BIG(*) FROM [dbo].[plain]"]
 
 
@@ -147,7 +151,7 @@ def test_a_server_that_knows_nothing_special_has_only_plain_tables(
 def test_internal_columns_of_a_graph_are_left_out(
     monkeypatch: pytest.MonkeyPatch, has_graphs: bool
 ) -> None:
-    """No query may name them (13908); a server without graphs may not know the question."""
+    """No query may name them (13908), and a server without graphs may not know the query for them."""
     internal = ("graph_id_0A", "bigint", False)
     tables = {
         "[dbo].[node]": table_of(
@@ -156,7 +160,7 @@ def test_internal_columns_of_a_graph_are_left_out(
     }
     answers = {"SELECT COUNT(*) FROM sys.columns c WHERE c.graph_type": (int(has_graphs),)}
     found, server = discover(monkeypatch, tables, answers)
-    asked = [sql for sql in server.said if "TYPE_NAME(c.system_type_id)" in sql]
+    asked = [sql for sql in server.statements if "TYPE_NAME(c.system_type_id)" in sql]
     assert all(
         ("c.graph_type IS NULL OR NOT c.graph_type IN (1, 3, 4, 6, 7)" in sql) == has_graphs
         for sql in asked
@@ -182,16 +186,16 @@ def test_schemas_are_those_of_the_catalogue_and_each_once(
             ("sales", "items"),
             ("sales", "orders"),
         ]
-    assert not any("DBO" in sql for sql in server.said if "SCHEMA_ID" not in sql)
+    assert not any("DBO" in sql for sql in server.statements if "SCHEMA_ID" not in sql)
 
 
 def test_what_is_disabled_or_hypothetical_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     _, server = discover(monkeypatch, {"[dbo].[t]": table_of(ID, **KEYED)})
     for words in ("i.is_unique = 1", "i.is_primary_key = 1"):
-        (asked,) = (sql for sql in server.said if words in sql)
+        (asked,) = (sql for sql in server.statements if words in sql)
         assert "i.is_disabled = 0" in asked
         assert "i.is_hypothetical = 0" in asked
-    (asked,) = (sql for sql in server.said if "FROM sys.foreign_keys" in sql)
+    (asked,) = (sql for sql in server.statements if "FROM sys.foreign_keys" in sql)
     assert "f.is_disabled = 0" in asked
 
 
@@ -201,5 +205,5 @@ def test_texts_of_the_old_types_are_looked_at_in_a_way_that_they_allow(
     old = {"a": "text", "b": "ntext", "c": "image"}
     columns = [(name, kind, True) for name, kind in old.items()]
     _, server = discover(monkeypatch, {"[dbo].[t]": table_of(ID, *columns, **KEYED)})
-    (looked,) = (sql for sql in server.said if sql.startswith("SELECT TOP 1000"))
+    (looked,) = (sql for sql in server.statements if sql.startswith("SELECT TOP 1000"))
     assert refused(looked, old) == []

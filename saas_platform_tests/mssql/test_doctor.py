@@ -1,4 +1,4 @@
-"""What the doctor finds at a SQL Server before a run does; the server is a cursor that refuses."""
+"""What the doctor finds on a SQL Server before a run would. The server is a stub that refuses statements."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class FakeError(Exception):
 
 
 class Server:
-    """A connection, and its cursor: an empty database that refuses statements with a word in them."""
+    """A connection and its cursor: an empty database that refuses statements that contain a word."""
 
     description = ("an answer",)
 
     def __init__(self, refuses: str, error: FakeError) -> None:
         self.refuses, self.error = refuses, error
-        self.said: list[str] = []
+        self.statements: list[str] = []
 
     def cursor(self) -> Server:
         return self
 
     def execute(self, sql: str, *_: Any) -> Server:
-        self.said.append(sql)
+        self.statements.append(sql)
         if self.refuses in sql:
             raise self.error
         return self
@@ -59,7 +59,7 @@ def source() -> Finding:
 
 
 @pytest.mark.parametrize(
-    ("said", "problem", "remedy"),
+    ("reported", "problem", "remedy"),
     [
         ("Login failed for user 'me'. (18456)", "refuses the login", "correct user and password"),
         (
@@ -85,11 +85,11 @@ def source() -> Finding:
         ),
     ],
 )
-def test_who_is_not_let_in_is_told_why(
-    monkeypatch: pytest.MonkeyPatch, said: str, problem: str, remedy: str
+def test_a_refused_login_is_reported_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, reported: str, problem: str, remedy: str
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
-        raise FakeError("28000", f"[28000] {_BY}{said}")
+        raise FakeError("28000", f"[28000] {_BY}{reported}")
 
     monkeypatch.setattr(connection, "_open", refuse)
     found = source()
@@ -100,10 +100,10 @@ def test_who_is_not_let_in_is_told_why(
 
 
 @pytest.mark.parametrize(
-    ("refuses", "said"),
+    ("refuses", "reported"),
     [
         ("CREATE SCHEMA", "CREATE SCHEMA permission denied in database 'company'. (262)"),
-        # With CREATE TABLE in the database, and nothing in the schema.
+        # The login has CREATE TABLE in the database, but no privilege in the schema.
         (
             "CREATE TABLE",
             'The specified schema name "saas" either does not exist or you do not have permission to'
@@ -111,23 +111,23 @@ def test_who_is_not_let_in_is_told_why(
         ),
     ],
 )
-def test_a_login_that_could_not_make_the_tables_is_told(
-    monkeypatch: pytest.MonkeyPatch, refuses: str, said: str
+def test_a_login_that_may_not_create_tables_is_reported(
+    monkeypatch: pytest.MonkeyPatch, refuses: str, reported: str
 ) -> None:
-    server = Server(refuses, FakeError("42000", f"[42000] {_BY}{said}"))
+    server = Server(refuses, FakeError("42000", f"[42000] {_BY}{reported}"))
     monkeypatch.setattr(connection, "_open", lambda *_, **__: server)
     found = source()
     assert not found.ok
     assert "denies a privilege" in found.detail
     assert "deploy/mssql/writer.sql" in found.remedy
-    assert "ROLLBACK" in server.said[-1]
+    assert "ROLLBACK" in server.statements[-1]
 
 
 class _Alone(Server):
-    """A bulk copy is taken, but connects by itself, and is not let in."""
+    """A server that supports bulk copy, but refuses the connection that a bulk copy opens."""
 
     def fetchone(self) -> Any:
-        return ("ab",) if "@all" in self.said[-1] else None
+        return ("ab",) if "@all" in self.statements[-1] else None
 
     def bulkcopy_arrow(self, *_: Any, **__: Any) -> None:
         raise RuntimeError(
@@ -135,7 +135,7 @@ class _Alone(Server):
         )
 
 
-def test_a_bulk_copy_that_can_not_connect_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bulk_copy_that_can_not_connect_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_open", lambda *_, **__: _Alone("no such word", FakeError()))
     found = source()
     assert found.ok
@@ -147,7 +147,7 @@ def test_a_bulk_copy_that_can_not_connect_is_told(monkeypatch: pytest.MonkeyPatc
     [
         ("12.0.6024.0", False, True),
         ("11.0.7001.0", False, True),
-        # Babelfish says so, and has the functions.
+        # Babelfish reports this version, but has the functions.
         ("12.0.2000.8", True, False),
         ("13.0.1601.5", True, False),
         ("16.0.4003.1", False, False),
@@ -187,7 +187,7 @@ tables:
 
 
 class _Guarded(stub.Server):
-    """Two tables, of which one has a masked column."""
+    """Two tables, one of which has a masked column."""
 
     def execute(self, sql: str, *values: Any) -> stub.Server:
         super().execute(sql, *values)
@@ -200,7 +200,9 @@ class _Guarded(stub.Server):
         return self
 
 
-def test_a_masked_column_of_the_users_own_database_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_masked_column_of_the_users_own_database_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("SAAS_SYNTHETIC", "false")
     server = _Guarded({**stub.DATABASE, "sys.masked_columns": [(70, "email")]})
     stub.put(server, monkeypatch)
@@ -218,9 +220,9 @@ def test_looking_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server("no such word", FakeError())
     monkeypatch.setattr(connection, "_open", lambda *_, **__: server)
     assert source().ok
-    began = server.said.index("BEGIN TRANSACTION")
-    ended = next(n for n, sql in enumerate(server.said) if "ROLLBACK" in sql)
-    made = [n for n, sql in enumerate(server.said) if sql.startswith("CREATE ")]
+    began = server.statements.index("BEGIN TRANSACTION")
+    ended = next(n for n, sql in enumerate(server.statements) if "ROLLBACK" in sql)
+    made = [n for n, sql in enumerate(server.statements) if sql.startswith("CREATE ")]
     assert made
     assert began < min(made) <= max(made) < ended
-    assert not any("COMMIT" in sql for sql in server.said)
+    assert not any("COMMIT" in sql for sql in server.statements)

@@ -1,4 +1,4 @@
-"""What decides about an error: its number, then its words without names and values, then its SQLSTATE."""
+"""How an error is recognised: by its number, then by its words outside of quotes, then by its SQLSTATE."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         FakeError("42000", f"{_SAID}The size of varchar(300) and (229) do not fit '(596)'. (8152)"),
         FakeError("42000", f"{_SAID}Odd \"SSL Provider\" of '08S01' or Login timeout. (208)"),
-        # mssql-python's, without the numbers.
+        # Messages of mssql-python have no numbers.
         FakeError(
             "Driver Error: Column not found; DDBC Error: [SQL Server]No column 'certificate chain'."
         ),
     ],
 )
 def test_names_and_values_in_a_message_give_no_advice(error: FakeError) -> None:
-    told = str(errors.in_words(ADDRESS, error, "t", "[dbo].[t]"))
-    assert told.startswith("t can't be read, as SQL Server db.example, database company answered: ")
+    message = str(errors.in_words(ADDRESS, error, "t", "[dbo].[t]"))
+    assert message.startswith(
+        "t can't be read, because SQL Server db.example, database company answered: "
+    )
     assert not errors.is_transient(error)
 
 
@@ -51,7 +53,7 @@ def test_the_servers_own_number_decides_before_all_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "says"),
+    ("state", "expected"),
     [
         ("Communication link failure", "broke the connection"),
         ("Connection failure during transaction", "broke the connection"),
@@ -61,12 +63,12 @@ def test_the_servers_own_number_decides_before_all_words() -> None:
     ],
 )
 def test_mssql_pythons_words_for_a_state_are_english_whatever_the_server_speaks(
-    state: str, says: str
+    state: str, expected: str
 ) -> None:
     error = FakeError(
         f"Driver Error: {state}; DDBC Error: [Microsoft][SQL Server]Etwas ging schief."
     )
-    assert says in str(errors.in_words(ADDRESS, error))
+    assert expected in str(errors.in_words(ADDRESS, error))
 
 
 def test_a_missing_table_and_a_deadlock_are_known_in_any_language() -> None:
@@ -102,24 +104,24 @@ def test_a_memory_optimised_table_is_a_sentence(number: int, words: str) -> None
             f"Driver Error: Syntax error or access violation; DDBC Error: [SQL Server]{words}"
         ),
     ):
-        told = str(errors.in_words(ADDRESS, error, "hot", "[dbo].[hot]"))
-        assert told.startswith(
-            "hot can't be read, as SQL Server db.example, database company lets no"
+        message = str(errors.in_words(ADDRESS, error, "hot", "[dbo].[hot]"))
+        assert message.startswith(
+            "hot can't be read, because SQL Server db.example, database company does not let a transaction"
         )
-        assert "name it under `skip:`" in told
+        assert "name it under `skip:`" in message
 
 
 class _Session:
-    """A connection and its cursor, of a server that may have no languages."""
+    """A connection and its cursor, to a server that may not know SET LANGUAGE."""
 
     def __init__(self, refuses: bool) -> None:
-        self.refuses, self.said = refuses, list[str]()
+        self.refuses, self.statements = refuses, list[str]()
 
     def cursor(self) -> _Session:
         return self
 
     def execute(self, sql: str) -> None:
-        self.said.append(sql)
+        self.statements.append(sql)
         if self.refuses and "LANGUAGE" in sql:
             raise FakeError("0A000", "SET LANGUAGE is not supported")
 
@@ -128,11 +130,11 @@ class _Session:
 
 
 @pytest.mark.parametrize("refuses", [False, True])
-def test_each_session_is_told_in_english_where_the_server_can(
+def test_each_session_uses_english_messages_if_the_server_can(
     monkeypatch: pytest.MonkeyPatch, refuses: bool
 ) -> None:
     session = _Session(refuses)
     monkeypatch.setattr(connection, "_open", lambda *_, **__: session)
     with connection.connect(ADDRESS) as cursor:
         cursor.execute("SELECT 1")
-    assert session.said[-2:] == ["SET LANGUAGE us_english", "SELECT 1"]
+    assert session.statements[-2:] == ["SET LANGUAGE us_english", "SELECT 1"]

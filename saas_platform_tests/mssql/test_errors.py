@@ -1,4 +1,4 @@
-"""The drivers' errors in sentences, and what is tried again; with the texts that drivers were seen to say."""
+"""The messages for errors of the drivers, and which are tried again. The texts are those of real drivers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "said", "sentence"),
+    ("state", "reported", "sentence"),
     [
         (
             "28000",
@@ -69,21 +69,21 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "01000",
             "[01000] [unixODBC][Driver Manager]Can't open lib 'libmsodbcsql-18.6.so' : file not found",
-            "can't be reached, as the ODBC driver does not load: Debian `apt-get install",
+            "can't be reached without the ODBC driver, which does not load: Debian `apt-get install",
         ),
         (
             "42000",
             f"[42000] {_BY}[SQL Server]Snapshot isolation transaction failed in database 'company' because"
             " the object accessed by the statement has been modified by a DDL statement in another"
             " concurrent transaction since the start of this transaction. (3961) (SQLExecDirectW)",
-            "had a table altered while it was read: let that end",
+            "had a table altered while it was read: wait for the change to end",
         ),
         (
             "42000",
             f"[42000] {_BY}[SQL Server]Transaction is rolled back when accessing version store. It was"
             " earlier marked as victim when the version store was shrunk due to insufficient space in"
             " tempdb. (3966) (SQLFetch)",
-            "could not keep the versions of rows that a read of one moment needs",
+            "has no space in tempdb for the versions of rows that a read of one moment needs",
         ),
         (
             "42000",
@@ -106,7 +106,7 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
             "42000",
             f"[42000] {_BY}[SQL Server]The database has reached its size quota. Partition or delete data, drop"
             " indexes, or consult the documentation for possible resolutions. (40544)",
-            "can't grow, its disk, log or size quota is full: free some space",
+            "can't grow beyond its full disk, log or size quota: free some space",
         ),
         (
             "42000",
@@ -123,24 +123,24 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "IMC06",
             f"[IMC06] {_BY}{BROKEN} (0) (SQLExecDirectW)",
-            "broke the connection: see that it is up",
+            "broke the connection: check that it is up",
         ),
         (
             "HY000",
             f"[HY000] {_BY}[SQL Server]{KILLED} (596) (SQLExecDirectW)",
-            "broke the connection: see that it is up",
+            "broke the connection: check that it is up",
         ),
     ],
 )
-def test_each_error_is_one_sentence_with_a_remedy(state: str, said: str, sentence: str) -> None:
-    told = str(errors.in_words(ADDRESS, FakeError(state, said)))
-    assert told.startswith(f"SQL Server db.example, database company {sentence}")
-    assert "s3cret" not in told
-    assert "\n" not in told
+def test_each_error_is_one_sentence_with_a_remedy(state: str, reported: str, sentence: str) -> None:
+    message = str(errors.in_words(ADDRESS, FakeError(state, reported)))
+    assert message.startswith(f"SQL Server db.example, database company {sentence}")
+    assert "s3cret" not in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("reported", "sentence"),
     [
         (
             "Cannot open server 'db' requested by the login. Client with IP address '203.0.113.7' is not"
@@ -167,26 +167,26 @@ def test_each_error_is_one_sentence_with_a_remedy(state: str, said: str, sentenc
         (
             "Snapshot isolation transaction failed accessing database 'company' because snapshot isolation"
             " is not allowed in this database. Use ALTER DATABASE to allow snapshot isolation.",
-            "does not allow snapshot isolation any more",
+            "no longer allows snapshot isolation",
         ),
         (
             "Transaction aborted when accessing versioned row in table 'saas.plans' in database 'company'."
             " Requested versioned row was not found. Your tempdb is probably out of space.",
-            "could not keep the versions of rows",
+            "has no space in tempdb for the versions of rows",
         ),
         (
             "The transaction log for database 'company' is full due to 'LOG_BACKUP'.",
-            "can't grow, its disk, log or size quota is full",
+            "can't grow beyond its full disk, log or size quota",
         ),
         (
             "Could not allocate space for object 'saas.plans'.'pk_plans' in database 'company' because the"
             " 'PRIMARY' filegroup is full. Create disk space by deleting unneeded files.",
-            "can't grow, its disk, log or size quota is full",
+            "can't grow beyond its full disk, log or size quota",
         ),
         (
             "The database has reached its size quota. Partition or delete data, drop indexes, or consult the"
             " documentation for possible resolutions.",
-            "can't grow, its disk, log or size quota is full",
+            "can't grow beyond its full disk, log or size quota",
         ),
         (
             "Resource ID : 1. The request limit for the database is 60 and has been reached.",
@@ -200,23 +200,25 @@ def test_each_error_is_one_sentence_with_a_remedy(state: str, said: str, sentenc
         ),
     ],
 )
-def test_an_error_without_its_number_is_known_by_its_words(said: str, sentence: str) -> None:
-    text = f"Driver Error: Base table or view not found; DDBC Error: [Microsoft][SQL Server]{said}"
-    told = str(errors.in_words(ADDRESS, FakeError(text)))
-    assert told.startswith(f"SQL Server db.example, database company {sentence}")
+def test_an_error_without_its_number_is_known_by_its_words(reported: str, sentence: str) -> None:
+    text = (
+        f"Driver Error: Base table or view not found; DDBC Error: [Microsoft][SQL Server]{reported}"
+    )
+    message = str(errors.in_words(ADDRESS, FakeError(text)))
+    assert message.startswith(f"SQL Server db.example, database company {sentence}")
 
 
 DEADLOCK = f"[40001] {_BY}[SQL Server]Transaction (Process ID 53) was deadlocked (1205)"
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reported",
     [
         DEADLOCK,
         "[08S01] Communication link failure (0)",
         f"[IMC06] {_BY}{BROKEN} (0)",
         f"[HY000] {_BY}[SQL Server]{KILLED} (596)",
-        # mssql-python's, without the numbers.
+        # Messages of mssql-python have no numbers.
         *(
             f"Driver Error: Syntax error or access violation; DDBC Error: [Microsoft][SQL Server]{words}"
             for words in (
@@ -239,13 +241,13 @@ DEADLOCK = f"[40001] {_BY}[SQL Server]Transaction (Process ID 53) was deadlocked
         ),
     ],
 )
-def test_what_passes_by_itself_is_tried_again(said: str) -> None:
+def test_a_transient_error_is_tried_again(reported: str) -> None:
     tries = []
 
     def work() -> str:
         tries.append(1)
         if len(tries) < 3:
-            raise errors.in_words(ADDRESS, FakeError("", said)) from FakeError("", said)
+            raise errors.in_words(ADDRESS, FakeError("", reported)) from FakeError("", reported)
         return "done"
 
     assert connection.again(work) == "done"
@@ -253,45 +255,45 @@ def test_what_passes_by_itself_is_tried_again(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reported",
     [
         "Failed to connect to SQL Server: IO error: Connection reset by peer (os error 104)",
         "Bulk copy failed: IO error: Broken pipe (os error 32)",
         "Bulk copy failed: Connection closed by server while reading TDS packet header",
     ],
 )
-def test_a_bulk_copy_that_was_cut_off_is_tried_again(said: str) -> None:
+def test_a_bulk_copy_that_was_cut_off_is_tried_again(reported: str) -> None:
     class Bulk:
         def bulkcopy_arrow(self, *_: Any, **__: Any) -> None:
-            raise RuntimeError(said)
+            raise RuntimeError(reported)
 
-    with pytest.raises(SourceError, match="takes no bulk load into") as raised:
+    with pytest.raises(SourceError, match=r"The bulk load into .* failed") as raised:
         bulk_load._by_bulk_copy(ADDRESS, Bulk(), "[saas].[t]", pa.table({"a": [1]}))
     assert errors.is_transient(raised.value)
 
 
 def test_a_bulk_copy_that_does_not_fit_is_not_tried_again() -> None:
-    told = SourceError("SQL Server takes no bulk load")
-    told.__cause__ = RuntimeError("Bulk copy failed: column a is too long")
-    assert not errors.is_transient(told)
+    message = SourceError("The bulk load failed")
+    message.__cause__ = RuntimeError("Bulk copy failed: column a is too long")
+    assert not errors.is_transient(message)
 
 
 @pytest.mark.parametrize(
-    ("said", "way"),
+    ("reported", "way"),
     [
         ("Failed to connect to SQL Server: IO error: Connection refused (os error 111)", "arrays"),
         ("Invalid object name '#none'.", "bulk copy"),
     ],
 )
 def test_rows_go_as_arrays_where_the_bulk_copy_can_not_connect(
-    monkeypatch: pytest.MonkeyPatch, said: str, way: str
+    monkeypatch: pytest.MonkeyPatch, reported: str, way: str
 ) -> None:
     went: list[str] = []
 
     class Bulk:
         def bulkcopy_arrow(self, target: str, rows: pa.Table, **_: Any) -> dict[str, int]:
-            if target == "#none" or "connect" in said:
-                raise RuntimeError(said)
+            if target == "#none" or "connect" in reported:
+                raise RuntimeError(reported)
             went.append("bulk copy")
             return {"rows_copied": rows.num_rows}
 
@@ -303,7 +305,7 @@ def test_rows_go_as_arrays_where_the_bulk_copy_can_not_connect(
     assert went == [way]
 
 
-def test_a_deadlock_that_stays_is_told() -> None:
+def test_a_persistent_deadlock_is_reported() -> None:
     tries = []
 
     def work() -> None:
@@ -319,7 +321,7 @@ def test_a_deadlock_that_stays_is_told() -> None:
     "error",
     [FakeError("28000", "Login failed for user 'me'. (18456)"), SourceError("Month 2024-03 ...")],
 )
-def test_what_stays_wrong_is_not_tried_again(error: Exception) -> None:
+def test_a_persistent_error_is_not_tried_again(error: Exception) -> None:
     tries = []
 
     def work() -> None:
@@ -332,7 +334,7 @@ def test_what_stays_wrong_is_not_tried_again(error: Exception) -> None:
 
 
 class _Cut:
-    """A cursor whose connection breaks while rows are loaded; it answers nothing from then on."""
+    """A cursor whose connection breaks during a load, after which every statement fails."""
 
     def __init__(self) -> None:
         self.first = FakeError("IMC06", f"[IMC06] {_BY}{BROKEN} (0)")
@@ -343,7 +345,7 @@ class _Cut:
             raise FakeError("HY010", "[HY010] Function sequence error (0)")
 
 
-def test_a_connection_that_broke_is_told_as_that_though_it_drops_nothing_either(
+def test_a_broken_connection_is_reported_although_the_drop_fails_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cursor = _Cut()
@@ -361,7 +363,7 @@ def test_a_connection_that_broke_is_told_as_that_though_it_drops_nothing_either(
 
 
 @pytest.mark.parametrize(
-    ("right", "said"),
+    ("right", "reported"),
     [
         ("SELECT", "The SELECT permission was denied on the object 'plans', database 'company'."),
         (
@@ -375,26 +377,28 @@ def test_a_connection_that_broke_is_told_as_that_though_it_drops_nothing_either(
         ),
     ],
 )
-def test_an_error_names_its_table_and_the_right_that_is_missing(right: str, said: str) -> None:
-    error = FakeError("42000", f"[42000] {_BY}[SQL Server]{said}")
-    told = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
-    assert told.startswith("plans can't be read, as SQL Server db.example, database company denies")
-    assert f"GRANT {right} ON [saas].[plans] to the login" in told
+def test_an_error_names_its_table_and_the_right_that_is_missing(right: str, reported: str) -> None:
+    error = FakeError("42000", f"[42000] {_BY}[SQL Server]{reported}")
+    message = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
+    assert message.startswith(
+        "plans can't be read, because SQL Server db.example, database company denies"
+    )
+    assert f"GRANT {right} ON [saas].[plans] to the login" in message
 
 
 def test_any_other_error_names_its_table_too() -> None:
     error = FakeError("42000", "[SQL Server]Lock request time out period exceeded. (1222)")
-    told = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
-    assert told.startswith("plans can't be read, as SQL Server db.example")
-    assert told.endswith("is locked by another program: close it, then run again.")
+    message = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
+    assert message.startswith("plans can't be read, because SQL Server db.example")
+    assert message.endswith("is locked by another program: close it, then run again.")
 
 
 def test_values_of_a_row_are_in_no_message() -> None:
-    said = errors.plain(
+    reported = errors.plain(
         FakeError(
             "23000",
             f"[23000] {_BY}[SQL Server]Violation of UNIQUE KEY constraint 'uq_users_email'. Cannot insert"
             " duplicate key in object 'saas.users'. The duplicate key value is (a@b). (2627)",
         )
     )
-    assert said.startswith("Violation of UNIQUE KEY constraint 'uq_users_email'.")
+    assert reported.startswith("Violation of UNIQUE KEY constraint 'uq_users_email'.")

@@ -1,6 +1,7 @@
-"""Load and proof, evaluated: they agree on every value, and the proof finds each lie of the load.
+"""Load and proof agree on every value, and the proof finds each lie (a wrong conversion) of the load.
 
-By `tsql.py`, which knows what the conversions of T-SQL give, and not how they are used.
+Their expressions are evaluated by `tsql.py`, which knows the results of T-SQL's conversions, but not how the
+platform uses them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import MISFIT_END, cell, row_text
 from saas_platform.schema.slices import Slice
-from saas_platform.source.mssql import canonical, kinds, sql
+from saas_platform.source.mssql import canonical, catalogue_types, sql
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform.source.mssql.reading import rows_as_arrow
 from saas_platform_tests.mssql.tsql import Sql, driven, evaluate, ticks_of
@@ -58,7 +59,7 @@ def _real(value: float) -> float:
 
 
 def _datetimes() -> st.SearchStrategy[Sql]:
-    """From the year 1753 on, in 1/300 of a second."""
+    """Draw datetimes from the year 1753 on, in units of 1/300 of a second."""
     first, last = (ticks_of(f"{year}-01-01 00:00:00") // 10_000_000 * 300 for year in (1753, 9999))
     return st.integers(first, last).map(lambda n: Sql("datetime", n))
 
@@ -80,7 +81,7 @@ def _money(kind: str, bits: int) -> st.SearchStrategy[Sql]:
 
 _offsets = st.tuples(_ticks, st.integers(-14 * 60, 14 * 60))
 
-#: Declared type, and its values.
+#: For each declared type, a strategy for its values.
 VALUES: dict[str, st.SearchStrategy[Sql]] = {
     "tinyint": st.integers(0, 255).map(lambda n: Sql("tinyint", n)),
     "bigint": st.integers(-(2**63), 2**63 - 1).map(lambda n: Sql("bigint", n)),
@@ -118,7 +119,7 @@ VALUES: dict[str, st.SearchStrategy[Sql]] = {
     "varbinary(9)": st.binary(max_size=9).map(lambda b: Sql("varbinary", b)),
     "image": st.binary(max_size=9).map(lambda b: Sql("image", b)),
 }
-#: As text, though the type has a portable one of its own.
+#: Types that are declared as text here although they have a portable type of their own.
 AS_TEXT = [
     *("tinyint", "bigint", "bit", "decimal(10, 2)", "money", "smallmoney", "float", "real", "date"),
     *("datetime", "smalldatetime", "datetime2(0)", "datetime2(7)"),
@@ -135,13 +136,15 @@ VALUES["sql_variant"] = st.one_of([VALUES[each] for each in sorted(_IN_A_VARIANT
 
 
 def column_of(declared: str, wanted: sa.types.TypeEngine[Any] | None = None) -> sa.Column[Any]:
-    column = sa.Column("v]|'", wanted or kinds.portable(declared), info={"declared": declared})
+    column = sa.Column(
+        "v]|'", wanted or catalogue_types.portable(declared), info={"declared": declared}
+    )
     sa.Table("t", sa.MetaData(), column)
     return column
 
 
 def loaded(column: sa.Column[Any], stored: Sql) -> str:
-    """The cell of what arrives in the mirror."""
+    """Return the cell of the value that arrives in the mirror."""
     given = driven(evaluate(sql.value(column), {column.name: stored}))
     (row,) = rows_as_arrow([column], [(given,)]).to_pylist()
     return cell(column, row[column.name])
@@ -177,11 +180,11 @@ def test_load_and_proof_agree_on_every_value(
 @pytest.mark.parametrize(("declared", "wanted"), _COLUMNS, ids=repr)
 def test_null_is_null(declared: str, wanted: sa.types.TypeEngine[Any] | None) -> None:
     column = column_of(declared, wanted)
-    nothing = Sql(kinds.base_type(declared), None)
+    nothing = Sql(catalogue_types.base_type(declared), None)
     assert loaded(column, nothing) == proven(column, nothing) == "|-"
 
 
-#: Base types whose equal values have one literal.
+#: Base types whose equal values have the same literal.
 _FAMILIES = {
     **dict.fromkeys(("tinyint", "bigint", "decimal", "numeric"), "number"),
     **dict.fromkeys(("money", "smallmoney"), "money"),
@@ -209,7 +212,10 @@ def test_the_text_of_a_row_is_that_of_its_cells() -> None:
         "varbinary(9)": Sql("varbinary", b"|"),
         "datetime2(7)": Sql("datetime2", None),
     }
-    columns = [sa.Column(each, kinds.portable(each), info={"declared": each}) for each in declared]
+    columns = [
+        sa.Column(each, catalogue_types.portable(each), info={"declared": each})
+        for each in declared
+    ]
     table = sa.Table("t", sa.MetaData(), *columns)
     text = canonical.row_text(table, EVERY)
     assert text is not None
@@ -221,7 +227,7 @@ def _moment(text: str, kind: str = "datetime2", scale: int = 7) -> Sql:
     return Sql(kind, ticks_of(text), scale)
 
 
-#: Of each conversion of the load: a lie that someone might write, the declared type, a value that shows it.
+#: For each conversion of the load: a plausible lie, the declared type, and a value that exposes the lie.
 _SEVEN = "2024-02-29 23:59:59.1234567"
 _THIRD = Sql("datetime", ticks_of("2024-02-29 23:59:59") // 10_000_000 * 300 + 1)
 LIES: dict[tuple[str, str], tuple[str, str, Sql]] = {
@@ -381,14 +387,14 @@ def test_the_proof_finds_each_lie_of_the_load(
 
 
 def test_every_conversion_is_made_to_lie() -> None:
-    #: Each of these is the same text as another that lies.
+    #: Each of these has the same SQL as another conversion that is made to lie.
     alike = {
         ("_CONVERSIONS", "timestamp"),
         ("_AS_TEXT", "smallmoney"),
         *(("_AS_TEXT", name) for name in ("bit", "tinyint", "smallint", "bigint", "numeric")),
         *(
             ("_AS_TEXT", name) for name in ("geography", "geometry")
-        ),  # no server without .NET has them
+        ),  # only a server with .NET has these types
         *(("_VARIANT", name) for name in ("tinyint", "smallint", "bigint", "numeric")),
         *(("_VARIANT", name) for name in ("smallmoney", "char", "nchar", "binary")),
     }
@@ -412,7 +418,7 @@ def test_a_rounded_time_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "is_broken"),
     [
         ("\ud83d", True),
-        ("\udd1e", True),  # noqa: PT014 - another half
+        ("\udd1e", True),  # noqa: PT014 - the other half of a pair
         ("a\ud83d", True),
         ("\udd1ea", True),
         ("\udd1e\ud83d", True),
@@ -429,13 +435,13 @@ def test_half_of_a_surrogate_pair_is_a_misfit(text: str, is_broken: bool) -> Non
     assert found.endswith(MISFIT_END) == is_broken
     if not is_broken:
         assert found == cell(sa.Column("v", sa.String), text)
-    found.encode()  # what travels is a text
+    found.encode()  # the cell itself is valid text
     variant = proven(column_of("sql_variant"), Sql("sql_variant", Sql("nvarchar", text)))
     assert (variant == "half|.") == is_broken
 
 
-def test_a_variant_says_of_what_kind_it_is() -> None:
-    """The values of the known bug, and what is right."""
+def test_the_literal_of_a_variant_names_its_type() -> None:
+    """The values of an earlier bug, with the right literals."""
     column = sa.Column("v", AnyValue(), info={"declared": "sql_variant"})
     sa.Table("t", sa.MetaData(), column)
     for stored, literal in (
@@ -479,13 +485,13 @@ def test_what_a_server_refuses_is_refused_here(expression: str, kind: str) -> No
 
 
 def test_half_a_pair_in_an_ntext_is_a_misfit() -> None:
-    """Which is written as its bytes, to which no ntext converts."""
+    """The misfit is written as bytes, to which an ntext does not convert directly."""
     column = sa.Column("v", sa.String, info={"declared": "ntext"})
     found = evaluate(canonical.cell(column, EVERY) or "", {"v": Sql("ntext", "a\ud83d")})
     assert found.value == f"0x61003DD8{MISFIT_END}"
 
 
-def test_a_variant_of_a_type_that_nobody_knows_is_no_null() -> None:
+def test_a_variant_of_an_unknown_type_is_not_null() -> None:
     column = sa.Column("v", AnyValue(), info={"declared": "sql_variant"})
     for abilities in ((), EVERY):
         made = canonical.cell(column, abilities) or ""

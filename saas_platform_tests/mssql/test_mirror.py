@@ -1,6 +1,6 @@
-"""Tables of a SQL Server without a server, mirrored and proven: every type, every lie, every misfit.
+"""Tables of a stubbed SQL Server, mirrored and proven: every type, every lie, every misfit.
 
-The server holds typed values, and evaluates the queries over them (`tsql.py`).
+The stub holds typed values and evaluates the queries over them (`tsql.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from saas_platform.source.mssql import Address, MssqlDatabase, kinds, sql
+from saas_platform.source.mssql import Address, MssqlDatabase, catalogue_types, sql
 from saas_platform.sync import repair, sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.mssql.stub import ABLE, ADDRESS, DATABASE, Catalogue, Server, put
@@ -22,15 +22,15 @@ from saas_platform_tests.mssql.test_lies import LIES
 from saas_platform_tests.mssql.tsql import Sql, driven, evaluate, ticks_of
 
 _SELECT = re.compile(r"SELECT (.+) FROM (\[\w+\]\.\[\w+\])(?: WHERE (.+))?", re.DOTALL)
-#: A server that hashes no UTF-8, so that the texts travel.
+#: The abilities of a server that can't hash UTF-8, so that the row texts are transferred.
 _ABLE = {probe: answer for probe, answer in ABLE.items() if "HASHBYTES" not in probe}
 _WIDE = ("nchar", "nvarchar")
 
 
 def _catalogued(name: str, declared: str) -> tuple[Any, ...]:
-    """A row of the catalogue's columns."""
+    """Return the catalogue's row for a column."""
     numbers = [int(n) for n in re.findall(r"\d+", declared.partition("(")[2])]
-    kind = kinds.base_type(declared)
+    kind = catalogue_types.base_type(declared)
     length = -1 if "max" in declared else numbers[0] if numbers else 8
     scale = numbers[-1] if numbers else 0
     precision = numbers[0] if numbers else 0
@@ -38,7 +38,7 @@ def _catalogued(name: str, declared: str) -> tuple[Any, ...]:
 
 
 class Holding(Catalogue):
-    """A catalogue with rows."""
+    """A stubbed server whose tables have rows."""
 
     def __init__(self, columns: Mapping[str, str], rows: list[dict[str, Sql]]) -> None:
         self.rows = rows
@@ -70,7 +70,7 @@ class Holding(Catalogue):
         return [tuple(driven(evaluate(each, row)) for each in expressions) for row in rows]
 
 
-#: A value of each type, with all that is apt to be lost.
+#: For each type, a value with everything that a conversion could lose.
 EVERY: dict[str, tuple[str, Sql]] = {
     "whole": ("bigint", Sql("bigint", 2**63 - 1)),
     "flag": ("bit", Sql("bit", 1)),
@@ -95,7 +95,9 @@ EVERY: dict[str, tuple[str, Sql]] = {
     "raw": ("varbinary(9)", Sql("varbinary", b"\x00|\xff")),
     "what": ("sql_variant", Sql("sql_variant", Sql("float", 0.1 + 0.2))),
 }
-_NULLS = {name: Sql(kinds.base_type(declared), None) for name, (declared, _) in EVERY.items()}
+_NULLS = {
+    name: Sql(catalogue_types.base_type(declared), None) for name, (declared, _) in EVERY.items()
+}
 ROWS = [
     {"id": Sql("int", 1), **{name: value for name, (_, value) in EVERY.items()}},
     {"id": Sql("int", 2), **_NULLS, "version": Sql("rowversion", (2002).to_bytes(8, "big"))},
@@ -149,7 +151,7 @@ def test_every_type_is_mirrored_and_proven(
     assert {second[name] for name in wanted if name != "version"} == {None}
 
 
-@pytest.mark.slow  # test_lies.py has the same by value
+@pytest.mark.slow  # test_lies.py tests the same for single values
 @pytest.mark.parametrize("where", LIES, ids=".".join)
 def test_a_lie_of_the_load_is_never_proven_and_the_column_is_named(
     monkeypatch: pytest.MonkeyPatch, warehouse: DuckdbWarehouse, where: tuple[str, str]

@@ -1,4 +1,4 @@
-"""The proof reads the stored columns by expressions of its own: no lie of the load is in them."""
+"""The proof reads the stored columns by expressions of its own, which no lie of the load affects."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import ROW_TEXTS, cell, cells_schema, digests, row_number
 from saas_platform.schema.slices import Slice
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import canonical, kinds, queries, sql
+from saas_platform.source.mssql import canonical, catalogue_types, queries, sql
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, snapshot_of
 from saas_platform_tests.mssql.tsql import Sql, evaluate, refused
 
 EVERY: tuple[Ability, ...] = typing.get_args(Ability)
 
-#: Every type of the catalogue.
+#: All types of the catalogue.
 DECLARED = [
     *("tinyint", "smallint", "int", "bigint", "bit", "rowversion", "timestamp", "float", "real"),
     "vector",
@@ -44,7 +44,7 @@ DECLARED = [
     *("binary(4)", "varbinary(9)", "varbinary(max)", "image", "sql_variant", "hierarchyid"),
     *("geography", "geometry", "dbo_own_type"),
 ]
-#: Those that may be declared as text instead.
+#: Types that may be declared as text instead.
 TEXTS = [
     *("tinyint", "smallint", "bigint", "numeric(38, 0)"),
     *("int", "bit", "decimal(10, 2)", "money", "smallmoney", "float", "real", "date", "datetime"),
@@ -57,7 +57,10 @@ def table_of(declared: Collection[str], *, as_text: Collection[str] = ()) -> sa.
         "every",
         sa.MetaData(),
         sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
-        *(sa.Column(each, kinds.portable(each), info={"declared": each}) for each in declared),
+        *(
+            sa.Column(each, catalogue_types.portable(each), info={"declared": each})
+            for each in declared
+        ),
         *(sa.Column(f"{each} as text", sa.String, info={"declared": each}) for each in as_text),
         sa.Column("wider", sa.Numeric(12, 4), info={"declared": "decimal(8, 2)"}),
     )
@@ -74,7 +77,7 @@ SLICED = sa.Table(
 
 
 def proofs(table: sa.Table) -> list[str | None]:
-    """All that a proof says, whatever the server can do."""
+    """Return all statements of a proof, for servers of different abilities."""
     return [
         made
         for abilities in ((), ("utf8_collation",), ("utf8_always", "hex_text"), EVERY)
@@ -104,7 +107,7 @@ def test_a_conversion_of_the_load_that_lies_changes_nothing_in_the_proof(
 
 
 @pytest.mark.parametrize("name", ["value", "_variant", "named", "slice_id"])
-def test_nor_does_a_lie_of_a_function_of_the_load(
+def test_a_function_of_the_load_that_lies_changes_nothing_in_the_proof(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     proven = proofs(TABLE), proofs(SLICED)
@@ -154,7 +157,7 @@ def test_what_a_server_can_not_write_is_read_as_stored() -> None:
     assert queries.cells_query(TABLE, "dbo", EVERY)[1] == []
 
 
-def test_no_alias_of_ours_can_meet_a_users_column() -> None:
+def test_no_alias_can_clash_with_a_users_column() -> None:
     names = ["_slice_id", "slice", "n", "total", "c0", "c1", "r", "r.c1", "key_value"]
     table = sa.Table(
         "t",
@@ -197,7 +200,7 @@ STORED = [
 def test_cells_are_finished_here_where_the_server_can_not_write_them(
     monkeypatch: pytest.MonkeyPatch, kind: type[Server]
 ) -> None:
-    """By the driver's rows under mssql-python too, whose Arrow batches the load has."""
+    """They are read as rows with mssql-python too, because the load uses its Arrow batches."""
     server = kind({**DATABASE, "FROM [sales].[small]": STORED})
     with snapshot_of(server, monkeypatch) as snapshot:
         found = snapshot.cells(SMALL).read_all()
@@ -227,7 +230,7 @@ def test_texts_are_the_servers_where_it_can_write_them(monkeypatch: pytest.Monke
     with snapshot_of(server, monkeypatch) as snapshot:
         found = snapshot.row_texts(SLICED, ["2024-01"]).read_all()
     assert found.to_pylist() == [{"c0": slice_, "c1": text} for slice_, text in rows]
-    asked = server.said[-2]
+    asked = server.statements[-2]
     assert asked == queries.texts_query(SLICED, "sales", EVERY, ["2024-01"])
     assert "([at] >= '20240101' AND [at] < '20240201')" in asked
 
@@ -238,12 +241,12 @@ def test_digests_are_of_the_same_texts(monkeypatch: pytest.MonkeyPatch) -> None:
         found = snapshot.digests(SLICED)
     assert found is not None
     assert (found["2024-01"].rows, found["2024-01"].total) == (2, 7)
-    hashed = next(sql_ for sql_ in server.said if "GROUP BY r.c0" in sql_)
+    hashed = next(sql_ for sql_ in server.statements if "GROUP BY r.c0" in sql_)
     assert str(queries.texts_query(SLICED, "sales", EVERY)) in hashed
 
 
 def test_the_reference_agrees_on_what_is_hashed() -> None:
-    """The numbers of the texts are those of `canonical.digests`."""
+    """The row numbers of the texts equal those of `canonical.digests`."""
     batch = pa.RecordBatch.from_pydict({"id": [1], "ratio": [0.1], "raw": [b"x"], "name": ["a"]})
     (found,) = digests(SMALL, [batch]).values()
     text = "".join(cell(column, batch.to_pylist()[0][column.name]) for column in SMALL.columns)
@@ -301,7 +304,7 @@ def test_a_declared_type_that_can_not_hold_the_sources_values_stops_its_table(
 
 
 def test_each_base_type_of_a_variant_has_a_literal_on_both_ways() -> None:
-    """All that a sql_variant may hold, by the documentation."""
+    """The base types are those that a sql_variant may hold according to the documentation."""
     column = sa.Column("v", AnyValue(), info={"declared": "sql_variant"})
     sa.Table("t", sa.MetaData(), column)
     bases = [
@@ -332,16 +335,16 @@ def test_each_base_type_of_a_variant_has_a_literal_on_both_ways() -> None:
     for base in bases:
         assert f"WHEN N'{base}' THEN" in loaded
         assert f"N'{base}'" in proven
-    # Style 0 would cut a float to six digits, a datetime to minutes.
+    # Style 0 would cut a float to six digits and a datetime to minutes.
     assert "CONVERT(FLOAT, [v]), 3)" in loaded
     assert "CONVERT(DATETIME2(7), [v]), 121)" in loaded
     assert "CAST([v] AS float(53)), 3)" in proven
-    # Other collations take a full-width apostrophe for ours.
+    # Other collations treat a full-width apostrophe as equal to the apostrophe.
     assert loaded.count("REPLACE(") == loaded.count("COLLATE Latin1_General_BIN2")
 
 
 def _depth(text: str) -> int:
-    """How deep the operators of a text lie in each other: `+` is one level deeper with each operand."""
+    """Return how deeply the operators of a text are nested. Each operand of `+` is one level more."""
     depths, deepest = [0], 0
     for sign in re.findall(r"N?'(?:[^']|'')*'|\[[^\]]*\]|[()+]", text):
         if sign == "(":
@@ -366,9 +369,9 @@ def test_the_widest_table_is_no_deep_expression() -> None:
     assert text is not None
     assert _depth(" + ".join(["a"] * 1024)) == 1023
     assert _depth(text) < 120
-    # Of identifiers and constants a server takes 65,535 in one expression (8632).
+    # A server accepts 65,535 identifiers and constants in one expression (8632).
     assert len(re.findall(r"N?'(?:[^']|'')*'|\[[^\]]*\]|\b0x[0-9A-F]+", text)) < 65_535
-    # Each group is of unlimited length from its first operand on.
+    # The first operand of each group makes its length unlimited.
     groups = re.findall(r"\((CONVERT\(nvarchar\(max\), N''\) \+ )", text)
     assert len(groups) == 32
     query = queries.digests_query(WIDEST, "dbo", EVERY)
@@ -389,7 +392,7 @@ def test_a_row_of_any_width_has_all_of_its_cells_in_their_order(width: int) -> N
 
 
 def test_no_statement_converts_what_a_server_does_not() -> None:
-    declared = {column.name: kinds.kind_of(column) for column in TABLE.columns}
+    declared = {column.name: catalogue_types.type_of(column) for column in TABLE.columns}
     looks = [queries.half_pair_query(TABLE.columns[name], "dbo") for name in ("text", "ntext")]
     for statement in (queries.rows_query(TABLE, "dbo"), *proofs(TABLE), *looks):
         assert refused(statement or "", declared) == []

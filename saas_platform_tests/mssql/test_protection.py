@@ -1,4 +1,4 @@
-"""What a server keeps from the login is never mirrored as if it were all: masks, policies, encryption."""
+"""Masks, policies and encryption: a table of which a login sees only a part is never mirrored as complete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PEOPLE = sa.Table(
     sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
     sa.Column("mail", sa.String, info={"declared": "nvarchar(9)", "source_name": "email"}),
 )
-#: Without the column that is kept back.
+#: The same table without the protected column.
 REST = sa.Table(
     "people",
     sa.MetaData(),
@@ -39,7 +39,7 @@ MASKED = {"sys.masked_columns c": [(70, "email")]}
 ENCRYPTED = {"encryption_type": [(70, "email")]}
 POLICY = {"sys.security_predicates": [(70, "only_own_rows")]}
 
-#: Every way to look at rows; the catalogue keeps nothing back.
+#: Every method that reads rows; the catalogue itself is not protected.
 LOOKS: list[Any] = [
     lambda snapshot, table: snapshot.rows(table, slices=[]).read_all(),
     lambda snapshot, table: snapshot.row_texts(table).read_all(),
@@ -50,7 +50,7 @@ LOOKS: list[Any] = [
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize(
-    ("kept", "says"),
+    ("kept", "expected"),
     [
         (MASKED, r"^people\.mail is masked for this login.*: have an administrator GRANT UNMASK"),
         (ENCRYPTED, r"^people\.mail is encrypted by Always Encrypted.*: leave the column out"),
@@ -61,11 +61,11 @@ LOOKS: list[Any] = [
     ],
 )
 def test_a_table_of_which_something_is_kept_back_is_refused(
-    monkeypatch: pytest.MonkeyPatch, look: Any, kept: dict[str, Any], says: str
+    monkeypatch: pytest.MonkeyPatch, look: Any, kept: dict[str, Any], expected: str
 ) -> None:
     server = Server({**DATABASE, **IDS, **kept, "SELECT SCHEMA_ID(": (1,)})
     with snapshot_of(server, monkeypatch) as snapshot:
-        with pytest.raises(SourceError, match=says):
+        with pytest.raises(SourceError, match=expected):
             look(snapshot, PEOPLE)
         look(snapshot, OTHER)  # one table never stops another
 
@@ -78,7 +78,7 @@ def test_a_column_that_is_left_out_keeps_nothing_back(
         assert snapshot.slice_counts(REST) == {}
 
 
-def test_what_the_login_sees_is_mirrored_where_the_user_wants_that_and_it_is_said(
+def test_visible_rows_are_mirrored_on_request_and_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen = replace(ADDRESS, rows_as_seen=True)
@@ -103,28 +103,30 @@ def test_a_server_that_knows_none_of_it_keeps_nothing_back(
     server = Server({**DATABASE, **answers})
     with snapshot_of(server, monkeypatch) as snapshot:
         assert snapshot.slice_counts(PEOPLE) == {}
-        began = server.said.index("BEGIN TRANSACTION")
+        began = server.statements.index("BEGIN TRANSACTION")
         for words in answers:
-            asked = [n for n, sql in enumerate(server.said) if words in sql]
+            asked = [n for n, sql in enumerate(server.statements) if words in sql]
             assert asked
             assert max(asked) < began, "an error might end it"
-        assert not any("OBJECT_ID(N'[sales]" in sql for sql in server.said), "it costs nothing"
+        assert not any("OBJECT_ID(N'[sales]" in sql for sql in server.statements), (
+            "it costs nothing"
+        )
 
 
 @pytest.mark.parametrize("right", [0, 1, None])
 @pytest.mark.parametrize("has_policies", [True, False])
-def test_a_login_that_could_not_see_a_policy_is_told(
+def test_a_login_that_may_not_see_policies_is_reported(
     monkeypatch: pytest.MonkeyPatch, right: int | None, has_policies: bool
 ) -> None:
-    """NULL is the answer for a name that the server can't read, and no permission."""
+    """The server answers NULL for a name that it can't parse, which does not count as a permission."""
     unknown = FakeError("42S02", "Invalid object name 'sys.security_predicates'. (208)")
     policies = [] if has_policies else unknown
     answers = {**DATABASE, **IDS, "'VIEW DEFINITION'": (right,), "sys.security_pred": policies}
     with snapshot_of(Server(answers), monkeypatch) as snapshot:
-        said = snapshot._session.features.words()
+        reported = snapshot._session.features.words()
         notes = snapshot.notes(PEOPLE)
     hidden = right != 1 and has_policies
-    assert ("no right to see the security policies" in said) == hidden
+    assert ("no right to see the security policies" in reported) == hidden
     assert len(notes) == hidden
     for note in notes:
         assert note.startswith("people is mirrored and proven as far as security policies let this")
@@ -132,12 +134,12 @@ def test_a_login_that_could_not_see_a_policy_is_told(
 
 
 def test_a_right_is_asked_for_by_names_that_the_server_can_read() -> None:
-    """A database `a.b` wants brackets; a column must have none."""
+    """A database `a.b` needs brackets, and a column must not have any."""
     for query in (protection.MASKED, protection.SEES_DEFINITIONS):
         assert "HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), 'DATABASE'" in query
         assert "HAS_PERMS_BY_NAME(DB_NAME()" not in query
     assert "'UNMASK', c.name, 'COLUMN')" in protection.MASKED
-    # NULL, for a right that a server does not know, hides too.
+    # NULL, the answer for a right that a server does not know, counts as hidden.
     assert protection.MASKED.count("HAS_PERMS_BY_NAME") == protection.MASKED.count(", 0) = 0")
 
 
@@ -148,7 +150,7 @@ _NO_RIGHT = FakeError("42000", "The SELECT permission was denied on the object. 
 
 
 @pytest.mark.parametrize(
-    ("sources", "right", "says"),
+    ("sources", "right", "expected"),
     [
         (
             [(70, "email", "phone"), (70, "email", "id")],
@@ -163,15 +165,15 @@ _NO_RIGHT = FakeError("42000", "The SELECT permission was denied on the object. 
     ],
 )
 def test_a_column_that_is_computed_from_a_masked_one_is_masked(
-    monkeypatch: pytest.MonkeyPatch, sources: Any, right: int | None, says: str | None
+    monkeypatch: pytest.MonkeyPatch, sources: Any, right: int | None, expected: str | None
 ) -> None:
     answers = {**DATABASE, **IDS, **COMPUTED, SOURCES: sources, "'VIEW DEFINITION'": (right,)}
     server = Server({**answers, **MASKED_ELSEWHERE, "sys.security_pred": []})
     with snapshot_of(server, monkeypatch) as snapshot:
-        if says is None:
+        if expected is None:
             snapshot.slice_counts(PEOPLE)
         else:
-            with pytest.raises(SourceError, match=says):
+            with pytest.raises(SourceError, match=expected):
                 snapshot.slice_counts(PEOPLE)
         snapshot.slice_counts(OTHER)
         snapshot.slice_counts(REST)
@@ -181,7 +183,7 @@ def test_with_unmask_computed_columns_are_as_all_others(monkeypatch: pytest.Monk
     server = Server({**DATABASE, **IDS, **COMPUTED, SOURCES: [(70, "email", "phone")]})
     with snapshot_of(server, monkeypatch) as snapshot:
         snapshot.slice_counts(PEOPLE)
-        assert not any(SOURCES in sql for sql in server.said), "it costs nothing"
+        assert not any(SOURCES in sql for sql in server.statements), "it costs nothing"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_with_unmask_computed_columns_are_as_all_others(monkeypatch: pytest.Monk
         protection.SEES_DEFINITIONS,
     ],
 )
-def test_the_questions_parse(query: str) -> None:
+def test_the_queries_parse(query: str) -> None:
     assert sqlglot.parse_one(query, dialect="tsql").key == "select"
 
 

@@ -1,6 +1,6 @@
-"""What drivers give becomes the declared type exactly, or stops the table in a sentence.
+"""Values from a driver become the declared type exactly, or stop the table with a message.
 
-With the types that pyodbc and mssql-python were seen to give.
+The types are those that pyodbc and mssql-python were observed to return.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from saas_platform.schema import TABLES
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import kinds, reading
+from saas_platform.source.mssql import catalogue_types, reading
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, arrow, snapshot_of
 
 KEY = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
@@ -38,7 +38,7 @@ def table_of(kind: Any, declared: str = "", *, pii: str | None = None) -> sa.Tab
 
 
 class Rows:
-    """A cursor of pyodbc."""
+    """A stub of a cursor of pyodbc."""
 
     def __init__(self, values: list[Any], first: int = 1) -> None:
         self._rows = [(n, value) for n, value in enumerate(values, first)]
@@ -52,7 +52,7 @@ class Rows:
 
 
 class Batches:
-    """A cursor of mssql-python."""
+    """A stub of a cursor of mssql-python."""
 
     def __init__(self, values: pa.Array) -> None:
         self._batch = pa.record_batch([pa.array(range(1, len(values) + 1)), values], ["a", "b"])
@@ -72,7 +72,7 @@ def read(cursor: Any, table: sa.Table) -> list[Any]:
 
 
 EAST = timezone(timedelta(hours=2))
-#: Type, values that it holds as pyodbc gives them, and one that it does not.
+#: A type, values that it holds as pyodbc returns them, and one that it does not hold.
 TAKEN: list[tuple[Any, list[Any], list[Any]]] = [
     (sa.BigInteger(), [2**63 - 1, -(2**63), 0], [1.5, 1.0, True, "7", b"7", 2**63, Decimal(1)]),
     (sa.Boolean(), [True, False], [1, 2, "true", 0.0]),
@@ -114,7 +114,7 @@ def test_a_value_beyond_the_first_batch_stops_the_table_too(
         read(Rows([*range(24), "7"]), table_of(sa.BigInteger()))
 
 
-#: Declared type, and rows at a time of a table that has a key and a column of it.
+#: A declared type, and the rows fetched at a time of a table with a key and a column of the type.
 WIDTHS = {
     **dict.fromkeys(("int", "bit", "datetime2(7)", "decimal(38, 0)", "uniqueidentifier"), 65_536),
     **dict.fromkeys(("nvarchar(255)", "varchar(900)", "char(4)", "sysname"), 65_536),
@@ -129,7 +129,7 @@ WIDTHS = {
 def test_fewer_rows_are_fetched_at_a_time_where_they_may_be_long(
     monkeypatch: pytest.MonkeyPatch, declared: str
 ) -> None:
-    """20,000 photos of two megabytes are no batch."""
+    """A batch of 20,000 photos of two megabytes would be too large."""
     asked: list[int] = []
 
     class Fetching(Server):
@@ -142,7 +142,7 @@ def test_fewer_rows_are_fetched_at_a_time_where_they_may_be_long(
             asked.append(size)
             return nullcontext(iter([]))
 
-    table = table_of(kinds.portable(declared), declared)
+    table = table_of(catalogue_types.portable(declared), declared)
     for able in ({}, ABLE):
         with snapshot_of(Fetching({**DATABASE, **able}), monkeypatch) as snapshot:
             snapshot.rows(table).read_all()
@@ -165,14 +165,14 @@ def test_a_bytearray_and_a_view_of_memory_are_bytes() -> None:
 
 
 def test_a_native_uuid_is_written_as_t_sql_does() -> None:
-    """mssql-python gives UUIDs (`native_uuid`), whose `str` has small letters."""
+    """mssql-python returns UUIDs (`native_uuid`), whose `str` is in lower case."""
     assert read(Rows([uuid.UUID(KEY), None, "x"]), table_of(sa.String())) == [KEY, None, "x"]
 
 
 def test_personal_data_is_in_no_message() -> None:
-    with pytest.raises(SourceError, match=r"t\.v of the source holds a value in the row") as said:
+    with pytest.raises(SourceError, match=r"t\.v of the source holds a value in the row") as raised:
         read(Rows([b"a@b.example"]), table_of(sa.String(), "nvarchar(9)", pii="email"))
-    assert "a@b" not in str(said.value)
+    assert "a@b" not in str(raised.value)
 
 
 @pytest.mark.parametrize("cursor", [Rows([1, None]), Batches(pa.array([1, None]))])
@@ -190,7 +190,7 @@ def _decimals(values: list[str | None], precision: int, scale: int) -> pa.Array:
     return pa.array(made, pa.decimal128(precision, scale))
 
 
-#: Declared type, what mssql-python's Arrow batches may have, and what becomes of it; None: it stops.
+#: A declared type, what mssql-python's Arrow batches may contain, and the result; None if the table stops.
 ARRIVES: list[tuple[Any, pa.Array, list[Any] | None]] = [
     (sa.BigInteger(), pa.array([255, None], pa.uint8()), [255, None]),
     (sa.BigInteger(), pa.array([-32768], pa.int16()), [-32768]),
@@ -263,16 +263,14 @@ def test_a_decimal_is_exact_or_stops(values: list[Decimal]) -> None:
 
 
 TEXT = table_of(sa.String(), "nvarchar(9)")
-_BROKEN = (
-    r"t\.v of the source holds half of a surrogate pair in the row with id 7, which is no char"
-)
+_BROKEN = r"t\.v of the source holds half of a surrogate pair in the row with id 7, which is not a character"
 
 
 class Strict(Server):
-    """As pyodbc: it decodes UTF-16, and raises for half of a pair."""
+    """A stub of pyodbc, which decodes UTF-16 and raises an error for half of a pair."""
 
     def fetchmany(self, size: int) -> list[Any]:
-        if "FROM [sales].[t]" in self.said[-1]:
+        if "FROM [sales].[t]" in self.statements[-1]:
             b"\x3d\xd8".decode("utf-16-le")
         return super().fetchmany(size)
 
@@ -300,7 +298,7 @@ def test_where_the_server_can_not_look_for_it_the_table_is_named(
 def test_a_replacement_of_mssql_pythons_is_looked_into(
     monkeypatch: pytest.MonkeyPatch, found: Any, stops: bool
 ) -> None:
-    """It replaces half of a pair without a word; but the replacement is a character of its own too."""
+    """The driver silently replaces half of a pair, but a text may also contain the replacement by right."""
     server = ArrowServer(
         {
             **DATABASE,
@@ -321,7 +319,7 @@ def test_texts_without_a_replacement_cost_no_look(monkeypatch: pytest.MonkeyPatc
     server = ArrowServer({**DATABASE, **ABLE, "FROM [sales].[t]": arrow(id=[7], v=["a"])})
     with snapshot_of(server, monkeypatch) as snapshot:
         assert snapshot.rows(TEXT).read_all().num_rows == 1
-    assert not any("SELECT TOP 1 [id]" in sql for sql in server.said)
+    assert not any("SELECT TOP 1 [id]" in sql for sql in server.statements)
 
 
 def test_a_key_as_text_keeps_all_digits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,4 +332,4 @@ def test_a_key_as_text_keeps_all_digits(monkeypatch: pytest.MonkeyPatch) -> None
     with snapshot_of(server, monkeypatch) as snapshot:
         found = snapshot.rows(table).read_all()
     assert found["at"].to_pylist() == ["2024-01-02 03:04:05.1234567"]
-    assert "SELECT CONVERT(NVARCHAR(27), [at], 121) AS c0 FROM [sales].[t]" in server.said
+    assert "SELECT CONVERT(NVARCHAR(27), [at], 121) AS c0 FROM [sales].[t]" in server.statements

@@ -1,6 +1,6 @@
-"""A server that speaks TDS, beyond what all sources do; skipped where SAAS_TEST_MSSQL_URL names none.
+"""Tests with a real TDS server, beyond those of all sources; skipped unless SAAS_TEST_MSSQL_URL names one.
 
-What a server lacks is skipped by name.
+A test of a feature that the server lacks is skipped with the name of the feature.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ HOSTILE = [
 
 @pytest.fixture(params=["as installed", "pyodbc alone"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """With mssql-python, where it is installed, and without."""
+    """Run the test with mssql-python, if it is installed, and without it."""
     if request.param == "pyodbc alone":
         monkeypatch.setattr(connection, "mssql_python", lambda: None)
         monkeypatch.setattr(bulk_load, "mssql_python", lambda: None)
@@ -109,7 +109,7 @@ def test_hostile_values_come_back_as_they_went_and_are_digested_there(
     assert there == digests(TABLES["plans"], read.to_batches())
 
 
-#: Declared type, portable type, and values of it that engines are apt to write in other ways.
+#: A declared type, its portable type, and values that engines tend to write differently.
 EVERY_TYPE: dict[str, tuple[str, Any, list[Any]]] = {
     "whole": ("bigint", sa.BigInteger(), [2**63 - 1, -(2**63), 0]),
     "small": ("tinyint", sa.BigInteger(), [0, 255]),
@@ -163,7 +163,7 @@ def test_every_type_is_digested_there_as_it_is_read(mssql: MssqlPlace, way: str,
                 if value is None:
                     written, given = "NULL", []
                 elif isinstance(value, datetime):
-                    # Some servers take a parameter of that type to the second.
+                    # Some servers round a parameter of that type to the second.
                     digits = "milliseconds" if declared == "datetime" else "microseconds"
                     written, given = f"'{value.isoformat('T', digits)}'", []
                 cursor.execute(f"INSERT INTO {name} (id, v) VALUES ({n}, {written})", *given)
@@ -172,7 +172,7 @@ def test_every_type_is_digested_there_as_it_is_read(mssql: MssqlPlace, way: str,
             texts = snapshot.row_texts(table).read_all()["c1"].to_pylist()
             cells = snapshot.cells(table).read_all().to_pylist()
             there = snapshot.digests(table)
-        # The texts are those of the values that were loaded, made on another way.
+        # The texts equal those of the loaded values, though they are made in another way.
         wanted = {tuple(cell(c, each[c.name]) for c in table.columns) for each in read.to_pylist()}
         assert {(each["c1"], each["c2"]) for each in cells} == wanted
         assert {each["c0"] for each in cells} == {"all"}
@@ -195,7 +195,7 @@ def test_every_type_is_digested_there_as_it_is_read(mssql: MssqlPlace, way: str,
 
 @contextmanager
 def made(place: MssqlPlace, name: str, columns: str) -> Iterator[str]:
-    """A table of someone else; skips the test where the server has no such column."""
+    """Create a table of the user's own; skip the test if the server has no such column."""
     full = f"dbo.{name}"
     drop = f"IF OBJECT_ID('{full}', 'U') IS NOT NULL DROP TABLE {full}"
     try:
@@ -212,7 +212,7 @@ def own_database() -> MssqlDatabase:
     return MssqlDatabase(replace(mssql_address(), schema="dbo"))
 
 
-#: Declared type, and a literal of it whose text has as many digits as it can have.
+#: A declared type, and a literal of it whose text has the most digits.
 ONLY_TEXT = {
     "datetimeoffset(7)": "'2024-02-29T23:59:59.1234567+02:00'",
     "time(7)": "'23:59:59.1234567'",
@@ -245,7 +245,7 @@ def test_what_travels_as_text_is_proven_by_another_one(
         assert cells == {"1|.": cell(table.c.v, read[0]["v"]), "2|.": "|-"}
 
 
-#: Of a sql_variant: an expression, and its literal.
+#: The value of a sql_variant as an expression, and its literal.
 VARIANTS = {
     "CAST(1 AS INT)": "1",
     "CAST('1' AS VARCHAR(5))": "'1'",
@@ -284,7 +284,7 @@ def test_a_variant_is_the_literal_of_its_base_type(
             (read,) = snapshot.rows(table).read_all().to_pylist()
             (proven,) = snapshot.cells(table).read_all().to_pylist()
         if "FLOAT" in expression:
-            # Decimal literals are added as decimals: 0.3 it is, with all digits.
+            # Decimal literals are added as decimals, so that the result is 0.3 with all digits.
             assert float(read["v"]) == 0.3
             assert len(read["v"]) > 20
         else:
@@ -376,7 +376,7 @@ def test_many_slices_that_do_not_touch_are_read(mssql: MssqlPlace, way: str) -> 
             assert snapshot.rows(table, slices=days).read_all()["id"].to_pylist() == [1]
 
 
-#: What makes a table of a kind that has limits, and the beginning of the note on it; None: there is none.
+#: The SQL for a special table, and the beginning of the note on it; None if there is no note.
 SPECIAL = {
     "id INT NOT NULL PRIMARY KEY NONCLUSTERED) WITH (MEMORY_OPTIMIZED = ON": (
         "is a memory-optimised table"
@@ -393,7 +393,7 @@ SPECIAL = {
 
 @pytest.mark.parametrize("columns", SPECIAL)
 def test_special_tables_are_noted_or_read(mssql: MssqlPlace, way: str, columns: str) -> None:
-    name, says = "saas_platform_special", SPECIAL[columns]
+    name, expected = "saas_platform_special", SPECIAL[columns]
     with made(mssql, name, columns) as full:
         if " n INT" in columns:
             mssql.run(f"INSERT INTO {full} (id, n) VALUES (1, 0)")
@@ -401,14 +401,14 @@ def test_special_tables_are_noted_or_read(mssql: MssqlPlace, way: str, columns: 
             mssql.run(f"INSERT INTO {full} (id) VALUES (1)")
         found = own_database().discover()
         notes = [note for note in found.notes if note.startswith(name)]
-        if says is None:
+        if expected is None:
             (table,) = (t for t in found.tables if t.name == name)
             assert not any(column.name.startswith("graph_id") for column in table.columns)
             with own_database().snapshot() as snapshot:
                 assert snapshot.rows(table).read_all().num_rows == 1
         else:
             assert len(notes) == 1
-            assert says in notes[0]
+            assert expected in notes[0]
 
 
 def test_tracked_deletes_of_a_key_in_another_order_than_its_columns(mssql: MssqlPlace) -> None:
@@ -440,7 +440,7 @@ def test_a_schema_in_capitals_is_the_catalogues(mssql: MssqlPlace) -> None:
         ]
 
 
-def test_columns_with_names_of_ours_meet_none_of_them(
+def test_columns_named_like_aliases_do_not_clash(
     mssql: MssqlPlace, warehouse: DuckdbWarehouse, way: str
 ) -> None:
     names = ("_slice_id", "slice", "n", "total", "c0", "c1", "r", "key_value")
@@ -483,13 +483,15 @@ def test_tables_of_several_schemas_are_found_and_read_in_one_run(
         mssql.run(*drop, f"DROP SCHEMA {schema}")
 
 
-def test_a_table_with_a_name_of_ours_is_someone_elses_here(mssql: MssqlPlace) -> None:
+def test_a_users_table_with_a_name_of_the_platforms_is_discovered(mssql: MssqlPlace) -> None:
     with made(mssql, "_staged_saas_platform", "id INT NOT NULL PRIMARY KEY"):
         found = [table.name for table in own_database().discover().tables]
     assert "_staged_saas_platform" in found
 
 
-def test_a_missing_schema_and_a_missing_table_are_told_apart(mssql: MssqlPlace, way: str) -> None:
+def test_a_missing_schema_and_a_missing_table_are_distinguished(
+    mssql: MssqlPlace, way: str
+) -> None:
     table = sa.Table(
         "saas_platform_nowhere",
         sa.MetaData(),
@@ -497,9 +499,9 @@ def test_a_missing_schema_and_a_missing_table_are_told_apart(mssql: MssqlPlace, 
     )
     with own_database().snapshot() as snapshot:
         assert snapshot.columns(table) == []
-        with pytest.raises(SourceError, match=r"^saas_platform_nowhere can't be read, as "):
+        with pytest.raises(SourceError, match=r"^saas_platform_nowhere can't be read, because "):
             snapshot.rows(table).read_all()
-        # And the others go on.
+        # The other tables are still read.
         assert snapshot.columns(sa.Table("spt_none", sa.MetaData())) == []
     nowhere = MssqlDatabase(replace(mssql_address(), schema="saas_platform_nothing"))
     with (
@@ -545,7 +547,7 @@ def test_a_mask_that_the_login_sees_through_keeps_nothing_back(mssql: MssqlPlace
         assert not [note for note in found.notes if name in note]
 
 
-def test_the_questions_on_what_is_kept_back_are_answered(mssql: MssqlPlace) -> None:
+def test_the_queries_about_protection_are_answered(mssql: MssqlPlace) -> None:
     if not (looked(mssql).floor or "").endswith("MIN_ACTIVE_ROWVERSION())"):
         pytest.skip("the server is none of Microsoft's")
     asked = (
@@ -570,7 +572,7 @@ def test_a_column_that_is_computed_from_a_masked_one_is_masked(mssql: MssqlPlace
         number = connection.scalar(cursor, f"SELECT OBJECT_ID('{full}')")
 
         def seen() -> dict[str, str]:
-            """As the user sees it, in a session of its own."""
+            """Return what the user sees, in a separate session."""
             with session(mssql) as theirs:
                 theirs.execute(f"EXECUTE AS USER = '{user}'")
                 found = protection.look(lambda sql: features.rows(theirs, sql))
@@ -622,7 +624,7 @@ def test_comments_are_kept(mssql: MssqlPlace) -> None:
 
 
 def test_a_transaction_that_is_open_is_not_skipped(mssql: MssqlPlace) -> None:
-    """The later one commits first: a watermark at its version would lose the earlier one."""
+    """The later transaction commits first; a watermark at its version would lose the earlier one."""
     if looked(mssql).floor is None:
         pytest.skip("the server does not tell its first open row version")
     plans = TABLES["plans"]
@@ -641,7 +643,7 @@ def test_a_transaction_that_is_open_is_not_skipped(mssql: MssqlPlace) -> None:
     assert {1, 2} <= set(after["plan_id"].to_pylist())
 
 
-def test_a_connection_that_is_cut_is_taken_up_again(
+def test_a_broken_connection_is_opened_again(
     mssql: MssqlPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut: list[int] = []
@@ -692,7 +694,7 @@ def test_a_killed_month_is_as_before(mssql: MssqlPlace, tmp_path: Path) -> None:
         process.kill()
     assert content(mssql.source) == {name: [] for name in TABLES}
     assert mssql.source.applied_months() == {}
-    # What was staged is in nobody's way.
+    # Rows that are left in staging tables do no harm.
     mssql.source.apply(batch(FIRST, rows))
     assert content(mssql.source) == rows
 
@@ -709,7 +711,9 @@ def test_two_writers_wait_for_each_other(
         mssql.source.apply(batch(FIRST))
 
 
-def test_it_is_mirrored_and_proven(mssql: MssqlPlace, warehouse: DuckdbWarehouse, way: str) -> None:
+def test_the_company_is_mirrored_and_proven(
+    mssql: MssqlPlace, warehouse: DuckdbWarehouse, way: str
+) -> None:
     source = mssql.source
     rows = every_table(3)
     rows["usage_events"] = [row(TABLES["usage_events"], n, user_id=n) for n in (1, 2, 3)]
@@ -726,7 +730,7 @@ def test_it_is_mirrored_and_proven(mssql: MssqlPlace, warehouse: DuckdbWarehouse
     wanted = ("plans", "users", "usage_events", "support_tickets")
     assert changed == dict.fromkeys(wanted, "incremental")
     assert second["users"].rows_deleted == 1
-    # Its tombstone tells of the delete, so that no slice is compared.
+    # The delete has a tombstone, so that no slice is compared.
     assert second["support_tickets"].slices_compared == 0
     for level in ("digest", "rows"):
         assert all(r.proven for r in verify(source, warehouse, TABLES.values(), level))
@@ -772,7 +776,7 @@ def test_a_database_of_someone_else_is_found_mirrored_and_proven(
             "SELECT * FROM raw.saas_platform_orders ORDER BY number"
         ).to_pylist()
         assert (first["title"], first["price"]) == ("é|", Decimal("12.3456"))
-        with session(mssql) as cursor:  # some keep six digits of the seven
+        with session(mssql) as cursor:  # some servers keep six of the seven digits
             held = connection.scalar(
                 cursor, f"SELECT CONVERT(VARCHAR(30), seen, 121) FROM {orders} WHERE number = 1"
             )
@@ -788,7 +792,7 @@ def test_a_database_of_someone_else_is_found_mirrored_and_proven(
         mssql.run(*drop)
 
 
-def test_tracked_deletes_are_told_by_key(mssql: MssqlPlace) -> None:
+def test_tracked_deletes_are_reported_by_key(mssql: MssqlPlace) -> None:
     if not looked(mssql).change_tracking:
         pytest.skip("the database has no Change Tracking")
     orders = "dbo.saas_platform_tracked"
@@ -816,7 +820,7 @@ def test_tracked_deletes_are_told_by_key(mssql: MssqlPlace) -> None:
         mssql.run(drop)
 
 
-#: Declared type of a key, a value, and the key as the mirror holds it.
+#: The declared type of a key, a value, and the key as the mirror holds it.
 TRACKED_KEYS = {
     "UNIQUEIDENTIFIER": (
         "'6f9619ff-8b86-d011-b42d-00c04fc964ff'",
@@ -855,20 +859,20 @@ def test_a_tracked_delete_has_the_key_that_was_read(
         assert found.to_pylist() == [{"id": key}]
 
 
-def test_what_is_used_instead_is_said(mssql: MssqlPlace) -> None:
-    said, able = mssql.source.ping(), looked(mssql)
-    assert ("no snapshot isolation" in said) != able.snapshot_isolation
-    assert ("no Change Tracking" in said) != able.change_tracking
-    assert ("no MIN_ACTIVE_ROWVERSION" in said) == (able.floor is None)
+def test_substitutes_for_missing_features_are_reported(mssql: MssqlPlace) -> None:
+    reported, able = mssql.source.ping(), looked(mssql)
+    assert ("no snapshot isolation" in reported) != able.snapshot_isolation
+    assert ("no Change Tracking" in reported) != able.change_tracking
+    assert ("no MIN_ACTIVE_ROWVERSION" in reported) == (able.floor is None)
 
 
 def test_another_database_and_a_wrong_password_are_one_sentence(mssql: MssqlPlace) -> None:
     wrong = [("database", "saas_platform_nowhere", "has no such database")]
     if "pwd" in mssql.address.options:
         wrong.append(("pwd", "Wrong.12345", "refuses the login"))
-    for name, value, says in wrong:
+    for name, value, expected in wrong:
         options = {**mssql.address.options, name: value}
-        with pytest.raises(SourceError, match=says) as raised:
+        with pytest.raises(SourceError, match=expected) as raised:
             MssqlDatabase(replace(mssql.address, options=options)).ping()
         assert "Wrong.12345" not in str(raised.value)
 
@@ -884,7 +888,7 @@ def test_an_empty_source_says_what_to_do(mssql: MssqlPlace) -> None:
         pass
 
 
-def test_drop_leaves_what_is_not_ours(mssql: MssqlPlace) -> None:
+def test_drop_leaves_other_tables(mssql: MssqlPlace) -> None:
     theirs = mssql.named("theirs")
     mssql.run(f"CREATE TABLE {theirs} (a INT)")
     try:

@@ -1,4 +1,4 @@
-"""Snapshots without a server: a cursor that answers, and refuses what some servers do not know."""
+"""Snapshots of a stubbed server, which refuses queries that some servers do not know."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_a_database_is_known_by_its_recovery_fork_where_there_is_one(
     server = Server({**DATABASE, "database_recovery_status": recovery})
     with snapshot_of(server, monkeypatch) as snapshot:
         assert snapshot.identity == identity
-    asked = next(n for n, sql in enumerate(server.said) if "database_recovery_status" in sql)
-    assert asked < server.said.index("BEGIN TRANSACTION"), "an error might end it"
+    asked = next(n for n, sql in enumerate(server.statements) if "database_recovery_status" in sql)
+    assert asked < server.statements.index("BEGIN TRANSACTION"), "an error might end it"
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -65,7 +65,7 @@ def test_a_database_is_found_by_name_as_its_number_may_be_another_on_azure(
 ) -> None:
     server = Server(DATABASE)
     with snapshot_of(server, monkeypatch):
-        asked = [sql for sql in server.said if "sys.databases" in sql]
+        asked = [sql for sql in server.statements if "sys.databases" in sql]
     assert len(asked) == 4
     assert all("FROM sys.databases WHERE name = DB_NAME()" in sql for sql in asked)
     for sql in asked:
@@ -107,16 +107,17 @@ def test_an_error_that_ends_the_transaction_stops_its_table_and_no_other(
     )
     with snapshot_of(server, monkeypatch) as snapshot:
         with pytest.raises(
-            SourceError, match=r"^first can't be read, as .* could not keep the ver"
+            SourceError,
+            match=r"^first can't be read, because .* has no space in tempdb for the ver",
         ):
             read(snapshot, FIRST)
-        server.said.clear()
+        server.statements.clear()
         with pytest.raises(SourceError, match=r"^first can't be read"):
             read(snapshot, FIRST)
-        assert server.said == [], "nothing of another moment is read for it"
+        assert server.statements == [], "nothing of another moment is read for it"
         read(snapshot, SECOND)
-        began = server.said.index("BEGIN TRANSACTION")
-        asked = next(n for n, sql in enumerate(server.said) if "[sales].[second]" in sql)
+        began = server.statements.index("BEGIN TRANSACTION")
+        asked = next(n for n, sql in enumerate(server.statements) if "[sales].[second]" in sql)
         assert began < asked
         assert server.opened == 2
         (note,) = snapshot.notes(SECOND)
@@ -139,9 +140,11 @@ def test_a_server_that_is_gone_is_the_reason_of_each_table_by_its_name(
         server.answers = {"": FakeError("08001", "[08001] TCP Provider: Error code 0x2749")}
         tries = []
         for table in (SECOND, THIRD):
-            with pytest.raises(SourceError, match=rf"^{table.name} was not read, as an earlier e"):
+            with pytest.raises(
+                SourceError, match=rf"^{table.name} was not read, because an earlier e"
+            ):
                 snapshot.slice_counts(table)
-            tries.append(len(server.said))
+            tries.append(len(server.statements))
         assert tries[0] == tries[1], "it is not asked again for each table"
 
 
@@ -160,24 +163,26 @@ def test_an_error_that_does_not_end_it_leaves_the_other_tables_their_moment(
 ) -> None:
     server = Server({**DATABASE, "[sales].[first]": LOCKED})
     with snapshot_of(server, monkeypatch) as snapshot:
-        with pytest.raises(SourceError, match=r"^first can't be read, as .* is locked by another"):
+        with pytest.raises(
+            SourceError, match=r"^first can't be read, because .* is locked by another"
+        ):
             snapshot.rows(FIRST).read_all()
         assert snapshot.slice_counts(SECOND) == {}
-        assert server.said.count("BEGIN TRANSACTION") == 1
+        assert server.statements.count("BEGIN TRANSACTION") == 1
         assert snapshot.notes(SECOND) == ()
 
 
 def test_the_watermark_stays_below_the_first_version_that_is_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """MIN_ACTIVE_ROWVERSION is the version of a write that may still be open: it is not committed."""
+    """MIN_ACTIVE_ROWVERSION is the version of a write that may still be open, so that it is not committed."""
     server = Server({**DATABASE, "MIN_ACTIVE_ROWVERSION": (2001,), "ORDER BY [version]": (3000,)})
     with snapshot_of(server, monkeypatch) as snapshot:
         assert snapshot.ceiling(VERSIONED) == 2000
         assert snapshot.highest_version(VERSIONED) == 3000
         assert snapshot.ceiling(FIRST) == 0
-        query = next(sql for sql in server.said if "MIN_ACTIVE_ROWVERSION" in sql)
-    assert server.said.index(query) < server.said.index("BEGIN TRANSACTION")
+        query = next(sql for sql in server.statements if "MIN_ACTIVE_ROWVERSION" in sql)
+    assert server.statements.index(query) < server.statements.index("BEGIN TRANSACTION")
 
 
 def test_without_a_floor_the_watermark_is_the_highest_version(
@@ -200,7 +205,7 @@ _NO_RIGHT = (
 def test_a_missing_right_a_missing_schema_and_a_missing_table_are_three_sentences(
     monkeypatch: pytest.MonkeyPatch, number: str
 ) -> None:
-    """With the server's numbers, as pyodbc has them, and without, as mssql-python."""
+    """The messages have the server's numbers with pyodbc and none with mssql-python."""
     gone = FakeError("42S02", f"[SQL Server]{_NO_OBJECT}{number.replace('229', '208')}")
     denied = FakeError("42000", f"[SQL Server]{_NO_RIGHT}{number.replace('208', '229')}")
     with (
@@ -233,15 +238,15 @@ def test_tables_of_further_schemas_are_read_there(monkeypatch: pytest.MonkeyPatc
         snapshot.cells(other).read_all()
         snapshot.slice_counts(other)
         assert snapshot.columns(other) == []
-    said = [sql for sql in server.said if "people" in sql]
-    assert len(said) == 4 + 1
-    assert all("[hr].[people]" in sql for sql in said)
-    assert sum("[E-Mail]" in sql for sql in said) == 2
-    assert not any("e_mail" in sql or "hr__people" in sql for sql in server.said)
+    reported = [sql for sql in server.statements if "people" in sql]
+    assert len(reported) == 4 + 1
+    assert all("[hr].[people]" in sql for sql in reported)
+    assert sum("[E-Mail]" in sql for sql in reported) == 2
+    assert not any("e_mail" in sql or "hr__people" in sql for sql in server.statements)
 
 
 class _LongValue(Server):
-    """As mssql-python: a long value that it can't fetch is a bare RuntimeError."""
+    """A stub of mssql-python, which raises a bare RuntimeError for a long value that it can't fetch."""
 
     @contextmanager
     def arrow_reader(self, _size: int) -> Iterator[Any]:
@@ -253,7 +258,7 @@ class _LongValue(Server):
         return super().fetchmany(size)
 
     def _fail(self) -> None:
-        if "[sales].[first]" in self.said[-1]:
+        if "[sales].[first]" in self.statements[-1]:
             raise RuntimeError("Error fetching LOB for column 2")
 
 
@@ -264,7 +269,9 @@ def test_a_runtime_error_of_mssql_pythons_stops_its_table_and_no_other(
     monkeypatch.setitem(sys.modules, "mssql_python", ModuleType("mssql_python"))
     server = _LongValue({**DATABASE, "[sales].[second]": []})
     with snapshot_of(server, monkeypatch) as snapshot:
-        with pytest.raises(SourceError, match=r"^first can't be read, as .*Error fetching LOB for"):
+        with pytest.raises(
+            SourceError, match=r"^first can't be read, because .*Error fetching LOB for"
+        ):
             read(snapshot, FIRST)
         assert snapshot.slice_counts(SECOND) == {}
 
@@ -288,7 +295,7 @@ DEADLOCK = EndingError(
 
 
 class _Victim(Server):
-    """A server whose readers are a deadlock's victim the first few times."""
+    """A server that makes its readers the victim of a deadlock the first few times."""
 
     times = 1
 
@@ -296,7 +303,7 @@ class _Victim(Server):
         if "[sales].[first]" in sql and self.times:
             self.times -= 1
             self.open = False
-            self.said.append(sql)
+            self.statements.append(sql)
             raise DEADLOCK
         return super().execute(sql, *values)
 
@@ -311,9 +318,9 @@ def test_a_deadlocks_victim_is_read_once_more(
     server = _Victim(DATABASE)
     with snapshot_of(server, monkeypatch) as snapshot:
         read(snapshot, FIRST)
-        assert server.said.count("BEGIN TRANSACTION") == 2
+        assert server.statements.count("BEGIN TRANSACTION") == 2
         read(snapshot, SECOND)
-        assert server.said.count("BEGIN TRANSACTION") == 2
+        assert server.statements.count("BEGIN TRANSACTION") == 2
 
 
 @pytest.mark.parametrize("read", AGAIN)
@@ -339,7 +346,7 @@ def test_what_is_read_at_one_moment_is_not_read_again(monkeypatch: pytest.Monkey
 def test_the_watermark_of_a_reading_that_began_again_is_the_first_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What was read before it is as old as that."""
+    """The tables that were read before it show that earlier moment."""
     server = _Victim({**DATABASE, "MIN_ACTIVE_ROWVERSION": (2001,)})
     with snapshot_of(server, monkeypatch) as snapshot:
         server.answers["MIN_ACTIVE_ROWVERSION"] = (3001,)
@@ -350,11 +357,11 @@ def test_the_watermark_of_a_reading_that_began_again_is_the_first_one(
 def test_a_deadlock_in_the_middle_of_rows_is_not_begun_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Some of them have gone on already."""
+    """Some of the rows have been passed on already."""
 
     class Halfway(Server):
         def fetchmany(self, size: int) -> list[Any]:
-            if "[sales].[first]" not in self.said[-1]:
+            if "[sales].[first]" not in self.statements[-1]:
                 return super().fetchmany(size)
             if not self._rows:
                 self.open = False
@@ -366,4 +373,4 @@ def test_a_deadlock_in_the_middle_of_rows_is_not_begun_again(
     with snapshot_of(server, monkeypatch) as snapshot:
         with pytest.raises(SourceError, match="victim of a deadlock"):
             snapshot.rows(FIRST).read_all()
-        assert sum("FROM [sales].[first]" in sql for sql in server.said) == 1
+        assert sum("FROM [sales].[first]" in sql for sql in server.statements) == 1

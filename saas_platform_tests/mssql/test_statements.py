@@ -1,4 +1,4 @@
-"""The T-SQL without a server: all of it parses, and the script in the docs is what is run."""
+"""All T-SQL parses, and the script in the docs equals what is run; no server is needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import sqlglot
 
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES, Slice, slice_of
-from saas_platform.source.mssql import ddl, kinds, queries, sql, tracking
+from saas_platform.source.mssql import catalogue_types, ddl, queries, sql, tracking
 from saas_platform.source.mssql.apply import insert, update
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform.source.mssql.features import Features
@@ -26,7 +26,7 @@ from saas_platform.source.mssql.protection import Protection
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "sql-server.sql"
 
-#: A table of someone else, with what ours do not have.
+#: A table of the user's own, with features that the company's tables do not have.
 THEIRS = sa.Table(
     "odd]name",
     sa.MetaData(),
@@ -41,15 +41,15 @@ THEIRS = sa.Table(
 
 
 class _Noting:
-    """A cursor that only keeps what it is given."""
+    """A cursor that only records its statements."""
 
     rowcount = 0
 
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.statements: list[str] = []
 
     def execute(self, statement: str) -> _Noting:
-        self.said.append(statement)
+        self.statements.append(statement)
         return self
 
 
@@ -64,7 +64,7 @@ def _statements() -> Iterator[str]:
         intake.withdraw_refused()
         intake.withdraw_taken()
         intake.note_early()
-    yield from cursor.said
+    yield from cursor.statements
     for table in (*TABLES.values(), THEIRS):
         cut = slice_of(table)
         slices = ["all"] if cut is None else [cut.id_of(datetime(2024, 1, 31))]
@@ -77,7 +77,7 @@ def _statements() -> Iterator[str]:
             yield queries.cells_query(table, "saas", abilities, slices)[0]
         if table.primary_key.columns:
             deletes = tracking.deletes_query(table, "[saas].[t]", oldest=3, above=9)
-            # A parser knows no CHANGETABLE.
+            # The parser does not know CHANGETABLE.
             yield re.sub(r"CHANGETABLE\(CHANGES (\S+), \d+\)", r"\1", deletes)
         for column in table.columns:
             if isinstance(column.type, sa.String):
@@ -91,10 +91,10 @@ def test_every_statement_parses_as_tsql() -> None:
         assert parsed.key != "command", statement
 
 
-def test_what_limited_servers_lack_is_not_said() -> None:
-    said = "\n".join([*_statements(), ddl.script("saas")]).upper()
+def test_no_statement_uses_what_limited_servers_lack() -> None:
+    reported = "\n".join([*_statements(), ddl.script("saas")]).upper()
     for word in ("MERGE", "OR ALTER", "WAITFOR", "CHECKSUM", "IF EXISTS", "STRING_AGG", "TRIM("):
-        assert not re.search(rf"\b{re.escape(word)}", said), word
+        assert not re.search(rf"\b{re.escape(word)}", reported), word
 
 
 def test_the_script_in_the_docs_is_current() -> None:
@@ -119,7 +119,7 @@ def test_the_script_makes_everything() -> None:
     assert made.index("\nSET QUOTED_IDENTIFIER ON;\nGO\n") < made.index("CREATE "), (
         "sqlcmd has it off"
     )
-    # Each batch that must stand alone does.
+    # Every statement that needs a batch of its own has one.
     for batch in made.split("\nGO\n"):
         if "CREATE TRIGGER" in batch or "CREATE SCHEMA" in batch:
             assert batch.upper().count("CREATE ") == 1
@@ -168,7 +168,7 @@ def _sliced(declared: str) -> sa.Table:
 def test_no_bound_of_a_slice_is_beyond_the_type_of_its_column(
     declared: str, slices: list[str], where: str
 ) -> None:
-    """The server converts the literal to the column's type, and refuses one that it can't have."""
+    """The server converts the literal to the column's type and refuses one outside of its range."""
     assert sql.in_slices(_sliced(declared), slices) == where
 
 
@@ -193,7 +193,7 @@ def test_tracked_deletes_are_those_after_what_the_version_knew() -> None:
     assert "t.[a key] = c.[a key]" in query
 
 
-def test_changes_that_a_login_may_not_see_are_told_and_not_asked_for() -> None:
+def test_changes_that_a_login_may_not_see_are_reported_and_not_queried() -> None:
     query = tracking.oldest_query("[sales].[t]")
     sqlglot.parse_one(query, dialect="tsql")
     right = "HAS_PERMS_BY_NAME(N'[sales].[t]', 'OBJECT', 'VIEW CHANGE TRACKING') = 1"
@@ -230,8 +230,8 @@ def test_changes_that_a_login_may_not_see_are_told_and_not_asked_for() -> None:
         ("rowversion", sa.BigInteger),
     ],
 )
-def test_each_type_travels_as_one_of_ours(declared: str, kind: type) -> None:
-    assert isinstance(kinds.portable(declared), kind)
+def test_each_type_has_a_portable_type(declared: str, kind: type) -> None:
+    assert isinstance(catalogue_types.portable(declared), kind)
 
 
 def _role_script(name: str) -> str:
@@ -248,7 +248,7 @@ def test_azure_which_makes_no_login_in_a_database_is_not_asked_for_one(name: str
     assert others.strip() == (
         "IF SUSER_ID('$(login)') IS NULL\n    EXEC (N'CREATE LOGIN ' + @named);"
     )
-    # As a text, which is read where it is run alone.
+    # It is a text, which the server parses only where it is run.
     assert _role_script(name).count("CREATE LOGIN") == 1
     assert _role_script(name).count("'$(password)'") == 1
     assert "QUOTENAME(N'$(password)', '''')" in batch, "a quote would end it"

@@ -1,4 +1,4 @@
-"""Deletes by Change Tracking: a key is what the mirror holds, by either driver."""
+"""Deletes from Change Tracking: with either driver, a key equals the key in the mirror."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import sqlglot
 
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import kinds, queries, sql, tracking
+from saas_platform.source.mssql import catalogue_types, queries, sql, tracking
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, Server, snapshot_of
 
 UUID = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
@@ -24,7 +24,7 @@ def table_of(declared: str, **info: Any) -> sa.Table:
         sa.MetaData(),
         sa.Column(
             "id",
-            kinds.portable(declared, in_key=True),
+            catalogue_types.portable(declared, in_key=True),
             primary_key=True,
             info={"declared": declared, **info},
         ),
@@ -45,10 +45,10 @@ def server_of(key: Any, name: str = "id") -> Server:
     )
 
 
-#: Type of the key, what a driver gives for the expression that reads it, and the key in the mirror.
+#: The type of a key, what a driver returns for the expression that reads it, and the key in the mirror.
 KEYS: list[tuple[str, Any, Any]] = [
     ("uniqueidentifier", UUID, UUID),
-    # As mssql-python, where a server left the type as it is.
+    # mssql-python returns this if the server does not convert the type.
     ("uniqueidentifier", uuid.UUID(UUID), UUID),
     (
         "datetimeoffset(7)",
@@ -84,7 +84,7 @@ def test_a_deleted_key_is_the_one_that_the_mirror_holds(
         found = snapshot.tombstones(table, above=10)
     assert found is not None
     assert found.to_pylist() == [{"id": key}]
-    # By the same expression as the rows are read.
+    # Keys are read by the same expression as rows.
     query = tracking.deletes_query(table, "[dbo].[orders]", oldest=5, above=10)
     read = sql.value(table.c.id).replace("[id]", "d.[id]")
     assert query.startswith(f"SELECT {read} FROM CHANGETABLE(CHANGES [dbo].[orders], 5) AS d")
@@ -113,7 +113,7 @@ def test_a_key_of_another_type_is_a_sentence(
 def test_a_key_that_is_no_utf_16_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     class Strict(Server):
         def fetchall(self) -> list[Any]:
-            if "SYS_CHANGE_OPERATION" in self.said[-1]:
+            if "SYS_CHANGE_OPERATION" in self.statements[-1]:
                 b"\x3d\xd8".decode("utf-16-le")
             return super().fetchall()
 
@@ -144,7 +144,7 @@ def test_a_renamed_key_is_asked_for_by_its_name_in_the_source(
         found = snapshot.tombstones(table_of("int", source_name="Order ID"), above=10)
     assert found is not None
     assert found.to_pylist() == [{"id": 7}]
-    asked = next(each for each in server.said if "SYS_CHANGE_OPERATION" in each)
+    asked = next(each for each in server.statements if "SYS_CHANGE_OPERATION" in each)
     assert "t.[Order ID] = c.[Order ID]" in asked
     assert "[id]" not in asked
     plain = asked.replace("CHANGETABLE(CHANGES [sales].[orders], 5)", "[changes]")
@@ -165,7 +165,7 @@ PAIRS = sa.Table(
 def test_each_value_of_a_key_of_several_columns_lands_in_its_own(
     monkeypatch: pytest.MonkeyPatch, order: list[str]
 ) -> None:
-    """The catalogue has the key's order, a declaration that of the columns."""
+    """The catalogue lists columns in the order of the key, a declaration in that of the table."""
     server = server_of(None)
     server.answers["is_primary_key = 1"] = [(name,) for name in order]
     server.answers["SYS_CHANGE_OPERATION"] = [(1, "x"), (2, "y")]
@@ -173,7 +173,7 @@ def test_each_value_of_a_key_of_several_columns_lands_in_its_own(
         found = snapshot.tombstones(PAIRS, above=10)
     assert found is not None
     assert found.to_pylist() == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
-    asked = next(each for each in server.said if "SYS_CHANGE_OPERATION" in each)
+    asked = next(each for each in server.statements if "SYS_CHANGE_OPERATION" in each)
     assert asked.startswith("SELECT d.[a], d.[Part] FROM CHANGETABLE")
     assert "t.[a] = c.[a] AND t.[Part] = c.[Part]" in asked
 

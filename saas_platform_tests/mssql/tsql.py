@@ -1,7 +1,8 @@
-"""T-SQL expressions without a server: what Microsoft's documentation says that they give.
+"""Evaluates T-SQL expressions without a server, as Microsoft's documentation describes them.
 
-Holds a reader of the few forms that `sql.py` and `canonical.py` write, and the conversions of their types,
-among them the ones that lose. Shares no code with them. Does not hold: statements, or expectations.
+Contains: a parser for the few forms that `sql.py` and `canonical.py` write, and the conversions of their
+types, including those that lose something. It shares no code with them. Out of scope: whole statements, and
+expectations of any test.
 """
 
 from __future__ import annotations
@@ -23,35 +24,35 @@ _NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "bit"})
 _TEXTS = frozenset(
     {"char", "varchar", "nchar", "nvarchar", "text", "ntext", "xml", "json", "hierarchyid"}
 )
-#: What the server converts these to; every other conversion of them it refuses (529).
+#: The types to which the server converts these; it refuses every other conversion of them (529).
 _ONLY_TO = {
     "ntext": frozenset({"char", "varchar", "nchar", "nvarchar", "xml"}),
     "text": frozenset({"char", "varchar", "nchar", "nvarchar", "xml"}),
     "image": frozenset({"binary", "varbinary", "rowversion"}),
 }
 _WIDE_SIGNS = str.maketrans({"\uff07": "'", "\uff5c": "|"})
-#: Units of a datetime2: tenths of microseconds.
+#: The units of a datetime2, which are tenths of microseconds.
 _SECOND = 10_000_000
 
 
 @dataclass(frozen=True)
 class Sql:
-    """A value with its type; a `value` of None is NULL.
+    """A value with its type. A `value` of None is NULL.
 
-    Times: `datetime2`, `time` and `datetimeoffset` count tenths of microseconds, the last with minutes
-    of its offset; `datetime` counts 1/300 of a second; all from the first of January of the year 1.
+    `datetime2`, `time` and `datetimeoffset` count tenths of microseconds, the last together with the minutes of
+    its offset. `datetime` counts units of 1/300 s. All of them count from the first of January of the year 1.
     """
 
     kind: str
     value: Any
-    #: Digits after the second, or after the point.
+    #: The number of digits after the second, or after the decimal point.
     scale: int = 0
-    #: Whether its collation is a binary one.
+    #: Whether the collation is binary.
     binary: bool = False
 
 
 def evaluate(expression: str, columns: Mapping[str, Sql]) -> Sql:
-    """The value of an expression over a row."""
+    """Return the value of an expression for a row."""
     reader = _Reader(expression, columns)
     found = reader.sum()
     assert reader.kind is None, reader.rest
@@ -59,8 +60,9 @@ def evaluate(expression: str, columns: Mapping[str, Sql]) -> Sql:
 
 
 def refused(statement: str, declared: Mapping[str, str]) -> list[str]:
-    """What a server refuses of a statement before it reads a row, in branches that none takes too: forbidden
-    conversions of columns, and functions that do not take their types.
+    """Return what a server refuses of a statement before it reads a row, even in branches that are never taken.
+
+    These are forbidden conversions of columns, and functions that do not accept the types of their arguments.
     """
     found = []
     for name, kind in declared.items():
@@ -155,7 +157,7 @@ class _Reader:
         return left.value is not None and left.value == right.value
 
     def _is_condition(self) -> bool:
-        """Whether the parenthesis that opens here is one of conditions."""
+        """Return whether the parenthesis that opens here contains conditions."""
         depth = 0
         for kind, text in self.tokens[self.place :]:
             depth += (text == "(") - (text == ")") if kind == "sign" else 0
@@ -179,7 +181,7 @@ class _Reader:
             if found.value is None or other.value is None:
                 found = Sql(found.kind, None)
             elif sign == "%":
-                # With the sign of the dividend.
+                # The result has the sign of the dividend.
                 rest = abs(found.value) % other.value
                 found = Sql("bigint", -rest if found.value < 0 else rest)
             else:
@@ -227,7 +229,7 @@ class _Reader:
         return Sql("nvarchar", found.value)
 
     def case(self) -> Sql:
-        """Of its branches only the one that is taken is evaluated."""
+        """Evaluate only the branch of a CASE that is taken."""
         self.take("CASE")
         subject = None if self.word == "WHEN" else self.sum()
         found: Sql | None = None
@@ -250,7 +252,7 @@ class _Reader:
         return found or Sql("nvarchar", None)
 
     def skip(self, *words: str) -> None:
-        """Pass over tokens up to one of the words, which belongs to the CASE that is open here."""
+        """Skip tokens up to one of the words that belongs to the CASE that is open here."""
         depth = 0
         while depth or self.kind != "word" or self.word not in words:
             if self.kind == "word":
@@ -264,7 +266,7 @@ class _Reader:
         return subject.value is not None and subject.value == other.value
 
     def type(self) -> tuple[str, int | None, int]:
-        """Name, and the numbers behind it; None for MAX and for none."""
+        """Return the name of a type and the numbers after it; a size is None for MAX or if it is missing."""
         name, sizes = self.take().lower(), []
         if self.takes("("):
             sizes = [self.take()]
@@ -297,7 +299,7 @@ class _Reader:
         arguments = [self.sum()]
         while self.takes(","):
             arguments.append(self.sum())
-        # Some functions take them; which ones is not worth its knowledge here.
+        # Some functions accept these types, but it is not worth listing them here.
         assert arguments[0].kind not in _ONLY_TO or name == "ISNULL", (name, arguments[0].kind)
         return _FUNCTIONS[name](*arguments)
 
@@ -309,7 +311,7 @@ def _isnull(value: Sql, other: Sql) -> Sql:
 def _replace(text: Sql, old: Sql, new: Sql) -> Sql:
     if text.value is None:
         return text
-    # Of a collation that is none of BIN2: a full-width sign is the sign.
+    # In a collation other than BIN2, a full-width sign equals the sign.
     given = text.value if text.binary else text.value.translate(_WIDE_SIGNS)
     return replace(text, value=given.replace(old.value, new.value))
 
@@ -335,7 +337,7 @@ def _property(value: Sql, name: Sql) -> Sql:
 
 
 def _len(text: Sql) -> Sql:
-    """Blanks at the end do not count."""
+    """Return the length without trailing blanks."""
     return Sql("int", None if text.value is None else len(text.value.rstrip(" ")))
 
 
@@ -360,13 +362,13 @@ def _plus(left: Sql, right: Sql) -> Sql:
 
 
 def _units(text: str) -> str:
-    """As UTF-16 has it: a character for each unit."""
+    """Return the text with one character for each unit of UTF-16."""
     code = text.encode("utf-16-le", "surrogatepass")
     return "".join(map(chr, struct.unpack(f"<{len(code) // 2}H", code)))
 
 
 def _like(text: Sql, pattern: Sql) -> bool:
-    """With `%` and sets of characters alone."""
+    """Match a pattern that uses only `%` and sets of characters."""
     if text.value is None:
         return False
     assert text.binary or pattern.binary, "a range follows the collation"
@@ -375,7 +377,7 @@ def _like(text: Sql, pattern: Sql) -> bool:
 
 
 def convert(value: Sql, kind: str, size: int | None, scale: int, *, style: int) -> Sql:
-    """The value as another type, by the style; what is lost is lost."""
+    """Convert a value to another type by a style, with the losses that the server has."""
     if value.kind == "sql_variant":
         inner = value.value
         return Sql(kind, None) if inner is None else convert(inner, kind, size, scale, style=style)
@@ -436,7 +438,7 @@ def _parsed(text: str) -> int:
 
 
 def ticks_of(text: str) -> int:
-    """Tenths of microseconds of a time in ISO's form."""
+    """Return the tenths of microseconds of a timestamp in ISO format."""
     seconds, _, fraction = text.replace("T", " ").partition(".")
     since = datetime.fromisoformat(seconds) - datetime(1, 1, 1)
     return (since.days * 86_400 + since.seconds) * _SECOND + int((fraction + "0" * 7)[:7])
@@ -444,7 +446,7 @@ def ticks_of(text: str) -> int:
 
 def _ticks(value: Sql) -> int:
     if value.kind == "datetime":
-        # To the nearest: an exact third has no end.
+        # Rounded to the nearest digit, because a third has no exact decimal form.
         return int((Decimal(value.value) * _SECOND / 300).to_integral_value(ROUND_HALF_UP))
     if value.kind == "datetimeoffset":
         return int(value.value[0])
@@ -510,7 +512,7 @@ def _time_text(value: Sql, style: int) -> str:
 
 
 def driven(value: Sql) -> Any:
-    """What a driver gives for it."""
+    """Return what a driver returns for the value."""
     made, kind = value.value, value.kind
     if made is None:
         return None

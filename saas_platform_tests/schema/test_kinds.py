@@ -13,6 +13,9 @@ from saas_platform.defs import frames
 from saas_platform.schema import canonical, kinds
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.kinds import KINDS, Kind, kind_of, kind_of_type
+from saas_platform.source.mssql import canonical as mssql_canonical
+from saas_platform.source.mssql import catalogue_types
+from saas_platform.source.mssql import sql as mssql_sql
 from saas_platform.source.sqlite import canonical as sqlite_canonical
 from saas_platform.source.sqlite import reading
 from saas_platform.warehouse.bigquery import canonical as bigquery_canonical
@@ -40,6 +43,25 @@ def test_every_form_of_text_is_known_to_each_warehouse(table: Mapping[str, Any])
 @pytest.mark.parametrize("table", [sqlite_canonical._FITS, reading._by_kind()])
 def test_every_kind_is_read_and_proven_from_sqlite(table: Mapping[str, Any]) -> None:
     assert set(table) == NAMES
+
+
+@pytest.mark.parametrize("table", [catalogue_types._HOLDS, mssql_canonical._CELL, mssql_sql._VALUE])
+def test_every_kind_is_read_and_proven_from_sql_server(table: Mapping[str, Any]) -> None:
+    assert set(table) == NAMES
+
+
+def test_sql_server_needs_abilities_for_known_forms_of_text() -> None:
+    assert set(mssql_canonical._NEEDS) < FORMS
+
+
+# An `any` is absent: it needs the base type that only a `sql_variant` records for each value.
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind.name != "any"], ids=lambda kind: kind.name
+)
+def test_every_kind_holds_the_type_that_sql_server_gives_it(kind: Kind) -> None:
+    type_ = sa.Numeric(10, 2) if kind.name == "decimal" else kind.type()
+    column = sa.Column("c", type_, info={"declared": kind.tsql})
+    assert catalogue_types.unsupported_reason(column) is None
 
 
 def test_every_frame_column_is_known() -> None:

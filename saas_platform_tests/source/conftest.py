@@ -1,4 +1,4 @@
-"""The same source tests on every engine: a place is one with an empty source of ours."""
+"""Run the same source tests on every engine. A place is a database with an empty source."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Values of every storage class of SQLite, and what each declared type holds of them, by Python alone.
+"""Generate values of every storage class of SQLite, and say in Python how each declared type holds them.
 
-Shares no code with the reader or with the SQL of the proof: the judge is plain sqlite3 and Python's numbers.
+This module shares no code with the reader or with the SQL of the proof. It uses only sqlite3 and Python's own
+numbers.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "bytes": sa.LargeBinary(),
     "any": AnyValue(),
 }
-#: What a column may be declared as in SQLite; each has its own way of converting what is written.
+#: Declarations of a column in SQLite. Each converts the values that are written in its own way.
 DECLARED = ["", "TEXT", "INTEGER", "NUMERIC(10,2)", "REAL", "BLOB", "DATETIME", "BOOLEAN"]
 
 #: A text that is not UTF-8, bound by `write`.
@@ -46,7 +47,7 @@ INVALID = b"Mcfly\xff|"
 
 
 class Raw(bytes):
-    """Bytes that are written as a text."""
+    """Bytes that are stored as a text."""
 
 
 _TIMES = [
@@ -97,7 +98,7 @@ values = (
 
 
 def write(path: Path, declared: str, rows: list[Any], options: str = "") -> None:
-    """A table `t` of a key and a column `v`."""
+    """Create a table `t` with a key and a column `v` that holds the rows' values."""
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
         file.execute("PRAGMA synchronous = OFF")
         file.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, v {declared}) {options}")
@@ -110,7 +111,7 @@ def write(path: Path, declared: str, rows: list[Any], options: str = "") -> None
 
 
 def stored(path: Path) -> dict[int, tuple[str, Any]]:
-    """By key: the storage class and the value, a text as its bytes."""
+    """Return the storage class and the value of each key, with a text as its bytes."""
     with closing(sqlite3.connect(path)) as file:
         file.text_factory = bytes
         found = file.execute("SELECT id, typeof(v), v FROM t ORDER BY id").fetchall()
@@ -122,7 +123,7 @@ class NoSuchValueError(Exception):
 
 
 def held(kind: sa.types.TypeEngine[Any], stored_as: str, value: Any) -> Any:
-    """The value as the type holds it. Raises NoSuchValueError."""
+    """Return the value as the type holds it. Raises NoSuchValueError if the type does not hold it."""
     if stored_as == "null":
         return None
     match kind:
@@ -178,7 +179,10 @@ def _utf8(stored_as: str, value: Any) -> str:
 
 
 def _decimal(stored_as: str, value: Any, precision: int, scale: int) -> Decimal:
-    """A float is the decimal of the 15 or else 16 digits that alone reads as it."""
+    """Return the value as a decimal.
+
+    For a float, this is the only decimal of 15, or else 16, digits that reads as it.
+    """
     _only(stored_as in ("integer", "real"), value)
     if isinstance(value, int) or (value.is_integer() and abs(value) < 2**63):
         found = Decimal(int(value))
@@ -194,17 +198,17 @@ def _decimal(stored_as: str, value: Any, precision: int, scale: int) -> Decimal:
 
 
 def _alone(decimal: Decimal, value: float) -> bool:
-    """Whether the decimal reads as the float, and no other one of as many digits can."""
+    """Return whether the decimal reads as the float and no other decimal with as many digits does."""
     if float(decimal) != value:
         return False
     digits = decimal.as_tuple().digits
-    # Floats must be closer to each other than the decimals are.
+    # Floats must be closer together than decimals.
     between = Fraction(decimal) / int("".join(map(str, digits)))
     return len(digits) < 16 or abs(between) > Fraction(math.ulp(value))
 
 
 def literal(stored_as: str, value: Any) -> str:
-    """The literal of a value; numbers as SQLite itself writes them."""
+    """Return the literal of a value. Numbers are written as SQLite itself writes them."""
     if stored_as == "text":
         return "'" + _utf8(stored_as, value).replace("'", "''") + "'"
     if stored_as == "blob":

@@ -1,4 +1,4 @@
-"""Months into a source of any engine: one transaction, in order once, then in any order."""
+"""Apply months to a source of each engine: in one transaction, first in order, then again in any order."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def every_table(count: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def content(source: WritableSource) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table, without its version."""
+    """Return every row of every table, without its version."""
     with source.snapshot() as snapshot:
         found = {name: snapshot.rows(table).read_all() for name, table in TABLES.items()}
     return {
@@ -76,7 +76,7 @@ def test_the_same_again_writes_nothing(source: WritableSource) -> None:
     changes = source.apply(batch(FIRST, every_table(4)))
     assert sum(change.written for change in changes.values()) == 0
     with source.snapshot() as snapshot:
-        # The row versions too: a row stamped again would be synced again.
+        # The row versions must be the same too: a row with a new version would be synced again.
         assert snapshot.rows(TABLES["plans"]).read_all().sort_by("plan_id") == before
 
 
@@ -104,7 +104,7 @@ def test_erased_users_stay_erased(source: WritableSource) -> None:
     assert content(source) == after
 
 
-def test_an_erasure_stamps_the_rows_it_changes_and_leaves_a_tombstone(
+def test_an_erasure_gives_changed_rows_a_new_version_and_leaves_a_tombstone(
     source: WritableSource,
 ) -> None:
     rows = every_table(2)
@@ -116,15 +116,17 @@ def test_an_erasure_stamps_the_rows_it_changes_and_leaves_a_tombstone(
     with source.snapshot() as snapshot:
         changed = snapshot.rows(TABLES["usage_events"], above=before).read_all()
         assert changed["event_id"].to_pylist() == [2]
-        buried = snapshot.tombstones(TABLES["users"], above=before)
-        assert buried.to_pylist() == [{"user_id": 2, "slice": "2024-01"}]
+        deleted = snapshot.tombstones(TABLES["users"], above=before)
+        assert deleted.to_pylist() == [{"user_id": 2, "slice": "2024-01"}]
         assert (
             snapshot.ceiling(TABLES["users"]) >= snapshot.highest_version(TABLES["users"]) > before
         )
 
 
 def test_a_month_without_its_predecessor_is_refused(source: WritableSource) -> None:
-    with pytest.raises(SourceError, match="2024-03 can't be applied, as 2024-02 has not been"):
+    with pytest.raises(
+        SourceError, match="2024-03 can't be applied before 2024-02: apply 2024-02 first"
+    ):
         source.apply(batch(Month(2024, 3), every_table(1)))
     assert content(source) == {name: [] for name in TABLES}
 
@@ -173,7 +175,7 @@ def test_a_row_that_breaks_a_rule_rejects_the_whole_month(
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_writes_by_hand_are_stamped(place: Place, table: str) -> None:
+def test_external_writes_get_a_new_version(place: Place, table: str) -> None:
     source = place.source
     source.apply(batch(FIRST, every_table(3)))
     key = next(iter(TABLES[table].primary_key.columns)).name
@@ -192,7 +194,7 @@ def test_writes_by_hand_are_stamped(place: Place, table: str) -> None:
         assert snapshot.highest_version(TABLES[table]) > before
 
 
-def test_a_row_by_hand_is_stamped_even_before_the_first_month(place: Place) -> None:
+def test_an_external_row_gets_a_version_even_before_the_first_month(place: Place) -> None:
     with place.source.snapshot() as snapshot:
         before = snapshot.ceiling(TABLES["users"])
     place.insert(TABLES["plans"], [row(TABLES["plans"], 1)])
@@ -212,7 +214,7 @@ def test_a_snapshot_does_not_move(place: Place) -> None:
         assert snapshot.slice_counts(TABLES["usage_events"]) == {}
 
 
-def test_rows_of_some_slices_alone(source: WritableSource) -> None:
+def test_rows_of_some_slices_only(source: WritableSource) -> None:
     rows = every_table(2)
     events = [row(TABLES["usage_events"], n) for n in (1, 2)]
     rows["usage_events"] = events

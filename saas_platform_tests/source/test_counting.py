@@ -1,4 +1,4 @@
-"""Counting the rows of slices: by seeking where an index allows it, and always as grouping counts."""
+"""Test that slices are counted by index seeks where an index allows it, with the same result as grouping."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from saas_platform.source.sqlite import counting
 from saas_platform.source.sqlite.connection import connect
 
 DAY = date(2024, 2, 28)
-moments = st.datetimes(datetime(2024, 2, 27), datetime(2024, 3, 2)).map(str) | st.sampled_from(
+timestamps = st.datetimes(datetime(2024, 2, 27), datetime(2024, 3, 2)).map(str) | st.sampled_from(
     ["2024-02-29", "2024-02-29T00:00:00", "2023-12-31 23:59:59.999999", "9999-12-31 23:59:59"]
 )
-#: What SQLite lets into a column for times.
+#: Values that SQLite accepts in a column for timestamps.
 hostile = (
     st.text(max_size=12)
     | st.none()
@@ -56,25 +56,23 @@ NOT_INDEXED = "SELECT 1"
 
 
 @given(
-    values=st.lists(moments, max_size=30),
+    values=st.lists(timestamps, max_size=30),
     grain=st.sampled_from(["day", "month"]),
     kind=st.sampled_from(["TEXT", "DATETIME"]),
 )
-def test_seeking_counts_what_is_there(tmp_path_factory, values, grain, kind):
+def test_seeking_counts_the_rows(tmp_path_factory, values, grain, kind):
     counts = counted(tmp_path_factory.mktemp("s"), values, grain, kind, INDEXED)
     assert counts == Counter(v[: 10 if grain == "day" else 7] for v in values)
 
 
-# A number as long as a slice id, in a column that takes texts of numbers for numbers.
+# A number as long as a slice id, in a column that stores texts of numbers as numbers.
 @example(values=["2024-02-29", 2093519], grain="month", kind="DATETIME")
 @given(
-    values=st.lists(moments | hostile, max_size=30),
+    values=st.lists(timestamps | hostile, max_size=30),
     grain=st.sampled_from(["day", "month"]),
     kind=st.sampled_from(["TEXT", "DATETIME"]),
 )
-def test_whatever_is_in_the_column_counts_as_without_an_index(
-    tmp_path_factory, values, grain, kind
-):
+def test_an_index_does_not_change_the_count(tmp_path_factory, values, grain, kind):
     folder = tmp_path_factory.mktemp("s")
     assert counted(folder, values, grain, kind, INDEXED) == counted(
         folder, values, grain, kind, NOT_INDEXED

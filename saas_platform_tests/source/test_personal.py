@@ -1,4 +1,4 @@
-"""Personal columns are told by whole words of many languages, and by values with their checksums."""
+"""Test that personal columns are recognised by whole words in many languages and by their values."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_type_rules_out_what_it_can_not_hold(
 
 
 def _luhn(prefix: str, length: int, rng: random.Random) -> str:
-    """A number with a right check digit, by trying all ten."""
+    """Return a number with a valid check digit, found by trying all ten."""
     body = prefix + "".join(rng.choice("0123456789") for _ in range(length - 1 - len(prefix)))
     for check in "0123456789":
         total = 0
@@ -114,7 +114,7 @@ def test_forms_of_values(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", VALUES)
-def test_a_minority_is_no_mark(kind: str) -> None:
+def test_a_minority_of_values_does_not_mark_a_column(kind: str) -> None:
     values = VALUES[kind]
     assert personal_kind("c7", [*values, *(f"word {n}" for n in range(len(values)))]) is None
     assert personal_kind("c7", [values[0]] * 50) is None
@@ -129,8 +129,10 @@ def test_ids_without_a_checksum_by_their_form(ids: list[str]) -> None:
     ("valid", "weights", "modulo"),
     [("44051401359", (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1), 10), ("111222333", (9, 8, 7, 6, 5, 4, 3, 2, -1), 11)],
 )  # fmt: skip
-def test_ids_of_digits_alone_need_many(valid: str, weights: tuple[int, ...], modulo: int) -> None:
-    """Numbers with the check right, and the same with one digit changed."""
+def test_ids_of_digits_only_need_many_values(
+    valid: str, weights: tuple[int, ...], modulo: int
+) -> None:
+    """Compare numbers with a valid check digit and the same numbers with one digit changed."""
     head = valid[:6] if modulo == 10 else "1"
     rng = random.Random(1)
     right: list[str] = []
@@ -178,5 +180,5 @@ def test_other_values(what: str) -> None:
     assert personal_kind("c7", OTHERS[what]) is None
 
 
-def test_a_version_of_four_numbers_is_no_address() -> None:
+def test_a_version_of_four_numbers_is_not_an_ip_address() -> None:
     assert personal_kind("app_version", ["1.2.3.4", "1.2.3.5", "2.0.0.1"]) is None

@@ -1,4 +1,4 @@
-"""What discovery proposes for names that a mirror can't have: the file that it writes can be read."""
+"""Test the names that discovery proposes where a mirror can't have a name: its file can be read again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _seen(name: str, columns: list[str], **more: object) -> SeenTable:
     )
 
 
-def test_names_of_ours_blank_ones_and_twins_by_case(tmp_path: Path) -> None:
+def test_reserved_names_blank_names_and_names_that_differ_by_case(tmp_path: Path) -> None:
     tables = propose(
         [
             _seen(
@@ -54,13 +54,13 @@ def test_names_of_ours_blank_ones_and_twins_by_case(tmp_path: Path) -> None:
     assert as_yaml(read.values()) == path.read_text()
     (reference,) = read["orders_1c168a"].foreign_key_constraints
     assert reference.elements[0].column is read["source_sync_log"].c.source_sync_id
-    # No warehouse has anything against them.
+    # The warehouse accepts these names.
     warehouse = DuckdbWarehouse(tmp_path / "w.duckdb")
     assert [warehouse.objection(table) for table in read.values()] == [None] * 3
 
 
-def test_twins_by_case_beyond_ascii_have_each_a_mirror(tmp_path: Path) -> None:
-    """DuckDB folds ASCII alone in a name, whatever its function `lower` does."""
+def test_names_that_differ_by_case_beyond_ascii_each_have_a_mirror(tmp_path: Path) -> None:
+    """DuckDB folds only ASCII in a name, whatever its function `lower` does."""
     names = ["Ünï", "ünï"]
     shops, warehouse = tmp_path / "shops.db", DuckdbWarehouse(tmp_path / "w.duckdb")
     with closing(sqlite3.connect(shops)) as connection:

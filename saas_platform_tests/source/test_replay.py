@@ -1,4 +1,4 @@
-"""Months of the real simulator, replayed in any order, or killed half-way: the end state is the same."""
+"""Replay the simulator's months in any order, or kill them half-way: the end state is the same."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from saas_platform.source.sqlite import SqliteSource
 
 FIRST = Month(2024, 1)
 MONTHS = list(FIRST.until(Month(2024, 8)))
-#: In the middle of the last month, and after it.
+#: A time in the middle of the last month, and one after it.
 EARLY, LATE = datetime(2024, 8, 20), datetime(2024, 9, 1)
-#: Enough that the simulator itself erases a user; with 60 accounts it does not.
+#: Enough accounts that the simulator itself erases a user. With 60 accounts it does not.
 COMPANY = CompanyConfig(seed=3, accounts=600, start=FIRST)
 
 State = dict[str, dict[Any, tuple[Any, ...]]]
@@ -58,12 +58,12 @@ class Replay:
 
     @cached_property
     def stamped(self) -> State:
-        """What the file holds, row versions included."""
+        """The state of the file, including row versions."""
         return state(self.path, versions=True)
 
     @cached_property
     def moved_on(self) -> State:
-        """What it holds once the last month was applied again, up to LATE."""
+        """The state of the file after the last month was applied again, up to LATE."""
         with self.copy() as source:
             source.apply(self.late[-1])
             return state(source.path)
@@ -86,7 +86,7 @@ def batches(company: Company, as_of: datetime) -> list[MonthBatch]:
 
 
 def busiest(made: list[MonthBatch], count: int) -> list[int]:
-    """Users with many events, before and after the month in which they are to be erased."""
+    """Return the users with the most events, who have events before and after the month of their erasure."""
     events: Counter[int] = Counter()
     for batch in made:
         events.update(u for u in batch.rows["usage_events"]["user_id"].to_pylist() if u)
@@ -94,7 +94,7 @@ def busiest(made: list[MonthBatch], count: int) -> list[int]:
 
 
 def erasing(batch: MonthBatch, users: list[int]) -> MonthBatch:
-    """The month, with more users erased on its tenth day."""
+    """Return the month, with more users erased on its tenth day."""
     more = pa.table(
         [users, [datetime(batch.month.year, batch.month.number, 10)] * len(users)],
         schema=ERASURES_SCHEMA,
@@ -106,13 +106,13 @@ def erasing(batch: MonthBatch, users: list[int]) -> MonthBatch:
 def replay(tmp_path_factory: pytest.TempPathFactory) -> Replay:
     company = Company(COMPANY)
     early, late = batches(company, EARLY), batches(company, LATE)
-    # The last month has one too, so that it counts in the replays of the months before it.
-    by_hand = dict(zip((4, 6, 7), busiest(early, 3), strict=True))
-    for index, user in by_hand.items():
+    # The last month has an erasure too, so that replays of earlier months must respect it.
+    added = dict(zip((4, 6, 7), busiest(early, 3), strict=True))
+    for index, user in added.items():
         early[index] = erasing(early[index], [user])
         late[index] = erasing(late[index], [user])
     erased = {user for batch in early for user in batch.erasures["user_id"].to_pylist()}
-    assert erased > set(by_hand.values())
+    assert erased > set(added.values())
     path = tmp_path_factory.mktemp("replay") / "source.db"
     source = SqliteSource(path)
     source.create_schema()
@@ -122,7 +122,7 @@ def replay(tmp_path_factory: pytest.TempPathFactory) -> Replay:
 
 
 def state(path: Path, *, versions: bool = False) -> State:
-    """Every row by its key, and the ledger; read by SQLite itself."""
+    """Return every row by its key, and the ledger of erasures, as sqlite3 reads them."""
     connection = sqlite3.connect(path)
     try:
         found: State = {}
@@ -159,7 +159,7 @@ def test_replays_in_any_order_leave_the_same_state(replay: Replay, order: list[i
     with replay.copy() as source:
         for index in order:
             assert written(source, replay.early[index]) == 0
-        # Not even stamped: a row stamped again would be synced again.
+        # Row versions must be the same too: a row with a new version would be synced again.
         assert state(source.path, versions=True) == replay.stamped
         assert list(source.applied_months()) == MONTHS
 
@@ -181,7 +181,7 @@ def test_a_later_clock_leads_to_one_state_whatever_was_replayed_before(
         assert state(source.path) == replay.moved_on
 
 
-def test_a_later_clock_only_adds_or_moves_on(replay: Replay) -> None:
+def test_a_later_clock_only_adds_rows_or_newer_versions(replay: Replay) -> None:
     before, after = state(replay.path), replay.moved_on
     assert set(before["_erasures"]) <= set(after["_erasures"])
     more = 0
@@ -194,19 +194,19 @@ def test_a_later_clock_only_adds_or_moves_on(replay: Replay) -> None:
             old, new = before[name][key], after[name][key]
             if old != new:
                 assert "updated_at" in columns, (name, old, new)
-                moment = columns.index("updated_at")
-                assert new[moment] > old[moment] or _without_user(columns, old) == _without_user(
-                    columns, new
-                )
+                changed_at = columns.index("updated_at")
+                assert new[changed_at] > old[changed_at] or _without_user(
+                    columns, old
+                ) == _without_user(columns, new)
     assert more > 100
 
 
 def _without_user(columns: list[str], row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """An erasure clears the user and says no other time."""
+    """Return the row without its user, because an erasure clears the user and keeps `updated_at`."""
     return tuple(v for c, v in zip(columns, row, strict=True) if c != "user_id")
 
 
-def test_a_later_clock_is_as_if_it_had_been_so_at_once(replay: Replay, tmp_path: Path) -> None:
+def test_a_later_clock_gives_the_same_state_as_all_at_once(replay: Replay, tmp_path: Path) -> None:
     at_once = SqliteSource(tmp_path / "at_once.db")
     at_once.create_schema()
     for batch in replay.late:
@@ -214,8 +214,8 @@ def test_a_later_clock_is_as_if_it_had_been_so_at_once(replay: Replay, tmp_path:
     assert state(at_once.path) == replay.moved_on
 
 
-def test_day_by_day_is_as_if_it_had_been_so_at_once(replay: Replay, tmp_path: Path) -> None:
-    """What the daily schedule does: the current month again and again, by a clock that goes on."""
+def test_day_by_day_gives_the_same_state_as_all_at_once(replay: Replay, tmp_path: Path) -> None:
+    """Do what the daily schedule does: apply the current month again and again while the clock advances."""
     company = Company(COMPANY)
     ends = []
     for name, days in (("days", (1, 2, 3, 9, 17, 31)), ("once", (31,))):
@@ -297,8 +297,10 @@ if stop == "after commit":
 
 
 @pytest.mark.parametrize("stop", ["accounts", "usage_events", "before commit", "after commit"])
-def test_a_killed_month_is_as_before_or_done(replay: Replay, tmp_path: Path, stop: str) -> None:
-    """The seventh month, in which users are erased, with a signal that no handler sees."""
+def test_a_killed_month_is_not_applied_or_complete(
+    replay: Replay, tmp_path: Path, stop: str
+) -> None:
+    """Kill the seventh month, in which users are erased, with a signal that no handler sees."""
     source = SqliteSource(tmp_path / "source.db")
     source.create_schema()
     for batch in replay.early[:6]:

@@ -1,4 +1,4 @@
-"""What only a SQLite source can be: a file that others lock, break, or put values of any type into."""
+"""Test what only a SQLite source allows: others may lock or break its file, or write values of any type."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def source(tmp_path: Path) -> SqliteSource:
     return made
 
 
-def test_a_row_put_back_with_its_old_version_is_stamped_anew(source: SqliteSource) -> None:
+def test_a_row_put_back_with_its_old_version_gets_a_new_version(source: SqliteSource) -> None:
     source.apply(batch(FIRST, every_table(2)))
     with by_hand(source.path) as connection:
         connection.execute("UPDATE plans SET name = 'x' WHERE plan_id = 2")
@@ -44,7 +44,7 @@ def test_a_value_of_another_type_is_named(source: SqliteSource) -> None:
         snapshot.rows(TABLES["accounts"]).read_all()
 
 
-def test_the_texts_of_our_own_tables_are_canonical(source: SqliteSource) -> None:
+def test_the_texts_of_the_company_tables_are_canonical(source: SqliteSource) -> None:
     source.apply(batch(FIRST, every_table(2)))
     with source.snapshot() as snapshot:
         for table in TABLES.values():
@@ -59,7 +59,7 @@ def test_the_texts_of_our_own_tables_are_canonical(source: SqliteSource) -> None
             assert snapshot.rows(table, slices=some).read_all().num_rows == counts[some[0]]
 
 
-def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_gives_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "broken.db"
     path.write_bytes(b"not a database, whatever its name says" * 200)
     with pytest.raises(SourceError, match=r"broken.db is not a SQLite database.*reset --yes"):
@@ -75,7 +75,7 @@ def test_an_empty_source_says_what_to_do(tmp_path: Path) -> None:
         pass
 
 
-def test_a_locked_source_is_one_sentence(
+def test_a_locked_source_gives_one_sentence(
     source: SqliteSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("saas_platform.source.sqlite.connection.BUSY_MILLISECONDS", 50)
@@ -87,7 +87,7 @@ def test_a_locked_source_is_one_sentence(
         source.apply(batch(FIRST))
 
 
-def test_drop_leaves_what_is_not_ours(source: SqliteSource) -> None:
+def test_drop_leaves_the_tables_of_others(source: SqliteSource) -> None:
     source.apply(batch(FIRST, every_table(2)))
     with by_hand(source.path) as connection:
         connection.execute("CREATE TABLE theirs (a)")

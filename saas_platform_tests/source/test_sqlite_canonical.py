@@ -1,4 +1,4 @@
-"""The proof's texts, written by SQLite, are the canonical ones; what does not fit is a misfit."""
+"""Test that SQLite writes the canonical texts for the proof, and misfits for values that do not fit."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ def table(kind: sa.types.TypeEngine[Any], columns: tuple[str, ...] = ("v",)) -> 
 
 
 def texts(path: Path, declared: sa.Table, slices: list[str] | None = None) -> list[tuple[str, str]]:
-    """Slice and cells of each row, joined; checks that its text is the same.
+    """Return the slice and the joined cells of each row, and check that the text of the row is the same.
 
-    A number that is no whole number, or no flag, may stand in it as it is: no value that fits has its text.
+    A number that is not a whole number, or not a flag, may stand in the text as it is, because no value that
+    fits has the same text.
     """
     with SqliteDatabase(path).snapshot() as snapshot:
         rows = snapshot.row_texts(declared, slices).read_all()
@@ -75,7 +76,7 @@ def looks_like_a_time(value: Any) -> bool:
 @example(rows=["2024-02-29T10:11", "2024-02-29"], declared="", kind="time")
 @example(rows=[Raw(INVALID), Raw(b"'\xc3")], declared="", kind="any")
 @example(rows=[0.5, 5e-324, -0.0, float("inf")], declared="", kind="float")
-def test_the_text_of_what_fits_is_canonical_and_the_rest_a_misfit(
+def test_values_that_fit_are_canonical_and_others_are_misfits(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any], declared: str, kind: str
 ) -> None:
     path = tmp_path_factory.mktemp("own") / "own.db"
@@ -152,7 +153,7 @@ def test_slices(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [sa.String(), sa.Double(), sa.Numeric(20, 2), sa.DateTime()])
-def test_as_many_columns_as_sqlite_has(tmp_path: Path, kind: Any) -> None:
+def test_as_many_columns_as_sqlite_allows(tmp_path: Path, kind: Any) -> None:
     names = tuple(f"c{place}" for place in range(1_999))
     with closing(sqlite3.connect(tmp_path / "own.db")) as file:
         file.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, {', '.join(names)})")
@@ -164,7 +165,7 @@ def test_as_many_columns_as_sqlite_has(tmp_path: Path, kind: Any) -> None:
 
 
 def doubles(count: int) -> list[float]:
-    """Of all magnitudes, subnormals and the neighbours of powers of two among them."""
+    """Return floats of all magnitudes, including subnormals and the neighbours of powers of two."""
     chance = random.Random(7)
     found = [
         struct.unpack("<d", struct.pack("<Q", chance.getrandbits(64)))[0] for _ in range(count)
@@ -204,7 +205,7 @@ def test_bits_of_floats(tmp_path: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [20_000, pytest.param(200_000, marks=pytest.mark.slow)])
-def test_literals_of_floats_are_read_as_them(tmp_path: Path, count: int) -> None:
+def test_literals_of_floats_read_as_the_same_floats(tmp_path: Path, count: int) -> None:
     rows = doubles(count)
     with closing(sqlite3.connect(tmp_path / "own.db")) as file:
         file.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v)")
@@ -218,8 +219,8 @@ def test_literals_of_floats_are_read_as_them(tmp_path: Path, count: int) -> None
 
 
 @pytest.mark.parametrize("count", [20_000, pytest.param(200_000, marks=pytest.mark.slow)])
-def test_decimals_are_the_ones_that_are_loaded(tmp_path: Path, count: int) -> None:
-    """Of all numbers of digits, where floats tell one decimal from the next and where they do not."""
+def test_decimals_are_the_same_as_loaded(tmp_path: Path, count: int) -> None:
+    """Test decimals with all numbers of digits, whether or not floats distinguish neighbouring decimals."""
     chance = random.Random(11)
     numbers = (
         chance.randint(-(10 ** chance.randint(1, 17)), 10 ** chance.randint(1, 17))

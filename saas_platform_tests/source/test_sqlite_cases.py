@@ -1,6 +1,7 @@
-"""Databases on which a mirror was once wrong, each with what is right: discovered, changed, read again.
+"""Test databases on which a mirror was once wrong: discover, change and read each one again.
 
-Judged by plain sqlite3. Does not hold: what becomes of them in a warehouse.
+Plain sqlite3 says what is right.
+Out of scope: the warehouse.
 """
 
 from __future__ import annotations
@@ -68,9 +69,9 @@ def test_one_text_among_floats(tmp_path: Path, odd: str) -> None:
     )
     before = own.texts("prices")
     own.sql(f"UPDATE prices SET price = {odd} WHERE id = 9999")
-    told = odd.upper() if odd.startswith("x") else odd
+    shown = odd.upper() if odd.startswith("x") else odd
     with pytest.raises(
-        SourceError, match=rf"prices\.price .* holds {told} in the row with id 9999"
+        SourceError, match=rf"prices\.price .* holds {shown} in the row with id 9999"
     ):
         own.read("prices")
     after = own.texts("prices")
@@ -149,7 +150,7 @@ def test_a_type_that_was_edited_by_hand(tmp_path: Path, kind: str, value: str) -
         own.read("t")
 
 
-def test_a_table_of_as_many_columns_as_there_can_be(tmp_path: Path) -> None:
+def test_a_table_with_the_most_columns(tmp_path: Path) -> None:
     columns = ", ".join(f"c{place} TEXT" for place in range(1_999))
     own = Own(
         tmp_path,
@@ -193,7 +194,7 @@ def test_a_mixed_column_shows_each_change(tmp_path: Path) -> None:
     ]
 
 
-def test_years_and_days_that_are_none_are_texts(tmp_path: Path) -> None:
+def test_years_and_days_that_do_not_exist_are_texts(tmp_path: Path) -> None:
     own = Own(
         tmp_path,
         "CREATE TABLE t (id INTEGER PRIMARY KEY, born DATE, d DATE, at DATETIME);"

@@ -1,4 +1,4 @@
-"""What discovery declares, the reader reads, for every value that is there; what it leaves out, it says."""
+"""Test that the reader reads every value as discovery declares it, and that notes name what is left out."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_types(tmp_path: Path, declared: str, written: list[str], wanted: str) -
 
 
 def assert_readable(source: SqliteDatabase, discovery: Discovery) -> None:
-    """By the reader, and with the proof's texts as plain sqlite3 has the rows."""
+    """Check that the reader reads all rows, and that the proof's texts are those of the same rows."""
     with source.snapshot() as snapshot, closing(sqlite3.connect(source.path)) as file:
         for table in discovery.tables:
             quoted = table.name.replace('"', '""')
@@ -156,7 +156,7 @@ def test_what_is_declared_is_read(
                     [bytes(value) if isinstance(value, Raw) else value for value in row],
                 )
             except sqlite3.IntegrityError:
-                continue  # the key is taken, or is no number
+                continue  # the key is taken, or is not a number
             invalid = invalid or any(isinstance(value, Raw | bytes) for value in row)
         file.commit()
     source = SqliteDatabase(path)
@@ -172,7 +172,7 @@ def test_what_is_declared_is_read(
         assert_readable(source, Discovery(tuple(declared.values())))
 
 
-def test_one_table_does_not_end_discovery(tmp_path: Path) -> None:
+def test_one_table_does_not_stop_discovery(tmp_path: Path) -> None:
     source = make(
         tmp_path / "own.db",
         """
@@ -194,14 +194,14 @@ def test_one_table_does_not_end_discovery(tmp_path: Path) -> None:
     )
     discovery = source.discover()
     assert [table.name for table in discovery.tables] == ["good", "later"]
-    told = "\n".join(discovery.notes)
-    assert "blank is left out: it has a column without a name." in told
-    assert "A table without a name is left out" in told
-    assert "search is left out: it is a virtual table." in told
-    assert "search_data is left out: it is a part of a virtual table." in told
-    assert "map is left out: it is a virtual table." in told
-    assert "b\\xff is left out" in told
-    assert "broken" not in told
+    notes = "\n".join(discovery.notes)
+    assert "blank is left out: it has a column without a name." in notes
+    assert "A table without a name is left out: a mirror needs a name." in notes
+    assert "search is left out: it is a virtual table." in notes
+    assert "search_data is left out: it is a part of a virtual table." in notes
+    assert "map is left out: it is a virtual table." in notes
+    assert "b\\xff is left out" in notes
+    assert "broken" not in notes
 
 
 def test_a_corrupt_page_leaves_one_table_out(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_corrupt_page_leaves_one_table_out(tmp_path: Path) -> None:
     assert note.endswith("is corrupt: restore it from a backup.")
 
 
-def test_nothing_is_ours_in_a_database_of_the_user_s(tmp_path: Path) -> None:
+def test_no_table_of_a_users_database_is_taken_for_the_platforms(tmp_path: Path) -> None:
     ours = ["_batches", "_source", "_tombstones", "_erasures", "_intake_log", "_staged_x"]
     source = make(
         tmp_path / "own.db",
@@ -235,7 +235,7 @@ def test_nothing_is_ours_in_a_database_of_the_user_s(tmp_path: Path) -> None:
     assert [table.name for table in source.discover().tables] == sorted(ours)
 
 
-def test_a_text_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+def test_a_text_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
     source = make(tmp_path / "own.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, w)")
     with closing(sqlite3.connect(tmp_path / "own.db")) as file:
         file.execute("INSERT INTO t VALUES (1, CAST(? AS TEXT), 1)", (INVALID,))
@@ -250,7 +250,7 @@ def test_a_text_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_other_types_than_the_declared_are_told(tmp_path: Path) -> None:
+def test_other_types_than_the_declared_are_reported(tmp_path: Path) -> None:
     discovery = discovered(
         tmp_path / "own.db",
         "CREATE TABLE t (a DATE, b INTEGER, c, d, e BOOLEAN, f NUMERIC(10,2), g VARCHAR(9));"
@@ -290,7 +290,7 @@ def test_how_columns_of_keys_are_compared(tmp_path: Path) -> None:
     assert reference.column is countries.c.code
 
 
-def test_a_collation_that_only_the_writer_knows(tmp_path: Path) -> None:
+def test_a_collation_that_only_another_program_knows(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "own.db")) as file:
         file.create_collation("LOCALIZED", lambda a, b: (a > b) - (a < b))
         file.execute(

@@ -1,4 +1,4 @@
-"""The SQLite reader gives exactly what is stored, or a sentence that names the row; there is no third way."""
+"""Test that the SQLite reader returns exactly what is stored, or an error that names the row."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from saas_platform_tests.source.sqlite_values import (
     write,
 )
 
-#: Rows of the driver's first batches.
+#: The number of rows in the driver's first batches.
 BATCH = 16_384
 
 
@@ -53,7 +53,8 @@ def read(path: Path, declared: sa.Table) -> dict[int, Any]:
 
 def same(kind: sa.types.TypeEngine[Any], wanted: Any, found: Any) -> bool:
     if isinstance(kind, AnyValue) and wanted is not None and wanted.startswith("<"):
-        # A float: its digits are SQLite's, its value is exact, and it does not look like a whole number.
+        # SQLite chooses the digits of a float. Its value must be exact, and it must not look like a whole
+        # number.
         return float(found) == float(wanted[1:-1]) and bool(re.search(r"[.e]", found))
     return bool(wanted == found) and type(wanted) is type(found)
 
@@ -107,7 +108,7 @@ GOOD: dict[str, Any] = {
     "date": "2024-01-01",
     "bytes": b"x",
 }
-#: A value that the type does not hold, and as the sentence has it.
+#: A type, a value that does not fit it, and the value as the error shows it.
 WRONG: list[tuple[str, Any, str]] = [
     ("integer", 2.0, "2.0"),
     ("integer", "0x1F", "'0x1F'"),
@@ -138,7 +139,7 @@ WRONG: list[tuple[str, Any, str]] = [
 
 @pytest.mark.parametrize("place", [1, 2, BATCH, BATCH + 1, 2 * BATCH + 5])
 @pytest.mark.parametrize(("kind", "value", "shown"), WRONG, ids=lambda each: repr(each)[:20])
-def test_a_misfit_is_named_wherever_it_lies(
+def test_a_misfit_is_named_wherever_it_is(
     tmp_path: Path, kind: str, value: Any, shown: str, place: int
 ) -> None:
     path = tmp_path / "own.db"
@@ -152,7 +153,7 @@ def test_a_misfit_is_named_wherever_it_lies(
     assert "or declare another type for the column in tables.yaml" in str(caught.value)
 
 
-def test_a_null_that_is_not_declared_is_named(tmp_path: Path) -> None:
+def test_a_null_in_a_not_null_column_is_named(tmp_path: Path) -> None:
     write(tmp_path / "own.db", "", [1.5, None])
     for kind in ("float", "decimal(20, 2)", "text", "any"):
         with pytest.raises(SourceError, match=r"t\.v of the source holds (NULL|1\.5)") as caught:
@@ -170,8 +171,8 @@ def test_all_cents_are_exact(tmp_path: Path, declared: str) -> None:
 
 
 @pytest.mark.parametrize("wide", [999, 1_001])
-def test_as_many_columns_as_sqlite_has(tmp_path: Path, wide: int) -> None:
-    """A wide decimal takes two expressions, of which SQLite allows 2,000."""
+def test_as_many_columns_as_sqlite_allows(tmp_path: Path, wide: int) -> None:
+    """Test the limit: a wide decimal takes two expressions, and SQLite allows 2,000."""
     names = [f"c{place}" for place in range(1_999)]
     kinds = [sa.Numeric(20, 2) if place < wide else sa.String() for place in range(1_999)]
     declared = sa.Table(
@@ -218,7 +219,7 @@ def test_personal_data_is_masked(tmp_path: Path) -> None:
     assert "in the row with id 2" in str(caught.value)
 
 
-def test_a_batch_is_of_bounded_size(tmp_path: Path) -> None:
+def test_a_batch_has_a_bounded_size(tmp_path: Path) -> None:
     write(tmp_path / "own.db", "", [1.5] * (BATCH * 2))
     with SqliteDatabase(tmp_path / "own.db").snapshot() as snapshot:
         sizes = [batch.num_rows for batch in snapshot.rows(table(sa.Double()))]
@@ -249,8 +250,8 @@ def test_rows_without_a_version_are_always_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("index", ["CREATE INDEX i ON t (v)", "SELECT 1"])
-def test_a_row_without_a_time_is_of_a_slice_too(tmp_path: Path, index: str) -> None:
-    """What its slice is called by is how it is asked for, and then it is named."""
+def test_a_row_without_a_timestamp_belongs_to_a_slice_too(tmp_path: Path, index: str) -> None:
+    """Test that such a slice is counted and read by its id, and that the error then names the row."""
     path = tmp_path / "own.db"
     days = ["2024-01-31 10:00:00", "2024-02-29 10:00:00"]
     odd = [b"2024-02-28", 17, None, "x'y", "2024-13-01"]
@@ -272,7 +273,7 @@ def test_a_row_without_a_time_is_of_a_slice_too(tmp_path: Path, index: str) -> N
                 snapshot.rows(declared, slices=[slice_id, "2024-01"]).read_all()
 
 
-def test_a_corrupt_table_does_not_end_the_others(tmp_path: Path) -> None:
+def test_a_corrupt_table_does_not_stop_the_others(tmp_path: Path) -> None:
     path = tmp_path / "own.db"
     filler = ", ".join("('" + "x" * 500 + "')" for _ in range(200))
     with closing(sqlite3.connect(path)) as file:
@@ -287,11 +288,11 @@ def test_a_corrupt_table_does_not_end_the_others(tmp_path: Path) -> None:
         damaged.write(b"\xff" * 200)
     a, b, c = (sa.Table(name, sa.MetaData(), sa.Column("v", sa.String)) for name in "abc")
     with SqliteDatabase(path).snapshot() as snapshot:
-        for act in (snapshot.slice_counts, drained(snapshot.rows), drained(snapshot.row_texts)):
-            assert act(a)
+        for read in (snapshot.slice_counts, drained(snapshot.rows), drained(snapshot.row_texts)):
+            assert read(a)
             with pytest.raises(SourceError, match=r"^b of the source can't be read.*is corrupt"):
-                act(b)
-            assert act(c)
+                read(b)
+            assert read(c)
 
 
 def drained(read: Callable[[sa.Table], pa.RecordBatchReader]) -> Callable[[sa.Table], int]:

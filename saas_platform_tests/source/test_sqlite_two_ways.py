@@ -1,4 +1,4 @@
-"""The proof's texts have no part in how values are loaded, so that a lie of the load is seen in them."""
+"""Test that the proof's texts share no code with the load, so that they show a wrong value of the load."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def table(kind: sa.types.TypeEngine[Any]) -> sa.Table:
 
 
 def loaded(path: Path, declared: sa.Table) -> list[str]:
-    """The canonical texts of what is loaded, by Python alone."""
+    """Return the canonical texts of the loaded rows, as the reference code in Python writes them."""
     with SqliteDatabase(path).snapshot() as snapshot:
         rows = snapshot.rows(declared).read_all().to_pylist()
     return [canonical.row_text(declared, row) for row in rows]
@@ -59,11 +59,11 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 
 def refuse(*_args: Any, **_more: Any) -> Any:
-    raise AssertionError("the proof reads by the load's own code")
+    raise AssertionError("the proof uses the load's own code")
 
 
 @pytest.mark.parametrize("kind", VALUES)
-def test_no_function_of_the_load_has_a_part_in_the_proof(
+def test_the_proof_uses_no_function_of_the_load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     path, declared = tmp_path / "own.db", table(TYPES[kind])
@@ -76,7 +76,7 @@ def test_no_function_of_the_load_has_a_part_in_the_proof(
     assert proven(path, declared) == texts
 
 
-#: What each conversion of the load is made to say of a column, in place of what it says.
+#: Wrong arrays that a conversion of the load is made to return for a column.
 LIES: dict[str, Callable[[pa.Array], pa.Array]] = {
     "the first for the last": lambda values: values.take(pa.array(range(len(values)))[::-1]),
     "nothing for the last": lambda values: pa.concat_arrays(
@@ -97,7 +97,7 @@ MADE_BY = {
     "time": "_times",
     "date": "_dates",
 }
-#: What is asked of SQLite by the load, made to give something else.
+#: Functions for the load's SQL, each with a replacement that gives wrong values.
 ASKED_BY = {
     "text": ("_only", lambda name, _stored: f"upper({name})"),
     "bytes": ("_only", lambda name, _stored: f"substr({name}, 2)"),
@@ -126,9 +126,7 @@ def test_a_conversion_that_lies_is_seen(
 
 
 @pytest.mark.parametrize("kind", ASKED_BY)
-def test_a_question_that_lies_is_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_sql_that_lies_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     path, declared = tmp_path / "own.db", table(TYPES[kind])
     write(path, "", VALUES[kind])
     monkeypatch.setattr(reading, *ASKED_BY[kind])

@@ -1,4 +1,4 @@
-"""Reading a SQLite file of somebody else's changes neither the file nor its folder, whoever has it open."""
+"""Test that reading another program's SQLite file changes neither the file nor its folder."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def make(path: Path, mode: str, rows: int = 3) -> None:
 
 
 def read_all(path: Path) -> int:
-    """Everything that the commands do with a source; the rows that were seen."""
+    """Do everything that the commands do with a source; return the number of rows seen."""
     source = SqliteDatabase(path)
     source.ping()
     (table,) = source.discover().tables
@@ -65,7 +65,7 @@ def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_a_file_that_nobody_has_open(tmp_path: Path, mode: str) -> None:
+def test_a_file_that_no_program_has_open(tmp_path: Path, mode: str) -> None:
     make(tmp_path / "own.db", mode)
     before = files(tmp_path)
     assert read_all(tmp_path / "own.db") == 3
@@ -74,7 +74,7 @@ def test_a_file_that_nobody_has_open(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("left", [("", "-wal"), ("", "-wal", "-shm")], ids=["wal", "wal and shm"])
 def test_a_wal_that_a_program_left_when_it_ended(tmp_path: Path, left: tuple[str, ...]) -> None:
-    """As after a kill, or where a file was copied with its -wal. What is in the -wal is read."""
+    """Test a -wal left by a killed program or copied with its file. Its transactions are read."""
     with made_elsewhere(tmp_path / "first") as path:
         (tmp_path / "copy").mkdir()
         for suffix in left:
@@ -86,7 +86,7 @@ def test_a_wal_that_a_program_left_when_it_ended(tmp_path: Path, left: tuple[str
 
 @pytest.mark.parametrize("kept", [0, 20, 32, 60, 2_000])
 def test_a_wal_without_a_transaction_stays(tmp_path: Path, kept: int) -> None:
-    """Of nothing, of a part of its head, of a part of a page: SQLite itself would remove it."""
+    """Test a -wal that is empty, or ends in its header or in a page. SQLite itself would remove it."""
     with made_elsewhere(tmp_path / "first") as path:
         (tmp_path / "copy").mkdir()
         shutil.copy(path, tmp_path / "copy")
@@ -108,7 +108,7 @@ def test_what_is_next_to_an_empty_file_stays(tmp_path: Path) -> None:
     assert files(tmp_path / "copy") == before
 
 
-def test_a_shm_alone_is_nobody_s(tmp_path: Path) -> None:
+def test_a_shm_without_a_wal_belongs_to_no_program(tmp_path: Path) -> None:
     make(tmp_path / "own.db", "wal")
     (tmp_path / "own.db-shm").write_bytes(bytes(32_768))
     before = files(tmp_path)
@@ -118,7 +118,7 @@ def test_a_shm_alone_is_nobody_s(tmp_path: Path) -> None:
 
 @contextmanager
 def made_elsewhere(folder: Path) -> Iterator[Path]:
-    """A file with its last row in the -wal alone, held open by a connection."""
+    """Make a file whose last row is only in the -wal, and hold it open with a connection."""
     folder.mkdir()
     make(folder / "own.db", "wal")
     with closing(sqlite3.connect(folder / "own.db", isolation_level=None)) as file:
@@ -187,8 +187,8 @@ def test_a_file_that_another_process_writes_to(tmp_path: Path) -> None:
         assert seen == later - 1
 
 
-def test_a_writer_that_comes_while_nobody_else_has_the_file_open(tmp_path: Path) -> None:
-    """Without locks, what was read may be of two states: it is refused."""
+def test_a_writer_that_opens_a_file_which_no_other_program_has_open(tmp_path: Path) -> None:
+    """Without locks, the rows read may be of two states. They are rejected."""
     path = tmp_path / "own.db"
     make(path, "wal", rows=60_000)
     (table,) = SqliteDatabase(path).discover().tables
@@ -196,7 +196,7 @@ def test_a_writer_that_comes_while_nobody_else_has_the_file_open(tmp_path: Path)
         batches = iter(snapshot.rows(table))
         next(batches)
         with another_process(path) as writer:
-            write(writer)  # to the -wal alone
+            write(writer)  # only to the -wal
             next(batches)
             write(writer, "checkpoint")
             with pytest.raises(SourceError, match=r"own\.db was written to by another program"):
@@ -214,7 +214,7 @@ def test_a_writer_waits_for_a_reader_without_wal(tmp_path: Path) -> None:
     (table,) = SqliteDatabase(path).discover().tables
     with another_process(path) as writer:
         with SqliteDatabase(path).snapshot() as snapshot:
-            # It opens and closes the file, which must not let go of the snapshot's lock.
+            # `ping` opens and closes the file, which must not release the snapshot's lock.
             SqliteDatabase(path).ping()
             assert asked(writer, "insert") == "database is locked"
             assert snapshot.rows(table).read_all().num_rows == 3
@@ -268,10 +268,10 @@ def test_a_home_with_odd_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("name", ["none.db", "no folder/none.db", "none?v2.db"])
-def test_a_missing_file_is_one_sentence(tmp_path: Path, name: str) -> None:
-    for act in (SqliteDatabase.ping, SqliteDatabase.discover, read_snapshot):
+def test_a_missing_file_gives_one_sentence(tmp_path: Path, name: str) -> None:
+    for operation in (SqliteDatabase.ping, SqliteDatabase.discover, read_snapshot):
         with pytest.raises(SourceError, match="does not exist: name an existing file"):
-            act(SqliteDatabase(tmp_path / name))
+            operation(SqliteDatabase(tmp_path / name))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -280,7 +280,7 @@ def read_snapshot(source: SqliteDatabase) -> None:
         pass
 
 
-def test_what_is_no_database(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("no database at all, but long enough to look like one" * 99)
     with pytest.raises(SourceError, match=r"is not a file: name a file in SAAS_SOURCE_URL"):
         read_all(tmp_path)
@@ -289,7 +289,7 @@ def test_what_is_no_database(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["text.db"]
 
 
-def test_a_transaction_that_its_writer_did_not_end(tmp_path: Path) -> None:
+def test_a_transaction_that_its_writer_did_not_finish(tmp_path: Path) -> None:
     """A reader can't undo it without writing."""
     (tmp_path / "first").mkdir()
     (tmp_path / "copy").mkdir()
@@ -302,7 +302,7 @@ def test_a_transaction_that_its_writer_did_not_end(tmp_path: Path) -> None:
         for suffix in ("", "-journal"):
             shutil.copy(f"{path}{suffix}", f"{tmp_path / 'copy' / 'own.db'}{suffix}")
     before = files(tmp_path / "copy")
-    with pytest.raises(SourceError, match="a transaction that its writer did not end"):
+    with pytest.raises(SourceError, match="a transaction that its writer did not finish"):
         read_all(tmp_path / "copy" / "own.db")
     assert files(tmp_path / "copy") == before
 
@@ -311,7 +311,7 @@ _AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from saas_platform_tests.source.test_sqlite_untouched import read_all
-read_all(Path(sys.argv[1]))  # imports what it needs, from where nobody may not read
+read_all(Path(sys.argv[1]))  # imports modules that the user `nobody` may not read
 os.setgid(65534)
 os.setuid(65534)
 print(read_all(Path(sys.argv[1])))
@@ -342,11 +342,11 @@ def test_a_folder_that_can_only_be_read(tmp_path: Path, mode: str) -> None:
 
 
 def as_a_user(path: Path) -> str:
-    """The rows that are seen by a user whom permissions bind."""
+    """Read the file as a user whom file permissions bind; return the number of rows, or the error."""
     if os.geteuid() != 0:
         return str(read_all(path))
     command = [sys.executable, "-c", _AS_NOBODY, str(path)]
-    root = Path(__file__).parents[2]  # where these tests can be imported from
+    root = Path(__file__).parents[2]  # the folder from which these tests can be imported
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
     return done.stdout.strip() or done.stderr
 
@@ -356,7 +356,7 @@ def as_a_user(path: Path) -> str:
 def test_no_command_writes_to_a_source_before_there_is_a_tables_yaml(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], left: str
 ) -> None:
-    """Neither to a file whose -wal holds the last transactions, nor to one whose writer was killed."""
+    """Test a file whose -wal holds the last transactions, and a file whose writer was killed."""
     folder = tmp_path / "copy"
     folder.mkdir()
     if left == "wal":
@@ -379,12 +379,12 @@ def test_no_command_writes_to_a_source_before_there_is_a_tables_yaml(
     monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{folder / 'own.db'}")
     before = files(folder)
     assert len(before) == 2
-    said = command(*words)
-    assert said.code in (1, 2)
+    result = command(*words)
+    assert result.code in (1, 2)
     assert files(folder) == before
 
 
-def test_a_file_that_is_no_database_is_not_ours_to_reset(
+def test_no_error_suggests_to_reset_a_users_own_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "own.db").write_bytes(
@@ -393,7 +393,7 @@ def test_a_file_that_is_no_database_is_not_ours_to_reset(
     monkeypatch.setenv("SAAS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAAS_SYNTHETIC", "false")
     monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{tmp_path / 'own.db'}")
-    said = command("sync")
-    assert said.code == 2
-    assert "is not a SQLite database: name a SQLite database in SAAS_SOURCE_URL" in said.err
-    assert "reset" not in said.err
+    result = command("sync")
+    assert result.code == 2
+    assert "is not a SQLite database: name a SQLite database in SAAS_SOURCE_URL" in result.err
+    assert "reset" not in result.err

@@ -1,6 +1,6 @@
-"""Where a SQL Server is, from its URL: the ODBC options, with safe defaults, and the schema.
+"""The address of a SQL Server, read from its URL: the ODBC options, with safe defaults, and the schema.
 
-Holds the way from `mssql+pyodbc://...` to a connection string. Does not hold: connecting.
+Contains: how a `mssql+pyodbc://...` URL becomes a connection string. Out of scope: connecting.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from saas_platform.source.mssql.driver import check_driver, find_driver, is_micr
 
 _FORM = "mssql+pyodbc://USER:PASSWORD@HOST:1433/DATABASE"
 _OPTION = re.compile(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)\s*(?:;|$)")
-#: What mssql-python takes: it brings its driver, and knows no data source names.
+#: Options of mssql-python, which carries its own driver and knows no data source names.
 _FOR_MSSQL_PYTHON = frozenset(
     {
         "server", "database", "uid", "pwd", "authentication", "trusted_connection", "encrypt",
@@ -26,7 +26,7 @@ _FOR_MSSQL_PYTHON = frozenset(
         "connectretrycount", "connectretryinterval", "keepalive", "keepaliveinterval",
     }
 )  # fmt: skip
-#: What Microsoft's ODBC driver takes besides.
+#: Options of Microsoft's ODBC driver, which takes those of mssql-python as well.
 _OPTIONS = _FOR_MSSQL_PYTHON | {
     "addr", "address", "ansinpw", "app", "attachdbfilename", "autotranslate", "clientcertificate",
     "clientkey", "columnencryption", "description", "driver", "dsn", "failover_partner",
@@ -36,38 +36,41 @@ _OPTIONS = _FOR_MSSQL_PYTHON | {
     "retryexec", "savefile", "statslog_on", "statslogfile", "transparentnetworkipresolution",
     "usefmtonly", "wsid",
 }  # fmt: skip
-#: What secures a connection: misspelt it would be passed over, by any driver.
+#: Options that secure a connection. Every driver silently ignores one that is misspelt.
 _SECURITY = (
     *("encrypt", "trustservercertificate", "hostnameincertificate", "servercertificate"),
     *("authentication", "trusted_connection"),
 )
-#: Of other drivers (FreeTDS), though it is near to one of those.
+#: Options of other drivers (FreeTDS) that are spelt almost like one of those.
 _OF_OTHERS = frozenset({"encryption"})
-#: A misspelt option is at least so near to the right one.
+#: The similarity (0 to 1) from which an unknown option counts as a misspelt known one.
 _NEAR = 0.7
-#: What is ours in the query of the URL.
+#: Options of the platform itself in the query of the URL.
 _OURS = ("schema", "row_security")
-#: All schemas.
+#: The value of `?schema=` that means all schemas.
 EVERY_SCHEMA = "*"
-#: Schema of the company's tables, where the URL names none.
+#: The schema of the company's tables if the URL names none.
 COMPANY_SCHEMA = "saas"
 
 
 @dataclass(frozen=True)
 class Address:
-    """A database on a SQL Server; keys of `options` are lower case."""
+    """A database on a SQL Server. The keys of `options` are in lower case."""
 
     options: Mapping[str, str] = field(repr=False)
-    #: The URL's `?schema=`: a name, several with commas between, or all of them (`*`).
+    #: The URL's `?schema=`: one name, several separated by commas, or `*` for all schemas.
     schema: str | None = None
-    #: The URL's `?row_security=visible`: rows that a security policy hides from the login are left out.
+    #: Whether the URL has `?row_security=visible`, which leaves out rows that a security policy hides.
     rows_as_seen: bool = False
 
     @classmethod
     def of(cls, url: sa.URL) -> Address:
-        """Encrypted, with the certificate verified, unless the URL says otherwise.
+        """Return the address that a URL names.
 
-        Raises SourceError for a URL that can't be used.
+        The connection is encrypted and the certificate verified, unless the URL says otherwise.
+
+        Raises:
+            SourceError: the URL can't be used.
         """
         if url.drivername not in ("mssql", "mssql+pyodbc"):
             raise SourceError(f"SAAS_SOURCE_URL begins with {url.drivername}: write it as {_FORM}.")
@@ -85,36 +88,39 @@ class Address:
         if not options.get("database") and "dsn" not in options:
             raise SourceError(f"SAAS_SOURCE_URL names no database: write it as {_FORM}.")
         if options.get("mars_connection", "").lower() in ("yes", "true", "1"):
-            # Several results at a time: a transaction then ends with the batch that began it (3997).
+            # It allows several open results, for which a transaction ends with the batch that began it (3997).
             raise SourceError(
-                "SAAS_SOURCE_URL says MARS_Connection, under which no transaction lasts: leave it out."
+                "SAAS_SOURCE_URL sets MARS_Connection, which ends a transaction with its batch: leave it out."
             )
         return cls(options, schema, seen == "visible")
 
     @property
     def schemas(self) -> list[str]:
-        """The schemas that the URL names; empty where it names none."""
+        """The schemas that the URL names; an empty list if it names none."""
         return [each.strip() for each in (self.schema or "").split(",") if each.strip()]
 
     @property
     def label(self) -> str:
-        """For messages: server and database, and no login."""
+        """The server and the database, for messages; it does not contain the login."""
         if "server" not in self.options:
             return f"SQL Server of the data source {self.options.get('dsn')}"
         return f"SQL Server {self.options['server']}, database {self.options.get('database')}"
 
     def for_pyodbc(self) -> str:
-        """The connection string. Raises SourceError where Microsoft's driver is missing."""
+        """Return the connection string. Raises SourceError if the ODBC driver is not installed."""
         if "driver" in self.options:
             check_driver(self.options["driver"])
         driver = {} if {"driver", "dsn"} & {*self.options} else {"driver": find_driver()}
         return render({**driver, **self.options})
 
     def for_mssql_python(self) -> str | None:
-        """The connection string; None where mssql-python can't be given all that the URL says, such as a
-        driver: it has its own.
+        """Return the connection string for mssql-python.
+
+        Returns:
+            None if mssql-python does not support every option of the URL. It does not take a `driver`, for
+            example, because it has its own.
         """
-        # Its bulk copy (1.16) fails where a server is not asked for a size, and tells none.
+        # Without a packet size, its bulk copy (1.16) fails on servers that do not report one.
         options = {"packetsize": "8192", **self.options}
         return render(options) if _FOR_MSSQL_PYTHON.issuperset(options) else None
 
@@ -126,14 +132,17 @@ def _one(name: str, value: str | tuple[str, ...]) -> str:
 
 
 def _is_microsofts(options: Mapping[str, str]) -> bool:
-    """Whether the options are for Microsoft's driver; those of a data source may be for any."""
+    """Return whether the options are for Microsoft's driver. A data source may use any driver."""
     driver = options.get("driver")
     return "dsn" not in options if driver is None else is_microsofts(driver)
 
 
 def _check_known(names: Iterable[str], *, is_microsofts: bool) -> None:
-    """Raises SourceError for an option that nobody knows: a driver passes over it without a word, so that
-    what it was to secure is not. Another driver than Microsoft's has options of its own.
+    """Raise SourceError for an option that no driver knows.
+
+    A driver silently ignores such an option, so that what it should secure would stay unsecured. Drivers
+    other than Microsoft's may have further options of their own, so that for them only a misspelt option of
+    `_SECURITY` or `_OURS` is refused.
     """
     known = (*_OPTIONS, *_OURS) if is_microsofts else (*_SECURITY, *_OURS)
     for name in names:
@@ -142,7 +151,7 @@ def _check_known(names: Iterable[str], *, is_microsofts: bool) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
         if near:
             raise SourceError(
-                f"SAAS_SOURCE_URL has an option {name} that no driver knows: {near[0]} is the nearest."
+                f"SAAS_SOURCE_URL has an option {name} that no driver knows: write {near[0]} if you meant that."
             )
         if is_microsofts:
             raise SourceError(
@@ -157,7 +166,7 @@ def _options(url: sa.URL) -> dict[str, str]:
     }
     if url.username:
         return {**options, "uid": url.username, "pwd": str(url.password or "")}
-    # Without a login, the one of the system (Kerberos), unless `?authentication=` says which.
+    # Without a user name, the login is that of the system (Kerberos), unless `?authentication=` is given.
     return options if "authentication" in _lower(url) else {**options, "trusted_connection": "yes"}
 
 
@@ -166,7 +175,7 @@ def _lower(url: sa.URL) -> set[str]:
 
 
 def parse(text: str) -> dict[str, str]:
-    """An ODBC connection string's options, by lower-case name.
+    """Return the options of an ODBC connection string, by lower-case name.
 
     >>> parse("DSN=sales;PWD={a;b}}c}; Encrypt = no")
     {'dsn': 'sales', 'pwd': 'a;b}c', 'encrypt': 'no'}
@@ -179,7 +188,7 @@ def parse(text: str) -> dict[str, str]:
 
 
 def render(options: Mapping[str, str]) -> str:
-    """An ODBC connection string; every value in braces, so that none can end it.
+    """Return an ODBC connection string. Every value is in braces, so that no value can end the option.
 
     >>> parse(render({"pwd": "a;b}c={"}))
     {'pwd': 'a;b}c={'}

@@ -1,14 +1,13 @@
-"""Applying a month's batch to a SQL Server source: set-based statements over staged rows.
+"""How a month's batch is applied to a SQL Server source: by set-based statements over staged rows.
 
-An UPDATE and an INSERT for each table, where others write a MERGE: all TDS servers have them, and they
-have no races that the transaction does not settle. The rows written by INSERT ... SELECT are checked, so
-that constraints stay trusted.
+Each table gets an UPDATE and an INSERT instead of a MERGE, because every TDS server supports them and the
+transaction prevents all of their races. INSERT ... SELECT checks the rows that it writes, so that constraints
+stay trusted.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -17,7 +16,8 @@ from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
-from saas_platform.source.applying import BrokenRuleError, Writer
+from saas_platform.source.applying import BrokenRuleError, Writer, names_erasable_user
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import MonthBatch
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.ddl import staged_name
@@ -29,27 +29,20 @@ from saas_platform.source.mssql.sql import key_column, qualified, quoted
 _SAVEPOINT = "before_table"
 
 
-def _names_erasable_user(column: sa.Column) -> bool:
-    return any(
-        key.column is TABLES["users"].c.user_id and key.ondelete == "SET NULL"
-        for key in column.foreign_keys
-    )
-
-
 def _comparable(column: sa.Column, name: str) -> str:
-    """To T-SQL a text equals another with more trailing blanks; its bytes do not."""
+    """Return SQL that compares texts exactly. T-SQL ignores trailing blanks in a text, but not in its bytes."""
     if isinstance(column.type, sa.String):
         return f"CONVERT(VARBINARY(8000), {name})"
     return name
 
 
 def _values(table: sa.Table, ledger: str) -> dict[str, str]:
-    """What a staged row brings: users who were erased are not named again."""
+    """Return SQL for each value of a staged row. A reference to an erased user becomes NULL."""
     return {
         column.name: (
             f"CASE WHEN EXISTS (SELECT 1 FROM {ledger} e WHERE e.user_id = s.{quoted(column.name)})"
             f" THEN NULL ELSE s.{quoted(column.name)} END"
-            if _names_erasable_user(column)
+            if names_erasable_user(column)
             else f"s.{quoted(column.name)}"
         )
         for column in business_columns(table)
@@ -57,7 +50,11 @@ def _values(table: sa.Table, ledger: str) -> dict[str, str]:
 
 
 def update(table: sa.Table, schema: str) -> str | None:
-    """Change present rows where the batch is not older and really differs; None: rows never change."""
+    """Return the UPDATE of present rows that differ from the batch and are not newer than it.
+
+    Returns:
+        None for a table whose rows never change.
+    """
     if "updated_at" not in table.columns:
         return None
     key = key_column(table)
@@ -74,7 +71,7 @@ def update(table: sa.Table, schema: str) -> str | None:
 
 
 def insert(table: sa.Table, schema: str) -> str:
-    """Insert rows whose key is not there."""
+    """Return the INSERT of rows whose key the table does not have."""
     key = quoted(key_column(table))
     target, ledger = (
         qualified(schema, table.name),
@@ -94,20 +91,20 @@ def insert(table: sa.Table, schema: str) -> str:
 
 
 def _rules(table: sa.Table) -> list[str]:
-    """The names of the table's constraints, longest first, as one may begin like another."""
+    """Return the names of the table's constraints, longest first, because one may be the prefix of another."""
     names = [str(constraint.name) for constraint in table.constraints if constraint.name]
     return sorted(names, key=len, reverse=True)
 
 
 def _text(moment: datetime) -> str:
-    """For a parameter: as a time some servers take it to the second."""
+    """Return a timestamp as the text for a parameter. Some servers round a timestamp parameter to the second."""
     return moment.isoformat("T", "microseconds")
 
 
 class MssqlWriter(Writer):
-    """Takes the rows from the staging tables, which the caller has filled."""
+    """Writes the rows from the staging tables, which the caller has filled."""
 
-    def __init__(self, cursor: Any, schema: str) -> None:
+    def __init__(self, cursor: Cursor, schema: str) -> None:
         self._cursor = cursor
         self._schema = schema
 
@@ -136,7 +133,7 @@ class MssqlWriter(Writer):
             )
 
     def stage(self, table: sa.Table, rows: pa.Table) -> None:
-        """They are there already, as no bulk load belongs to a transaction."""
+        """Do nothing: the rows are staged already, because a bulk load can't be part of a transaction."""
 
     def _intake(self, table: sa.Table, month: Month) -> Intake:
         return Intake(self._cursor, self._schema, table, month)
@@ -147,7 +144,7 @@ class MssqlWriter(Writer):
     def withdraw_taken(self, table: sa.Table, month: Month) -> int:
         return self._intake(table, month).withdraw_taken()
 
-    def note_early(self, table: sa.Table, early: pa.Table, month: Month) -> tuple[int, int]:  # noqa: ARG002 - they are staged
+    def note_early(self, table: sa.Table, early: pa.Table, month: Month) -> tuple[int, int]:  # noqa: ARG002 - the rows are staged
         return self._intake(table, month).note_early()
 
     def upsert(self, table: sa.Table) -> int:
@@ -163,16 +160,16 @@ class MssqlWriter(Writer):
             raise self._broken(table, error) from error
 
     def _broken(self, table: sa.Table, error: Exception) -> BrokenRuleError:
-        """Which rule it was; the server's own words may hold the values of a row."""
-        said = plain(error)
-        rule = next((name for name in _rules(table) if name in said), None)
+        """Return an error that names the broken rule. The server's own message may contain values of a row."""
+        message = plain(error)
+        rule = next((name for name in _rules(table) if name in message), None)
         reason = self._offender(table) or rule
         if reason is None:
-            reason = said.split(". ")[0]
+            reason = message.split(". ")[0]
         return BrokenRuleError(reason, unique=rule is not None and rule.startswith("uq_"))
 
     def _offender(self, table: sa.Table) -> str | None:
-        """Which staged row names a parent that is not there, if any does."""
+        """Return which staged row names a parent that does not exist; None if every parent exists."""
         key = quoted(key_column(table))
         for constraint in table.foreign_key_constraints:
             (element,) = constraint.elements
@@ -194,9 +191,9 @@ class MssqlWriter(Writer):
     def delete_erased(self) -> int:
         ledger = self._named(bookkeeping.erasures)
         for table in TABLES.values():
-            for column in filter(_names_erasable_user, table.columns):
+            for column in filter(names_erasable_user, table.columns):
                 name = quoted(column.name)
-                # The foreign key would do it, but some servers stamp no row versions then.
+                # The foreign key would do this too, but some servers do not raise the row version then.
                 self._cursor.execute(
                     f"UPDATE {self._named(table)} SET {name} = NULL"
                     f" WHERE {name} IN (SELECT user_id FROM {ledger})"

@@ -1,19 +1,18 @@
 """The canonical cells (`schema.canonical`) in T-SQL, and what a server must be able to do for them.
 
-Written from the stored columns alone, by expressions that the load (sql.py) has no part in: what a
-conversion of the load gets wrong is right here. Holds pure functions from declared columns to text, and the
-probes that report what a server can. Does not hold: the query they are put into, or a connection.
+They are written from the stored columns alone and share no expression with the load (sql.py), so that a wrong
+conversion of the load shows as a difference. Contains: pure functions from declared columns to SQL, and the
+probes that report the abilities of a server. Out of scope: the query that uses them, and connections.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import (
     MARK,
     MISFIT_END,
@@ -22,27 +21,28 @@ from saas_platform.schema.canonical import (
     VALUE_END,
     row_number,
 )
+from saas_platform.schema.kinds import KindName, TextForm, decimal_sizes, kind_of
 from saas_platform.schema.slices import WHOLE, slice_of
 from saas_platform.schema.source_names import source_column
-from saas_platform.source.mssql import kinds
+from saas_platform.source.mssql import catalogue_types
 
-#: What it takes, and not every server that speaks T-SQL has:
-#: utf8_collation: a varchar of a binary UTF-8 collation hashes as UTF-8 (SQL Server 2019);
-#: utf8_always: an nvarchar does; SQL Server itself hashes its UTF-16;
+#: What the canonical text requires, and not every server that speaks T-SQL can do:
+#: utf8_collation: a varchar with a binary UTF-8 collation hashes as UTF-8 (SQL Server 2019);
+#: utf8_always: an nvarchar hashes as UTF-8 (SQL Server itself hashes its UTF-16);
 #: float_bits: a float converts to its eight bytes;
 #: hex_text: bytes convert to hexadecimal text;
-#: half_pairs: a text may hold half of a surrogate pair alone, and LIKE finds it.
+#: half_pairs: a text can contain half of a surrogate pair alone, and LIKE finds it.
 Ability = Literal["utf8_collation", "utf8_always", "float_bits", "hex_text", "half_pairs"]
 
-#: A server parses `+` from the left, each one a level deeper, and refuses what is too deep (8631, 191): so
-#: no chain is longer than this.
+#: The longest chain of `+`. A server parses each `+` as one more level of nesting, and refuses an expression
+#: that is nested too deeply (8631, 191).
 _GROUP = 32
-#: Other collations take a full-width mark for ours.
+#: Other collations treat a full-width mark as equal to the mark.
 _BINARY = "COLLATE Latin1_General_BIN2"
 _BINARY_UTF8 = "COLLATE Latin1_General_100_BIN2_UTF8"
-#: Of one to four bytes in UTF-8.
+#: Characters of one, two, three and four bytes in UTF-8.
 _WORDS = "a\u00e9\u20ac\U0001d11e"
-#: From their bytes, as NCHAR depends on the database's collation.
+#: Ranges of surrogates, made from their bytes because NCHAR depends on the collation of the database.
 _HIGH = "CONVERT(nchar(1), 0x00D8) + N'-' + CONVERT(nchar(1), 0xFFDB)"
 _LOW = "CONVERT(nchar(1), 0x00DC) + N'-' + CONVERT(nchar(1), 0xFFDF)"
 _ANY = "CONVERT(nchar(1), 0x00D8) + N'-' + CONVERT(nchar(1), 0xFFDF)"
@@ -50,7 +50,7 @@ _ANY = "CONVERT(nchar(1), 0x00D8) + N'-' + CONVERT(nchar(1), 0xFFDF)"
 
 @dataclass(frozen=True)
 class Probe:
-    """A query of one value; the known answer to it shows an ability, another or an error that there is none."""
+    """A query of one value. The server has the ability if it gives the known answer; otherwise it does not."""
 
     ability: Ability
     sql: str
@@ -58,7 +58,7 @@ class Probe:
 
 
 def slice_text(table: sa.Table) -> str:
-    """The id of the slice of a row."""
+    """Return SQL for the id of the slice of a row."""
     cut = slice_of(table)
     if cut is None:
         return f"N'{WHOLE}'"
@@ -67,7 +67,7 @@ def slice_text(table: sa.Table) -> str:
 
 
 def row_text(table: sa.Table, abilities: Collection[Ability]) -> str | None:
-    """The text of a row; None where a server with these abilities can't write one of its cells."""
+    """Return SQL for the text of a row; None where a server with these abilities can't write one of its cells."""
     made = [cell(column, abilities) for column in table.columns]
     written = [each for each in made if each is not None]
     if len(written) < len(made):
@@ -79,12 +79,16 @@ def row_text(table: sa.Table, abilities: Collection[Ability]) -> str | None:
 
 
 def _chain(texts: list[str]) -> str:
-    # The first operand is of unlimited length, or all of the chain would be cut at 4,000 characters.
+    # The first operand has unlimited length; without it, the server would cut the whole text at 4,000 characters.
     return " + ".join(["CONVERT(nvarchar(max), N'')", *texts])
 
 
 def totals(text: str, abilities: Collection[Ability]) -> str | None:
-    """Row count and sum of row numbers of a group of rows with these texts; None: no hash of UTF-8."""
+    """Return SQL for the row count and the sum of row numbers of a group of rows with these texts.
+
+    Returns:
+        None where the server can't hash UTF-8.
+    """
     hashing = next((a for a in _HASHED if a in abilities), None)
     if hashing is None:
         return None
@@ -92,35 +96,33 @@ def totals(text: str, abilities: Collection[Ability]) -> str | None:
 
 
 def cell(column: sa.Column[Any], abilities: Collection[Ability]) -> str | None:
-    """The cell of a column; None where a server with these abilities can't write it."""
-    match column.type:
-        case AnyValue():
-            return _field(f"{_doubled(_variant(column, abilities))} + N'{VALUE_END}'")
-        case sa.String():
-            return _field(_text_cell(column, abilities))
-        case sa.Float() if "float_bits" not in abilities:
-            return None
-        case sa.LargeBinary() if "hex_text" not in abilities:
-            return None
-    return _field(f"{_value(column)} + N'{VALUE_END}'")
+    """Return SQL for the cell of a column; None where a server with these abilities can't write it."""
+    kind = kind_of(column)
+    needed = _NEEDS.get(kind.text)
+    if needed is not None and needed not in abilities:
+        return None
+    return f"ISNULL({_CELL[kind.name](column, abilities)}, N'{NULL}')"
 
 
 def raw(column: sa.Column[Any]) -> str:
-    """The column as it is stored, for a cell that the server can't write."""
-    if isinstance(column.type, sa.LargeBinary) and kinds.kind_of(column) not in kinds.BYTES:
+    """Return SQL for the column as it is stored, for a cell that the server can't write."""
+    if (
+        kind_of(column).name == "bytes"
+        and catalogue_types.type_of(column) not in catalogue_types.BYTES
+    ):
         return f"CAST({_name(column)} AS varbinary(max))"
     return _name(column)
 
 
 def half_pair(column: sa.Column[Any]) -> str:
-    """A condition: the text holds half of a surrogate pair alone, which no UTF-8 can write."""
+    """Return a condition: the text contains half of a surrogate pair alone, which UTF-8 can't express."""
     name = _name(column)
-    if isinstance(column.type, AnyValue):
-        # Bytes too would convert to characters.
+    if kind_of(column).name == "any":
+        # Only texts are converted, because bytes would convert to characters too.
         wide = f"{_base_type(name)} IN (N'nchar', N'nvarchar')"
         name = f"CASE WHEN {wide} THEN CAST({name} AS nvarchar(max)) END"
     text = f"CONVERT(nvarchar(max), {name}) {_BINARY}"
-    # The first alone is asked of nearly all texts, as they have no pairs either.
+    # Nearly every text fails the first test already, because it has no surrogates at all.
     return (
         f"({text} LIKE N'%[' + {_ANY} + N']%' {_BINARY}"
         f" AND ({text} + N' ' LIKE N'%[' + {_HIGH} + N'][^' + {_LOW} + N']%' {_BINARY}"
@@ -132,8 +134,8 @@ def _name(column: sa.Column[Any]) -> str:
     return "[" + source_column(column).replace("]", "]]") + "]"
 
 
-def _field(closed: str) -> str:
-    return f"ISNULL({closed}, N'{NULL}')"
+def _ended(text: str) -> str:
+    return f"{text} + N'{VALUE_END}'"
 
 
 def _doubled(text: str) -> str:
@@ -141,71 +143,69 @@ def _doubled(text: str) -> str:
 
 
 def _text_cell(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
-    name, kind = _name(column), kinds.kind_of(column)
-    if kind not in kinds.TEXTS:
+    name, kind = _name(column), catalogue_types.type_of(column)
+    if kind not in catalogue_types.TEXTS:
         return f"{_doubled(f'CONVERT(nvarchar(max), {_exact_text(column)})')} + N'{VALUE_END}'"
     fits = f"{_doubled(f'CONVERT(nvarchar(max), {name})')} + N'{VALUE_END}'"
-    if kind not in kinds.WIDE or "half_pairs" not in abilities:
+    if kind not in catalogue_types.WIDE or "half_pairs" not in abilities:
         return fits
-    # As its bytes: the text itself would change on its way. No ntext converts to bytes by itself.
+    # The misfit is written as bytes, because drivers change the text itself. An ntext converts to bytes only
+    # by way of nvarchar.
     code = _hexadecimal(f"CONVERT(nvarchar(max), {name})") if "hex_text" in abilities else "N''"
     misfit = f"N'0x' + {code} + N'{MISFIT_END}'"
     return f"CASE WHEN {half_pair(column)} THEN {misfit} ELSE {fits} END"
 
 
-def _value(column: sa.Column[Any]) -> str:
-    """The text of a value that has no mark in it; NULL for NULL."""
-    name, kind = _name(column), kinds.kind_of(column)
-    match column.type:
-        case sa.Boolean():
-            return f"CASE {name} WHEN 1 THEN N'1' WHEN 0 THEN N'0' END"
-        case sa.Integer() if kind in kinds.ROW_VERSIONS:
-            return f"CONVERT(nvarchar(20), CONVERT(bigint, CONVERT(varbinary(8), {name})))"
-        case sa.Integer():
-            return f"CONVERT(nvarchar(20), {name})"
-        case sa.Float():
-            # A -0.0 has other bits than the 0.0 that it equals. The product is a double, a real's too.
-            bits = _bits(f"{name} * CONVERT(float(53), 1)" if kind == "real" else name)
-            return f"CONVERT(nvarchar(20), CASE WHEN {name} = 0 THEN 0 ELSE {bits} END)"
-        case sa.Numeric(scale=int(scale)):
-            return _decimal(column, scale)
-        case sa.DateTime():
-            return _time(name, kind)
-        case sa.Date():
-            return f"CONVERT(nvarchar(10), {name}, 23)"
-        case sa.LargeBinary():
-            return _hexadecimal(name)
-    raise TypeError(f"{column.table.name}.{column.name}: no canonical form for {column.type!r}")
+def _flag(name: str) -> str:
+    return f"CASE {name} WHEN 1 THEN N'1' WHEN 0 THEN N'0' END"
 
 
-def _decimal(column: sa.Column[Any], scale: int) -> str:
-    """Its own digits, and zeros up to the declared places."""
-    name, own = _name(column), kinds.decimal_size(column)[1]
-    stored = f"CONVERT(decimal(38, 4), {name})" if kinds.kind_of(column) in kinds.MONEY else name
-    text = f"CONVERT(nvarchar(41), {stored})"
+def _digits(column: sa.Column[Any]) -> str:
+    name = _name(column)
+    if catalogue_types.type_of(column) in catalogue_types.ROW_VERSIONS:
+        return f"CONVERT(nvarchar(20), CONVERT(bigint, CONVERT(varbinary(8), {name})))"
+    return f"CONVERT(nvarchar(20), {name})"
+
+
+def _float(column: sa.Column[Any]) -> str:
+    """Return SQL for the bits of a float. -0.0 gets those of 0.0, because the two are equal."""
+    name, is_real = _name(column), catalogue_types.type_of(column) == "real"
+    # The product is a double even where the column is a real.
+    bits = _bits(f"{name} * CONVERT(float(53), 1)" if is_real else name)
+    return f"CONVERT(nvarchar(20), CASE WHEN {name} = 0 THEN 0 ELSE {bits} END)"
+
+
+def _decimal(column: sa.Column[Any]) -> str:
+    """Return SQL for the digits of a decimal as the source stores it, with zeros up to the declared scale."""
+    name, own = _name(column), catalogue_types.decimal_size(column)[1]
+    _, scale = decimal_sizes(column.type)
+    is_money = catalogue_types.type_of(column) in catalogue_types.MONEY
+    text = f"CONVERT(nvarchar(41), {f'CONVERT(decimal(38, 4), {name})' if is_money else name})"
     if own == scale:
         return text
     point = "" if own else "."
     return f"{text} + N'{point}{'0' * (scale - own)}'"
 
 
-def _time(name: str, kind: str) -> str:
-    """A time with six digits after the second; what is finer is cut, as everywhere."""
-    if kind == "datetime":
-        # Its ticks of 1/300 s have no exact microseconds: the milliseconds that it shows are its value.
+def _time(column: sa.Column[Any]) -> str:
+    """Return SQL for a timestamp with six digits after the second. Finer digits are cut, as in the load."""
+    name, type_ = _name(column), catalogue_types.type_of(column)
+    if type_ == "datetime":
+        # Ticks of 1/300 s have no exact microseconds, so that the milliseconds which the server shows count.
         return f"CONVERT(nvarchar(23), {name}, 121) + N'000'"
     seconds = f"CONVERT(nvarchar(19), {name}, 120)"
-    if kind == "smalldatetime":
+    if type_ == "smalldatetime":
         return f"{seconds} + N'.000000'"
-    # Counted, as some servers leave zeros at the end out; from an epoch before all of them.
+    # Microseconds are counted, because some servers omit zeros at the end of the text. The epoch lies before
+    # every timestamp, so that the count is never negative.
     epoch = "CONVERT(datetime2(6), '0001-01-01T00:00:00')"
     micros = f"1000000 + DATEDIFF_BIG(MICROSECOND, {epoch}, {name}) % 1000000"
     return f"{seconds} + N'.' + SUBSTRING(CONVERT(nvarchar(7), {micros}), 2, 6)"
 
 
 def _exact_text(column: sa.Column[Any]) -> str:
-    """The text of a value whose type is none of a text."""
-    name, kind = _name(column), kinds.kind_of(column)
+    """Return SQL for the exact text of a value whose type in the source is not a text."""
+    name, kind = _name(column), catalogue_types.type_of(column)
     match kind:
         case "uniqueidentifier":
             return f"UPPER(CAST({name} AS char(36)))"
@@ -235,14 +235,15 @@ def _exact_text(column: sa.Column[Any]) -> str:
 
 
 def _base_type(name: str) -> str:
-    """Of a sql_variant."""
+    """Return SQL for the base type of a sql_variant."""
     return f"CAST(SQL_VARIANT_PROPERTY({name}, 'BaseType') AS nvarchar(128))"
 
 
 def _variant(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
-    """The literal of a sql_variant, which names its type where its text does not.
+    """Return SQL for the literal of a sql_variant, which names the type if the text does not show it.
 
-    What can't be written, bytes or half of a surrogate pair, is a literal that no mirror has.
+    A value that the server can't write (bytes, or half of a surrogate pair) becomes a literal that no mirror
+    contains, so that the proof reports a difference.
     """
     name = _name(column)
     bytes_ = f"CONVERT(nvarchar(max), CAST({name} AS varbinary(8000)), 2)"
@@ -280,7 +281,7 @@ def _variant(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
         f" THEN CONVERT(nvarchar(max), {text})"
         for those, text in branches.items()
     )
-    # A type that nobody knows is no NULL, which has no base type, but a literal that no mirror has.
+    # NULL has no base type, so an unknown type must not look like NULL: its literal is one that no mirror has.
     return f"CASE {cases} ELSE N'unknown ' + {_base_type(name)} END"
 
 
@@ -296,7 +297,24 @@ def _hexadecimal(value: str) -> str:
     return f"CONVERT(nvarchar(max), CONVERT(varbinary(max), {value}), 2)"
 
 
-#: What to hash, so that it is the text's UTF-8.
+#: What the server must be able to do to write a text of the form.
+_NEEDS: Mapping[TextForm, Ability] = {"bits": "float_bits", "hexadecimal": "hex_text"}
+#: For each kind, makes SQL for the cell of a value. The SQL is NULL where the value is NULL.
+_CELL: Mapping[KindName, Callable[[sa.Column[Any], Collection[Ability]], str]] = {
+    "flag": lambda column, _: _ended(_flag(_name(column))),
+    "integer": lambda column, _: _ended(_digits(column)),
+    "integer32": lambda column, _: _ended(_digits(column)),
+    "float": lambda column, _: _ended(_float(column)),
+    "decimal": lambda column, _: _ended(_decimal(column)),
+    "time": lambda column, _: _ended(_time(column)),
+    "date": lambda column, _: _ended(f"CONVERT(nvarchar(10), {_name(column)}, 23)"),
+    "any": lambda column, abilities: _ended(_doubled(_variant(column, abilities))),
+    "text": lambda column, abilities: _text_cell(column, abilities),
+    "bytes": lambda column, _: _ended(_hexadecimal(_name(column))),
+}
+
+
+#: SQL for the value to hash, such that the hash is that of the text's UTF-8.
 _HASHED: dict[Ability, str] = {
     "utf8_collation": f"CONVERT(varchar(max), ({{text}}) {_BINARY_UTF8})",
     "utf8_always": "{text}",
@@ -309,19 +327,19 @@ def _number(text: str, hashing: Ability) -> str:
 
 
 def _half_pair_probe() -> str:
-    """How many of a high half, a low half before a letter, and a whole pair are found."""
+    """Return a query that counts matches among a high half, a low half before a letter, and a whole pair."""
     texts = ("CONVERT(nvarchar(9), 0x3DD8)", "CONVERT(nvarchar(9), 0x1EDD6100)", f"N{_WORDS!r}")
     rows = " UNION ALL ".join(f"SELECT {text} AS [v]" for text in texts)
     return f"SELECT COUNT(*) FROM ({rows}) p WHERE {half_pair(sa.Column('v', sa.String))}"
 
 
-#: For a connection's first statements, each for itself.
+#: The probes to run one by one at the start of a connection.
 PROBES = (
     *(
         Probe(hashing, f"SELECT {_number(f'N{_WORDS!r}', hashing)}", row_number(_WORDS))
         for hashing in _HASHED
     ),
-    # 0xBFF8 with its sign.
+    # 0xBFF8 is negative as a signed integer.
     Probe("float_bits", f"SELECT {_bits('CONVERT(float(53), -1.5e0)')}", -0x4008 << 48),
     Probe("hex_text", f"SELECT {_hexadecimal('0x00AB')}", "00AB"),
     Probe("half_pairs", _half_pair_probe(), 2),

@@ -1,14 +1,13 @@
-"""What SQL Server's catalogue says of tables, columns and keys.
+"""The tables, columns and keys that SQL Server's catalogue reports.
 
-Does not hold: what is proposed from it (discovery.py).
+Out of scope: what discovery proposes for them (discovery.py).
 """
 
 from __future__ import annotations
 
-from typing import Any
-
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceColumn
-from saas_platform.source.mssql import kinds
+from saas_platform.source.mssql import catalogue_types
 from saas_platform.source.mssql.special import INTERNAL
 from saas_platform.source.mssql.sql import literal, qualified
 
@@ -18,14 +17,18 @@ _SCALED = frozenset({"datetime2", "datetimeoffset", "time"})
 
 
 def _text(column: str) -> str:
-    """A name as Unicode: some servers send it in the code page of their collation."""
+    """Return SQL for a name as Unicode. Some servers send names in the code page of their collation."""
     return f"CONVERT(NVARCHAR(128), {column})"
 
 
-def columns(cursor: Any, full_name: str, *, internal: bool = True) -> list[SourceColumn]:
-    """The columns in their order; empty where there is no such table.
+def columns(cursor: Cursor, full_name: str, *, internal: bool = True) -> list[SourceColumn]:
+    """Return the columns of a table in their order; an empty list if there is no such table.
 
-    `internal`: those too that no query may name; a server that has none may not know how to leave them out.
+    Args:
+        cursor: a cursor of the source.
+        full_name: the quoted name of the table, with its schema.
+        internal: whether to include columns that no query may name. Pass True for a server that has no such
+            columns, because it may not know the column of the catalogue by which they are left out.
     """
     left_out = "" if internal else f" AND (c.graph_type IS NULL OR NOT {INTERNAL})"
     rows = cursor.execute(
@@ -38,13 +41,13 @@ def columns(cursor: Any, full_name: str, *, internal: bool = True) -> list[Sourc
         for name, system, user, length, precision, scale, nullable in rows
     )
     return [
-        SourceColumn(name, type_, nullable, kinds.portable(type_))
+        SourceColumn(name, type_, nullable, catalogue_types.portable(type_))
         for name, type_, nullable in declared
     ]
 
 
-def collations(cursor: Any, full_name: str) -> dict[str, str]:
-    """The collations of the columns that have one."""
+def collations(cursor: Cursor, full_name: str) -> dict[str, str]:
+    """Return the collation of each column that has one."""
     rows = cursor.execute(
         f"SELECT {_text('c.name')}, {_text('c.collation_name')} FROM sys.columns c"
         f" WHERE c.object_id = OBJECT_ID({literal(full_name)}) AND c.collation_name IS NOT NULL"
@@ -52,8 +55,8 @@ def collations(cursor: Any, full_name: str) -> dict[str, str]:
     return {str(name): str(collation) for name, collation in rows}
 
 
-def row_count(cursor: Any, full_name: str) -> int | None:
-    """How many rows the table has, as its storage keeps the count; None: this login may not see it."""
+def row_count(cursor: Cursor, full_name: str) -> int | None:
+    """Return the row count that the storage keeps of the table; None where this login may not see it."""
     row = cursor.execute(
         "SELECT SUM(p.rows) FROM sys.partitions p"
         f" WHERE p.object_id = OBJECT_ID({literal(full_name)}) AND p.index_id IN (0, 1)"
@@ -62,7 +65,7 @@ def row_count(cursor: Any, full_name: str) -> int | None:
 
 
 def type_text(name: str, length: int, precision: int, scale: int) -> str:
-    """As one would declare it.
+    """Return a type as one would declare it in SQL.
 
     >>> type_text("nvarchar", 64, 0, 0), type_text("varbinary", -1, 0, 0)
     ('nvarchar(32)', 'varbinary(max)')
@@ -70,7 +73,9 @@ def type_text(name: str, length: int, precision: int, scale: int) -> str:
     ('decimal(10, 2)', 'rowversion')
     """
     name = name.lower()
-    if name == "timestamp":  # its old name says something else everywhere but here
+    if (
+        name == "timestamp"
+    ):  # the old name of rowversion, which means a point in time everywhere else
         return "rowversion"
     if name in _SIZED or name in _WIDE:
         size = length // 2 if name in _WIDE else length
@@ -80,8 +85,8 @@ def type_text(name: str, length: int, precision: int, scale: int) -> str:
     return f"{name}({scale})" if name in _SCALED else name
 
 
-def keys(cursor: Any, full_name: str) -> list[frozenset[str]]:
-    """Column sets that primary keys, unique constraints and unique indexes keep unique in all rows."""
+def keys(cursor: Cursor, full_name: str) -> list[frozenset[str]]:
+    """Return the sets of columns that a primary key, constraint or index keeps unique in all rows."""
     rows = cursor.execute(
         f"SELECT i.index_id, {_text('c.name')} FROM sys.indexes i JOIN sys.index_columns p"
         " ON p.object_id = i.object_id AND p.index_id = i.index_id"
@@ -96,8 +101,12 @@ def keys(cursor: Any, full_name: str) -> list[frozenset[str]]:
     return [frozenset(names) for names in found.values()]
 
 
-def primary_key(cursor: Any, full_name: str) -> list[str]:
-    """Its columns, in order; empty where there is none, or where it is disabled and keeps nothing unique."""
+def primary_key(cursor: Cursor, full_name: str) -> list[str]:
+    """Return the columns of the primary key in order.
+
+    Returns:
+        An empty list if there is no primary key, or if it is disabled and so keeps nothing unique.
+    """
     rows = cursor.execute(
         f"SELECT {_text('c.name')} FROM sys.indexes i JOIN sys.index_columns p"
         " ON p.object_id = i.object_id AND p.index_id = i.index_id"
@@ -109,8 +118,14 @@ def primary_key(cursor: Any, full_name: str) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def foreign_keys(cursor: Any, full_name: str) -> list[tuple[list[str], tuple[str, str], list[str]]]:
-    """Columns, schema and name of the parent table, and its columns that they name; of those that are on."""
+def foreign_keys(
+    cursor: Cursor, full_name: str
+) -> list[tuple[list[str], tuple[str, str], list[str]]]:
+    """Return the enabled foreign keys of a table.
+
+    Returns:
+        For each key its columns, the schema and name of the parent table, and the columns of the parent.
+    """
     names = ", ".join(map(_text, ("s.name", "p.name", "c.name", "d.name")))
     rows = cursor.execute(
         f"SELECT f.object_id, {names} FROM sys.foreign_keys f"
@@ -131,9 +146,9 @@ def foreign_keys(cursor: Any, full_name: str) -> list[tuple[list[str], tuple[str
     return list(found.values())
 
 
-def tables(cursor: Any, schema: str) -> list[str]:
-    """The tables of a schema; views are left out."""
-    # Ordered here: a collation may hold for equal what the server tells apart by case.
+def tables(cursor: Cursor, schema: str) -> list[str]:
+    """Return the names of the tables of a schema, without its views."""
+    # Sorted here, because the collation may treat names as equal that differ in case.
     rows = cursor.execute(
         f"SELECT {_text('t.name')} FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id"
         f" WHERE s.name = {literal(schema)} AND t.is_ms_shipped = 0"
@@ -141,8 +156,8 @@ def tables(cursor: Any, schema: str) -> list[str]:
     return sorted(str(row[0]) for row in rows)
 
 
-def schemas(cursor: Any) -> list[str]:
-    """The schemas that have tables which this login sees."""
+def schemas(cursor: Cursor) -> list[str]:
+    """Return the schemas with at least one table that this login can see."""
     rows = cursor.execute(
         f"SELECT DISTINCT {_text('s.name')} FROM sys.schemas s"
         " JOIN sys.tables t ON t.schema_id = s.schema_id WHERE t.is_ms_shipped = 0"
@@ -150,13 +165,13 @@ def schemas(cursor: Any) -> list[str]:
     return sorted(str(row[0]) for row in rows)
 
 
-def spelt(cursor: Any, schema: str) -> str | None:
-    """The schema as the catalogue spells it; None where the database has none that it takes for this one."""
+def spelt(cursor: Cursor, schema: str) -> str | None:
+    """Return the name of a schema as the catalogue spells it; None if the database has no such schema."""
     row = cursor.execute(f"SELECT SCHEMA_NAME(SCHEMA_ID({literal(schema)}))").fetchone()
     return None if row is None or row[0] is None else str(row[0])
 
 
-def object_id(cursor: Any, schema: str, name: str) -> int | None:
-    """The number of a table; None where there is none that this login sees."""
+def object_id(cursor: Cursor, schema: str, name: str) -> int | None:
+    """Return the object id of a table; None if this login can see no such table."""
     row = cursor.execute(f"SELECT OBJECT_ID({literal(qualified(schema, name))})").fetchone()
     return None if row is None or row[0] is None else int(row[0])

@@ -1,6 +1,6 @@
-"""Connections to SQL Server through pyodbc or mssql-python, both as cursors that commit each statement.
+"""Connections to SQL Server through pyodbc or mssql-python, as cursors that commit each statement.
 
-Holds opening, closing, transactions and retries. Does not hold: what is said through them.
+Contains: opening, closing, transactions and retries. Out of scope: the statements that are sent.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import tenacity
 
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.driver import load_pyodbc
 from saas_platform.source.mssql.errors import (
@@ -21,32 +22,38 @@ from saas_platform.source.mssql.errors import (
     is_transient,
 )
 
-#: How long a server may take to answer a login.
+#: How many seconds a server may take to answer a login.
 LOGIN_SECONDS = 15
-#: How long a writer waits for another one before it gives up.
+#: How many milliseconds a statement waits for a lock before it fails.
 LOCK_MILLISECONDS = 30_000
-#: A deadlock's victim, or who was cut off, tries again so often, at growing distances.
+#: How often work is tried that a deadlock or a broken connection ends; the waits between tries grow.
 _ATTEMPTS = 4
 
 T = TypeVar("T")
 
 
 def mssql_python() -> ModuleType | None:
-    """Microsoft's own driver for Python, which speaks Arrow; None where it is not installed."""
+    """Return Microsoft's driver for Python, which supports Arrow; None if it is not installed."""
     try:
         import mssql_python as found
     except ImportError:
         return None
-    # Kept connections would carry isolation levels and locks from one use to the next.
+    # Pooled connections would carry isolation levels and locks from one use to the next.
     found.pooling(enabled=False)
     return found
 
 
 @contextmanager
 def connect(address: Address, *, arrow: bool = False) -> Iterator[Any]:
-    """A cursor; with `arrow` one that has `arrow_reader`, where mssql-python is there.
+    """Connect and yield a cursor; close the connection on exit.
 
-    Raises SourceError for every error of the driver.
+    Args:
+        address: the database.
+        arrow: whether to use mssql-python, whose cursor has `arrow_reader`, if it is installed and supports
+            every option of the address.
+
+    Raises:
+        SourceError: any error of the driver.
     """
     connection = None
     try:
@@ -60,16 +67,16 @@ def connect(address: Address, *, arrow: bool = False) -> Iterator[Any]:
         raise in_words(address, error) from error
     finally:
         if connection is not None:
-            # A broken connection can't be closed either; what broke it is being told.
+            # Closing a broken connection fails too; the error that broke it is being raised already.
             with suppress(*cursor_errors()):
                 connection.close()
 
 
 def _prepared(connection: Any) -> Any:
-    """A cursor that does not wait for ever, and to which the server speaks English."""
+    """Return a cursor that waits for locks for a limited time and receives messages in English."""
     cursor = connection.cursor()
     cursor.execute(f"SET LOCK_TIMEOUT {LOCK_MILLISECONDS}")
-    # Where a driver drops the numbers of errors, their words decide. Some servers have no languages.
+    # A driver may drop the number of an error, so that its words decide. Some servers know no SET LANGUAGE.
     with suppress(*cursor_errors()):
         cursor.execute("SET LANGUAGE us_english")
     return cursor
@@ -84,12 +91,12 @@ def _open(address: Address, *, arrow: bool) -> Any:
 
 
 def _open_pyodbc(address: Address) -> Any:
-    """A connection that commits each statement; raises pyodbc's own errors."""
+    """Return a connection that commits each statement. Raises pyodbc's own errors."""
     return load_pyodbc().connect(address.for_pyodbc(), autocommit=True, timeout=LOGIN_SECONDS)
 
 
 def again(work: Callable[[], T]) -> T:
-    """What the work gives, done again where it failed by a deadlock or a broken connection."""
+    """Return the result of the work, which is run again after a deadlock or a broken connection."""
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_transient),
         stop=tenacity.stop_after_attempt(_ATTEMPTS),
@@ -99,24 +106,24 @@ def again(work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def transaction(cursor: Any) -> Iterator[None]:
-    """Begin, then commit, or roll back on any way out that is not the end of the block."""
+def transaction(cursor: Cursor) -> Iterator[None]:
+    """Begin a transaction; commit it at the end of the block, or roll it back on an exception."""
     cursor.execute("BEGIN TRANSACTION")
     try:
         yield
     except BaseException:
-        # A deadlock's victim has been rolled back, a broken connection can't be told: the first
-        # error is the one.
+        # The rollback fails if a deadlock rolled back already or the connection broke; the first error is
+        # the one to report.
         with suppress(*cursor_errors()):
             cursor.execute("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
         raise
     cursor.execute("COMMIT TRANSACTION")
 
 
-def scalar(cursor: Any, sql: str, *values: Any) -> Any:
-    """The first column of the first row; None where there is no row.
+def scalar(cursor: Cursor, sql: str, *values: Any) -> Any:
+    """Return the first column of the first row; None if there is no row.
 
-    Results that come before it, such as a message or a row count, are passed over.
+    Results without rows that come first, such as a message or a row count, are skipped.
     """
     cursor.execute(sql, *values)
     while cursor.description is None:
@@ -126,8 +133,8 @@ def scalar(cursor: Any, sql: str, *values: Any) -> Any:
     return None if row is None else row[0]
 
 
-def run(cursor: Any, batch: str) -> None:
-    """A batch of several statements, to its end: an error of a later one is raised too."""
+def run(cursor: Cursor, batch: str) -> None:
+    """Run a batch of several statements to its end, so that the error of a later statement is raised too."""
     cursor.execute(batch)
     while cursor.nextset():
         pass

@@ -1,8 +1,8 @@
-"""Tables, indexes, triggers and comments of a SQL Server source, in a schema of their own.
+"""The tables, indexes, triggers and comments of a SQL Server source, in a schema of their own.
 
-SQL Server stamps the row versions itself; triggers record the deletes of the company's tables, so that
-no Change Tracking, and no privilege to switch it on, is needed. Only statements that limited TDS servers
-run too: no MERGE, no CREATE OR ALTER, every key at the level of its table.
+SQL Server sets the row versions itself. Triggers record the deletes of the company's tables, so that neither
+Change Tracking nor the privilege to switch it on is needed. The statements are those that limited TDS servers
+run too: no MERGE, no CREATE OR ALTER, and every key is declared at the level of its table.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from saas_platform.source import bookkeeping
 from saas_platform.source.mssql.sql import key_column, literal, qualified, quoted, slice_id
 
 _LEFT_OUT = {bookkeeping.row_version_counter.name}
-#: What the platform keeps for itself beside the company's tables.
+#: The platform's own tables, next to those of the company.
 BOOKS = {name: t for name, t in bookkeeping.metadata.tables.items() if name not in _LEFT_OUT}
 _STAGED = "_staged_"
 
@@ -33,7 +33,7 @@ _HEAD = """\
 
 @cache
 def _dialect(schema: str) -> sa.Dialect:
-    """Offline it knows neither that the server keeps comments nor the schema they are kept by."""
+    """Return a dialect that works offline, where it can't find out that the server supports comments."""
     made = mssql.dialect()
     made.supports_comments = True
     made.default_schema_name = schema
@@ -45,7 +45,7 @@ def create_schema(schema: str) -> str:
 
 
 def create_table(table: sa.Table, schema: str) -> tuple[list[str], list[str]]:
-    """What makes the table, its indexes and its trigger; and its comments, which are no part of it."""
+    """Return the statements for a table with its indexes and its trigger, and those for its comments."""
     made = statements([table], _dialect(schema), schema)
     comments = [each for each in made if each.lower().startswith("exec")]
     rest = [each for each in made if each not in comments]
@@ -66,17 +66,17 @@ def _trigger(table: sa.Table, schema: str) -> str:
 
 
 def staged_name(name: str) -> str:
-    """The staging table of a table."""
+    """Return the name of the staging table of a table."""
     return _STAGED + name
 
 
 def is_ours(name: str) -> bool:
-    """Whether a table of the schema is the platform's own, and none of the company."""
+    """Return whether a table of the schema is the platform's own instead of one of the company."""
     return name in BOOKS or name.startswith(_STAGED)
 
 
 def create_staged(table: sa.Table, schema: str) -> str:
-    """The staging table: the columns that a writer fills, and none of the rules."""
+    """Return the statement for a staging table: the columns that a writer fills, without constraints."""
     columns = [
         sa.Column(
             column.name,
@@ -95,8 +95,9 @@ def drop_table(schema: str, name: str) -> str:
 
 
 def script(schema: str, tables: Iterable[sa.Table] | None = None) -> str:
-    """Everything as one file for sqlcmd."""
-    # sqlcmd has them off, unlike the drivers, and no filtered index or write beside one goes without.
+    """Return everything as one file for sqlcmd."""
+    # sqlcmd switches quoted identifiers off, unlike the drivers, but filtered indexes and writes to their
+    # tables require them.
     batches = ["SET QUOTED_IDENTIFIER ON", create_schema(schema)]
     for table in [*BOOKS.values(), *TABLES.values()] if tables is None else tables:
         rest, comments = create_table(table, schema)

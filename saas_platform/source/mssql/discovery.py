@@ -1,7 +1,7 @@
-"""What the tables of any SQL Server database are, by its catalogue, which binds every type.
+"""Discovers the tables of any SQL Server database from its catalogue, which states every type.
 
-The catalogue answers nearly all; the rows of a table are looked at for the NULLs of a key alone, at most
-once. Does not hold: what is proposed from it (source/discovery.py).
+The catalogue answers nearly everything. The rows of a table are scanned only for NULLs in a key, at most
+once. Out of scope: what is proposed from the findings (source/discovery.py).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from saas_platform.schema.collations import Fact, collation
 from saas_platform.schema.source_names import source_column
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
 from saas_platform.source.interface import Discovery, SourceError
-from saas_platform.source.mssql import catalogue, kinds
+from saas_platform.source.mssql import catalogue, catalogue_types
 from saas_platform.source.mssql.address import EVERY_SCHEMA, Address
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.errors import cursor_errors, in_words
@@ -27,36 +28,40 @@ from saas_platform.source.mssql.looking import Place, samples, unreadable, with_
 from saas_platform.source.mssql.special import Special
 from saas_platform.source.mssql.special import look as look_at_special
 
-#: Names differ from each other by so many digits of a hash.
+#: How many digits of a hash make names differ.
 _DIGITS = 6
 
 
-def schemas_to_read(cursor: Any, address: Address) -> list[str]:
-    """The schemas of the URL as the catalogue spells them, else the login's own; of `*` all, the login's own
-    first.
+def schemas_to_read(cursor: Cursor, address: Address) -> list[str]:
+    """Return the schemas of the URL as the catalogue spells them, or else that of the login.
 
-    Raises SourceError where the database has one of them not.
+    `*` means all schemas, of which that of the login comes first.
+
+    Raises:
+        SourceError: the database does not have one of the schemas.
     """
     own = str(scalar(cursor, "SELECT SCHEMA_NAME()"))
     if EVERY_SCHEMA in address.schemas:
-        # The login's own even where it is empty: tables that name no schema are looked for there.
+        # The login's schema is included even if it is empty, because tables without a schema are sought there.
         return [own, *(name for name in catalogue.schemas(cursor) if name != own)]
     found: dict[str, None] = {}
     for name in address.schemas or [own]:
         schema = catalogue.spelt(cursor, name)
         if schema is None:
-            there = ", ".join(catalogue.schemas(cursor)) or "none with a table that this login sees"
+            there = (
+                ", ".join(catalogue.schemas(cursor)) or "none with a table that this login can see"
+            )
             raise SourceError(
                 f"{address.label} has no schema {name}: name another by ?schema= in SAAS_SOURCE_URL"
                 f" ({there})."
             )
-        # What is named twice, in capitals and in small letters too, is one.
+        # A schema that is named twice, even in different case, counts once.
         found[schema] = None
     return list(found)
 
 
 def discover(
-    cursor: Any,
+    cursor: Cursor,
     address: Address,
     able: Features,
     schemas: Sequence[str],
@@ -64,10 +69,15 @@ def discover(
     sample: bool = False,
     left_out: Collection[str] = (),
 ) -> Discovery:
-    """The tables of the schemas, with what is proposed for each, and what is to be said of them.
+    """Return the tables of the schemas with a proposal for each, and notes about them.
 
-    The tables of the first schema keep their names. `sample`: no more than the first rows of a table are
-    looked at. `left_out`: tables of the first schema that are the platform's own.
+    Args:
+        cursor: a cursor of the source.
+        address: the address of the source.
+        able: the features of the server.
+        schemas: the schemas to read; the tables of the first one keep their names.
+        sample: whether only the first rows of a table are read.
+        left_out: the tables of the first schema that are the platform's own.
     """
     places, notes = _places(cursor, schemas, left_out)
     look = _Look(
@@ -80,8 +90,8 @@ def discover(
         except SourceError as error:
             notes.append(f"{error} {place.mirror} is left out.")
         except cursor_errors() as error:
-            said = in_words(address, error, place.mirror, place.full_name)
-            notes.append(f"{said} {place.mirror} is left out.")
+            reason = in_words(address, error, place.mirror, place.full_name)
+            notes.append(f"{reason} {place.mirror} is left out.")
     tables = propose(found for found, _ in seen.values())
     for table, (place, (_, collations)) in zip(tables, seen.items(), strict=True):
         _mark(table, place, schemas[0], collations)
@@ -92,9 +102,9 @@ def discover(
 
 
 def _places(
-    cursor: Any, schemas: Sequence[str], left_out: Collection[str]
+    cursor: Cursor, schemas: Sequence[str], left_out: Collection[str]
 ) -> tuple[list[Place], list[str]]:
-    """The tables, and what is to be said of their names."""
+    """Return the tables, and notes about names that a warehouse can't tell apart."""
     first, *others = schemas
     own = [name for name in catalogue.tables(cursor, first) if name not in left_out]
     places = [Place(first, name, name) for name in own]
@@ -106,8 +116,8 @@ def _places(
             places.append(Place(schema, name, mirror))
     same = Counter(place.mirror.casefold() for place in places)
     notes = [
-        f"{place.full_name} has a name that differs from another table's by case alone, which a warehouse"
-        " takes for the same: in the mirror it has another one."
+        f"{place.full_name} has a name that differs from another table's only in case, which a warehouse"
+        " does not distinguish: its mirror gets another name."
         for place in places
         if same[place.mirror.casefold()] > 1
     ]
@@ -115,7 +125,7 @@ def _places(
 
 
 def mirror_name(schema: str, name: str, taken: Collection[str]) -> str:
-    """The mirror's name of a table of a further schema; `taken` has names in small letters.
+    """Return the name of the mirror of a table in a further schema; `taken` has names in lower case.
 
     >>> mirror_name("sales", "orders", set()), mirror_name("sales", "orders", {"sales__orders"})
     ('sales__orders', 'sales__orders_9070a8')
@@ -128,9 +138,9 @@ def mirror_name(schema: str, name: str, taken: Collection[str]) -> str:
 
 @dataclass(frozen=True)
 class _Look:
-    """A look at one table after the other; what is to be said of them comes to the notes."""
+    """Looks at one table after the other and adds notes about them."""
 
-    cursor: Any
+    cursor: Cursor
     address: Address
     able: Features
     special: Special
@@ -138,17 +148,17 @@ class _Look:
     notes: list[str]
 
     def number(self, place: Place) -> int | None:
-        """The table's object id; None where nothing is known by it, so that it is not asked for."""
+        """Return the table's object id; None if it is not needed, because no table is special or protected."""
         if not self.able.protection and not self.special:
             return None
         return catalogue.object_id(self.cursor, place.schema, place.name)
 
     def seen(self, place: Place, places: list[Place]) -> tuple[SeenTable, dict[str, str]]:
-        """The table, and the collations of its columns. Raises SourceError where it can't be mirrored."""
+        """Return the table and the collations of its columns. Raises SourceError if it can't be mirrored."""
         cursor, full_name, number = self.cursor, place.full_name, self.number(place)
-        objection = self.special.objection(place.mirror, number)
-        if objection is not None:
-            raise SourceError(objection)
+        reason = self.special.unsupported_reason(place.mirror, number)
+        if reason is not None:
+            raise SourceError(reason)
         columns = catalogue.columns(cursor, full_name, internal=not self.able.internal_columns)
         if not columns:
             raise SourceError(
@@ -200,18 +210,19 @@ class _Look:
 def portable(
     table: str, column: str, declared: str, *, in_key: bool = False
 ) -> sa.types.TypeEngine[Any]:
-    """The type in which the values travel. Raises SourceError for a type that has no name here."""
-    if not kinds.base_type(declared):
+    """Return the portable type of a column. Raises SourceError if the catalogue does not show its type."""
+    if not catalogue_types.base_type(declared):
         raise SourceError(
             f"{table}.{column} has a type that the catalogue does not name: grant VIEW DEFINITION on it."
         )
-    return kinds.portable(declared, in_key=in_key)
+    return catalogue_types.portable(declared, in_key=in_key)
 
 
-def _rows(cursor: Any, place: Place, *, is_external: bool) -> int:
-    """By what the storage keeps; counted where it keeps nothing, or none, which may be an old estimate.
+def _rows(cursor: Cursor, place: Place, *, is_external: bool) -> int:
+    """Return the row count of the storage, or count the rows if it has none or says 0.
 
-    Not counted where the rows are elsewhere: all of them would have to come.
+    A 0 may be an outdated estimate. The rows of an external table are not counted, because all of them would
+    have to be transferred.
     """
     if is_external:
         return 0
@@ -223,10 +234,10 @@ def _rows(cursor: Any, place: Place, *, is_external: bool) -> int:
 
 
 def _mark(table: sa.Table, place: Place, first: str, collations: dict[str, str]) -> None:
-    """What SQLAlchemy has no word for."""
+    """Record in the table what SQLAlchemy has no attribute for: names in the source, and collations."""
     if place.schema != first:
         table.info["source_schema"] = place.schema
-    # What was proposed for is the name in `place`, which is no name of the source for a further schema.
+    # The proposal took the name of the mirror for that of the source, which is wrong for a further schema.
     table.info.pop("source_name", None)
     if table.name != place.name:
         table.info["source_name"] = place.name
@@ -237,7 +248,7 @@ def _mark(table: sa.Table, place: Place, first: str, collations: dict[str, str])
 
 
 def shared_collation(name: str) -> str:
-    """A collation of SQL Server in the words of `schema.collations`; blanks at the end count in none.
+    """Return a collation of SQL Server as `schema.collations` names it. None of them counts trailing blanks.
 
     >>> shared_collation("SQL_Latin1_General_CP1_CI_AS"), shared_collation("Latin1_General_BIN2")
     ('NOCASE_RTRIM', 'RTRIM')
@@ -252,7 +263,7 @@ def shared_collation(name: str) -> str:
 
 
 def _kept_back(address: Address, able: Features, table: sa.Table, number: int | None) -> list[str]:
-    """What the server keeps of the table from this login, in sentences."""
+    """Return what the server hides of the table from this login, in sentences."""
     if not able.protection:
         return []
     notes = [f"{table.name}.{name} {why}." for name, why in able.protection.columns(number).items()]
@@ -260,6 +271,6 @@ def _kept_back(address: Address, able: Features, table: sa.Table, number: int | 
     policy = (
         able.protection.note(rest, number)
         if address.rows_as_seen
-        else able.protection.objection(rest, number, visible=False)
+        else able.protection.unsupported_reason(rest, number, visible=False)
     )
     return [*notes, *([] if policy is None else [policy])]

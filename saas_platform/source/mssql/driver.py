@@ -1,6 +1,6 @@
-"""Finding Microsoft's ODBC driver: the system's, else the one that the wheel `mssql-python-odbc` carries.
+"""Finds Microsoft's ODBC driver: that of the system, or else that of the wheel `mssql-python-odbc`.
 
-Does not hold: connecting with it.
+Out of scope: connecting with it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import ModuleType
 
 from saas_platform.source.interface import SourceError
 
-#: The wheel's driver needs them; the first one any ODBC program does.
+#: Debian packages that the wheel's driver needs; every ODBC program needs the first.
 LIBRARIES = "libodbc2 libltdl7 libkrb5-3 libgssapi-krb5-2"
 _INSTALL = (
     "`pip install 'saas-platform[mssql]'`, which carries one, or Microsoft's own from its package"
@@ -23,7 +23,7 @@ _INSTALL = (
 )
 _NAME = re.compile(r"ODBC Driver (\d+) for SQL Server")
 _FILE = re.compile(r"(lib)?msodbcsql[-.\d]*(\.so|\.dylib)[.\d]*")
-#: How the wheel calls the families that /etc/os-release tells; what is none of them gets the first.
+#: The wheel's name for each system in /etc/os-release; a system that is not listed uses the first.
 _FAMILIES = {
     "debian": "debian_ubuntu",
     "ubuntu": "debian_ubuntu",
@@ -36,7 +36,7 @@ _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}
 
 
 def load_pyodbc() -> ModuleType:
-    """pyodbc; raises SourceError where the ODBC driver manager that it needs is missing."""
+    """Return pyodbc. Raises SourceError if the ODBC driver manager that it needs is missing."""
     try:
         import pyodbc
     except ImportError as error:
@@ -45,15 +45,16 @@ def load_pyodbc() -> ModuleType:
             f" `apt-get install {LIBRARIES}`, Red Hat `dnf install unixODBC`, macOS"
             " `brew install unixodbc`."
         ) from error
-    # Kept connections would carry isolation levels and locks from one use to the next.
+    # Pooled connections would carry isolation levels and locks from one use to the next.
     pyodbc.pooling = False
     return pyodbc
 
 
 def find_driver() -> str:
-    """Name or path of Microsoft's driver, as an ODBC connection string's `DRIVER`.
+    """Return the name or path of Microsoft's driver, for the `DRIVER` of an ODBC connection string.
 
-    Raises SourceError, with how to install it, where there is none.
+    Raises:
+        SourceError: there is none; the message says how to install it.
     """
     found = newest(load_pyodbc().drivers()) or _of_wheel()
     if found is None:
@@ -64,24 +65,24 @@ def find_driver() -> str:
 
 
 def is_microsofts(name: str) -> bool:
-    """Whether a driver, by name or path, is Microsoft's."""
+    """Return whether a name or path is that of Microsoft's driver."""
     return bool(_NAME.fullmatch(name) or _FILE.fullmatch(Path(name).name))
 
 
 def check_driver(name: str) -> None:
-    """Raises SourceError where the named driver is not installed; a path is the driver manager's to find."""
+    """Raise SourceError if the named driver is not installed. A path is left to the driver manager to check."""
     installed = load_pyodbc().drivers()
     if "/" in name or "\\" in name or name in installed:
         return
     there = ", ".join(installed) or "none"
     raise SourceError(
         f"SAAS_SOURCE_URL names the ODBC driver {name}, which is not installed: name one that is ({there}),"
-        " or leave `driver` out, and Microsoft's is found."
+        " or leave `driver` out to use Microsoft's."
     )
 
 
 def newest(names: Iterable[str]) -> str | None:
-    """The newest of Microsoft's drivers; others, FreeTDS among them, can't load in bulk.
+    """Return the newest of Microsoft's drivers. Others, such as FreeTDS, can't load in bulk.
 
     >>> newest(["FreeTDS", "ODBC Driver 17 for SQL Server", "ODBC Driver 18 for SQL Server"])
     'ODBC Driver 18 for SQL Server'
@@ -111,8 +112,8 @@ def _fits(path: Path) -> bool:
 
 def _family() -> str | None:
     try:
-        told = platform.freedesktop_os_release()
-    except OSError:  # not Linux, or one that does not tell
+        release = platform.freedesktop_os_release()
+    except OSError:  # not Linux, or a Linux without the file
         return None
-    names = [told.get("ID", ""), *told.get("ID_LIKE", "").split()]
+    names = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
     return next((_FAMILIES[name] for name in names if name in _FAMILIES), None)

@@ -1,6 +1,7 @@
-"""What a server can do, by asking it: some that speak TDS lack what SQL Server has.
+"""What a server can do, found by asking it, because some TDS servers lack features of SQL Server.
 
-Holds the questions, and the words for what is used instead. Does not hold: using it.
+Contains: the queries, and the messages that name the substitute for what is missing. Out of scope: how the
+features are used.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from typing import Any
 
 import pyarrow as pa
 
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import protection
 from saas_platform.source.mssql.canonical import PROBES, Ability
 from saas_platform.source.mssql.connection import scalar
+from saas_platform.source.mssql.cursors import BulkCopyCursor
 from saas_platform.source.mssql.errors import cursor_errors
 from saas_platform.source.mssql.protection import Protection
 from saas_platform.source.mssql.remedies import UNREACHED
 from saas_platform.source.mssql.special import HAS_INTERNAL
 from saas_platform.source.mssql.tracking import may_see_changes
 
-#: The first row version of a transaction that is still open, in the first form that the server knows.
-#: The second is for servers over PostgreSQL, where a row version is the number of its transaction.
+#: Queries for the lowest row version of a transaction that is still open; the first that the server knows
+#: counts. The second is for servers on top of PostgreSQL, where a row version is the number of its transaction.
 _FLOORS = (
     "SELECT CONVERT(BIGINT, MIN_ACTIVE_ROWVERSION())",
     "SELECT CAST(CAST(pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())"
@@ -33,50 +36,50 @@ _FLOORS = (
 _TRACKED = "QUOTENAME(OBJECT_SCHEMA_NAME(object_id)) + N'.' + QUOTENAME(OBJECT_NAME(object_id))"
 
 
-#: What SQL Server has from 2016 on, and every proof here needs: a count of microseconds, all digits of a float.
+#: A query of what every proof needs and SQL Server has since 2016: a count of microseconds, all digits of a float.
 NEEDED = (
     "SELECT CONVERT(VARCHAR(40), DATEDIFF_BIG(MICROSECOND, CONVERT(DATETIME2(6), '0001-01-01T00:00:00'),"
     " CONVERT(DATETIME2(6), '0001-01-01T00:00:01'))) + CONVERT(VARCHAR(40), CONVERT(FLOAT(53), 0.5e0), 3)"
 )
-#: Its version number; older ones are refused, unless they know what is needed all the same.
+#: The version number of SQL Server 2016. An older server is refused unless it knows `NEEDED` all the same.
 _FIRST = 13
 
 
 @dataclass(frozen=True)
 class Features:
-    """What the database of a connection offers."""
+    """The features of the database of a connection."""
 
     version: str
     snapshot_isolation: bool
-    #: The query for the first open row version; None: the server has none.
+    #: The query for the lowest open row version; None if the server has none.
     floor: str | None
     change_tracking: bool
-    #: Tables whose changes are tracked, and that this login may not ask for them.
+    #: How many tables have tracked changes that this login may not see.
     hidden_changes: int
-    #: What a restore changes; None where the server, as Azure SQL Database, does not tell.
+    #: An id that a restore changes; None where the server does not report it, as on Azure SQL Database.
     recovery_fork: str | None
     bulk_copy: bool
-    #: What its digests can do.
+    #: What the server can do for the canonical text and its digests.
     abilities: frozenset[Ability]
-    #: What it keeps from this login.
+    #: What the server hides from this login.
     protection: Protection
-    #: Whether it has columns that no query may name.
+    #: Whether the database may have columns that no query may name.
     internal_columns: bool = False
-    #: What names the database on every server of its availability group; None where it is in none.
+    #: The id of the database on every server of its availability group; None outside of a group.
     group_database: str | None = None
 
     def words(self) -> str:
-        """What is missing, and what is used instead."""
+        """Return the version, what is missing, and what is used instead."""
         missing = []
         if not self.snapshot_isolation:
             missing.append(
-                "no snapshot isolation, so that tables read while others write may be of different"
-                " moments (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON mends it)"
+                "no snapshot isolation, so that tables read while others write may show different"
+                " moments (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON repairs it)"
             )
         if self.floor is None:
             missing.append(
                 "no MIN_ACTIVE_ROWVERSION, so that a change whose transaction was open during a sync may"
-                " be found by the digests alone"
+                " be found only by the digests"
             )
         if not self.change_tracking:
             missing.append(
@@ -86,7 +89,7 @@ class Features:
             missing.append(
                 f"no right to see the tracked changes of {self.hidden_changes} tables, so that their deletes"
                 " are found by row counts (GRANT VIEW CHANGE TRACKING, as deploy/mssql/reader.sql does,"
-                " mends it)"
+                " repairs it)"
             )
         if not self.bulk_copy:
             missing.append(
@@ -97,19 +100,20 @@ class Features:
         if not self.protection.sees_policies:
             missing.append(
                 "no right to see the security policies of other schemas, so that rows which one hides would"
-                " be missed without a word (GRANT VIEW DEFINITION, as deploy/mssql/reader.sql does, repairs it)"
+                " be missing silently (GRANT VIEW DEFINITION, as deploy/mssql/reader.sql does, repairs it)"
             )
         return "; ".join([self.version, *missing])
 
 
-def look(cursor: Any) -> Features:
-    """Ask the server; outside of a transaction, which an error might end.
+def look(cursor: Cursor) -> Features:
+    """Return the features of the server. Call it outside of a transaction, which an error could end.
 
-    Raises SourceError for a server that is too old.
+    Raises:
+        SourceError: the server is too old.
     """
     version = _version(cursor)
     number = re.fullmatch(r"version (\d+)\..*", version)
-    # Babelfish gives the number of an old server, and has the functions of a newer one.
+    # Babelfish reports the version of an old server, but has the functions of a newer one.
     if number and int(number[1]) < _FIRST and answer(cursor, NEEDED) is None:
         raise SourceError(
             f"The SQL Server of SAAS_SOURCE_URL is {version}, which lacks DATEDIFF_BIG and the exact text of a"
@@ -124,7 +128,7 @@ def look(cursor: Any) -> Features:
         )
         == 1,
         floor=next((sql for sql in _FLOORS if answer(cursor, sql) is not None), None),
-        # By both of its numbers: Azure SQL Database has another one in its views than DB_ID() says.
+        # Two ids are tried, because the views of Azure SQL Database have another id than DB_ID() returns.
         change_tracking=bool(
             answer(
                 cursor,
@@ -155,8 +159,11 @@ def look(cursor: Any) -> Features:
     )
 
 
-def takes_bulk_copy(cursor: Any) -> bool:
-    """Whether a SELECT into a variable goes through all rows: so the bulk copy asks for the columns."""
+def takes_bulk_copy(cursor: Cursor) -> bool:
+    """Return whether a SELECT into a variable processes all rows.
+
+    Bulk copy asks for the columns of a table by such a SELECT.
+    """
     listed = answer(
         cursor,
         "SET NOCOUNT ON; DECLARE @all VARCHAR(2) = '';"
@@ -165,8 +172,11 @@ def takes_bulk_copy(cursor: Any) -> bool:
     return listed in ("ab", "ba")
 
 
-def reaches_bulk_copy(cursor: Any) -> bool:
-    """Whether mssql-python's bulk copy gets through: what it says of a table that is not there tells."""
+def reaches_bulk_copy(cursor: BulkCopyCursor) -> bool:
+    """Return whether mssql-python's bulk copy can connect.
+
+    It is tried with a missing table: any error but that of the connection shows that it connects.
+    """
     try:
         cursor.bulkcopy_arrow("#none", pa.table({"a": [1]}))
     except (RuntimeError, ValueError) as error:
@@ -174,16 +184,16 @@ def reaches_bulk_copy(cursor: Any) -> bool:
     return True
 
 
-def answer(cursor: Any, sql: str) -> Any:
-    """None where the server does not know what is asked."""
+def answer(cursor: Cursor, sql: str) -> Any:
+    """Return the one value of a query; None if the server does not know what the query uses."""
     try:
         return scalar(cursor, sql)
     except cursor_errors():
         return None
 
 
-def rows(cursor: Any, sql: str) -> list[Any] | None:
-    """None where the server does not know what is asked."""
+def rows(cursor: Cursor, sql: str) -> list[Any] | None:
+    """Return the rows of a query; None if the server does not know what the query uses."""
     try:
         found: list[Any] = cursor.execute(sql).fetchall()
     except cursor_errors():
@@ -191,6 +201,6 @@ def rows(cursor: Any, sql: str) -> list[Any] | None:
     return found
 
 
-def _version(cursor: Any) -> str:
+def _version(cursor: Cursor) -> str:
     number = answer(cursor, "SELECT CONVERT(VARCHAR(40), SERVERPROPERTY('ProductVersion'))")
     return f"version {number}" if number else "of unknown version"

@@ -1,26 +1,26 @@
-"""The intake of staged rows by a SQL Server source: what is refused, what came late, and the log of both.
+"""The intake of staged rows by a SQL Server source: which are refused, which are late, and the log of both.
 
-Holds the T-SQL of `source/intake.py`'s findings. Does not hold: the upsert itself.
+Contains: the T-SQL of the findings of `source/intake.py`. Out of scope: the upsert itself (apply.py).
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.source import bookkeeping
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, natural_keys, own_time
 from saas_platform.source.mssql.ddl import staged_name
 from saas_platform.source.mssql.sql import key_column, literal, qualified, quoted
 
 
 class Intake:
-    """The statements for one table of a schema, and the log that they write."""
+    """Runs the intake statements for one table of a schema, which also write the log."""
 
-    def __init__(self, cursor: Any, schema: str, table: sa.Table, month: Month) -> None:
+    def __init__(self, cursor: Cursor, schema: str, table: sa.Table, month: Month) -> None:
         self._cursor = cursor
         self._table = table
         self._month = month
@@ -69,7 +69,7 @@ class Intake:
         return outdated, late
 
     def _note(self, finding: str, detail: str, rows: str) -> int:
-        """Log rows of alias `s`, as `rows` selects them; what is there already stays as it was."""
+        """Log the rows with alias `s` that `rows` selects, unless the log has them already; return how many."""
         noted_at = datetime.now(UTC).replace(tzinfo=None).isoformat("T", "microseconds")
         name, month = literal(self._table.name), f"'{self._month}'"
         return self._run(

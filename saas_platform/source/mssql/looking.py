@@ -1,6 +1,6 @@
-"""What discovery reads of a table's rows: whether it may, NULLs of its keys, and a few texts.
+"""What discovery reads from the rows of a table: which columns are readable, NULLs in keys, sample texts.
 
-Does not hold: what the catalogue says of a table, or what is proposed from it all (discovery.py).
+Out of scope: what the catalogue reports of a table, and what is proposed from all of it (discovery.py).
 """
 
 from __future__ import annotations
@@ -9,22 +9,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceColumn
-from saas_platform.source.mssql import kinds
+from saas_platform.source.mssql import catalogue_types
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.errors import cursor_errors, in_words
 from saas_platform.source.mssql.sql import qualified, quoted
 from saas_platform.source.personal import SAMPLE
 
-#: Rows that `sample` looks at.
+#: How many rows are read of a table if only a sample is wanted.
 SAMPLE_ROWS = 100_000
-#: No personal datum that has a form of its own is longer.
+#: The most characters of a sample text; personal data with a recognisable form is never longer.
 _SAMPLE_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
 class Place:
-    """A table in the source, and its name in the mirror."""
+    """A table in the source, and the name of its mirror."""
 
     schema: str
     name: str
@@ -36,21 +37,29 @@ class Place:
 
 
 def unreadable(
-    cursor: Any,
+    cursor: Cursor,
     address: Address,
     place: Place,
     columns: Sequence[SourceColumn],
     notes: list[str],
 ) -> set[str]:
-    """The columns that this login may not read, each with a note.
+    """Return the columns that this login may not read, and add a note for each of them.
 
-    Raises the driver's error where it may not read the table at all.
+    Args:
+        cursor: a cursor of the source.
+        address: the address of the source, for the notes.
+        place: the table.
+        columns: the columns to try.
+        notes: the list to which notes are added.
+
+    Raises:
+        Exception: the driver's error if the login may not read the table at all.
     """
     names = [column.name for column in columns]
     try:
         cursor.execute(_none_of(place, ", ".join(map(quoted, names)))).fetchall()
     except cursor_errors():
-        # A single column may be denied: that is no reason to leave the whole table out.
+        # If only a single column is denied, the rest of the table can still be mirrored.
         cursor.execute(_none_of(place, "1 AS c0")).fetchall()
     else:
         return set()
@@ -60,8 +69,8 @@ def unreadable(
             cursor.execute(_none_of(place, quoted(name))).fetchall()
         except cursor_errors() as error:
             found.add(name)
-            said = in_words(address, error, f"{place.mirror}.{name}", place.full_name)
-            notes.append(f"{said} Or leave the column out.")
+            reason = in_words(address, error, f"{place.mirror}.{name}", place.full_name)
+            notes.append(f"{reason} Or leave the column out.")
     return found
 
 
@@ -70,7 +79,7 @@ def _none_of(place: Place, listed: str) -> str:
 
 
 def with_null(
-    cursor: Any,
+    cursor: Cursor,
     place: Place,
     columns: Sequence[SourceColumn],
     unique: Sequence[Sequence[str]],
@@ -78,9 +87,18 @@ def with_null(
     kept: Collection[str],
     notes: list[str],
 ) -> set[str]:
-    """Of the columns that could be a key but may be NULL, those that are; by one look at the table.
+    """Return the columns of unique sets that hold a NULL, or could not be checked, by one scan of the table.
 
-    None is needed where a unique set has no column that may be NULL. `kept`: columns that this login can't read.
+    If one of the unique sets has no nullable column, no scan is needed, and every nullable column is returned.
+
+    Args:
+        cursor: a cursor of the source.
+        place: the table.
+        columns: the columns of the table.
+        unique: the sets of columns that the source keeps unique.
+        sample: whether only the first rows are read.
+        kept: the columns that this login can't read.
+        notes: the list to which notes are added.
     """
     nullable = {column.name for column in columns if column.nullable}
     if not unique or any(not nullable & {*names} for names in unique):
@@ -93,57 +111,63 @@ def with_null(
     found = cursor.fetchone()
     extent = f"its first {SAMPLE_ROWS:,} rows were" if sample else "it was"
     notes.append(
-        f"{place.mirror} has no primary key, so that {extent} read once for NULL in"
-        f" {', '.join(asked)}, of its unique columns."
+        f"{place.mirror} has no primary key, so that {extent} read once to look for NULL in its unique"
+        f" columns: {', '.join(asked)}."
     )
-    # What can't be looked at may be NULL.
+    # A column that can't be read counts as one that holds a NULL.
     return wanted.difference(asked) | {n for n, there in zip(asked, found, strict=True) if there}
 
 
 def samples(
-    cursor: Any,
+    cursor: Cursor,
     place: Place,
     columns: Sequence[SourceColumn],
     kept: Collection[str],
     notes: list[str],
 ) -> dict[str, list[Any]]:
-    """Some short texts of each column that has any, by which personal data is found.
+    """Return some short texts of each column of texts, for the detection of personal data.
 
-    Those of `kept` are not looked at: no function of T-SQL takes a column that is encrypted.
+    Args:
+        cursor: a cursor of the source.
+        place: the table.
+        columns: the columns of the table.
+        kept: the columns to leave out, because no function of T-SQL takes an encrypted column.
+        notes: the list to which notes are added.
     """
     texts = [
         column.name
         for column in columns
-        if kinds.base_type(column.type) in kinds.TEXTS and column.name not in kept
+        if catalogue_types.base_type(column.type) in catalogue_types.TEXTS
+        and column.name not in kept
     ]
     if not texts:
         return {}
-    # Longer ones are left out, not cut, which could part a surrogate pair.
+    # Longer texts are left out instead of cut, because a cut could split a surrogate pair.
     values = ", ".join(
         f"CASE WHEN LEN(CONVERT(NVARCHAR(MAX), {quoted(name)})) <= {_SAMPLE_CHARACTERS}"
         f" THEN CONVERT(NVARCHAR(4000), {quoted(name)}) END AS c{number}"
         for number, name in enumerate(texts)
     )
-    by_names = "personal data was looked for by the names of its columns alone."
+    by_names = "personal data was detected only by the names of its columns."
     try:
         rows = cursor.execute(f"SELECT TOP {SAMPLE} {values} FROM {place.full_name}").fetchall()
     except UnicodeDecodeError:
         notes.append(
-            f"{place.mirror} holds a text that is no UTF-16, which its sync will stop at: {by_names}"
+            f"{place.mirror} holds a text that is not valid UTF-16, at which its sync will stop: {by_names}"
         )
         return {}
     except cursor_errors():
-        # Its words may have a value in them.
+        # The error's own message may contain a value of a row.
         notes.append(
-            f"{place.mirror} has a column whose values raise an error where they are read, such as one that"
-            f" is computed, which its sync will stop at: {by_names}"
+            f"{place.mirror} has a column, such as a computed one, whose values raise an error when they are"
+            f" read, at which its sync will stop: {by_names}"
         )
         return {}
     return {name: [row[n] for row in rows if row[n] is not None] for n, name in enumerate(texts)}
 
 
 def nulls_query(full_name: str, names: Sequence[str], sample: bool) -> str:
-    """For each column whether it is NULL in a row: one scan."""
+    """Return a query that finds, in one scan, which columns are NULL in any row."""
     asked = ", ".join(
         f"MAX(CASE WHEN r.{quoted(name)} IS NULL THEN 1 ELSE 0 END) AS c{place}"
         for place, name in enumerate(names)

@@ -1,7 +1,7 @@
-"""What a server keeps from a login that may read a table: masked columns, encrypted ones, hidden rows.
+"""What a server hides from a login that may read a table: masked columns, encrypted columns, filtered rows.
 
-What the login sees then is not what the table holds, and a mirror of it would be proven all the same.
-Holds the questions and the sentences. Does not hold: when they are asked.
+The login then does not see what the table holds, and a proof of the mirror would succeed all the same.
+Contains: the queries and the messages. Out of scope: when the queries run.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from saas_platform.schema.source_names import source_column
 
 _FULL = "QUOTENAME(OBJECT_SCHEMA_NAME(c.object_id)) + N'.' + QUOTENAME(OBJECT_NAME(c.object_id))"
 _NAME = "CONVERT(NVARCHAR(128), c.name)"
-#: A name that can't be parsed gives NULL for any right: a database's is quoted, a column's must not be.
+#: HAS_PERMS_BY_NAME returns NULL for a name that it can't parse: that of a database must be quoted, that of
+#: a column must not be.
 _DATABASE = "QUOTENAME(DB_NAME())"
-#: Before SQL Server 2022 the right is the database's alone, and NULL is the answer for anything smaller.
+#: Before SQL Server 2022, UNMASK exists for a whole database only; for an object or a column the answer is NULL.
 _IS_HIDDEN = (
     f"COALESCE(HAS_PERMS_BY_NAME({_DATABASE}, 'DATABASE', 'UNMASK'), 0) = 0"
     f" AND COALESCE(HAS_PERMS_BY_NAME({_FULL}, 'OBJECT', 'UNMASK'), 0) = 0"
@@ -27,12 +28,12 @@ _IS_HIDDEN = (
 MASKED = (
     f"SELECT c.object_id, {_NAME} FROM sys.masked_columns c WHERE c.is_masked = 1 AND {_IS_HIDDEN}"
 )
-#: Computed columns are masked as what they are computed from, and not in the list of masked ones.
+#: A computed column is masked like the columns it is computed from, but sys.masked_columns does not list it.
 COMPUTED = (
     f"SELECT c.object_id, {_NAME} FROM sys.columns c WHERE c.is_computed = 1"
     " AND c.object_id IN (SELECT m.object_id FROM sys.masked_columns m WHERE m.is_masked = 1)"
 )
-#: A computed column, and a column of its table that it is computed from.
+#: Each computed column with a column of its table from which it is computed.
 SOURCES = (
     f"SELECT c.object_id, {_NAME}, CONVERT(NVARCHAR(128), s.name) FROM sys.sql_expression_dependencies d"
     " JOIN sys.columns c ON c.object_id = d.referencing_id AND c.column_id = d.referencing_minor_id"
@@ -40,14 +41,13 @@ SOURCES = (
     " WHERE c.is_computed = 1 AND d.referenced_id = d.referencing_id"
 )
 ENCRYPTED = f"SELECT c.object_id, {_NAME} FROM sys.columns c WHERE c.encryption_type IN (1, 2)"
-#: Of all predicates, those that filter what is read.
+#: The predicates that filter what is read; others only restrict what is written.
 POLICIES = (
     "SELECT p.target_object_id, CONVERT(NVARCHAR(128), s.name) FROM sys.security_predicates p"
     " JOIN sys.security_policies s ON s.object_id = p.object_id"
     " WHERE s.is_enabled = 1 AND p.predicate_type = 0"
 )
-#: A policy, and what a column is computed from, shows itself to whoever may see definitions, and to nobody
-#: else.
+#: Only a login that may see definitions is shown the policies and the sources of computed columns.
 SEES_DEFINITIONS = f"SELECT HAS_PERMS_BY_NAME({_DATABASE}, 'DATABASE', 'VIEW DEFINITION')"
 
 _WHY_MASKED = (
@@ -55,17 +55,17 @@ _WHY_MASKED = (
     " the login, or leave the column out"
 )
 _WHY_COMPUTED = (
-    "is computed from a column that is masked for this login, so that a mirror would hold what the mask gives:"
+    "is computed from a column that is masked for this login, so that a mirror would hold masked values:"
     " have an administrator GRANT UNMASK to the login, or leave the column out"
 )
 _WHY_MAYBE_COMPUTED = (
-    "is computed in a table that has columns masked for this login, which may not see what it is computed"
-    " from: have an administrator GRANT UNMASK to the login, or GRANT VIEW DEFINITION and GRANT SELECT ON"
+    "is computed in a table that has columns masked for this login, and the login may not see from which"
+    " columns: have an administrator GRANT UNMASK to the login, or GRANT VIEW DEFINITION and GRANT SELECT ON"
     " sys.sql_expression_dependencies, or leave the column out"
 )
 _WHY_ENCRYPTED = (
-    "is encrypted by Always Encrypted, whose key the server does not have, so that nothing can be proven of"
-    " it: leave the column out"
+    "is encrypted by Always Encrypted, whose key the server does not have, so that it can't be proven:"
+    " leave the column out"
 )
 
 _Names = Mapping[int, tuple[str, ...]]
@@ -73,12 +73,12 @@ _Names = Mapping[int, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Protection:
-    """By the object ids of tables: columns masked for this login, encrypted columns, policies."""
+    """What is hidden from this login: the masked columns, encrypted columns and policies of each object id."""
 
     masked: _Names = field(default_factory=dict)
-    #: Computed from one of those.
+    #: Columns that are computed from a masked one.
     computed: _Names = field(default_factory=dict)
-    #: Of the tables of those too, where what they are computed from is not shown.
+    #: Computed columns of tables with masked columns, if this login may not see from what they are computed.
     maybe_computed: _Names = field(default_factory=dict)
     encrypted: _Names = field(default_factory=dict)
     policies: _Names = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Protection:
         return bool(self.masked or self.encrypted or self.policies)
 
     def columns(self, object_id: int | None) -> dict[str, str]:
-        """The columns of a table whose values this login does not get, each with why and the remedy."""
+        """Return the columns whose values this login does not see, each with the reason and the remedy."""
         if object_id is None:
             return {}
         return {
@@ -99,14 +99,19 @@ class Protection:
         }
 
     def policy(self, object_id: int | None) -> str | None:
-        """The names of the policies that filter the table's rows; None: none does, as far as is shown."""
+        """Return the names of the policies that filter the table's rows; None if this login is shown none."""
         names = self.policies.get(object_id, ()) if object_id is not None else ()
         return ", ".join(names) or None
 
-    def objection(self, table: sa.Table, object_id: int | None, *, visible: bool) -> str | None:
-        """Why the table can't be mirrored as it is; None: nothing is kept from this login.
+    def unsupported_reason(
+        self, table: sa.Table, object_id: int | None, *, visible: bool
+    ) -> str | None:
+        """Return why the table can't be mirrored as declared; None if nothing of it is hidden from this login.
 
-        `visible`: the user wants the rows that the login sees.
+        Args:
+            table: the table with the columns that are to be mirrored.
+            object_id: the number of the table in the catalogue; None if it has none.
+            visible: whether the user accepts that only the rows visible to the login are mirrored.
         """
         kept = self.columns(object_id)
         for column in table.columns:
@@ -118,15 +123,15 @@ class Protection:
         return (
             f"The security policy {policy} filters the rows of {table.name}, so that a mirror would hold"
             " only what this login sees: exempt the login in the policy's function, then add"
-            " row_security=visible to SAAS_SOURCE_URL, by which what the login sees is mirrored and proven."
+            " row_security=visible to SAAS_SOURCE_URL, which mirrors and proves the rows that the login sees."
         )
 
     def note(self, table: sa.Table, object_id: int | None) -> str | None:
-        """What must be said of a table that is mirrored as the login sees it."""
+        """Return what a report must mention of a table that is mirrored as the login sees it; None if nothing."""
         if not self.sees_policies:
             return (
                 f"{table.name} is mirrored and proven as far as security policies let this login see its rows,"
-                " and it has no right to see the policies of the database: have an administrator GRANT VIEW"
+                " but the login may not see the policies of the database: have an administrator GRANT VIEW"
                 " DEFINITION to the login, as deploy/mssql/reader.sql does."
             )
         policy = self.policy(object_id)
@@ -139,9 +144,9 @@ class Protection:
 
 
 def look(ask: Callable[[str], list[Any] | None]) -> Protection:
-    """What the server keeps from this login; `ask` gives None where the server has no such view."""
+    """Return what the server hides from this login; `ask` returns None where the server has no such view."""
     policies = ask(POLICIES)
-    # NULL, which is no right, is the answer for a name or a right that the server does not know.
+    # The answer is NULL, which counts as no, for a name or a privilege that the server does not know.
     sees_definitions = (1,) in map(tuple, ask(SEES_DEFINITIONS) or ())
     masked = _by_table(ask(MASKED))
     computed = _by_table(ask(COMPUTED)) if masked else {}
@@ -159,7 +164,7 @@ def look(ask: Callable[[str], list[Any] | None]) -> Protection:
 
 
 def _computed(sources: Iterable[Any], masked: _Names) -> _Names:
-    """The computed columns that have a masked one among their sources."""
+    """Return the computed columns that have a masked column among their sources."""
     return _by_table(
         [
             (table, name)
@@ -170,7 +175,7 @@ def _computed(sources: Iterable[Any], masked: _Names) -> _Names:
 
 
 def _by_table(rows: Iterable[Any] | None) -> dict[int, tuple[str, ...]]:
-    """The names of each table, each of them once."""
+    """Return the names of each object id, without duplicates."""
     found: dict[int, dict[str, None]] = {}
     for object_id, name in rows or ():
         found.setdefault(int(object_id), {})[str(name)] = None

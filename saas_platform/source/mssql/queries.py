@@ -1,7 +1,7 @@
-"""The queries that read a table: its rows, the texts of its proof, its counts, its highest version.
+"""The queries that read a table: its rows, the texts of its proof, its counts and its highest version.
 
-Aliases are places (c0, c1 ...) in a query of their own, so that none can meet a user's column. Does not
-hold: the T-SQL of a value (sql.py, canonical.py), or running a query.
+Aliases are numbered (c0, c1 ...) and used only in an outer query, so that none can clash with a column of the
+user. Out of scope: the T-SQL of a value (sql.py, canonical.py), and running a query.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from saas_platform.source.mssql.sql import (
 
 
 def full_name(table: sa.Table, schema: str) -> str:
-    """The table in the source; `schema` is that of tables which name none."""
+    """Return the quoted name of the table in the source; `schema` applies to a table that names none."""
     own, name = source_table(table)
     return qualified(own or schema, name)
 
@@ -39,6 +39,7 @@ def rows_query(
     above: int | None = None,
     slices: Collection[str] | None = None,
 ) -> str:
+    """Return the query for rows with a version above `above` and in the slices; all rows where None."""
     where = []
     if above is not None:
         where.append(_above(table, above))
@@ -59,14 +60,14 @@ def _source(table: sa.Table, schema: str, slices: Collection[str] | None) -> str
 
 
 def _above(table: sa.Table, above: int) -> str:
-    """A row without a version may have changed at any time."""
+    """Return a condition for changed rows. A row without a version may have changed at any time, so it counts."""
     column = table.columns[version_of(table) or ""]
     newer = above_version(table, above)
     return f"{newer} OR {named(column)} IS NULL" if column.nullable else newer
 
 
 def unversioned_query(table: sa.Table, schema: str) -> str | None:
-    """Rows without a version; None where there can be none."""
+    """Return the query for the number of rows without a version; None if the table can have no such rows."""
     version = version_of(table)
     if version is None or not table.columns[version].nullable:
         return None
@@ -80,7 +81,7 @@ def cells_query(
     abilities: Collection[Ability],
     slices: Collection[str] | None = None,
 ) -> tuple[str, list[sa.Column[Any]]]:
-    """The slice and a cell for each column; and the columns that are read as stored instead."""
+    """Return the query for the slice and the cells of each row, and the columns it reads as stored instead."""
     cells = [canonical.cell(column, abilities) for column in table.columns]
     raw = [c for c, made in zip(table.columns, cells, strict=True) if made is None]
     written = [
@@ -97,7 +98,7 @@ def texts_query(
     abilities: Collection[Ability],
     slices: Collection[str] | None = None,
 ) -> str | None:
-    """The slice and the text of each row; None where the server can't write one of its cells."""
+    """Return the query for the slice and text of each row; None if the server can't write one of the cells."""
     text = canonical.row_text(table, abilities)
     if text is None:
         return None
@@ -110,7 +111,7 @@ def digests_query(
     abilities: Collection[Ability],
     slices: Collection[str] | None = None,
 ) -> str | None:
-    """Of the texts of `texts_query`; None where the server can't write or hash them."""
+    """Return the query for the digest of each slice; None if the server can't write or hash the row texts."""
     texts = texts_query(table, schema, abilities, slices)
     totals = canonical.totals("r.c1", abilities)
     if texts is None or totals is None:
@@ -119,7 +120,8 @@ def digests_query(
 
 
 def counts_query(table: sa.Table, schema: str) -> str:
-    # Grouped by a column of a subquery, as a group by a constant is none in T-SQL.
+    """Return the query for the row count of each slice."""
+    # The subquery makes the slice a column, because T-SQL does not allow GROUP BY with a constant.
     return (
         f"SELECT r.c0, COUNT_BIG(*) FROM (SELECT ISNULL({slice_id(table)}, 'none') AS c0"
         f" FROM {full_name(table, schema)}) r GROUP BY r.c0"
@@ -127,7 +129,10 @@ def counts_query(table: sa.Table, schema: str) -> str:
 
 
 def highest_query(table: sa.Table, schema: str) -> str | None:
-    """None for a table without a version. An index gives the last row at once; MAX knows no rowversion."""
+    """Return the query for the highest version; None for a table without a version.
+
+    It reads the last row, which an index finds at once, because MAX does not support rowversion.
+    """
     version = version_of(table)
     if version is None:
         return None
@@ -136,7 +141,7 @@ def highest_query(table: sa.Table, schema: str) -> str | None:
 
 
 def half_pair_query(column: sa.Column[Any], schema: str) -> str:
-    """The key of a row whose text has half of a surrogate pair alone; 1 where the table has no key."""
+    """Return the query for the key of a row with half of a surrogate pair; it returns 1 for a table without a key."""
     keys = [value(each) for each in column.table.primary_key.columns] or ["1"]
     return (
         f"SELECT TOP 1 {_places(keys)} FROM {full_name(column.table, schema)}"
@@ -145,6 +150,7 @@ def half_pair_query(column: sa.Column[Any], schema: str) -> str:
 
 
 def tombstones_query(table: sa.Table, schema: str, above: int) -> str:
+    """Return the query for the key and slice of each tombstone above a version."""
     return (
         f"SELECT key_value, slice FROM {qualified(schema, bookkeeping.tombstones.name)}"
         f" WHERE table_name = '{table.name}'"

@@ -1,7 +1,7 @@
-"""Rows of a query as typed Arrow batches: straight from mssql-python, else built from a driver's rows.
+"""The rows of a query as typed Arrow batches, directly from mssql-python or else built from a driver's rows.
 
-Every value is held against its column's declared type, and becomes it by casts that can't lose. Does not
-hold: the queries.
+Every value is checked against its column's declared type and converted only by casts that lose nothing. Out
+of scope: the queries.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from saas_platform.schema.arrow import arrow_type
 from saas_platform.schema.canonical import NULL, ROW_TEXTS, cell
 from saas_platform.schema.canonical import cells_schema as schema_of_cells
 from saas_platform.schema.describing import key_words
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import kinds
+from saas_platform.source.mssql import catalogue_types
 from saas_platform.source.values import misfit_error
 
-#: Rows of a batch; more of them cost memory and win nothing.
+#: The most rows of a batch; more would cost memory without being faster.
 _ROWS = 65_536
-#: Bytes of a batch whose values are all as long as they can be; fewer rows are fetched where it would be more.
+#: The most bytes of a batch if all values have their maximum length; it limits how many rows are fetched.
 _BYTES = 256 * 1024**2
-#: Rows of a batch that has a column without a limit, such as photos of some megabytes.
+#: Rows of a batch with a column of unlimited length, such as photos of some megabytes; also the fewest rows.
 _LONG_ROWS = 200
-#: What drivers put for half of a surrogate pair, which is a character of its own too.
+#: The character that drivers put in place of half of a surrogate pair; a text may also contain it by right.
 REPLACEMENT = "\ufffd"
 _NONE = type(None)
-#: The types of a driver's values, by the Arrow type that they become exactly. A flag is an integer to
-#: Python, a time a date: so by `type`, not by `isinstance`.
+#: For each Arrow type, the types of a driver's values that convert to it exactly. `type` is compared instead
+#: of `isinstance`, because in Python a bool is an int and a datetime is a date.
 _EXACT: dict[int, frozenset[type]] = {
     pa.bool_().id: frozenset({bool}),
     pa.int64().id: frozenset({int}),
@@ -49,11 +50,13 @@ _EXACT: dict[int, frozenset[type]] = {
 _MISFITS = (pa.ArrowException, UnicodeError, OverflowError, TypeError, ValueError)
 
 
-def batches(cursor: Any, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
-    """The rows, with the table's own types.
+def batches(cursor: Cursor, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a query, with the declared types of the table.
 
-    Raises SourceError for a value that is not of its column's type, pyodbc's UnicodeDecodeError for half of
-    a surrogate pair, and the driver's errors.
+    Raises:
+        SourceError: a value is not of its column's type.
+        UnicodeDecodeError: pyodbc read half of a surrogate pair.
+        Exception: any other error of the driver.
     """
     cursor.execute(sql)
     size = rows_at_a_time(table)
@@ -67,17 +70,18 @@ def batches(cursor: Any, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
 
 
 def rows_as_arrow(columns: Sequence[sa.Column[Any]], rows: Sequence[Sequence[Any]]) -> pa.Table:
-    """A driver's rows of these columns, by the same rules."""
+    """Return a driver's rows as a table with the types of these columns, by the same rules as `batches`."""
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
     return pa.Table.from_batches([_typed(columns, values, _made)])
 
 
 def cell_batches(
-    cursor: Any, table: sa.Table, sql: str, raw: Sequence[sa.Column[Any]]
+    cursor: Cursor, table: sa.Table, sql: str, raw: Sequence[sa.Column[Any]]
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of the id of a slice and a cell for each column, those of `raw` as they are stored.
+    """Yield rows of a slice id and a cell for each column. The cells of `raw` are made here from stored values.
 
-    By the driver's rows, also where it has Arrow batches: the load has these.
+    The driver's rows are read even if it has Arrow batches, because the load uses those and the proof should
+    not share its way.
     """
     schema = schema_of_cells(table)
     cursor.execute(sql)
@@ -97,9 +101,9 @@ def _cell(column: sa.Column[Any], value: Any) -> str:
 
 
 def text_batches(
-    cursor: Any, table: sa.Table, schema: pa.Schema, sql: str
+    cursor: Cursor, table: sa.Table, schema: pa.Schema, sql: str
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of texts of the table's rows, by the driver's rows."""
+    """Yield the texts of the table's rows, read as the driver's rows."""
     cursor.execute(sql)
     for rows in _fetched(cursor, rows_at_a_time(table)):
         columns = [pa.array(values, pa.string()) for values in zip(*rows, strict=True)]
@@ -107,21 +111,21 @@ def text_batches(
 
 
 def rows_at_a_time(table: sa.Table) -> int:
-    """How many rows are fetched at a time, by how long they can be."""
-    lengths = [kinds.most_bytes(column) for column in table.columns]
+    """Return how many rows to fetch at a time, according to how long they can be."""
+    lengths = [catalogue_types.most_bytes(column) for column in table.columns]
     known = [length for length in lengths if length is not None]
     if len(known) < len(lengths):
         return _LONG_ROWS
     return max(_LONG_ROWS, min(_ROWS, _BYTES // max(sum(known), 1)))
 
 
-def _fetched(cursor: Any, size: int) -> Iterator[list[Any]]:
+def _fetched(cursor: Cursor, size: int) -> Iterator[Sequence[Any]]:
     while rows := cursor.fetchmany(size):
         yield rows
 
 
 def _typed(columns: Iterable[sa.Column[Any]], found: Sequence[Any], make: Any) -> pa.RecordBatch:
-    """The values with the columns' types; raises SourceError for the first that has another."""
+    """Return the values with the types of the columns. Raises SourceError for the first value of another type."""
     columns = list(columns)
     fields = [pa.field(c.name, arrow_type(c), nullable=bool(c.nullable)) for c in columns]
     made = []
@@ -153,7 +157,7 @@ def _misfit(
     wanted: pa.DataType,
     make: Any,
 ) -> SourceError:
-    """The error for the first value that alone is refused too."""
+    """Return the error for the first value that is refused by itself."""
     for place in range(len(values)):
         alone = values[place : place + 1]
         try:
@@ -187,10 +191,10 @@ def _literal(value: Any) -> str:
 
 
 def _made(values: Sequence[Any], wanted: pa.DataType) -> pa.Array:
-    """Arrow would cut 1.5 to 1, leave the zone of a time out and take bytes for a text."""
+    """Return an array of the values. Arrow alone would cut 1.5 to 1, drop a time zone and read bytes as text."""
     found = {*map(type, values)} - {_NONE}
     if pa.types.is_string(wanted) and uuid.UUID in found:
-        # As T-SQL writes them.
+        # T-SQL writes them in capitals.
         values = [str(v).upper() if isinstance(v, uuid.UUID) else v for v in values]
         found = {*map(type, values)} - {_NONE}
     if not found <= _EXACT[wanted.id]:
@@ -201,7 +205,7 @@ def _made(values: Sequence[Any], wanted: pa.DataType) -> pa.Array:
 
 
 def _cast(values: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """By a cast that can't lose, or raises."""
+    """Cast the values, or raise where the cast would lose something."""
     if values.null_count == len(values):
         return pa.nulls(len(values), wanted)
     if not _is_kin(values.type, wanted):
@@ -210,7 +214,7 @@ def _cast(values: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def _is_kin(found: pa.DataType, wanted: pa.DataType) -> bool:
-    """Whether the one's values are the other's, or some of them: a safe cast refuses the rest."""
+    """Return whether values of the one type can be values of the other; a safe cast refuses those that are not."""
     types = pa.types
     if types.is_null(found):
         return True
@@ -234,7 +238,7 @@ def _is_kin(found: pa.DataType, wanted: pa.DataType) -> bool:
 
 
 def replaced_in(batch: pa.RecordBatch) -> set[str]:
-    """The columns in which a driver may have put a replacement for half of a surrogate pair."""
+    """Return the columns in which a driver may have replaced half of a surrogate pair."""
     return {
         name
         for name, values in zip(batch.schema.names, batch.columns, strict=True)
@@ -244,7 +248,7 @@ def replaced_in(batch: pa.RecordBatch) -> set[str]:
 
 
 def joined(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The cells of each row as its text."""
+    """Return the text of each row, joined from its cells."""
     slices, *cells = batch.columns
     text = pc.binary_join_element_wise(*cells, pa.scalar("")) if len(cells) > 1 else cells[0]
     return pa.RecordBatch.from_arrays([slices, text], schema=ROW_TEXTS)

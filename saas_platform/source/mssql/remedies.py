@@ -1,6 +1,6 @@
-"""What to do about the errors of SQL Server and its drivers, by their numbers, words and states.
+"""The remedies for errors of SQL Server and its drivers, found by their numbers, words and SQLSTATEs.
 
-Holds the table of remedies. Does not hold: how an error is read (errors.py).
+Contains: the table of remedies. Out of scope: how an error is read (errors.py).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from saas_platform.source.mssql.driver import LIBRARIES
 
 @dataclass(frozen=True)
 class Signs:
-    """How an error shows itself: any of these is enough.
+    """How an error is recognised: any of these signs is enough.
 
-    The server's own number decides before all words; mssql-python drops it, so that there are words too.
+    The server's own number takes precedence over words. mssql-python drops the number, so words are needed too.
     """
 
     numbers: frozenset[int] = frozenset()
-    #: Words of the message, without what stands in quotes there.
+    #: Words of the message outside of quotes.
     words: tuple[str, ...] = ()
     #: The beginnings of SQLSTATEs.
     states: tuple[str, ...] = field(default=())
@@ -28,14 +28,14 @@ def _signs(*numbers: int, words: tuple[str, ...] = (), states: tuple[str, ...] =
     return Signs(frozenset(numbers), words, states)
 
 
-#: What a server says which chose a reader as the victim of a deadlock.
+#: The server chose this connection as the victim of a deadlock.
 DEADLOCK = _signs(1205, words=("deadlock victim", "was deadlocked"), states=("40001",))
-#: That a login may not read a table, or a column of it.
+#: The login may not read a table, or a column of it.
 DENIED = _signs(229, 230, words=("permission was denied", "permission denied for"))
-#: That there is no such table.
+#: There is no such table.
 MISSING = _signs(208, words=("Invalid object name", "does not exist"), states=("42S02",))
 
-#: Signs of an error and what to say; the first that fits.
+#: The signs of each error and the words for it, which follow the name of the server. The first that fits counts.
 REMEDIES: tuple[tuple[Signs, str], ...] = (
     (
         _signs(4060, 916, words=("Cannot open database", 'database ""')),
@@ -50,7 +50,7 @@ REMEDIES: tuple[tuple[Signs, str], ...] = (
         _signs(18486, words=("is currently locked out",)),
         "has locked the login: have an administrator unlock it, then run again",
     ),
-    # After those, which begin with these words too.
+    # This comes after the two before it, whose messages begin with these words too.
     (
         _signs(18456, words=("Login failed", "authentication failed"), states=("28",)),
         "refuses the login: correct user and password in SAAS_SOURCE_URL",
@@ -69,8 +69,8 @@ REMEDIES: tuple[tuple[Signs, str], ...] = (
                 "permission to",
             ),
         ),
-        "denies a privilege: have an administrator run deploy/mssql/writer.sql (or reader.sql, where"
-        " SAAS_SYNTHETIC is false) in it",
+        "denies a privilege: have an administrator run deploy/mssql/writer.sql (or reader.sql, if"
+        " SAAS_SYNTHETIC is false) in the database",
     ),
     (
         _signs(
@@ -81,25 +81,25 @@ REMEDIES: tuple[tuple[Signs, str], ...] = (
     ),
     (
         _signs(words=("Can't open lib",)),
-        f"can't be reached, as the ODBC driver does not load: Debian `apt-get install {LIBRARIES}`,"
+        f"can't be reached without the ODBC driver, which does not load: Debian `apt-get install {LIBRARIES}`,"
         " Red Hat `dnf install unixODBC krb5-libs libtool-ltdl`, macOS `brew install unixodbc`",
     ),
     (
         _signs(3952, words=("snapshot isolation is not allowed in this database",)),
-        "does not allow snapshot isolation any more: have an administrator run ALTER DATABASE ... SET"
+        "no longer allows snapshot isolation: have an administrator run ALTER DATABASE ... SET"
         " ALLOW_SNAPSHOT_ISOLATION ON, then run again",
     ),
     (
         _signs(3961, words=("modified by a DDL statement",)),
-        "had a table altered while it was read: let that end, then run again",
+        "had a table altered while it was read: wait for the change to end, then run again",
     ),
     (
         _signs(3958, 3966, 3967, words=("version store", "versioned row was not found")),
-        "could not keep the versions of rows that a read of one moment needs, its tempdb is full: have it"
-        " enlarged, or run again when fewer programs write",
+        "has no space in tempdb for the versions of rows that a read of one moment needs: have tempdb enlarged,"
+        " or run again when fewer programs write",
     ),
     (
-        # Of a session whose isolation level is SNAPSHOT, and of a READ COMMITTED transaction.
+        # The first is raised in a SNAPSHOT session, the second in a READ COMMITTED transaction.
         _signs(
             *(41332, 41368),
             words=(
@@ -107,7 +107,7 @@ REMEDIES: tuple[tuple[Signs, str], ...] = (
                 "memory optimized tables using the READ COMMITTED isolation level",
             ),
         ),
-        "lets no transaction that reads other tables at one moment read a memory-optimised table: take it"
+        "does not let a transaction that sees all tables at one moment read a memory-optimised table: take it"
         " out of tables.yaml, and name it under `skip:` there",
     ),
     (
@@ -130,7 +130,7 @@ REMEDIES: tuple[tuple[Signs, str], ...] = (
                 "No space left",
             ),
         ),
-        "can't grow, its disk, log or size quota is full: free some space or have the quota raised, then"
+        "can't grow beyond its full disk, log or size quota: free some space or have the quota raised, then"
         " run again",
     ),
     (
@@ -143,8 +143,8 @@ REMEDIES: tuple[tuple[Signs, str], ...] = (
             words=("Login timeout", "network-related", "TCP Provider: Error"),
             states=("08001", "HYT00", "HYT01"),
         ),
-        "does not answer: check host and port in SAAS_SOURCE_URL, and that the server is up and takes"
-        " TCP connections",
+        "does not answer: check host and port in SAAS_SOURCE_URL, and that the server is up and"
+        " accepts TCP connections",
     ),
     (
         _signs(
@@ -157,14 +157,14 @@ REMEDIES: tuple[tuple[Signs, str], ...] = (
             ),
             states=("08S01", "08003", "08007", "IMC0"),
         ),
-        "broke the connection: see that it is up, then run again",
+        "broke the connection: check that it is up, then run again",
     ),
 )
 
-#: What mssql-python's bulk copy says where the connection of its own does not open.
+#: The message of mssql-python's bulk copy when its own connection does not open.
 UNREACHED = "Failed to connect to SQL Server"
-#: Deadlock, update conflict under snapshot isolation, a broken connection, and what Azure says when it
-#: moves a database: done again, it works.
+#: Errors after which the same work succeeds if it is run again: a deadlock, an update conflict under snapshot
+#: isolation, a broken connection, and what Azure reports while it moves a database.
 TRANSIENT = _signs(
     *(596, 1205, 3960, 10053, 10054, 10060),
     *(40197, 40501, 40613, 49918, 49919, 49920),
@@ -182,7 +182,7 @@ TRANSIENT = _signs(
     states=("40001", "08S01", "08007", "IMC0"),
 )
 
-#: What mssql-python says in place of an SQLSTATE, in English whatever the server's language.
+#: The words by which mssql-python replaces an SQLSTATE; they are English in every language of the server.
 STATES = {
     "Client unable to establish connection": "08001",
     "Connection not open": "08003",

@@ -1,14 +1,14 @@
-"""A connection with a transaction on it that sees one moment; begun again where an error ended it.
+"""A connection with a transaction that sees one moment, and that begins again after an error ended it.
 
-Does not hold: what is read in it.
+Out of scope: what is read in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
 
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.connection import connect, scalar
@@ -17,12 +17,12 @@ from saas_platform.source.mssql.features import Features, answer, look
 
 
 class Session:
-    """Its cursor sees one moment where the server allows that."""
+    """A cursor in a transaction, which sees one moment if the server allows that."""
 
-    cursor: Any
+    cursor: Cursor
     #: What the server can do.
     features: Features
-    #: The first row version that was open before that moment; None where the server does not report it.
+    #: The lowest row version that was open before that moment; None if the server does not report it.
     floor: int | None
 
     def __init__(self, address: Address) -> None:
@@ -36,11 +36,11 @@ class Session:
             self.features = look(cursor)
             level = "SNAPSHOT" if self.features.snapshot_isolation else "READ COMMITTED"
             floor = self.features.floor
-            # Before the view is pinned: what commits between the two is seen, and read once more.
+            # This is read before the view is pinned, so that what commits in between is seen and read again later.
             self.floor = None if floor is None else int(scalar(cursor, floor))
             cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
             cursor.execute("BEGIN TRANSACTION")
-            # The first read pins the view that all later ones see.
+            # The first read pins the view that all later reads see.
             scalar(cursor, "SELECT COUNT(*) FROM sys.tables")
         except cursor_errors() as error:
             self._stack.close()
@@ -51,20 +51,20 @@ class Session:
 
     @property
     def is_open(self) -> bool:
-        """Whether the transaction is still there; an error may have ended it."""
+        """Whether the transaction is still open; an error may have ended it."""
         return bool(answer(self.cursor, "SELECT @@TRANCOUNT"))
 
     def renew(self) -> None:
-        """Begin again on a connection of its own: as of now, which is another moment."""
+        """Begin again on a new connection, which sees the present moment instead of the earlier one."""
         floor = self.floor
         self.close()
         self._begin()
-        # What was read before is as old as that, and a watermark above it would lose what came meanwhile.
+        # The tables read before show the earlier moment, and a watermark above it would lose changes in between.
         if floor is not None and self.floor is not None:
             self.floor = min(floor, self.floor)
 
     def close(self) -> None:
-        # Nothing was written; and an error that ended it before has been reported.
+        # Nothing was written, and an error that ended the transaction has been reported already.
         with suppress(*cursor_errors()):
             self.cursor.execute("IF @@TRANCOUNT > 0 COMMIT TRANSACTION")
         self._stack.close()
@@ -72,7 +72,7 @@ class Session:
 
 @contextmanager
 def reading(address: Address) -> Iterator[Session]:
-    """A session, closed on the way out. Raises SourceError for every error of the driver."""
+    """Yield a session and close it on exit. Raises SourceError for any error of the driver."""
     session = Session(address)
     try:
         yield session
@@ -82,16 +82,19 @@ def reading(address: Address) -> Iterator[Session]:
         session.close()
 
 
-def database_identity(cursor: Any, able: Features) -> str:
-    """Tells this database from a recreated or a restored one; a failover of its availability group leaves it."""
+def database_identity(cursor: Cursor, able: Features) -> str:
+    """Return a text that a recreated or restored database does not share, but that survives a failover.
+
+    A failover is one of the availability group of the database.
+    """
     fork = able.recovery_fork
     if able.group_database and fork:
-        # Number and creation are those of the server that it is on just now.
+        # The number and the creation date belong to the server that runs the database at the moment.
         return f"database {able.group_database} of an availability group, recovery fork {fork}"
-    # By name, as Azure SQL Database has another number for it here than DB_ID() says.
+    # The database is found by name, because Azure SQL Database lists another number here than DB_ID() returns.
     number, created = cursor.execute(
         "SELECT CONVERT(VARCHAR(20), database_id), CONVERT(VARCHAR(30), create_date, 126)"
         " FROM sys.databases WHERE name = DB_NAME()"
     ).fetchone()
-    told = f"database {number}, created {created}"
-    return f"{told}, recovery fork {fork}" if fork else told
+    found = f"database {number}, created {created}"
+    return f"{found}, recovery fork {fork}" if fork else found

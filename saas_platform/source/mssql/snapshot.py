@@ -1,6 +1,6 @@
-"""Reading SQL Server: typed Arrow batches out of one transaction, of one moment where it allows that.
+"""Reads SQL Server: typed Arrow batches from one transaction, which shows one moment if the server allows it.
 
-Holds what becomes of a table's error: its words, and that the tables after it are read all the same.
+Contains: how the error of a table is reported, and how the tables after it are read nevertheless.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from saas_platform.schema.slices import SliceDigest
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
-from saas_platform.source.mssql import catalogue, kinds, queries
+from saas_platform.source.mssql import catalogue, catalogue_types, queries
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.discovery import schemas_to_read
 from saas_platform.source.mssql.errors import cursor_errors, in_words, is_deadlock, is_missing
@@ -39,21 +39,21 @@ T = TypeVar("T")
 
 
 class MssqlSnapshot(SourceSnapshot):
-    """Tables of a database: deletes by Change Tracking, versions where a column has them."""
+    """The tables of any database. Deletes come from Change Tracking, row versions from a column if there is one."""
 
     def __init__(self, session: Session, schema: str) -> None:
         self._session = session
-        #: Of the tables that name none.
+        #: The schema of tables that name none.
         self._schema = schema
         self._database = self.identity = self._look_at_identity()
         #: The table in the source whose error ended the transaction, and that error.
         self._ended: tuple[str, SourceError] | None = None
-        #: Why no transaction could be begun again.
+        #: Why no further transaction could begin.
         self._lost: SourceError | None = None
         self._is_renewed = False
-        #: Tables whose reading was a deadlock's victim and begun again.
+        #: Tables whose reading was the victim of a deadlock and was tried again.
         self._victims: set[str] = set()
-        #: Of tables by their names in the source.
+        #: The object ids of tables, by their names in the source.
         self._object_ids: dict[str, int | None] = {}
 
     @property
@@ -68,8 +68,9 @@ class MssqlSnapshot(SourceSnapshot):
 
     @contextmanager
     def _looking(self, table: sa.Table) -> Iterator[None]:
-        """Errors in words that name the table. One that ended the transaction stops this table; those after
-        it are read in a transaction of their own.
+        """Turn errors into messages that name the table.
+
+        An error that ended the transaction stops this table; the tables after it are read in a new transaction.
         """
         self._go_on(table)
         try:
@@ -81,19 +82,19 @@ class MssqlSnapshot(SourceSnapshot):
 
     @contextmanager
     def _reading(self, table: sa.Table) -> Iterator[None]:
-        """The same, for what looks at rows, of which the server may keep some from this login."""
+        """Do the same for code that reads rows, after checking that the server hides none of them."""
         with self._looking(table):
             self._admit(table)
             yield
 
     def _in_words(self, table: sa.Table, error: Exception) -> SourceError:
-        said = in_words(self._session.address, error, table.name, self._named(table))
+        reported = in_words(self._session.address, error, table.name, self._named(table))
         if not self._session.is_open:
-            self._ended = (self._named(table), said)
-        return said
+            self._ended = (self._named(table), reported)
+        return reported
 
     def _go_on(self, table: sa.Table | None = None) -> None:
-        """Begin again where the error of another table ended the transaction."""
+        """Begin again if the error of another table ended the transaction."""
         if self._ended is None:
             return
         name, cause = self._ended
@@ -113,16 +114,16 @@ class MssqlSnapshot(SourceSnapshot):
                 self._lost = in_words(self._session.address, error)
         if self._lost is not None:
             raise SourceError(
-                f"{what} was not read, as an earlier error ended the reading ({cause}) and it could not begin"
-                f" again ({self._lost}): see that the server is up, then run again."
+                f"{what} was not read, because an earlier error ended the transaction ({cause}) and no other"
+                f" one could begin ({self._lost}): check that the server is up, then run again."
             )
         self._ended = None
         self._is_renewed = True
 
     def _may_try_again(self, table: sa.Table, error: SourceError) -> bool:
-        """Whether the server chose the reading of the table as a deadlock's victim, for the first time.
+        """Return whether the reading of the table was the victim of a deadlock for the first time.
 
-        Where readers see one moment they wait for no writer, and nothing of another moment is read.
+        Under snapshot isolation readers wait for no writer, and a new transaction would show another moment.
         """
         name = self._named(table)
         if self._session.features.snapshot_isolation or name in self._victims:
@@ -135,7 +136,7 @@ class MssqlSnapshot(SourceSnapshot):
         return True
 
     def _trying(self, table: sa.Table, work: Callable[[], T]) -> T:
-        """What the work gives, done once more where a deadlock ended it."""
+        """Return the result of the work, which is run once more if a deadlock ended it."""
         try:
             return work()
         except SourceError as error:
@@ -146,7 +147,7 @@ class MssqlSnapshot(SourceSnapshot):
     def _streamed(
         self, table: sa.Table, read: Callable[[], Iterator[pa.RecordBatch]]
     ) -> Iterator[pa.RecordBatch]:
-        """The batches, read once more where a deadlock ended that before the first of them."""
+        """Yield the batches, which are read once more if a deadlock ended the reading before the first batch."""
         begun = False
         try:
             for batch in read():
@@ -159,15 +160,15 @@ class MssqlSnapshot(SourceSnapshot):
         yield from read()
 
     def _admit(self, table: sa.Table) -> None:
-        """Raises SourceError where the server keeps some of the table from this login."""
+        """Raise SourceError if the server hides some of the table from this login."""
         protection = self._session.features.protection
         if not protection:
             return
-        objection = protection.objection(
+        reason = protection.unsupported_reason(
             table, self._object_id(table), visible=self._session.address.rows_as_seen
         )
-        if objection is not None:
-            raise SourceError(objection)
+        if reason is not None:
+            raise SourceError(reason)
 
     def _object_id(self, table: sa.Table) -> int | None:
         name = self._named(table)
@@ -180,8 +181,8 @@ class MssqlSnapshot(SourceSnapshot):
         found: list[str | None] = []
         if self._is_renewed:
             found.append(
-                f"{table.name} was read at a later moment than the tables before it, as an error ended their"
-                " transaction."
+                f"{table.name} was read at a later moment than the tables before it, because an error ended"
+                " their transaction."
             )
         protection = self._session.features.protection
         hides = protection.policies and self._session.address.rows_as_seen
@@ -208,7 +209,7 @@ class MssqlSnapshot(SourceSnapshot):
                 self._check_half_pairs(table.columns[name])
 
     def _check_half_pairs(self, column: sa.Column[Any]) -> None:
-        """Raises SourceError for half of a surrogate pair; mssql-python puts a replacement for it."""
+        """Raise SourceError if the column has half of a surrogate pair, which mssql-python replaces silently."""
         if "half_pairs" not in self._session.features.abilities:
             return
         self._cursor.execute(queries.half_pair_query(column, self._schema))
@@ -218,15 +219,17 @@ class MssqlSnapshot(SourceSnapshot):
             place = f" in the row with {key}" if key else ""
             raise SourceError(
                 f"{column.table.name}.{column.name} of the source holds half of a surrogate pair{place},"
-                " which is no character, and which no UTF-8 can carry: correct it in the source, then run"
-                " again."
+                " which is not a character and can't be written as UTF-8: correct it in the source, then"
+                " run again."
             )
 
     def _undecodable(self, table: sa.Table) -> SourceError:
-        """The error for a text that pyodbc could not decode."""
+        """Return the error for a text that pyodbc could not decode."""
         try:
             for column in table.columns:
-                if isinstance(column.type, sa.String) and kinds.may_hold_half_pair(column):
+                if isinstance(column.type, sa.String) and catalogue_types.may_hold_half_pair(
+                    column
+                ):
                     self._check_half_pairs(column)
         except SourceError as error:
             return error
@@ -253,21 +256,22 @@ class MssqlSnapshot(SourceSnapshot):
         return found
 
     def _check_presence(self, table: sa.Table) -> None:
-        """Raises SourceError where a table that the catalogue does not show may be there after all: in a
-        schema that is not, or without the right to see it.
+        """Raise SourceError unless a table that the catalogue does not show is really missing.
+
+        Its schema may be missing, or the login may lack the right to see it.
         """
         schema = source_table(table)[0] or self._schema
         if scalar(self._cursor, f"SELECT SCHEMA_ID({literal(schema)})") is None:
             raise SourceError(
-                f"{table.name} can't be read, as {self._session.address.label} has no schema {schema}: name"
+                f"{table.name} can't be read, because {self._session.address.label} has no schema {schema}: name"
                 " another by ?schema= in SAAS_SOURCE_URL."
             )
         try:
             scalar(self._cursor, f"SELECT COUNT(*) FROM {self._named(table)} WHERE 1 = 0")
         except cursor_errors() as error:
-            said = self._in_words(table, error)
+            reported = self._in_words(table, error)
             if not is_missing(error):
-                raise said from error
+                raise reported from error
 
     def tables(self) -> list[tuple[str | None, str]]:
         self._go_on()
@@ -359,7 +363,7 @@ class MssqlSnapshot(SourceSnapshot):
 
 
 class CompanySnapshot(MssqlSnapshot):
-    """A source of ours, whose triggers keep tombstones."""
+    """A source that the platform owns, whose triggers record tombstones."""
 
     def __init__(self, session: Session, schema: str) -> None:
         super().__init__(session, schema)
@@ -378,17 +382,17 @@ class CompanySnapshot(MssqlSnapshot):
         )
 
     def highest_version(self, table: sa.Table) -> int:
-        buried = self._fetch(
+        tombstone = self._fetch(
             table,
             "SELECT TOP 1 CONVERT(BIGINT, row_version)"
             f" FROM {qualified(self._schema, bookkeeping.tombstones.name)}"
             f" WHERE table_name = '{table.name}' ORDER BY row_version DESC",
         )
-        return max(super().highest_version(table), int(buried[0][0]) if buried else 0)
+        return max(super().highest_version(table), int(tombstone[0][0]) if tombstone else 0)
 
 
 def _key_of(table: sa.Table, values: Any) -> str:
-    """The key that a query gave, in words; empty where the table has none."""
+    """Return the key that a query found, as words for a message; empty if the table has no key."""
     columns = list(table.primary_key.columns)
     if not columns:
         return ""

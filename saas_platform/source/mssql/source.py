@@ -1,4 +1,4 @@
-"""A SQL Server database as a source."""
+"""SQL Server databases as sources: one that the platform owns, and one of the user."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.source import bookkeeping
 from saas_platform.source.applying import apply_batch
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.intake import LOG_SCHEMA
 from saas_platform.source.interface import (
     AppliedMonth,
@@ -46,7 +46,7 @@ from saas_platform.source.rules import check_order
 
 
 class MssqlSource(WritableSource):
-    """The company in a schema of its own; every call opens and closes its own connection."""
+    """The company in a schema of its own. Every call opens and closes its own connection."""
 
     engine = "mssql"
 
@@ -55,8 +55,8 @@ class MssqlSource(WritableSource):
         self.schema = address.schema or COMPANY_SCHEMA
         if len(address.schemas) > 1 or EVERY_SCHEMA in address.schemas:
             raise SourceError(
-                f"SAAS_SOURCE_URL says schema={address.schema}, where the company lives in one: name that, or"
-                " set SAAS_SYNTHETIC to false for a database of your own."
+                f"SAAS_SOURCE_URL says schema={address.schema}, but the company lives in a single schema: name"
+                " that one, or set SAAS_SYNTHETIC to false for a database of your own."
             )
 
     def _named(self, table: sa.Table) -> str:
@@ -70,9 +70,11 @@ class MssqlSource(WritableSource):
                 able = replace(able, bulk_copy=reaches_bulk_copy(cursor))
             return able.words()
 
-    def _try_to_create(self, cursor: Any) -> None:
-        """A table in our schema, taken back at once: whether it may be made no single right tells, as a
-        login may have that of the database and not of the schema.
+    def _try_to_create(self, cursor: Cursor) -> None:
+        """Create a table in the schema and roll it back.
+
+        No single privilege shows whether that is allowed: a login may have that of the database without that
+        of the schema.
         """
         cursor.execute("BEGIN TRANSACTION")
         try:
@@ -85,7 +87,7 @@ class MssqlSource(WritableSource):
         with connect(self.address) as cursor:
             return self._exists(cursor)
 
-    def _exists(self, cursor: Any) -> bool:
+    def _exists(self, cursor: Cursor) -> bool:
         name = literal(self._named(bookkeeping.source_identity))
         return scalar(cursor, f"SELECT OBJECT_ID({name}, 'U')") is not None
 
@@ -97,11 +99,11 @@ class MssqlSource(WritableSource):
                 if table.name not in present:
                     self._create(cursor, table)
 
-    def _make_schema(self, cursor: Any) -> None:
+    def _make_schema(self, cursor: Cursor) -> None:
         if scalar(cursor, f"SELECT SCHEMA_ID({literal(self.schema)})") is None:
             cursor.execute(ddl.create_schema(self.schema))
 
-    def _create(self, cursor: Any, table: sa.Table) -> None:
+    def _create(self, cursor: Cursor, table: sa.Table) -> None:
         statements, comments = ddl.create_table(table, self.schema)
         for statement in statements:
             cursor.execute(statement)
@@ -113,8 +115,8 @@ class MssqlSource(WritableSource):
             )
 
     @contextmanager
-    def _alone(self, cursor: Any) -> Iterator[None]:
-        """Hold the schema for one writing connection; whoever is killed lets go of it."""
+    def _alone(self, cursor: Cursor) -> Iterator[None]:
+        """Lock the schema for one writing connection; the lock ends with the connection, even if it is killed."""
         resource = literal(f"saas_platform {self.schema}")
         got = scalar(
             cursor,
@@ -154,7 +156,7 @@ class MssqlSource(WritableSource):
         with connect(self.address) as cursor:
             return self._company(cursor) if self._exists(cursor) else None
 
-    def _company(self, cursor: Any) -> str | None:
+    def _company(self, cursor: Cursor) -> str | None:
         found = scalar(cursor, f"SELECT company FROM {self._named(bookkeeping.source_identity)}")
         return None if found is None else str(found)
 
@@ -162,7 +164,7 @@ class MssqlSource(WritableSource):
         with connect(self.address) as cursor:
             return self._applied_months(cursor) if self._exists(cursor) else {}
 
-    def _applied_months(self, cursor: Any) -> dict[Month, AppliedMonth]:
+    def _applied_months(self, cursor: Cursor) -> dict[Month, AppliedMonth]:
         rows = cursor.execute(
             f"SELECT month, as_of, fingerprint FROM {self._named(bookkeeping.batches)} ORDER BY month"
         ).fetchall()
@@ -198,7 +200,7 @@ class MssqlSource(WritableSource):
         )
 
     def drop(self) -> None:
-        """Drop our tables; the schema stays, as an administrator may have made it."""
+        """Drop the platform's tables, but not the schema, which an administrator may have created."""
         with connect(self.address) as cursor, self._alone(cursor), transaction(cursor):
             present = catalogue.tables(cursor, self.schema)
             staged_ = [name for name in present if ddl.is_ours(name) and name not in ddl.BOOKS]
@@ -207,7 +209,7 @@ class MssqlSource(WritableSource):
 
 
 class MssqlDatabase(Source):
-    """Any SQL Server database, only read: the tables of one schema, or of several."""
+    """Any SQL Server database, which is only read: the tables of one schema or of several."""
 
     engine = "mssql"
 
@@ -228,8 +230,8 @@ class MssqlDatabase(Source):
         with reading(self.address) as session:
             yield MssqlSnapshot(session, self._schema(session.cursor))
 
-    def _schema(self, cursor: Any) -> str:
-        """Of tables that name none: the first of the URL, else the login's own."""
+    def _schema(self, cursor: Cursor) -> str:
+        """Return the schema of tables that name none: the first of the URL, or else that of the login."""
         named = [name for name in self.address.schemas if name != EVERY_SCHEMA]
         if named:
             return catalogue.spelt(cursor, named[0]) or named[0]

@@ -1,6 +1,6 @@
-"""Tables and columns that are not as others: in memory, elsewhere, of a graph, computed at each reading.
+"""Special tables and columns: in memory, external, of a graph, or computed again at each reading.
 
-Holds the questions, which not every server knows, and the sentences. Does not hold: when they are asked.
+Contains: the queries, which not every server knows, and the messages. Out of scope: when the queries run.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ CHANGING = (
     "SELECT c.object_id, CONVERT(NVARCHAR(128), c.name) FROM sys.columns c WHERE c.is_computed = 1"
     " AND COLUMNPROPERTY(c.object_id, c.name, 'IsDeterministic') = 0"
 )
-#: Columns of a graph's tables that no query may name.
+#: Columns of graph tables that no query may name.
 INTERNAL = "c.graph_type IN (1, 3, 4, 6, 7)"
 HAS_INTERNAL = f"SELECT COUNT(*) FROM sys.columns c WHERE {INTERNAL}"
 
 
 @dataclass(frozen=True)
 class Special:
-    """By object ids: tables in memory, tables elsewhere, and columns that change by themselves."""
+    """The object ids of tables in memory and external tables, and the non-deterministic columns of each id."""
 
     in_memory: frozenset[int] = frozenset()
     external: frozenset[int] = frozenset()
@@ -33,34 +33,34 @@ class Special:
     def __bool__(self) -> bool:
         return bool(self.in_memory or self.external or self.changing)
 
-    def objection(self, name: str, object_id: int | None) -> str | None:
-        """Why the table can't be mirrored; None: nothing of this is against it."""
+    def unsupported_reason(self, name: str, object_id: int | None) -> str | None:
+        """Return why the table can't be mirrored; None if it is not in memory."""
         if object_id not in self.in_memory:
             return None
         return (
-            f"{name} is a memory-optimised table, which no transaction can read that sees other tables at one"
-            " moment: fill a table on disk from it, and mirror that one."
+            f"{name} is a memory-optimised table, which a transaction that sees all tables at one moment can't"
+            " read: copy it to a table on disk, and mirror that one."
         )
 
     def notes(self, table: sa.Table, object_id: int | None) -> list[str]:
-        """What must be known of a table that is mirrored, in sentences."""
+        """Return what a user must know of a table that is mirrored, in sentences."""
         if object_id is None:
             return []
         notes = [
-            f"{table.name}.{name} is computed and not deterministic, so that each reading may give another"
-            " value and no proof of it lasts: leave the column out."
+            f"{table.name}.{name} is computed and not deterministic, so that each reading may return"
+            " another value and a proof of it does not last: leave the column out."
             for name in self.changing.get(object_id, ())
         ]
         if object_id in self.external:
             notes.append(
                 f"{table.name} is an external table: its rows were not counted, and each sync and each proof"
-                " reads all of them from where they are."
+                " reads all of them from their remote location."
             )
         return notes
 
 
 def look(ask: Callable[[str], list[Any] | None]) -> Special:
-    """What is special in the database; `ask` gives None where the server does not know what is asked."""
+    """Return what is special in the database; `ask` returns None for a query that the server does not know."""
     changing: dict[int, tuple[str, ...]] = {}
     for object_id, name in ask(CHANGING) or ():
         changing[int(object_id)] = (*changing.get(int(object_id), ()), str(name))

@@ -1,37 +1,38 @@
-"""T-SQL of names, slices and values as rows are read, written once for reading and writing.
+"""The T-SQL of names, slices and values as rows are read, shared by reading and writing.
 
-It keeps to what limited TDS servers run too. Does not hold: whole statements, or what a proof reads
-(canonical.py), which shares no expression with this.
+It uses only what limited TDS servers run too. Out of scope: whole statements, and what a proof reads
+(canonical.py), which shares no expression with this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from saas_platform.schema import slice_of, version_of
-from saas_platform.schema.any_value import AnyValue
+from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
 from saas_platform.schema.slices import WHOLE, ranges
 from saas_platform.schema.source_names import source_column
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import kinds
+from saas_platform.source.mssql import catalogue_types
 
-#: More ranges than this in one WHERE cost more than a scan.
+#: The most ranges in one WHERE; more of them would cost more than a scan.
 _MOST_RANGES = 50
-#: More literals than this in one IN may be too many for the server (8623).
+#: The most literals in one IN; the server may refuse more of them (8623).
 _MOST_LITERALS = 5_000
-#: The first and the last moment of the types that do not have every year.
+#: The first and the last moment of the types that do not cover every year.
 _EXTENTS = {
     "smalldatetime": (datetime(1900, 1, 1), datetime(2079, 6, 6, 23, 59)),
     "datetime": (datetime(1753, 1, 1), datetime.max),
 }
-#: By catalogue type, what makes an exact number, time, text or bytes of it; others are read as they are.
+#: For each type of the catalogue, SQL for its exact number, timestamp, text or bytes. Types that are not
+#: listed are read as they are.
 _CONVERSIONS = {
     "timestamp": "CONVERT(BIGINT, {})",
     "rowversion": "CONVERT(BIGINT, {})",
-    # Its ticks of 1/300 s have no exact microseconds: the milliseconds that it shows are its value.
+    # Ticks of 1/300 s have no exact microseconds, so that the milliseconds which the server shows count.
     "datetime": "CONVERT(DATETIME2(3), {})",
     "smalldatetime": "CONVERT(DATETIME2(0), {})",
     "datetimeoffset": "CONVERT(NVARCHAR(40), {}, 121)",
@@ -48,9 +49,9 @@ _CONVERSIONS = {
     "real": "CONVERT(FLOAT, {})",
     "image": "CONVERT(VARBINARY(MAX), {})",
 }
-#: Cut like everywhere else: CONVERT alone would round, at the end of time into an error.
+#: SQL that cuts a timestamp to microseconds. CONVERT alone would round, and fail at the last one of the type.
 _CUT = "CONVERT(DATETIME2(6), CONVERT(VARCHAR(26), {}, 121), 121)"
-#: The same for a column declared as text, whose type has a portable one of its own.
+#: The same for a column that is declared as text although its type has a portable type of its own.
 _AS_TEXT = {
     **dict.fromkeys(
         ("bit", "tinyint", "smallint", "int", "bigint", "decimal", "numeric"),
@@ -58,7 +59,7 @@ _AS_TEXT = {
     ),
     "money": "CONVERT(NVARCHAR(41), CONVERT(DECIMAL(19, 4), {}))",
     "smallmoney": "CONVERT(NVARCHAR(41), CONVERT(DECIMAL(10, 4), {}))",
-    # Of all styles the one with all 17 digits.
+    # Style 3 is the only one with all 17 digits.
     "float": "CONVERT(NVARCHAR(40), {}, 3)",
     "real": "CONVERT(NVARCHAR(40), {}, 3)",
     "date": "CONVERT(NVARCHAR(10), {}, 23)",
@@ -68,9 +69,9 @@ _AS_TEXT = {
     "geography": "N'SRID=' + CONVERT(NVARCHAR(11), {0}.STSrid) + N';' + {0}.ToString()",
     "geometry": "N'SRID=' + CONVERT(NVARCHAR(11), {0}.STSrid) + N';' + {0}.ToString()",
 }
-#: Other collations take a full-width apostrophe for ours.
+#: Other collations treat a full-width apostrophe as equal to the apostrophe.
 _ESCAPED = "REPLACE(CONVERT(NVARCHAR(MAX), {}) COLLATE Latin1_General_BIN2, N'''', N'''''')"
-#: Of a sql_variant by its base type: the literal, which names the type where its text does not.
+#: For each base type of a sql_variant, SQL for the literal, which names the type if the text does not show it.
 _VARIANT = {
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "CONVERT(NVARCHAR(20), {})"),
     **dict.fromkeys(("decimal", "numeric"), "CONVERT(NVARCHAR(41), {})"),
@@ -98,7 +99,7 @@ _VARIANT = {
 
 
 def quoted(name: str) -> str:
-    """An identifier, quoted for T-SQL.
+    """Return an identifier, quoted for T-SQL.
 
     >>> quoted("odd]name")
     '[odd]]name]'
@@ -107,51 +108,68 @@ def quoted(name: str) -> str:
 
 
 def qualified(schema: str, name: str) -> str:
+    """Return the quoted name of a table with its schema."""
     return f"{quoted(schema)}.{quoted(name)}"
 
 
 def named(column: sa.Column, qualifier: str = "") -> str:
-    """The column, by its name in the source."""
+    """Return the quoted name of the column in the source."""
     return qualifier + quoted(source_column(column))
 
 
 def literal(text: str) -> str:
-    """A Unicode text as a literal."""
+    """Return the literal of a Unicode text."""
     return "N'" + text.replace("'", "''") + "'"
 
 
 def key_column(table: sa.Table) -> str:
-    """The one key column of a company's table."""
+    """Return the name of the one key column of a company's table."""
     (column,) = table.primary_key.columns
     return column.name
 
 
 def value(column: sa.Column, qualifier: str = "") -> str:
-    """The column as it is read: exact, and of its declared type.
+    """Return SQL for the exact value of a column, in the column's declared portable type.
 
-    Raises SourceError where that type can't hold every value of the source's.
+    Raises:
+        SourceError: the declared type can't hold every value of the type in the source.
     """
-    objection = kinds.objection(column)
-    if objection is not None:
-        raise SourceError(objection)
-    name, kind = named(column, qualifier), kinds.kind_of(column)
-    match column.type:
-        case AnyValue():
-            return _variant(name)
-        case sa.String() if kind in _AS_TEXT:
-            return _AS_TEXT[kind].format(name)
-        case sa.Integer() if kind == "bit":
-            return f"CONVERT(BIGINT, {name})"
-        case sa.Float():
-            pass
-        case sa.Numeric(precision=most, scale=places) if "declared" in column.info:
-            if (most, places) != kinds.decimal_size(column):
-                return f"CONVERT(DECIMAL({most}, {places}), {name})"
-        case sa.DateTime() if kinds.has_seven_digits(column):
-            return _CUT.format(name)
-        case sa.LargeBinary() if kind not in kinds.BYTES:
-            return f"CONVERT(VARBINARY(MAX), {name})"
-    return _CONVERSIONS.get(kind, "{}").format(name)
+    reason = catalogue_types.unsupported_reason(column)
+    if reason is not None:
+        raise SourceError(reason)
+    return _VALUE[kind_of(column).name](column, named(column, qualifier))
+
+
+def _converted(column: sa.Column, name: str) -> str:
+    return _CONVERSIONS.get(catalogue_types.type_of(column), "{}").format(name)
+
+
+def _integer(column: sa.Column, name: str) -> str:
+    is_bit = catalogue_types.type_of(column) == "bit"
+    return f"CONVERT(BIGINT, {name})" if is_bit else _converted(column, name)
+
+
+def _decimal(column: sa.Column, name: str) -> str:
+    precision, scale = decimal_sizes(column.type)
+    if "declared" in column.info and (precision, scale) != catalogue_types.decimal_size(column):
+        return f"CONVERT(DECIMAL({precision}, {scale}), {name})"
+    return _converted(column, name)
+
+
+def _time(column: sa.Column, name: str) -> str:
+    is_cut = catalogue_types.has_seven_digits(column)
+    return _CUT.format(name) if is_cut else _converted(column, name)
+
+
+def _text(column: sa.Column, name: str) -> str:
+    template = _AS_TEXT.get(catalogue_types.type_of(column))
+    return _converted(column, name) if template is None else template.format(name)
+
+
+def _bytes(column: sa.Column, name: str) -> str:
+    if catalogue_types.type_of(column) in catalogue_types.BYTES:
+        return _converted(column, name)
+    return f"CONVERT(VARBINARY(MAX), {name})"
 
 
 def _variant(name: str) -> str:
@@ -160,8 +178,23 @@ def _variant(name: str) -> str:
     return f"CASE {kind} {cases} END"
 
 
+#: For each kind, makes the SQL for the value from the column and the SQL of its name.
+_VALUE: Mapping[KindName, Callable[[sa.Column, str], str]] = {
+    "flag": _converted,
+    "integer": _integer,
+    "integer32": _integer,
+    "float": _converted,
+    "decimal": _decimal,
+    "time": _time,
+    "date": _converted,
+    "any": lambda _, name: _variant(name),
+    "text": _text,
+    "bytes": _bytes,
+}
+
+
 def slice_id(table: sa.Table, qualifier: str = "") -> str:
-    """SQL for the slice id of a row."""
+    """Return SQL for the slice id of a row."""
     cut = slice_of(table)
     if cut is None:
         return f"'{WHOLE}'"
@@ -169,7 +202,7 @@ def slice_id(table: sa.Table, qualifier: str = "") -> str:
 
 
 def in_slices(table: sa.Table, slices: Collection[str]) -> str:
-    """A condition that is true for the rows of the slices."""
+    """Return a condition that is true for the rows of the slices."""
     cut = slice_of(table)
     if not slices:
         return "1 = 0"
@@ -191,15 +224,15 @@ def _listed(value_: str, ids: Sequence[str]) -> str:
 
 
 def _between(column: sa.Column, first: datetime, after: datetime) -> str:
-    """A condition that is true from the one moment until before the other.
+    """Return a condition that is true from the first moment until just before the second.
 
-    A bound that the column's type can't have is left out, as the server would refuse it.
+    A bound outside of the range of the column's type is left out, because the server would refuse it.
     """
-    lowest, highest = _EXTENTS.get(kinds.kind_of(column), (datetime.min, datetime.max))
+    lowest, highest = _EXTENTS.get(catalogue_types.type_of(column), (datetime.min, datetime.max))
     if after <= lowest or first > highest:
         return "1 = 0"
     name = named(column)
-    # Without dashes a date means the same to every type and language setting.
+    # A date without dashes means the same for every type and language setting.
     bounds = [
         *([f"{name} >= '{_day(first)}'"] if first >= lowest else []),
         *([f"{name} < '{_day(after)}'"] if after <= highest else []),
@@ -212,7 +245,7 @@ def _day(moment: datetime) -> str:
 
 
 def above_version(table: sa.Table, version: int) -> str:
-    """A condition that an index on the version serves."""
+    """Return a condition for rows above a version, in a form that can use an index on the version."""
     column = table.columns[version_of(table) or ""]
     name = named(column)
     if is_rowversion(column):
@@ -221,5 +254,8 @@ def above_version(table: sa.Table, version: int) -> str:
 
 
 def is_rowversion(column: sa.Column) -> bool:
-    """Whether the server itself counts it, for all tables of the database together."""
-    return bool(column.info.get("row_version")) and kinds.kind_of(column) in kinds.ROW_VERSIONS
+    """Return whether the server itself counts this version, for all tables of the database together."""
+    return (
+        bool(column.info.get("row_version"))
+        and catalogue_types.type_of(column) in catalogue_types.ROW_VERSIONS
+    )

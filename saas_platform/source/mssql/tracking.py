@@ -1,36 +1,37 @@
-"""Deletes by SQL Server's Change Tracking, of a database that has it on.
+"""Deletes recorded by SQL Server's Change Tracking, for a database that has it enabled.
 
-Does not hold: deletes of the company's tables, which triggers record (ddl.py).
+Out of scope: deletes of the company's tables, which triggers record (ddl.py).
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema import version_of
 from saas_platform.schema.source_names import source_column
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.mssql.catalogue import primary_key
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.reading import rows_as_arrow
 from saas_platform.source.mssql.sql import above_version, literal, named, value
 
 
-def tracked_deletes(cursor: Any, table: sa.Table, full_name: str, *, above: int) -> pa.Table | None:
-    """Keys that are gone since the row version, or a little longer; None: they can't be known.
+def tracked_deletes(
+    cursor: Cursor, table: sa.Table, full_name: str, *, above: int
+) -> pa.Table | None:
+    """Return the keys deleted since a row version; None if Change Tracking can't tell.
 
-    Change Tracking counts commits, and knows no row versions. Every commit up to that of the newest row
-    not above the version had been made when the version was the highest: what was deleted by then is
-    known. What retention has cleaned up is not here any more; the row counts of slices tell of it.
+    Change Tracking numbers commits, not row versions. The query finds the newest row at or below the version:
+    deletes committed up to that row's commit were applied earlier. The result may contain some of them again.
+    Deletes that the retention has cleaned up are missing; the row counts of slices reveal those.
     """
     oldest = scalar(cursor, oldest_query(full_name))
     keys = list(table.primary_key.columns)
     names = [source_column(column) for column in keys]
     if oldest is None or version_of(table) is None:
         return None
-    # It has the columns of the primary key, and no others; their order does not matter, as each is named.
+    # Change Tracking has the columns of the primary key only. Each is named, so that their order does not matter.
     if {*names} != {*primary_key(cursor, full_name)}:
         return None
     sql = deletes_query(table, full_name, oldest=int(oldest), above=above)
@@ -38,12 +39,15 @@ def tracked_deletes(cursor: Any, table: sa.Table, full_name: str, *, above: int)
 
 
 def may_see_changes(full_name: str) -> str:
-    """Whether this login may ask for the changes of the table that an expression names: 1, 0 or NULL."""
+    """Return SQL for whether this login may see the changes of the table that an expression names.
+
+    The value is 1, 0 or NULL.
+    """
     return f"HAS_PERMS_BY_NAME({full_name}, 'OBJECT', 'VIEW CHANGE TRACKING')"
 
 
 def oldest_query(full_name: str) -> str:
-    """The version since which changes are kept; NULL: none are, or not for this login."""
+    """Return a query for the version since which changes are kept; NULL if none are, or if they are hidden."""
     name = literal(full_name)
     return (
         f"SELECT CASE WHEN {may_see_changes(name)} = 1"
@@ -52,10 +56,11 @@ def oldest_query(full_name: str) -> str:
 
 
 def deletes_query(table: sa.Table, full_name: str, *, oldest: int, above: int) -> str:
+    """Return the query for the keys deleted since row version `above`; `oldest` is the first version kept."""
     keys = list(table.primary_key.columns)
     changes = f"CHANGETABLE(CHANGES {full_name}, {oldest})"
     same = " AND ".join(f"{named(key, 't.')} = {named(key, 'c.')}" for key in keys)
-    # As rows are read, so that a key is what the mirror holds.
+    # Keys are read like rows, so that they equal the keys in the mirror.
     gone = ", ".join(value(key, "d.") for key in keys)
     known = (
         f"SELECT MAX(c.SYS_CHANGE_VERSION) FROM {changes} AS c JOIN {full_name} AS t ON {same}"

@@ -1,24 +1,23 @@
-"""Applying a month's batch to a SQLite source: stage, then one statement per table and step.
+"""Apply a month's batch to a SQLite source: stage the rows, then run one statement per table and step.
 
-What the intake refuses and notes is in `intake.py`, the order of the steps in `source/applying.py`.
+Out of scope: what the intake refuses and logs (`intake.py`), and the order of the steps
+(`source/applying.py`).
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
-from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
-from saas_platform.source.applying import BrokenRuleError, Writer
+from saas_platform.source.applying import BrokenRuleError, Writer, names_erasable_user
 from saas_platform.source.interface import MonthBatch
-from saas_platform.source.sqlite.connection import scalar
+from saas_platform.source.sqlite.connection import SqliteCursor, scalar
 from saas_platform.source.sqlite.ddl import CURRENT_VERSION, NEXT_VERSION, key_column, quoted
 from saas_platform.source.sqlite.intake import (
     STAGED,
@@ -31,7 +30,7 @@ _LEDGER = f'"{bookkeeping.erasures.name}"'
 
 
 def _storable(rows: pa.Table) -> pa.Table:
-    """Times as the ISO texts and flags as the integers that SQLite stores."""
+    """Return the rows as SQLite stores them: timestamps as ISO texts, flags as integers."""
     for index, field in enumerate(rows.schema):
         if pa.types.is_timestamp(field.type):
             rows = rows.set_column(index, field.name, rows[index].cast(pa.string()))
@@ -40,21 +39,17 @@ def _storable(rows: pa.Table) -> pa.Table:
     return rows
 
 
-def _names_erasable_user(column: sa.Column) -> bool:
-    return any(
-        key.column is TABLES["users"].c.user_id and key.ondelete == "SET NULL"
-        for key in column.foreign_keys
-    )
-
-
 def _upsert(table: sa.Table) -> str:
-    """Insert new keys; change present rows only where the batch is not older and really differs."""
+    """Return the SQL that inserts new keys and changes existing rows.
+
+    A row changes only where the batch is not older and really differs.
+    """
     name, key = quoted(table.name), key_column(table)
     columns = [column.name for column in business_columns(table)]
     values = [
         f"CASE WHEN {quoted(c.name)} IN (SELECT user_id FROM {_LEDGER}) THEN NULL"
         f" ELSE {quoted(c.name)} END"
-        if _names_erasable_user(c)
+        if names_erasable_user(c)
         else quoted(c.name)
         for c in business_columns(table)
     ]
@@ -77,8 +72,8 @@ def _upsert(table: sa.Table) -> str:
     )
 
 
-def _offender(cursor: Any, table: sa.Table) -> str:
-    """Which staged row names a parent that is not there; SQLite itself does not tell."""
+def _offender(cursor: SqliteCursor, table: sa.Table) -> str:
+    """Say which staged row refers to a missing parent. SQLite's own error does not say."""
     key = key_column(table)
     for constraint in table.foreign_key_constraints:
         (element,) = constraint.elements
@@ -94,13 +89,13 @@ def _offender(cursor: Any, table: sa.Table) -> str:
                 f"{table.name} {row[0]} names {child} {row[1]},"
                 f" which {parent.table.name} does not have"
             )
-    return f"{table.name} names a row that is not there"
+    return f"{table.name} refers to a row that does not exist"
 
 
 class SqliteWriter(Writer):
-    """Foreign keys are checked at each statement."""
+    """The steps in SQLite, which checks foreign keys at each statement."""
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: SqliteCursor) -> None:
         self._cursor = cursor
         cursor.execute(NEXT_VERSION)
 

@@ -1,13 +1,14 @@
-"""The canonical text of a row (`schema.canonical`), written by SQLite itself from what it stores.
+"""Build the SQL with which SQLite itself writes the canonical text of a row (`schema.canonical`).
 
-Holds pure functions: from declared columns to SQL, and from texts that are not UTF-8 to such that are. Does
-not hold: the query they are put into. Has no part in how values are loaded (reading.py), as it is what proves
-them.
+Contains: pure functions, from declared columns to SQL, and from texts that are not UTF-8 to texts that are.
+Out of scope: the query that uses the SQL, and loading values (reading.py). Nothing is shared with the
+loading, because these texts prove it.
 
-A cell says by `typeof` what is stored. What the declared type does not hold is a misfit, with one exception
-that saves time: a text of 26 characters with the marks of a time in their places is not parsed. Where it is
-none, its cell has the text as it is, which the cell of no time is. The text of a whole row goes further: a
-number that is no whole number, or no flag, may stand in it as it is, too.
+A cell checks with `typeof` what is stored. A value that does not fit the declared type is a misfit. There
+is one exception, which saves time: a text of 26 characters with the separators of a timestamp in their
+places is not parsed. If it is not a timestamp, its cell has the text as it is, which no timestamp's cell
+can equal. The text of a whole row goes further: a number that is not a whole number, or not a flag, may
+also stand in it as it is.
 """
 
 from __future__ import annotations
@@ -23,22 +24,22 @@ from saas_platform.schema.canonical import MARK, MISFIT_END, NULL, VALUE_END, mi
 from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
 from saas_platform.source.sqlite.ddl import BINARY, column_sql
 
-#: Arguments of one function; SQLite takes 1,000.
+#: The most arguments of one function. SQLite allows 1,000.
 _MOST_ARGUMENTS = 500
-#: Conditions that are joined by AND; each makes an expression deeper, and SQLite takes a depth of 1,000.
+#: The most conditions joined by AND. Each makes the expression deeper, and SQLite allows a depth of 1,000.
 _MOST_CONDITIONS = 200
-#: The bits of an infinity, and what the sign takes off those of a positive number.
+#: The bits of infinity, and what a negative sign subtracts from the bits of a positive number.
 _INFINITY, _SIGN = 0x7FF << 52, 1 << 63
 _TIME = "0000-00-00 00:00:00.000000"
-#: Lengths of the texts of a time that end with a whole part of it.
+#: The lengths that the text of a timestamp can have when it ends after a complete part.
 _TIME_LENGTHS = (10, 13, 16, 19, *range(21, 27))
 
 
 def row_text(table: sa.Table) -> str:
-    """SQL for the text of a row.
+    """Return the SQL for the text of a row.
 
-    Most rows hold nothing but values whose own text is that of their cell. Such a row is written at once, which
-    takes a sixth less time than the sum of its cells.
+    In most rows, the text of each value is also the text of its cell. Such a row is written in one step,
+    which takes a sixth less time than joining its cells.
     """
     columns = list(table.columns)
     cells = _concatenated([cell(column) for column in columns])
@@ -50,10 +51,11 @@ def row_text(table: sa.Table) -> str:
 
 
 def _are_plain(columns: Sequence[sa.Column[Any]]) -> list[str]:
-    """The conditions under which all columns that may be plain hold a value whose own text is that of its cell.
+    """Return the conditions under which the text of each plain column's value is also its cell's text.
 
-    Of a whole number or a flag it is enough that no text and no bytes are stored: every number sorts before
-    them, and the text of a number that the type does not hold is that of none which it holds.
+    A plain column is a whole number, a flag, a text or a timestamp. For a whole number or a flag, it is
+    enough that neither a text nor bytes are stored. Every number sorts before those, and the text of a
+    number that does not fit the type differs from the text of every number that does.
     """
     numbers = [column for column in columns if _is_number(column)]
     conditions = []
@@ -86,7 +88,7 @@ def _or_zero(column: sa.Column[Any]) -> str:
 
 
 def _parts(column: sa.Column[Any]) -> list[str]:
-    """What makes the cell, where the columns that may be plain are."""
+    """Return the SQL of the parts that join to the cell, if the conditions of `_are_plain` hold."""
     c = column_sql(column)
     if not (_is_number(column) or _is_text(column) or kind_of(column).name == "time"):
         return [cell(column)]
@@ -101,7 +103,7 @@ def _concatenated(parts: Sequence[str]) -> str:
 
 
 def cell(column: sa.Column[Any]) -> str:
-    """SQL for the cell of a value."""
+    """Return the SQL for the cell of a value."""
     c = column_sql(column)
     fits = "".join(
         f" WHEN {condition} THEN {text} || '{VALUE_END}'" for condition, text in _fits(column, c)
@@ -111,7 +113,7 @@ def cell(column: sa.Column[Any]) -> str:
 
 
 def _fits(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
-    """Return the conditions under which the type holds the value, each with the SQL of the value's text."""
+    """Return the conditions under which the value fits the type, each with the SQL of the value's text."""
     return _FITS[kind_of(column).name](column, c)
 
 
@@ -131,7 +133,7 @@ def _float(c: str) -> list[tuple[str, str]]:
 
 def _time(c: str) -> list[tuple[str, str]]:
     text = _stores(c, "text")
-    # A GLOB of digits alone would cost a tenth of the whole proof.
+    # Checking each digit by GLOB would cost a tenth of the time of the whole proof.
     return [
         (f"{text} AND {c} GLOB '[0-9]???-??-?? ??:??:??.??????'", c),
         (f"{text} AND {_is_time(c)}", _whole_time(c)),
@@ -148,28 +150,31 @@ def _doubled(text: str) -> str:
 
 
 def _literal(c: str) -> str:
-    """SQLite's literal. Its own `quote` would end a text at a NUL character."""
+    """Return the SQL for the literal of a value. SQLite's own `quote` would end a text at a NUL character."""
     of_text = f"'''' || replace({c}, '''', '''''') || ''''"
     return f"CASE typeof({c}) WHEN 'text' THEN {of_text} ELSE quote({c}) END"
 
 
-# Times
+# Timestamps
 
 
 def _is_day(c: str) -> str:
-    """Whether the text begins with a day that there is. SQLite rolls the 30th of February on."""
+    """Return a condition: the text begins with a day that exists.
+
+    SQLite would turn 30 February into 1 or 2 March.
+    """
     day = f"substr({c}, 1, 10)"
     pattern = re.sub(r"\d", "[0-9]", _TIME[:10])
     return f"{day} GLOB '{pattern}' AND {day} >= '0001' AND date({day}) = {day}"
 
 
 def _is_no_longer(c: str, most: int) -> str:
-    """Whether the text has no more characters. `length` counts those before a NUL alone."""
+    """Return a condition: the text has at most `most` characters. `length` counts only those before a NUL."""
     return f"+{c} = substr({c}, 1, {most}) {BINARY}"
 
 
 def _whole_time(c: str) -> str:
-    """The text with a blank before the hour, and what is missing at its end as zeros."""
+    """Return the SQL for the text with a blank before the hour and zeros for what its end lacks."""
     return f"substr({c}, 1, 10) || ' ' || substr({c}, 12) || substr('{_TIME}', max(length({c}), 11) + 1)"
 
 
@@ -188,12 +193,12 @@ def _is_time(c: str) -> str:
 
 
 def _bits(x: str) -> str:
-    """The bits of a double as a signed integer, by arithmetic that rounds nothing.
+    """Return the SQL for the bits of a double as a signed integer, by arithmetic that rounds nothing.
 
-    With |x| = m * 2^(e-52) they are (e+1022) * 2^52 + m, where 2^52 <= m < 2^53 or, for numbers too small for
-    that, e = -1022. The logarithm is made a little smaller, so that its error can only give an e that is one
-    too low, and an m that shows it by being too large. m is scaled in two steps, as one power of two would
-    leave the range at the ends.
+    With |x| = m * 2^(e-52) the bits are (e+1022) * 2^52 + m, where 2^52 <= m < 2^53 or, for numbers too
+    small for that, e = -1022. The logarithm is biased down, so that its rounding error can only
+    underestimate e by one, which shows as m >= 2^53. m is scaled in two steps, because a single power of
+    two would leave the range at its ends.
     """
     exponent = f"max(CAST(floor(log2(abs({x})) - 1e-9) AS INTEGER), -1022)"
     half = f"(52 - {exponent}) / 2"
@@ -201,7 +206,7 @@ def _bits(x: str) -> str:
     m = f"CAST({scaled} AS INTEGER)"
     whole = f"({exponent} + 1022) * {1 << 52}"
     bits = f"{whole} + iif({m} < {1 << 53}, {m}, {1 << 52} + {m} / 2)"
-    # SQLite has no literal for the lowest integer but the sum.
+    # SQLite has no literal for the lowest integer, so it is written as a sum.
     sign = f"iif({x} {BINARY} > 0, 0, {1 - _SIGN} - 1)"
     return (
         f"CASE WHEN {x} {BINARY} = 0 THEN 0 WHEN {x} {BINARY} = 9e999 THEN {_INFINITY}"
@@ -210,7 +215,11 @@ def _bits(x: str) -> str:
 
 
 def _decimal(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
-    """A whole number exactly; another one as the decimal of 15 or else 16 digits that alone reads as it."""
+    """Return what `_fits` does, for decimals.
+
+    A whole number is exact. Any other number is written as the only decimal of 15, or else 16, digits that
+    reads as it.
+    """
     integer, real = _stores(c, "integer"), _stores(c, "real")
     precision, scale = decimal_sizes(column.type)
     most = 10 ** (precision - scale)
@@ -218,7 +227,7 @@ def _decimal(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
     zeros = f".{'0' * scale}" if scale else ""
     fits = [(f"{integer}{bounds}", f"{c} || '{zeros}'")]
     in_range = f"{real} AND abs({c}) < {min(most, 1 << 63)}.0"
-    # With a fraction of its own, a float has fewer digits than a 64-bit integer.
+    # A float with a fraction has fewer digits than a 64-bit integer.
     fits.append(
         (
             f"{in_range} AND {c} {BINARY} = CAST({c} AS INTEGER)",
@@ -227,7 +236,8 @@ def _decimal(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
     )
     for digits in (15, 16) if scale else ():
         places = f"({digits - 1} - CAST(floor(log10(abs({c}))) AS INTEGER))"
-        # Of 15 digits there is only one; of 16 where floats are closer to each other than decimals.
+        # Only one decimal of 15 digits reads as a float. With 16 digits, floats must be closer together
+        # than decimals.
         alone = f"pow(2, floor(log2(abs({c}))) - 52) < pow(10, -{places})"
         text = f"format('%!.*f', min(max({places}, 1), {scale}), {c})"
         padded = f"substr({text} || '{'0' * scale}', 1, instr({text}, '.') + {scale})"
@@ -235,7 +245,7 @@ def _decimal(column: sa.Column[Any], c: str) -> list[tuple[str, str]]:
     return fits
 
 
-#: For each kind what `_fits` returns, from a column and the SQL of its name.
+#: For each kind, the function that `_fits` calls with a column and the SQL of its name.
 _FITS: Mapping[KindName, Callable[[sa.Column[Any], str], list[tuple[str, str]]]] = {
     "flag": lambda _, c: [(f"{_stores(c, 'integer')} AND {c} {BINARY} IN (0, 1)", c)],
     "integer": lambda _, c: [(_stores(c, "integer"), c)],
@@ -250,13 +260,13 @@ _FITS: Mapping[KindName, Callable[[sa.Column[Any], str], list[tuple[str, str]]]]
 }
 
 
-# What is not UTF-8
+# Texts that are not UTF-8
 
 _CELL = re.compile(rb"((?:[^|]|\|\|)*)(\|[.?-])", re.DOTALL)
 
 
 def valid_texts(texts: pa.Array, valid: Callable[[bytes], str]) -> pa.Array:
-    """The texts, made UTF-8 by `valid` where they are not."""
+    """Return the texts, with those that are not UTF-8 replaced by what `valid` makes of their bytes."""
     try:
         texts.validate(full=True)
     except pa.ArrowInvalid:
@@ -280,7 +290,7 @@ def valid_slice_id(value: bytes) -> str:
 
 
 def valid_row(row: bytes) -> str:
-    """The cells of the row, those that are not UTF-8 as misfits."""
+    """Return the text of the row, with each cell that is not UTF-8 as a misfit."""
     return "".join(_text(each, valid_cell) for each in _cells(row))
 
 
@@ -289,21 +299,21 @@ def _cells(row: bytes) -> list[bytes]:
 
 
 def valid_cell(value: bytes) -> str:
-    """The misfit in place of a cell that is not UTF-8: the bytes of what it holds."""
+    """Return the misfit for a cell that is not UTF-8; it shows the bytes of the value."""
     content = value[: -len(VALUE_END)].replace(b"||", b"|")
     if value.endswith(MISFIT_END.encode()):
-        # The literal of a text, which is what is not UTF-8.
+        # The cell holds the literal of a text. Only a text can fail to be UTF-8.
         content = content.removeprefix(b"'").removesuffix(b"'").replace(b"''", b"'")
     return f"X'{content.hex().upper()}'{MISFIT_END}"
 
 
 def split(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The cells of rows' texts, for a table of so many columns that SQLite can't list its cells."""
+    """Split the texts of rows into cells, for a table whose cells are too many for one query in SQLite."""
     slice_ids, rows = batch.columns
     cells = []
     for row in rows.to_pylist():
         found = [each.decode() for each in _cells(row.encode())]
-        # Only the text of what looks like a time and is none can have marks that are not doubled.
+        # Marks are not doubled only in a text that looks like a timestamp but is not one.
         whole = len(found) == len(schema) - 1
         cells.append(found if whole else [misfit(row), *[NULL] * (len(schema) - 2)])
     columns = [pa.array(list(column), pa.string()) for column in zip(*cells, strict=True)]

@@ -1,6 +1,7 @@
-"""What the catalogue of a SQLite file says of its tables.
+"""Read what the catalogue of a SQLite file says about its tables.
 
-Does not hold: anything of their values (discovery.py). Every function raises StreamError where SQLite can't say.
+Out of scope: the values in the tables (discovery.py). Every function that takes a cursor raises StreamError
+if SQLite can't answer.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.source.discovery import SeenReference
+from saas_platform.source.sqlite.connection import SqliteCursor
 from saas_platform.source.sqlite.ddl import column_name, quoted
 from saas_platform.source.sqlite.streaming import StreamError, texts
 
 _DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC|NUMBER|DEC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
-#: By a part of the declared type, in the order in which they are looked for.
+#: Portable types by a pattern in the declared type. The first pattern that matches decides.
 _KINDS: list[tuple[str, sa.types.TypeEngine[Any]]] = [
     (r"BOOL", sa.Boolean()),
     (r"DATETIME|TIMESTAMP", sa.DateTime()),
@@ -31,7 +33,7 @@ _KINDS: list[tuple[str, sa.types.TypeEngine[Any]]] = [
 
 @dataclass(frozen=True)
 class Column:
-    """A column as the catalogue has it; `key` is its place in the primary key, 0 for none."""
+    """A column in the catalogue. `key` is its place in the primary key; 0 if it is not part of it."""
 
     name: str
     declared: str
@@ -41,7 +43,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Index:
-    """A unique index over columns, of a constraint or of its own, and how each column is compared."""
+    """A unique index over columns, with or without a constraint, and how each column is compared."""
 
     columns: tuple[str, ...]
     collations: tuple[str, ...]
@@ -49,25 +51,25 @@ class Index:
 
 
 def literal(text: str) -> str:
-    """A text, quoted for SQLite."""
+    """Return the text as a literal, quoted for SQLite."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def tables(cursor: Any) -> list[str]:
-    """The names of the tables, SQLite's own left out."""
+def tables(cursor: SqliteCursor) -> list[str]:
+    """Return the names of the tables, without SQLite's own."""
     source = "(SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name)"
     found = (str(name) for (name,) in texts(cursor, ["name"], source))
     return [name for name in found if not name.casefold().startswith("sqlite_")]
 
 
-def kind(cursor: Any, table: str) -> str:
-    """`table`, `virtual` or `shadow`."""
+def kind(cursor: SqliteCursor, table: str) -> str:
+    """Return the kind of the table: `table`, `virtual` or `shadow`; an empty text if there is none."""
     source = f"pragma_table_list({literal(table)}) WHERE schema = 'main'"
     return next((str(found) for (found,) in texts(cursor, ["type"], source)), "")
 
 
-def columns(cursor: Any, table: str) -> list[Column]:
-    """The columns, generated ones too."""
+def columns(cursor: SqliteCursor, table: str) -> list[Column]:
+    """Return the columns, including generated ones."""
     asked = ["name", "coalesce(type, '')", 'CAST("notnull" AS TEXT)', "CAST(pk AS TEXT)"]
     source = f"(SELECT * FROM pragma_table_xinfo({literal(table)}) WHERE hidden <> 1 ORDER BY cid)"
     return [
@@ -76,14 +78,17 @@ def columns(cursor: Any, table: str) -> list[Column]:
     ]
 
 
-def has_column(cursor: Any, table: str, column: str) -> bool:
-    """Return whether SQLite knows a column by the name that was read: one that is not UTF-8 was read in another way."""
+def has_column(cursor: SqliteCursor, table: str, column: str) -> bool:
+    """Return whether SQLite finds a column by the name that was read.
+
+    It does not find one whose name is not UTF-8, because the name was escaped when it was read.
+    """
     source = f"pragma_table_xinfo({literal(table)}) WHERE name = {literal(column)}"
     return any(True for _ in texts(cursor, ["name"], source))
 
 
-def indexes(cursor: Any, table: str) -> list[Index]:
-    """What keeps columns unique for all rows: no index on a part of the rows, or on an expression."""
+def indexes(cursor: SqliteCursor, table: str) -> list[Index]:
+    """Return the indexes that keep columns unique in all rows: none that is partial or on an expression."""
     source = (
         "(SELECT i.name AS i, i.origin AS origin, c.name AS c, c.coll AS coll"
         f" FROM pragma_index_list({literal(table)}) i, pragma_index_xinfo(i.name) c"
@@ -103,8 +108,8 @@ def indexes(cursor: Any, table: str) -> list[Index]:
     ]
 
 
-def references(cursor: Any, table: str) -> list[SeenReference]:
-    """The foreign keys."""
+def references(cursor: SqliteCursor, table: str) -> list[SeenReference]:
+    """Return the foreign keys of the table."""
     source = f"(SELECT * FROM pragma_foreign_key_list({literal(table)}) ORDER BY id, seq)"
     asked = ["CAST(id AS TEXT)", '"table"', '"from"', '"to"']
     found: dict[str, list[tuple[str, str, str | None]]] = {}
@@ -120,11 +125,11 @@ def references(cursor: Any, table: str) -> list[SeenReference]:
     ]
 
 
-def collations(cursor: Any, table: str, names: Collection[str]) -> dict[str, str]:
-    """Which of the columns are compared as NOCASE or RTRIM, and as which.
+def collations(cursor: SqliteCursor, table: str, names: Collection[str]) -> dict[str, str]:
+    """Return the collation of those columns that are compared as NOCASE or RTRIM.
 
-    The catalogue does not say it of a column without an index. A column of no rows passes its way of comparing
-    on to what is put beneath it.
+    The catalogue does not show the collation of a column without an index. In a UNION, a column passes its
+    collation on to the values below it, even if it has no rows itself.
     """
     found = {}
     for name in names:
@@ -135,14 +140,14 @@ def collations(cursor: Any, table: str, names: Collection[str]) -> dict[str, str
         try:
             ((collation,),) = texts(cursor, [asked], source)
         except StreamError:
-            continue  # a collation of the program that wrote the file, which nobody else has
+            continue  # a collation that only the program which wrote the file has
         if collation is not None:
             found[name] = collation
     return found
 
 
 def declared_type(declared: str) -> sa.types.TypeEngine[Any] | None:
-    """The portable type that a declared one names; None where it names none.
+    """Return the portable type that a declared type stands for; None if there is none.
 
     >>> declared_type("INT UNSIGNED"), declared_type("numeric(10,2)"), declared_type("")
     (BigInteger(), Numeric(precision=10, scale=2), None)

@@ -1,7 +1,7 @@
-"""Rows of a SQLite table in each of its slices.
+"""Count the rows of a SQLite table in each of its slices.
 
-SQLite sorts every row to group by a part of a text: seeking from slice to slice in an index takes a tenth
-of the time.
+To group by a part of a text, SQLite sorts every row. Seeking from slice to slice in an index takes a tenth of
+the time.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from saas_platform.schema import slice_of
 from saas_platform.schema.slices import Slice
 from saas_platform.schema.source_names import source_column, source_table
-from saas_platform.source.sqlite.connection import scalar
+from saas_platform.source.sqlite.connection import SqliteCursor, scalar
 from saas_platform.source.sqlite.ddl import BINARY, column_sql, slice_text, table_sql
 from saas_platform.source.sqlite.streaming import texts
 
 
-def slice_counts(cursor: Any, table: sa.Table) -> dict[str, int]:
-    """Rows in each slice that has any."""
+def slice_counts(cursor: SqliteCursor, table: sa.Table) -> dict[str, int]:
+    """Return the number of rows in each slice that has any."""
     cut = slice_of(table)
     if cut is not None and _leads_an_index(cursor, table.columns[cut.column]):
         counts = _by_seeking(cursor, table, cut)
@@ -30,7 +30,7 @@ def slice_counts(cursor: Any, table: sa.Table) -> dict[str, int]:
     return {str(slice_id): int(rows or 0) for slice_id, rows in texts(cursor, asked, source)}
 
 
-def _leads_an_index(cursor: Any, column: sa.Column[Any]) -> bool:
+def _leads_an_index(cursor: SqliteCursor, column: sa.Column[Any]) -> bool:
     cursor.execute(
         "SELECT 1 FROM pragma_index_list(?) i, pragma_index_xinfo(i.name) c"
         " WHERE NOT i.partial AND c.seqno = 0 AND c.name = ? AND c.coll = 'BINARY'",
@@ -39,9 +39,9 @@ def _leads_an_index(cursor: Any, column: sa.Column[Any]) -> bool:
     return cursor.fetchone() is not None
 
 
-def holds_only_texts(cursor: Any, column: sa.Column[Any]) -> bool:
-    """Whether the column holds texts and NULL alone."""
-    # Numbers sort before texts, bytes after them, and neither compares as its text does.
+def holds_only_texts(cursor: SqliteCursor, column: sa.Column[Any]) -> bool:
+    """Return whether the column holds only texts and NULL."""
+    # Numbers sort before texts and bytes after them, and neither compares as its text does.
     ends = (
         f"SELECT typeof({end}(t.{column_sql(column)} {BINARY})) FROM main.{table_sql(column.table)} t"
         for end in ("min", "max")
@@ -49,13 +49,16 @@ def holds_only_texts(cursor: Any, column: sa.Column[Any]) -> bool:
     return all(scalar(cursor, query) in ("text", "null") for query in ends)
 
 
-def _by_seeking(cursor: Any, table: sa.Table, cut: Slice) -> dict[str, int] | None:
-    """None where a value is no text that begins with a whole slice id, or is NULL."""
+def _by_seeking(cursor: SqliteCursor, table: sa.Table, cut: Slice) -> dict[str, int] | None:
+    """Count the rows of each slice by index seeks.
+
+    Returns None if a value is NULL, or is not a text that begins with a full slice id.
+    """
     name, length = table_sql(table), cut.id_length
     column = f"t.{column_sql(table.columns[cut.column])}"
     if not holds_only_texts(cursor, table.columns[cut.column]):
         return None
-    # The first text after all that begin with the id.
+    # The first text after all texts that begin with the id.
     after = f"substr(s.id, 1, {length - 1}) || char(unicode(substr(s.id, {length})) + 1)"
     first = f"SELECT substr(min({column}), 1, {length}) FROM main.{name} t"
     cursor.execute(

@@ -1,8 +1,8 @@
-"""Tables and triggers of a SQLite source.
+"""Define the tables and triggers of a SQLite source.
 
-The triggers give SQLite what SQL Server has built in: a row version at every write, by whomever, and
-a record of deletes. Bulk statements stamp the counter's value themselves, which costs nothing; a
-trigger acts only on rows that a statement did not stamp.
+The triggers give SQLite what SQL Server has built in: a row version at every write by any program, and a
+record of deletes. Bulk statements write the counter's value into the rows themselves, which costs nothing.
+A trigger acts only on rows that a statement did not give a version.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from saas_platform.schema.slices import WHOLE
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source import bookkeeping
 
-#: Behind each column that is compared: the column may have a collation that only the program knows which wrote
-#: the file, and SQLite then refuses any comparison that does not name another one.
+#: Written after each column that is compared. The column may have a collation that only the program that
+#: wrote the file knows. SQLite then refuses every comparison that does not name another collation.
 BINARY = "COLLATE BINARY"
 _COUNTER = bookkeeping.row_version_counter.name
 CURRENT_VERSION = f'(SELECT value FROM "{_COUNTER}")'
@@ -28,36 +28,36 @@ NEXT_VERSION = f'UPDATE "{_COUNTER}" SET value = value + 1'
 
 
 def quoted(name: str) -> str:
-    """An identifier, quoted for SQLite."""
+    """Return the identifier, quoted for SQLite."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def column_name(name: str) -> str:
     """Quote the name of a column so that SQLite never takes it for a text.
 
-    It takes a name in double quotes for a text where no column is called so, and reads that text in every row.
+    If no column has a name that stands in double quotes, SQLite reads the name as a text in every row.
     """
     return "`" + name.replace("`", "``") + "`"
 
 
 def table_sql(table: sa.Table) -> str:
-    """The table, by its name in the source."""
+    """Return the quoted name of the table in the source."""
     return quoted(source_table(table)[1])
 
 
 def column_sql(column: sa.Column) -> str:
-    """The column, by its name in the source."""
+    """Return the quoted name of the column in the source."""
     return column_name(source_column(column))
 
 
 def key_column(table: sa.Table) -> str:
-    """The one key column. Raises ValueError for a compound key, which a tombstone could not hold."""
+    """Return the only key column. Raises ValueError for a compound key, which a tombstone can't hold."""
     (column,) = table.primary_key.columns
     return column.name
 
 
 def slice_expression(table: sa.Table, qualifier: str = "") -> str:
-    """SQL for the slice id of a row; times are ISO texts in SQLite."""
+    """Return the SQL for the slice id of a row. Timestamps are ISO texts in SQLite."""
     cut = slice_of(table)
     if cut is None:
         return f"'{WHOLE}'"
@@ -66,7 +66,7 @@ def slice_expression(table: sa.Table, qualifier: str = "") -> str:
 
 
 def slice_text(table: sa.Table) -> str:
-    """SQL for the same as a text, whatever is stored in the place of a time."""
+    """Return the SQL for the slice id as a text, whatever is stored in place of a timestamp."""
     return f"coalesce(CAST({slice_expression(table)} AS TEXT), 'none')"
 
 
@@ -92,11 +92,11 @@ def _triggers(table: sa.Table) -> list[str]:
 
 
 def create_statements(tables: Collection[sa.Table] = tuple(TABLES.values())) -> list[str]:
-    """Everything that makes an empty file a source, but for the identity's row."""
+    """Return the statements that make an empty file a source, except the one for the row of its identity."""
     dialect = sqlite.dialect()
     return [
         *statements(bookkeeping.metadata.tables.values(), dialect),
-        # Not 0: that is the version of a row inserted by hand, before its trigger stamps it.
+        # Not 0, because that is the version of a row inserted by hand before its trigger sets one.
         f'INSERT INTO "{_COUNTER}" (value) VALUES (1)',
         *statements(tables, dialect),
         *(trigger for table in tables for trigger in _triggers(table)),
@@ -104,6 +104,6 @@ def create_statements(tables: Collection[sa.Table] = tuple(TABLES.values())) -> 
 
 
 def later_statements() -> list[str]:
-    """What a source that an earlier version made may lack."""
+    """Return the statements that create what a source made by an earlier version of the platform may lack."""
     table = CreateTable(bookkeeping.intake_log, if_not_exists=True)
     return [str(table.compile(dialect=sqlite.dialect()))]

@@ -1,10 +1,12 @@
-"""What the tables of any SQLite file are: its catalogue binds no type, so every value is looked at.
+"""Find the tables of any SQLite file, and the types of their columns.
 
-Holds: the types that all values have. Does not hold: the catalogue (catalogue.py), or what is proposed from all
-this (source/discovery.py).
+Contains: the search for a type that fits all values of a column. A declared type does not bind the values in
+SQLite, so every value is looked at.
+Out of scope: the catalogue (catalogue.py), and the proposals made from these findings (source/discovery.py).
 
-What is declared, the reader can read: a first query counts how the values of each column are stored, and then
-the reader itself reads every row. Where a value does not fit, the column gets the next weaker type.
+The reader can read every type that discovery declares. A first query counts how the values of each column
+are stored, and then the reader itself reads every row. If a value does not fit, the column gets the next
+weaker type.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from saas_platform.source.discovery import Seen, SeenTable, propose
 from saas_platform.source.interface import Discovery
 from saas_platform.source.personal import SAMPLE
 from saas_platform.source.sqlite import catalogue
-from saas_platform.source.sqlite.connection import in_words
+from saas_platform.source.sqlite.connection import SqliteCursor, in_words
 from saas_platform.source.sqlite.ddl import column_name, quoted
 from saas_platform.source.sqlite.opening import open_untouched
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_wide, readings
@@ -32,7 +34,7 @@ from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamE
 
 Types = dict[str, sa.types.TypeEngine[Any]]
 
-#: Characters of a value that is sampled: none of the forms that are looked for is longer.
+#: The most characters of a sampled value. None of the forms of personal data is longer.
 _LONGEST_SAMPLED = 400
 _OTHER_KINDS = {
     "virtual": "it is a virtual table",
@@ -43,14 +45,14 @@ _OTHER_KINDS = {
 
 @dataclass(frozen=True)
 class _Stored:
-    """How many values of a column are stored how."""
+    """The number of values of a column in each of SQLite's storage classes."""
 
     null: int
     integer: int
     real: int
     text: int
     blob: int
-    #: Whole numbers that no float holds for sure.
+    #: Whole numbers so large that a float may not hold them exactly.
     wide: int
     #: Whole numbers other than 0 and 1.
     unlike_flags: int
@@ -62,7 +64,7 @@ class _Stored:
 
 
 def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
-    """The tables of the file but `ours`. Raises SourceError where it can't be read at all."""
+    """Return the tables of the file except `ours`. Raises SourceError if the file can't be read at all."""
     seen: list[SeenTable] = []
     notes: list[str] = []
     with open_untouched(path) as (cursor, untouched):
@@ -76,9 +78,9 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
             try:
                 reason = _why_not(cursor, name)
                 if reason is None:
-                    table, told = _seen(cursor, name, untouched.check)
+                    table, its_notes = _seen(cursor, name, untouched.check)
                     seen.append(table)
-                    notes += told
+                    notes += its_notes
             except StreamError as error:
                 reason = str(in_words(path, error, ours=False)).removesuffix(".")
             if reason is not None:
@@ -88,13 +90,13 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
     return Discovery(tuple(propose(seen)), tuple(notes))
 
 
-def _why_not(cursor: Any, name: str) -> str | None:
-    """Why a table can't be mirrored; None where it can."""
+def _why_not(cursor: SqliteCursor, name: str) -> str | None:
+    """Return why a table can't be mirrored; None if it can."""
     kind = catalogue.kind(cursor, name)
     if kind != "table":
         return _OTHER_KINDS.get(kind, f"it is a {kind}")
     if not name:
-        return "nothing can be called so in a mirror"
+        return "a mirror needs a name"
     columns = [column.name for column in catalogue.columns(cursor, name)]
     if not all(columns):
         return "it has a column without a name"
@@ -104,7 +106,9 @@ def _why_not(cursor: Any, name: str) -> str | None:
     return None
 
 
-def _seen(cursor: Any, name: str, check: Callable[[], None]) -> tuple[SeenTable, list[str]]:
+def _seen(
+    cursor: SqliteCursor, name: str, check: Callable[[], None]
+) -> tuple[SeenTable, list[str]]:
     columns = catalogue.columns(cursor, name)
     indexes = catalogue.indexes(cursor, name)
     references = catalogue.references(cursor, name)
@@ -129,7 +133,7 @@ def _seen(cursor: Any, name: str, check: Callable[[], None]) -> tuple[SeenTable,
             column.name: Seen(
                 column.declared,
                 types[column.name],
-                # SQLite itself lets NULL into a key.
+                # SQLite itself allows NULL in a key.
                 nullable=not column.required or stored[column.name].null > 0,
                 has_null=stored[column.name].null > 0,
                 collation=collations.get(column.name, ""),
@@ -147,14 +151,15 @@ def _seen(cursor: Any, name: str, check: Callable[[], None]) -> tuple[SeenTable,
 
 
 def _sample(
-    cursor: Any, table: str, column: str, kind: sa.types.TypeEngine[Any]
+    cursor: SqliteCursor, table: str, column: str, kind: sa.types.TypeEngine[Any]
 ) -> list[str | None]:
-    """Some of a column's values, where they may be personal."""
+    """Return some of a column's values if its type may hold personal data; otherwise none."""
     if not isinstance(kind, sa.String | sa.Integer):
         return []
     c = column_name(column)
     short = f"typeof({c}) IN ('text', 'integer') AND length({c}) <= {_LONGEST_SAMPLED}"
-    # As a text, and without a collation, which might be one that only the writer of the file knows.
+    # Joining makes a text without a collation. The column's own may be known only to the program that
+    # wrote the file.
     source = f"(SELECT {c} || '' AS x FROM {quoted(table)} WHERE {short} LIMIT {SAMPLE})"
     return [value for (value,) in texts(cursor, ["x"], source)]
 
@@ -168,8 +173,10 @@ def _of_indexes(indexes: Sequence[catalogue.Index]) -> dict[str, str]:
     }
 
 
-def _stored(cursor: Any, table: str, names: Sequence[str]) -> tuple[int, dict[str, _Stored]]:
-    """The rows of the table, and how the values of each column are stored."""
+def _stored(
+    cursor: SqliteCursor, table: str, names: Sequence[str]
+) -> tuple[int, dict[str, _Stored]]:
+    """Return the number of rows, and how the values of each column are stored."""
     counts = {name: _counts(name) for name in names}
     at_once = (MOST_COLUMNS - 1) // len(_Stored.__dataclass_fields__)
     rows, found = 0, {}
@@ -190,7 +197,7 @@ def _counts(name: str) -> list[str]:
     integer = f"typeof({c}) = 'integer'"
     conditions = [
         *(f"typeof({c}) = '{kind}'" for kind in ("null", "integer", "real", "text", "blob")),
-        # A sum has no collation, which might be one that only the writer of the file knows.
+        # A sum has no collation. The column's own may be one that only the program that wrote the file knows.
         f"{integer} AND {c} + 0 NOT BETWEEN {-WIDEST} AND {WIDEST}",
         f"{integer} AND {c} + 0 NOT IN (0, 1)",
     ]
@@ -198,13 +205,13 @@ def _counts(name: str) -> list[str]:
 
 
 def _types(
-    cursor: Any,
+    cursor: SqliteCursor,
     table: str,
     columns: Sequence[catalogue.Column],
     stored: Mapping[str, _Stored],
     check: Callable[[], None],
 ) -> tuple[Types, list[str]]:
-    """The type of each column that the reader reads all of its values by, and what is to be said of them."""
+    """Return the type that the reader can read all values of each column with, and notes about them."""
     declared = {column.name: catalogue.declared_type(column.declared) for column in columns}
     types = {name: _likely(kind, stored[name]) for name, kind in declared.items()}
     hopeless: set[str] = set()
@@ -225,11 +232,11 @@ def _types(
         if name in hopeless
     ]
     for name, mirrored in _table(table, types).columns.items():
-        told = declared[name]
+        as_in_catalogue = declared[name]
         differs = (
             isinstance(mirrored.type, AnyValue)
-            if told is None
-            else type(told) is not type(mirrored.type)
+            if as_in_catalogue is None
+            else type(as_in_catalogue) is not type(mirrored.type)
         )
         if stored[name].kinds and differs:
             as_declared = next(column.declared for column in columns if column.name == name)
@@ -246,8 +253,8 @@ def _table(name: str, types: Types) -> sa.Table:
     return sa.Table(name, sa.MetaData(), *columns)
 
 
-def _misfits(cursor: Any, table: sa.Table, check: Callable[[], None]) -> set[str]:
-    """The columns with a value that the reader can't read by its type."""
+def _misfits(cursor: SqliteCursor, table: sa.Table, check: Callable[[], None]) -> set[str]:
+    """Return the columns with a value that the reader can't read with the column's type."""
     columns = readings(list(table.columns))
     channels = [channel for column in columns for channel in column.channels]
     wrong = set()
@@ -266,7 +273,7 @@ def _misfits(cursor: Any, table: sa.Table, check: Callable[[], None]) -> set[str
 
 
 def _likely(declared: sa.types.TypeEngine[Any] | None, stored: _Stored) -> sa.types.TypeEngine[Any]:
-    """The declared type where values that are stored so may be of it."""
+    """Return the declared type if values stored in this way may fit it, otherwise a type that fits them."""
     kinds = stored.kinds
     is_decimal = isinstance(declared, sa.Numeric) and not isinstance(declared, sa.Float)
     if not kinds:
@@ -284,7 +291,7 @@ def _likely(declared: sa.types.TypeEngine[Any] | None, stored: _Stored) -> sa.ty
 
 
 def _weaker(kind: sa.types.TypeEngine[Any], stored: _Stored) -> sa.types.TypeEngine[Any] | None:
-    """What holds all that the type does and more; None: there is no such type for what is stored."""
+    """Return the next type that holds more than this one; None if what is stored leaves no such type."""
     match kind:
         case sa.Date():
             return sa.DateTime()

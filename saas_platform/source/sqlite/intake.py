@@ -1,12 +1,12 @@
-"""The intake of staged rows by a SQLite source: what is refused, what came late, and the log of both.
+"""Take in staged rows in a SQLite source: refuse rows, recognise early ones, and log both.
 
-Holds the SQL of `source/intake.py`'s findings. Does not hold: the upsert itself.
+Contains: the SQL of the findings of `source/intake.py`.
+Out of scope: the upsert itself.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from saas_platform.clock import Month
 from saas_platform.source import bookkeeping
 from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, natural_keys, own_time
-from saas_platform.source.sqlite.connection import scalar
+from saas_platform.source.sqlite.connection import SqliteCursor, scalar
 from saas_platform.source.sqlite.ddl import key_column, quoted
 
 STAGED = 'temp."_staged"'
@@ -23,7 +23,7 @@ _LOG = f'"{bookkeeping.intake_log.name}"'
 
 
 def _note(month: Month, table: sa.Table, finding: str, detail: str, rows: str) -> str:
-    """Log rows of alias `s`, as `rows` selects them; what is there already stays as it was."""
+    """Return the SQL that logs the rows `s` selected by `rows`. Entries that exist stay as they are."""
     noted_at = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
     return (
         f"INSERT OR IGNORE INTO {_LOG} (table_name, finding, row_key, month, detail, noted_at)"
@@ -32,8 +32,8 @@ def _note(month: Month, table: sa.Table, finding: str, detail: str, rows: str) -
     )
 
 
-def withdraw_refused(cursor: Any, table: sa.Table, month: Month) -> int:
-    """Unstage what `Writer.withdraw_refused` names."""
+def withdraw_refused(cursor: SqliteCursor, table: sa.Table, month: Month) -> int:
+    """Unstage the rows that `Writer.withdraw_refused` describes; return how many there were."""
     before = _staged(cursor)
     cursor.execute(
         f"DELETE FROM {STAGED} WHERE {quoted(key_column(table))} IN (SELECT row_key FROM {_LOG}"
@@ -42,8 +42,8 @@ def withdraw_refused(cursor: Any, table: sa.Table, month: Month) -> int:
     return before - _staged(cursor)
 
 
-def withdraw_taken(cursor: Any, table: sa.Table, month: Month) -> int:
-    """Log and unstage what `Writer.withdraw_taken` names."""
+def withdraw_taken(cursor: SqliteCursor, table: sa.Table, month: Month) -> int:
+    """Log and unstage the rows that `Writer.withdraw_taken` describes; return how many there were."""
     key, before = quoted(key_column(table)), _staged(cursor)
     for columns in natural_keys(table):
         same = " AND ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in columns)
@@ -54,8 +54,10 @@ def withdraw_taken(cursor: Any, table: sa.Table, month: Month) -> int:
     return before - _staged(cursor)
 
 
-def note_early(cursor: Any, table: sa.Table, early: pa.Table, month: Month) -> tuple[int, int]:
-    """Log what `Writer.note_early` names."""
+def note_early(
+    cursor: SqliteCursor, table: sa.Table, early: pa.Table, month: Month
+) -> tuple[int, int]:
+    """Log the rows that `Writer.note_early` describes; return the counts that it returns."""
     cursor.execute(f"DROP TABLE IF EXISTS {_EARLY}")
     cursor.adbc_ingest("_early", early, mode="create", temporary=True)
     key, time = quoted(key_column(table)), quoted(own_time(table))
@@ -87,5 +89,5 @@ def note_early(cursor: Any, table: sa.Table, early: pa.Table, month: Month) -> t
     return outdated, late
 
 
-def _staged(cursor: Any) -> int:
+def _staged(cursor: SqliteCursor) -> int:
     return int(scalar(cursor, f"SELECT count(*) FROM {STAGED}"))

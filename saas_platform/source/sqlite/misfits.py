@@ -1,6 +1,7 @@
-"""Which row of a SQLite table holds a value that its column's declared type does not hold.
+"""Find the row of a SQLite table that holds a value which does not fit its column's declared type.
 
-Holds: the queries that find it. Does not hold: how values are read (reading.py).
+Contains: the queries that find the row.
+Out of scope: how values are read (reading.py).
 """
 
 from __future__ import annotations
@@ -13,20 +14,22 @@ import sqlalchemy as sa
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.kinds import decimal_sizes, kind_of
 from saas_platform.source.interface import SourceError
+from saas_platform.source.sqlite.connection import SqliteCursor
 from saas_platform.source.sqlite.ddl import BINARY, column_sql, table_sql
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_utf8
 from saas_platform.source.sqlite.streaming import texts
 from saas_platform.source.values import misfit_error, null_error
 
-#: SQLite takes 1,000 arguments of a function, and an expression 1,000 levels deep.
+#: The most columns in one query. SQLite allows 1,000 arguments of a function and a depth of 1,000.
 _MOST_AT_ONCE = 400
-#: Bytes of a BLOB that a message may show.
+#: The most bytes of a BLOB that a message shows.
 _SHOWN_BYTES = 100
 
 
-def stored_misfit(cursor: Any, table: sa.Table, where: str) -> SourceError | None:
-    """The error for the first row, of those that `where` names, with a value of a kind that its column's
-    type does not hold; None where there is none.
+def stored_misfit(cursor: SqliteCursor, table: sa.Table, where: str) -> SourceError | None:
+    """Return the error for the first row with a value that does not fit; None if there is none.
+
+    The values are judged by how SQLite stores them. `where` selects the rows to search.
     """
     columns = list(table.columns)
     for first in range(0, len(columns), _MOST_AT_ONCE):
@@ -49,18 +52,18 @@ def stored_misfit(cursor: Any, table: sa.Table, where: str) -> SourceError | Non
     return None
 
 
-def value_misfit(cursor: Any, misfit: DoesNotFitError, where: str) -> SourceError:
-    """The error for the value that was read, with the first row that holds it."""
+def value_misfit(cursor: SqliteCursor, misfit: DoesNotFitError, where: str) -> SourceError:
+    """Return the error for the value that was read, with the key of the first row that holds it."""
     column, value = misfit.column, misfit.value
     name = column_sql(column)
     parameters: list[Any]
     if value is None:
         condition, parameters = f"{name} IS NULL", []
     elif isinstance(value, bytes) and isinstance(column.type, AnyValue):
-        # What was read is the literal of the text.
+        # The value that was read is the literal of the text.
         condition, parameters = f"CAST({name} AS BLOB) = ? {BINARY}", [_unquoted(value)]
     elif isinstance(value, bytes) and is_utf8(value):
-        # Not by its bytes, which a database may keep as UTF-16.
+        # Compare texts, not bytes, because a database may store texts as UTF-16.
         condition = f"typeof({name}) = 'text' AND {name} = ? {BINARY}"
         parameters = [value.decode()]
     elif isinstance(value, bytes):
@@ -77,9 +80,9 @@ def _unquoted(literal: bytes) -> bytes:
 
 
 def _row(
-    cursor: Any, column: sa.Column[Any], where: str, parameters: Sequence[Any] = ()
+    cursor: SqliteCursor, column: sa.Column[Any], where: str, parameters: Sequence[Any] = ()
 ) -> tuple[str | None, dict[str, str | None]] | None:
-    """The literal of the column's value in the first such row, and the row's key."""
+    """Return the literal of the column's value in the first row that matches, and the row's key."""
     key = list(column.table.primary_key.columns)
     asked = [_literal(column_sql(column)), *(_shown(column_sql(each)) for each in key)]
     source = f"(SELECT * FROM {table_sql(column.table)} WHERE {where} LIMIT 1)"
@@ -89,12 +92,12 @@ def _row(
 
 
 def _shown(name: str) -> str:
-    """The value as a key shows it."""
+    """Return the SQL for the value as messages show it in a key."""
     return f"CASE typeof({name}) WHEN 'blob' THEN {_literal(name)} ELSE CAST({name} AS TEXT) END"
 
 
 def _literal(name: str) -> str:
-    """SQLite's literal of the value; the beginning of a long BLOB."""
+    """Return the SQL for the value's literal; for a long BLOB, its beginning."""
     longer = (
         f"CASE WHEN length({name}) > {_SHOWN_BYTES}"
         f" THEN '... (' || length({name}) || ' bytes)' ELSE '' END"
@@ -107,7 +110,7 @@ def _literal(name: str) -> str:
 
 
 def _is_misfit(column: sa.Column[Any]) -> str:
-    """Return a condition: the value is of a kind that the type does not hold."""
+    """Return a condition: how the value is stored does not fit the column's type."""
     name, kind = column_sql(column), kind_of(column)
     stored = ", ".join(f"'{each}'" for each in sorted(kind.sqlite))
     wrong = [f"typeof({name}) NOT IN ({stored})", *_out_of_range(column, name)]
@@ -116,7 +119,7 @@ def _is_misfit(column: sa.Column[Any]) -> str:
 
 
 def _out_of_range(column: sa.Column[Any], name: str) -> Iterator[str]:
-    """Yield conditions on numbers that are stored as they should be, and are too large."""
+    """Yield the conditions for numbers that are stored in the right class but are out of range."""
     kind = kind_of(column).name
     if kind == "flag":
         yield f"{name} {BINARY} NOT IN (0, 1)"

@@ -1,21 +1,22 @@
-"""Opening a SQLite file of somebody else's, so that neither the file nor its folder changes.
+"""Open a SQLite file that belongs to another program, so that neither the file nor its folder changes.
 
-Holds: which of SQLite's ways of opening suits the file as it is now. Does not hold: connections to a file of
-ours (connection.py).
+Contains: the choice of the way to open the file that suits its present state.
+Out of scope: connections to a file that the platform writes (connection.py).
 
-A file in WAL mode needs care. An ordinary reader makes a `-shm` and a `-wal` next to it, and the last one to
-close a connection copies the `-wal` into the file and removes it. There are four cases:
+A file in WAL mode needs care. An ordinary reader creates a `-shm` and a `-wal` next to it, and the last
+program to close a connection copies the `-wal` into the file and removes it. There are four cases:
 
-- No WAL mode: opened read-only. A lock keeps writers out while a transaction reads.
-- WAL mode, and `-shm` and `-wal` are there: another program has the file open, or had it when it was killed.
-  SQLite reads that program's `-shm` and writes nothing to it.
-- WAL mode, and there is only a `-wal`, with transactions in it: a copy of a file in use, as a rule. SQLite reads
-  the `-wal` with an index in its own memory and without locks. As the file itself can't be written to, the
-  attempt to copy the `-wal` into it fails, and the `-wal` stays.
-- WAL mode, and no transaction outside of the file: SQLite reads the file alone, as one that can't change.
+- The file is not in WAL mode. It is opened read-only, and a lock keeps writers out while a transaction reads.
+- The file is in WAL mode, and both `-shm` and `-wal` exist. Another program has the file open, or was killed
+  while it had. SQLite reads that program's `-shm` and writes nothing to it.
+- The file is in WAL mode, and there is only a `-wal`, which contains transactions. Usually it is a copy of a
+  file in use. SQLite reads the `-wal` with an index in its own memory and without locks. The file is open
+  read-only, so the attempt to copy the `-wal` into it fails, and the `-wal` stays.
+- The file is in WAL mode, and it contains all transactions. SQLite reads only the file, and treats it as
+  one that can't change.
 
-In the last two cases nothing keeps a program that opens the file meanwhile from writing to it, so that the file
-is looked at after each reading: where it has changed, what was read is refused.
+In the last two cases nothing prevents another program from opening the file and writing to it meanwhile. So
+the file is checked after each read. If it has changed, what was read is rejected.
 """
 
 from __future__ import annotations
@@ -25,34 +26,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import adbc_driver_sqlite.dbapi as adbc
 
 from saas_platform.source.interface import SourceError
-from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS, in_words
+from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS, SqliteCursor, in_words
 from saas_platform.source.sqlite.write_ahead_log import has_commits
 
 _READ_ONLY = "mode=ro"
-#: Of another program: not to be written to.
+#: The `-shm` belongs to another program, so SQLite must not write to it.
 _SHARED = f"{_READ_ONLY}&readonly_shm=1"
-#: Without locks, of which those on a `-wal` need a `-shm`.
+#: Without locks, because locks on a `-wal` need a `-shm`.
 _UNLOCKED = f"{_READ_ONLY}&vfs=unix-none"
-#: Without a look at any other file.
+#: Without reading any other file.
 _FILE_ALONE = f"{_READ_ONLY}&immutable=1"
 _EXCLUSIVE = "PRAGMA locking_mode = EXCLUSIVE"
 
 
 @dataclass(frozen=True)
 class Untouched:
-    """The file as it was before it was opened; None where a lock keeps it as it is."""
+    """The state of the file before it was opened. `stamp` is None if a lock keeps the file as it is."""
 
     path: Path
     stamp: tuple[int, ...] | None
 
     def check(self) -> None:
-        """Raise SourceError where another program has written to the file since."""
+        """Raise SourceError if another program has written to the file since it was opened."""
         if self.stamp is not None and self.stamp != _stamp(self.path):
             raise SourceError(
                 f"The source {self.path} was written to by another program while it was read: run"
@@ -61,7 +61,7 @@ class Untouched:
 
 
 def check_present(path: Path) -> None:
-    """Raise SourceError where there is no such file; SQLite would make an empty one."""
+    """Raise SourceError if the file does not exist, because SQLite would create an empty one."""
     if not path.exists():
         raise SourceError(
             f"The source {path} does not exist: name an existing file in SAAS_SOURCE_URL."
@@ -71,8 +71,8 @@ def check_present(path: Path) -> None:
 
 
 @contextmanager
-def open_untouched(path: Path) -> Iterator[tuple[Any, Untouched]]:
-    """A cursor in a read transaction on the file, and what tells whether the file stayed as it was.
+def open_untouched(path: Path) -> Iterator[tuple[SqliteCursor, Untouched]]:
+    """Open a cursor in a read transaction on the file, with a check whether the file stayed the same.
 
     Raises SourceError for every error of the driver.
     """
@@ -80,11 +80,11 @@ def open_untouched(path: Path) -> Iterator[tuple[Any, Untouched]]:
     try:
         with _connected(path) as (cursor, untouched):
             cursor.execute("BEGIN")
-            # The first read pins the view that all later ones see.
+            # The first read fixes the view that all later reads see.
             cursor.execute("SELECT count(*) FROM sqlite_master")
             cursor.fetchall()
             yield cursor, untouched
-            # Where a page is corrupt, SQLite has ended the transaction; whoever read the page knows.
+            # If a page is corrupt, SQLite has ended the transaction, and the caller has seen the error.
             with suppress(adbc.Error):
                 cursor.execute("ROLLBACK")
     except adbc.Error as error:
@@ -92,7 +92,7 @@ def open_untouched(path: Path) -> Iterator[tuple[Any, Untouched]]:
 
 
 @contextmanager
-def _connected(path: Path) -> Iterator[tuple[Any, Untouched]]:
+def _connected(path: Path) -> Iterator[tuple[SqliteCursor, Untouched]]:
     stamp = _stamp(path)
     options = _options(path)
     with _cursor(path, options) as cursor:
@@ -103,7 +103,7 @@ def _connected(path: Path) -> Iterator[tuple[Any, Untouched]]:
 
 
 @contextmanager
-def _cursor(path: Path, options: str) -> Iterator[Any]:
+def _cursor(path: Path, options: str) -> Iterator[SqliteCursor]:
     uri = f"file:{quote(os.fsencode(path))}?{options}"
     with adbc.connect(uri, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
@@ -111,10 +111,10 @@ def _cursor(path: Path, options: str) -> Iterator[Any]:
 
 
 def _options(path: Path) -> str:
-    """How the file is to be opened as it is now."""
+    """Return the options with which to open the file in its present state."""
     wal, shm = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
     if not path.stat().st_size:
-        # SQLite would remove a `-wal` of it.
+        # SQLite would remove the `-wal` of an empty file.
         return _FILE_ALONE
     if wal.exists() and shm.exists():
         return _SHARED
@@ -124,11 +124,11 @@ def _options(path: Path) -> str:
 
 
 def _is_wal(path: Path) -> bool:
-    """Whether the file is in WAL mode.
+    """Return whether the file is in WAL mode.
 
-    Asked of SQLite, as a process that closes a file by itself gives up the locks that its connections hold.
-    An exclusive reader needs no `-shm`, and a file that is open read-only can't be locked for one: SQLite
-    then refuses a file in WAL mode before it makes anything, and reads any other.
+    SQLite itself is asked, because a process that opens and closes the file gives up the locks that its other
+    connections hold. An exclusive reader needs no `-shm`, but a file that is open read-only can't be locked
+    exclusively. So SQLite refuses a file in WAL mode before it creates anything, and reads any other file.
     """
     try:
         with _cursor(path, _READ_ONLY) as cursor:
@@ -143,6 +143,6 @@ def _is_wal(path: Path) -> bool:
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """Differs after every write to the file."""
+    """Return a stamp that differs after every write to the file."""
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,10 +1,11 @@
-"""How the values of a SQLite column are read, by its declared type and by what SQLite says that it stores.
+"""Read the values of a SQLite column by its declared type, and check how SQLite stores each value.
 
-Holds: for each type the expressions that are asked for, and what is made of their values. Does not hold: the
-query, which row it was that did not fit (misfits.py), or the texts of the proof (canonical.py).
+Contains: for each type, the expressions to select, and the conversion of their values.
+Out of scope: the query, finding the row that does not fit (misfits.py), and the texts of the proof
+(canonical.py).
 
-SQLite binds no value to its column's type, and its driver turns some into others without a word. So an
-expression whose value the driver would convert fails in SQLite itself where another kind of value is stored.
+SQLite does not bind a value to its column's type, and its driver silently converts some values. So if the
+driver would convert a value, the expression itself fails in SQLite for every value stored in another class.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of, kind_of
 from saas_platform.source.sqlite.ddl import BINARY, column_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel
 
-#: Whole numbers up to this one are floats too.
+#: Floats hold all whole numbers up to this one exactly.
 WIDEST = 1 << 53
-#: Decimals of no more digits than these stay apart as floats.
+#: Decimals with no more digits than this stay distinct as floats.
 _FLOAT_DIGITS = 15
-#: Powers of ten up to this one are floats.
+#: Floats hold the powers of ten up to this exponent exactly.
 _FLOAT_POWERS = 22
 _FIRST_SECOND = -62_135_596_800
 _FIRST_DAY = -719_162
@@ -38,7 +39,7 @@ _EXACTLY = Context(prec=100)
 
 
 class DoesNotFitError(Exception):
-    """A value that its column's type does not hold."""
+    """A value does not fit its column's type."""
 
     def __init__(self, column: sa.Column[Any], value: int | float | bytes | None) -> None:
         super().__init__(column.name)
@@ -48,7 +49,7 @@ class DoesNotFitError(Exception):
 
 @dataclass(frozen=True)
 class ColumnReading:
-    """The expressions that read a column, and what makes its values of theirs.
+    """The expressions that read a column, and the function that makes its values from theirs.
 
     `make` raises DoesNotFitError.
     """
@@ -58,19 +59,20 @@ class ColumnReading:
     make: Callable[[Sequence[pa.Array]], pa.Array]
 
 
-#: The expression of a column's name, the expression's type, and what makes the column's values of its.
+#: The expression from a column's name, the expression's type, and the function that makes
+#: the column's values.
 _How = tuple[Callable[[str], str], pa.DataType, Callable[[sa.Column[Any], pa.Array], pa.Array]]
 
 
 def readings(columns: Sequence[sa.Column[Any]]) -> list[ColumnReading]:
-    """How each column is read."""
+    """Return how each column is read."""
     wide = sum(is_wide(column.type) for column in columns)
     pairs = len(columns) + wide <= MOST_COLUMNS
     return [_reading(column, pairs=pairs) for column in columns]
 
 
 def _reading(column: sa.Column[Any], *, pairs: bool) -> ColumnReading:
-    """`pairs`: whether there is room for two expressions of a wide decimal."""
+    """Return how the column is read. `pairs`: whether a wide decimal may use two expressions."""
     name, kind = column_sql(column), kind_of(column).name
     if kind == "decimal" and is_wide(column.type):
         if pairs:
@@ -81,7 +83,7 @@ def _reading(column: sa.Column[Any], *, pairs: bool) -> ColumnReading:
 
 
 def _by_kind() -> Mapping[KindName, _How]:
-    """How each kind is read, for all decimals but the wide ones."""
+    """Return how each kind is read, except for wide decimals."""
     return {
         "integer": (str, pa.int64(), _integers),
         "integer32": (str, pa.int64(), _integers),
@@ -111,16 +113,22 @@ def _one(
     return ColumnReading(column, (Channel(sql, kind),), made)
 
 
-# What is asked of SQLite
+# Expressions that SQLite evaluates
 
 
 def _fails(name: str) -> str:
-    """An expression that overflows, and so ends the query; by its column, or SQLite would compute it once."""
+    """Return an expression that overflows, which ends the query.
+
+    It refers to the column, because SQLite would evaluate a constant expression only once, in advance.
+    """
     return f"abs(-9223372036854775807 - 1 + ({name} IS NULL))"
 
 
 def _only(name: str, stored: str) -> str:
-    """The value where it is stored so. The driver would make others of it without a word."""
+    """Return an expression for the value that fails if the value is stored in another class.
+
+    The driver would silently convert such a value.
+    """
     return (
         f"CASE WHEN typeof({name}) = '{stored}' THEN {name}"
         f" WHEN {name} IS NOT NULL THEN {_fails(name)} END"
@@ -128,7 +136,10 @@ def _only(name: str, stored: str) -> str:
 
 
 def _float_sql(name: str) -> str:
-    """The number, but for whole ones that no float holds. The driver itself refuses what is no number."""
+    """Return an expression for the number, which fails for whole numbers that a float may not hold exactly.
+
+    The driver itself refuses a value that is not a number.
+    """
     wide = f"{name} {BINARY} NOT BETWEEN {-WIDEST} AND {WIDEST}"
     return f"CASE WHEN typeof({name}) = 'integer' AND {wide} THEN {_fails(name)} ELSE {name} END"
 
@@ -142,14 +153,14 @@ def _number_text_sql(name: str) -> str:
 
 
 def _literal_sql(name: str) -> str:
-    """The literal of a value. SQLite's own `quote` would end a text at a NUL character."""
+    """Return an expression for a value's literal. SQLite's `quote` would end a text at a NUL character."""
     return (
         f"CASE typeof({name}) WHEN 'text' THEN '''' || replace({name}, '''', '''''') || ''''"
         f" WHEN 'null' THEN NULL ELSE quote({name}) END"
     )
 
 
-# What is made of the values
+# Conversion of the values
 
 
 def _as_it_is(_column: sa.Column[Any], values: pa.Array) -> pa.Array:
@@ -187,7 +198,7 @@ def _texts(column: sa.Column[Any], values: pa.Array) -> pa.Array:
 
 
 def is_utf8(value: bytes) -> bool:
-    """Whether the bytes are a text."""
+    """Return whether the bytes are valid UTF-8."""
     try:
         value.decode()
     except UnicodeDecodeError:
@@ -204,7 +215,7 @@ def _dates(column: sa.Column[Any], values: pa.Array) -> pa.Array:
 
 
 def _parsed(column: sa.Column[Any], values: pa.Array, wanted: pa.DataType, first: int) -> pa.Array:
-    """Arrow takes ISO texts of days that there are, the year 0 among them."""
+    """Parse ISO texts. Arrow accepts only days that exist, but also the year 0, which is refused here."""
     try:
         found = values.cast(wanted)
     except pa.ArrowInvalid:
@@ -218,7 +229,7 @@ def _parsed(column: sa.Column[Any], values: pa.Array, wanted: pa.DataType, first
 
 
 def _first_not(values: pa.Array, wanted: pa.DataType) -> bytes:
-    """The first value that Arrow does not take."""
+    """Return the first value that Arrow does not accept."""
     while len(values) > 1:
         half = values.slice(0, len(values) // 2)
         try:
@@ -230,12 +241,13 @@ def _first_not(values: pa.Array, wanted: pa.DataType) -> bytes:
     return bytes(values.cast(pa.binary())[0].as_py())
 
 
-# Decimals: a whole number is one, and a float is the decimal of 15 or else 16 digits that reads as it, where
-# no other one of as many digits can. A float that takes 17 digits is the result of a computation.
+# Decimals: a whole number is exact. A float stands for the decimal of 15, or else 16, digits that reads as
+# it, if no other decimal with as many digits does. A float that needs 17 digits is the result of a
+# computation.
 
 
 def is_wide(type_: sa.types.TypeEngine[Any]) -> bool:
-    """Whether the type is a decimal that holds whole numbers which no float does."""
+    """Return whether the type is a decimal that holds whole numbers which no float holds exactly."""
     kind = kind_of_type(type_)
     if kind is None or kind.name != "decimal":
         return False
@@ -270,7 +282,7 @@ def _decimals_of_texts(column: sa.Column[Any], values: pa.Array) -> pa.Array:
 
 
 def _unscaled(column: sa.Column[Any], integers: pa.Array, floats: pa.Array) -> pa.Array:
-    """Decimals of whole numbers and floats, of which each row has one or none.
+    """Make decimals from whole numbers and floats. Each row has one of the two, or neither.
 
     Arrow's own casts between decimals and floats are not correctly rounded.
     """
@@ -309,14 +321,14 @@ def _unscaled(column: sa.Column[Any], integers: pa.Array, floats: pa.Array) -> p
 
 
 def _exact(value: int | float, scale: int) -> int | None:
-    """The value times ten to the scale; None where that is no whole number, or the float is 2^63 or more."""
+    """Return the value times 10^scale; None if that is not a whole number, or the float is 2^63 or more."""
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1 << 63):
         return int(value) * 10**scale
-    # From 2^63 on SQLite keeps whole numbers as floats as well, and nobody can tell which number was meant.
+    # From 2^63 on, SQLite also stores whole numbers as floats, and the number that was meant is unknown.
     if not math.isfinite(value) or value.is_integer():
         return None
     for digits in (_FLOAT_DIGITS, _FLOAT_DIGITS + 1):
-        # A half is rounded up, as SQLite does.
+        # A half is rounded up, as in SQLite.
         found = Context(prec=digits, rounding=ROUND_HALF_UP).create_decimal_from_float(value)
         last_place = Decimal(1).scaleb(found.adjusted() - digits + 1)
         if float(found) == value and math.ulp(value) < last_place:

@@ -1,42 +1,42 @@
-"""Which rows of a SQLite table are meant: the conditions of a query.
+"""Build the conditions that select rows of a SQLite table.
 
-Does not hold: what is read of them.
+Out of scope: what is read from the rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from saas_platform.schema import slice_of, version_of
 from saas_platform.schema.slices import Slice, ranges
 from saas_platform.source.sqlite.catalogue import literal
+from saas_platform.source.sqlite.connection import SqliteCursor
 from saas_platform.source.sqlite.counting import holds_only_texts
 from saas_platform.source.sqlite.ddl import BINARY, column_sql, slice_text
 
-#: More ranges than this in one WHERE cost more than a scan.
+#: A WHERE with more ranges than this costs more than a scan.
 _MOST_RANGES = 50
 
 
 def above_version(table: sa.Table, above: int) -> str:
-    """Rows with a version above that one; a row without a version may have changed at any time."""
+    """Return the condition for rows with a version above that one, or without a version."""
     column = table.columns[version_of(table) or ""]
     newer = f"{column_sql(column)} {BINARY} > {int(above)}"
     return f"({newer} OR {column_sql(column)} IS NULL)" if column.nullable else newer
 
 
-def in_slices(cursor: Any, table: sa.Table, slices: Collection[str]) -> str:
-    """Rows of those slices."""
+def in_slices(cursor: SqliteCursor, table: sa.Table, slices: Collection[str]) -> str:
+    """Return the condition for the rows of those slices."""
     cut = slice_of(table)
     if cut is None or not slices:
         return "1" if slices else "0"
     spans = _spans(cut, slices)
     if spans and len(spans) <= _MOST_RANGES and holds_only_texts(cursor, table.columns[cut.column]):
         column = column_sql(table.columns[cut.column])
-        # ISO texts compare like the times they name, and a day's text sorts before its midnight.
+        # ISO texts compare like the timestamps they stand for, and a day's text sorts before its midnight.
         return " OR ".join(
             f"({column} {BINARY} >= '{first.date()}' AND {column} {BINARY} < '{after.date()}')"
             for first, after in spans
@@ -45,7 +45,7 @@ def in_slices(cursor: Any, table: sa.Table, slices: Collection[str]) -> str:
 
 
 def _spans(cut: Slice, slices: Collection[str]) -> list[tuple[datetime, datetime]] | None:
-    """The slices as ranges of time; None where one of them is none, as its rows hold no times."""
+    """Return the slices as ranges of time; None if one is not a range because its rows hold no timestamps."""
     try:
         return ranges(cut, slices)
     except ValueError:

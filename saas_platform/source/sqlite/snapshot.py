@@ -1,4 +1,4 @@
-"""Reading a SQLite source: typed Arrow batches out of one read transaction."""
+"""Read a SQLite source as typed Arrow batches, in one read transaction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
@@ -19,7 +18,7 @@ from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.sqlite import canonical, catalogue
-from saas_platform.source.sqlite.connection import in_words, scalar
+from saas_platform.source.sqlite.connection import SqliteCursor, in_words, scalar
 from saas_platform.source.sqlite.counting import slice_counts
 from saas_platform.source.sqlite.ddl import BINARY, column_sql, key_column, slice_text, table_sql
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
@@ -29,17 +28,19 @@ from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamE
 
 
 class SqliteSnapshot(SourceSnapshot):
-    """A read transaction on any SQLite file: no record of deletes, versions where a column has them."""
+    """A read transaction on any SQLite file. It has no record of deletes; a column may hold versions."""
 
-    #: Whether the file is one that we write.
+    #: Whether the platform writes the file.
     _ours = False
 
-    def __init__(self, cursor: Any, path: Path, check: Callable[[], None] = lambda: None) -> None:
-        """`check` raises SourceError where the file was written to since the snapshot began."""
+    def __init__(
+        self, cursor: SqliteCursor, path: Path, check: Callable[[], None] = lambda: None
+    ) -> None:
+        """Begin a snapshot. `check` raises SourceError if the file was written to since then."""
         self._cursor = cursor
         self._path = path
         self._check = check
-        # The first read pins the view that all later ones see.
+        # The first read fixes the view that all later reads see.
         scalar(cursor, "SELECT count(*) FROM sqlite_master")
         self.identity = f"{path.name}, file {path.stat().st_ino}"
 
@@ -53,7 +54,7 @@ class SqliteSnapshot(SourceSnapshot):
                     column.name,
                     column.declared,
                     not column.required,
-                    # A value of any type can be read where the catalogue does not say which.
+                    # If the catalogue does not name a type, values of any type can be read.
                     catalogue.declared_type(column.declared) or AnyValue(),
                 )
                 for column in catalogue.columns(self._cursor, source_table(table)[1])
@@ -76,7 +77,7 @@ class SqliteSnapshot(SourceSnapshot):
 
     @contextmanager
     def _of(self, table: sa.Table) -> Iterator[None]:
-        """Make what SQLite answers an error of the table, which ends no other one."""
+        """Turn an error of SQLite into an error of this table, so that other tables can still be read."""
         try:
             yield
         except (adbc.Error, StreamError) as error:
@@ -118,7 +119,7 @@ class SqliteSnapshot(SourceSnapshot):
             raise self._misfit(table, where, error) from error
 
     def _misfit(self, table: sa.Table, where: str, error: Exception) -> SourceError:
-        """Why rows could not be read: the first value that does not fit, if that is it."""
+        """Return why rows could not be read: the first value that does not fit, if there is one."""
         try:
             if isinstance(error, DoesNotFitError):
                 return value_misfit(self._cursor, error, where)
@@ -128,8 +129,8 @@ class SqliteSnapshot(SourceSnapshot):
         return found or self._unreadable(table, error)
 
     def _unreadable(self, table: sa.Table, error: Exception) -> SourceError:
-        told = in_words(self._path, error, ours=self._ours)
-        return SourceError(f"{table.name} of the source can't be read. {told}")
+        reason = in_words(self._path, error, ours=self._ours)
+        return SourceError(f"{table.name} of the source can't be read. {reason}")
 
     def row_texts(
         self, table: sa.Table, slices: Collection[str] | None = None
@@ -195,16 +196,18 @@ class SqliteSnapshot(SourceSnapshot):
         with self._of(table):
             found = scalar(self._cursor, f"SELECT max({name} {BINARY}) FROM {table_sql(table)}")
         if found is not None and not isinstance(found, int):
-            raise self._misfit(table, "1", StreamError(f"{version} is no whole number"))
+            raise self._misfit(table, "1", StreamError(f"{version} is not a whole number"))
         return found or 0
 
 
 class CompanySnapshot(SqliteSnapshot):
-    """A read transaction on a source of ours, whose triggers keep versions and tombstones."""
+    """A read transaction on a source of the platform's, whose triggers record versions and tombstones."""
 
     _ours = True
 
-    def __init__(self, cursor: Any, path: Path, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, cursor: SqliteCursor, path: Path, check: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(cursor, path, check)
         self._written = int(
             scalar(cursor, f'SELECT value FROM "{bookkeeping.row_version_counter.name}"')
@@ -232,5 +235,5 @@ class CompanySnapshot(SqliteSnapshot):
             f'SELECT max(row_version) FROM "{bookkeeping.tombstones.name}" WHERE table_name = ?',
             (table.name,),
         )
-        (buried,) = self._cursor.fetchone()
-        return max(super().highest_version(table), buried or 0)
+        (deleted,) = self._cursor.fetchone()
+        return max(super().highest_version(table), deleted or 0)

@@ -1,4 +1,4 @@
-"""A SQLite file as a source."""
+"""Use a SQLite file as a source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -15,6 +14,7 @@ from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.source import bookkeeping
 from saas_platform.source.applying import apply_batch
+from saas_platform.source.cursor import Cursor
 from saas_platform.source.intake import LOG_SCHEMA
 from saas_platform.source.interface import (
     AppliedMonth,
@@ -36,18 +36,18 @@ from saas_platform.source.sqlite.snapshot import CompanySnapshot, SqliteSnapshot
 _IDENTITY = bookkeeping.source_identity.name
 
 
-def _identified(cursor: Any) -> bool:
+def _identified(cursor: Cursor) -> bool:
     """Return whether the file has the table that names a company."""
     query = f"SELECT count(*) FROM sqlite_master WHERE name = '{_IDENTITY}'"
     return int(scalar(cursor, query)) > 0
 
 
-def _company(cursor: Any) -> str | None:
+def _company(cursor: Cursor) -> str | None:
     company = scalar(cursor, f'SELECT company FROM "{_IDENTITY}"')
     return None if company is None else str(company)
 
 
-def _applied_months(cursor: Any) -> dict[Month, AppliedMonth]:
+def _applied_months(cursor: Cursor) -> dict[Month, AppliedMonth]:
     cursor.execute(
         f'SELECT month, as_of, fingerprint FROM "{bookkeeping.batches.name}" ORDER BY month'
     )
@@ -59,7 +59,7 @@ def _applied_months(cursor: Any) -> dict[Month, AppliedMonth]:
 
 
 class SqliteSource(WritableSource):
-    """The source in one file; every call opens and closes its own connection."""
+    """The source in one file. Every call opens and closes its own connection."""
 
     engine = "sqlite"
 
@@ -136,7 +136,7 @@ class SqliteSource(WritableSource):
         )
 
     def drop(self) -> None:
-        """Drop our tables; the file too, where nothing else is in it."""
+        """Drop the platform's tables, and delete the file if it then holds nothing else."""
         if not self.exists():
             return
         ours = [*reversed(TABLES), *bookkeeping.metadata.tables]
@@ -151,7 +151,7 @@ class SqliteSource(WritableSource):
 
 
 class SqliteCompany(Source):
-    """A file with a company of ours that is only read here: nothing in it or next to it changes."""
+    """A file with the platform's company that is only read. Neither the file nor its folder changes."""
 
     engine = "sqlite"
 
@@ -162,7 +162,7 @@ class SqliteCompany(Source):
         return SqliteDatabase(self.path).ping()
 
     def exists(self) -> bool:
-        """Return whether there is a company in the file. Raises SourceError where it can't be read."""
+        """Return whether there is a company in the file. Raises SourceError if the file can't be read."""
         with open_untouched(self.path) as (cursor, _):
             return _identified(cursor)
 
@@ -176,7 +176,7 @@ class SqliteCompany(Source):
 
 
 class SqliteDatabase(Source):
-    """Any SQLite file, only read: a database of the user's own."""
+    """A user's own database: any SQLite file, which is only read."""
 
     engine = "sqlite"
 

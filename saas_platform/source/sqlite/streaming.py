@@ -1,10 +1,10 @@
-"""Streaming the result of a query out of SQLite, as Arrow batches of types that are named beforehand.
+"""Stream the result of a query out of SQLite, as Arrow batches of types that the caller names.
 
-Does not hold: what is asked for, or what becomes of it.
+Out of scope: which query is run, and how its result is used.
 
-The driver types a column by the first batch of its values. A first row of literals makes it choose the type
-that is wanted, and is left out of what is streamed. A column in which other values were found has another
-type, or ends in the driver's error: both are an StreamError.
+The driver chooses the type of a column from the first batch of its values. A first row of literals makes it
+choose the wanted type; this row is not part of the stream. If the column has other values, the driver
+chooses another type or fails. Both raise a StreamError.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Any
 import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
 
+from saas_platform.source.sqlite.connection import SqliteCursor
+
 _BATCH_ROWS = 16_384
-#: SQLite's limit for the columns of a table, and of a query.
+#: SQLite's limit on the columns of a table and of a query.
 MOST_COLUMNS = 2_000
 
 #: A literal for each type that the driver knows.
@@ -25,24 +27,24 @@ _LITERALS = {pa.int64(): "0", pa.float64(): "0.0", pa.string(): "''", pa.binary(
 
 
 class StreamError(Exception):
-    """SQLite or its driver ended a query, or gave a column another type; the text says why."""
+    """SQLite or its driver ended a query, or gave a column another type. The message says why."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """An expression of a query, and the type of its values: int64, float64, string or binary."""
+    """An expression in a query, and the type of its values: int64, float64, string or binary."""
 
     sql: str
     type: pa.DataType
 
 
 def stream(
-    cursor: Any,
+    cursor: SqliteCursor,
     channels: Sequence[Channel],
     source: str,
     parameters: Sequence[Any] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The values of the expressions over `source`, the text after FROM. Raises StreamError."""
+    """Yield the values of the expressions over `source`, the text after FROM. Raises StreamError."""
     first = ", ".join(_LITERALS[channel.type] for channel in channels)
     asked = ", ".join(channel.sql for channel in channels)
     wanted = [channel.type for channel in channels]
@@ -66,14 +68,14 @@ def stream(
 
 
 def _rows(batch: pa.RecordBatch, *, is_first: bool) -> pa.RecordBatch:
-    """The batch without the row of literals."""
+    """Return the batch without the row of literals."""
     return batch.slice(1) if is_first else batch
 
 
 def texts(
-    cursor: Any, asked: Sequence[str], source: str, parameters: Sequence[Any] | None = None
+    cursor: SqliteCursor, asked: Sequence[str], source: str, parameters: Sequence[Any] | None = None
 ) -> Iterator[tuple[str | None, ...]]:
-    """The rows of expressions that are texts; what is not UTF-8 in them is escaped. Raises StreamError."""
+    """Yield the rows of expressions that are texts; escape what is not UTF-8. Raises StreamError."""
     channels = [Channel(sql, pa.string()) for sql in asked]
     for batch in stream(cursor, channels, source, parameters):
         columns = [column.cast(pa.binary()).to_pylist() for column in batch.columns]

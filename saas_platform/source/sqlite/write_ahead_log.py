@@ -1,7 +1,7 @@
-"""Whether a `-wal` of SQLite holds anything that its database file does not have.
+"""Find out whether SQLite's `-wal` holds anything that its database file does not have.
 
-Holds: the file format, as https://www.sqlite.org/fileformat2.html#the_write_ahead_log describes it. Does not
-hold: reading pages out of it, which SQLite does.
+Contains: the file format, as https://www.sqlite.org/fileformat2.html#the_write_ahead_log describes it.
+Out of scope: reading pages out of the log, which SQLite does.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from pathlib import Path
 
 _HEADER = struct.Struct(">8I")
 _FRAME = struct.Struct(">6I")
-#: The checksums are of big-endian words where the last bit is set.
+#: If the last bit is set as well, the checksums are of big-endian words.
 _MAGIC = 0x377F0682
 _MASK = 0xFFFFFFFF
 
 
 def has_commits(wal: Path) -> bool:
-    """Whether the file has a transaction that was committed. It has none where it is missing."""
+    """Return whether the file holds a committed transaction. A missing file holds none."""
     try:
         file = wal.open("rb")
     except FileNotFoundError:
