@@ -1,1 +1,1 @@
-"""Tests that judge mirror and source by plain `sqlite3` and `duckdb`, sharing no code with the package."""
+"""Judge mirror and source by plain `sqlite3` and `duckdb`. The judge shares no code with the package."""

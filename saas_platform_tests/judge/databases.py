@@ -1,7 +1,7 @@
-"""Random databases as people make them, and random edits of them, for hypothesis.
+"""Generate random databases as people make them, and random edits of them, for hypothesis.
 
-Holds: the drawing, and the running of what was drawn by plain sqlite3. What SQLite itself refuses (a rule of a
-STRICT table, a key that is there already) is left out. Does not hold: any expectation.
+Contains: the strategies, and running the operations with plain sqlite3. Operations that SQLite itself
+refuses (a rule of a STRICT table, an existing key) change nothing. Out of scope: any expectation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from saas_platform_tests.judge.own import quoted
 
-#: Names of ours and of engines, and such as need quotes.
+#: Names that the platform or an engine uses, and names that need quotes.
 NAMES = [
     *("rowid", "_rowid_", "oid", "c0", "c1", "c2", "s", "m", "r", "t", "k", "b", "e", "n", "v"),
     *("slice", "kind", "source", "mirror", "copy", "stays", "_copy", "_stays", "total", "stream"),
@@ -75,7 +75,7 @@ _BYTES = st.one_of(st.binary(max_size=4), st.sampled_from([b"", b"7", b"\xff"]))
 
 @dataclass(frozen=True)
 class NotText:
-    """Bytes that SQLite is made to store as a text, though they are none."""
+    """Bytes that SQLite is made to store as a text, although they are not UTF-8."""
 
     content: bytes
 
@@ -92,7 +92,7 @@ ANYTHING = st.one_of(
 
 
 def suited(declared: str) -> st.SearchStrategy[Any]:
-    """Values that people would write into such a column; sometimes any others."""
+    """Return values that people would write into such a column."""
     word = declared.upper()
     if "INT" in word:
         return _WHOLE
@@ -119,7 +119,7 @@ class RandomColumn:
 
 @dataclass(frozen=True)
 class RandomTable:
-    """A table; `sql` creates it, `generated` columns can't be written to."""
+    """A table. `sql` creates it. A `generated` column can't be written to."""
 
     name: str
     columns: tuple[RandomColumn, ...]
@@ -140,7 +140,8 @@ class RandomTable:
             parts.append(" ".join(word for word in words if word))
         if self.generated is not None:
             first = self.columns[0]
-            # None but in a STRICT table: how a float reads as a text depends on the version of SQLite.
+            # Only a STRICT table declares a type, because the text of a float depends on the version of
+            # SQLite.
             declared = first.declared if self.strict else ""
             parts.append(
                 f"{quoted('made of ' + first.name)} {declared} GENERATED ALWAYS AS"
@@ -159,14 +160,14 @@ class RandomTable:
 
     @property
     def row_id(self) -> str:
-        """SQL that tells a row of a table with row ids, whatever its columns are called."""
+        """Return the SQL name of the row id that no column of the table has taken."""
         taken = {column.name.casefold() for column in self.columns}
         return next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), "")
 
 
 @dataclass(frozen=True)
-class Act:
-    """One statement on the table of a number; rows are counted from the first, modulo how many there are."""
+class Operation:
+    """One statement on the table with that number. `row` counts from 0, modulo the number of rows."""
 
     kind: Literal["insert", "update", "delete", "swap"]
     table: int
@@ -183,7 +184,7 @@ def tables(draw: st.DrawFn, names: list[str]) -> RandomTable:
     several = st.lists(
         st.sampled_from(NAMES), min_size=count, max_size=count, unique_by=str.casefold
     )
-    # A test must be able to name a row.
+    # The columns must leave a row id free, so that an operation can name a row.
     chosen = draw(several.filter(lambda names: not {"rowid", "_rowid_", "oid"} <= set(names)))
     columns = tuple(
         RandomColumn(
@@ -209,7 +210,7 @@ def tables(draw: st.DrawFn, names: list[str]) -> RandomTable:
 
 @st.composite
 def databases(draw: st.DrawFn, most: int = 3) -> list[RandomTable]:
-    """Up to so many tables, of names that differ by more than their case."""
+    """Draw up to `most` tables, with names that differ by more than their case."""
     found: list[RandomTable] = []
     for _ in range(draw(st.integers(1, most))):
         table = draw(tables([each.name.casefold() for each in found]))
@@ -222,7 +223,9 @@ def databases(draw: st.DrawFn, most: int = 3) -> list[RandomTable]:
 
 
 @st.composite
-def acts(draw: st.DrawFn, of: list[RandomTable], kinds: list[str], most: int) -> list[Act]:
+def operations(
+    draw: st.DrawFn, of: list[RandomTable], kinds: list[str], most: int
+) -> list[Operation]:
     found = []
     for _ in range(draw(st.integers(1, most))):
         place = draw(st.integers(0, len(of) - 1))
@@ -240,7 +243,7 @@ def acts(draw: st.DrawFn, of: list[RandomTable], kinds: list[str], most: int) ->
             for each in columns
         ]
         kind: Any = draw(st.sampled_from(kinds))
-        found.append(Act(kind, place, tuple(values), column, draw(st.integers(0, 20))))
+        found.append(Operation(kind, place, tuple(values), column, draw(st.integers(0, 20))))
     return found
 
 
@@ -251,12 +254,12 @@ def create(path: Path, of: list[RandomTable]) -> None:
         connection.commit()
 
 
-def run(path: Path, of: list[RandomTable], what: list[Act]) -> None:
-    """Run the acts; what SQLite refuses changes nothing."""
+def run(path: Path, of: list[RandomTable], listed: list[Operation]) -> None:
+    """Run the operations. Those that SQLite refuses change nothing."""
     with closing(sqlite3.connect(path)) as connection:
-        for act in what:
+        for operation in listed:
             with suppress(sqlite3.IntegrityError):
-                _ACTS[act.kind](connection, of[act.table], act)
+                _OPERATIONS[operation.kind](connection, of[operation.table], operation)
         connection.commit()
 
 
@@ -266,32 +269,32 @@ def _sql(value: Any) -> tuple[str, Any]:
     return "?", value
 
 
-def _insert(connection: sqlite3.Connection, table: RandomTable, act: Act) -> None:
-    places, values = zip(*map(_sql, act.values), strict=True)
+def _insert(connection: sqlite3.Connection, table: RandomTable, operation: Operation) -> None:
+    places, values = zip(*map(_sql, operation.values), strict=True)
     names = ", ".join(quoted(column.name) for column in table.columns)
     connection.execute(
         f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({', '.join(places)})", values
     )
 
 
-def _update(connection: sqlite3.Connection, table: RandomTable, act: Act) -> None:
-    place, value = _sql(act.values[act.column])
-    where, keys = _row(connection, table, act.row)
-    name = quoted(table.columns[act.column].name)
+def _update(connection: sqlite3.Connection, table: RandomTable, operation: Operation) -> None:
+    place, value = _sql(operation.values[operation.column])
+    where, keys = _row(connection, table, operation.row)
+    name = quoted(table.columns[operation.column].name)
     connection.execute(
         f"UPDATE {quoted(table.name)} SET {name} = {place} WHERE {where}", (value, *keys)
     )
 
 
-def _delete(connection: sqlite3.Connection, table: RandomTable, act: Act) -> None:
-    where, keys = _row(connection, table, act.row)
+def _delete(connection: sqlite3.Connection, table: RandomTable, operation: Operation) -> None:
+    where, keys = _row(connection, table, operation.row)
     connection.execute(f"DELETE FROM {quoted(table.name)} WHERE {where}", keys)
 
 
-def _swap(connection: sqlite3.Connection, table: RandomTable, act: Act) -> None:
-    """The values of a column of two rows that follow each other, where no rule forbids it on the way."""
-    name, column = quoted(table.name), quoted(table.columns[act.column].name)
-    (one, of_one), (two, of_two) = (_row(connection, table, act.row + n) for n in (0, 1))
+def _swap(connection: sqlite3.Connection, table: RandomTable, operation: Operation) -> None:
+    """Copy a column's value from the next row into a row."""
+    name, column = quoted(table.name), quoted(table.columns[operation.column].name)
+    (one, of_one), (two, of_two) = (_row(connection, table, operation.row + n) for n in (0, 1))
     connection.execute(
         f"UPDATE {name} SET {column} = (SELECT {column} FROM {name} WHERE {two}) WHERE {one}",
         (*of_two, *of_one),
@@ -301,7 +304,7 @@ def _swap(connection: sqlite3.Connection, table: RandomTable, act: Act) -> None:
 def _row(
     connection: sqlite3.Connection, table: RandomTable, number: int
 ) -> tuple[str, tuple[Any, ...]]:
-    """SQL that names one row, and its parameters."""
+    """Return the SQL condition that selects one row, and its parameters."""
     keys = list(map(quoted, table.key)) if table.without_rowid else [table.row_id]
     name = quoted(table.name)
     (count,) = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
@@ -318,7 +321,7 @@ def _row(
     return where, row[::2]
 
 
-_ACTS: dict[str, Callable[[sqlite3.Connection, RandomTable, Act], None]] = {
+_OPERATIONS: dict[str, Callable[[sqlite3.Connection, RandomTable, Operation], None]] = {
     "insert": _insert,
     "update": _update,
     "delete": _delete,

@@ -1,7 +1,7 @@
-"""Hostile values, and declarations as people write them, for tables of one column each.
+"""Define hostile values, and declarations as people write them, for tables with one column each.
 
-Holds: what may be written into a column, as SQL, and plain rows for each declaration. Does not hold: what is
-right (rules.py).
+Contains: the SQL of values that may be written into a column, and plain values for each declaration.
+Out of scope: how a value must be mirrored (rules.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: By a name that a report of a failed test can have. SQL, so that the storage class is SQLite's own choice.
+#: Values by names for the reports of failed tests. They are SQL, so that SQLite chooses the storage class.
 VALUES = {
     "0": "0",
     "1": "1",
@@ -86,7 +86,7 @@ VALUES = {
 
 @dataclass(frozen=True)
 class Declaration:
-    """What stands after a column's name in CREATE TABLE, and SQL of values that suit it."""
+    """What follows a column's name in CREATE TABLE, and the SQL of values that suit it."""
 
     sql: str
     plain: tuple[str, ...]
@@ -120,7 +120,7 @@ DECLARATIONS = {
     )
 }
 
-#: The types that a person may write into tables.yaml.
+#: Types that a person may write into tables.yaml.
 KINDS = (
     "integer",
     "flag",
@@ -136,14 +136,17 @@ KINDS = (
 )
 
 
-#: The cases of one slow test. SAAS_TEST_JUDGE_CASES=100000 runs the whole product of them.
+#: The number of cases in one slow test. SAAS_TEST_JUDGE_CASES=100000 runs all combinations.
 MOST = int(os.environ.get("SAAS_TEST_JUDGE_CASES", "16"))
 
 
 def drawn(cases: Sequence[T], most: int) -> list[T]:
-    """Some of the cases, others at each run; the seed is printed, and SAAS_TEST_JUDGE_SEED gives it again."""
-    told = os.environ.get("SAAS_TEST_JUDGE_SEED")
-    seed = int(told) if told else random.SystemRandom().randrange(1 << 32)
+    """Draw some of the cases, different ones in each run.
+
+    The seed is printed. Set it as SAAS_TEST_JUDGE_SEED to draw the same cases again.
+    """
+    given = os.environ.get("SAAS_TEST_JUDGE_SEED")
+    seed = int(given) if given else random.SystemRandom().randrange(1 << 32)
     print(f"SAAS_TEST_JUDGE_SEED={seed} draws the same cases again")  # noqa: T201
     chance = random.Random(seed)
     return list(cases) if len(cases) <= most else chance.sample(list(cases), most)

@@ -1,7 +1,7 @@
-"""Wrong values that a load might make of right ones, and tables to make them in.
+"""Define wrong values ("lies") that a load might make from right ones, and values for tables to test them in.
 
-Holds: for each type a column of telling values, and lies on one row of it, as Arrow or as SQL. Does not hold:
-which function is made to lie (test_lying_load.py).
+Contains: for each type, a column of values that reveal errors, and lies about one of its rows, as Arrow or
+SQL. Out of scope: which function is made to lie (test_lying_load.py).
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from typing import Any
 import pyarrow as pa
 
 ROWS = 40
-#: The row that is lied about, by its place in the table and by its key.
+#: The place in the table and the key of the row with the wrong value.
 PLACE = 17
 ID = PLACE + 1
-#: A row that holds NULL.
+#: The place of a row that holds NULL.
 NULL_PLACE = 4
 
-#: A value of the column in row `i`, as sqlite3 takes it.
+#: Makes the value of the column in row `i`, as sqlite3 accepts it.
 Maker = Callable[[int], Any]
 Lie = Callable[[list[Any]], None]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of tables.yaml: what a column is declared as, so that discovery finds the type, and its values."""
+    """A type of tables.yaml, the declaration from which discovery finds it, and values of the type."""
 
     name: str
     declared: str
     value: Maker
-    #: Wrong values made of a right one, by what went wrong.
+    #: Functions that make a wrong value from a right one, by what goes wrong.
     wrong: dict[str, Callable[[Any], Any]]
-    #: SQL of a wrong value that `{}` stands for, as SQLite would give it to the load.
+    #: The SQL of wrong values, by what goes wrong. `{}` stands for the name of the column.
     wrong_sql: dict[str, str]
 
 
@@ -154,7 +154,7 @@ KINDS = {
             "any",
             "",
             _any,
-            # The row that is lied about holds a text of digits.
+            # The row with the wrong value holds a text of digits.
             {
                 "of another type": lambda v: v.strip("'") if "'" in v else f"'{v}'",
                 "cut": lambda v: v[:-1],
@@ -181,7 +181,7 @@ def filled(values: list[Any]) -> None:
 
 
 def lies_on(kind: Kind) -> dict[str, Lie]:
-    """The lies on an array of values of the type, by name."""
+    """Return the lies about an array of values of the type, by name."""
     return {
         **{name: changed(PLACE, wrong) for name, wrong in kind.wrong.items()},
         "NULL": changed(PLACE, lambda _: None),
@@ -190,8 +190,8 @@ def lies_on(kind: Kind) -> dict[str, Lie]:
     }
 
 
-def told(values: pa.Array, lie: Lie) -> pa.Array:
-    """The array with the lie in it; as it is where it is too short, as of an empty slice."""
+def with_lie(values: pa.Array, lie: Lie) -> pa.Array:
+    """Return the array with the lie in it. An array that is too short (an empty slice) stays as it is."""
     if len(values) < ROWS:
         return values
     found = values.to_pylist()
@@ -200,6 +200,6 @@ def told(values: pa.Array, lie: Lie) -> pa.Array:
 
 
 def rows_of(kind: Kind) -> Iterator[tuple[int, Any]]:
-    """Keys and values; never two neighbours with one value, and a NULL."""
+    """Yield keys and values, with one NULL and no two equal neighbours."""
     for place in range(ROWS):
         yield place + 1, None if place == NULL_PLACE else kind.value(place)

@@ -1,7 +1,8 @@
-"""A database of the user's own with its mirror, and what plain `sqlite3` and `duckdb` say of both.
+"""Run the commands on a user's own database, and judge the mirror by plain `sqlite3` and `duckdb`.
 
-Holds: the commands under test, called by the package's own API, and the judge of what they did, which shares
-no code with it. Does not hold: what is right of a value (rules.py), or any database.
+Contains: the commands under test, called through the package's own API, and the judge of what they did, which
+shares no code with the package.
+Out of scope: how a value must be mirrored (rules.py), and any database.
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ from saas_platform_tests.judge.rules import (
     right,
 )
 
-#: A row, a value for each column; of the mirror as `rules.mirrored` has them.
+#: A row: a value for each column, as `rules.mirrored` returns them.
 Row = tuple[Normal, ...]
-#: What a change of tables.yaml does to the tables in it.
+#: A function that changes the tables of tables.yaml.
 Edit = Callable[[dict[str, Any]], None]
-#: As `yaml.safe_load`, in C where that was built.
+#: The loader of `yaml.safe_load`, in its C version if it is installed.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-#: Reports name so many rows of a table.
+#: The number of rows of a table that a report names.
 _SAMPLES = 20
 
 
@@ -61,19 +62,19 @@ def quoted(name: str) -> str:
 
 @dataclass(frozen=True)
 class Misfit:
-    """A value that must stop its table, with its row."""
+    """A value that must stop its table, with the key of its row."""
 
     column: str
     kind: str
     value: Stored
     masked: bool
-    #: Columns of the key that hold no personal data, with their values.
+    #: The columns of the key that hold no personal data, with their values.
     key: Mapping[str, Stored]
 
 
 @dataclass(frozen=True)
 class Declared:
-    """A table as tables.yaml has it, read by yaml alone."""
+    """A table in tables.yaml, as plain YAML reads it."""
 
     name: str
     #: Its name in the source, and those of its columns.
@@ -87,7 +88,7 @@ class Declared:
 
 @dataclass
 class Expected:
-    """What is right for one table now."""
+    """The right state of one table at present."""
 
     table: Declared
     source: list[dict[str, Stored]]
@@ -103,14 +104,14 @@ class Expected:
 
     @cached_property
     def merged_key(self) -> bool:
-        """Whether two keys of the source are one in the mirror."""
+        """Whether two keys of the source are the same in the mirror."""
         places = [list(self.table.kinds).index(name) for name in self.table.key]
         keys = Counter(tuple(row[place].value for place in places) for row in self.rights if places)
         return any(count > 1 for count in keys.values())
 
     @cached_property
     def rows(self) -> Counter[Row] | None:
-        """The rows that the mirror must have; None where a value can't be mirrored."""
+        """The rows that the mirror must have; None if a value can't be mirrored."""
         if self.stops is Stops.MUST:
             return None
         return Counter(
@@ -148,7 +149,7 @@ class Own:
             connection.commit()
 
     def declare(self, edit: Edit | None = None) -> Discovery:
-        """Write tables.yaml as discovery proposes it, then edit it as by hand."""
+        """Write tables.yaml as discovery proposes it, then edit it as a person would."""
         found = self.source.discover()
         self.file.write_text(as_yaml(found.tables), encoding="utf-8")
         if edit is not None:
@@ -156,13 +157,13 @@ class Own:
         return found
 
     def edit(self, change: Edit) -> None:
-        told = yaml.load(self.file.read_text(encoding="utf-8"), _Loader)
-        change(told["tables"])
+        declarations = yaml.load(self.file.read_text(encoding="utf-8"), _Loader)
+        change(declarations["tables"])
         self.file.write_text(
-            yaml.safe_dump(told, sort_keys=False, allow_unicode=True), encoding="utf-8"
+            yaml.safe_dump(declarations, sort_keys=False, allow_unicode=True), encoding="utf-8"
         )
 
-    # What is under test.
+    # The commands under test.
 
     def tables(self) -> Collection[sa.Table]:
         text = self.file.read_text(encoding="utf-8")
@@ -170,7 +171,7 @@ class Own:
             self._read = (text, read_tables(self.file))
         return self._read[1].values()
 
-    # One session for all tables: to open a warehouse takes longer than to sync four rows.
+    # Use one session for all tables, because opening a warehouse takes longer than syncing four rows.
 
     def sync(self) -> dict[str, SyncReport]:
         with self.warehouse.session():
@@ -196,7 +197,7 @@ class Own:
         return self._declared[1]
 
     def expected(self, names: Collection[str] | None = None) -> dict[str, Expected]:
-        """What is right now, for each of the declared tables, all where None."""
+        """Return the right state of each of the declared tables; None: all tables."""
         with closing(sqlite3.connect(self.path)) as connection:
             connection.text_factory = Text
             return {
@@ -206,7 +207,7 @@ class Own:
             }
 
     def mirror(self, names: Collection[str] | None = None) -> dict[str, Counter[Row]]:
-        """The rows of the mirror of each of the declared tables, all where None; without those that have none."""
+        """Return the mirror's rows of each of those declared tables that have a mirror; None: all tables."""
         if not self.warehouse.path.exists():
             return {}
         with duckdb.connect(str(self.warehouse.path), read_only=True) as connection:
@@ -231,16 +232,16 @@ class Own:
         with duckdb.connect(str(self.warehouse.path)) as connection:
             connection.execute(sql)
 
-    # The judge's word.
+    # The judge's verdict.
 
     def faults_of_sync(
         self, reports: Mapping[str, SyncReport], before: Mapping[str, Counter[Row]]
     ) -> list[str]:
-        """What a sync did wrong, in sentences; `before` is the mirror as it was."""
+        """Return what a sync did wrong, in sentences. `before` is the mirror before the sync."""
         found = []
         expected, after = self.expected(), self.mirror()
         if reports.keys() != expected.keys():
-            found.append(f"synced were {sorted(reports)}, declared are {sorted(expected)}")
+            found.append(f"the sync reports {sorted(reports)}, but {sorted(expected)} are declared")
         for name, report in reports.items():
             wanted = expected[name]
             if report.error is not None:
@@ -249,7 +250,9 @@ class Own:
                     found.append(f"{name} stopped, and its mirror changed all the same")
                 continue
             if wanted.stops is Stops.MUST:
-                found.append(f"{name} did not stop: {_words(wanted)}; {_verdict(report.proof)}")
+                found.append(
+                    f"{name} did not stop: {_why_it_stops(wanted)}; {_verdict(report.proof)}"
+                )
             elif report.proof is None or not report.proof.proven:
                 found.append(f"{name} is not proven: {report.proof}")
             if wanted.rows is not None and after.get(name) != wanted.rows:
@@ -257,24 +260,26 @@ class Own:
         return found
 
     def faults_of_verify(self, reports: Mapping[str, ProofReport]) -> list[str]:
-        """What a proof says wrongly of the mirror as it is."""
+        """Return what a proof reports wrongly about the mirror's present state."""
         found = []
         expected, mirror = self.expected(reports), self.mirror(reports)
         for name, report in reports.items():
             wanted = expected[name]
             equal = wanted.rows is not None and mirror.get(name) == wanted.rows
             if equal and not report.proven:
-                # A mirror that is equal, of a table that may stop.
+                # The mirror is equal, but the table may stop.
                 if wanted.stops is not Stops.MAY:
-                    found.append(f"{name} is equal, verify {report.level} says {_verdict(report)}")
+                    found.append(
+                        f"{name} is equal, verify {report.level} reports {_verdict(report)}"
+                    )
             elif not equal and report.proven:
-                found.append(f"{name} is not equal, verify {report.level} says proven")
+                found.append(f"{name} is not equal, verify {report.level} reports proven")
             elif not equal and name in mirror:
                 found += _faults_of_differences(wanted, mirror[name], report)
         return found
 
     def judged(self) -> list[str]:
-        """Sync, then verify at both levels; all that is wrong."""
+        """Sync, then verify at both levels; return everything that is wrong."""
         before = self.mirror()
         reports = self.sync()
         found = self.faults_of_sync(reports, before)
@@ -283,7 +288,7 @@ class Own:
         return found
 
 
-def _declared(told: Mapping[str, Any]) -> dict[str, Declared]:
+def _declared(declarations: Mapping[str, Any]) -> dict[str, Declared]:
     return {
         name: Declared(
             name,
@@ -297,7 +302,7 @@ def _declared(told: Mapping[str, Any]) -> dict[str, Declared]:
             },
             frozenset(c for c, each in table["columns"].items() if each.get("pii")),
         )
-        for name, table in told.items()
+        for name, table in declarations.items()
     }
 
 
@@ -330,12 +335,12 @@ def _faults_of_stop(wanted: Expected, error: str) -> list[str]:
     if wanted.stops is Stops.MAY or (wanted.merged_key and not wanted.misfits):
         return []
     if not any(_is_named(misfit, error) for misfit in wanted.misfits):
-        return [f"the error of {name} names no misfit of {_words(wanted)}: {error}"]
+        return [f"the error of {name} names no misfit of {_why_it_stops(wanted)}: {error}"]
     return []
 
 
 def _is_named(misfit: Misfit, error: str) -> bool:
-    """Whether the sentence has the column, the key and the value, the last two masked where personal."""
+    """Return whether the sentence names the column, key and value; personal ones must be masked."""
     if cut(misfit.column) not in error:
         return False
     if misfit.value is not None and names_literal(error, misfit.value) is misfit.masked:
@@ -346,7 +351,7 @@ def _is_named(misfit: Misfit, error: str) -> bool:
 
 
 def _reads(value: Stored, sentence: str) -> bool:
-    """Whether the value of a key is in the sentence, as a text or as a literal."""
+    """Return whether the value of a key is in the sentence, as a text or as a literal."""
     if isinstance(value, Text) and value.valid() is not None:
         return cut(value.decode()) in sentence
     return names_literal(sentence, value)
@@ -355,12 +360,12 @@ def _reads(value: Stored, sentence: str) -> bool:
 def _faults_of_differences(
     wanted: Expected, mirror: Counter[Row], report: ProofReport
 ) -> list[str]:
-    """Of a table that differs: whether the report names the rows, the columns and the source's values."""
+    """Check that the report of a table that differs names the rows, the columns and the source's values."""
     name, said = wanted.table.name, report.differences
     if said is None:
         if report.problems and all(name in problem for problem in report.problems):
             return []
-        return [f"verify {report.level} says that {name} differs, and not where: {report}"]
+        return [f"verify {report.level} reports that {name} differs, but not where: {report}"]
     if not wanted.table.key or wanted.merged_key:
         return []
     keys = _keyed(wanted)
@@ -401,7 +406,7 @@ def _faults_of_differences(
 
 
 def _keyed(wanted: Expected) -> dict[Row, tuple[dict[str, Stored], list[Right]]]:
-    """The source's rows by their keys; a key that is a misfit is equal to none of the mirror."""
+    """Return the source's rows by their keys. A key that is a misfit equals no key of the mirror."""
     places = [list(wanted.table.kinds).index(name) for name in wanted.table.key]
     return {
         tuple(
@@ -431,7 +436,7 @@ def _faults_of_sample(
     if tuple(each.column for each in sample.columns) != tuple(columns):
         return [f"{name}: {columns} differ in the row {row}, not {sample.columns}"]
     return [
-        f"{name}.{each.column} holds {row[each.column]!r} in the source, the report says {each.source!r}"
+        f"{name}.{each.column} holds {row[each.column]!r} in the source, the report shows {each.source!r}"
         for each in sample.columns
         if each.column not in table.masked
         and not is_shown(each.source, table.kinds[each.column], row[each.column])
@@ -443,11 +448,11 @@ def _unequal(wanted: Counter[Row], found: Counter[Row]) -> str:
     return f"the mirror lacks {lacks} and has {has}, of {wanted.total()} rows"
 
 
-def _words(wanted: Expected) -> str:
+def _why_it_stops(wanted: Expected) -> str:
     if wanted.misfits:
         first = wanted.misfits[0]
         return f"{first.column} ({first.kind}) holds {first.value!r} at {dict(first.key)}"
-    return "two keys that are one in the mirror"
+    return "two keys that are the same in the mirror"
 
 
 def _verdict(proof: ProofReport | None) -> str:

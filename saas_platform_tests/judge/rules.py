@@ -1,8 +1,8 @@
-"""What is right: how the mirror must hold a value of a SQLite database, by its column's type in tables.yaml.
+"""Say how the mirror must hold a value of a SQLite database, by its column's type in tables.yaml.
 
-Holds plain rules from what `sqlite3` gives to what `duckdb` must give, or to the verdict that the table must
-stop. Shares no code with the package, whose conversions it judges. Does not hold: the reading of either side
-(own.py).
+Contains: plain rules from the value that `sqlite3` returns to the value that `duckdb` must return, or to the
+verdict that the table must stop. They share no code with the package, whose conversions they judge.
+Out of scope: reading either side (own.py).
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ _TIME = re.compile(
 )
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|inf)", re.IGNORECASE | re.ASCII)
-#: Characters of a value that a report must show.
+#: The number of characters of a value that a report must show.
 _SHOWN = 200
-#: What a report says of a value that its type does not hold.
+#: How a report marks a value that does not fit its type.
 _NOT = ", which is not "
-#: Whole numbers up to this one are floats too.
+#: Floats hold all whole numbers up to this one exactly.
 _WIDEST = 1 << 53
-#: Two decimals of more than 15 digits may be one float: to refuse such a float is right as well.
+#: Two decimals of more than 15 digits may be the same float, so refusing such a float is right as well.
 _CROWDED = 10**15
 
 
 class Text(bytes):
-    """A value that SQLite stores as text: its bytes, which need not be UTF-8."""
+    """The bytes of a value that SQLite stores as text. They need not be UTF-8."""
 
     def valid(self) -> str | None:
-        """The text; None where the bytes are not UTF-8."""
+        """Return the text; None if the bytes are not UTF-8."""
         try:
             return self.decode()
         except UnicodeDecodeError:
             return None
 
 
-#: What `sqlite3` gives, with `Text` as its `text_factory`.
+#: A value as `sqlite3` returns it, with `Text` as its `text_factory`.
 Stored = None | int | float | bytes
 #: A value with its kind, so that no two values of different types are equal: ("integer", 1), ("flag", True).
 Normal = tuple[Any, ...]
@@ -50,17 +50,17 @@ NULL: Normal = ("null",)
 
 
 class Stops(enum.Enum):
-    """Whether a value ends the sync of its table."""
+    """Whether a value stops the sync of its table."""
 
     NEVER = enum.auto()
-    #: Right is the value that the rule names, or to stop.
+    #: Both the value that the rule names and stopping are right.
     MAY = enum.auto()
     MUST = enum.auto()
 
 
 @dataclass(frozen=True)
 class Right:
-    """The value that the mirror must have; None where the table must stop."""
+    """The value that the mirror must have; None if the table must stop."""
 
     value: Normal | None
     stops: Stops
@@ -70,7 +70,7 @@ _MUST_STOP = Right(None, Stops.MUST)
 
 
 def right(kind: str, nullable: bool, value: Stored) -> Right:
-    """How a column of the type must be mirrored where it holds the value."""
+    """Return how the value must be mirrored in a column of the type."""
     if value is None:
         return _exactly(NULL) if nullable else _MUST_STOP
     decimal = _DECIMAL.fullmatch(kind)
@@ -168,7 +168,7 @@ _RULES = {
 
 
 def _decimal(precision: int, scale: int, value: Stored) -> Right:
-    """A whole number exactly, and a float as the decimal of the fewest digits that is read as it."""
+    """Return a whole number exactly, and a float as the decimal with the fewest digits that reads as it."""
     if isinstance(value, bytes) or value is None:
         return _MUST_STOP
     if isinstance(value, float) and value in (float("inf"), float("-inf")):
@@ -183,18 +183,18 @@ def _decimal(precision: int, scale: int, value: Stored) -> Right:
 
 
 def bits(value: float) -> int:
-    """The bits of a double; SQL takes both zeros for one."""
+    """Return the bits of a double. Both zeros have the same bits, because SQL treats them as equal."""
     (found,) = struct.unpack(">q", struct.pack(">d", value + 0.0))
     return int(found)
 
 
 def mirrored(kind: str, value: Any) -> Normal:
-    """The value that `duckdb` gives, with the kind that its own type says."""
+    """Return the value that `duckdb` returned, with the kind of its Python type."""
     if value is None:
         return NULL
     if kind == "any" and isinstance(value, str):
         return _of_literal(value)
-    # A bool is an int to Python, and a datetime a date.
+    # The order matters, because in Python a bool is an int and a datetime is a date.
     for name, python in (
         ("flag", bool),
         ("integer", int),
@@ -223,14 +223,14 @@ def _of_literal(literal: str) -> Normal:
     return ("any", "no literal", literal)
 
 
-# How a value reads in a report.
+# How a report shows a value.
 
 
 def is_shown(shown: Any, kind: str, value: Stored) -> bool:
-    """Whether a report's word for a value of the source is the right one, be it of the type or a misfit."""
+    """Return whether a report shows a value of the source correctly, whether it fits its type or not."""
     found = right(kind, True, value)
     if isinstance(shown, str):
-        # A report has the characters themselves, or escaped already; what is printed is judged elsewhere.
+        # A report may hold the characters themselves or escaped ones. Other tests judge what is printed.
         shown = cut(shown, most=len(shown))
     if found.stops is Stops.MAY and isinstance(shown, str) and _NOT in shown:
         return names_literal(shown, value)
@@ -243,8 +243,8 @@ def is_shown(shown: Any, kind: str, value: Stored) -> bool:
             return isinstance(shown, float) and bits(shown) == wanted
         case ("decimal", exact):
             return isinstance(shown, str) and Decimal(shown) == exact
-        case ("time", moment):
-            return bool(shown == moment.isoformat(" "))
+        case ("time", timestamp):
+            return bool(shown == timestamp.isoformat(" "))
         case ("date", day):
             return bool(shown == day.isoformat())
         case ("bytes", held):
@@ -259,14 +259,14 @@ def is_shown(shown: Any, kind: str, value: Stored) -> bool:
 
 
 def _is_cut(shown: Any, text: str) -> bool:
-    """Whether it is the text, or the beginning of a long one."""
+    """Return whether the report shows the text, or the beginning of a long text."""
     if len(text) <= _SHOWN:
         return bool(shown == cut(text))
     return isinstance(shown, str) and shown.startswith(cut(text)) and len(shown) < 2 * _SHOWN
 
 
 def names_literal(sentence: str, value: Stored) -> bool:
-    """Whether the sentence has the value as SQL writes it, with what a terminal would act on escaped."""
+    """Return whether the sentence has the value as an SQL literal, with control characters escaped."""
     match value:
         case None:
             return "NULL" in sentence
@@ -275,7 +275,7 @@ def names_literal(sentence: str, value: Stored) -> bool:
             if text is not None:
                 quoted = "'" + text.replace("'", "''") + "'"
                 return cut(quoted) in sentence
-            # Its bytes, or the text with those escaped that are none of UTF-8.
+            # The sentence shows the bytes, or the text with the invalid bytes escaped.
             escaped = cut(value.decode(errors="backslashreplace"))
             return escaped in sentence or f"X'{value.hex().upper()}'" in sentence
         case bytes():
@@ -299,7 +299,7 @@ def _as_float(token: str) -> float | None:
 
 
 def cut(text: str, most: int = _SHOWN) -> str:
-    """The text as a report may show it: unprintable characters escaped, what is too long left out."""
+    """Return the text as a report may show it: cut if too long, with unprintable characters escaped."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text[:most]

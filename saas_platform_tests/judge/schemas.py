@@ -1,6 +1,7 @@
-"""Databases after three that everybody has: a music shop, a trading house, a film rental; and edits of each.
+"""Define databases modelled on three well-known samples (a music shop, a trading house, a film rental).
 
-Holds: schemas of their kind, with data that we made up. Does not hold: any expectation.
+Contains: schemas of the same kind, with invented data, and edits of each.
+Out of scope: any expectation, except the types that discovery must find.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Known:
-    """A schema with its first rows, what discovery must find of some columns, and edits, one after the other."""
+    """A schema with its first rows, types that discovery must find, and edits in the order they are made."""
 
     sql: str
     types: dict[str, str]
     edits: tuple[str, ...]
-    #: Edits after which these tables must stop, each undone by the second statement.
+    #: A table, an edit after which it must stop, and a statement that undoes the edit.
     misfits: tuple[tuple[str, str, str], ...]
 
 
@@ -23,7 +24,7 @@ def _numbers(last: int) -> str:
     return f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last})"
 
 
-#: After Chinook: integer keys, decimals for money, times as texts, a join table, a self reference.
+#: Modelled on Chinook: integer keys, decimals for money, timestamps as texts, a join table, a self-reference.
 MUSIC = Known(
     f"""
 CREATE TABLE [Artist] ([ArtistId] INTEGER NOT NULL, [Name] NVARCHAR(120),
@@ -102,7 +103,7 @@ INSERT INTO [Invoice] VALUES (401, 1, '2013-12-22 00:00:00', 'Oslo', 15.86), (40
     ),
 )
 
-#: After Northwind: blanks in names, text keys, compound keys, BLOB pictures, dates kept as text, a view.
+#: Modelled on Northwind: blanks in names, text keys, compound keys, BLOB pictures, dates as text, a view.
 TRADE = Known(
     f"""
 CREATE TABLE "Customers" ("CustomerID" TEXT, "CompanyName" TEXT, "Contact Name" TEXT, "Phone" TEXT, PRIMARY KEY ("CustomerID"));
@@ -175,8 +176,8 @@ INSERT INTO "Regions" VALUES (1, 'Eastern   ', 1), (2, 'Western', 1), (3, 'North
     ),
 )
 
-#: After Sakila: small integers, times with fractions, enumerations by CHECK, a flag as a letter, a table of texts
-#: that triggers keep, generated columns, STRICT.
+#: Modelled on Sakila: small integers, timestamps with fractions, enumerations by CHECK, a flag as a letter, a
+#: table of texts that triggers maintain, generated columns, STRICT.
 FILMS = Known(
     f"""
 CREATE TABLE language (language_id SMALLINT NOT NULL, name CHAR(20) NOT NULL, last_update TIMESTAMP NOT NULL, PRIMARY KEY (language_id));

@@ -1,6 +1,6 @@
-"""Small inputs on which the mirror once was wrong, each with its right value.
+"""Test small inputs on which the mirror once was wrong, each with its right value.
 
-Each was found on a database of somebody's own. Judged by plain `sqlite3` and `duckdb`.
+Each was found on a user's own database. Plain `sqlite3` and `duckdb` judge the result.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEYED = "CREATE TABLE t (id INTEGER PRIMARY KEY, v {}); INSERT INTO t VALUES {};
 
 
 def mirror(own: Own, table: str = "t") -> list[tuple[Any, ...]]:
-    """The values of the mirror, without their kinds."""
+    """Return the values of the mirror, without their kinds."""
     rows = own.mirror()[table].elements()
     return sorted(tuple(None if each == NULL else each[-1] for each in row) for row in rows)
 
@@ -37,7 +37,7 @@ def check(own: Own) -> None:
 
 
 def check_stop(own: Own, *words: str, table: str = "t") -> None:
-    """The table stops with an error that has these words, at every command; nothing of its mirror changes."""
+    """Check that each command stops the table with an error that has these words, and leaves its mirror."""
     before: dict[str, Counter[Row]] = own.mirror()
     report = own.sync()[table]
     assert report.error is not None, report
@@ -51,7 +51,7 @@ def check_stop(own: Own, *words: str, table: str = "t") -> None:
 
 
 def fast_first(*values: Any) -> list[Any]:
-    """The values of a parameter, all but the first marked slow."""
+    """Return the values of a parameter, with all but the first marked as slow."""
     return [values[0], *(pytest.param(value, marks=pytest.mark.slow) for value in values[1:])]
 
 
@@ -87,7 +87,7 @@ def test_02_big_integer_in_a_float(tmp_path: Path) -> None:
     check_stop(own, "t.v", "id 2", "9007199254740993")
 
 
-def test_02_a_float_beside_a_big_integer(tmp_path: Path) -> None:
+def test_02_a_float_next_to_a_big_integer(tmp_path: Path) -> None:
     own = Own(tmp_path, KEYED.format("", "(1, 9007199254740993)"))
     check(own)
     own.execute("INSERT INTO t VALUES (2, 2.0)")
@@ -120,7 +120,7 @@ def test_04_text_read_as_a_number(tmp_path: Path, value: str, id_: int) -> None:
 
 
 @pytest.mark.parametrize("loaded", [True, False], ids=["written later", "at the first load"])
-def test_05_invalid_utf8_stops_its_table_alone(tmp_path: Path, loaded: bool) -> None:
+def test_05_invalid_utf8_stops_only_its_table(tmp_path: Path, loaded: bool) -> None:
     own = Own(
         tmp_path,
         "CREATE TABLE a_good (id INTEGER PRIMARY KEY, s TEXT); INSERT INTO a_good VALUES (1, 'x');"
@@ -149,7 +149,7 @@ def test_05_invalid_utf8_stops_its_table_alone(tmp_path: Path, loaded: bool) -> 
 
 @pytest.mark.slow
 def test_06_the_first_cause_of_a_first_load_is_reported(tmp_path: Path) -> None:
-    """A table of 2,000 columns needs more memory than is given at first; the next table goes on."""
+    """A table of 2,000 columns needs more memory than it first gets. The next table is still synced."""
     columns = ", ".join(f"c{i} TEXT" for i in range(1999))
     own = Own(
         tmp_path,
@@ -182,14 +182,14 @@ def test_07_a_row_whose_version_is_null(tmp_path: Path) -> None:
     own.sync()
     own.execute("UPDATE t SET s = 'B2' WHERE id = 2")
     report = own.sync()["t"]
-    if report.error is None:  # read without a version, too
+    if report.error is None:  # rows without a version are read too
         assert mirror(own) == [(1, 10, "a"), (2, None, "B2")]
     else:
         assert "t.ver" in report.error
 
 
 def test_07_a_row_whose_version_did_not_rise(tmp_path: Path) -> None:
-    """Nothing above the watermark: what was counted alone is not called proven, and the digest finds it."""
+    """No version is above the watermark. A count does not prove the table; the digest finds the change."""
     own = Own(
         tmp_path,
         "CREATE TABLE t (id INTEGER PRIMARY KEY, ver INTEGER, s TEXT);"
@@ -209,7 +209,7 @@ def test_07_a_row_whose_version_did_not_rise(tmp_path: Path) -> None:
 
 
 def test_09_a_key_of_several_types(tmp_path: Path) -> None:
-    """1 and '1' are two keys of SQLite: both are mirrored, or the table stops; all levels say the same."""
+    """1 and '1' are two keys in SQLite. Both are mirrored, or the table stops. All levels agree."""
     own = Own(
         tmp_path,
         "CREATE TABLE t (k PRIMARY KEY, v); INSERT INTO t VALUES (1, 'int'), ('1', 'text')",
@@ -221,7 +221,7 @@ def test_09_a_key_of_several_types(tmp_path: Path) -> None:
 
 
 def test_09_a_key_that_is_not_unique(tmp_path: Path) -> None:
-    """`key_enforced: false` was wrong: the totals of every level are those of the rows that there are."""
+    """If `key_enforced: false` is wrong, the totals of every level still count the existing rows."""
 
     def vouch(tables: dict[str, Any]) -> None:
         tables["t"]["key"] = ["k"]
@@ -257,7 +257,7 @@ def test_17_impossible_day(tmp_path: Path) -> None:
     assert mirror(own, "leap") == [(1, "2023-02-29", "2023-02-30 00:00:00")]
 
 
-# By the command line.
+# Through the command line.
 
 
 def saas_platform(folder: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -301,7 +301,7 @@ def test_15_path_with_odd_characters(tmp_path: Path, name: str) -> None:
 
 
 def test_16_blank_column_name(tmp_path: Path) -> None:
-    """The others are discovered; that one is left out with a word, or mirrored under another name."""
+    """Other tables are discovered. This one is left out with a note, or mirrored under another name."""
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
         connection.executescript(
             "CREATE TABLE good (id INTEGER PRIMARY KEY);"

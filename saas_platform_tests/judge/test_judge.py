@@ -1,4 +1,4 @@
-"""The judge itself: what it calls right is right, and what it should find it finds."""
+"""Test the judge itself: what it calls right is right, and it finds the faults that it should find."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from saas_platform_tests.judge.rules import (
     right,
 )
 
-#: A type, what SQLite stores, and what the mirror must have; None where the table must stop.
+#: A type, the value that SQLite stores, and the value that the mirror must have; None if the table must stop.
 PAIRS: list[tuple[str, Any, Normal | None]] = [
     ("integer", 2**63 - 1, ("integer", 2**63 - 1)),
     ("integer", 2.0, None),
@@ -74,7 +74,7 @@ def test_what_is_right(kind: str, value: Any, wanted: Normal | None) -> None:
     assert found.stops is (Stops.MUST if wanted is None else Stops.NEVER)
 
 
-def test_null_is_right_where_it_may_be() -> None:
+def test_null_is_right_in_a_nullable_column() -> None:
     assert right("integer", True, None).value == NULL
     assert right("integer", False, None).stops is Stops.MUST
 
@@ -111,7 +111,7 @@ def test_how_a_value_is_named() -> None:
     assert not is_shown("1.50", "decimal(10, 2)", 1.51)
 
 
-#: For each type a value, and SQL that changes it in the mirror by as little as can be.
+#: For each type a declaration, a value, and SQL that changes the value in the mirror as little as possible.
 PLANTED = {
     "integer": ("INTEGER", "9223372036854775806", "v + 1"),
     "flag": ("BOOLEAN", "1", "false"),
@@ -124,7 +124,7 @@ PLANTED = {
 }
 
 
-def test_a_planted_difference_is_found(tmp_path: Path) -> None:
+def test_an_injected_difference_is_found(tmp_path: Path) -> None:
     own = Own(
         tmp_path,
         [
@@ -152,9 +152,9 @@ def test_a_planted_difference_is_found(tmp_path: Path) -> None:
     assert [fault[:20] for fault in faults] == [
         f"t{n}: the mirror lacks"[:20] for n in range(len(PLANTED))
     ]
-    # The proof of before is no proof of the mirror as it is now.
+    # The earlier proof does not prove the mirror in its present state.
     assert own.faults_of_verify(proofs) == [
-        f"t{n} is not equal, verify rows says proven" for n in range(len(PLANTED))
+        f"t{n} is not equal, verify rows reports proven" for n in range(len(PLANTED))
     ]
 
 

@@ -1,4 +1,4 @@
-"""Schemas after Chinook, Northwind and Sakila, and a life of edits: all of it proven, and equal by the judge."""
+"""Mirror schemas modelled on Chinook, Northwind and Sakila through many edits: each state is proven."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_edits_are_mirrored_and_proven(tmp_path: Path, known: Known, at_once: bo
 
 @EVERY
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_misfit_stops_its_table_alone(tmp_path: Path, known: Known, every: bool) -> None:
+def test_a_misfit_stops_only_its_table(tmp_path: Path, known: Known, every: bool) -> None:
     own = Own(tmp_path, known.sql)
     assert all(report.succeeded for report in own.sync().values())
     for table, spoil, correct in known.misfits[: None if every else 1]:

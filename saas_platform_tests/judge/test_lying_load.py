@@ -1,7 +1,7 @@
-"""Each conversion of the load from SQLite is made to lie, one at a time: the proof finds every lie.
+"""Make one conversion of the load from SQLite at a time return wrong values: the proof finds every such lie.
 
-The proof shares none of these functions, so that it names the row, the column and what SQLite itself holds.
-A function that is added to the reader without a lie here fails a test.
+The proof uses none of these functions, so it names the row, the column and the value that SQLite itself
+holds. A function that is added to the reader without a lie here fails a test.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import pyarrow as pa
 import pytest
 
 from saas_platform.source.sqlite import reading, snapshot
-from saas_platform_tests.judge.lies import ID, KINDS, ROWS, Lie, lies_on, rows_of, told
+from saas_platform_tests.judge.lies import ID, KINDS, ROWS, Lie, lies_on, rows_of, with_lie
 from saas_platform_tests.judge.own import Own
 
 
-class Told(NamedTuple):
-    """A lie that the table of the same number is loaded with, in the column `v` of the same number."""
+class LoadedLie(NamedTuple):
+    """A lie with which the table and the column `v` of the same number are loaded."""
 
     kind: str
     name: str
-    #: On the values that a function returns; None where SQL lies.
+    #: The lie about the values that a function returns; None if the SQL lies.
     lie: Lie | None
     sql: str = ""
 
 
-#: Functions that return the values of a column, and of which types.
+#: Functions that return the values of a column, with the types of these values.
 MAKES: dict[str, tuple[str, ...]] = {
     "_as_it_is": ("float", "bytes"),
     "_flags": ("flag",),
@@ -44,20 +44,20 @@ MAKES: dict[str, tuple[str, ...]] = {
     "_decimals_of_texts": ("decimal(30, 2)",),
     "_unscaled": ("decimal(10, 2)", "decimal(30, 2)"),
 }
-#: Functions that return a whole reading, whose `make` lies.
+#: Functions that return a reading, whose `make` is made to lie.
 READS: dict[str, tuple[str, ...]] = {
     "_wide_decimal": ("decimal(30, 2)",),
     "_one": ("integer", "any"),
     "_reading": ("decimal(30, 2)", "date"),
 }
-#: Functions that return what SQLite is asked for.
+#: Functions that return an expression for SQLite.
 ASKS: dict[str, tuple[str, ...]] = {
     "_only": ("text", "time", "date", "bytes"),
     "_float_sql": ("float", "decimal(10, 2)"),
     "_number_text_sql": ("decimal(30, 2)",),
     "_literal_sql": ("any",),
 }
-#: Functions with a lie of their own below, and those whose result is no part of a value that is loaded.
+#: Functions with a lie of their own below, and functions whose result is not part of a loaded value.
 OTHERS = {
     "readings": "test_two_columns_that_are_read_as_each_other",
     "_fails": "test_a_misfit_that_is_let_through",
@@ -65,7 +65,7 @@ OTHERS = {
     "is_utf8": "test_a_text_whose_bytes_are_not_checked",
     "_exact": "test_a_decimal_by_the_slow_way",
     "is_wide": "test_a_wide_decimal_taken_for_a_narrow_one",
-    "_by_kind": "names for each kind the functions that stand above",
+    "_by_kind": "names the functions above for each kind",
     "_first_not": "names the value in the error of a table that stops",
 }
 
@@ -84,8 +84,8 @@ def test_every_function_of_the_reader_has_a_lie() -> None:
     assert not missing
 
 
-def own(folder: Path, lies: list[Told]) -> Own:
-    """A table for each lie, with a key and a column `v<number>` of the type."""
+def own(folder: Path, lies: list[LoadedLie]) -> Own:
+    """Make a table for each lie, with a key and a column `v<number>` of the type."""
     made = Own(
         folder,
         [
@@ -106,12 +106,11 @@ def own(folder: Path, lies: list[Told]) -> Own:
 
 
 def check_found(
-    made: Own, lies: list[Told], lying: pytest.MonkeyPatch, *, loaded: bool = False
+    made: Own, lies: list[LoadedLie], lying: pytest.MonkeyPatch, *, loaded: bool = False
 ) -> None:
-    """Every lie is found by the sync's own proof and at both levels, no repair hides it, and it is gone when
-    the load is honest again.
+    """Check that sync and both levels of verify find every lie, and that only an honest repair removes it.
 
-    `loaded`: the mirror is there already, and the rows that are lied about have just been written.
+    `loaded`: the mirror exists already, and the rows with the lies have just been written.
     """
     faults = []
     synced = made.sync()
@@ -123,7 +122,7 @@ def check_found(
         if mirror[name] == wanted[name].rows and not loaded:
             faults.append(f"{each} changed nothing: the test is wrong")
         if proof is None or proof.holds or synced[name].succeeded:
-            faults.append(f"{each}: the sync says {proof}")
+            faults.append(f"{each}: the sync reports {proof}")
         faults += [f"{each}: proven at {r[name].level}" for r in levels if r[name].proven]
     for reports in levels:
         for n, each in enumerate(lies):
@@ -131,7 +130,7 @@ def check_found(
             faults += [f"{each}: {fault}" for fault in found]
     repaired = made.repair()
     faults += [
-        f"{each}: repair says that it succeeded"
+        f"{each}: repair reports success"
         for n, each in enumerate(lies)
         if repaired[f"t{n}"].succeeded
     ]
@@ -144,31 +143,31 @@ def check_found(
     ]
     wanted, mirror = made.expected(), made.mirror()
     faults += [
-        f"{each}: the mirror is called repaired, and is not equal"
+        f"{each}: the mirror is reported as repaired, but is not equal"
         for n, each in enumerate(lies)
         if mirror[f"t{n}"] != wanted[f"t{n}"].rows
     ]
     assert not faults, "\n".join(faults)
 
 
-def of_values(kinds: tuple[str, ...], *, most: int | None = None) -> list[Told]:
-    """The lies on values of the types, all of them or the first few."""
+def of_values(kinds: tuple[str, ...], *, most: int | None = None) -> list[LoadedLie]:
+    """Return the lies about values of the types, all of them or the first few."""
     return [
-        Told(kind, name, lie)
+        LoadedLie(kind, name, lie)
         for kind in kinds
         for name, lie in [*lies_on(KINDS[kind]).items()][:most]
     ]
 
 
-def of_sql(kinds: tuple[str, ...], most: int | None) -> list[Told]:
+def of_sql(kinds: tuple[str, ...], most: int | None) -> list[LoadedLie]:
     return [
-        Told(kind, name, None, sql)
+        LoadedLie(kind, name, None, sql)
         for kind in kinds
         for name, sql in [*KINDS[kind].wrong_sql.items()][:most]
     ]
 
 
-def by_column(lies: list[Told]) -> dict[str, Told]:
+def by_column(lies: list[LoadedLie]) -> dict[str, LoadedLie]:
     return {f"v{n}": each for n, each in enumerate(lies)}
 
 
@@ -178,27 +177,27 @@ def lying() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-def make_lie(lying: pytest.MonkeyPatch, function: str, lies: list[Told]) -> None:
-    """What the function returns for the column of a lie has it."""
+def make_lie(lying: pytest.MonkeyPatch, function: str, lies: list[LoadedLie]) -> None:
+    """Patch the function so that it lies about the columns of the lies."""
     real = getattr(reading, function)
-    told_of = by_column(lies)
+    lie_of = by_column(lies)
 
     def values(column: Any, *rest: Any, **named: Any) -> pa.Array:
         found = real(column, *rest, **named)
-        each = told_of.get(column.name)
-        return found if each is None or each.lie is None else told(found, each.lie)
+        each = lie_of.get(column.name)
+        return found if each is None or each.lie is None else with_lie(found, each.lie)
 
     def whole(column: Any, *rest: Any, **named: Any) -> Any:
         found = real(column, *rest, **named)
-        each = told_of.get(column.name)
+        each = lie_of.get(column.name)
         if each is None or each.lie is None:
             return found
         make, lie = found.make, each.lie
-        return dataclasses.replace(found, make=lambda arrays: told(make(arrays), lie))
+        return dataclasses.replace(found, make=lambda arrays: with_lie(make(arrays), lie))
 
     def sql(name: str, *rest: Any) -> str:
         found = real(name, *rest)
-        each = next((e for v, e in told_of.items() if f"`{v}`" == name), None)
+        each = next((e for v, e in lie_of.items() if f"`{v}`" == name), None)
         if each is None:
             return str(found)
         return f"CASE WHEN id = {ID} THEN {each.sql.format(name)} ELSE {found} END"
@@ -208,7 +207,7 @@ def make_lie(lying: pytest.MonkeyPatch, function: str, lies: list[Told]) -> None
     )
 
 
-#: Of what may go wrong with one value of a type.
+#: How many of the lies about a type are tested.
 HOW_MANY = pytest.mark.parametrize(
     "most", [1, pytest.param(None, marks=pytest.mark.slow)], ids=["one lie", "all lies"]
 )
@@ -221,7 +220,7 @@ def test_a_conversion_that_lies(
 ) -> None:
     lies = of_values({**MAKES, **READS}[function], most=most)
     made = own(tmp_path, lies)
-    if function == "_decimals_of_texts":  # the way of a table that is too wide for two expressions
+    if function == "_decimals_of_texts":  # used for tables too wide for two expressions
         lying.setattr(reading, "MOST_COLUMNS", 2)
     make_lie(lying, function, lies)
     check_found(made, lies, lying)
@@ -244,10 +243,10 @@ def test_an_expression_that_lies(
     "name",
     ["NULL", *(pytest.param(each, marks=pytest.mark.slow) for each in (None, "swapped rows"))],
 )
-def test_a_lie_on_what_was_changed_later(
+def test_a_lie_about_a_later_change(
     tmp_path: Path, lying: pytest.MonkeyPatch, name: str | None
 ) -> None:
-    """The load of a change goes another way through the warehouse than the first one."""
+    """The load of a change takes another way through the warehouse than the first load."""
     lies = [each for each in of_values(tuple(KINDS)) if name is None or each.name == name]
     made = own(tmp_path, lies)
     assert all(report.succeeded for report in made.sync().values())
@@ -258,8 +257,8 @@ def test_a_lie_on_what_was_changed_later(
 
 
 @pytest.mark.parametrize("kind", ["integer", "text", "date", "decimal(30, 2)", "bytes", "any"])
-def test_a_lie_on_a_key(tmp_path: Path, lying: pytest.MonkeyPatch, kind: str) -> None:
-    """A wrong key is a row too many and one too few."""
+def test_a_lie_about_a_key(tmp_path: Path, lying: pytest.MonkeyPatch, kind: str) -> None:
+    """A wrong key shows as one extra and one missing row."""
     what = KINDS[kind]
     made = Own(tmp_path, f"CREATE TABLE t0 (k {what.declared} PRIMARY KEY NOT NULL, n INTEGER)")
     made.fill(
@@ -275,7 +274,7 @@ def test_a_lie_on_a_key(tmp_path: Path, lying: pytest.MonkeyPatch, kind: str) ->
         found = real(column, **named)
         if column.name != "k":
             return found
-        return dataclasses.replace(found, make=lambda arrays: told(found.make(arrays), lie))
+        return dataclasses.replace(found, make=lambda arrays: with_lie(found.make(arrays), lie))
 
     lying.setattr(reading, "_reading", lied)
     (report,) = made.sync().values()
@@ -293,7 +292,7 @@ def test_a_lie_on_a_key(tmp_path: Path, lying: pytest.MonkeyPatch, kind: str) ->
     assert not made.judged()
 
 
-# Lies that are no value's.
+# Lies that do not concern a single value.
 
 
 def test_two_columns_that_are_read_as_each_other(tmp_path: Path, lying: pytest.MonkeyPatch) -> None:
@@ -313,7 +312,7 @@ def test_two_columns_that_are_read_as_each_other(tmp_path: Path, lying: pytest.M
         ]
 
     lying.setattr(snapshot, "readings", lied)
-    check_found(made, [Told("text", "columns swapped", None)], lying)
+    check_found(made, [LoadedLie("text", "columns swapped", None)], lying)
 
 
 @pytest.mark.parametrize("lost", [True, False], ids=["a row lost", "a row twice"])
@@ -333,11 +332,11 @@ def test_rows_that_do_not_arrive_once(
                 yield batch.slice(0, 1)
 
     lying.setattr(snapshot.SqliteSnapshot, "_rows", lied)
-    check_found(made, [Told("text", "rows", None)], lying)
+    check_found(made, [LoadedLie("text", "rows", None)], lying)
 
 
 def test_rows_that_the_stream_itself_loses(tmp_path: Path, lying: pytest.MonkeyPatch) -> None:
-    """Both readings come through one stream: what it loses shows in the count that SQLite gives."""
+    """Load and proof use the same stream. Rows that it loses show in SQLite's own count."""
     made = Own(
         tmp_path,
         "CREATE TABLE t0 (a TEXT, b TEXT); INSERT INTO t0 VALUES ('x', 'y'), ('z', 'same')",
@@ -356,7 +355,7 @@ def test_rows_that_the_stream_itself_loses(tmp_path: Path, lying: pytest.MonkeyP
         assert proof.verdict == "differs", level
 
 
-#: Misfits by what a check that lies would make of them.
+#: A declaration, a misfit, and a plain value, by the check that lets the misfit through.
 _MISFITS = {
     "float": ("REAL", "'NaN'", "0.5"),
     "wide": ("REAL", "9007199254740993", "0.5"),
@@ -368,13 +367,13 @@ _MISFITS = {
 
 @pytest.mark.parametrize("case", _MISFITS)
 def test_a_misfit_that_is_let_through(tmp_path: Path, lying: pytest.MonkeyPatch, case: str) -> None:
-    """SQL that should fail gives NULL: the proof sees the misfit all the same."""
+    """The SQL that should fail returns NULL. The proof still sees the misfit."""
     declared, misfit, plain = _MISFITS[case]
     made = Own(
         tmp_path,
         f"CREATE TABLE t0 (id INTEGER PRIMARY KEY, v {declared}); INSERT INTO t0 VALUES (1, {plain})",
     )
-    if case == "wide":  # a REAL column would make a float of it
+    if case == "wide":  # a REAL column would convert it to a float
         made.path.unlink()
         made.execute("CREATE TABLE t0 (id INTEGER PRIMARY KEY, v); INSERT INTO t0 VALUES (1, 0.5)")
         made.declare()
@@ -413,7 +412,7 @@ def test_a_text_whose_bytes_are_not_checked(tmp_path: Path, lying: pytest.Monkey
 
 
 def test_a_decimal_by_the_slow_way(tmp_path: Path, lying: pytest.MonkeyPatch) -> None:
-    """More digits than a float has for sure: these are counted one by one."""
+    """Decimals with more digits than a float holds for certain are converted one by one."""
     made = Own(
         tmp_path,
         "CREATE TABLE t0 (id INTEGER PRIMARY KEY, v DECIMAL(38,4)); INSERT INTO t0 VALUES (1, 0.5)",
@@ -422,7 +421,7 @@ def test_a_decimal_by_the_slow_way(tmp_path: Path, lying: pytest.MonkeyPatch) ->
     made.execute("INSERT INTO t0 VALUES (2, 9223372036854775807), (3, 123456789012.4567)")
     real: Callable[[Any, int], int | None] = reading._exact
     lying.setattr(reading, "_exact", lambda *words: (real(*words) or 0) + 1)
-    check_found(made, [Told("decimal(30, 2)", "last digit", None)], lying)
+    check_found(made, [LoadedLie("decimal(30, 2)", "last digit", None)], lying)
 
 
 def test_a_wide_decimal_taken_for_a_narrow_one(tmp_path: Path, lying: pytest.MonkeyPatch) -> None:
@@ -438,7 +437,7 @@ def test_a_wide_decimal_taken_for_a_narrow_one(tmp_path: Path, lying: pytest.Mon
 
 
 def check_not_proven(made: Own) -> None:
-    """Whether the load stops or the proof differs: nothing is called equal."""
+    """Check that nothing is reported as equal, whether the load stops or the proof differs."""
     (report,) = made.sync().values()
     assert not report.succeeded, report
     for level in ("digest", "rows"):
@@ -454,9 +453,9 @@ def proven(proof: Any) -> bool:
     return bool(proof.proven or proof.holds)
 
 
-# Lies of the mirror.
+# Lies in the mirror.
 
-#: For each type SQL of a value that differs in the least way.
+#: For each type, the SQL of a value that differs as little as possible.
 _BY_HAND = {
     "integer": "v + 1",
     "flag": "NOT v",
@@ -472,7 +471,7 @@ _BY_HAND = {
 
 
 def test_a_mirror_changed_by_hand(tmp_path: Path) -> None:
-    lies = [Told(kind, "by hand", None) for kind in KINDS]
+    lies = [LoadedLie(kind, "by hand", None) for kind in KINDS]
     assert _BY_HAND.keys() == KINDS.keys()
     made = own(tmp_path, lies)
     assert all(report.succeeded for report in made.sync().values())

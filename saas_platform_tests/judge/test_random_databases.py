@@ -1,4 +1,4 @@
-"""Random databases and edits: after every round the sync, both levels of the proof and the judge say the same."""
+"""Test random databases and edits: sync, both levels of the proof and the judge agree after each round."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from saas_platform_tests.judge.databases import acts, create, databases, run
+from saas_platform_tests.judge.databases import create, databases, operations, run
 from saas_platform_tests.judge.hostile import KINDS
 from saas_platform_tests.judge.own import Own
 from saas_platform_tests.judge.rules import Stops, Text
 
-_KINDS_OF_ACTS = ["insert", "insert", "update", "update", "delete", "swap"]
+_KINDS_OF_OPERATIONS = ["insert", "insert", "update", "update", "delete", "swap"]
 _QUICK = settings(
     max_examples=5,
     deadline=None,
@@ -26,9 +26,9 @@ _LONG = settings(_QUICK, max_examples=40)
 
 
 def check_history(data: st.DataObject) -> None:
-    """Discover, sync and prove; then edit by hand, in the database and in tables.yaml, and again."""
+    """Discover, sync and prove. Then edit the database and tables.yaml, and do the same again."""
     made = data.draw(databases(), label="tables")
-    first = data.draw(acts(made, ["insert"], 12), label="rows")
+    first = data.draw(operations(made, ["insert"], 12), label="rows")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         create(path / "own.db", made)
@@ -37,7 +37,11 @@ def check_history(data: st.DataObject) -> None:
         faults = not_found(own, {table.name for table in made}) + own.judged()
         assert not faults, "\n".join(faults)
         for number in range(data.draw(st.integers(1, 3), label="rounds")):
-            run(own.path, made, data.draw(acts(made, _KINDS_OF_ACTS, 6), label=f"round {number}"))
+            run(
+                own.path,
+                made,
+                data.draw(operations(made, _KINDS_OF_OPERATIONS, 6), label=f"round {number}"),
+            )
             retype(own, data)
             expected = own.expected()
             for stops in sorted({each.stops.name for each in expected.values()}):
@@ -47,17 +51,17 @@ def check_history(data: st.DataObject) -> None:
 
 
 def not_found(own: Own, names: set[str]) -> list[str]:
-    """The tables that discovery lost without a word."""
+    """Return the tables that discovery omitted without a note."""
     lost = names - {table.source for table in own.declared().values()}
     return [
-        f"discovery says nothing of {name}"
+        f"discovery does not report {name}"
         for name in lost
         if not any(name in note for note in own.discovery.notes)
     ]
 
 
 def retype(own: Own, data: st.DataObject) -> None:
-    """Sometimes another type for a column in tables.yaml, or a slice by a column that is a time."""
+    """Sometimes change a column's type in tables.yaml, and perhaps slice the table by a timestamp or date."""
     if data.draw(st.integers(0, 3), label="retype") > 0:
         return
 
@@ -68,7 +72,7 @@ def retype(own: Own, data: st.DataObject) -> None:
         if tables[name].get("references") or any(
             each["table"] == name for t in tables.values() for each in t.get("references", [])
         ):
-            return  # types of both ends must be one
+            return  # both ends of a reference must have the same type
         sliced = tables[name].get("slice")
         if sliced is not None and sliced["column"] == column:
             return
@@ -84,9 +88,9 @@ def retype(own: Own, data: st.DataObject) -> None:
 
 
 def check_discovery(data: st.DataObject) -> None:
-    """What discovery declares holds every value that is there, texts that are none left out."""
+    """Check that the types found by discovery hold every value, except texts that are not UTF-8."""
     made = data.draw(databases(), label="tables")
-    rows = data.draw(acts(made, ["insert"], 20), label="rows")
+    rows = data.draw(operations(made, ["insert"], 20), label="rows")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         create(path / "own.db", made)
@@ -100,7 +104,7 @@ def check_discovery(data: st.DataObject) -> None:
                 if not (isinstance(misfit.value, Text) and misfit.value.valid() is None)
             ]
             if expected.stops is Stops.MUST and not expected.misfits:
-                faults.append(f"two keys of {name} are one in the types that are declared")
+                faults.append(f"two keys of {name} are the same in the declared types")
         assert not faults, "\n".join(faults)
 
 

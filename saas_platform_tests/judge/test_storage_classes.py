@@ -1,7 +1,7 @@
-"""Every storage class that SQLite may put into a column of any declaration: mirrored exactly, or the table stops.
+"""Test every storage class in a column of every declaration: it is mirrored exactly, or the table stops.
 
-Each case is a table of its own in one database, so that one sync has them all, and a table that stops shows
-whether it stops another.
+Each case is a table of its own in one database. So one sync covers all cases, and the tests see whether a
+table that stops also stops another.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from saas_platform_tests.judge.hostile import DECLARATIONS, KINDS, MOST, VALUES,
 from saas_platform_tests.judge.own import Own
 from saas_platform_tests.judge.rules import Stops
 
-#: More rows than the reader has in one batch.
+#: More rows than one batch of the reader has.
 _BEYOND = 20_000
 
 
@@ -44,14 +44,14 @@ CASES = [Case(*each) for each in itertools.product(DECLARATIONS, VALUES, (False,
 
 
 class Many(NamedTuple):
-    """A value as SQL, written into one row of a table of many."""
+    """A value as SQL, to write into one row of a table with many rows."""
 
     declaration: str
     sql: str
     id_: int
 
 
-#: No declaration makes anything of a value, so that every value meets every type.
+#: A column without a declaration converts no value, so every value meets every type.
 RETYPED = [
     Retyped(Case("", value, last), kind)
     for value, last, kind in itertools.product(VALUES, (False, True), KINDS)
@@ -60,12 +60,12 @@ RETYPED_ALL = [Retyped(case, kind) for case in CASES for kind in KINDS]
 
 
 def holds(case: Case) -> bool:
-    """Whether SQLite lets the value into the column at all."""
+    """Return whether SQLite accepts the value in the column at all."""
     return not (case.value == "NULL" and "NOT NULL" in case.declaration)
 
 
 def create(number: int, case: Case) -> list[str]:
-    """A table of four plain rows."""
+    """Return the statements that create a table of four plain rows."""
     plain = DECLARATIONS[case.declaration].plain
     rows = ", ".join(f"({id_}, {plain[id_ % len(plain)]})" for id_ in range(1, 5))
     return [
@@ -75,7 +75,7 @@ def create(number: int, case: Case) -> list[str]:
 
 
 def write(number: int, case: Case) -> str:
-    """The hostile value in the table's first row or its last."""
+    """Return the statement that writes the hostile value into the table's first or last row."""
     return f"UPDATE t{number} SET v = {VALUES[case.value]} WHERE id = {4 if case.last else 1}"
 
 
@@ -85,8 +85,8 @@ def back(number: int, case: Case) -> str:
     return f"UPDATE t{number} SET v = {plain[id_ % len(plain)]} WHERE id = {id_}"
 
 
-def told(faults: Sequence[str], cases: Sequence[Any]) -> str:
-    """The faults, with the cases that the tables stand for."""
+def with_cases(faults: Sequence[str], cases: Sequence[Any]) -> str:
+    """Return the faults, each with the case that its table stands for."""
     names = {f"t{number}": case for number, case in enumerate(cases)}
     lines = []
     for fault in faults:
@@ -96,7 +96,7 @@ def told(faults: Sequence[str], cases: Sequence[Any]) -> str:
 
 
 def check_first_load(folder: Path, cases: Sequence[Case], encoding: str = "UTF-8") -> None:
-    """Discovery saw the values, so that all of them are mirrored, but for texts that are none."""
+    """Check that all values which discovery saw are mirrored, except texts that are not UTF-8."""
     cases = [case for case in cases if holds(case)]
     numbered = list(enumerate(cases))
     made = itertools.chain.from_iterable(create(*each) for each in numbered)
@@ -111,16 +111,16 @@ def check_first_load(folder: Path, cases: Sequence[Case], encoding: str = "UTF-8
         if expected[f"t{number}"].stops is Stops.MUST and not case.value.startswith("not UTF-8")
     ]
     faults += own.judged()
-    assert not faults, told(faults, cases)
+    assert not faults, with_cases(faults, cases)
 
 
 def check_later_edit(folder: Path, cases: Sequence[Case]) -> None:
-    """The values came after the load: those that do not fit stop their tables, and no other row changes."""
+    """Check values written after the load. Those that do not fit stop their tables; no other row changes."""
     cases = [case for case in cases if holds(case)]
     numbered = list(enumerate(cases))
     own = Own(folder, itertools.chain.from_iterable(create(*each) for each in numbered))
     faults = own.judged()
-    assert not faults, told(faults, cases)
+    assert not faults, with_cases(faults, cases)
 
     own.execute([write(*each) for each in numbered])
     faults = own.judged()
@@ -128,7 +128,7 @@ def check_later_edit(folder: Path, cases: Sequence[Case]) -> None:
     repaired = own.repair()
     wanted = own.expected()
     faults += [
-        f"{name} holds what can't be mirrored, and repair says that it succeeded"
+        f"{name} holds a value that can't be mirrored, but repair reports success"
         for name, report in repaired.items()
         if report.succeeded and wanted[name].stops is Stops.MUST
     ]
@@ -137,15 +137,15 @@ def check_later_edit(folder: Path, cases: Sequence[Case]) -> None:
         for name, report in repaired.items()
         if not report.succeeded and own.mirror().get(name) != before.get(name)
     ]
-    assert not faults, told(faults, cases)
+    assert not faults, with_cases(faults, cases)
 
     own.execute([back(*each) for each in numbered])
     faults = own.judged()
-    assert not faults, told(faults, cases)
+    assert not faults, with_cases(faults, cases)
 
 
 def check_retyped(folder: Path, cases: Sequence[Retyped], *, later: bool) -> None:
-    """A person wrote another type into tables.yaml, before the value came or after."""
+    """Check a type that a person wrote into tables.yaml, before or after the value was written."""
     cases = [each for each in cases if holds(each.case)]
     numbered = [(number, each.case) for number, each in enumerate(cases)]
     own = Own(folder, itertools.chain.from_iterable(create(*each) for each in numbered))
@@ -162,7 +162,7 @@ def check_retyped(folder: Path, cases: Sequence[Retyped], *, later: bool) -> Non
     if later:
         own.execute([write(*each) for each in numbered])
     faults = own.judged()
-    assert not faults, told(faults, cases)
+    assert not faults, with_cases(faults, cases)
 
 
 def test_some_at_the_first_load(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_some_under_types_written_by_hand(tmp_path: Path, later: bool) -> None:
 
 
 def test_every_cent_is_exact(tmp_path: Path) -> None:
-    """0.35, 15.86 and all others up to 999.99, as floats of a column of money."""
+    """Test all amounts up to 999.99, such as 0.35 and 15.86, stored as floats in a column for money."""
     own = Own(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, v NUMERIC(10,2))")
     own.fill("INSERT INTO t VALUES (?, ?)", ((i, i / 100) for i in range(100_000)))
     own.declare()
@@ -197,7 +197,7 @@ def test_every_cent_is_exact(tmp_path: Path) -> None:
     ("precision", "scale"), [(10, 2), (15, 4), (20, 2), (38, 10), (4, 4), (38, 20)]
 )
 def test_decimals_are_exact(tmp_path: Path, precision: int, scale: int) -> None:
-    """Floats that are read from decimals of so many places, up to where floats are no longer dense enough."""
+    """Test floats made from decimals with that many places, up to the limit of the precision of floats."""
     most = 10 ** min(precision, 15)
     chance = random.Random(f"{precision} {scale}")
     whole = [0, 1, most - 1, 1 - most, *(chance.randrange(-most, most) for _ in range(1000))]
@@ -237,7 +237,7 @@ def test_many_texts_of_a_database_in_utf16(tmp_path: Path, declaration: str) -> 
 
 
 def test_a_misfit_of_a_personal_column_is_masked(tmp_path: Path) -> None:
-    """The table stops with the place, and neither error nor proof has the value."""
+    """The error that stops the table names the row, and neither the error nor the proof shows the value."""
 
     def personal(tables: dict[str, Any]) -> None:
         tables["t0"]["columns"]["v"]["pii"] = "email"
@@ -247,9 +247,9 @@ def test_a_misfit_of_a_personal_column_is_masked(tmp_path: Path) -> None:
     own.execute("UPDATE t0 SET v = 'eve@example.org' WHERE id = 4")
     faults = own.judged()
     assert not faults, "\n".join(faults)
-    said = [repr(own.sync()), *(repr(own.verify(level)) for level in ("digest", "rows"))]
-    assert "id 4" in said[0]
-    assert not any("eve@" in each for each in said)
+    reports = [repr(own.sync()), *(repr(own.verify(level)) for level in ("digest", "rows"))]
+    assert "id 4" in reports[0]
+    assert not any("eve@" in each for each in reports)
 
 
 @pytest.mark.slow
@@ -274,7 +274,7 @@ def test_many_under_types_written_by_hand(tmp_path: Path, declaration: str, late
     check_retyped(tmp_path, drawn(cases, MOST), later=later)
 
 
-#: Values that must not reach another row of their batch, or of a later one.
+#: Values that must not affect another row of their batch or of a later batch.
 MANY = [
     Many(*each, id_)
     for id_ in (1, _BEYOND)
@@ -297,7 +297,7 @@ MANY = [
     ]
 ]
 
-#: SQL of a plain value that differs with `i`, for each declaration.
+#: For each declaration, the SQL of a plain value that differs with `i`.
 PLAIN = {
     "REAL": "i + 0.123456789",
     "INTEGER": "i * 1000003",
@@ -313,7 +313,7 @@ PLAIN = {
 
 
 def check_many(folder: Path, cases: Sequence[Many]) -> None:
-    """A value written into a table of more rows than a batch has: no other row changes."""
+    """Check that a value written into a table of several batches changes no other row."""
     own = Own(
         folder,
         [
@@ -335,7 +335,7 @@ def check_many(folder: Path, cases: Sequence[Many]) -> None:
         for number, case in enumerate(cases)
     )
     faults = own.faults_of_sync(own.sync(), before)
-    assert not faults, told(faults, cases)
+    assert not faults, with_cases(faults, cases)
 
 
 def test_some_in_a_table_of_many(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_all_in_a_table_of_many(tmp_path: Path, declaration: str) -> None:
 def test_a_number_that_sqlite_keeps_as_a_float_of_many_digits(
     tmp_path: Path, declared: str, value: str
 ) -> None:
-    """From 2^63 on nobody can tell which whole number was written; a float holds what is stored."""
+    """From 2^63 on, SQLite does not keep the exact whole number. A float holds what is stored."""
     own = Own(
         tmp_path,
         f"CREATE TABLE d (id INTEGER PRIMARY KEY, v {declared}); INSERT INTO d VALUES (1, {value})",

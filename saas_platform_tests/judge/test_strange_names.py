@@ -1,4 +1,4 @@
-"""Names that SQLite reads in a way of its own: the rows that are mirrored are still those of the source."""
+"""Test names that SQLite reads in a special way: the mirrored rows are still those of the source."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def make(tmp_path: Path, sql: str) -> Own:
 @pytest.mark.parametrize(
     "name", ["true", "false", "TRUE", "null", "rowid", "a`b", "`", '"', "x''y"]
 )
-def test_a_column_with_the_name_of_a_word(tmp_path: Path, name: str) -> None:
-    """A bare TRUE in a query is the column, where a column is called so."""
+def test_a_column_with_the_name_of_a_keyword(tmp_path: Path, name: str) -> None:
+    """Test that a bare TRUE in a query is the column, if a column has that name."""
     quoted = '"' + name.replace('"', '""') + '"'
     own = make(
         tmp_path,
@@ -38,7 +38,7 @@ def test_a_column_with_the_name_of_a_word(tmp_path: Path, name: str) -> None:
     assert own.judged() == []
 
 
-def test_an_update_under_a_version_is_seen_whatever_a_column_is_called(tmp_path: Path) -> None:
+def test_an_update_with_a_version_is_seen_whatever_a_column_is_called(tmp_path: Path) -> None:
     own = make(
         tmp_path,
         'CREATE TABLE q (id INTEGER PRIMARY KEY, "true" INTEGER, ver INTEGER NOT NULL);'
@@ -52,7 +52,7 @@ def test_an_update_under_a_version_is_seen_whatever_a_column_is_called(tmp_path:
 
 
 def with_bytes(path: Path, sql: bytes) -> None:
-    """Run a script of bytes that are no UTF-8, as the `sqlite3` program takes it."""
+    """Run a script of bytes that are not UTF-8, as the `sqlite3` program would."""
     placeholder = "\ue000"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(sql.replace(b"\xf6", placeholder.encode()).decode())
@@ -66,7 +66,7 @@ def with_bytes(path: Path, sql: bytes) -> None:
 
 @pytest.mark.parametrize("key", ["", " PRIMARY KEY"])
 def test_a_column_whose_name_is_not_utf8_leaves_its_table_out(tmp_path: Path, key: str) -> None:
-    """SQLite takes a quoted name that it does not know for a text, and reads it in every row."""
+    """SQLite would take a quoted name that it does not know for a text, and read it in every row."""
     path = tmp_path / "own.db"
     other = "id INTEGER PRIMARY KEY, " if not key else ""
     with_bytes(
@@ -101,7 +101,7 @@ VALUES = {"bo": "1", "inn": "7", "sm": "15.86", "nu": "15.86", "re": "-0.5", "te
           "da": "'2024-01-01'", "bl": "x'00'"}  # fmt: skip
 
 
-def test_a_collation_of_another_program_is_never_compared_by(tmp_path: Path) -> None:
+def test_a_collation_of_another_program_is_never_used(tmp_path: Path) -> None:
     path = tmp_path / "own.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.create_collation("MYC", lambda a, b: (a > b) - (a < b))
@@ -116,7 +116,7 @@ def test_a_collation_of_another_program_is_never_compared_by(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["<<", "\x85", "\u2028", "no", "1", "null", "a: b", "# x", "'"])
-def test_a_name_that_yaml_has_a_meaning_for_is_merged(
+def test_a_name_with_a_meaning_in_yaml_is_merged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     path = tmp_path / "own.db"

@@ -179,7 +179,10 @@ def _utf8(stored_as: str, value: Any) -> str:
 
 
 def _decimal(stored_as: str, value: Any, precision: int, scale: int) -> Decimal:
-    """Return the decimal. For a float it is the only one of 15, or else 16, digits that reads as the float."""
+    """Return the value as a decimal.
+
+    For a float, this is the only decimal of 15, or else 16, digits that reads as it.
+    """
     _only(stored_as in ("integer", "real"), value)
     if isinstance(value, int) or (value.is_integer() and abs(value) < 2**63):
         found = Decimal(int(value))

@@ -1,4 +1,4 @@
-"""Test that personal columns are recognised by whole words in many languages, and by values with checksums."""
+"""Test that personal columns are recognised by whole words in many languages and by their values."""
 
 from __future__ import annotations
 

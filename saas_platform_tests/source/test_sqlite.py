@@ -1,4 +1,4 @@
-"""Test what is special about a SQLite source: others may lock or break the file, or write values of any type."""
+"""Test what only a SQLite source allows: others may lock or break its file, or write values of any type."""
 
 from __future__ import annotations
 

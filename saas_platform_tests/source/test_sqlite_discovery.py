@@ -1,4 +1,4 @@
-"""Test that the reader can read every value as discovery declares it, and that notes name what is left out."""
+"""Test that the reader reads every value as discovery declares it, and that notes name what is left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test that reading another program's SQLite file changes neither the file nor its folder, whoever has it open."""
+"""Test that reading another program's SQLite file changes neither the file nor its folder."""
 
 from __future__ import annotations
 
