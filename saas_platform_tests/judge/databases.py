@@ -49,8 +49,8 @@ _FLOATS = st.one_of(
     st.floats(allow_nan=False),
 )
 _TIMES = st.one_of(
-    st.datetimes().map(lambda moment: moment.isoformat(" ")),
-    st.datetimes().map(lambda moment: moment.isoformat("T", "seconds")),
+    st.datetimes().map(lambda timestamp: timestamp.isoformat(" ")),
+    st.datetimes().map(lambda timestamp: timestamp.isoformat("T", "seconds")),
     st.dates().map(str),
     st.sampled_from(
         [

@@ -361,8 +361,8 @@ def _faults_of_differences(
     wanted: Expected, mirror: Counter[Row], report: ProofReport
 ) -> list[str]:
     """Check that the report of a table that differs names the rows, the columns and the source's values."""
-    name, said = wanted.table.name, report.differences
-    if said is None:
+    name, differences = wanted.table.name, report.differences
+    if differences is None:
         if report.problems and all(name in problem for problem in report.problems):
             return []
         return [f"verify {report.level} reports that {name} differs, but not where: {report}"]
@@ -383,22 +383,26 @@ def _faults_of_differences(
         for key in keys.keys() & theirs.keys()
     }
     different = {key: columns for key, columns in different.items() if columns}
-    counted = (said.missing, said.extra, said.different)
+    counted = (differences.missing, differences.extra, differences.different)
     found = []
     if counted != (len(missing), len(extra), len(different)):
         found.append(
             f"{name}: verify {report.level} counts {counted} missing, extra, different rows;"
-            f" right are {(len(missing), len(extra), len(different))}"
+            f" right is {(len(missing), len(extra), len(different))}"
         )
-    if set(said.columns) != {column for columns in different.values() for column in columns}:
-        found.append(f"{name}: verify {report.level} names the columns {said.columns}")
-    if len(said.samples) != min(sum(counted), _SAMPLES):
-        found.append(f"{name}: {len(said.samples)} samples of {sum(counted)} rows")
+    if set(differences.columns) != {column for columns in different.values() for column in columns}:
+        found.append(f"{name}: verify {report.level} names the columns {differences.columns}")
+    if len(differences.samples) != min(sum(counted), _SAMPLES):
+        found.append(f"{name}: {len(differences.samples)} samples of {sum(counted)} rows")
     for key, columns in different.items():
         row = keys[key][0]
-        like = [s for s in said.samples if s.kind == "different" and _has_key(wanted, s, row)]
+        like = [
+            s for s in differences.samples if s.kind == "different" and _has_key(wanted, s, row)
+        ]
         if not like and sum(counted) <= _SAMPLES:
-            found.append(f"{name}: verify {report.level} does not name the row {row}: {said}")
+            found.append(
+                f"{name}: verify {report.level} does not name the row {row}: {differences}"
+            )
         found += [
             each for sample in like for each in _faults_of_sample(wanted, sample, row, columns)
         ]

@@ -311,7 +311,7 @@ _AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from saas_platform_tests.source.test_sqlite_untouched import read_all
-read_all(Path(sys.argv[1]))  # imports modules that the user nobody may not read
+read_all(Path(sys.argv[1]))  # imports modules that the user `nobody` may not read
 os.setgid(65534)
 os.setuid(65534)
 print(read_all(Path(sys.argv[1])))

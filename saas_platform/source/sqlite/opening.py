@@ -55,8 +55,8 @@ class Untouched:
         """Raise SourceError if another program has written to the file since it was opened."""
         if self.stamp is not None and self.stamp != _stamp(self.path):
             raise SourceError(
-                f"The source {self.path} was written to by another program while it was read: run the"
-                " command again."
+                f"The source {self.path} was written to by another program while it was read: run"
+                " again."
             )
 
 

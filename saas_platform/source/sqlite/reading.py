@@ -324,7 +324,7 @@ def _exact(value: int | float, scale: int) -> int | None:
     """Return the value times 10^scale; None if that is not a whole number, or the float is 2^63 or more."""
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1 << 63):
         return int(value) * 10**scale
-    # From 2^63 on, SQLite also stores whole numbers as floats, and nobody can know which number was meant.
+    # From 2^63 on, SQLite also stores whole numbers as floats, and the number that was meant is unknown.
     if not math.isfinite(value) or value.is_integer():
         return None
     for digits in (_FLOAT_DIGITS, _FLOAT_DIGITS + 1):

@@ -31,16 +31,16 @@ def batch_of(company: DirtyCompany, month: Month, as_of: datetime) -> MonthBatch
     return MonthBatch("ours", FIRST, month, cutoff, f"{cutoff}", made.rows, made.erasures)
 
 
-def soiled() -> DirtyCompany:
+def dirty() -> DirtyCompany:
     return DirtyCompany(Company(CONFIG), CONFIG.seed, 1.0)
 
 
 @pytest.fixture(scope="module")
 def applied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[MonthBatch]]:
     """Return a file to which all months were applied in order, and the months."""
-    company = soiled()
+    company = dirty()
     batches = [batch_of(company, month, MONTHS[-1].end) for month in MONTHS]
-    path = tmp_path_factory.mktemp("soiled") / "source.db"
+    path = tmp_path_factory.mktemp("dirty") / "source.db"
     source = SqliteSource(path)
     source.create_schema()
     for batch in batches:
@@ -50,8 +50,8 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[MonthB
 
 def test_the_log_equals_the_list_of_injected_rows(applied: tuple[Path, list[MonthBatch]]) -> None:
     """Compare the injected rows only; the contracts test the injected cells."""
-    planted = soiled().planted_until(FIRST, MONTHS[-1].end).to_pylist()
-    rows = {(r["month"], r["table"], r["key"], r["kind"]) for r in planted if r["column"] is None}
+    injected = dirty().planted_until(FIRST, MONTHS[-1].end).to_pylist()
+    rows = {(r["month"], r["table"], r["key"], r["kind"]) for r in injected if r["column"] is None}
     log = SqliteSource(applied[0]).intake_log().to_pylist()
     assert {(r["month"], r["table_name"], r["row_key"], r["finding"]) for r in log} == rows
     assert len(log) == len(rows) > 100
@@ -80,7 +80,7 @@ def test_replays_in_any_order_change_and_log_nothing(
 
 
 def test_day_by_day_gives_the_same_state_as_all_at_once(tmp_path: Path) -> None:
-    company = soiled()
+    company = dirty()
     ends: list[tuple[object, pa.Table]] = []
     for name, days in (("days", (2, 9, 17)), ("once", ())):
         source = SqliteSource(tmp_path / f"{name}.db")
