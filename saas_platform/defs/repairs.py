@@ -76,7 +76,7 @@ def repair_job(named: Tables) -> dg.JobDefinition:
                 "rows_copied": sum(report.rows_written for report in reports),
                 "rows_removed": sum(report.rows_deleted for report in reports),
                 "slices_mended": sum(len(report.slices) for report in reports),
-                "mended": dg.MetadataValue.md(_markdown(reports)),
+                "repaired": dg.MetadataValue.md(_markdown(reports)),
             }
         )
         failed = [messages[report.table] for report in reports if not report.succeeded]

@@ -257,7 +257,7 @@ def test_a_repair_is_reported(platform: Platform, instance: dg.DagsterInstance) 
     metadata = output.step_output_data.metadata
     assert metadata["rows_copied"].value == 1
     assert metadata["slices_mended"].value == 1
-    assert "| users | 1 | 0 | 1 | proven |" in str(metadata["mended"].value)
+    assert "| users | 1 | 0 | 1 | proven |" in str(metadata["repaired"].value)
 
 
 def test_an_unsupported_warehouse_is_reported(platform_of: PlatformOf) -> None:

@@ -24,9 +24,9 @@ Results = dict[tuple[str, str], dg.AssetCheckEvaluation]
 
 
 @pytest.fixture(scope="module")
-def soiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Output]:
+def dirty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Output]:
     """A home with eight months of a company with dirt, and the output of the run."""
-    home = tmp_path_factory.mktemp("soiled") / "home"
+    home = tmp_path_factory.mktemp("dirty") / "home"
     with pytest.MonkeyPatch.context() as patch:
         _set(patch, home)
         output = command("run", "--json")
@@ -48,9 +48,9 @@ def _set(patch: pytest.MonkeyPatch, home: Path) -> None:
 
 
 @pytest.fixture
-def home(soiled: tuple[Path, Output], monkeypatch: pytest.MonkeyPatch) -> Path:
-    _set(monkeypatch, soiled[0])
-    return soiled[0]
+def home(dirty: tuple[Path, Output], monkeypatch: pytest.MonkeyPatch) -> Path:
+    _set(monkeypatch, dirty[0])
+    return dirty[0]
 
 
 def results(home: Path) -> Results:
@@ -70,8 +70,8 @@ def value(check: dg.AssetCheckEvaluation, name: str) -> Any:
     return check.metadata[name].value
 
 
-def test_raw_equals_the_dirty_source_and_the_page_is_built(soiled: tuple[Path, Output]) -> None:
-    summary = soiled[1].json
+def test_raw_equals_the_dirty_source_and_the_page_is_built(dirty: tuple[Path, Output]) -> None:
+    summary = dirty[1].json
     assert [table["verdict"] for table in summary["tables"]] == ["proven"] * len(TABLES)
     assert Path(summary["dashboard"]).stat().st_size > 100_000
     figures = json.dumps(summary)

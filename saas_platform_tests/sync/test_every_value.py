@@ -96,7 +96,7 @@ def found(report: ProofReport, table: sa.Table) -> dict[int, dict[str, tuple[Any
     (key,) = table.primary_key.columns
     assert report.differences is not None
     return {
-        sample.key[key.name]: {c.column: (c.source, c.mirror) for c in sample.columns}
+        int(sample.key[key.name] or 0): {c.column: (c.source, c.mirror) for c in sample.columns}
         for sample in report.differences.samples
     }
 
