@@ -44,6 +44,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -102,9 +103,15 @@ _VALUE: Mapping[TextForm, Callable[[str], Any]] = {
     "digits": int,
     "decimal": Decimal,
     "bits": lambda text: float(struct.unpack(">d", struct.pack(">q", int(text)))[0]),
-    "time": lambda text: text.removesuffix(".000000"),
+    "time": lambda text: _time(text),
     "hexadecimal": lambda text: f"X'{text}'",
 }
+
+
+def _time(text: str) -> str:
+    """Return a time as a person reads it. Raises ValueError for a time that there is not."""
+    datetime.fromisoformat(text)
+    return text.removesuffix(".000000")
 
 
 def _bits(value: float) -> int:
@@ -156,8 +163,9 @@ def value_of(column: sa.Column, cell_: str) -> Any:
     try:
         return _VALUE.get(kind_of(column).text, str)(text)
     except (ValueError, KeyError):
-        # In the text of a whole row, a misfit that is a number looks like any other value.
-        return _not_of_type(column, text)
+        # In the text of a whole row, a misfit that is a number, or looks like a time, stands like any other value.
+        is_text = kind_of(column).text == "time"
+        return _not_of_type(column, f"'{text}'" if is_text else text)
 
 
 def _not_of_type(column: sa.Column[Any], literal: str) -> Misfit:
