@@ -2,7 +2,7 @@
 
 A series is the sum of a column over the rows of a period, or the quotient of two such sums. So a series stays
 correct when rows are filtered. Out of scope: the charts themselves (sections.py) and how they are drawn
-(static/dashboard.js).
+(static/charts).
 """
 
 from __future__ import annotations

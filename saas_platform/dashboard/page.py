@@ -29,7 +29,21 @@ from saas_platform.warehouse.interface import Warehouse
 PAGE_NAME = "index.html"
 
 _STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("echarts.min.js", "dashboard.js")
+#: The scripts of the page, in their order: each one uses only what those before it offer.
+_SCRIPTS = (
+    "echarts.min.js",
+    "data.js",
+    "format.js",
+    "palette.js",
+    "options.js",
+    "charts/over_time.js",
+    "charts/ranking.js",
+    "charts/cohorts.js",
+    "charts/campaigns.js",
+    "charts/calibration.js",
+    "card.js",
+    "page.js",
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Declares the charts of the page by section: what each chart shows, from which columns and in which colours.
 
-Out of scope: the SQL behind the columns (data.py), and drawing (static/dashboard.js).
+Out of scope: the SQL behind the columns (data.py), and drawing (static/charts).
 """
 
 from __future__ import annotations

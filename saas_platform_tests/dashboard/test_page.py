@@ -36,6 +36,24 @@ def test_the_charting_library_is_the_published_one() -> None:
     assert "Mike Bostock" in licence
 
 
+def test_each_script_is_in_the_page_after_those_it_uses(page_path: Path) -> None:
+    page = page_path.read_text("utf-8")
+    files = [path for path in STATIC.rglob("*.js") if path.name != "echarts.min.js"]
+    sources = sorted((path.read_text("utf-8") for path in files), key=page.index)
+    offered: set[str] = set()
+    for source in sources:
+        for used in re.findall(r"const \{([^}]*)\} = dashboard;", source):
+            assert _names(used) <= offered, source[:80]
+        # The first script makes the object, and the others extend it.
+        for given in re.findall(r"(?:window\.dashboard = |\(dashboard, )\{([^}]*)\}\)?;", source):
+            offered |= _names(given)
+    assert {"rowsOf", "shown", "palette", "baseOption", "draw"} <= offered
+
+
+def _names(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text))
+
+
 def test_the_report_is_true(changed: Changed, tmp_path: Path) -> None:
     report = build_page(changed(*MODELS), tmp_path / "new" / "folder", AS_OF)
     page = report.path.read_text("utf-8")
