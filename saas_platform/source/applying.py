@@ -7,7 +7,9 @@ Out of scope: SQL, which each engine's `Writer` holds.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -87,6 +89,20 @@ class Writer(ABC):
     @abstractmethod
     def record(self, batch: MonthBatch, row_count: int) -> None:
         """Record the month as applied."""
+
+
+def references(table: sa.Table) -> Iterator[tuple[sa.Column[Any], sa.Column[Any]]]:
+    """Yield each column of a company's table that references another table, with the column that it references."""
+    for constraint in table.foreign_key_constraints:
+        (element,) = constraint.elements
+        yield element.parent, element.column
+
+
+def orphan_sentence(
+    child: sa.Column[Any], parent: sa.Column[Any], key: object, value: object
+) -> str:
+    """Say which row names a parent that does not exist."""
+    return f"{child.table.name} {key} names {child.name} {value}, which {parent.table.name} does not have"
 
 
 def names_erasable_user(column: sa.Column) -> bool:

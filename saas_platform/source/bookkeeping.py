@@ -74,3 +74,9 @@ intake_log = sa.Table(
     sa.Column("detail", sa.Unicode(400), nullable=False),
     sa.Column("noted_at", _MOMENT, nullable=False),
 )
+
+
+def key_column(table: sa.Table) -> str:
+    """Return the only key column. Raises ValueError for a compound key, which a tombstone can't hold."""
+    (column,) = table.primary_key.columns
+    return column.name

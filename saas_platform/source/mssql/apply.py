@@ -16,7 +16,14 @@ from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
-from saas_platform.source.applying import BrokenRuleError, Writer, names_erasable_user
+from saas_platform.source.applying import (
+    BrokenRuleError,
+    Writer,
+    names_erasable_user,
+    orphan_sentence,
+    references,
+)
+from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import MonthBatch
 from saas_platform.source.mssql.connection import scalar
@@ -24,7 +31,7 @@ from saas_platform.source.mssql.ddl import staged_name
 from saas_platform.source.mssql.driver import load_pyodbc
 from saas_platform.source.mssql.errors import plain
 from saas_platform.source.mssql.intake import Intake
-from saas_platform.source.mssql.sql import key_column, qualified, quoted
+from saas_platform.source.mssql.sql import qualified, quoted
 
 _SAVEPOINT = "before_table"
 
@@ -171,21 +178,17 @@ class MssqlWriter(Writer):
     def _offender(self, table: sa.Table) -> str | None:
         """Return which staged row names a parent that does not exist; None if every parent exists."""
         key = quoted(key_column(table))
-        for constraint in table.foreign_key_constraints:
-            (element,) = constraint.elements
-            child, parent = quoted(element.parent.name), element.column
+        for child, parent in references(table):
+            name = quoted(child.name)
             row = self._cursor.execute(
-                f"SELECT TOP 1 s.{key}, s.{child}"
+                f"SELECT TOP 1 s.{key}, s.{name}"
                 f" FROM {qualified(self._schema, staged_name(table.name))} s"
-                f" LEFT JOIN {self._named(parent.table)} p ON p.{quoted(parent.name)} = s.{child}"
-                f" WHERE s.{child} IS NOT NULL AND p.{quoted(parent.name)} IS NULL"
+                f" LEFT JOIN {self._named(parent.table)} p ON p.{quoted(parent.name)} = s.{name}"
+                f" WHERE s.{name} IS NOT NULL AND p.{quoted(parent.name)} IS NULL"
                 f" ORDER BY s.{key}"
             ).fetchone()
             if row is not None:
-                return (
-                    f"{table.name} {row[0]} names {element.parent.name} {row[1]},"
-                    f" which {parent.table.name} does not have"
-                )
+                return orphan_sentence(child, parent, *row)
         return None
 
     def delete_erased(self) -> int:

@@ -18,7 +18,8 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.schema.ddl import statements
 from saas_platform.source import bookkeeping
-from saas_platform.source.mssql.sql import key_column, literal, qualified, quoted, slice_id
+from saas_platform.source.bookkeeping import key_column
+from saas_platform.source.mssql.sql import literal, qualified, quoted, slice_id
 
 _LEFT_OUT = {bookkeeping.row_version_counter.name}
 #: The platform's own tables, next to those of the company.

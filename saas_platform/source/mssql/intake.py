@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.source import bookkeeping
+from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.cursor import Cursor
 from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, natural_keys, own_time
 from saas_platform.source.mssql.ddl import staged_name
-from saas_platform.source.mssql.sql import key_column, literal, qualified, quoted
+from saas_platform.source.mssql.sql import literal, qualified, quoted
 
 
 class Intake:

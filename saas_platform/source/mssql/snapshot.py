@@ -18,6 +18,7 @@ from saas_platform.schema.describing import key_words
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
+from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.mssql import catalogue, catalogue_types, queries
 from saas_platform.source.mssql.connection import scalar
@@ -32,7 +33,7 @@ from saas_platform.source.mssql.reading import (
     text_batches,
 )
 from saas_platform.source.mssql.session import Session, database_identity
-from saas_platform.source.mssql.sql import is_rowversion, key_column, literal, qualified
+from saas_platform.source.mssql.sql import is_rowversion, literal, qualified
 from saas_platform.source.mssql.tracking import tracked_deletes
 
 T = TypeVar("T")

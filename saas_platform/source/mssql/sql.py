@@ -122,12 +122,6 @@ def literal(text: str) -> str:
     return "N'" + text.replace("'", "''") + "'"
 
 
-def key_column(table: sa.Table) -> str:
-    """Return the name of the one key column of a company's table."""
-    (column,) = table.primary_key.columns
-    return column.name
-
-
 def value(column: sa.Column, qualifier: str = "") -> str:
     """Return SQL for the exact value of a column, in the column's declared portable type.
 

@@ -15,10 +15,17 @@ import sqlalchemy as sa
 from saas_platform.clock import Month
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
-from saas_platform.source.applying import BrokenRuleError, Writer, names_erasable_user
+from saas_platform.source.applying import (
+    BrokenRuleError,
+    Writer,
+    names_erasable_user,
+    orphan_sentence,
+    references,
+)
+from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.interface import MonthBatch
 from saas_platform.source.sqlite.connection import SqliteCursor, scalar
-from saas_platform.source.sqlite.ddl import CURRENT_VERSION, NEXT_VERSION, key_column, quoted
+from saas_platform.source.sqlite.ddl import CURRENT_VERSION, NEXT_VERSION, quoted
 from saas_platform.source.sqlite.intake import (
     STAGED,
     note_early,
@@ -75,20 +82,16 @@ def _upsert(table: sa.Table) -> str:
 def _offender(cursor: SqliteCursor, table: sa.Table) -> str:
     """Say which staged row refers to a missing parent. SQLite's own error does not say."""
     key = key_column(table)
-    for constraint in table.foreign_key_constraints:
-        (element,) = constraint.elements
-        child, parent = element.parent.name, element.column
+    for child, parent in references(table):
+        name = quoted(child.name)
         cursor.execute(
-            f"SELECT s.{quoted(key)}, s.{quoted(child)} FROM {STAGED} s"
-            f" LEFT JOIN {quoted(parent.table.name)} p ON p.{quoted(parent.name)} = s.{quoted(child)}"
-            f" WHERE s.{quoted(child)} IS NOT NULL AND p.{quoted(parent.name)} IS NULL LIMIT 1"
+            f"SELECT s.{quoted(key)}, s.{name} FROM {STAGED} s"
+            f" LEFT JOIN {quoted(parent.table.name)} p ON p.{quoted(parent.name)} = s.{name}"
+            f" WHERE s.{name} IS NOT NULL AND p.{quoted(parent.name)} IS NULL LIMIT 1"
         )
         row = cursor.fetchone()
         if row is not None:
-            return (
-                f"{table.name} {row[0]} names {child} {row[1]},"
-                f" which {parent.table.name} does not have"
-            )
+            return orphan_sentence(child, parent, *row)
     return f"{table.name} refers to a row that does not exist"
 
 

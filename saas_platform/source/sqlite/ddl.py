@@ -18,6 +18,7 @@ from saas_platform.schema.ddl import statements
 from saas_platform.schema.slices import WHOLE
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source import bookkeeping
+from saas_platform.source.bookkeeping import key_column
 
 #: Written after each column that is compared. The column may have a collation that only the program that
 #: wrote the file knows. SQLite then refuses every comparison that does not name another collation.
@@ -48,12 +49,6 @@ def table_sql(table: sa.Table) -> str:
 def column_sql(column: sa.Column) -> str:
     """Return the quoted name of the column in the source."""
     return column_name(source_column(column))
-
-
-def key_column(table: sa.Table) -> str:
-    """Return the only key column. Raises ValueError for a compound key, which a tombstone can't hold."""
-    (column,) = table.primary_key.columns
-    return column.name
 
 
 def slice_expression(table: sa.Table, qualifier: str = "") -> str:

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.source import bookkeeping
+from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, natural_keys, own_time
 from saas_platform.source.sqlite.connection import SqliteCursor, scalar
-from saas_platform.source.sqlite.ddl import key_column, quoted
+from saas_platform.source.sqlite.ddl import quoted
 
 STAGED = 'temp."_staged"'
 _EARLY = 'temp."_early"'
