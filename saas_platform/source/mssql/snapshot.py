@@ -18,7 +18,6 @@ from saas_platform.schema.describing import key_words
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
-from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.mssql import catalogue, catalogue_types, queries
 from saas_platform.source.mssql.connection import scalar
@@ -376,7 +375,7 @@ class CompanySnapshot(MssqlSnapshot):
 
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
         rows = self._fetch(table, queries.tombstones_query(table, self._schema, above))
-        key = arrow_schema(table).field(key_column(table))
+        key = arrow_schema(table).field(bookkeeping.key_column(table))
         return pa.table(
             [[row[0] for row in rows], [row[1] for row in rows]],
             schema=pa.schema([key, pa.field("slice", pa.string(), nullable=False)]),
