@@ -85,12 +85,12 @@ def export(
     """Write all tables in their state at `as_of`, `truth/` and the data card into a new folder.
 
     Args:
-        config: The company.
-        as_of: The files hold what happened before this timestamp.
-        folder: The folder to create.
-        form: File format of the tables.
-        truth: Whether to write `truth/`.
-        progress: Called with each month that is done.
+        config: the company.
+        as_of: the files hold what happened before this timestamp.
+        folder: the folder to create.
+        form: file format of the tables.
+        truth: whether to write `truth/`.
+        progress: called with each month that is done.
 
     Returns:
         The folder and the number of rows of each table.

@@ -32,12 +32,12 @@ def build(
     The warehouse is closed again whether the build succeeds or fails.
 
     Args:
-        target: The warehouse.
-        as_of: The timestamp of the company's clock.
-        target_path: The folder for dbt's artefacts.
-        log_path: The folder for dbt's logs.
-        select: The models to build, or None for all of them.
-        touched: For each raw table that changed since the last build, its first changed month as
+        target: the warehouse.
+        as_of: the timestamp of the company's clock.
+        target_path: the folder for dbt's artefacts.
+        log_path: the folder for dbt's logs.
+        select: the models to build, or None for all of them.
+        touched: for each raw table that changed since the last build, its first changed month as
             `YYYY-MM-DD`. None means a full refresh.
 
     Returns:
@@ -61,11 +61,11 @@ def compiled(
     The SQL is that of a full refresh, which builds all months.
 
     Args:
-        target: The warehouse.
-        as_of: The timestamp of the company's clock.
-        target_path: The folder for dbt's artefacts.
-        log_path: The folder for dbt's logs.
-        *kinds: The kinds of nodes: `model`, `test` or `analysis`.
+        target: the warehouse.
+        as_of: the timestamp of the company's clock.
+        target_path: the folder for dbt's artefacts.
+        log_path: the folder for dbt's logs.
+        *kinds: the kinds of nodes: `model`, `test` or `analysis`.
 
     Returns:
         The nodes, as they are in dbt's manifest.

@@ -44,10 +44,10 @@ class MartsTarget:
         """Return the target for the dataset `marts` of a project.
 
         Args:
-            project: The Google Cloud project.
-            location: The location of the dataset.
-            maximum_bytes_billed: The most bytes that one query may bill, or None for no limit.
-            emulator: The address of an emulator to use instead of Google's service.
+            project: the Google Cloud project.
+            location: the location of the dataset.
+            maximum_bytes_billed: the most bytes that one query may bill, or None for no limit.
+            emulator: the address of an emulator to use instead of Google's service.
         """
         return cls(
             "bigquery",

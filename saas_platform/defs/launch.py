@@ -50,11 +50,11 @@ def launch(
     """Materialise the selected assets, or the stale ones if none is selected.
 
     Args:
-        platform: The platform to run.
-        stale: What is stale, with the reasons.
-        through: The last month to generate.
-        select: Names of groups and assets; empty to run what is stale.
-        say: Is called with a line for each reason.
+        platform: the platform to run.
+        stale: what is stale, with the reasons.
+        through: the last month to generate.
+        select: names of groups and assets; empty to run what is stale.
+        say: is called with a line for each reason.
 
     Returns:
         The reasons and the outcome of the run.

@@ -46,11 +46,11 @@ def evaluate(scores: pd.DataFrame, truth: pd.DataFrame, base_rate: float) -> Eva
     """Compare the held-out scores with the labels and with the true hazards.
 
     Args:
-        scores: The result of `churn.score`.
-        truth: The simulator's truth, with account_id, month (in which the hazard acts), voluntary_hazard and
+        scores: the result of `churn.score`.
+        truth: the simulator's truth, with account_id, month (in which the hazard acts), voluntary_hazard and
             involuntary_hazard (the label is drawn from both together), and the same two as far as the source
             determines them, observable_voluntary_hazard and observable_involuntary_hazard.
-        base_rate: The churn rate in the training data.
+        base_rate: the churn rate in the training data.
 
     Returns:
         The metrics and the calibration.

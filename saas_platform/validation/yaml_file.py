@@ -57,11 +57,11 @@ def read_model(
     """Read a YAML file into a model.
 
     Args:
-        model: The class of the model.
-        path: The file, or None to use the model's defaults.
-        error: The class of the error to raise.
-        place_words: Turns the place of an error into words.
-        **overrides: Values that take precedence over those in the file.
+        model: the class of the model.
+        path: the file, or None to use the model's defaults.
+        error: the class of the error to raise.
+        place_words: turns the place of an error into words.
+        **overrides: values that take precedence over those in the file.
 
     Returns:
         The validated model.

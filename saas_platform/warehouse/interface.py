@@ -314,10 +314,10 @@ class Warehouse(ABC):
         """Compare the mirror's rows in the slices with the source's, cell by cell.
 
         Args:
-            table: The table.
-            slices: The ids of the slices to compare.
-            texts: The texts of all rows that the source has in these slices (`canonical.ROW_TEXTS`).
-            samples: The largest number of differing rows to return.
+            table: the table.
+            slices: the ids of the slices to compare.
+            texts: the texts of all rows that the source has in these slices (`canonical.ROW_TEXTS`).
+            samples: the largest number of differing rows to return.
         """
 
     @abstractmethod

@@ -128,11 +128,11 @@ def load_whole(
     """Replace the mirror's rows by the stream's and append to the log, in one transaction.
 
     Args:
-        connection: The project.
-        table: The table.
-        stream: All rows of the table.
-        entry: The entry for the log, without the counts.
-        name: The name of the load, after which its jobs and its staging table are named.
+        connection: the project.
+        table: the table.
+        stream: all rows of the table.
+        entry: the entry for the log, without the counts.
+        name: the name of the load, after which its jobs and its staging table are named.
 
     Returns:
         The entry as written.
@@ -240,11 +240,11 @@ def commit(
     """Run the statements and append the entry to the log, in one transaction.
 
     Args:
-        connection: The project.
-        table: The table, for the label of the job.
-        statements: What to run before the log is written.
-        entry: The entry for the log, complete.
-        name: The name of the load, after which the job is named.
+        connection: the project.
+        table: the table, for the label of the job.
+        statements: what to run before the log is written.
+        entry: the entry for the log, complete.
+        name: the name of the load, after which the job is named.
     """
     script = ";\n".join(
         [
@@ -288,12 +288,12 @@ class BigqueryChanges(Changes):
         """Begin without changes.
 
         Args:
-            connection: The project.
-            table: The table.
-            name: The name of the load, after which its jobs and staging tables are named.
-            scratch: An empty database in this process.
-            read_slices: Reads the mirror's rows in some slices.
-            count_slices: Counts the mirror's rows in each slice.
+            connection: the project.
+            table: the table.
+            name: the name of the load, after which its jobs and staging tables are named.
+            scratch: an empty database in this process.
+            read_slices: reads the mirror's rows in some slices.
+            count_slices: counts the mirror's rows in each slice.
         """
         self._connection = connection
         self._table = table

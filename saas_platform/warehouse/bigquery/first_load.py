@@ -53,11 +53,11 @@ def load_by_days(
     """Load the stream's rows into the empty mirror, day by day, then append to the log.
 
     Args:
-        connection: The project.
-        table: A table for which `may_load_by_days` is true.
-        stream: All rows of the table.
-        entry: The entry for the log, without the counts.
-        name: The name of the load, after which its jobs are named.
+        connection: the project.
+        table: a table for which `may_load_by_days` is true.
+        stream: all rows of the table.
+        entry: the entry for the log, without the counts.
+        name: the name of the load, after which its jobs are named.
 
     Returns:
         The entry as written.
