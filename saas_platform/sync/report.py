@@ -79,7 +79,7 @@ class ProofReport:
     #: The digest of the checked slices of the source; None at level `counts`.
     digest: str | None
     differences: Differences | None
-    #: What can't be counted in rows: no mirror, another column, an error of the source or the warehouse.
+    #: Faults other than rows that differ: a missing mirror, a mirror with other columns, or an error.
     problems: tuple[str, ...]
     seconds: float
     proof_id: str
