@@ -96,7 +96,7 @@ def export(
         The folder and the number of rows of each table.
 
     Raises:
-        ExportError: The folder exists already or can't be written. Nothing is left behind.
+        ExportError: the folder exists already or can't be written. Nothing is left behind.
     """
     with _new_folder(folder) as partial:
         company = Company(config)

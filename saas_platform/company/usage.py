@@ -121,7 +121,7 @@ def usage_table(
         presence: access and health of all accounts in the month.
 
     Raises:
-        ValueError: An account has more events in the month than the key has room for.
+        ValueError: an account has more events in the month than the key has room for.
     """
     who_parts, timestamp_parts, ordinal_parts = [], [], []
     has_access = presence.access_from[users.account] != NEVER

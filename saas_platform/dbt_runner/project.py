@@ -44,7 +44,7 @@ def build(
         dbt's result, with one entry for each model and test.
 
     Raises:
-        MartsError: If a model or a test failed. The message names it.
+        MartsError: a model or a test failed. The message names it.
     """
     arguments = ["build", *UNIT_TESTS_LEFT_OUT, *options(as_of, target_path, log_path)]
     if select:
@@ -71,7 +71,7 @@ def compiled(
         The nodes, as they are in dbt's manifest.
 
     Raises:
-        MartsError: If a node does not compile.
+        MartsError: a node does not compile.
     """
     chosen = ["--select", *(f"resource_type:{kind}" for kind in kinds)]
     run(target, ["compile", *options(as_of, target_path, log_path), *refresh(None), *chosen])

@@ -60,8 +60,8 @@ def launch(
         The reasons and the outcome of the run.
 
     Raises:
-        RunError: If a step or a blocking check fails.
-        SettingsError: If `select` has an unknown name.
+        RunError: a step or a blocking check fails.
+        SettingsError: `select` has an unknown name.
     """
     prepare(platform.home)
     work = WorkClock()

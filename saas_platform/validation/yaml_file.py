@@ -67,7 +67,7 @@ def read_model(
         The validated model.
 
     Raises:
-        PlatformError: As an `error`, if the file can't be read, if a name is unknown or occurs twice, or if a
+        PlatformError: as an `error`, if the file can't be read, if a name is unknown or occurs twice, or if a
             value is wrong.
     """
     node = None if path is None else _composed(path, error)

@@ -34,7 +34,7 @@ def within_bounds(
         slice_id: SQL of the id of a row's slice.
         moment: writes a timestamp as a literal of the engine.
         text: writes a text as a literal of the engine.
-        most: the largest number of ranges to write; None: any number. With more ranges than that,
+        most: the largest number of ranges to write; None means any number. With more ranges than that,
             neighbouring ranges are joined, and the condition also covers the slices between them.
     """
     dated = [slice_id_ for slice_id_ in slices if _has_bounds(cut, slice_id_)]

@@ -33,7 +33,10 @@ def named(table: str, *columns: str) -> sa.Table:
         (named("t", "a\n"), r"the name of the column 'a\n' has other characters"),
         (named("t", "9a"), "begins with a digit"),
         (named("t", "a" * 301), "more than 300 characters"),
-        (named("t", "_Partition_day"), "_Partition_day begins like one that BigQuery reserves"),
+        (
+            named("t", "_Partition_day"),
+            "_Partition_day begins with a prefix that BigQuery reserves",
+        ),
         (named("t", "_SYNC_GONE"), "its column _SYNC_GONE from the platform's _sync_gone: "),
         (named("t", "a", "A"), "does not distinguish its column A from a: "),
     ],

@@ -138,7 +138,7 @@ def load_whole(
         The entry as written.
 
     Raises:
-        WarehouseError: Rows are missing in the staging table, or share a key.
+        WarehouseError: rows are missing in the staging table, or share a key.
     """
     staged = StagingTable(connection, table, name)
     with staged.created():
@@ -221,9 +221,9 @@ def _inserts(table: sa.Table, staged: str, slices: Collection[str], sync_id: str
 
 
 def _spanned(table: sa.Table, group: list[str] | None) -> str:
-    """Return a condition that is true for a row from the first to the last slice of a group; None: any row.
+    """Return a condition that is true for a row from the first to the last slice of a group.
 
-    No slice of another group lies in between.
+    `group` None means any row. No slice of another group lies in between.
     """
     return q.within(table, group, most_ranges=1)
 
@@ -304,7 +304,7 @@ class BigqueryChanges(Changes):
         self._local = DuckdbChanges(scratch, table)
         self._tables = ExitStack()
         self._loads = 0
-        #: The staging table that has all changes, and the rows they touch; None: changes were added since.
+        #: The staging table that has all changes, and the rows they touch; None if changes were added since.
         self._loaded: tuple[StagingTable, _Touched] | None = None
 
     def __enter__(self) -> BigqueryChanges:

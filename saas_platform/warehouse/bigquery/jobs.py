@@ -60,7 +60,7 @@ def run_once(
         pause: seconds before the second try; later pauses are longer, up to 30 seconds.
 
     Raises:
-        google.api_core.exceptions.GoogleAPIError: The job's error, if another try would not help, or if no
+        google.api_core.exceptions.GoogleAPIError: the job's error, if another try would not help, or if no
             try succeeded within `seconds`.
     """
     failed = 0

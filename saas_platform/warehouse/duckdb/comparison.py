@@ -144,7 +144,7 @@ def _differences(connection: Connection, names: list[str], keys: list[str], part
     Args:
         connection: the database that holds the cells of both sides.
         names: the columns of the cells.
-        keys: those of them that form the key; empty: the table has none.
+        keys: the columns that form the key; empty if the table has no key.
         part: the condition of the part.
     """
     theirs, mine = (f"SELECT * FROM {rows} WHERE {part}" for rows in (_THEIR_CELLS, _MY_CELLS))
