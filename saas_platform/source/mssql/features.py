@@ -74,8 +74,8 @@ class Features:
         missing = []
         if not self.snapshot_isolation:
             missing.append(
-                "no snapshot isolation, so that tables read while others write may show different"
-                " moments (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON repairs it)"
+                "no snapshot isolation, so that tables read while others write may be as of different"
+                " times (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON repairs it)"
             )
         if self.floor is None:
             missing.append(
