@@ -1,4 +1,4 @@
-"""Invoices and payments: their course, planned at the issue of an invoice, and their rows.
+"""Invoices and payments: the course of each is planned when the invoice is issued, then written as rows.
 
 Contains: how an invoice is planned from the outcome that the simulator has decided, and the rows of
 `invoices`, `invoice_items` and `payments`. Out of scope: the decision whether a charge fails.

@@ -1,6 +1,7 @@
 """Slices: the parts of a table that are proven, compared and repaired one by one.
 
-The value of the slice column never changes in a row, so a row never moves from one slice to another.
+In the company's tables the value of the slice column never changes, so a row never moves from one slice to
+another. In a user's own tables it may.
 """
 
 from __future__ import annotations

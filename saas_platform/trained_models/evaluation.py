@@ -1,7 +1,7 @@
-"""Measures how far a churn model is from the truth. Only this module compares scores with true hazards.
+"""Measure how far a churn model is from the truth. Only this module compares scores with true hazards.
 
-No model can beat the hazards from which churn was drawn. The skill of a model therefore says how far it gets
-from the base rate (0) to those hazards (1), measured in log-loss. AUC alone would hide a wrong calibration.
+No model can beat the hazards from which churn was drawn. The skill of a model is therefore its log-loss on a
+scale from that of the base rate (0) to that of those hazards (1). AUC alone would hide a wrong calibration.
 
 Part of the hazards comes from causes that leave no trace in the source. The observable hazards are what the
 source reveals of the hazards. No model could do better, so they are the 1 of `skill_of_observable`.
