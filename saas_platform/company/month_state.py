@@ -75,7 +75,7 @@ class MonthState:
             subs: the subscriptions, changed in place.
             index: positions of the subscriptions that change.
             at: when each of them changes.
-            change: kind of the commercial change, or None if the change is not a commercial one.
+            change: kind of the commercial change; None means that the change is not a commercial one.
             **values: the new values, by column.
         """
         for name, value in values.items():

@@ -36,7 +36,7 @@ def build(
         as_of: the timestamp of the company's clock.
         target_path: the folder for dbt's artefacts.
         log_path: the folder for dbt's logs.
-        select: the models to build, or None for all of them.
+        select: the models to build; None means all of them.
         touched: for each raw table that changed since the last build, its first changed month as
             `YYYY-MM-DD`. None means a full refresh.
 

@@ -46,7 +46,7 @@ class MartsTarget:
         Args:
             project: the Google Cloud project.
             location: the location of the dataset.
-            maximum_bytes_billed: the most bytes that one query may bill, or None for no limit.
+            maximum_bytes_billed: the most bytes that one query may bill; None means no limit.
             emulator: the address of an emulator to use instead of Google's service.
         """
         return cls(

@@ -54,7 +54,7 @@ def launch(
         stale: what is stale, with the reasons.
         through: the last month to generate.
         select: names of groups and assets; empty to run what is stale.
-        say: is called with a line for each reason.
+        say: a callback, called with a line for each reason.
 
     Returns:
         The reasons and the outcome of the run.

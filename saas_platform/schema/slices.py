@@ -72,7 +72,7 @@ class SliceDigest:
 
 
 def slice_of(table: sa.Table) -> Slice | None:
-    """Return how a table is sliced, or None if the table is one slice (`WHOLE`)."""
+    """Return how a table is sliced; None if the table is one slice (`WHOLE`)."""
     return table.info.get("slice")
 
 

@@ -60,7 +60,7 @@ class Special:
 
 
 def look(ask: Callable[[str], list[Any] | None]) -> Special:
-    """Return what is special; `ask` returns None for a query that the server does not know."""
+    """Return what is special; `ask` returns None if the server does not know a query."""
     changing: dict[int, tuple[str, ...]] = {}
     for object_id, name in ask(CHANGING) or ():
         changing[int(object_id)] = (*changing.get(int(object_id), ()), str(name))
