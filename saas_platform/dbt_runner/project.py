@@ -1,4 +1,4 @@
-"""Locates the dbt project and runs dbt commands on one of its targets, in this process."""
+"""Locate the dbt project and run dbt commands on one of its targets, in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Describes the warehouse in which dbt builds the marts, as one of the targets in profiles.yml.
+"""Describe the warehouse in which dbt builds the marts, as one of the targets in profiles.yml.
 
 Contains: the environment variables that dbt reads, and the adapter that it needs. Out of scope: credentials,
 which Google's client finds by itself, and running dbt.

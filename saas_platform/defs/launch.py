@@ -1,4 +1,4 @@
-"""Runs the job `everything` in this process, for the command line."""
+"""Run the job `everything` in this process, for the command line."""
 
 from __future__ import annotations
 

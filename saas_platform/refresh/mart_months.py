@@ -1,4 +1,4 @@
-"""Finds which months of the marts must be rebuilt: the first touched month of each raw table.
+"""Find which months of the marts must be rebuilt: the first touched month of each raw table.
 
 Contains: what the marts were built from, and the touched months, which follow from the log of syncs and from
 two views of the marts. Out of scope: which model is built from which table, which the models declare; building.

@@ -1,4 +1,4 @@
-"""Reads a YAML file into a pydantic model and reports every error in a sentence with its line.
+"""Read a YAML file into a pydantic model and report every error in a sentence with its line.
 
 Contains: the reading and the sentences. Out of scope: the models themselves.
 """

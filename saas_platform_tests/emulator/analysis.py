@@ -1,4 +1,4 @@
-"""Finds SQL that BigQuery would refuse and the emulator accepts, by Google's own analyzer of BigQuery's SQL.
+"""Find SQL that BigQuery would refuse and the emulator accepts, by Google's own analyzer of BigQuery's SQL.
 
 The emulator's own Python runs it, in the emulator's process. Contains: the analyzer's catalogue of the
 emulator's tables, and three rules of BigQuery that the analyzer does not check: bounds for a table that

@@ -1,4 +1,4 @@
-"""Writes the raw tables of hand-written companies, and fills in everything that a test does not care about.
+"""Write the raw tables of hand-written companies, and fill in everything that a test does not care about.
 
 Contains: `RawCompany`, which collects rows, and `load`, which writes them to the raw tables of a DuckDB file.
 """

@@ -1,4 +1,4 @@
-"""Discovers the tables of any SQL Server database from its catalogue, which states every type.
+"""Discover the tables of any SQL Server database from its catalogue, which states every type.
 
 The catalogue answers nearly everything. The rows of a table are scanned only for NULLs in a key, at most
 once. Out of scope: what is proposed from the findings (source/discovery.py).
