@@ -27,10 +27,13 @@ def named(table: str, *columns: str) -> sa.Table:
     ("table", "says"),
     [
         (named("t", "a", "_b", "c9", "select", "table_x"), None),
-        (named("Order Details", "a"), "the name of the table 'Order Details' has other characters"),
-        (named("t", "prénom"), "the name of the column 'prénom' has other characters"),
-        (named("t", "a`b"), "the name of the column 'a`b' has other characters"),
-        (named("t", "a\n"), r"the name of the column 'a\n' has other characters"),
+        (
+            named("Order Details", "a"),
+            "the name of the table 'Order Details' contains characters other than",
+        ),
+        (named("t", "prénom"), "the name of the column 'prénom' contains characters other than"),
+        (named("t", "a`b"), "the name of the column 'a`b' contains characters other than"),
+        (named("t", "a\n"), r"the name of the column 'a\n' contains characters other than"),
         (named("t", "9a"), "begins with a digit"),
         (named("t", "a" * 301), "more than 300 characters"),
         (
