@@ -1,4 +1,4 @@
-"""Creates the source, the warehouse and the company that the settings describe.
+"""Create the source, the warehouse and the company that the settings describe.
 
 This is the only module that maps a URL to an engine, and that knows where files lie in SAAS_HOME.
 """

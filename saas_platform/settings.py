@@ -1,4 +1,4 @@
-"""Reads and validates every setting once, at the edge. The code inside trusts the result.
+"""Read and validate every setting once, at the edge. The code inside trusts the result.
 
 Settings come from the environment first, then from `.env` in the working folder. `.env.example`
 documents them, and a test keeps it in step with this module.

@@ -1,4 +1,4 @@
-"""Prints lines on the terminal so that names and values cannot control the terminal.
+"""Print lines on the terminal so that names and values cannot control the terminal.
 
 Contains: the two consoles, and the only functions that print text from outside on them. These functions
 escape control characters, and they show as plain text what rich would read as markup or as an emoji.

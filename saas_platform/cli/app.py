@@ -320,7 +320,7 @@ def dashboard(
         raise SettingsError(
             "The dashboard shows only the company's tables, and"
             f" {platform.home.tables} declares others: use `saas-platform run`, which prints at the end what"
-            " was proven of yours."
+            " was proven of your tables."
         )
     serve(platform.home.dashboard, port, open_browser=open_browser)
     return True
@@ -361,8 +361,10 @@ def reset(
     if as_json:
         print_json({"dropped": dropped})
     else:
-        for line in dropped or ["nothing: there is nothing that saas-platform created"]:
+        for line in dropped:
             say(output, f"dropped {line}")
+        if not dropped:
+            say(output, "Nothing to drop.")
     return True
 
 

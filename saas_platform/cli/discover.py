@@ -114,7 +114,7 @@ def not_named(platform: Platform) -> tuple[str, ...]:
 
 
 def versions_kept_by_hand(platform: Platform) -> tuple[str, ...]:
-    """Return a sentence for each version column that the user's programs keep, and which so may be wrong.
+    """Return a sentence for each version column that the user's own programs maintain, and may get wrong.
 
     Raises SourceError if the source can't be read.
     """
@@ -136,9 +136,9 @@ def _version_sentence(table: sa.Table, version: str, unversioned: int) -> str:
         else ""
     )
     return (
-        f"{table.name}.{version} is a version that your own programs keep, not the database: let every change"
-        " of a row raise it. A sync misses a change that does not; the next full proof finds it (the job"
-        f" full_proof each night, or `saas-platform verify`).{without}"
+        f"{table.name}.{version} is a version that your own programs maintain, not the database: have them raise"
+        " it with every change of a row. A sync misses a change that does not raise it. The next full proof"
+        f" finds it (the job full_proof each night, or `saas-platform verify`).{without}"
     )
 
 

@@ -220,7 +220,8 @@ def _declared(platform: Platform) -> str:
     without_key = [table.name for table in tables if not table.primary_key.columns]
     declared = f"{len(tables)} declared in {platform.home.tables}"
     return (
-        f"{declared}; reloaded whole when they change, because they have no key: {', '.join(without_key)}"
+        f"{declared}; these have no key, so they are reloaded as a whole when they change:"
+        f" {', '.join(without_key)}"
         if without_key
         else declared
     )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", SyncReport, RepairReport)
 
-#: What a sync copied, by its mode. Nothing was broken where an ordinary sync compares digests ("repair").
+#: What a sync copied, by its mode. A sync that compares digests has the mode "repair", though nothing was broken.
 _MODES: dict[Mode, str] = {
     "full": "full load",
     "incremental": "changed rows",
@@ -148,8 +148,8 @@ def print_run(
     if outcome is not None:
         work = ", ".join(f"{name} {seconds:.1f}" for name, seconds in outcome.work_seconds.items())
         output.print(
-            f"{outcome.seconds:.1f} s, of which Dagster {outcome.dagster_seconds:.1f} s"
-            f" and the work itself: {work}."
+            f"{outcome.seconds:.1f} s in all, of which Dagster took {outcome.dagster_seconds:.1f} s."
+            f" Seconds of the work itself: {work}."
         )
     if page is not None:
         say(output, f"Dashboard: {page} (or run `saas-platform dashboard --open`)")

@@ -1,4 +1,4 @@
-"""Invoices and payments: their course, planned at the issue of an invoice, and their rows.
+"""Invoices and payments: the course of each is planned when the invoice is issued, then written as rows.
 
 Contains: how an invoice is planned from the outcome that the simulator has decided, and the rows of
 `invoices`, `invoice_items` and `payments`. Out of scope: the decision whether a charge fails.
@@ -56,17 +56,17 @@ def plan_invoices(
     """Issue invoices to subscriptions in their current state, and plan the course of each invoice.
 
     Args:
-        dice: The random numbers.
-        dunning: The parameters of dunning.
-        subs: The subscriptions. Their number of invoices is increased.
-        index: Positions of the subscriptions that get an invoice.
-        issued_at: When each invoice is issued.
-        item: Kind of the charged line.
-        quantity: Quantity of the charged line.
-        unit: Unit price of the charged line, in cents.
-        credit_plan: Plan of the credit line.
-        credit_unit: Unit price of the credit line in cents, negative; 0 for no such line.
-        retries: Number of the retry that collects a failed charge: 0 where the first charge succeeds,
+        dice: the random numbers.
+        dunning: the parameters of dunning.
+        subs: the subscriptions. Their number of invoices is increased.
+        index: positions of the subscriptions that get an invoice.
+        issued_at: when each invoice is issued.
+        item: kind of the charged line.
+        quantity: quantity of the charged line.
+        unit: unit price of the charged line, in cents.
+        credit_plan: plan of the credit line.
+        credit_unit: unit price of the credit line in cents, negative; 0 for no such line.
+        retries: number of the retry that collects a failed charge: 0 where the first charge succeeds,
             one more than there are retries where none of them does.
     """
     subs.invoices[index] += 1

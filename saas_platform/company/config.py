@@ -385,7 +385,7 @@ class CompanyConfig(_Knobs):
 
 
 def read_config(path: Path | None, **overrides: Any) -> CompanyConfig:
-    """Read a company's config from a YAML file (None: all defaults); `overrides` replace its values.
+    """Read a company's config from a YAML file (None means all defaults); `overrides` replace its values.
 
     Raises CompanyError for a file that can't be read, an unknown knob or a wrong value.
     """

@@ -128,7 +128,8 @@ CELLS = (
     ),
 )
 
-#: Clean batches kept: the month, the two months before it, where its dirt comes from, and the whole month.
+#: How many clean batches are kept: those of the month and of the two months before it, whose rows its dirt
+#: repeats, and that of the whole month if `as_of` cuts it short.
 _KEPT = 4
 
 

@@ -1,4 +1,4 @@
-"""Writes a company to files, for users who only want the data.
+"""Write a company to files, for users who only want the data.
 
 Contains: the end state of every table as CSV or Parquet, the truth next to it, and the data card. Out of
 scope: the platform's path through staging to a source. The export keeps one month of events and all of
@@ -85,18 +85,18 @@ def export(
     """Write all tables in their state at `as_of`, `truth/` and the data card into a new folder.
 
     Args:
-        config: The company.
-        as_of: The files hold what happened before this timestamp.
-        folder: The folder to create.
-        form: File format of the tables.
-        truth: Whether to write `truth/`.
-        progress: Called with each month that is done.
+        config: the company.
+        as_of: the files hold what happened before this timestamp.
+        folder: the folder to create.
+        form: file format of the tables.
+        truth: whether to write `truth/`.
+        progress: called with each month that is done.
 
     Returns:
         The folder and the number of rows of each table.
 
     Raises:
-        ExportError: The folder exists already or can't be written. Nothing is left behind.
+        ExportError: the folder exists already or can't be written. Nothing is left behind.
     """
     with _new_folder(folder) as partial:
         company = Company(config)

@@ -70,12 +70,12 @@ def known_score(
     """Return the log-odds of a voluntary end at a renewal, without the latent terms.
 
     Args:
-        parameters: The company's parameters.
-        subs: The subscriptions; each array has one entry for each of them.
-        segment: Segment of each subscription's account.
-        complaints: Weighted number of recent complaints of the account.
-        rise: Relative rise of the list price (see `list_rise`).
-        span: The month.
+        parameters: the company's parameters.
+        subs: the subscriptions; each array has one entry for each of them.
+        segment: segment of each subscription's account.
+        complaints: weighted number of recent complaints of the account.
+        rise: relative rise of the list price (see `list_rise`).
+        span: the month.
     """
     churn = parameters.churn
     yearly = is_yearly(subs.plan)
@@ -157,13 +157,13 @@ def subscription_hazards(
     """Return the hazards of the subscriptions as of the month's start.
 
     Args:
-        parameters: The company's parameters.
-        catalogue: The company's price list.
-        subs: The subscriptions.
-        accounts: All accounts.
-        latent: The latent state of all accounts.
-        has_second: Whether the account of each subscription has a second subscription.
-        span: The month.
+        parameters: the company's parameters.
+        catalogue: the company's price list.
+        subs: the subscriptions.
+        accounts: all accounts.
+        latent: the latent state of all accounts.
+        has_second: whether the account of each subscription has a second subscription.
+        span: the month.
     """
     dunning, churn = parameters.dunning, parameters.churn
     paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
@@ -222,11 +222,11 @@ def remaining_cents(
     failures that dunning does not collect. It is an approximation, because the health is kept constant.
 
     Args:
-        parameters: The company's parameters.
-        subs: The subscriptions.
-        hazards: The hazards of these subscriptions.
-        accounts: All accounts.
-        latent: The latent state of all accounts.
+        parameters: the company's parameters.
+        subs: the subscriptions.
+        hazards: the hazards of these subscriptions.
+        accounts: all accounts.
+        latent: the latent state of all accounts.
     """
     churn, dunning = parameters.churn, parameters.dunning
     yearly = is_yearly(subs.plan)

@@ -31,12 +31,12 @@ class MonthState:
     """Working state and records of a month.
 
     Args:
-        dice: The random numbers.
-        parameters: The company's parameters.
-        span: The month.
-        catalogue: The company's price list.
-        accounts: All accounts, including the month's signups.
-        latent: Their latent state.
+        dice: the random numbers.
+        parameters: the company's parameters.
+        span: the month.
+        catalogue: the company's price list.
+        accounts: all accounts, including the month's signups.
+        latent: their latent state.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class MonthState:
         """Change columns of the subscriptions at `index` and record their state from `at` on.
 
         Args:
-            subs: The subscriptions, changed in place.
-            index: Positions of the subscriptions that change.
-            at: When each of them changes.
-            change: Kind of the commercial change, or None if the change is not a commercial one.
-            **values: The new values, by column.
+            subs: the subscriptions, changed in place.
+            index: positions of the subscriptions that change.
+            at: when each of them changes.
+            change: kind of the commercial change; None means that the change is not a commercial one.
+            **values: the new values, by column.
         """
         for name, value in values.items():
             getattr(subs, name)[index] = value

@@ -653,12 +653,12 @@ def _through(
     """Return the belief about some accounts at the end of the month, and the tastes of their users.
 
     Args:
-        grid: The grid points.
-        belief: The belief at the start of the month, by (account, fit, off).
-        tastes: Weights of the tastes, by (user, fit, taste).
-        counts: The counts of the users' days.
-        begin: The first user of each account.
-        table: Log-likelihoods of a day (see `_day_table`).
+        grid: the grid points.
+        belief: the belief at the start of the month, by (account, fit, off).
+        tastes: weights of the tastes, by (user, fit, taste).
+        counts: the counts of the users' days.
+        begin: the first user of each account.
+        table: log-likelihoods of a day (see `_day_table`).
     """
     size, fits = len(grid.off), len(grid.fit)
     days = np.concatenate([counts.active, counts.still], axis=1)
@@ -697,11 +697,11 @@ def _over_paths(
     likelihood exp(w (d sum(position) - logins (t d + w s d^2 / 2))), as long as activity is rare.
 
     Args:
-        grid: The grid points.
-        belief: The belief at the start of the month, by (account, fit, off).
-        usage: Log-likelihood of the counts, by (account, fit, level).
-        moments: Sums over the accounts' days (see `Counts.moments`).
-        timing: Sums over the accounts' days with a login (see `Counts.timing`).
+        grid: the grid points.
+        belief: the belief at the start of the month, by (account, fit, off).
+        usage: log-likelihood of the counts, by (account, fit, level).
+        moments: sums over the accounts' days (see `Counts.moments`).
+        timing: sums over the accounts' days with a login (see `Counts.timing`).
     """
     size, count = len(grid.off), len(belief)
     fine = _halved(usage - usage.max(axis=(1, 2), keepdims=True))

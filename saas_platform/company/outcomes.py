@@ -40,11 +40,11 @@ def draw_outcomes(
     probability, when the charge failed (`Subscriptions.retries`), and it is revealed retry by retry.
 
     Args:
-        dice: The random numbers.
-        dunning: The parameters of dunning.
-        span: The month.
-        subs: The subscriptions at the start of the month.
-        hazards: The hazards of these subscriptions.
+        dice: the random numbers.
+        dunning: the parameters of dunning.
+        span: the month.
+        subs: the subscriptions at the start of the month.
+        hazards: the hazards of these subscriptions.
     """
     key, month = subs.subscription_id, span.index
     primary = ~subs.second

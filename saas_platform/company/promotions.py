@@ -153,12 +153,12 @@ def offer_to_trials(
     in another campaign already.
 
     Args:
-        dice: The random numbers.
-        promotions: The parameters of promotions.
-        span: The month.
-        code: The promo code on offer.
-        subs: The subscriptions, changed in place.
-        account_ids: Account id of each subscription.
+        dice: the random numbers.
+        promotions: the parameters of promotions.
+        span: the month.
+        code: the promo code on offer.
+        subs: the subscriptions, changed in place.
+        account_ids: account id of each subscription.
     """
     jitter = HOUR + dice.index(6 * HOUR, "offer", subs.subscription_id, code.promo_code_id)
     assigned_at = np.maximum(subs.trial_started_at, code.starts_at) + jitter
@@ -188,11 +188,11 @@ def redeemed(
     """Return the state of treated accounts after they have used the code.
 
     Args:
-        promo_code_id: Key of the code.
-        account_ids: The accounts.
-        assigned_at: When each account was assigned to its arm.
-        at: When each account used the code.
-        subscription_ids: Subscription on which each account used the code.
+        promo_code_id: key of the code.
+        account_ids: the accounts.
+        assigned_at: when each account was assigned to its arm.
+        at: when each account used the code.
+        subscription_ids: subscription on which each account used the code.
     """
     return Redemptions.build(
         len(account_ids),

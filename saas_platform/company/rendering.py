@@ -1,4 +1,4 @@
-"""Renders versions of rows as the Arrow table of a month.
+"""Render versions of rows as the Arrow table of a month.
 
 Contains: the one rule for what a batch shows, which is the last version of each row in
 [month start, cutoff). Out of scope: where the versions come from.

@@ -249,11 +249,11 @@ def start_period(
     """Start a new period and issue its invoice. Where the charge fails, dunning opens.
 
     Args:
-        state: The state of the month.
-        subs: The subscriptions, changed in place.
-        index: Positions of the subscriptions.
-        at: When each new period starts.
-        retries: Number of the retry that collects each charge (see `Outcomes.retries`).
+        state: the state of the month.
+        subs: the subscriptions, changed in place.
+        index: positions of the subscriptions.
+        at: when each new period starts.
+        retries: number of the retry that collects each charge (see `Outcomes.retries`).
     """
     after = state.span.index + np.where(is_yearly(subs.plan[index]), 12, 1)
     period_end = billing_timestamps(after, subs.anchor_day[index], subs.anchor_second[index])

@@ -85,12 +85,12 @@ def activate(
     """Start the first paid period of subscriptions and issue its invoice.
 
     Args:
-        state: The state of the month.
-        subs: The subscriptions, changed in place. Plan and discount must be set already.
-        index: Positions of the subscriptions that start.
-        at: When each of them starts.
-        change: Kind of the commercial change.
-        anchor_day: Day of the month on which invoices are issued. The default is the day of `at`.
+        state: the state of the month.
+        subs: the subscriptions, changed in place. Plan and discount must be set already.
+        index: positions of the subscriptions that start.
+        at: when each of them starts.
+        change: kind of the commercial change.
+        anchor_day: day of the month on which invoices are issued. The default is the day of `at`.
     """
     account = subs.account[index]
     month = months_of(at)

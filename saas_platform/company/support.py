@@ -60,12 +60,12 @@ def ticket_means(
     """Return the expected numbers of other tickets and of complaints in a month, at health 0.
 
     Args:
-        parameters: The company's parameters.
-        span: The month.
-        access_from: Start of each account's access in the month, or NEVER.
-        access_until: End of that access.
-        seats_paid: Seats that each account pays for at the end of the month.
-        trial_users: Users of each account during a trial.
+        parameters: the company's parameters.
+        span: the month.
+        access_from: start of each account's access in the month, or NEVER.
+        access_until: end of that access.
+        seats_paid: seats that each account pays for at the end of the month.
+        trial_users: users of each account during a trial.
     """
     support = parameters.support
     length = np.maximum(access_until - access_from, 0)

@@ -35,11 +35,11 @@ def active_days(
     """Return pairs of a user's position and a day of the month (from 0) on which the user is active.
 
     Args:
-        dice: The random numbers.
-        parameters: The company's parameters.
-        span: The month.
-        users: The users.
-        presence: Access and health of all accounts in the month.
+        dice: the random numbers.
+        parameters: the company's parameters.
+        span: the month.
+        users: the users.
+        presence: access and health of all accounts in the month.
     """
     usage, account = parameters.usage, users.account
     day = np.arange(span.days)
@@ -111,17 +111,17 @@ def usage_table(
     appends.
 
     Args:
-        dice: The random numbers.
-        parameters: The company's parameters.
-        span: The month.
-        cutoff: End of the events, in seconds since 1970.
-        catalogue: The features and their release dates.
-        accounts: All accounts.
-        users: The users of the month, ordered by key.
-        presence: Access and health of all accounts in the month.
+        dice: the random numbers.
+        parameters: the company's parameters.
+        span: the month.
+        cutoff: end of the events, in seconds since 1970.
+        catalogue: the features and their release dates.
+        accounts: all accounts.
+        users: the users of the month, ordered by key.
+        presence: access and health of all accounts in the month.
 
     Raises:
-        ValueError: An account has more events in the month than the key has room for.
+        ValueError: an account has more events in the month than the key has room for.
     """
     who_parts, timestamp_parts, ordinal_parts = [], [], []
     has_access = presence.access_from[users.account] != NEVER

@@ -1,4 +1,4 @@
-"""Finds the rows of a raw table that break its contract.
+"""Find the rows of a raw table that break its contract.
 
 Contains: one query that counts the offenders of all rules, queries that sample them where there are any,
 and the outcome. Out of scope: the rules themselves, and any write.

@@ -1,4 +1,4 @@
-"""Scores how much of the planted dirt was found, and how much was found that was never planted.
+"""Score how much of the planted dirt was found, and how much was found that was never planted.
 
 Contains: the pure comparison of two sets of marks. Out of scope: where the two sets come from.
 """

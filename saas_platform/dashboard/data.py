@@ -1,4 +1,4 @@
-"""Reads the data of the page from the marts, as one table of plain columns for each grain.
+"""Read the data of the page from the marts, as one table of plain columns for each grain.
 
 The SQL means the same on every engine: it uses columns, joins on keys, SUM and COUNT. Out of scope: the
 definition of any metric (a chart only divides sums from a mart), and the appearance of the page.

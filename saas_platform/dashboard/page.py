@@ -1,4 +1,4 @@
-"""Builds the page: one HTML file with the data and the charts, which makes no network request.
+"""Build the page: one HTML file with the data and the charts, which makes no network request.
 
 Contains: `build_page` and the values for the template. Out of scope: SQL, and how a chart is drawn.
 """

@@ -1,4 +1,4 @@
-"""Declares the charts of the page by section: what each chart shows, from which columns and in which colours.
+"""Declare the charts of the page by section: what each chart shows, from which columns and in which colours.
 
 Out of scope: the SQL behind the columns (data.py), and drawing (static/charts).
 """

@@ -1,4 +1,4 @@
-"""Serves the built page to browsers on this machine only.
+"""Serve the built page to browsers on this machine only.
 
 Out of scope: building the page.
 """

@@ -1,4 +1,4 @@
-"""Runs dbt on the project of the marts, which reads the raw tables of the warehouse.
+"""Run dbt on the project of the marts, which reads the raw tables of the warehouse.
 
 Contains: the dbt commands in this process, the targets, the manifest and the lineage. Out of scope: the
 project itself (saas_platform/marts), and any metric in Python.

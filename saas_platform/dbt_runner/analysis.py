@@ -1,4 +1,4 @@
-"""Compiles and runs the analyses of the dbt project, which answer an analyst's questions from the marts.
+"""Compile and run the analyses of the dbt project, which answer an analyst's questions from the marts.
 
 Contains: compiling `analyses/` for a warehouse, and running the result. Out of scope: the queries
 themselves, and the definition of any metric.

@@ -1,4 +1,4 @@
-"""Finds the source columns of each column of a model in the SQL that dbt compiled.
+"""Find the source columns of each column of a model in the SQL that dbt compiled.
 
 Contains: the parsing of that SQL. The result depends only on the code, so callers can cache it under the
 manifest's digest. Out of scope: anything about Dagster.

@@ -1,4 +1,4 @@
-"""Makes dbt's manifest of the project, from which Dagster makes its assets, and the lineage of columns.
+"""Make dbt's manifest of the project, from which Dagster makes its assets, and the lineage of columns.
 
 Both files are cached in a folder under the digest of the project, and made again when the project changes.
 """

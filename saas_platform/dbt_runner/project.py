@@ -1,4 +1,4 @@
-"""Locates the dbt project and runs dbt commands on one of its targets, in this process."""
+"""Locate the dbt project and run dbt commands on one of its targets, in this process."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def build(
     The warehouse is closed again whether the build succeeds or fails.
 
     Args:
-        target: The warehouse.
-        as_of: The timestamp of the company's clock.
-        target_path: The folder for dbt's artefacts.
-        log_path: The folder for dbt's logs.
-        select: The models to build, or None for all of them.
-        touched: For each raw table that changed since the last build, its first changed month as
+        target: the warehouse.
+        as_of: the timestamp of the company's clock.
+        target_path: the folder for dbt's artefacts.
+        log_path: the folder for dbt's logs.
+        select: the models to build; None means all of them.
+        touched: for each raw table that changed since the last build, its first changed month as
             `YYYY-MM-DD`. None means a full refresh.
 
     Returns:
         dbt's result, with one entry for each model and test.
 
     Raises:
-        MartsError: If a model or a test failed. The message names it.
+        MartsError: a model or a test failed. The message names it.
     """
     arguments = ["build", *UNIT_TESTS_LEFT_OUT, *options(as_of, target_path, log_path)]
     if select:
@@ -61,17 +61,17 @@ def compiled(
     The SQL is that of a full refresh, which builds all months.
 
     Args:
-        target: The warehouse.
-        as_of: The timestamp of the company's clock.
-        target_path: The folder for dbt's artefacts.
-        log_path: The folder for dbt's logs.
-        *kinds: The kinds of nodes: `model`, `test` or `analysis`.
+        target: the warehouse.
+        as_of: the timestamp of the company's clock.
+        target_path: the folder for dbt's artefacts.
+        log_path: the folder for dbt's logs.
+        *kinds: the kinds of nodes: `model`, `test` or `analysis`.
 
     Returns:
         The nodes, as they are in dbt's manifest.
 
     Raises:
-        MartsError: If a node does not compile.
+        MartsError: a node does not compile.
     """
     chosen = ["--select", *(f"resource_type:{kind}" for kind in kinds)]
     run(target, ["compile", *options(as_of, target_path, log_path), *refresh(None), *chosen])

@@ -1,4 +1,4 @@
-"""Describes the warehouse in which dbt builds the marts, as one of the targets in profiles.yml.
+"""Describe the warehouse in which dbt builds the marts, as one of the targets in profiles.yml.
 
 Contains: the environment variables that dbt reads, and the adapter that it needs. Out of scope: credentials,
 which Google's client finds by itself, and running dbt.
@@ -44,10 +44,10 @@ class MartsTarget:
         """Return the target for the dataset `marts` of a project.
 
         Args:
-            project: The Google Cloud project.
-            location: The location of the dataset.
-            maximum_bytes_billed: The most bytes that one query may bill, or None for no limit.
-            emulator: The address of an emulator to use instead of Google's service.
+            project: the Google Cloud project.
+            location: the location of the dataset.
+            maximum_bytes_billed: the most bytes that one query may bill; None means no limit.
+            emulator: the address of an emulator to use instead of Google's service.
         """
         return cls(
             "bigquery",

@@ -1,4 +1,4 @@
-"""Builds the Dagster definitions: assets, checks, jobs, schedules and sensors, according to the settings."""
+"""Build the Dagster definitions: assets, checks, jobs, schedules and sensors, according to the settings."""
 
 from __future__ import annotations
 

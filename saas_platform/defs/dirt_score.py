@@ -1,4 +1,4 @@
-"""Scores how much of the dirt (errors injected by SAAS_DIRT) the source's intake and the contracts found.
+"""Score how much of the dirt (errors injected by SAAS_DIRT) the source's intake and the contracts found.
 
 Only this module and the evaluation of the churn model read what the simulator keeps to itself.
 """

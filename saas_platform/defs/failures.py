@@ -1,4 +1,4 @@
-"""Turns errors that a user can fix into Dagster failures with the same message, which are not retried."""
+"""Turn errors that a user can fix into Dagster failures with the same message, which are not retried."""
 
 from __future__ import annotations
 

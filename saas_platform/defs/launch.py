@@ -1,4 +1,4 @@
-"""Runs the job `everything` in this process, for the command line."""
+"""Run the job `everything` in this process, for the command line."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ def launch(
     """Materialise the selected assets, or the stale ones if none is selected.
 
     Args:
-        platform: The platform to run.
-        stale: What is stale, with the reasons.
-        through: The last month to generate.
-        select: Names of groups and assets; empty to run what is stale.
-        say: Is called with a line for each reason.
+        platform: the platform to run.
+        stale: what is stale, with the reasons.
+        through: the last month to generate.
+        select: names of groups and assets; empty to run what is stale.
+        say: a callback, called with a line for each reason.
 
     Returns:
         The reasons and the outcome of the run.
 
     Raises:
-        RunError: If a step or a blocking check fails.
-        SettingsError: If `select` has an unknown name.
+        RunError: a step or a blocking check fails.
+        SettingsError: `select` has an unknown name.
     """
     prepare(platform.home)
     work = WorkClock()

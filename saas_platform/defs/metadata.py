@@ -1,4 +1,4 @@
-"""Derives the metadata of assets from the schema."""
+"""Derive the metadata of assets from the schema."""
 
 from __future__ import annotations
 

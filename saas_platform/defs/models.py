@@ -168,9 +168,9 @@ def churn_scores(
     group_name=GROUP,
     kinds={"python", "table"},
     metadata={"dagster/table_name": "models.churn_evaluation"},
-    description="Compares the held-out scores with what happened, with the true hazards that it was"
-    " drawn from, and with the part of the hazards that the source determines: log-loss skill, AUC"
-    " and calibration.",
+    description="Compares the scores of the held-out months with the churn that happened, with the true"
+    " hazards from which it was drawn, and with the part of those hazards that the source reveals: log-loss"
+    " skill, AUC and calibration.",
     check_specs=[
         dg.AssetCheckSpec(
             BEATS_BASE_RATE,

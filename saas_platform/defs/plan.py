@@ -1,4 +1,4 @@
-"""Decides which assets a run materialises, and for which months."""
+"""Decide which assets a run materialises, and for which months."""
 
 from __future__ import annotations
 

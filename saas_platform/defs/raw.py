@@ -41,11 +41,11 @@ def raw_assets(
     """Return an asset for each table.
 
     Args:
-        tables: The tables by asset name.
-        partitions: The months of the partitioned table; None if no table is partitioned.
-        warehouse: Names its engine and the types of the columns, and is not opened.
-        from_synthetic: Whether the platform writes the source, so that raw depends on the source's assets.
-        stays_fresh: Whether Dagster reports tables that were not refreshed for days.
+        tables: the tables by asset name.
+        partitions: the months of the partitioned table; None if no table is partitioned.
+        warehouse: names its engine and the types of the columns, and is not opened.
+        from_synthetic: whether the platform writes the source, so that raw depends on the source's assets.
+        stays_fresh: whether Dagster reports tables that were not refreshed for days.
     """
     return [
         _raw_asset(

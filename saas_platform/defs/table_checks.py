@@ -21,11 +21,11 @@ def table_check(
     """Return a check of a table of raw.
 
     Args:
-        name: of the check.
+        name: the check's name.
         table: the name of the table's asset.
         description: what the check proves, for the UI.
-        look: does the work, within the timer and the translation of errors.
-        after: the names of the assets that must be there first, besides the table's own.
+        look: the function that does the work. It runs within the timer, and its errors are translated.
+        after: the names of other assets that must exist before the check runs.
     """
 
     @dg.asset_check(

@@ -1,4 +1,4 @@
-"""Measures how long the work itself took, so that Dagster's own share of a run is known."""
+"""Measure how long the work itself took, so that Dagster's own share of a run is known."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ class Build:
     """The last complete build of a layer.
 
     Attributes:
-        fingerprint: Covers the layers below and the layer's own code.
-        inputs: What the layer was built from, as JSON; None if the fingerprint is enough.
-        built_at: When the build was complete, in UTC.
+        fingerprint: covers the layers below and the layer's own code.
+        inputs: what the layer was built from, as JSON; None if the fingerprint is enough.
+        built_at: when the build was complete, in UTC.
     """
 
     layer: Layer

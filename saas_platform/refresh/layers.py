@@ -1,4 +1,4 @@
-"""Detects whether each layer above raw is up to date with raw and with its own code.
+"""Detect whether each layer above raw is up to date with raw and with its own code.
 
 The fingerprint of a layer covers the fingerprint of the layer below and the layer's own code. It is compared
 with the fingerprint of the layer's last build (builds.py).

@@ -1,4 +1,4 @@
-"""Finds which months of the marts must be rebuilt: the first touched month of each raw table.
+"""Find which months of the marts must be rebuilt: the first touched month of each raw table.
 
 Contains: what the marts were built from, and the touched months, which follow from the log of syncs and from
 two views of the marts. Out of scope: which model is built from which table, which the models declare; building.
@@ -114,7 +114,7 @@ def _touched(warehouse: Warehouse, before: Inputs | None, now: Inputs) -> dict[s
     if before is None:
         raise _FullRefresh("there is no earlier build")
     if before.code != now.code:
-        raise _FullRefresh("the models have changed")
+        raise _FullRefresh("the dbt models have changed")
     if now.as_of < before.as_of:
         raise _FullRefresh(f"as_of went back from {before.as_of} to {now.as_of}")
     if _month(now.first_signup) != _month(before.first_signup):

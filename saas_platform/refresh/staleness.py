@@ -1,4 +1,4 @@
-"""Finds what is missing or stale, and why, from the source, the warehouse and the code themselves.
+"""Find what is missing or stale, and why, from the source, the warehouse and the code themselves.
 
 Nothing here depends on an orchestrator's log, so a deleted warehouse, rows edited in the source, or another
 seed is noticed.

@@ -109,7 +109,7 @@ _VALUE: Mapping[TextForm, Callable[[str], Any]] = {
 
 
 def _time(text: str) -> str:
-    """Return a time as a person reads it. Raises ValueError for a time that there is not."""
+    """Return a time as a person reads it. Raises ValueError if there is no such time."""
     datetime.fromisoformat(text)
     return text.removesuffix(".000000")
 
@@ -163,7 +163,7 @@ def value_of(column: sa.Column, cell_: str) -> Any:
     try:
         return _VALUE.get(kind_of(column).text, str)(text)
     except (ValueError, KeyError):
-        # In the text of a whole row, a misfit that is a number, or looks like a time, stands like any other value.
+        # The text of a whole row may write a misfit like a value, if it is a number or looks like a time.
         is_text = kind_of(column).text == "time"
         return _not_of_type(column, f"'{text}'" if is_text else text)
 

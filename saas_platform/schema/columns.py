@@ -74,7 +74,7 @@ def reference(
     """Build a foreign key. A table that is searched by it declares the index itself.
 
     Args:
-        name: of the column.
+        name: the column's name.
         target: the column that it references, as `table.column`.
         comment: what the column says, for documents.
         nullable: whether a row may reference nothing.
@@ -95,11 +95,11 @@ def text(
     """Build a column of Unicode text.
 
     Args:
-        name: of the column.
+        name: the column's name.
         length: the most characters.
         comment: what the column says, for documents.
         nullable: whether a row may have none.
-        pii: the kind of personal data that it holds; None for none.
+        pii: the kind of personal data that it holds; None means none.
     """
     return sa.Column(name, _unicode(length), nullable=nullable, comment=comment, info=_info(pii))
 

@@ -2,8 +2,8 @@
 
 Out of scope: what is changed (merging.py).
 
-ruamel.yaml attaches the lines between two entries, blank or comments, to the entry before them. To a reader they
-belong to the entry after them. Here they are called the rest of the entry before.
+ruamel.yaml attaches the lines between two entries (comments and blank lines) to the entry before them, whereas a
+reader takes them to belong to the entry after them. This module calls them the rest of the entry before them.
 """
 
 from __future__ import annotations

@@ -224,7 +224,7 @@ def kind_of(column: sa.Column[Any]) -> Kind:
 
 
 def kind_of_type(type_: sa.types.TypeEngine[Any]) -> Kind | None:
-    """Return the kind of a type, or None if it is of no kind.
+    """Return the kind of a type; None if it is of no kind.
 
     A decimal without a declared precision and scale has no size that a mirror could keep, so it is of no kind.
     """

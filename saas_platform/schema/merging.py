@@ -75,7 +75,7 @@ _Key = TypeVar("_Key")
 def _paired(
     wanted: Mapping[str, _Key], there: Collection[_Key], fold: Callable[[_Key], object]
 ) -> dict[str, _Key]:
-    """Return for names in the file what they are in the source: the same, or the same but for its case."""
+    """Return the source's key for each name of the file that the source has, in the same or in another case."""
     by_fold = {fold(each): each for each in there if each not in wanted.values()}
     paired = {}
     for name, key in wanted.items():

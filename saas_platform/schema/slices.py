@@ -1,6 +1,7 @@
 """Slices: the parts of a table that are proven, compared and repaired one by one.
 
-The value of the slice column never changes in a row, so a row never moves from one slice to another.
+In the company's tables the value of the slice column never changes, so a row never moves from one slice to
+another. In a user's own tables it may.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class SliceDigest:
 
 
 def slice_of(table: sa.Table) -> Slice | None:
-    """Return how a table is sliced, or None if the table is one slice (`WHOLE`)."""
+    """Return how a table is sliced; None if the table is one slice (`WHOLE`)."""
     return table.info.get("slice")
 
 

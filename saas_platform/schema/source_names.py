@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 
 def source_table(table: sa.Table) -> tuple[str | None, str]:
-    """Return the table's schema in the source (None for the source's default schema), and its name there.
+    """Return the table's schema in the source (None if it is the source's default schema), and its name there.
 
     >>> source_table(sa.Table("orders", sa.MetaData(), info={"source_schema": "sales"}))
     ('sales', 'orders')

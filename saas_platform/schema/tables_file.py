@@ -327,7 +327,7 @@ def source_place(name: str, table: Table) -> tuple[str | None, str]:
 def _fault(
     name: str, table: Table, reference: Reference, tables: Mapping[str, Table]
 ) -> str | None:
-    """Return what is wrong with a reference, or None."""
+    """Return what is wrong with a reference; None if nothing is."""
     refers = f"{name} references {reference.table}"
     parent = tables.get(reference.table)
     if parent is None:

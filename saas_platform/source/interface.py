@@ -45,7 +45,7 @@ class SourceSnapshot(ABC):
 
     @abstractmethod
     def ceiling(self, table: sa.Table) -> int:
-        """Return the highest row version below which nothing is missing; 0 for a table without a version.
+        """Return the highest row version up to which the snapshot misses no change; 0 for a table without a version.
 
         Every row version of the table up to this one is committed, and none at or below it appears later.
         """
@@ -60,7 +60,7 @@ class SourceSnapshot(ABC):
 
     @abstractmethod
     def tables(self) -> list[tuple[str | None, str]]:
-        """Return schema (None: the source's default schema) and name of each table that could be mirrored."""
+        """Return schema and name of each table that could be mirrored; None means the source's default schema."""
 
     @abstractmethod
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
@@ -82,8 +82,8 @@ class SourceSnapshot(ABC):
         The reader streams. Only one reader may be open at a time.
 
         Args:
-            above: only for a table that has a version; None reads rows of every version.
-            slices: None reads all slices.
+            above: a row version, only for a table that has them; None means rows of every version.
+            slices: the slices to read; None means all slices.
 
         Returns:
             A reader with the schema `arrow_schema(table, with_row_version=True)`.
@@ -96,7 +96,7 @@ class SourceSnapshot(ABC):
     def row_texts(
         self, table: sa.Table, slices: Collection[str] | None = None
     ) -> pa.RecordBatchReader:
-        """Return the canonical text of each row in those slices; None: all slices (`canonical.ROW_TEXTS`).
+        """Return the canonical text of each row in those slices (`canonical.ROW_TEXTS`); None means all slices.
 
         The proof uses these texts. The database itself writes each text from the value that it stores, with
         expressions that `rows` does not use, so that an error in `rows` does not repeat itself here. A value
@@ -133,7 +133,7 @@ class SourceSnapshot(ABC):
 
         Args:
             table: the table to digest.
-            slices: None digests all slices.
+            slices: the slices to digest; None means all slices.
 
         Returns:
             The digest by slice; None if the database has no fast way for this table. The caller then

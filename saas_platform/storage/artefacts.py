@@ -1,4 +1,4 @@
-"""Stores fitted models as files under a URL, which is a local folder or a bucket."""
+"""Store fitted models as files under a URL, which is a local folder or a bucket."""
 
 from __future__ import annotations
 

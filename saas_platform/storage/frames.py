@@ -1,4 +1,4 @@
-"""Stores Parquet files under a URL, which is a local folder or a bucket (`gs://`, `s3://`).
+"""Store Parquet files under a URL, which is a local folder or a bucket (`gs://`, `s3://`).
 
 Steps hand data to one another through these files, so that they can run on different machines.
 """

@@ -1,4 +1,4 @@
-"""Describes the layout of SAAS_HOME and locks it for one writing command at a time."""
+"""Describe the layout of SAAS_HOME and lock it for one writing command at a time."""
 
 from __future__ import annotations
 

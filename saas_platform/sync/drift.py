@@ -119,7 +119,7 @@ def _keeps_key(snapshot: SourceSnapshot, table: sa.Table) -> bool:
 
 
 def _other_type(column: sa.Column, present: str) -> str | None:
-    """Return the type that the column should have if the source's catalogue has another one, or None."""
+    """Return the type that the column should have if the source's catalogue has another one; None if not."""
     noted = column.info.get("declared")
     if noted is not None:
         return None if present.casefold() == noted.casefold() else noted or "untyped"
@@ -153,7 +153,7 @@ def _renamed_columns(gone: list[sa.Column], new: list[SourceColumn]) -> dict[str
 
 
 def _renamed_table(snapshot: SourceSnapshot, table: sa.Table) -> SourcePlace | None:
-    """Return the table of the source that this one may have become, or None.
+    """Return the table of the source that this one may have become; None if there is none.
 
     It must be the only table that is not mirrored and has the same columns.
     """

@@ -73,7 +73,7 @@ def open_findings(warehouse: Warehouse, tables: Iterable[sa.Table]) -> dict[str,
 
 
 def finding_in(proofs: Sequence[ProofEntry]) -> Finding | None:
-    """Return the finding that the proofs of one table leave open, or None. `proofs` has the oldest first."""
+    """Return the finding that the proofs of one table, oldest first, leave open; None if none."""
     began: ProofEntry | None = None
     standing: list[ProofEntry] = []
     tries: set[str] = set()

@@ -53,7 +53,7 @@ def reason_for_full(
 def unseen_since(warehouse: Warehouse, table: sa.Table) -> bool:
     """Return whether the newest proof could not read the rows.
 
-    Changes of the rows since the last proof that could may have left no row version.
+    Since the last proof that read them, rows may have changed without a new row version.
     """
     proof = warehouse.last_proof(table)
     return proof is not None and proof.blind

@@ -1,9 +1,10 @@
-"""Proof that a mirror equals its source, by another reading of one snapshot than the load's.
+"""Prove that a mirror equals its source.
 
-The source's database writes each value as a text, or hashes that text where the data is; the warehouse writes
-the mirror's values as texts of the same form. Nothing that the load converted takes part.
+The proof reads the snapshot by other code than the load. The source's database writes each value as a text, or
+hashes that text itself. The warehouse writes the mirror's values as texts of the same form. The code that
+converts values for the load takes no part in this.
 
-Holds the levels and the verdict. Does not hold: loading, or repairing.
+Contains: the levels and the verdict. Out of scope: loading and repairing.
 """
 
 from __future__ import annotations
@@ -39,19 +40,19 @@ def verify(
     show_pii: bool = False,
     on_progress: OnProgress | None = None,
 ) -> list[ProofReport]:
-    """Prove every slice of the tables as of one snapshot, and log it.
+    """Prove every slice of the tables as of one snapshot, and log the proofs.
 
-    A difference is reported by row and column. A table that can't be read on either side says why in its report,
-    and the others go on.
+    The reports name the rows and columns that differ. If one of the two sides of a table can't be read, its
+    report says why, and the other tables are still proven.
 
     Args:
-        source: where the tables are.
-        warehouse: where their mirrors are.
-        tables: as tables.yaml or the company declares them.
-        level: `counts` compares the row count of each slice, `digest` every row by its hash, and `rows` every cell
-            with the source's own text of it.
+        source: the source of the tables.
+        warehouse: the warehouse that has their mirrors.
+        tables: the tables, as tables.yaml or the company declares them.
+        level: how closely to compare. `counts` compares the row count of each slice, `digest` compares every row
+            by its hash, and `rows` compares every cell with the source's own text of it.
         show_pii: whether to report personal data unmasked.
-        on_progress: is called as rows are read.
+        on_progress: a callback, called as rows are read.
 
     Raises:
         WarehouseUnusableError: no table can be proven.
@@ -86,15 +87,15 @@ def prove(
     explain: bool = True,
     show_pii: bool = False,
 ) -> ProofReport:
-    """Prove some slices at the level, and all others by their row counts.
+    """Prove some slices at the level, and all other slices by their row counts.
 
     Args:
-        pair: the table, and its mirror.
-        level: what is compared of the slices.
-        slices: those to prove at the level; None for every slice.
-        source_counts: what the snapshot counts in each slice, where the caller has asked it already.
-        sync_id: the sync or repair that the proof belongs to; None where it belongs to none.
-        explain: whether to look for the rows of the slices that differ, and not only to name the slices.
+        pair: the table and its mirror.
+        level: how closely to compare the slices.
+        slices: the slices to prove at the level; None means every slice.
+        source_counts: the source's row count of each slice, if the caller already has them.
+        sync_id: the sync or repair that the proof belongs to; None means a proof of its own.
+        explain: whether to find the rows that differ, instead of naming only the slices that differ.
         show_pii: whether to report personal data unmasked.
     """
     started = time.monotonic()
@@ -109,10 +110,10 @@ def prove(
             mine, theirs, counted = _digests(pair, None, {})
             mirror_counts = {slice_id: digest.rows for slice_id, digest in mine.items()}
             if source_counts is None and counted:
-                # The digests hold the counts: asking for them apart costs another scan.
+                # The digests contain the counts. A query for the counts alone would cost another scan.
                 source_counts = {slice_id: digest.rows for slice_id, digest in theirs.items()}
             elif source_counts is None:
-                # A row that the driver lost, in the load as well, is missing in the texts.
+                # The texts can't show a row that the driver loses, because the load loses it, too. So ask the database.
                 source_counts = snapshot.slice_counts(table)
         else:
             if source_counts is None:
@@ -171,9 +172,9 @@ def _digests(
 ) -> tuple[dict[str, SliceDigest], dict[str, SliceDigest], bool]:
     """Return the digests of the mirror and of the source, and whether the source's database counted the rows.
 
-    They are of the slices (of the source there may be more); of all where None. They are computed where the data
-    is if the source can do that. If not, the texts of its rows are streamed through the warehouse, whose fastest
-    hash will do.
+    `slices` limits both; None means every slice. The source may return more slices than these. If the source can
+    compute digests, its rows stay where they are. If not, the texts of its rows are streamed to the warehouse,
+    which hashes both sides with its fastest hash.
     """
     snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table
     asked = slices_to_ask(table, slices, source_counts)
@@ -186,9 +187,9 @@ def _digests(
 
 
 def _completed(first: ProofReport, again: ProofReport) -> ProofReport:
-    """A proof of every slice out of two of one snapshot: `first` of all, `again` of what was copied since.
+    """Combine two proofs of one snapshot: `first` covered every slice, `again` the slices that were copied since.
 
-    What was copied again are all that differed, and no other slice was written to between the two.
+    Every slice that differed was copied again, and no other slice was written to between the two proofs.
     """
     if again.scope == "all":
         return again
@@ -204,7 +205,11 @@ def _completed(first: ProofReport, again: ProofReport) -> ProofReport:
 def prove_again(
     pair: TablePair, first: ProofReport, entry: SyncEntry | None, sync_id: str
 ) -> ProofReport:
-    """Prove every slice after a repair: by digest those that were copied; the others were proven by `first`."""
+    """Prove every slice after a repair, and return one proof of all.
+
+    Only the slices that were copied are compared by digest again, because `first` has proven the others. After a
+    full reload all of them are.
+    """
     reloaded = entry is not None and entry.mode == "full"
     copied = () if entry is None else entry.slices
     slices = None if reloaded else {*first.slices_differing, *copied}
@@ -213,6 +218,6 @@ def prove_again(
 
 
 def _digest_text(digests: Mapping[str, SliceDigest]) -> str:
-    """One short text for the digests of a scope."""
+    """Return one short text that stands for the digests of all the slices."""
     lines = "\n".join(f"{s} {d.rows} {d.total}" for s, d in sorted(digests.items()))
     return hashlib.sha256(lines.encode()).hexdigest()[:32]

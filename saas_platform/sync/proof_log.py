@@ -37,7 +37,7 @@ def failed(
         table: the table that was stopped.
         level: the level of the proof that was wanted.
         error: the error that stopped it.
-        sync_id: the id of the sync that the proof belongs to; None for a proof of its own.
+        sync_id: the id of the sync that the proof belongs to; None means a proof of its own.
     """
     if isinstance(error, WarehouseUnusableError):
         raise error

@@ -35,7 +35,7 @@ def grouped(slices: Collection[str], counts: Mapping[str, int]) -> Iterator[list
 def slices_to_ask(
     table: sa.Table, slices: Collection[str] | None, counts: Mapping[str, int]
 ) -> Collection[str] | None:
-    """Return the slices to read from the source; None for the whole table.
+    """Return the slices to read from the source; None if the whole table is to be read.
 
     The whole table is read if the source can't be asked for some of the slices, or if a scan is faster. `counts`
     are the rows of each slice in the source. A slice that only the mirror has is left out, because its id may not

@@ -1,6 +1,6 @@
-"""Repair: prove every slice, copy again exactly the rows that differ, prove again.
+"""Repair: prove every slice, copy again exactly the rows that differ, and prove them again.
 
-Does not hold: how rows are compared or copied.
+Out of scope: how rows are compared or copied.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ def repair(
     tables: Iterable[sa.Table],
     on_progress: OnProgress | None = None,
 ) -> list[RepairReport]:
-    """Repair the tables as of one snapshot; one that can't be repaired says why, the others go on.
+    """Repair the tables as of one snapshot.
 
-    Raises WarehouseUnusableError where no table can be repaired.
+    If a table can't be repaired, its report says why, and the other tables are still repaired.
+
+    Raises WarehouseUnusableError if no table can be repaired.
     """
     sync_id = new_sync_id()
     reports = []
@@ -42,7 +44,7 @@ def repair(
                 try:
                     report = warehouse.with_room(partial(repair_table, pair, sync_id))
                 except TABLE_ERRORS as error:
-                    # Logged as a proof that failed, so that the tries can be counted.
+                    # Log a failed proof, so that the attempts can be counted.
                     proof = failed(warehouse, table, "digest", error, sync_id)
                     report = RepairReport(
                         table.name, None, None, 0, 0, (), 0.0, None, proof.problems[0]

@@ -76,10 +76,10 @@ class ProofReport:
     slices_differing: tuple[str, ...]
     rows_source: int
     rows_mirror: int
-    #: The digest of the checked slices of the source; None at level `counts`.
+    #: The digest of the checked slices of the source; None if the level is not `digest`.
     digest: str | None
     differences: Differences | None
-    #: What can't be counted in rows: no mirror, another column, an error of the source or the warehouse.
+    #: Faults other than rows that differ: a missing mirror, a mirror with other columns, or an error.
     problems: tuple[str, ...]
     seconds: float
     proof_id: str

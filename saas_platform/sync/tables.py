@@ -1,4 +1,4 @@
-"""The sync of tables: choose how to bring a mirror up to date, do it, prove it, repair once what the proof found.
+"""Sync tables: choose how to bring a mirror up to date, do so, prove the result, and repair differences once.
 
 Out of scope: how rows are applied (apply.py), compared (diff.py) or proven (proof.py).
 """
@@ -33,9 +33,10 @@ def sync(
 ) -> list[SyncReport]:
     """Sync the tables as of one snapshot, under one sync id.
 
-    A table that can't be synced says why in its report, and the others go on; the caller raises.
+    If a table can't be synced, its report says why, and the other tables are still synced. Raising an error for it
+    is left to the caller.
 
-    Raises WarehouseUnusableError where no table can be synced.
+    Raises WarehouseUnusableError if no table can be synced.
     """
     sync_id = new_sync_id()
     reports = []
@@ -64,15 +65,15 @@ def sync_table(
 ) -> SyncReport:
     """Bring the mirror of one table up to the snapshot, and prove it.
 
-    An error that ends the table is logged as a proof that failed.
+    An error that stops the table is logged as a failed proof.
 
     Args:
-        snapshot: of the source, open.
-        warehouse: where the mirror is.
-        table: as tables.yaml or the company declares it.
-        sync_id: of a sync of several tables; None for a new id.
-        also_prove: slices to prove by digest, and to repair, whether the sync touches them or not.
-        on_progress: is called as rows are read.
+        snapshot: the open snapshot of the source.
+        warehouse: the warehouse that has the mirror.
+        table: the table, as tables.yaml or the company declares it.
+        sync_id: the id of a sync of several tables; None means a new id.
+        also_prove: slices to prove by digest, and to repair, even if the sync does not touch them.
+        on_progress: a callback, called as rows are read.
 
     Raises:
         SyncError: the source has lost a declared column, or the warehouse can't have the table.
@@ -89,7 +90,7 @@ def sync_table(
             raise
 
 
-#: What was done first, what the proof made necessary, and the last proof.
+#: The entry of the sync itself, the entry of the repair that its proof required, and the last proof.
 _Outcome = tuple[SyncEntry | None, SyncEntry | None, ProofReport]
 
 
@@ -122,11 +123,11 @@ class _TableSync:
         return _with_outcome(report, outcome)
 
     def _by_hints(self, reason: str | None, last: SyncEntry | None) -> _Outcome:
-        """Load every row where there is a reason to, or else the rows that versions and tombstones name.
+        """Load every row if there is a reason to, and otherwise only the rows that versions and tombstones name.
 
-        Proves what this sync wrote, and what earlier syncs left unproven. A sync that was killed after its commit
-        leaves its slices. One that met a change of the schema leaves all of them, because a column that was put
-        back is NULL in rows whose version has not changed.
+        Then prove what this sync wrote, and what earlier syncs left unproven. A sync that was killed after its
+        commit leaves the slices that it wrote. A sync that met a change of the schema leaves all slices, because a
+        column that was put back is NULL in rows whose version has not changed.
         """
         pair, table = self.pair, self.pair.table
         counts: Mapping[str, int] | None = None
@@ -140,7 +141,7 @@ class _TableSync:
         unseen = unseen_since(pair.warehouse, table)
         also = {slice_id for slice_id in self.also_prove if counts is None or slice_id in counts}
         if not done and not also and not unseen:
-            # Nothing lies above the watermark: only the counts can show a change, and nothing is logged.
+            # Nothing lies above the watermark. Only the counts can show a change, and no proof is logged.
             return None, None, prove(pair, "counts", source_counts=counts)
         proof = self._prove(done, also, counts, unseen=unseen)
         repaired: SyncEntry | None = None
@@ -152,7 +153,7 @@ class _TableSync:
         return entry, repaired, proof
 
     def _by_digest(self, last: SyncEntry) -> _Outcome:
-        """Sync a table without a version, of which only the digest of every slice shows what changed."""
+        """Sync a table without a row version. Only digests of every slice show what changed in it."""
         pair = self.pair
         proof = prove(pair, "digest", explain=False)
         entry = None if proof.holds else copy_again(pair, proof, self.sync_id, last)
@@ -169,7 +170,10 @@ class _TableSync:
         *,
         unseen: bool,
     ) -> ProofReport:
-        """Prove, and log, the slices that the sync touched, and `also`; all after a full load or `unseen`."""
+        """Prove the slices that the sync touched and those of `also`, and log the proof.
+
+        After a full load, or if `unseen`, every slice is proven.
+        """
         touched = also | {slice_id for entry in entries for slice_id in entry.slices}
         full = unseen or any(entry.mode == "full" for entry in entries)
         report = prove(
@@ -180,7 +184,8 @@ class _TableSync:
             sync_id=entries[-1].sync_id if entries else self.sync_id,
         )
         if report.holds or not unseen:
-            # Otherwise the proof that could not look stays the newest, so that after a kill the next sync looks again.
+            # If this proof fails after one that could not read the rows, do not log it: the earlier one must
+            # stay the newest, so that the next sync proves every slice, even if this one is killed.
             record(self.pair.warehouse, report)
         return report
 

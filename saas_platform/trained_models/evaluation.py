@@ -1,7 +1,7 @@
-"""Measures how far a churn model is from the truth. Only this module compares scores with true hazards.
+"""Measure how far a churn model is from the truth. Only this module compares scores with true hazards.
 
-No model can beat the hazards from which churn was drawn. The skill of a model therefore says how far it gets
-from the base rate (0) to those hazards (1), measured in log-loss. AUC alone would hide a wrong calibration.
+No model can beat the hazards from which churn was drawn. The skill of a model is therefore its log-loss on a
+scale from that of the base rate (0) to that of those hazards (1). AUC alone would hide a wrong calibration.
 
 Part of the hazards comes from causes that leave no trace in the source. The observable hazards are what the
 source reveals of the hazards. No model could do better, so they are the 1 of `skill_of_observable`.
@@ -46,11 +46,11 @@ def evaluate(scores: pd.DataFrame, truth: pd.DataFrame, base_rate: float) -> Eva
     """Compare the held-out scores with the labels and with the true hazards.
 
     Args:
-        scores: The result of `churn.score`.
-        truth: The simulator's truth, with account_id, month (in which the hazard acts), voluntary_hazard and
+        scores: the result of `churn.score`.
+        truth: the simulator's truth, with account_id, month (in which the hazard acts), voluntary_hazard and
             involuntary_hazard (the label is drawn from both together), and the same two as far as the source
             determines them, observable_voluntary_hazard and observable_involuntary_hazard.
-        base_rate: The churn rate in the training data.
+        base_rate: the churn rate in the training data.
 
     Returns:
         The metrics and the calibration.

@@ -1,1 +1,1 @@
-"""Turns what a user wrote into a validated model, or reports each error in one sentence."""
+"""Turn what a user wrote into a validated model, or report each error in one sentence."""

@@ -40,7 +40,7 @@ _REMEDIES = {
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:
-    """Return the known name that the user may have meant; None where none is near."""
+    """Return the known name that the user may have meant; None if none is near."""
     return next(iter(difflib.get_close_matches(name, known, n=1)), None)
 
 

@@ -1,4 +1,4 @@
-"""Reads a YAML file into a pydantic model and reports every error in a sentence with its line.
+"""Read a YAML file into a pydantic model and report every error in a sentence with its line.
 
 Contains: the reading and the sentences. Out of scope: the models themselves.
 """
@@ -57,17 +57,17 @@ def read_model(
     """Read a YAML file into a model.
 
     Args:
-        model: The class of the model.
-        path: The file, or None to use the model's defaults.
-        error: The class of the error to raise.
-        place_words: Turns the place of an error into words.
-        **overrides: Values that take precedence over those in the file.
+        model: the class of the model.
+        path: the file; None means the model's defaults.
+        error: the class of the error to raise.
+        place_words: turns the place of an error into words.
+        **overrides: values that take precedence over those in the file.
 
     Returns:
         The validated model.
 
     Raises:
-        PlatformError: As an `error`, if the file can't be read, if a name is unknown or occurs twice, or if a
+        PlatformError: as an `error`, if the file can't be read, if a name is unknown or occurs twice, or if a
             value is wrong.
     """
     node = None if path is None else _composed(path, error)

@@ -28,13 +28,13 @@ def within_bounds(
     Slices that follow each other become one range.
 
     Args:
-        cut: How the table is sliced.
-        slices: The ids of the slices; at least one.
+        cut: how the table is sliced.
+        slices: the ids of the slices; at least one.
         column: SQL of the column by which the table is sliced.
         slice_id: SQL of the id of a row's slice.
-        moment: Writes a timestamp as a literal of the engine.
-        text: Writes a text as a literal of the engine.
-        most: The largest number of ranges to write; None: any number. With more ranges than that,
+        moment: writes a timestamp as a literal of the engine.
+        text: writes a text as a literal of the engine.
+        most: the largest number of ranges to write; None means any number. With more ranges than that,
             neighbouring ranges are joined, and the condition also covers the slices between them.
     """
     dated = [slice_id_ for slice_id_ in slices if _has_bounds(cut, slice_id_)]

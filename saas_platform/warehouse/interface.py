@@ -100,7 +100,7 @@ class QueryCost:
     table: str
     #: What the query is for, in a few words.
     purpose: str
-    #: None: a table or column that the query reads does not exist yet.
+    #: None if a table or column that the query reads does not exist yet.
     bytes: int | None
 
 
@@ -147,7 +147,7 @@ class Warehouse(ABC):
 
     #: The engine's name, such as `duckdb`, for messages and metadata.
     engine: str
-    #: The most slices that the mirror of one table may have; None: any number.
+    #: The most slices that the mirror of one table may have; None means any number.
     most_slices: int | None = None
 
     @abstractmethod
@@ -188,13 +188,13 @@ class Warehouse(ABC):
 
     @abstractmethod
     def query_costs(self, tables: Collection[sa.Table]) -> list[QueryCost] | None:
-        """Return the bytes that each query of a sync and a full proof would bill; None: none is billed."""
+        """Return the bytes that each query of a sync and a full proof would bill; None if none is billed."""
 
     @abstractmethod
     def query_bytes(self, queries: Sequence[str]) -> list[int | None]:
         """Return the bytes that each SELECT would bill now, by the warehouse's own estimate.
 
-        None stands for a SELECT that reads a table or column that does not exist.
+        None means that the SELECT reads a table or column that does not exist.
         """
 
     @abstractmethod
@@ -241,7 +241,7 @@ class Warehouse(ABC):
 
     @abstractmethod
     def objection(self, table: sa.Table) -> str | None:
-        """Return why the table's names keep it from being mirrored here, with the remedy; None: they do not.
+        """Return why the table's names keep it from being mirrored here, with the remedy; None if they do not.
 
         For a table with an objection, only the methods that read the logs may be called.
         """
@@ -252,11 +252,11 @@ class Warehouse(ABC):
 
     @abstractmethod
     def mirror_columns(self, table: sa.Table) -> dict[str, str]:
-        """Return the columns that the mirror has, in order, with their engine types; empty: no mirror."""
+        """Return the columns that the mirror has, in order, with their engine types; empty if there is no mirror."""
 
     @abstractmethod
     def last_sync(self, table: sa.Table) -> SyncEntry | None:
-        """Return the table's newest entry in the log of syncs; None: it has none."""
+        """Return the table's newest entry in the log of syncs; None if it has none."""
 
     @abstractmethod
     def syncs_after(self, moment: datetime) -> list[SyncEntry]:
@@ -268,7 +268,7 @@ class Warehouse(ABC):
 
     @abstractmethod
     def last_proof(self, table: sa.Table) -> ProofEntry | None:
-        """Return the table's newest entry in the log of proofs; None: it has none."""
+        """Return the table's newest entry in the log of proofs; None if it has none."""
 
     @abstractmethod
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
@@ -298,7 +298,10 @@ class Warehouse(ABC):
         slices: Collection[str] | None = None,
         form: DigestForm = "native",
     ) -> dict[str, SliceDigest]:
-        """Return the digest of the mirror's rows in each of the slices that has any; None: in every slice."""
+        """Return the digest of each of the slices that has rows in the mirror.
+
+        `slices` None means every slice.
+        """
 
     @abstractmethod
     def digest_texts(self, texts: RowStream, form: DigestForm = "native") -> dict[str, SliceDigest]:
@@ -314,10 +317,10 @@ class Warehouse(ABC):
         """Compare the mirror's rows in the slices with the source's, cell by cell.
 
         Args:
-            table: The table.
-            slices: The ids of the slices to compare.
-            texts: The texts of all rows that the source has in these slices (`canonical.ROW_TEXTS`).
-            samples: The largest number of differing rows to return.
+            table: the table.
+            slices: the ids of the slices to compare.
+            texts: the texts of all rows that the source has in these slices (`canonical.ROW_TEXTS`).
+            samples: the largest number of differing rows to return.
         """
 
     @abstractmethod

@@ -59,7 +59,9 @@ SYNC_LOG = sa.Table(
         comment="Slices compared in full to find rows to copy that no row version or tombstone named",
     ),
     sa.Column("slices_copied", sa.BigInteger, nullable=True, comment="Slices written to"),
-    sa.Column("mirror_schema", sa.String, nullable=True, comment="Where the mirror is; NULL: raw"),
+    sa.Column(
+        "mirror_schema", sa.String, nullable=True, comment="Schema of the mirror; NULL means raw"
+    ),
     sa.Column(
         "definition",
         sa.String,
@@ -76,7 +78,7 @@ PROOF_LOG = sa.Table(
         "sync_id",
         sa.String,
         nullable=True,
-        comment="Sync or repair that made the proof; NULL: none",
+        comment="Sync or repair that made the proof; NULL if none did",
     ),
     sa.Column("table_name", sa.String, nullable=False, comment="Table of the source"),
     sa.Column("level", sa.String, nullable=False, comment="counts, digest or rows"),
@@ -117,12 +119,12 @@ class SyncEntry:
     slices: tuple[str, ...] = ()
     bytes: int = 0
     seconds: float = 0.0
-    #: None: the entry was logged by a version that did not record it.
+    #: None if the entry was logged by a version that did not record it.
     slices_compared: int | None = 0
     slices_copied: int | None = 0
-    #: None: raw.
+    #: None means raw.
     mirror_schema: str | None = None
-    #: See `schema.definition`. None: the entry was logged by a version that did not record it.
+    #: See `schema.definition`. None if the entry was logged by a version that did not record it.
     definition: str | None = None
 
     def values(self) -> list[Any]:
@@ -186,5 +188,5 @@ class ProofEntry:
 
     @property
     def blind(self) -> bool:
-        """Whether the proof failed without being able to look at rows."""
+        """Whether the proof failed before it could compare any rows."""
         return self.verdict == "differs" and not self.slices_total

@@ -82,7 +82,7 @@ def repeated_key(table: sa.Table, key: Mapping[str, Any]) -> WarehouseError:
 
 
 def clash(table: sa.Table, *ours: str) -> str | None:
-    """Return a sentence on two names of a mirror that the engine takes for the same; None: there are none.
+    """Return a sentence on two names of a mirror that the engine takes for the same; None if there are none.
 
     `ours` are the columns that the engine adds. Engines ignore the case of ASCII letters in names.
     """
@@ -102,7 +102,7 @@ def clash(table: sa.Table, *ours: str) -> str | None:
 
 
 def differs_by_case(table: sa.Table, mirrored: Iterable[str]) -> str | None:
-    """Return a sentence on another mirrored table whose name differs by case alone; None: there is none."""
+    """Return a sentence on another mirrored table whose name differs by case alone; None if there is none."""
     twins = (name for name in mirrored if name != table.name)
     other = next((name for name in twins if _folded(name) == _folded(table.name)), None)
     if other is None:

@@ -1,4 +1,4 @@
-"""Finds SQL that BigQuery would refuse and the emulator accepts, by Google's own analyzer of BigQuery's SQL.
+"""Find SQL that BigQuery would refuse and the emulator accepts, by Google's own analyzer of BigQuery's SQL.
 
 The emulator's own Python runs it, in the emulator's process. Contains: the analyzer's catalogue of the
 emulator's tables, and three rules of BigQuery that the analyzer does not check: bounds for a table that
@@ -45,7 +45,7 @@ Datasets = dict[str, dict[str, Table]]
 
 
 def refusal(project: str, sql: str, datasets: Datasets) -> str | None:
-    """Return why BigQuery would refuse the SQL, of one or more statements; None: no reason was found."""
+    """Return why BigQuery would refuse the SQL, of one or more statements; None if no reason was found."""
     place, end = t.ParseResumeLocation(input=sql, byte_position=0), len(sql.rstrip(" \n;").encode())
     while place.byte_position < end:
         analyzer = Analyzer(_OPTIONS, _catalog(project, datasets))

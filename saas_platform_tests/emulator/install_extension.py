@@ -1,4 +1,4 @@
-"""Installs the extension of the wheel in HOME, where the emulator's DuckDB looks. `make emulator` runs it."""
+"""Install the extension of the wheel in HOME, where the emulator's DuckDB looks. `make emulator` runs it."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Runs one small company through the whole chain once. Each test works on a copy of its home."""
+"""Run one small company through the whole chain once. Each test works on a copy of its home."""
 
 from __future__ import annotations
 

@@ -496,7 +496,7 @@ def test_the_doctor_names_a_version_that_programs_keep(
     output = command("doctor")
     assert output.code == 0
     assert (
-        "! tables     v.ver is a version that your own programs keep, not the database"
+        "! tables     v.ver is a version that your own programs maintain, not the database"
         in output.out
     )
     assert unversioned in output.out

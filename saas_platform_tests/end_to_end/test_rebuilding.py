@@ -202,7 +202,7 @@ def test_changes_without_a_first_month_give_a_full_refresh_and_a_reason(
         patch.setattr(
             "saas_platform.refresh.mart_months.code_digest", lambda package: f"other {package}"
         )
-        assert rebuild(platform).reason == "the models have changed"
+        assert rebuild(platform).reason == "the dbt models have changed"
     monkeypatch.setenv("SAAS_AS_OF", "2024-06-01")
     assert "as_of went back" in rebuild(Platform.load()).reason
     platform.warehouse.drop()

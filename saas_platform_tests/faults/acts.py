@@ -75,7 +75,7 @@ class Place:
         return {table.name: source_rows(self.path, table) for table in self.tables}
 
     def mirror_rows(self) -> dict[str, Rows | None]:
-        """Return the rows of each mirror; None: the table has no mirror."""
+        """Return the rows of each mirror; None if the table has no mirror."""
         with duckdb.connect(str(self.warehouse.path)) as connection:
             found = connection.execute(
                 "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'"

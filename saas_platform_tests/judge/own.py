@@ -197,7 +197,7 @@ class Own:
         return self._declared[1]
 
     def expected(self, names: Collection[str] | None = None) -> dict[str, Expected]:
-        """Return the right state of each of the declared tables; None: all tables."""
+        """Return the right state of each of the declared tables; None means all tables."""
         with closing(sqlite3.connect(self.path)) as connection:
             connection.text_factory = Text
             return {
@@ -207,7 +207,7 @@ class Own:
             }
 
     def mirror(self, names: Collection[str] | None = None) -> dict[str, Counter[Row]]:
-        """Return the mirror's rows of each of those declared tables that have a mirror; None: all tables."""
+        """Return the mirror's rows of each of those declared tables that have a mirror; None means all tables."""
         if not self.warehouse.path.exists():
             return {}
         with duckdb.connect(str(self.warehouse.path), read_only=True) as connection:

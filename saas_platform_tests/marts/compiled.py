@@ -1,4 +1,4 @@
-"""Runs the SQL that dbt compiled for each model on an in-memory DuckDB, which is seconds faster than dbt.
+"""Run the SQL that dbt compiled for each model on an in-memory DuckDB, which is seconds faster than dbt.
 
 Contains: `Models`, which reads the SQL from the manifest of a build and runs it over raw tables. Out of
 scope: dbt's tests, contracts and materialisations.

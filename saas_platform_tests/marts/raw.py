@@ -1,4 +1,4 @@
-"""Writes the raw tables of hand-written companies, and fills in everything that a test does not care about.
+"""Write the raw tables of hand-written companies, and fill in everything that a test does not care about.
 
 Contains: `RawCompany`, which collects rows, and `load`, which writes them to the raw tables of a DuckDB file.
 """
@@ -146,15 +146,15 @@ class RawCompany:
         """Add an invoice with its items and payments.
 
         Args:
-            subscription: The key of the subscription.
-            period: The start and the end of the billed period.
-            lines: A (kind, cents) pair for each item.
-            discount: The discount in cents.
-            tax: The tax in cents.
-            paid_at: When the invoice was paid, or None if it is open.
-            charges: A (timestamp, status) pair for each charge.
-            refunds: The cents of each refund, by timestamp.
-            **columns: Values that replace those of other columns.
+            subscription: the key of the subscription.
+            period: the start and the end of the billed period.
+            lines: a (kind, cents) pair for each item.
+            discount: the discount in cents.
+            tax: the tax in cents.
+            paid_at: when the invoice was paid, or None if it is open.
+            charges: a (timestamp, status) pair for each charge.
+            refunds: the cents of each refund, by timestamp.
+            **columns: values that replace those of other columns.
         """
         key = (
             subscription * 100
@@ -274,11 +274,11 @@ class RawCompany:
         """Add an offer to an account, in an arm of the promotion.
 
         Args:
-            promo: The key of the promo code.
-            account: The key of the account.
+            promo: the key of the promo code.
+            account: the key of the account.
             arm: `treated` or `holdout`.
-            at: When the account was assigned to the arm.
-            used: When and on which subscription the account used the code, or None if it did not.
+            at: when the account was assigned to the arm.
+            used: when and on which subscription the account used the code, or None if it did not.
         """
         self._add(
             "promo_redemptions",

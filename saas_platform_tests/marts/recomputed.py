@@ -1,4 +1,4 @@
-"""Computes the metrics a second time, from the definitions in docs/metrics.md and the raw tables only.
+"""Compute the metrics a second time, from the definitions in docs/metrics.md and the raw tables only.
 
 Contains: accounts, MRR, retention, LTV, revenue and billing. Out of scope: users, trials and promotions
 (recomputed_growth.py). This module shares neither code nor method with the models. It is plain Python and

@@ -1,4 +1,4 @@
-"""Computes users, trials and promotions a second time, from docs/metrics.md and the raw tables only.
+"""Compute users, trials and promotions a second time, from docs/metrics.md and the raw tables only.
 
 Contains: signups, activation, active users, the trial funnel, and promotions against their holdout. Out of
 scope: accounts, MRR and bills (recomputed.py). Like recomputed.py, this module shares neither code nor method

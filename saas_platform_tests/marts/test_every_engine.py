@@ -1,4 +1,4 @@
-"""Compares every mart and analysis on DuckDB and BigQuery row by row, and tests what dbt sends to BigQuery.
+"""Compare every mart and analysis on DuckDB and BigQuery row by row, and test what dbt sends to BigQuery.
 
 The raw tables of both engines are the platform's own mirrors of one source. BigQuery is an emulator here. The
 code in `emulator/` corrects what it does differently from BigQuery, so nothing is skipped, and Google's own

@@ -1,4 +1,4 @@
-"""Compares the marts with the metrics that recomputed*.py compute a second time, to the cent."""
+"""Compare the marts with the metrics that recomputed*.py compute a second time, to the cent."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
             f"[42000] {_BY}[SQL Server]Transaction is rolled back when accessing version store. It was"
             " earlier marked as victim when the version store was shrunk due to insufficient space in"
             " tempdb. (3966) (SQLFetch)",
-            "has no space in tempdb for the versions of rows that a read of one moment needs",
+            "has no space in tempdb for the versions of rows that a consistent read needs",
         ),
         (
             "42000",

@@ -114,17 +114,17 @@ def test_an_error_that_ends_the_transaction_stops_its_table_and_no_other(
         server.statements.clear()
         with pytest.raises(SourceError, match=r"^first can't be read"):
             read(snapshot, FIRST)
-        assert server.statements == [], "nothing of another moment is read for it"
+        assert server.statements == [], "nothing of another time is read for it"
         read(snapshot, SECOND)
         began = server.statements.index("BEGIN TRANSACTION")
         asked = next(n for n, sql in enumerate(server.statements) if "[sales].[second]" in sql)
         assert began < asked
         assert server.opened == 2
         (note,) = snapshot.notes(SECOND)
-        assert "second was read at a later moment" in note
+        assert "second was read as of a later time" in note
 
 
-def test_what_was_read_before_is_of_the_first_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_read_before_is_of_the_first_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with snapshot_of(Server(DATABASE), monkeypatch) as snapshot:
         snapshot.slice_counts(FIRST)
         assert snapshot.notes(FIRST) == ()
@@ -158,7 +158,7 @@ def test_another_database_under_the_same_name_is_not_read(monkeypatch: pytest.Mo
             snapshot.slice_counts(SECOND)
 
 
-def test_an_error_that_does_not_end_it_leaves_the_other_tables_their_moment(
+def test_an_error_that_does_not_end_it_leaves_the_other_tables_their_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = Server({**DATABASE, "[sales].[first]": LOCKED})
@@ -337,7 +337,7 @@ def test_a_deadlock_that_comes_again_stops_its_table(
         assert snapshot.slice_counts(SECOND) == {}
 
 
-def test_what_is_read_at_one_moment_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_read_as_of_one_time_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     server = _Victim({**DATABASE, "snapshot_isolation_state": (1,)})
     with snapshot_of(server, monkeypatch) as snapshot, pytest.raises(SourceError, match="deadlock"):
         snapshot.slice_counts(FIRST)
@@ -346,7 +346,7 @@ def test_what_is_read_at_one_moment_is_not_read_again(monkeypatch: pytest.Monkey
 def test_the_watermark_of_a_reading_that_began_again_is_the_first_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The tables that were read before it show that earlier moment."""
+    """The tables that were read before it show that earlier time."""
     server = _Victim({**DATABASE, "MIN_ACTIVE_ROWVERSION": (2001,)})
     with snapshot_of(server, monkeypatch) as snapshot:
         server.answers["MIN_ACTIVE_ROWVERSION"] = (3001,)

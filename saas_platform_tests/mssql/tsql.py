@@ -1,4 +1,4 @@
-"""Evaluates T-SQL expressions without a server, as Microsoft's documentation describes them.
+"""Evaluate T-SQL expressions without a server, as Microsoft's documentation describes them.
 
 Contains: a parser for the few forms that `sql.py` and `canonical.py` write, and the conversions of their
 types, including those that lose something. It shares no code with them. Out of scope: whole statements, and

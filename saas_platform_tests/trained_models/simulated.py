@@ -1,4 +1,4 @@
-"""Simulates accounts and months with known hazards, from which it draws the labels.
+"""Simulate accounts and months with known hazards, and draw the labels from these hazards.
 
 Contains: the features, the labels and the truth. Out of scope: any assertion.
 """

@@ -67,7 +67,7 @@ def slice_text(table: sa.Table) -> str:
 
 
 def row_text(table: sa.Table, abilities: Collection[Ability]) -> str | None:
-    """Return SQL for the text of a row; None where the server can't write one of its cells."""
+    """Return SQL for the text of a row; None if the server can't write one of its cells."""
     made = [cell(column, abilities) for column in table.columns]
     written = [each for each in made if each is not None]
     if len(written) < len(made):
@@ -96,7 +96,7 @@ def totals(text: str, abilities: Collection[Ability]) -> str | None:
 
 
 def cell(column: sa.Column[Any], abilities: Collection[Ability]) -> str | None:
-    """Return SQL for the cell of a column; None where a server with these abilities can't write it."""
+    """Return SQL for the cell of a column; None if a server with these abilities can't write it."""
     kind = kind_of(column)
     needed = _NEEDS.get(kind.text)
     if needed is not None and needed not in abilities:

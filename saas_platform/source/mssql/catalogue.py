@@ -56,7 +56,7 @@ def collations(cursor: Cursor, full_name: str) -> dict[str, str]:
 
 
 def row_count(cursor: Cursor, full_name: str) -> int | None:
-    """Return the row count that the storage keeps of the table; None where this login may not see it."""
+    """Return the row count that the storage keeps of the table; None if this login may not see it."""
     row = cursor.execute(
         "SELECT SUM(p.rows) FROM sys.partitions p"
         f" WHERE p.object_id = OBJECT_ID({literal(full_name)}) AND p.index_id IN (0, 1)"

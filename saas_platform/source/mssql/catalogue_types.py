@@ -83,7 +83,7 @@ def may_hold_half_pair(column: sa.Column[Any]) -> bool:
 
 
 def most_bytes(column: sa.Column[Any]) -> int | None:
-    """Return the most bytes of a value of the column; None where the catalogue allows gigabytes."""
+    """Return the most bytes of a value of the column; None if the catalogue allows gigabytes."""
     type_ = type_of(column)
     if type_ in _SIZED:
         # A column of the company's own tables has no declared size, and its values are short.
@@ -138,7 +138,7 @@ def portable(declared: str, *, in_key: bool = False) -> sa.types.TypeEngine[Any]
 
 
 def unsupported_reason(column: sa.Column[Any]) -> str | None:
-    """Return why the portable type can't hold every value of the source's type; None where it can."""
+    """Return why the portable type can't hold every value of the source's type; None if it can."""
     if _HOLDS[kind_of(column).name](column):
         return None
     declared = column.info["declared"]

@@ -1,4 +1,4 @@
-"""Discovers the tables of any SQL Server database from its catalogue, which states every type.
+"""Discover the tables of any SQL Server database from its catalogue, which states every type.
 
 The catalogue answers nearly everything. The rows of a table are scanned only for NULLs in a key, at most
 once. Out of scope: what is proposed from the findings (source/discovery.py).
@@ -219,7 +219,7 @@ def portable(
 
 
 def _rows(cursor: Cursor, place: Place, *, is_external: bool) -> int:
-    """Return the row count of the storage, or count the rows if it has none or says 0.
+    """Return the row count that the storage keeps. If it keeps none, or 0, count the rows.
 
     A 0 may be an outdated estimate. The rows of an external table are not counted, because all of them would
     have to be transferred.
@@ -234,10 +234,10 @@ def _rows(cursor: Cursor, place: Place, *, is_external: bool) -> int:
 
 
 def _mark(table: sa.Table, place: Place, first: str, collations: dict[str, str]) -> None:
-    """Record in the table what SQLAlchemy has no attribute for: names in the source, and collations."""
+    """Record names in the source and collations in `info`, because SQLAlchemy has no attributes for them."""
     if place.schema != first:
         table.info["source_schema"] = place.schema
-    # The proposal took the name of the mirror for that of the source, which is wrong for a further schema.
+    # The proposal assumed that the mirror and the source's table have one name. That is wrong in other schemas.
     table.info.pop("source_name", None)
     if table.name != place.name:
         table.info["source_name"] = place.name

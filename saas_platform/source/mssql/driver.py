@@ -1,4 +1,4 @@
-"""Finds Microsoft's ODBC driver: that of the system, or else that of the wheel `mssql-python-odbc`.
+"""Find Microsoft's ODBC driver: that of the system, or else that of the wheel `mssql-python-odbc`.
 
 Out of scope: connecting with it.
 """

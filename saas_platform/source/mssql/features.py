@@ -57,7 +57,7 @@ class Features:
     change_tracking: bool
     #: How many tables have tracked changes that this login may not see.
     hidden_changes: int
-    #: An id that a restore changes; None where the server does not report it, as on Azure SQL Database.
+    #: An id that a restore changes; None if the server does not report it, as on Azure SQL Database.
     recovery_fork: str | None
     bulk_copy: bool
     #: What the server can do for the canonical text and its digests.
@@ -66,7 +66,7 @@ class Features:
     protection: Protection
     #: Whether the database may have columns that no query may name.
     internal_columns: bool = False
-    #: The id of the database on every server of its availability group; None outside of a group.
+    #: The id of the database on every server of its availability group; None if it is in no group.
     group_database: str | None = None
 
     def words(self) -> str:
@@ -74,8 +74,8 @@ class Features:
         missing = []
         if not self.snapshot_isolation:
             missing.append(
-                "no snapshot isolation, so that tables read while others write may show different"
-                " moments (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON repairs it)"
+                "no snapshot isolation, so that tables read while others write may be as of different"
+                " times (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON repairs it)"
             )
         if self.floor is None:
             missing.append(

@@ -144,7 +144,7 @@ class Protection:
 
 
 def look(ask: Callable[[str], list[Any] | None]) -> Protection:
-    """Return what the server hides from this login; `ask` returns None where the server has no such view."""
+    """Return what the server hides from this login; `ask` returns None if the server has no such view."""
     policies = ask(POLICIES)
     # The answer is NULL, which counts as no, for a name or a privilege that the server does not know.
     sees_definitions = (1,) in map(tuple, ask(SEES_DEFINITIONS) or ())

@@ -129,7 +129,7 @@ def counts_query(table: sa.Table, schema: str) -> str:
 
 
 def highest_query(table: sa.Table, schema: str) -> str | None:
-    """Return the query for the highest version; None for a table without a version.
+    """Return the query for the highest version; None if the table has no version.
 
     It reads the last row, which an index finds at once, because MAX does not support rowversion.
     """

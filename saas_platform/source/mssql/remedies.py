@@ -35,7 +35,7 @@ DENIED = _signs(229, 230, words=("permission was denied", "permission denied for
 #: There is no such table.
 MISSING = _signs(208, words=("Invalid object name", "does not exist"), states=("42S02",))
 
-#: The signs of each error, and the words that follow the name of the server. The first that fits counts.
+#: The signs of each error, and the words that follow the name of the server. The first match is used.
 REMEDIES: tuple[tuple[Signs, str], ...] = (
     (
         _signs(4060, 916, words=("Cannot open database", 'database ""')),
@@ -95,7 +95,7 @@ REMEDIES: tuple[tuple[Signs, str], ...] = (
     ),
     (
         _signs(3958, 3966, 3967, words=("version store", "versioned row was not found")),
-        "has no space in tempdb for the versions of rows that a read of one moment needs: have tempdb enlarged,"
+        "has no space in tempdb for the versions of rows that a consistent read needs: have tempdb enlarged,"
         " or run again when fewer programs write",
     ),
     (
@@ -107,7 +107,7 @@ REMEDIES: tuple[tuple[Signs, str], ...] = (
                 "memory optimized tables using the READ COMMITTED isolation level",
             ),
         ),
-        "does not let a transaction that sees all tables at one moment read a memory-optimised table: take it"
+        "does not let a transaction that sees all tables as of one time read a memory-optimised table: take it"
         " out of tables.yaml, and name it under `skip:` there",
     ),
     (

@@ -1,4 +1,4 @@
-"""A connection with a transaction that sees one moment, and that begins again after an error ended it.
+"""A connection with a transaction that sees one consistent state, and that begins again after an error ended it.
 
 Out of scope: what is read in it.
 """
@@ -17,12 +17,12 @@ from saas_platform.source.mssql.features import Features, answer, look
 
 
 class Session:
-    """A cursor in a transaction, which sees one moment if the server allows that."""
+    """A cursor in a transaction, which sees one consistent state if the server allows that."""
 
     cursor: Cursor
     #: What the server can do.
     features: Features
-    #: The lowest row version that was open before that moment; None if the server does not report it.
+    #: The lowest row version that was open before the transaction began; None if the server does not report it.
     floor: int | None
 
     def __init__(self, address: Address) -> None:
@@ -55,11 +55,11 @@ class Session:
         return bool(answer(self.cursor, "SELECT @@TRANCOUNT"))
 
     def renew(self) -> None:
-        """Begin again on a new connection, which sees the present moment instead of the earlier one."""
+        """Begin again on a new connection, which sees the present state instead of the earlier one."""
         floor = self.floor
         self.close()
         self._begin()
-        # Tables read before show the earlier moment: a watermark above it would lose changes in between.
+        # Tables read before show the earlier state. A watermark above it would lose the changes in between.
         if floor is not None and self.floor is not None:
             self.floor = min(floor, self.floor)
 
@@ -89,7 +89,7 @@ def database_identity(cursor: Cursor, able: Features) -> str:
     """
     fork = able.recovery_fork
     if able.group_database and fork:
-        # The number and the creation date belong to the server that runs the database at the moment.
+        # The number and the creation date belong to the server that runs the database now.
         return f"database {able.group_database} of an availability group, recovery fork {fork}"
     # It is found by name, because Azure SQL Database lists another number here than DB_ID() returns.
     number, created = cursor.execute(

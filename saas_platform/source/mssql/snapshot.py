@@ -1,4 +1,4 @@
-"""Reads SQL Server: typed Arrow batches from one transaction, which shows one moment if the server allows it.
+"""Read SQL Server: typed Arrow batches from one transaction, with one consistent state if the server allows it.
 
 Contains: how the error of a table is reported, and how the tables after it are read nevertheless.
 """
@@ -70,7 +70,7 @@ class MssqlSnapshot(SourceSnapshot):
     def _looking(self, table: sa.Table) -> Iterator[None]:
         """Turn errors into messages that name the table.
 
-        An error that ended the transaction stops this table; those after it are read in a new transaction.
+        An error that ended the transaction stops this table. Later tables are read in a new transaction.
         """
         self._go_on(table)
         try:
@@ -123,12 +123,11 @@ class MssqlSnapshot(SourceSnapshot):
     def _may_try_again(self, table: sa.Table, error: SourceError) -> bool:
         """Return whether the reading of the table was the victim of a deadlock for the first time.
 
-        Under snapshot isolation readers wait for no writer, and a new transaction would show another moment.
+        Under snapshot isolation readers wait for no writer, and a new transaction would see a later state.
         """
         name = self._named(table)
-        if self._session.features.snapshot_isolation or name in self._victims:
-            return False
-        if not is_deadlock(error):
+        is_first = name not in self._victims and is_deadlock(error)
+        if self._session.features.snapshot_isolation or not is_first:
             return False
         self._victims.add(name)
         if self._ended is not None:
@@ -181,7 +180,7 @@ class MssqlSnapshot(SourceSnapshot):
         found: list[str | None] = []
         if self._is_renewed:
             found.append(
-                f"{table.name} was read at a later moment than the tables before it, because an error ended"
+                f"{table.name} was read as of a later time than the tables before it, because an error ended"
                 " their transaction."
             )
         protection = self._session.features.protection
@@ -196,8 +195,7 @@ class MssqlSnapshot(SourceSnapshot):
 
     def _fetched(self, table: sa.Table, sql: str) -> list[Any]:
         with self._reading(table):
-            found: list[Any] = self._cursor.execute(sql).fetchall()
-        return found
+            return list(self._cursor.execute(sql).fetchall())
 
     def _rows(self, table: sa.Table, sql: str) -> Iterator[pa.RecordBatch]:
         with self._reading(table):

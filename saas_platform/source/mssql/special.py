@@ -34,16 +34,16 @@ class Special:
         return bool(self.in_memory or self.external or self.changing)
 
     def unsupported_reason(self, name: str, object_id: int | None) -> str | None:
-        """Return why the table can't be mirrored; None if it is not in memory."""
+        """Return why the table can't be mirrored; None if it is not memory-optimised."""
         if object_id not in self.in_memory:
             return None
         return (
-            f"{name} is a memory-optimised table, which a transaction that sees all tables at one moment can't"
+            f"{name} is a memory-optimised table, which a transaction that sees all tables as of one time can't"
             " read: copy it to a table on disk, and mirror that one."
         )
 
     def notes(self, table: sa.Table, object_id: int | None) -> list[str]:
-        """Return what a user must know of a table that is mirrored, in sentences."""
+        """Return what a user must know about a mirrored table, in sentences."""
         if object_id is None:
             return []
         notes = [
@@ -60,7 +60,7 @@ class Special:
 
 
 def look(ask: Callable[[str], list[Any] | None]) -> Special:
-    """Return what is special; `ask` returns None for a query that the server does not know."""
+    """Return what is special; `ask` returns None if the server does not know a query."""
     changing: dict[int, tuple[str, ...]] = {}
     for object_id, name in ask(CHANGING) or ():
         changing[int(object_id)] = (*changing.get(int(object_id), ()), str(name))

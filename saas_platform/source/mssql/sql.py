@@ -22,7 +22,7 @@ from saas_platform.source.mssql import catalogue_types
 _MOST_RANGES = 50
 #: The most literals in one IN; the server may refuse more of them (8623).
 _MOST_LITERALS = 5_000
-#: The first and the last moment of the types that do not cover every year.
+#: The first and the last timestamp of the types that do not cover every year.
 _EXTENTS = {
     "smalldatetime": (datetime(1900, 1, 1), datetime(2079, 6, 6, 23, 59)),
     "datetime": (datetime(1753, 1, 1), datetime.max),
@@ -51,7 +51,7 @@ _CONVERSIONS = {
 }
 #: SQL that cuts a timestamp to microseconds. CONVERT alone would round, and fail at the last one of the type.
 _CUT = "CONVERT(DATETIME2(6), CONVERT(VARCHAR(26), {}, 121), 121)"
-#: The same for a column that is declared as text although its type has a portable type of its own.
+#: The same for columns that tables.yaml declares as text, although their types have other portable types.
 _AS_TEXT = {
     **dict.fromkeys(
         ("bit", "tinyint", "smallint", "int", "bigint", "decimal", "numeric"),
@@ -218,7 +218,7 @@ def _listed(value_: str, ids: Sequence[str]) -> str:
 
 
 def _between(column: sa.Column, first: datetime, after: datetime) -> str:
-    """Return a condition that is true from the first moment until just before the second.
+    """Return a condition that is true from the first timestamp until just before the second.
 
     A bound outside of the range of the column's type is left out, because the server would refuse it.
     """

@@ -4,11 +4,11 @@ Contains: pure functions, from declared columns to SQL, and from texts that are 
 Out of scope: the query that uses the SQL, and loading values (reading.py). Nothing is shared with the
 loading, because these texts prove it.
 
-A cell checks with `typeof` what is stored. A value that does not fit the declared type is a misfit. There
-is one exception, which saves time: a text of 26 characters with the separators of a timestamp in their
-places is not parsed. If it is not a timestamp, its cell has the text as it is, which no timestamp's cell
-can equal. The text of a whole row goes further: a number that is not a whole number, or not a flag, may
-also stand in it as it is.
+The SQL of a cell checks with `typeof` what is stored. A value that does not fit the declared type becomes a
+misfit. There is one exception, which saves time: a text of 26 characters that has the separators of a timestamp
+in the right places is not parsed. If it is not a timestamp, its cell contains the text unchanged, and no cell
+of a timestamp can equal that. The text of a whole row has a second exception: a number that is not a whole
+number, or not a flag, may also be written to it unchanged.
 """
 
 from __future__ import annotations

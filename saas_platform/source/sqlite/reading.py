@@ -4,8 +4,8 @@ Contains: for each type, the expressions to select, and the conversion of their 
 Out of scope: the query, finding the row that does not fit (misfits.py), and the texts of the proof
 (canonical.py).
 
-SQLite does not bind a value to its column's type, and its driver silently converts some values. So if the
-driver would convert a value, the expression itself fails in SQLite for every value stored in another class.
+A column of SQLite may hold values of any type, and its driver silently converts some of them. Where the driver
+would convert values, the selected expression fails in SQLite itself for each value of another storage class.
 """
 
 from __future__ import annotations
@@ -241,9 +241,8 @@ def _first_not(values: pa.Array, wanted: pa.DataType) -> bytes:
     return bytes(values.cast(pa.binary())[0].as_py())
 
 
-# Decimals: a whole number is exact. A float stands for the decimal of 15, or else 16, digits that reads as
-# it, if no other decimal with as many digits does. A float that needs 17 digits is the result of a
-# computation.
+# Decimals: a whole number is exact. A float is read as the decimal with 15 digits that converts to it, if exactly
+# one does, or else as the one with 16 digits. A float that needs 17 digits was computed, and fits no decimal.
 
 
 def is_wide(type_: sa.types.TypeEngine[Any]) -> bool:

@@ -128,17 +128,17 @@ def load_whole(
     """Replace the mirror's rows by the stream's and append to the log, in one transaction.
 
     Args:
-        connection: The project.
-        table: The table.
-        stream: All rows of the table.
-        entry: The entry for the log, without the counts.
-        name: The name of the load, after which its jobs and its staging table are named.
+        connection: the project.
+        table: the table.
+        stream: all rows of the table.
+        entry: the entry for the log, without the counts.
+        name: the name of the load, after which its jobs and its staging table are named.
 
     Returns:
         The entry as written.
 
     Raises:
-        WarehouseError: Rows are missing in the staging table, or share a key.
+        WarehouseError: rows are missing in the staging table, or share a key.
     """
     staged = StagingTable(connection, table, name)
     with staged.created():
@@ -221,9 +221,9 @@ def _inserts(table: sa.Table, staged: str, slices: Collection[str], sync_id: str
 
 
 def _spanned(table: sa.Table, group: list[str] | None) -> str:
-    """Return a condition that is true for a row from the first to the last slice of a group; None: any row.
+    """Return a condition that is true for a row from the first to the last slice of a group.
 
-    No slice of another group lies in between.
+    `group` None means any row. No slice of another group lies in between.
     """
     return q.within(table, group, most_ranges=1)
 
@@ -240,11 +240,11 @@ def commit(
     """Run the statements and append the entry to the log, in one transaction.
 
     Args:
-        connection: The project.
-        table: The table, for the label of the job.
-        statements: What to run before the log is written.
-        entry: The entry for the log, complete.
-        name: The name of the load, after which the job is named.
+        connection: the project.
+        table: the table, for the label of the job.
+        statements: what to run before the log is written.
+        entry: the entry for the log, complete.
+        name: the name of the load, after which the job is named.
     """
     script = ";\n".join(
         [
@@ -288,12 +288,12 @@ class BigqueryChanges(Changes):
         """Begin without changes.
 
         Args:
-            connection: The project.
-            table: The table.
-            name: The name of the load, after which its jobs and staging tables are named.
-            scratch: An empty database in this process.
-            read_slices: Reads the mirror's rows in some slices.
-            count_slices: Counts the mirror's rows in each slice.
+            connection: the project.
+            table: the table.
+            name: the name of the load, after which its jobs and staging tables are named.
+            scratch: an empty database in this process.
+            read_slices: reads the mirror's rows in some slices.
+            count_slices: counts the mirror's rows in each slice.
         """
         self._connection = connection
         self._table = table
@@ -304,7 +304,7 @@ class BigqueryChanges(Changes):
         self._local = DuckdbChanges(scratch, table)
         self._tables = ExitStack()
         self._loads = 0
-        #: The staging table that has all changes, and the rows they touch; None: changes were added since.
+        #: The staging table that has all changes, and the rows they touch; None if changes were added since.
         self._loaded: tuple[StagingTable, _Touched] | None = None
 
     def __enter__(self) -> BigqueryChanges:

@@ -80,7 +80,7 @@ class Connection:
             return self._estimate(sql, seconds)
 
     def bytes_of(self, sql: str) -> int | None:
-        """Return the bytes that a SELECT would bill; None: a table or column that it reads does not exist."""
+        """Return the bytes that a SELECT would bill; None if a table or column that it reads does not exist."""
         with translate_errors(self.target):
             try:
                 return self._estimate(sql, _PATIENCE)
@@ -104,7 +104,7 @@ class Connection:
         return job.total_bytes_processed or 0
 
     def table(self, schema: str, name: str) -> bigquery.Table | None:
-        """Return a table or view as the service describes it; None: there is none."""
+        """Return a table or view as the service describes it; None if there is none."""
         with translate_errors(self.target):
             try:
                 return self.client.get_table(self.reference(schema, name))
@@ -112,7 +112,7 @@ class Connection:
                 return None
 
     def columns(self, schema: str, name: str, *, tagged: Collection[str] = ()) -> dict[str, str]:
-        """Return the columns of a table or view, in order, with their types; empty: there is none.
+        """Return the columns of a table or view, in order, with their types; empty if there is none.
 
         The type of a column in `tagged` includes its policy tag.
         """

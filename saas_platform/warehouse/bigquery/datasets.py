@@ -56,7 +56,7 @@ def make_dataset(connection: Connection, schema: str) -> None:
 
 
 def dataset(connection: Connection, schema: str) -> bigquery.Dataset | None:
-    """Return a dataset; None: there is none. Raises WarehouseError if it exists in another location."""
+    """Return a dataset; None if there is none. Raises WarehouseError if it exists in another location."""
     target = connection.target
     with translate_errors(target):
         try:
@@ -76,7 +76,7 @@ def drop(connection: Connection) -> None:
     """Drop the platform's datasets and everything in them.
 
     Raises:
-        WarehouseError: A dataset of that name was not created by the platform. None is dropped then.
+        WarehouseError: a dataset of that name was not created by the platform. None is dropped then.
     """
     found = [each for schema in SCHEMAS if (each := dataset(connection, schema)) is not None]
     for each in found:
@@ -94,7 +94,7 @@ def examine(connection: Connection) -> str:
     """Check all that a run needs, without changing anything, and return a few words on what answers.
 
     Raises:
-        WarehouseError: A run would fail.
+        WarehouseError: a run would fail.
     """
     target = connection.target
     connection.dry_run("SELECT 1", seconds=_SECONDS)

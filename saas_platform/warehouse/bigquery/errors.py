@@ -1,4 +1,4 @@
-"""Translates an error of Google's client into one sentence with the remedy.
+"""Translate an error of Google's client into one sentence with the remedy.
 
 Contains: the sentences, and which errors are temporary. Out of scope: sending requests.
 """

@@ -1,12 +1,11 @@
-"""The first load of a table that is sliced by day: a load job for each day, into `table$YYYYMMDD`.
+"""Load a table that is sliced by day for the first time: one load job for each day, into `table$YYYYMMDD`.
 
-Each job uses WRITE_TRUNCATE.
-These jobs are free, while the copy out of a staging table is billed by its bytes. In return there is no
-transaction: the days arrive one after the other, and the entry of the log comes last. If the load is killed,
-the mirror has some of its days and no entry in the log, so that the next sync loads the whole table in one
-transaction, as every other full load does.
+Each job uses WRITE_TRUNCATE. These jobs are free, while the copy out of a staging table is billed by its bytes.
+The price is that there is no transaction: the days arrive one after the other, and the log entry is written
+last. If the load is killed, the mirror has only some of its days, and the log has no entry. The next sync then
+loads the whole table in one transaction, as every other full load does.
 
-Contains: this load, and the condition for it. Out of scope: its proof, which the sync makes of every full
+Contains: this load, and the condition for it. Out of scope: its proof, which the sync makes after every full
 load.
 """
 
@@ -53,17 +52,17 @@ def load_by_days(
     """Load the stream's rows into the empty mirror, day by day, then append to the log.
 
     Args:
-        connection: The project.
-        table: A table for which `may_load_by_days` is true.
-        stream: All rows of the table.
-        entry: The entry for the log, without the counts.
-        name: The name of the load, after which its jobs are named.
+        connection: the project.
+        table: a table for which `may_load_by_days` is true.
+        stream: all rows of the table.
+        entry: the entry for the log, without the counts.
+        name: the name of the load, after which its jobs are named.
 
     Returns:
         The entry as written.
 
     Raises:
-        WarehouseError: A day has no partition, there are too many days, or rows are missing afterwards.
+        WarehouseError: a day has no partition, there are too many days, or rows are missing afterwards.
     """
     with scratch() as local, stream.reraise_source_error(), holding(local, table, stream.reader()):
         days = _days(local, table)

@@ -53,14 +53,14 @@ def run_once(
     """Send the job `name` until it is done, and wait for its end.
 
     Args:
-        name: The job's name. Its ids are this name with a number.
-        begin: Sends the job under an id.
-        fetch: Finds the job that was sent under an id.
-        seconds: How long to try.
-        pause: Seconds before the second try; later pauses are longer, up to 30 seconds.
+        name: the job's name. Its ids are this name with a number.
+        begin: sends the job under an id.
+        fetch: finds the job that was sent under an id.
+        seconds: how long to try.
+        pause: seconds before the second try; later pauses are longer, up to 30 seconds.
 
     Raises:
-        google.api_core.exceptions.GoogleAPIError: The job's error, if another try would not help, or if no
+        google.api_core.exceptions.GoogleAPIError: the job's error, if another try would not help, or if no
             try succeeded within `seconds`.
     """
     failed = 0

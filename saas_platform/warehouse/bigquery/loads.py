@@ -41,12 +41,12 @@ def load_rows(
     """Append the rows to a table and return their number.
 
     Args:
-        connection: The project.
-        destination: The definition of the table, or of one day of it.
-        schema: The Arrow types of the rows.
-        rows: The rows.
-        name: The name after which the load jobs are named.
-        truncate: Whether the first job replaces what the table, or the one day, holds.
+        connection: the project.
+        destination: the definition of the table, or of one day of it.
+        schema: the Arrow types of the rows.
+        rows: the rows.
+        name: the name after which the load jobs are named.
+        truncate: whether the first job replaces what the table, or the one day, holds.
     """
     loaded = 0
     for number, (file, count) in enumerate(_files(schema, rows)):

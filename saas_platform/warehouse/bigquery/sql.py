@@ -105,7 +105,7 @@ def within(
     *,
     most_ranges: int = MOST_RANGES,
 ) -> str:
-    """Return a condition that is true where a row lies in the slices; None: in any slice.
+    """Return a condition that is true where a row lies in the slices; None means any slice.
 
     Its bounds are literals, so that BigQuery can prune. If there are more than `most_ranges` ranges, that
     many wider ranges replace them, because BigQuery refuses a query of more than 1 MB. The condition is then

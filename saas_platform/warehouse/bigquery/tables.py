@@ -20,7 +20,8 @@ from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.interface import RAW, SYNC_ID, WarehouseError
 from saas_platform.warehouse.naming import REMEDY, clash
 
-#: On every dataset, table and job of the platform. A dataset with it may be dropped; the bill shows it, too.
+#: Every dataset, table and job of the platform has this label. A dataset without it is never dropped. It also
+#: shows in the bill.
 LABELS = {"managed_by": "saas-platform"}
 #: A column of staging tables: true if the row is deleted and only its key is known.
 GONE = "_sync_gone"
@@ -58,16 +59,16 @@ _ARROW_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
 
 
 def objection(table: sa.Table) -> str | None:
-    """Return why the table's names keep it out of BigQuery, with the remedy; None: they do not."""
-    says = f"{table.name} can't be mirrored to BigQuery, as the"
+    """Return why the table's names keep it out of BigQuery, with the remedy; None if they do not."""
+    says = f"{table.name} can't be mirrored to BigQuery, because the"
     for kind, name in (("table", table.name), *(("column", name) for name in q.columns(table))):
         if not _NAME.fullmatch(name):
             return (
-                f"{says} name of the {kind} {name!r} has other characters than ASCII letters, digits and"
-                f" underscores, begins with a digit or has more than 300 characters: {REMEDY}."
+                f"{says} name of the {kind} {name!r} contains characters other than ASCII letters, digits"
+                f" and underscores, begins with a digit or has more than 300 characters: {REMEDY}."
             )
         if kind == "column" and name.lower().startswith(_TAKEN):
-            return f"{says} name of the column {name} begins like one that BigQuery reserves: {REMEDY}."
+            return f"{says} name of the column {name} begins with a prefix that BigQuery reserves: {REMEDY}."
     return clash(table, SYNC_ID, GONE)
 
 
@@ -220,7 +221,7 @@ def completed(
 ) -> list[bigquery.SchemaField] | None:
     """Return the fields of a mirror, with the columns and policy tags added that it lacks.
 
-    None: adding is not enough, because other columns differ or a missing column is required.
+    Returns None if adding is not enough, because other columns differ or a missing column is required.
     """
     wanted = {field.name: field for field in mirror_schema(table, policy_tags)}
     declared, kinds = types_of(wanted.values()), types_of(present)

@@ -32,15 +32,15 @@ class BigqueryTarget:
     project: str
     #: The location of the datasets and of every job.
     location: str = "US"
-    #: The `gs://bucket/prefix` through which Parquet is loaded; None: it is sent with the load job.
+    #: The `gs://bucket/prefix` through which Parquet is loaded; None means that it is sent with the load job.
     staging: str | None = None
-    #: A query that would bill more bytes is refused before it runs; None: there is no limit.
+    #: A query that would bill more bytes is refused before it runs; None means no limit.
     maximum_bytes_billed: int | None = None
     #: Whether the first load of a table that is sliced by day runs day by day instead of in one transaction.
     first_load_by_days: bool = False
     #: Policy tags of columns with personal data, by kind (`columns.Pii`); the kind "" stands for all others.
     policy_tags: Mapping[str, str] = field(default_factory=dict)
-    #: The address of an emulator; None: Google's own service is used.
+    #: The address of an emulator; None means Google's own service.
     emulator: str | None = None
 
     @classmethod

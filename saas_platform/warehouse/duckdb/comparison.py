@@ -52,11 +52,11 @@ def compare(
     """Return the rows of the slices that differ: their totals, and the first ones by key.
 
     Args:
-        connection: The database that holds the mirror.
-        table: The table.
-        slices: The ids of the slices to compare.
-        texts: The texts of all rows that the source has in these slices (`canonical.ROW_TEXTS`).
-        samples: The largest number of differing rows to return.
+        connection: the database that holds the mirror.
+        table: the table.
+        slices: the ids of the slices to compare.
+        texts: the texts of all rows that the source has in these slices (`canonical.ROW_TEXTS`).
+        samples: the largest number of differing rows to return.
     """
     names = cells_schema(table).names[1:]
     places = dict(zip(q.columns(table), names, strict=True))
@@ -142,10 +142,10 @@ def _differences(connection: Connection, names: list[str], keys: list[str], part
     other. Rows that share a key are paired one by one, and equal rows are paired first.
 
     Args:
-        connection: The database that holds the cells of both sides.
-        names: The columns of the cells.
-        keys: Those of them that form the key; empty: the table has none.
-        part: The condition of the part.
+        connection: the database that holds the cells of both sides.
+        names: the columns of the cells.
+        keys: the columns that form the key; empty if the table has no key.
+        part: the condition of the part.
     """
     theirs, mine = (f"SELECT * FROM {rows} WHERE {part}" for rows in (_THEIR_CELLS, _MY_CELLS))
     if not keys:

@@ -86,7 +86,7 @@ class Connection:
         return self._with_room(lambda: self._connection.execute(sql, list(parameters)).fetchall())
 
     def columns(self, table: str) -> dict[str, str]:
-        """Return the columns of a table or view, in order, with their types; empty: there is none."""
+        """Return the columns of a table or view, in order, with their types; empty if there is none."""
         try:
             # The catalogue's views have the same facts, but take 30 ms in each new connection.
             rows = self.run(f"DESCRIBE {table}")

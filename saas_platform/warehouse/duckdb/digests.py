@@ -33,7 +33,7 @@ def mirror_digests(
     slices: Collection[str] | None,
     form: DigestForm,
 ) -> dict[str, SliceDigest]:
-    """Return the digest of each slice of the mirror that has rows; None: of every slice."""
+    """Return the digest of each slice of the mirror that has rows; None means every slice."""
     number = _NUMBERS[form](duckdb_canonical.row_text(table))
     found = connection.run(
         f"SELECT {q.slice_id(table, 't.b')}, t.n, t.total FROM (SELECT {q.bucket(table)}, count(*),"

@@ -97,7 +97,7 @@ def slice_id(table: sa.Table, bucket_: str) -> str:
 
 
 def within(table: sa.Table, slices: Collection[str] | None, alias: str = "") -> str:
-    """Return a condition that is true where a row lies in the slices; None: in any slice.
+    """Return a condition that is true where a row lies in the slices; None means any slice.
 
     Its bounds are literals, so that the engine can prune.
     """
