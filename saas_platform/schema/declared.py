@@ -232,8 +232,13 @@ def yaml_line(name: str, value: Any) -> str:
     >>> yaml_line("no", {"type": "text"})
     "'no': {type: text}"
     """
+    # Each alone, because a long or odd name becomes a key of several lines in a mapping.
+    return f"{_in_one_line(name)}: {_in_one_line(value)}"
+
+
+def _in_one_line(value: Any) -> str:
     text: str = yaml.dump(
-        {name: value},
+        [value],
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,

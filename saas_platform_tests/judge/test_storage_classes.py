@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pytest
 
+from saas_platform.sync import sentences
 from saas_platform_tests.judge.hostile import DECLARATIONS, KINDS, MOST, VALUES, drawn
 from saas_platform_tests.judge.own import Own
 from saas_platform_tests.judge.rules import Stops
@@ -381,3 +382,28 @@ def test_such_a_number_that_is_written_later_stops_its_table(tmp_path: Path) -> 
     assert own.mirror(["d"]) == before
     assert reports["good"].succeeded
     assert not own.verify("rows")["d"].proven
+
+
+@pytest.mark.parametrize("level", ["digest", "rows"])
+def test_marks_in_what_looks_like_a_time_stay_in_their_cell(tmp_path: Path, level: str) -> None:
+    """A mark ends a cell, so that one that is not doubled would move values into the columns of others."""
+    own = Own(
+        tmp_path,
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, born DATETIME, t DATETIME, email TEXT, c TEXT);"
+        "INSERT INTO p VALUES (1, '2024-01-01 00:00:00.000000', '2024-01-01 00:00:00.000000', 'canary@x.org', 'c1'),"
+        "(2, '2024-01-01 00:00:00.000000', '2024-01-01 00:00:00.000000', 'canary@x.org', 'c2')",
+    )
+    assert own.judged() == []
+    own.execute(
+        "UPDATE p SET t = '2024-01-01 00:00:00.00000|' WHERE id = 1;"
+        "UPDATE p SET born = '2024-01-01 00:00:00.00|.xx', t = '2024-01-01 00:00:00.00000|' WHERE id = 2"
+    )
+    (report,) = own.verify(level).values()
+    assert report.differences is not None
+    found = report.differences
+    assert (found.missing, found.extra, found.different) == (0, 0, 2)
+    assert found.columns == {"born": 1, "t": 2}
+    said = " ".join(sentences(report))
+    assert "canary" not in said
+    assert "t is '2024-01-01 00:00:00.00000|', which is not a time" in said
+    assert own.faults_of_verify({"p": report}) == []

@@ -7,9 +7,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 
 from saas_platform.cli.discover import declare_tables
 from saas_platform.platform import Platform
+from saas_platform.schema.declared import yaml_line
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform_tests.judge.own import Own
@@ -113,6 +115,35 @@ def test_a_collation_of_another_program_is_never_used(tmp_path: Path) -> None:
     assert own.discovery.notes == ()
     assert set(own.declared()) == set(VALUES)
     assert own.judged() == []
+
+
+@pytest.mark.parametrize(
+    ("table", "value", "shown"),
+    [("bo", "5", "5"), ("re", "'x'", "'x'"), ("da", "'never'", "'never'")],
+)
+def test_a_misfit_under_such_a_collation_is_named(
+    tmp_path: Path, table: str, value: str, shown: str
+) -> None:
+    path = tmp_path / "own.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_collation("MYC", lambda a, b: (a > b) - (a < b))
+        connection.executescript(COLLATED)
+        connection.execute(f"INSERT INTO {table} VALUES (1, {VALUES[table]})")
+        connection.commit()
+    own = make(tmp_path, [])
+    assert own.judged() == []
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE {table} SET x = {value}")
+        connection.commit()
+    error = own.sync()[table].error or ""
+    assert f"{table}.x of the source holds {shown} in the row with id 1, which is not" in error
+
+
+@pytest.mark.parametrize("name", ["a\x85b", "\u2028", "x" * 144, "no", "a: b"])
+def test_the_line_for_a_new_column_is_one_line_that_is_read(tmp_path: Path, name: str) -> None:
+    line = yaml_line(name, {"type": "text", "declared": "TEXT"})
+    assert len(line.splitlines()) == 1
+    assert yaml.safe_load(line) == {name: {"type": "text", "declared": "TEXT"}}
 
 
 @pytest.mark.parametrize("name", ["<<", "\x85", "\u2028", "no", "1", "null", "a: b", "# x", "'"])

@@ -36,6 +36,8 @@ _REMEDIES_OF_OTHERS = {
     " or with `sqlite3`, to undo the transaction",
     "no such collation": "has a table that only the program that wrote it can read, because SQLite lacks its"
     " collation: leave the table out of tables.yaml",
+    "no query solution": "has a table that only the program that wrote it can read, because SQLite lacks its"
+    " collation: leave the table out of tables.yaml",
     "unknown function": "has a column that is computed by a function of the program that wrote it: leave the"
     " column out of tables.yaml by `skip:`",
     "no such function": "has a column that is computed by a function of the program that wrote it: leave the"

@@ -85,8 +85,11 @@ def _row(
     """Return the literal of the column's value in the first row that matches, and the row's key."""
     key = list(column.table.primary_key.columns)
     asked = [_literal(column_sql(column)), *(_shown(column_sql(each)) for each in key)]
-    source = f"(SELECT * FROM {table_sql(column.table)} WHERE {where} LIMIT 1)"
-    for literal, *values in texts(cursor, asked, source, parameters or None):
+    # A subquery of columns, and not of expressions, would need the collation of the program that wrote the file.
+    listed = ", ".join(f"{sql} AS a{place}" for place, sql in enumerate(asked))
+    source = f"(SELECT {listed} FROM {table_sql(column.table)} WHERE {where} LIMIT 1)"
+    names = [f"a{place}" for place in range(len(asked))]
+    for literal, *values in texts(cursor, names, source, parameters or None):
         return literal, dict(zip([each.name for each in key], values, strict=True))
     return None
 

@@ -14,8 +14,6 @@ from typing import Any, get_args
 import sqlalchemy as sa
 
 from saas_platform.schema.canonical import (
-    MARK,
-    MISFIT_END,
     NULL,
     ROW_TEXTS,
     VALUE_END,
@@ -106,19 +104,12 @@ def _find_unpaired(connection: Connection) -> None:
 
 
 def _split(connection: Connection, rows: str, cells: str, names: list[str]) -> None:
-    """Split the texts of the unpaired rows into their cells.
-
-    A text with a wrong number of cells has a mark that is not doubled. A source writes one only for a value
-    that looks like a timestamp and is none. The whole text then becomes a misfit in the first cell.
-    """
-    nulls = "".join(f", {q.text(NULL)}" for _ in names[1:])
-    misfit = f"concat(replace({_TEXT}, {q.text(MARK)}, {q.text(MARK * 2)}), {q.text(MISFIT_END)})"
-    listed = ", ".join(f"cells[{place}] AS {name}" for place, name in enumerate(names, 1))
+    """Split the texts of the unpaired rows into their cells. Every mark within a value is doubled."""
+    listed = ", ".join(f"found[{place}] AS {name}" for place, name in enumerate(names, 1))
     connection.run(
-        f"CREATE OR REPLACE TABLE {cells} AS SELECT {_SLICE}, {listed} FROM (SELECT {_SLICE},"
-        f" CASE WHEN len(found) = {len(names)} THEN found ELSE [{misfit}{nulls}] END AS cells"
+        f"CREATE OR REPLACE TABLE {cells} AS SELECT {_SLICE}, {listed}"
         f" FROM (SELECT *, regexp_extract_all({_TEXT}, {q.text(_CELL)}) AS found FROM {rows}"
-        f" WHERE {_NUMBER} IN (SELECT {_NUMBER} FROM {_UNPAIRED})))"
+        f" WHERE {_NUMBER} IN (SELECT {_NUMBER} FROM {_UNPAIRED}))"
     )
 
 
