@@ -58,7 +58,7 @@ def find_differences(
     samples: list[Difference] = []
     for group in grouped(slices, largest):
         asked = slices_to_ask(table, group, source_counts)
-        texts = RowStream(pair.snapshot.row_texts(table, asked), pair.counted("compare"))
+        texts = RowStream(pair.snapshot.divisible_texts(table, asked), pair.counted("compare"))
         found = pair.warehouse.compare(table, group, texts, samples=SAMPLES - len(samples))
         missing += found.missing
         extra += found.extra

@@ -87,6 +87,13 @@ class FormedSnapshot(SourceSnapshot):
             return self._snapshot.row_texts(table, slices)
         return self._formed(table, self._snapshot.cells(theirs, slices), as_text=True)
 
+    def divisible_texts(
+        self, table: sa.Table, slices: Collection[str] | None = None
+    ) -> pa.RecordBatchReader:
+        if _in_source(table) is table:
+            return self._snapshot.divisible_texts(table, slices)
+        return self.row_texts(table, slices)
+
     def _formed(
         self, table: sa.Table, cells: pa.RecordBatchReader, *, as_text: bool
     ) -> pa.RecordBatchReader:

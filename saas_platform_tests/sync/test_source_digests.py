@@ -50,6 +50,12 @@ class HashingSnapshot(CompanySnapshot):
         self._note(table, slices)
         return super().row_texts(table, slices)
 
+    def divisible_texts(
+        self, table: sa.Table, slices: Collection[str] | None = None
+    ) -> pa.RecordBatchReader:
+        self._note(table, slices)
+        return super().divisible_texts(table, slices)
+
     def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
         self._note(table, slices)
         return super().cells(table, slices)

@@ -141,11 +141,22 @@ class SqliteSnapshot(SourceSnapshot):
             ROW_TEXTS, self._texts(table, asked, slices, ROW_TEXTS, canonical.valid_row)
         )
 
+    def divisible_texts(
+        self, table: sa.Table, slices: Collection[str] | None = None
+    ) -> pa.RecordBatchReader:
+        text = canonical.divisible(canonical.row_text(table), table)
+        return pa.RecordBatchReader.from_batches(
+            ROW_TEXTS,
+            self._texts(table, [slice_text(table), text], slices, ROW_TEXTS, canonical.valid_row),
+        )
+
     def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
         schema = cells_schema(table)
         batches: Iterator[pa.RecordBatch]
         if len(schema) > MOST_COLUMNS:
-            batches = (canonical.split(batch, schema) for batch in self.row_texts(table, slices))
+            batches = (
+                canonical.split(batch, schema) for batch in self.divisible_texts(table, slices)
+            )
         else:
             asked = [slice_text(table), *map(canonical.cell, table.columns)]
             batches = self._texts(table, asked, slices, schema, canonical.valid_cell)
