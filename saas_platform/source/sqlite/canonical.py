@@ -142,7 +142,7 @@ def _time(c: str) -> list[tuple[str, str]]:
 
 
 def divisible(row_text_: str, table: sa.Table) -> str:
-    """Return SQL for the text of a row, from which its cells can be told: every mark within a value is doubled.
+    """Return SQL for the text of a row, which can be split into its cells, because every mark within a value is doubled.
 
     Only what looks like a time and is none may have a mark that is not. To look for one in every time would cost a
     tenth of the time of a proof that finds no difference.
