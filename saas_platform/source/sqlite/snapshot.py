@@ -49,17 +49,27 @@ class SqliteSnapshot(SourceSnapshot):
         return self.highest_version(table)
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
+        name = source_table(table)[1]
         with self._of(table):
-            return [
-                SourceColumn(
-                    column.name,
-                    column.declared,
-                    not column.required,
-                    # If the catalogue does not name a type, values of any type can be read.
-                    catalogue.declared_type(column.declared) or AnyValue(),
-                )
-                for column in catalogue.columns(self._cursor, source_table(table)[1])
-            ]
+            found = catalogue.columns(self._cursor, name)
+            names = [column.name for column in found]
+            unreadable = catalogue.unreadable(self._cursor, name, names)
+        return [
+            SourceColumn(
+                column.name,
+                column.declared,
+                not column.required,
+                # If the catalogue does not name a type, values of any type can be read.
+                catalogue.declared_type(column.declared) or AnyValue(),
+                unreadable.get(column.name),
+            )
+            for column in found
+        ]
+
+    def unsupported_reason(self, table: sa.Table) -> str | None:
+        with self._of(table):
+            reason = catalogue.why_not(self._cursor, source_table(table)[1])
+        return reason and f"{table.name} of the source can't be mirrored, because it {reason}."
 
     def tables(self) -> list[tuple[str | None, str]]:
         return [
