@@ -109,6 +109,9 @@ def why_not(cursor: SqliteCursor, table: str) -> str | None:
     reasons = unreadable(cursor, table, names)
     if len(reasons) < len(names):
         return None
+    if _COLLATION in reasons.values():
+        # SQLite can't read any column of a table without row ids then, whichever column has the collation.
+        return _COLLATION
     return f"has no column that can be read: {printable(names[0])} {reasons[names[0]]}"
 
 
