@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 from stdnum import iban, luhn
@@ -31,6 +31,7 @@ from stdnum.se import personnummer
 from stdnum.us import ssn
 
 from saas_platform.schema.columns import Pii
+from saas_platform.schema.kinds import KindName, TextForm, kind_of_type
 
 #: The share of the sampled values that must have a kind's form.
 _MAJORITY = 0.8
@@ -169,7 +170,22 @@ _WHETHER = frozenset(
     ["is", "has", "num", "count", "no", "n", "allow", "allows", "use", "uses", "send", "sends"]
 )
 
-_NUMBERS: Collection[Pii] = ("phone", "card", "national_id", "bank", "location", "birth_date")
+_NUMBERS: frozenset[Pii] = frozenset({"phone", "card", "national_id", "bank"})
+#: For each kind of column, the personal data that it can hold.
+_HELD: Mapping[KindName, Set[Pii]] = {
+    "flag": frozenset(),
+    "integer": _NUMBERS | {"birth_date"},
+    "integer32": _NUMBERS | {"birth_date"},
+    "float": _NUMBERS | {"location"},
+    "decimal": _NUMBERS | {"location"},
+    "time": frozenset({"birth_date"}),
+    "date": frozenset({"birth_date"}),
+    "any": frozenset(get_args(Pii)),
+    "text": frozenset(get_args(Pii)),
+    "bytes": frozenset({"credential"}),
+}
+#: The kinds of column whose values can be recognised, by the form of their canonical text.
+_RECOGNISED: Collection[TextForm] = ("characters", "digits")
 
 
 def personal_kind(
@@ -195,7 +211,8 @@ def personal(
     by_name = _by_name(name)
     if by_name is not None and (type_ is None or _can_hold(by_name.kind, type_)):
         return by_name
-    if type_ is None or isinstance(type_, sa.String | sa.Integer):
+    kind = None if type_ is None else kind_of_type(type_)
+    if type_ is None or (kind is not None and kind.text in _RECOGNISED):
         return _by_values(name, values)
     return None
 
@@ -245,19 +262,9 @@ def _by_name(name: str) -> Personal | None:
     return Personal(_ORDER[place], f"its name has {' '.join(found[start:end])!r}")
 
 
-def _can_hold(kind: Pii, type_: sa.types.TypeEngine[Any]) -> bool:
-    match type_:
-        case sa.Boolean():
-            return False
-        case sa.Date() | sa.DateTime():
-            return kind == "birth_date"
-        case sa.Integer():
-            return kind in _NUMBERS and kind != "location"
-        case sa.Numeric() | sa.Float():
-            return kind in _NUMBERS and kind != "birth_date"
-        case sa.LargeBinary():
-            return kind == "credential"
-    return True
+def _can_hold(personal_data: Pii, type_: sa.types.TypeEngine[Any]) -> bool:
+    kind = kind_of_type(type_)
+    return kind is None or personal_data in _HELD[kind.name]
 
 
 # By values.
