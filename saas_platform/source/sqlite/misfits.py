@@ -6,13 +6,13 @@ Out of scope: how values are read (reading.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
-from saas_platform.schema.kinds import decimal_sizes, kind_of
+from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
 from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite.connection import SqliteCursor
 from saas_platform.source.sqlite.ddl import BINARY, column_sql, table_sql
@@ -116,24 +116,43 @@ def _is_misfit(column: sa.Column[Any]) -> str:
     """Return a condition: how the value is stored does not fit the column's type."""
     name, kind = column_sql(column), kind_of(column)
     stored = ", ".join(f"'{each}'" for each in sorted(kind.sqlite))
-    wrong = [f"typeof({name}) NOT IN ({stored})", *_out_of_range(column, name)]
+    wrong = [f"typeof({name}) NOT IN ({stored})", *_OUT_OF_RANGE[kind.name](column, name)]
     missing = "" if column.nullable else f" OR {name} IS NULL"
     return f"({name} IS NOT NULL AND ({' OR '.join(wrong)})){missing}"
 
 
-def _out_of_range(column: sa.Column[Any], name: str) -> Iterator[str]:
-    """Yield the conditions for numbers that are stored in the right class but are out of range."""
-    kind = kind_of(column).name
-    if kind == "flag":
-        yield f"{name} {BINARY} NOT IN (0, 1)"
-    elif kind == "float":
-        yield _outside(name, -WIDEST, WIDEST)
-    elif kind == "decimal":
-        precision, scale = decimal_sizes(column.type)
-        most = 10 ** (precision - scale)
-        yield f"(typeof({name}) = 'real' AND abs({name}) >= {most}.0)"
-        if most < 1 << 63:
-            yield _outside(name, 1 - most, most - 1)
+def _flag_out_of_range(_: sa.Column[Any], name: str) -> list[str]:
+    return [f"{name} {BINARY} NOT IN (0, 1)"]
+
+
+def _float_out_of_range(_: sa.Column[Any], name: str) -> list[str]:
+    return [_outside(name, -WIDEST, WIDEST)]
+
+
+def _decimal_out_of_range(column: sa.Column[Any], name: str) -> list[str]:
+    precision, scale = decimal_sizes(column.type)
+    most = 10 ** (precision - scale)
+    real = f"(typeof({name}) = 'real' AND abs({name}) >= {most}.0)"
+    return [real, _outside(name, 1 - most, most - 1)] if most < 1 << 63 else [real]
+
+
+def _never(_: sa.Column[Any], __: str) -> list[str]:
+    return []
+
+
+#: For each kind, makes the conditions under which a value of the right storage class is out of range.
+_OUT_OF_RANGE: Mapping[KindName, Callable[[sa.Column[Any], str], list[str]]] = {
+    "flag": _flag_out_of_range,
+    "integer": _never,
+    "integer32": _never,
+    "float": _float_out_of_range,
+    "decimal": _decimal_out_of_range,
+    "time": _never,
+    "date": _never,
+    "any": _never,
+    "text": _never,
+    "bytes": _never,
+}
 
 
 def _outside(name: str, first: int, last: int) -> str:
