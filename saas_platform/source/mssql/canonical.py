@@ -203,35 +203,27 @@ def _time(column: sa.Column[Any]) -> str:
     return f"{seconds} + N'.' + SUBSTRING(CONVERT(nvarchar(7), {micros}), 2, 6)"
 
 
+#: For each type of the catalogue that is neither a text nor a plain number, SQL for the exact text of its
+#: value.
+_EXACT_TEXT = {
+    "uniqueidentifier": "UPPER(CAST({0} AS char(36)))",
+    "datetimeoffset": "CONVERT(varchar(34), {0}, 121)",
+    "time": "CONVERT(varchar(16), {0}, 121)",
+    "datetime2": "CONVERT(varchar(27), {0}, 121)",
+    "datetime": "CONVERT(varchar(23), {0}, 121)",
+    "smalldatetime": "CONVERT(varchar(19), {0}, 120)",
+    "date": "CONVERT(varchar(10), {0}, 23)",
+    "hierarchyid": "CAST({0} AS nvarchar(4000))",
+    **dict.fromkeys(catalogue_types.SPATIAL, "CONCAT(N'SRID=', {0}.STSrid, N';') + {0}.AsTextZM()"),
+    **dict.fromkeys(catalogue_types.FLOATS, "CONVERT(varchar(40), {0}, 3)"),
+    **dict.fromkeys(catalogue_types.MONEY, "CONVERT(varchar(41), CONVERT(decimal(38, 4), {0}))"),
+    **dict.fromkeys(("xml", "json", "vector"), "CAST({0} AS nvarchar(max))"),
+}
+_EXACT_NUMBER = "CAST({0} AS varchar(41))"
+
+
 def _exact_text(column: sa.Column[Any]) -> str:
-    """Return SQL for the exact text of a value whose type in the source is not a text."""
-    name, kind = _name(column), catalogue_types.type_of(column)
-    match kind:
-        case "uniqueidentifier":
-            return f"UPPER(CAST({name} AS char(36)))"
-        case "datetimeoffset":
-            return f"CONVERT(varchar(34), {name}, 121)"
-        case "time":
-            return f"CONVERT(varchar(16), {name}, 121)"
-        case "datetime2":
-            return f"CONVERT(varchar(27), {name}, 121)"
-        case "datetime":
-            return f"CONVERT(varchar(23), {name}, 121)"
-        case "smalldatetime":
-            return f"CONVERT(varchar(19), {name}, 120)"
-        case "date":
-            return f"CONVERT(varchar(10), {name}, 23)"
-        case "hierarchyid":
-            return f"CAST({name} AS nvarchar(4000))"
-        case "geography" | "geometry":
-            return f"CONCAT(N'SRID=', {name}.STSrid, N';') + {name}.AsTextZM()"
-        case "float" | "real":
-            return f"CONVERT(varchar(40), {name}, 3)"
-        case "money" | "smallmoney":
-            return f"CONVERT(varchar(41), CONVERT(decimal(38, 4), {name}))"
-        case "xml" | "json" | "vector":
-            return f"CAST({name} AS nvarchar(max))"
-    return f"CAST({name} AS varchar(41))"
+    return _EXACT_TEXT.get(catalogue_types.type_of(column), _EXACT_NUMBER).format(_name(column))
 
 
 def _base_type(name: str) -> str:

@@ -11,9 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.describing import type_words
-from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
+from saas_platform.schema.kinds import NAMED, KindName, decimal_sizes, kind_of
 
 #: Types whose values are texts. No function of T-SQL takes `text` or `ntext` directly.
 TEXTS = frozenset({"char", "varchar", "nchar", "nvarchar", "sysname", "text", "ntext"})
@@ -37,10 +36,18 @@ _ONLY_TEXT = frozenset(
 )
 #: Types that have an exact text as well as a portable type of their own.
 _ALSO_TEXT = INTEGERS | FLOATS | DECIMALS | {*MONEY} | TIMES | SPATIAL | {"bit", "date"}
-_KNOWN = frozenset(
-    {*TEXTS, *INTEGERS, *ROW_VERSIONS, *FLOATS, *DECIMALS, *BYTES, *MONEY, *TIMES, *_ONLY_TEXT}
-    | {"bit", "date", VARIANT}
-)
+#: The kind that holds every value of a type. The bytes of any other type are kept.
+_PORTABLE: Mapping[str, KindName] = {
+    **dict.fromkeys(TEXTS | _ONLY_TEXT, "text"),
+    **dict.fromkeys(INTEGERS | ROW_VERSIONS, "integer"),
+    **dict.fromkeys(DECIMALS | {*MONEY}, "decimal"),
+    **dict.fromkeys(FLOATS, "float"),
+    **dict.fromkeys(TIMES, "time"),
+    **dict.fromkeys(BYTES, "bytes"),
+    "date": "date",
+    "bit": "flag",
+    VARIANT: "any",
+}
 _SIZED = frozenset({"char", "varchar", "nchar", "nvarchar", "binary", "varbinary"})
 #: The most bytes of a value of any type that is not sized, unlimited or listed in `_LONG`.
 _SHORT = 40
@@ -93,7 +100,7 @@ def most_bytes(column: sa.Column[Any]) -> int | None:
         return (int(size[1]) if size else _SHORT) * (2 if type_ in WIDE else 1)
     if type_ in _LONG:
         return _LONG[type_]
-    return _SHORT if type_ in _KNOWN - _UNLIMITED else None
+    return _SHORT if type_ in _PORTABLE.keys() - _UNLIMITED else None
 
 
 def decimal_size(column: sa.Column[Any]) -> tuple[int, int]:
@@ -118,23 +125,11 @@ def portable(declared: str, *, in_key: bool = False) -> sa.types.TypeEngine[Any]
     >>> portable("datetime2(7)"), portable("datetime2(7)", in_key=True)
     (DateTime(), String())
     """
-    type_ = base_type(declared)
     column = sa.Column("c", sa.String, info={"declared": declared})
-    if type_ in TEXTS | _ONLY_TEXT or (in_key and has_seven_digits(column)):
-        return sa.String()
-    if type_ in INTEGERS | ROW_VERSIONS:
-        return sa.BigInteger()
-    if type_ in DECIMALS or type_ in MONEY:
-        return sa.Numeric(*decimal_size(column))
-    if type_ in FLOATS:
-        return sa.Double()
-    if type_ in TIMES:
-        return sa.DateTime()
-    if type_ == "date":
-        return sa.Date()
-    if type_ == "bit":
-        return sa.Boolean()
-    return AnyValue() if type_ == VARIANT else sa.LargeBinary()
+    kind = _PORTABLE.get(base_type(declared), "bytes")
+    if in_key and has_seven_digits(column):
+        kind = "text"
+    return sa.Numeric(*decimal_size(column)) if kind == "decimal" else NAMED[kind]()
 
 
 def unsupported_reason(column: sa.Column[Any]) -> str | None:
@@ -164,7 +159,7 @@ def _fits_decimal(column: sa.Column[Any]) -> bool:
 
 
 def _fits_bytes(column: sa.Column[Any]) -> bool:
-    return type_of(column) in BYTES or type_of(column) not in _KNOWN
+    return _PORTABLE.get(type_of(column), "bytes") == "bytes"
 
 
 #: For each kind, whether a column of it holds every value of the column's type in the catalogue.
