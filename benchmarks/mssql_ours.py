@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from benchmarks.measure import Laps
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES, arrow_schema
+from saas_platform.schema.kinds import TextForm, kind_of
 from saas_platform.source.interface import MonthBatch
 from saas_platform.source.mssql import Address, MssqlSource, connection
 
@@ -69,12 +70,8 @@ def _batch(rows: int) -> MonthBatch:
 
 
 def _some(column: sa.Column[Any]) -> Any:
-    match column.type:
-        case sa.DateTime():
-            return datetime(2024, 1, 1)
-        case sa.Integer():
-            return 1
-    return column.info.get("values", ["some"])[0]
+    some: dict[TextForm, Any] = {"time": datetime(2024, 1, 1), "digits": 1}
+    return some.get(kind_of(column).text, column.info.get("values", ["some"])[0])
 
 
 def ours(laps: Laps) -> None:

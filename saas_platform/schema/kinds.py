@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -24,6 +25,8 @@ TextForm = Literal["flag", "digits", "decimal", "bits", "time", "date", "charact
 #: How dagster-pandas checks a column of the kind.
 FrameColumn = Literal["boolean", "integer", "time", "other"]
 
+PythonTypes = tuple[type, ...]
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -35,6 +38,7 @@ class Kind:
         noun: the kind in a message.
         words: the kind in a message, with its limits; {precision} and {scale} stand for the column's own.
         arrow: makes the Arrow type from the column's type.
+        is_arrow: whether an Arrow type holds values of the kind, whatever its size.
         duckdb: the type of a mirror in DuckDB, with the same fields as `words`.
         bigquery: the type of a mirror in BigQuery; {numeric} stands for NUMERIC or BIGNUMERIC.
         tsql: the type in SQL Server, without sizes, for a column whose type the source's catalogue does not give.
@@ -42,6 +46,7 @@ class Kind:
         declared: what catalogues call the types that can hold the kind, without sizes.
         text: the form of the canonical text.
         frame: the check of dagster-pandas.
+        yaml: the Python types as which YAML reads the values that tables.yaml may list for a column.
         in_file: whether tables.yaml can name it.
     """
 
@@ -50,6 +55,7 @@ class Kind:
     noun: str
     words: str
     arrow: Callable[[Any], pa.DataType]
+    is_arrow: Callable[[pa.DataType], bool]
     duckdb: str
     bigquery: str
     tsql: str
@@ -57,6 +63,7 @@ class Kind:
     declared: frozenset[str]
     text: TextForm
     frame: FrameColumn = "other"
+    yaml: PythonTypes = ()
     in_file: bool = True
 
 
@@ -64,6 +71,12 @@ def _as(kind: pa.DataType) -> Callable[[Any], pa.DataType]:
     return lambda _: kind
 
 
+def _any_of(*families: Callable[[pa.DataType], bool]) -> Callable[[pa.DataType], bool]:
+    return lambda type_: any(is_in(type_) for is_in in families)
+
+
+_is_text = _any_of(pa.types.is_string, pa.types.is_large_string)
+_is_bytes = _any_of(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
 _INTEGERS = frozenset({"INT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT", "INT2", "INT4", "INT8"})
 _TEXTS = frozenset({"CHAR", "VARCHAR", "NCHAR", "NVARCHAR", "TEXT", "NTEXT", "CHARACTER VARYING"})
 
@@ -74,6 +87,7 @@ KINDS: tuple[Kind, ...] = (
         noun="a whole number",
         words="a whole number of at most 64 bits",
         arrow=_as(pa.int64()),
+        is_arrow=pa.types.is_integer,
         duckdb="BIGINT",
         bigquery="INT64",
         tsql="bigint",
@@ -81,6 +95,7 @@ KINDS: tuple[Kind, ...] = (
         declared=_INTEGERS,
         text="digits",
         frame="integer",
+        yaml=(int,),
     ),
     Kind(
         name="integer32",
@@ -88,6 +103,7 @@ KINDS: tuple[Kind, ...] = (
         noun="a whole number",
         words="a whole number of at most 32 bits",
         arrow=_as(pa.int32()),
+        is_arrow=pa.types.is_integer,
         duckdb="INTEGER",
         bigquery="INT64",
         tsql="bigint",
@@ -103,6 +119,7 @@ KINDS: tuple[Kind, ...] = (
         noun="a flag",
         words="a flag (0 or 1)",
         arrow=_as(pa.bool_()),
+        is_arrow=pa.types.is_boolean,
         duckdb="BOOLEAN",
         bigquery="BOOL",
         tsql="bit",
@@ -117,12 +134,14 @@ KINDS: tuple[Kind, ...] = (
         noun="a float",
         words="a float",
         arrow=_as(pa.float64()),
+        is_arrow=pa.types.is_floating,
         duckdb="DOUBLE",
         bigquery="FLOAT64",
         tsql="float",
         sqlite=frozenset({"integer", "real"}),
         declared=frozenset({"REAL", "FLOAT", "DOUBLE", "DOUBLE PRECISION"}),
         text="bits",
+        yaml=(int, float),
     ),
     Kind(
         name="decimal",
@@ -130,12 +149,14 @@ KINDS: tuple[Kind, ...] = (
         noun="a decimal",
         words="a decimal of at most {precision} digits, {scale} of them after the point",
         arrow=lambda type_: pa.decimal128(type_.precision, type_.scale),
+        is_arrow=pa.types.is_decimal,
         duckdb="DECIMAL({precision},{scale})",
         bigquery="{numeric}({precision}, {scale})",
         tsql="decimal",
         sqlite=frozenset({"integer", "real"}),
         declared=frozenset({"DECIMAL", "NUMERIC", "MONEY", "SMALLMONEY"}),
         text="decimal",
+        yaml=(int, float),
     ),
     Kind(
         name="any",
@@ -143,6 +164,7 @@ KINDS: tuple[Kind, ...] = (
         noun="a text",
         words="a value of any type",
         arrow=_as(pa.string()),
+        is_arrow=_is_text,
         duckdb="VARCHAR",
         bigquery="STRING",
         tsql="nvarchar",
@@ -156,12 +178,14 @@ KINDS: tuple[Kind, ...] = (
         noun="a text",
         words="a text",
         arrow=_as(pa.string()),
+        is_arrow=_is_text,
         duckdb="VARCHAR",
         bigquery="STRING",
         tsql="nvarchar",
         sqlite=frozenset({"text"}),
         declared=_TEXTS,
         text="characters",
+        yaml=(str,),
     ),
     Kind(
         name="time",
@@ -169,6 +193,7 @@ KINDS: tuple[Kind, ...] = (
         noun="a time",
         words="a time (YYYY-MM-DD hh:mm:ss, years 1 to 9999, at most microseconds, no zone)",
         arrow=_as(pa.timestamp("us")),
+        is_arrow=pa.types.is_timestamp,
         duckdb="TIMESTAMP",
         bigquery="TIMESTAMP",
         tsql="datetime2",
@@ -176,6 +201,7 @@ KINDS: tuple[Kind, ...] = (
         declared=frozenset({"DATETIME", "DATETIME2", "SMALLDATETIME", "TIMESTAMP"}),
         text="time",
         frame="time",
+        yaml=(datetime,),
     ),
     Kind(
         name="date",
@@ -183,12 +209,14 @@ KINDS: tuple[Kind, ...] = (
         noun="a date",
         words="a date (YYYY-MM-DD, years 1 to 9999)",
         arrow=_as(pa.date32()),
+        is_arrow=pa.types.is_date,
         duckdb="DATE",
         bigquery="DATE",
         tsql="date",
         sqlite=frozenset({"text"}),
         declared=frozenset({"DATE"}),
         text="date",
+        yaml=(date,),
     ),
     Kind(
         name="bytes",
@@ -196,6 +224,7 @@ KINDS: tuple[Kind, ...] = (
         noun="bytes",
         words="bytes",
         arrow=_as(pa.binary()),
+        is_arrow=_is_bytes,
         duckdb="BLOB",
         bigquery="BYTES",
         tsql="varbinary",
@@ -230,6 +259,11 @@ def kind_of_type(type_: sa.types.TypeEngine[Any]) -> Kind | None:
     """
     kind = next((kind for kind in KINDS if isinstance(type_, kind.type)), None)
     return None if kind is not None and kind.text == "decimal" and None in sizes(type_) else kind
+
+
+def kind_of_arrow(type_: pa.DataType) -> Kind | None:
+    """Return the kind of the values of an Arrow type; None if they are of no kind."""
+    return next((kind for kind in KINDS if kind.is_arrow(type_)), None)
 
 
 def sizes(type_: sa.types.TypeEngine[Any]) -> tuple[int | None, int | None]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -22,19 +21,13 @@ from pydantic import (
 
 from saas_platform.schema.collations import BINARY, FACTS, collation, facts
 from saas_platform.schema.columns import Pii
-from saas_platform.schema.kinds import NAMED
+from saas_platform.schema.kinds import KINDS, NAMED
 from saas_platform.schema.mirror_names import folded
 from saas_platform.validation.yaml_file import MisplacedError, Place
 
 DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
-#: The Python types as which YAML reads the values of a type.
-_VALUES: dict[str, tuple[type, ...]] = {
-    "integer": (int,),
-    "float": (int, float),
-    "text": (str,),
-    "time": (datetime,),
-    "date": (date,),
-}
+#: The Python types as which YAML reads the values of a kind.
+_VALUES: dict[str, tuple[type, ...]] = {kind.name: kind.yaml for kind in KINDS}
 #: The form of a personal column in the mirror.
 Form = Literal["keep", "mask", "hash", "drop"]
 
@@ -85,7 +78,7 @@ class Column(_Part):
         ):
             known = ", ".join([*NAMED, "decimal(p, s) with p up to 38"])
             raise MisplacedError(f"{self.type!r} is not a type: choose {known}", "type")
-        self._check_values("float" if match else self.type)
+        self._check_values("decimal" if match else self.type)
         if self.collation is not None and collation(facts(self.collation)) != self.collation:
             raise MisplacedError(
                 f"{self.collation!r} is not a collation: choose {BINARY}, or some of {', '.join(FACTS)},"

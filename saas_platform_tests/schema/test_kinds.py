@@ -12,12 +12,14 @@ import sqlalchemy as sa
 from saas_platform.defs import frames
 from saas_platform.schema import canonical, kinds
 from saas_platform.schema.any_value import AnyValue
-from saas_platform.schema.kinds import KINDS, Kind, kind_of, kind_of_type
+from saas_platform.schema.kinds import KINDS, Kind, kind_of, kind_of_arrow, kind_of_type
+from saas_platform.source import personal
 from saas_platform.source.mssql import canonical as mssql_canonical
 from saas_platform.source.mssql import catalogue_types
+from saas_platform.source.mssql import reading as mssql_reading
 from saas_platform.source.mssql import sql as mssql_sql
 from saas_platform.source.sqlite import canonical as sqlite_canonical
-from saas_platform.source.sqlite import reading
+from saas_platform.source.sqlite import misfits, reading
 from saas_platform.warehouse.bigquery import canonical as bigquery_canonical
 from saas_platform.warehouse.bigquery import sql as bigquery_sql
 from saas_platform.warehouse.duckdb import canonical as duckdb_canonical
@@ -40,12 +42,17 @@ def test_every_form_of_text_is_known_to_each_warehouse(table: Mapping[str, Any])
     assert set(table) == FORMS
 
 
-@pytest.mark.parametrize("table", [sqlite_canonical._FITS, reading._by_kind()])
+@pytest.mark.parametrize(
+    "table", [sqlite_canonical._FITS, reading._by_kind(), misfits._OUT_OF_RANGE]
+)
 def test_every_kind_is_read_and_proven_from_sqlite(table: Mapping[str, Any]) -> None:
     assert set(table) == NAMES
 
 
-@pytest.mark.parametrize("table", [catalogue_types._HOLDS, mssql_canonical._CELL, mssql_sql._VALUE])
+@pytest.mark.parametrize(
+    "table",
+    [catalogue_types._HOLDS, mssql_canonical._CELL, mssql_sql._VALUE, mssql_reading._EXACT],
+)
 def test_every_kind_is_read_and_proven_from_sql_server(table: Mapping[str, Any]) -> None:
     assert set(table) == NAMES
 
@@ -62,6 +69,22 @@ def test_every_kind_holds_the_type_that_sql_server_gives_it(kind: Kind) -> None:
     type_ = sa.Numeric(10, 2) if kind.name == "decimal" else kind.type()
     column = sa.Column("c", type_, info={"declared": kind.tsql})
     assert catalogue_types.unsupported_reason(column) is None
+
+
+def test_each_type_of_sql_server_has_one_kind_that_holds_it() -> None:
+    for declared in catalogue_types._PORTABLE:
+        column = sa.Column("c", catalogue_types.portable(declared), info={"declared": declared})
+        assert catalogue_types.unsupported_reason(column) is None
+
+
+def test_each_type_of_sql_server_that_is_read_as_a_text_has_an_exact_text() -> None:
+    numbers = catalogue_types.INTEGERS | catalogue_types.DECIMALS | {"bit"}
+    exact = catalogue_types._ONLY_TEXT | catalogue_types._ALSO_TEXT
+    assert set(mssql_canonical._EXACT_TEXT) == exact - numbers
+
+
+def test_the_personal_data_that_every_kind_can_hold_is_known() -> None:
+    assert set(personal._HELD) == NAMES
 
 
 def test_every_frame_column_is_known() -> None:
@@ -118,6 +141,16 @@ def test_the_types_of_a_kind(kind: Kind) -> None:
     column = sa.Column("c", sa.Numeric(10, 2) if kind.name == "decimal" else kind.type())
     found = (kind.arrow(column.type), duckdb_sql.type_of(column), bigquery_sql.type_of(column))
     assert found == WRITTEN[kind.name]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_arrow_type_of_a_kind_is_of_the_kind(kind: Kind) -> None:
+    type_ = kind.arrow(sa.Numeric(10, 2) if kind.name == "decimal" else kind.type())
+    assert kind.is_arrow(type_)
+    found = kind_of_arrow(type_)
+    assert found is not None
+    assert found.text == kind.text
+    assert bigquery_sql.unsized_type(found) == bigquery_sql.unsized_type(kind)
 
 
 def test_a_decimal_too_large_for_numeric_is_a_bignumeric() -> None:

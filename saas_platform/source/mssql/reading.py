@@ -7,7 +7,7 @@ of scope: the queries.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from saas_platform.schema.arrow import arrow_type
 from saas_platform.schema.canonical import NULL, ROW_TEXTS, cell
 from saas_platform.schema.canonical import cells_schema as schema_of_cells
 from saas_platform.schema.describing import key_words
+from saas_platform.schema.kinds import KindName, kind_of
 from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import catalogue_types
@@ -34,19 +35,22 @@ _LONG_ROWS = 200
 #: The character that drivers put in place of half of a surrogate pair; a text may also contain it by right.
 REPLACEMENT = "\ufffd"
 _NONE = type(None)
-#: For each Arrow type, the types of a driver's values that convert to it exactly. `type` is compared instead
-#: of `isinstance`, because in Python a bool is an int and a datetime is a date.
-_EXACT: dict[int, frozenset[type]] = {
-    pa.bool_().id: frozenset({bool}),
-    pa.int64().id: frozenset({int}),
-    pa.int32().id: frozenset({int}),
-    pa.float64().id: frozenset({float}),
-    pa.decimal128(1, 0).id: frozenset({Decimal}),
-    pa.timestamp("us").id: frozenset({datetime}),
-    pa.date32().id: frozenset({date}),
-    pa.string().id: frozenset({str}),
-    pa.binary().id: frozenset({bytes, bytearray, memoryview}),
+#: For each kind, the types of a driver's values that convert to it exactly. `type` is compared instead of
+#: `isinstance`, because in Python a bool is an int and a datetime is a date.
+_EXACT: Mapping[KindName, Set[type]] = {
+    "flag": {bool},
+    "integer": {int},
+    "integer32": {int},
+    "float": {float},
+    "decimal": {Decimal},
+    "time": {datetime},
+    "date": {date},
+    "any": {str},
+    "text": {str},
+    "bytes": {bytes, bytearray, memoryview},
 }
+#: Makes the Arrow array of a column's values, or raises one of `_MISFITS`.
+_Make = Callable[[sa.Column[Any], Any], pa.Array]
 _MISFITS = (pa.ArrowException, UnicodeError, OverflowError, TypeError, ValueError)
 
 
@@ -124,16 +128,16 @@ def _fetched(cursor: Cursor, size: int) -> Iterator[Sequence[Any]]:
         yield rows
 
 
-def _typed(columns: Iterable[sa.Column[Any]], found: Sequence[Any], make: Any) -> pa.RecordBatch:
+def _typed(columns: Iterable[sa.Column[Any]], found: Sequence[Any], make: _Make) -> pa.RecordBatch:
     """Return the values with their columns' types. Raises SourceError for the first of another type."""
     columns = list(columns)
     fields = [pa.field(c.name, arrow_type(c), nullable=bool(c.nullable)) for c in columns]
     made = []
     for column, values, field in zip(columns, found, fields, strict=True):
         try:
-            array = make(values, field.type)
+            array = make(column, values)
         except _MISFITS as error:
-            raise _misfit(columns, found, column, values, field.type, make) from error
+            raise _misfit(columns, found, column, values, make) from error
         if array.null_count and not field.nullable:
             place = pc.index(pc.is_null(array), True).as_py()
             raise _null_error(column, _key(columns, found, place))
@@ -154,14 +158,13 @@ def _misfit(
     found: Sequence[Any],
     column: sa.Column[Any],
     values: Any,
-    wanted: pa.DataType,
-    make: Any,
+    make: _Make,
 ) -> SourceError:
     """Return the error for the first value that is refused by itself."""
     for place in range(len(values)):
         alone = values[place : place + 1]
         try:
-            make(alone, wanted)
+            make(column, alone)
         except _MISFITS:
             return misfit_error(column, _key(columns, found, place), _literal(alone[0]))
     return misfit_error(column, {}, f"values of {values.type}" if _is_arrow(values) else "values")
@@ -190,51 +193,31 @@ def _literal(value: Any) -> str:
     return repr(plain) if isinstance(plain, str) else str(plain)
 
 
-def _made(values: Sequence[Any], wanted: pa.DataType) -> pa.Array:
+def _made(column: sa.Column[Any], values: Sequence[Any]) -> pa.Array:
     """Return an array. Arrow alone would cut 1.5 to 1, drop a time zone and take bytes for text."""
+    kind, wanted = kind_of(column), arrow_type(column)
     found = {*map(type, values)} - {_NONE}
-    if pa.types.is_string(wanted) and uuid.UUID in found:
+    if kind.text == "characters" and uuid.UUID in found:
         # T-SQL writes them in capitals.
         values = [str(v).upper() if isinstance(v, uuid.UUID) else v for v in values]
         found = {*map(type, values)} - {_NONE}
-    if not found <= _EXACT[wanted.id]:
+    if not found <= _EXACT[kind.name]:
         raise TypeError(f"{found} for {wanted}")
-    if pa.types.is_timestamp(wanted) and any(v is not None and v.tzinfo for v in values):
+    if kind.text == "time" and any(v is not None and v.tzinfo for v in values):
         raise TypeError("a time with a zone")
     return pa.array(values, type=wanted)
 
 
-def _cast(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+def _cast(column: sa.Column[Any], values: pa.Array) -> pa.Array:
     """Cast the values, or raise where the cast would lose something."""
+    found, wanted = values.type, arrow_type(column)
     if values.null_count == len(values):
         return pa.nulls(len(values), wanted)
-    if not _is_kin(values.type, wanted):
-        raise TypeError(f"{values.type} for {wanted}")
-    return values if values.type == wanted else values.cast(wanted, safe=True)
-
-
-def _is_kin(found: pa.DataType, wanted: pa.DataType) -> bool:
-    """Return whether values of one type can be of the other; a safe cast refuses those that are not."""
-    types = pa.types
-    if types.is_null(found):
-        return True
-    if types.is_boolean(wanted):
-        return types.is_boolean(found)
-    if types.is_integer(wanted):
-        return types.is_integer(found)
-    if types.is_floating(wanted):
-        return types.is_float32(found) or types.is_float64(found)
-    if types.is_decimal(wanted):
-        return types.is_decimal(found)
-    if types.is_timestamp(wanted):
-        return types.is_timestamp(found) and found.tz is None
-    if types.is_date(wanted):
-        return types.is_date32(found)
-    if types.is_string(wanted):
-        return types.is_string(found) or types.is_large_string(found)
-    return (
-        types.is_binary(found) or types.is_large_binary(found) or types.is_fixed_size_binary(found)
-    )
+    has_zone = pa.types.is_timestamp(found) and found.tz is not None
+    # A safe cast refuses the values that the column's type can't hold.
+    if has_zone or not kind_of(column).is_arrow(found):
+        raise TypeError(f"{found} for {wanted}")
+    return values if found == wanted else values.cast(wanted, safe=True)
 
 
 def replaced_in(batch: pa.RecordBatch) -> set[str]:

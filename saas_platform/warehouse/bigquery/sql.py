@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.schema.kinds import kind_of, sized, sizes
+from saas_platform.schema.kinds import Kind, kind_of, sized, sizes
 from saas_platform.schema.slices import WHOLE, slice_of
 from saas_platform.warehouse.bounds import within_bounds
 from saas_platform.warehouse.naming import Naming
@@ -85,6 +85,16 @@ def type_of(column: sa.Column) -> str:
     small = (scale or 0) <= _NUMERIC_SCALE and (precision or 0) - (scale or 0) <= _NUMERIC_WHOLE
     numeric = "NUMERIC" if small else "BIGNUMERIC"
     return sized(kind_of(column).bigquery, column.type, numeric=numeric)
+
+
+def unsized_type(kind: Kind) -> str:
+    """Return the type of a kind's values of any size.
+
+    >>> from saas_platform.schema.kinds import KINDS
+    >>> [unsized_type(kind) for kind in KINDS if kind.name in ("decimal", "text")]
+    ['BIGNUMERIC', 'STRING']
+    """
+    return kind.bigquery.partition("(")[0].format(numeric="BIGNUMERIC")
 
 
 def slice_id(table: sa.Table, alias: str = "") -> str:

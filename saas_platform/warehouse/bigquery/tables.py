@@ -7,7 +7,7 @@ Out of scope: sending requests.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from google.cloud import bigquery
 
 from saas_platform.schema.arrow import arrow_schema
+from saas_platform.schema.kinds import kind_of_arrow
 from saas_platform.schema.slices import slice_of
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.interface import RAW, SYNC_ID, WarehouseError
@@ -46,16 +47,6 @@ _TAKEN = (
 _CLUSTERED = {"BOOL", "INT64", "STRING", "DATE", "TIMESTAMP", "NUMERIC", "BIGNUMERIC"}
 #: The service reports types by these names, whichever name declared them.
 _TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
-_ARROW_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
-    (pa.types.is_boolean, "BOOL"),
-    (pa.types.is_integer, "INT64"),
-    (pa.types.is_floating, "FLOAT64"),
-    (lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind), "STRING"),
-    (lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind), "BYTES"),
-    (pa.types.is_timestamp, "TIMESTAMP"),
-    (pa.types.is_date, "DATE"),
-    (pa.types.is_decimal, "BIGNUMERIC"),
-)
 
 
 def objection(table: sa.Table) -> str | None:
@@ -274,9 +265,9 @@ def fields_of(schema: pa.Schema) -> list[bigquery.SchemaField]:
 
 
 def _arrow_type(field: pa.Field) -> str:
-    for is_type, name in _ARROW_TYPES:
-        if is_type(field.type):
-            return name
-    raise WarehouseError(
-        f"BigQuery has no type for the column {field.name} of {field.type}: give it another type."
-    )
+    kind = kind_of_arrow(field.type)
+    if kind is None:
+        raise WarehouseError(
+            f"BigQuery has no type for the column {field.name} of {field.type}: give it another type."
+        )
+    return q.unsized_type(kind)
