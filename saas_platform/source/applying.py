@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES
-from saas_platform.source.intake import early_rows, natural_keys
+from saas_platform.source.intake import Intake, early_rows, natural_keys
 from saas_platform.source.interface import MonthBatch, SourceError, TableChange
 
 
@@ -48,28 +48,8 @@ class Writer(ABC):
         """Stage the rows next to the table, for the steps that follow."""
 
     @abstractmethod
-    def withdraw_refused(self, table: sa.Table, month: Month) -> int:
-        """Unstage the rows that were refused with this month before, and return how many there were.
-
-        A refusal is permanent. Otherwise a replay would accept such a row once the row that had its
-        natural key has been erased.
-        """
-
-    @abstractmethod
-    def withdraw_taken(self, table: sa.Table, month: Month) -> int:
-        """Log and unstage the rows whose natural key belongs to another row; return how many there were.
-
-        Two rows of one batch with the same natural key are not covered: nobody can know which of them is
-        right, so the month fails.
-        """
-
-    @abstractmethod
-    def note_early(self, table: sa.Table, early: pa.Table, month: Month) -> tuple[int, int]:
-        """Log the rows that came out of order and those that came late; return the count of each.
-
-        This runs before the upsert, on the rows that are still staged. A row that the table already holds
-        in exactly this version is neither.
-        """
+    def intake(self, table: sa.Table, month: Month) -> Intake:
+        """Return the intake of the rows that are staged for a table."""
 
     @abstractmethod
     def upsert(self, table: sa.Table) -> int:
@@ -83,6 +63,24 @@ class Writer(ABC):
         """
 
     @abstractmethod
+    def first_orphan(
+        self, child: sa.Column[Any], parent: sa.Column[Any]
+    ) -> tuple[object, object] | None:
+        """Return the key and value of a staged row whose `child` names no `parent`; None if there is none."""
+
+    def orphan(self, table: sa.Table) -> str | None:
+        """Say which staged row names a parent that does not exist; None if every parent exists."""
+        for child, parent in _references(table):
+            found = self.first_orphan(child, parent)
+            if found is not None:
+                key, value = found
+                return (
+                    f"{table.name} {key} names {child.name} {value},"
+                    f" which {parent.table.name} does not have"
+                )
+        return None
+
+    @abstractmethod
     def delete_erased(self) -> int:
         """Delete the users in the ledger of erasures; return how many were still there."""
 
@@ -91,18 +89,11 @@ class Writer(ABC):
         """Record the month as applied."""
 
 
-def references(table: sa.Table) -> Iterator[tuple[sa.Column[Any], sa.Column[Any]]]:
+def _references(table: sa.Table) -> Iterator[tuple[sa.Column[Any], sa.Column[Any]]]:
     """Yield each column of a company's table that references another table, with the column that it references."""
     for constraint in table.foreign_key_constraints:
         (element,) = constraint.elements
         yield element.parent, element.column
-
-
-def orphan_sentence(
-    child: sa.Column[Any], parent: sa.Column[Any], key: object, value: object
-) -> str:
-    """Say which row names a parent that does not exist."""
-    return f"{child.table.name} {key} names {child.name} {value}, which {parent.table.name} does not have"
 
 
 def names_erasable_user(column: sa.Column) -> bool:
@@ -139,12 +130,13 @@ def _take_in(
     if not rows.num_rows:
         return TableChange(0, 0, 0)
     writer.stage(table, rows)
-    refused = writer.withdraw_refused(table, batch.month) if natural_keys(table) else 0
+    intake = writer.intake(table, batch.month)
+    refused = intake.withdraw_refused() if natural_keys(table) else 0
     outdated = late = 0
     early = early_rows(table, rows, batch.month) if first_time else None
     if early is not None:
-        refused += writer.withdraw_taken(table, batch.month)
-        outdated, late = writer.note_early(table, early, batch.month)
+        refused += intake.withdraw_taken()
+        outdated, late = intake.note_early(early)
     written, taken = _write(writer, table, batch.month)
     return TableChange(rows.num_rows, written, 0, refused + taken, outdated, late)
 
@@ -158,7 +150,7 @@ def _write(writer: Writer, table: sa.Table, month: Month) -> tuple[int, int]:
     try:
         return writer.upsert(table), 0
     except BrokenRuleError as broken:
-        taken = writer.withdraw_taken(table, month) if broken.unique else 0
+        taken = writer.intake(table, month).withdraw_taken() if broken.unique else 0
         if not taken:
             raise SourceError(
                 f"Month {month} breaks a rule of {table.name} ({broken}), so nothing of the month was"

@@ -1,10 +1,12 @@
 """Define what is checked when a source takes in a month. The checks are the same for every engine.
 
-Contains: which rows come too late for their month, which keys are natural, and the names of the findings.
-Out of scope: SQL, and writing the log.
+Contains: which rows come too late for their month, which keys are natural, the names of the findings, and
+the interface of an engine's intake. Out of scope: SQL.
 """
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,6 +32,37 @@ LOG_SCHEMA = pa.schema(
         pa.field("detail", pa.string(), nullable=False),
     ]
 )
+
+
+class Intake(ABC):
+    """The intake of the rows that are staged for one table with one month, in an engine's own SQL."""
+
+    @abstractmethod
+    def withdraw_refused(self) -> int:
+        """Unstage the rows that were refused with this month before, and return how many there were.
+
+        A refusal is permanent. Otherwise a replay would accept such a row once the row that had its
+        natural key has been erased.
+        """
+
+    @abstractmethod
+    def withdraw_taken(self) -> int:
+        """Log and unstage the rows whose natural key belongs to another row; return how many there were.
+
+        Two rows of one batch with the same natural key are not covered: nobody can know which of them is
+        right, so the month fails.
+        """
+
+    @abstractmethod
+    def note_early(self, early: pa.Table) -> tuple[int, int]:
+        """Log the rows that came out of order and those that came late; return the count of each.
+
+        This runs before the upsert, on the rows that are still staged. A row that the table already holds
+        in exactly this version is neither.
+
+        Args:
+            early: the rows that `early_rows` returned. Some of them may no longer be staged.
+        """
 
 
 def own_time(table: sa.Table) -> str:

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 import sqlglot
@@ -21,7 +22,7 @@ from saas_platform.source.mssql import catalogue_types, ddl, queries, sql, track
 from saas_platform.source.mssql.apply import insert, update
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform.source.mssql.features import Features
-from saas_platform.source.mssql.intake import Intake
+from saas_platform.source.mssql.intake import MssqlIntake
 from saas_platform.source.mssql.protection import Protection
 
 ROOT = Path(__file__).parents[2]
@@ -61,10 +62,10 @@ def _statements() -> Iterator[str]:
         yield update(table, "saas") or "SELECT 1"
         yield ddl.create_staged(table, "saas")
         yield queries.tombstones_query(table, "saas", 7)
-        intake = Intake(cursor, "saas", table, Month(2024, 1))
+        intake = MssqlIntake(cursor, "saas", table, Month(2024, 1))
         intake.withdraw_refused()
         intake.withdraw_taken()
-        intake.note_early()
+        intake.note_early(pa.table({}))
     yield from cursor.statements
     for table in (*TABLES.values(), THEIRS):
         cut = slice_of(table)

@@ -8,6 +8,7 @@ stay trusted.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -16,21 +17,16 @@ from saas_platform.clock import Month
 from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
-from saas_platform.source.applying import (
-    BrokenRuleError,
-    Writer,
-    names_erasable_user,
-    orphan_sentence,
-    references,
-)
+from saas_platform.source.applying import BrokenRuleError, Writer, names_erasable_user
 from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.cursor import Cursor
+from saas_platform.source.intake import Intake
 from saas_platform.source.interface import MonthBatch
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.ddl import staged_name
 from saas_platform.source.mssql.driver import load_pyodbc
 from saas_platform.source.mssql.errors import plain
-from saas_platform.source.mssql.intake import Intake
+from saas_platform.source.mssql.intake import MssqlIntake
 from saas_platform.source.mssql.sql import qualified, quoted
 
 _SAVEPOINT = "before_table"
@@ -142,17 +138,8 @@ class MssqlWriter(Writer):
     def stage(self, table: sa.Table, rows: pa.Table) -> None:
         """Do nothing: the rows are staged already, because a bulk load can't be part of a transaction."""
 
-    def _intake(self, table: sa.Table, month: Month) -> Intake:
-        return Intake(self._cursor, self._schema, table, month)
-
-    def withdraw_refused(self, table: sa.Table, month: Month) -> int:
-        return self._intake(table, month).withdraw_refused()
-
-    def withdraw_taken(self, table: sa.Table, month: Month) -> int:
-        return self._intake(table, month).withdraw_taken()
-
-    def note_early(self, table: sa.Table, early: pa.Table, month: Month) -> tuple[int, int]:  # noqa: ARG002 - the rows are staged
-        return self._intake(table, month).note_early()
+    def intake(self, table: sa.Table, month: Month) -> Intake:
+        return MssqlIntake(self._cursor, self._schema, table, month)
 
     def upsert(self, table: sa.Table) -> int:
         self._cursor.execute(f"SAVE TRANSACTION {_SAVEPOINT}")
@@ -170,26 +157,23 @@ class MssqlWriter(Writer):
         """Return an error that names the broken rule, without the values of a row in the server's message."""
         message = plain(error)
         rule = next((name for name in _rules(table) if name in message), None)
-        reason = self._offender(table) or rule
+        reason = self.orphan(table) or rule
         if reason is None:
             reason = message.split(". ")[0]
         return BrokenRuleError(reason, unique=rule is not None and rule.startswith("uq_"))
 
-    def _offender(self, table: sa.Table) -> str | None:
-        """Return which staged row names a parent that does not exist; None if every parent exists."""
-        key = quoted(key_column(table))
-        for child, parent in references(table):
-            name = quoted(child.name)
-            row = self._cursor.execute(
-                f"SELECT TOP 1 s.{key}, s.{name}"
-                f" FROM {qualified(self._schema, staged_name(table.name))} s"
-                f" LEFT JOIN {self._named(parent.table)} p ON p.{quoted(parent.name)} = s.{name}"
-                f" WHERE s.{name} IS NOT NULL AND p.{quoted(parent.name)} IS NULL"
-                f" ORDER BY s.{key}"
-            ).fetchone()
-            if row is not None:
-                return orphan_sentence(child, parent, *row)
-        return None
+    def first_orphan(
+        self, child: sa.Column[Any], parent: sa.Column[Any]
+    ) -> tuple[object, object] | None:
+        key, name = quoted(key_column(child.table)), quoted(child.name)
+        row = self._cursor.execute(
+            f"SELECT TOP 1 s.{key}, s.{name}"
+            f" FROM {qualified(self._schema, staged_name(child.table.name))} s"
+            f" LEFT JOIN {self._named(parent.table)} p ON p.{quoted(parent.name)} = s.{name}"
+            f" WHERE s.{name} IS NOT NULL AND p.{quoted(parent.name)} IS NULL"
+            f" ORDER BY s.{key}"
+        ).fetchone()
+        return None if row is None else (row[0], row[1])
 
     def delete_erased(self) -> int:
         ledger = self._named(bookkeeping.erasures)

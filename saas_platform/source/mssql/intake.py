@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.source import bookkeeping
 from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.cursor import Cursor
-from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, natural_keys, own_time
+from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, Intake, natural_keys, own_time
 from saas_platform.source.mssql.ddl import staged_name
 from saas_platform.source.mssql.sql import literal, qualified, quoted
 
 
-class Intake:
+class MssqlIntake(Intake):
     """Runs the intake statements for one table of a schema, which also write the log."""
 
     def __init__(self, cursor: Cursor, schema: str, table: sa.Table, month: Month) -> None:
@@ -50,7 +51,7 @@ class Intake:
             )
         return gone
 
-    def note_early(self) -> tuple[int, int]:
+    def note_early(self, early: pa.Table) -> tuple[int, int]:  # noqa: ARG002 - the rows are staged
         time = quoted(own_time(self._table))
         rows = (
             f"{self._staged} s LEFT JOIN {self._present} t ON t.{self._key} = s.{self._key}"

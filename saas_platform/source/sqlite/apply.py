@@ -7,6 +7,7 @@ Out of scope: what the intake refuses and logs (`intake.py`), and the order of t
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
@@ -15,35 +16,15 @@ import sqlalchemy as sa
 from saas_platform.clock import Month
 from saas_platform.schema.arrow import business_columns
 from saas_platform.source import bookkeeping
-from saas_platform.source.applying import (
-    BrokenRuleError,
-    Writer,
-    names_erasable_user,
-    orphan_sentence,
-    references,
-)
+from saas_platform.source.applying import BrokenRuleError, Writer, names_erasable_user
 from saas_platform.source.bookkeeping import key_column
+from saas_platform.source.intake import Intake
 from saas_platform.source.interface import MonthBatch
 from saas_platform.source.sqlite.connection import SqliteCursor, scalar
 from saas_platform.source.sqlite.ddl import CURRENT_VERSION, NEXT_VERSION, quoted
-from saas_platform.source.sqlite.intake import (
-    STAGED,
-    note_early,
-    withdraw_refused,
-    withdraw_taken,
-)
+from saas_platform.source.sqlite.intake import STAGED, SqliteIntake, stage
 
 _LEDGER = f'"{bookkeeping.erasures.name}"'
-
-
-def _storable(rows: pa.Table) -> pa.Table:
-    """Return the rows as SQLite stores them: timestamps as ISO texts, flags as integers."""
-    for index, field in enumerate(rows.schema):
-        if pa.types.is_timestamp(field.type):
-            rows = rows.set_column(index, field.name, rows[index].cast(pa.string()))
-        elif pa.types.is_boolean(field.type):
-            rows = rows.set_column(index, field.name, rows[index].cast(pa.int64()))
-    return rows
 
 
 def _upsert(table: sa.Table) -> str:
@@ -79,22 +60,6 @@ def _upsert(table: sa.Table) -> str:
     )
 
 
-def _offender(cursor: SqliteCursor, table: sa.Table) -> str:
-    """Say which staged row refers to a missing parent. SQLite's own error does not say."""
-    key = key_column(table)
-    for child, parent in references(table):
-        name = quoted(child.name)
-        cursor.execute(
-            f"SELECT s.{quoted(key)}, s.{name} FROM {STAGED} s"
-            f" LEFT JOIN {quoted(parent.table.name)} p ON p.{quoted(parent.name)} = s.{name}"
-            f" WHERE s.{name} IS NOT NULL AND p.{quoted(parent.name)} IS NULL LIMIT 1"
-        )
-        row = cursor.fetchone()
-        if row is not None:
-            return orphan_sentence(child, parent, *row)
-    return f"{table.name} refers to a row that does not exist"
-
-
 class SqliteWriter(Writer):
     """The steps in SQLite, which checks foreign keys at each statement."""
 
@@ -110,27 +75,17 @@ class SqliteWriter(Writer):
             )
         )
 
-    def _stage(self, rows: pa.Table) -> None:
-        self._cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")
-        self._cursor.adbc_ingest("_staged", _storable(rows), mode="create", temporary=True)
-
     def remember_erasures(self, erasures: pa.Table) -> None:
-        self._stage(erasures)
+        stage(self._cursor, erasures)
         self._cursor.execute(
             f"INSERT OR IGNORE INTO {_LEDGER} (user_id, erased_at) SELECT * FROM {STAGED}"
         )
 
     def stage(self, table: sa.Table, rows: pa.Table) -> None:  # noqa: ARG002 - one at a time
-        self._stage(rows)
+        stage(self._cursor, rows)
 
-    def withdraw_refused(self, table: sa.Table, month: Month) -> int:
-        return withdraw_refused(self._cursor, table, month)
-
-    def withdraw_taken(self, table: sa.Table, month: Month) -> int:
-        return withdraw_taken(self._cursor, table, month)
-
-    def note_early(self, table: sa.Table, early: pa.Table, month: Month) -> tuple[int, int]:
-        return note_early(self._cursor, table, _storable(early), month)
+    def intake(self, table: sa.Table, month: Month) -> Intake:
+        return SqliteIntake(self._cursor, table, month)
 
     def upsert(self, table: sa.Table) -> int:
         try:
@@ -139,9 +94,22 @@ class SqliteWriter(Writer):
             reason = str(error).splitlines()[0].removeprefix("INTEGRITY: ")
             unique = reason.startswith("UNIQUE")
             if reason.startswith("FOREIGN KEY"):
-                reason = _offender(self._cursor, table)
+                # SQLite's own error does not say which row it is.
+                reason = self.orphan(table) or f"{table.name} refers to a row that does not exist"
             raise BrokenRuleError(reason, unique=unique) from error
         return int(scalar(self._cursor, "SELECT changes()"))
+
+    def first_orphan(
+        self, child: sa.Column[Any], parent: sa.Column[Any]
+    ) -> tuple[object, object] | None:
+        key, name = quoted(key_column(child.table)), quoted(child.name)
+        self._cursor.execute(
+            f"SELECT s.{key}, s.{name} FROM {STAGED} s"
+            f" LEFT JOIN {quoted(parent.table.name)} p ON p.{quoted(parent.name)} = s.{name}"
+            f" WHERE s.{name} IS NOT NULL AND p.{quoted(parent.name)} IS NULL LIMIT 1"
+        )
+        row: tuple[object, object] | None = self._cursor.fetchone()
+        return row
 
     def delete_erased(self) -> int:
         self._cursor.execute(

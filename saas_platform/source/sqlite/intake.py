@@ -1,7 +1,7 @@
 """Take in staged rows in a SQLite source: refuse rows, recognise early ones, and log both.
 
-Contains: the SQL of the findings of `source/intake.py`.
-Out of scope: the upsert itself.
+Contains: how rows are staged, and the SQL of the findings of `source/intake.py`.
+Out of scope: the upsert itself (apply.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from saas_platform.clock import Month
 from saas_platform.source import bookkeeping
 from saas_platform.source.bookkeeping import key_column
-from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, natural_keys, own_time
+from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, Intake, natural_keys, own_time
 from saas_platform.source.sqlite.connection import SqliteCursor, scalar
 from saas_platform.source.sqlite.ddl import quoted
 
@@ -23,72 +23,82 @@ _EARLY = 'temp."_early"'
 _LOG = f'"{bookkeeping.intake_log.name}"'
 
 
-def _note(month: Month, table: sa.Table, finding: str, detail: str, rows: str) -> str:
-    """Return the SQL that logs the rows `s` selected by `rows`. Entries that exist stay as they are."""
-    noted_at = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
-    return (
-        f"INSERT OR IGNORE INTO {_LOG} (table_name, finding, row_key, month, detail, noted_at)"
-        f" SELECT '{table.name}', '{finding}', s.{quoted(key_column(table))}, '{month}',"
-        f" {detail}, '{noted_at}' FROM {rows}"
-    )
+def stage(cursor: SqliteCursor, rows: pa.Table, name: str = "_staged") -> None:
+    """Put rows into a temporary table, which replaces one of the same name."""
+    cursor.execute(f'DROP TABLE IF EXISTS temp."{name}"')
+    cursor.adbc_ingest(name, _storable(rows), mode="create", temporary=True)
 
 
-def withdraw_refused(cursor: SqliteCursor, table: sa.Table, month: Month) -> int:
-    """Unstage the rows that `Writer.withdraw_refused` describes; return how many there were."""
-    before = _staged(cursor)
-    cursor.execute(
-        f"DELETE FROM {STAGED} WHERE {quoted(key_column(table))} IN (SELECT row_key FROM {_LOG}"
-        f" WHERE table_name = '{table.name}' AND finding = '{TAKEN}' AND month = '{month}')"
-    )
-    return before - _staged(cursor)
+def _storable(rows: pa.Table) -> pa.Table:
+    """Return the rows as SQLite stores them: timestamps as ISO texts, flags as integers."""
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            rows = rows.set_column(index, field.name, rows[index].cast(pa.string()))
+        elif pa.types.is_boolean(field.type):
+            rows = rows.set_column(index, field.name, rows[index].cast(pa.int64()))
+    return rows
 
 
-def withdraw_taken(cursor: SqliteCursor, table: sa.Table, month: Month) -> int:
-    """Log and unstage the rows that `Writer.withdraw_taken` describes; return how many there were."""
-    key, before = quoted(key_column(table)), _staged(cursor)
-    for columns in natural_keys(table):
-        same = " AND ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in columns)
-        taken = f"{STAGED} s JOIN {quoted(table.name)} t ON {same} AND t.{key} <> s.{key}"
-        detail = f"'{', '.join(columns)} taken by {table.name} ' || t.{key}"
-        cursor.execute(_note(month, table, TAKEN, detail, taken))
-        cursor.execute(f"DELETE FROM {STAGED} WHERE {key} IN (SELECT s.{key} FROM {taken})")
-    return before - _staged(cursor)
+class SqliteIntake(Intake):
+    """Runs the intake statements for one table, which also write the log."""
 
+    def __init__(self, cursor: SqliteCursor, table: sa.Table, month: Month) -> None:
+        self._cursor = cursor
+        self._table = table
+        self._month = month
+        self._key = quoted(key_column(table))
+        self._present = quoted(table.name)
 
-def note_early(
-    cursor: SqliteCursor, table: sa.Table, early: pa.Table, month: Month
-) -> tuple[int, int]:
-    """Log the rows that `Writer.note_early` describes; return the counts that it returns."""
-    cursor.execute(f"DROP TABLE IF EXISTS {_EARLY}")
-    cursor.adbc_ingest("_early", early, mode="create", temporary=True)
-    key, time = quoted(key_column(table)), quoted(own_time(table))
-    rows = (
-        f"{_EARLY} s LEFT JOIN {quoted(table.name)} t ON t.{key} = s.{key}"
-        f" WHERE s.{key} IN (SELECT {key} FROM {STAGED})"
-    )
-    cursor.execute(
-        _note(
-            month,
-            table,
+    def withdraw_refused(self) -> int:
+        return self._run(
+            f"DELETE FROM {STAGED} WHERE {self._key} IN (SELECT row_key FROM {_LOG}"
+            f" WHERE table_name = '{self._table.name}' AND finding = '{TAKEN}'"
+            f" AND month = '{self._month}')"
+        )
+
+    def withdraw_taken(self) -> int:
+        gone = 0
+        for columns in natural_keys(self._table):
+            same = " AND ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in columns)
+            taken = (
+                f"{STAGED} s JOIN {self._present} t ON {same} AND t.{self._key} <> s.{self._key}"
+            )
+            detail = f"'{', '.join(columns)} taken by {self._table.name} ' || t.{self._key}"
+            self._note(TAKEN, detail, taken)
+            gone += self._run(
+                f"DELETE FROM {STAGED} WHERE {self._key} IN (SELECT s.{self._key} FROM {taken})"
+            )
+        return gone
+
+    def note_early(self, early: pa.Table) -> tuple[int, int]:
+        stage(self._cursor, early, "_early")
+        time = quoted(own_time(self._table))
+        rows = (
+            f"{_EARLY} s LEFT JOIN {self._present} t ON t.{self._key} = s.{self._key}"
+            f" WHERE s.{self._key} IN (SELECT {self._key} FROM {STAGED})"
+        )
+        outdated = self._note(
             OUT_OF_ORDER,
             f"'as of ' || s.{time} || ', after the version of ' || t.{time}",
             f"{rows} AND t.{time} > s.{time}",
         )
-    )
-    outdated = int(scalar(cursor, "SELECT changes()"))
-    cursor.execute(
-        _note(
-            month,
-            table,
+        late = self._note(
             LATE,
             f"'as of ' || s.{time}",
-            f"{rows} AND (t.{key} IS NULL OR t.{time} < s.{time})",
+            f"{rows} AND (t.{self._key} IS NULL OR t.{time} < s.{time})",
         )
-    )
-    late = int(scalar(cursor, "SELECT changes()"))
-    cursor.execute(f"DROP TABLE {_EARLY}")
-    return outdated, late
+        self._cursor.execute(f"DROP TABLE {_EARLY}")
+        return outdated, late
 
+    def _note(self, finding: str, detail: str, rows: str) -> int:
+        """Log rows of alias `s` that `rows` selects, unless the log has them already; return how many."""
+        noted_at = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+        return self._run(
+            f"INSERT OR IGNORE INTO {_LOG} (table_name, finding, row_key, month, detail, noted_at)"
+            f" SELECT '{self._table.name}', '{finding}', s.{self._key}, '{self._month}',"
+            f" {detail}, '{noted_at}' FROM {rows}"
+        )
 
-def _staged(cursor: SqliteCursor) -> int:
-    return int(scalar(cursor, f"SELECT count(*) FROM {STAGED}"))
+    def _run(self, sql: str) -> int:
+        self._cursor.execute(sql)
+        return int(scalar(self._cursor, "SELECT changes()"))
