@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.describing import argument, key_words
+from saas_platform.schema.mirror_names import folded
 from saas_platform.warehouse.interface import RAW, WarehouseError, target_schema
 from saas_platform.warehouse.logs import LOGS
 
@@ -36,8 +37,8 @@ class Naming:
     @staticmethod
     def unused(table: sa.Table, name: str) -> str:
         """Return the name, made longer until no column of the table has it. Case of ASCII does not count."""
-        taken = {_folded(column.name) for column in table.columns}
-        while _folded(name) in taken:
+        taken = {folded(column.name) for column in table.columns}
+        while folded(name) in taken:
             name += "_"
         return name
 
@@ -87,11 +88,11 @@ def clash(table: sa.Table, *ours: str) -> str | None:
     `ours` are the columns that the engine adds. Engines ignore the case of ASCII letters in names.
     """
     for log in LOGS:
-        if _folded(table.name) == log.name:
+        if folded(table.name) == log.name:
             return f"{table.name} can't be mirrored, as {RAW}.{log.name} is a log of the platform: {REMEDY}."
-    seen = {_folded(name): name for name in ours}
+    seen = {folded(name): name for name in ours}
     for column in table.columns:
-        other = seen.setdefault(_folded(column.name), column.name)
+        other = seen.setdefault(folded(column.name), column.name)
         if other is not column.name:
             first = f"the platform's {other}" if other in ours else other
             return (
@@ -104,7 +105,7 @@ def clash(table: sa.Table, *ours: str) -> str | None:
 def differs_by_case(table: sa.Table, mirrored: Iterable[str]) -> str | None:
     """Return a sentence on another mirrored table whose name differs by case alone; None if there is none."""
     twins = (name for name in mirrored if name != table.name)
-    other = next((name for name in twins if _folded(name) == _folded(table.name)), None)
+    other = next((name for name in twins if folded(name) == folded(table.name)), None)
     if other is None:
         return None
     return (
@@ -113,7 +114,3 @@ def differs_by_case(table: sa.Table, mirrored: Iterable[str]) -> str | None:
         f" {table.name}`, or drop the other mirror with `saas-platform reset --table"
         f" {argument(other)} --yes`."
     )
-
-
-def _folded(name: str) -> str:
-    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
