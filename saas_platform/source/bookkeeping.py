@@ -5,8 +5,14 @@ They are never mirrored. A user's own database (SAAS_SYNTHETIC=false) has none o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
+
+from saas_platform.schema import arrow_schema
 
 metadata = sa.MetaData()
 
@@ -80,3 +86,12 @@ def key_column(table: sa.Table) -> str:
     """Return the only key column. Raises ValueError for a compound key, which a tombstone can't hold."""
     (column,) = table.primary_key.columns
     return column.name
+
+
+def tombstone_rows(table: sa.Table, found: Sequence[Sequence[Any]]) -> pa.Table:
+    """Return a table's tombstones, found as rows of a key and a slice, in Arrow's form."""
+    key = arrow_schema(table).field(key_column(table))
+    return pa.table(
+        [[row[0] for row in found], [row[1] for row in found]],
+        schema=pa.schema([key, pa.field("slice", pa.string(), nullable=False)]),
+    )

@@ -378,12 +378,8 @@ class CompanySnapshot(MssqlSnapshot):
         self.identity = f"{ours}, {self.identity}"
 
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
-        rows = self._fetch(table, queries.tombstones_query(table, self._schema, above))
-        key = arrow_schema(table).field(bookkeeping.key_column(table))
-        return pa.table(
-            [[row[0] for row in rows], [row[1] for row in rows]],
-            schema=pa.schema([key, pa.field("slice", pa.string(), nullable=False)]),
-        )
+        query = queries.tombstones_query(table, self._schema, above)
+        return bookkeeping.tombstone_rows(table, self._fetch(table, query))
 
     def highest_version(self, table: sa.Table) -> int:
         tombstone = self._fetch(

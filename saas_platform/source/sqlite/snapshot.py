@@ -16,7 +16,6 @@ from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
-from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.sqlite import canonical, catalogue
 from saas_platform.source.sqlite.connection import SqliteCursor, in_words, scalar
@@ -246,12 +245,7 @@ class CompanySnapshot(SqliteSnapshot):
             " WHERE table_name = ? AND row_version > ?",
             (table.name, above),
         )
-        rows = self._cursor.fetchall()
-        key = arrow_schema(table).field(key_column(table))
-        return pa.table(
-            [[row[0] for row in rows], [row[1] for row in rows]],
-            schema=pa.schema([key, pa.field("slice", pa.string(), nullable=False)]),
-        )
+        return bookkeeping.tombstone_rows(table, self._cursor.fetchall())
 
     def highest_version(self, table: sa.Table) -> int:
         self._cursor.execute(
