@@ -26,7 +26,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from saas_platform.clock import Clock, Month, start_month
 from saas_platform.company.config import CompanyConfig, read_config
 from saas_platform.errors import PlatformError
-from saas_platform.validation.messages import nearest, remedy, shown
+from saas_platform.validation.messages import nearest, wrong_value
 
 _PREFIX = "SAAS_"
 #: The file that holds the company's knobs if SAAS_COMPANY names none.
@@ -198,8 +198,7 @@ def _message(error: ValidationError) -> str:
         if detail["type"] == "extra_forbidden":
             problems.append(_unknown_name(name, known))
         else:
-            value = "invalid" if name in _SECRETS else shown(detail["input"])
-            problems.append(f"{name} is {value}: {remedy(detail).removeprefix('Value error, ')}.")
+            problems.append(f"{wrong_value(name, detail, is_secret=name in _SECRETS)}.")
     return " ".join(dict.fromkeys(problems))
 
 

@@ -1,12 +1,13 @@
 """What pydantic finds wrong, in words that a user of a file or of the environment understands.
 
-Contains: the parts that the sentences of both have in common. Out of scope: where the wrong value stands.
+Contains: the sentences that both have in common. Out of scope: where the wrong value stands.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 #: The most characters of a value that a message shows.
@@ -44,9 +45,33 @@ def nearest(name: str, known: Sequence[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, known, n=1)), None)
 
 
-def remedy(detail: Mapping[str, Any]) -> str:
+def wrong_value(name: str, detail: Mapping[str, Any], *, is_secret: bool = False) -> str:
+    """Say which value is wrong and what to write instead, without a full stop.
+
+    Args:
+        name: the name of the value; empty for the whole of a model.
+        detail: one of pydantic's errors.
+        is_secret: whether the value must not be shown.
+    """
+    value, reason = detail["input"], _remedy(detail)
+    if is_secret:
+        return f"{name} is invalid: {reason}"
+    if _is_large(value):
+        # A model's own error on one of its parts names what is wrong itself.
+        return reason if detail["type"] == "value_error" else f"{name}: {reason}"
+    return f"{name} is {_shown(value)}: {reason}" if name else reason
+
+
+def _is_large(value: Any) -> bool:
+    """Return whether a value is too large for a sentence: a list, a mapping or a part of the model."""
+    return not isinstance(value, str | int | float | date | None)
+
+
+def _remedy(detail: Mapping[str, Any]) -> str:
     """Return what to write instead, for one of pydantic's errors."""
     words = _REMEDIES.get(detail["type"])
+    if detail["type"] == "value_error":
+        return str(detail["ctx"]["error"])
     if words is None:
         return str(detail["msg"])
     context = {**detail.get("ctx", {})}
@@ -57,7 +82,7 @@ def remedy(detail: Mapping[str, Any]) -> str:
     return words.format(**context)
 
 
-def shown(value: Any) -> str:
+def _shown(value: Any) -> str:
     """Return a value as one writes it in YAML."""
     if value is None:
         return "empty"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from saas_platform.errors import PlatformError
-from saas_platform.validation.messages import nearest, remedy, shown
+from saas_platform.validation.messages import nearest, wrong_value
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -229,16 +228,7 @@ class _Problem:
             return f"{name} is not a known name{_nearest(model, self.detail['loc'])}"
         if kind == "missing":
             return f"{name} is missing"
-        if kind == "value_error":
-            reason = str(self.detail["ctx"]["error"])
-            return reason if _is_large(found) or not name else f"{name} is {shown(found)}: {reason}"
-        reason = remedy(self.detail)
-        return f"{name}: {reason}" if _is_large(found) else f"{name} is {shown(found)}: {reason}"
-
-
-def _is_large(value: Any) -> bool:
-    """Return whether a value is too large for a sentence: a list, a mapping or a part of the model."""
-    return not isinstance(value, str | int | float | date | None)
+        return wrong_value(name, self.detail)
 
 
 def _nearest(model: Any, place: Sequence[int | str]) -> str:
