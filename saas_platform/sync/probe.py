@@ -103,7 +103,7 @@ def probe(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> l
             except WarehouseUnusableError:
                 raise
             except TABLE_ERRORS as error:
-                found.append(TableProbe(table.name, sentence(table, error), None, None, None, None))
+                found.append(TableProbe(table.name, sentence(table, error)))
     return found
 
 
@@ -114,7 +114,7 @@ def _probe(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> T
     reason = reason_for_full(snapshot, warehouse, table, last)
     version = snapshot.highest_version(table)
     if reason is not None or last is None:
-        return TableProbe(table.name, reason, watermark, version, None, None)
+        return TableProbe(table.name, reason, watermark, version)
     source_counts, mirror_counts = snapshot.slice_counts(table), warehouse.slice_counts(table)
     if version_of(table) is not None and version > last.watermark:
         reason = ROWS_CHANGED

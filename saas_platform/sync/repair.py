@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 import sqlalchemy as sa
@@ -46,9 +47,7 @@ def repair(
                 except TABLE_ERRORS as error:
                     # Log a failed proof, so that the attempts can be counted.
                     proof = failed(warehouse, table, "digest", error, sync_id)
-                    report = RepairReport(
-                        table.name, None, None, 0, 0, (), 0.0, None, proof.problems[0]
-                    )
+                    report = RepairReport(table.name, error=proof.problems[0])
             reports.append(report)
     return reports
 
@@ -60,28 +59,31 @@ def repair_table(pair: TablePair, sync_id: str) -> RepairReport:
     with warehouse.session():
         check_table(pair.snapshot, warehouse, table)
         last = warehouse.last_sync(table)
-        entry: SyncEntry | None
+        entry: SyncEntry | None = None
         if mirror_faults(warehouse, table):
             entry = load_all(pair, sync_id, last)
             proof = prove(pair, "digest", sync_id=sync_id)
             record(warehouse, proof)
         else:
-            entry = None
             proof = prove(pair, "digest", explain=False)
             record(warehouse, proof)
             if not proof.holds:
                 entry = copy_again(pair, proof, sync_id, last)
                 proof = prove_again(pair, proof, entry, sync_id)
                 record(warehouse, proof)
-    return RepairReport(
-        table=table.name,
-        sync_id=None if entry is None else entry.sync_id,
-        mode=None if entry is None else entry.mode,
-        rows_written=0 if entry is None else entry.rows_written,
-        rows_deleted=0 if entry is None else entry.rows_deleted,
-        slices=() if entry is None else entry.slices,
+    report = RepairReport(
+        table.name,
         seconds=time.monotonic() - started,
         proof=proof,
-        error=None,
         warnings=pair.snapshot.notes(table),
+    )
+    if entry is None:
+        return report
+    return replace(
+        report,
+        sync_id=entry.sync_id,
+        mode=entry.mode,
+        rows_written=entry.rows_written,
+        rows_deleted=entry.rows_deleted,
+        slices=entry.slices,
     )

@@ -158,14 +158,14 @@ class RepairReport:
     """What a repair of one table wrote; `mode` is None if nothing differed."""
 
     table: str
-    sync_id: str | None
-    mode: Mode | None
-    rows_written: int
-    rows_deleted: int
-    slices: tuple[str, ...]
-    seconds: float
-    proof: ProofReport | None
-    error: str | None
+    sync_id: str | None = None
+    mode: Mode | None = None
+    rows_written: int = 0
+    rows_deleted: int = 0
+    slices: tuple[str, ...] = ()
+    seconds: float = 0.0
+    proof: ProofReport | None = None
+    error: str | None = None
     #: What its proof does not cover, as the source reports of the way it was read.
     warnings: tuple[str, ...] = ()
 
@@ -180,11 +180,11 @@ class TableProbe:
 
     table: str
     reason: str | None
-    watermark: int | None
+    watermark: int | None = None
     #: The highest row version in the source's table; with the row counts, it distinguishes states of the table.
-    version: int | None
-    rows_source: int | None
-    rows_mirror: int | None
+    version: int | None = None
+    rows_source: int | None = None
+    rows_mirror: int | None = None
 
 
 def sentences(report: ProofReport) -> list[str]:
