@@ -1,4 +1,4 @@
-"""Derive the metadata of assets from the schema."""
+"""Derive the metadata of assets from the schema, and that of checks from proofs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema import arrow_schema, slice_of
+from saas_platform.sync.report import ProofReport
 
 
 def column_schema(table: sa.Table, types: Mapping[str, str]) -> dg.TableSchema:
@@ -68,3 +69,25 @@ def definition_metadata(table: sa.Table, types: Mapping[str, str]) -> dict[str, 
         "dagster/column_schema": column_schema(table, types),
         "slice": f"{cut.column} by {cut.grain}" if cut else "whole table",
     }
+
+
+def proof_metadata(proof: ProofReport | None) -> dict[str, Any]:
+    """Return the metadata of a check that reports a proof; empty if the proof could not be made."""
+    if proof is None:
+        return {}
+    return {
+        "rows_source": proof.rows_source,
+        "rows_mirror": proof.rows_mirror,
+        "slices_checked": proof.slices_checked,
+        "slices_total": proof.slices_total,
+        "slices_differing": list(proof.slices_differing),
+        "digest": digest_words(proof),
+        "seconds": round(proof.seconds, 3),
+    }
+
+
+def digest_words(proof: ProofReport | None) -> str:
+    """Return the digest that a proof computed, or in a word why there is none."""
+    if proof is None:
+        return "none"
+    return proof.digest or "counts only"

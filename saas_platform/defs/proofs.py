@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from saas_platform.defs.metadata import proof_metadata
 from saas_platform.defs.names import Tables
 from saas_platform.defs.raw import GROUP
 from saas_platform.platform import Platform
@@ -43,13 +44,7 @@ def full_proof(tables: Tables) -> dg.AssetChecksDefinition:
                 asset_key=[GROUP, proven[report.table]],
                 passed=report.holds,
                 description=" ".join([*sentences(report), *report.warnings, *standing]),
-                metadata={
-                    "rows_source": report.rows_source,
-                    "rows_mirror": report.rows_mirror,
-                    "slices_checked": report.slices_checked,
-                    "digest": report.digest or "counts only",
-                    "seconds": round(report.seconds, 3),
-                },
+                metadata=proof_metadata(report),
             )
 
     return proof

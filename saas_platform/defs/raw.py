@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.defs.failures import translate_errors
-from saas_platform.defs.metadata import definition_metadata
+from saas_platform.defs.metadata import definition_metadata, digest_words, proof_metadata
 from saas_platform.defs.names import Tables
 from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.source import GROUP as SOURCE
@@ -146,7 +146,7 @@ def _metadata(report: SyncReport) -> dict[str, Any]:
         "slices_compared_by_proof": f"{proof.slices_checked} of {proof.slices_total}"
         if proof
         else "none",
-        "digest": (proof.digest if proof else None) or "counts only",
+        "digest": digest_words(proof),
         "seconds": round(report.seconds + (proof.seconds if proof else 0.0), 3),
         "watermark": report.watermark or 0,
     }
@@ -162,13 +162,5 @@ def _check(report: SyncReport) -> dg.AssetCheckResult:
         check_name=EQUALS_SOURCE,
         passed=proof.holds,
         description=" ".join(sentences(proof)),
-        metadata={
-            "rows_source": proof.rows_source,
-            "rows_mirror": proof.rows_mirror,
-            "slices_checked": proof.slices_checked,
-            "slices_total": proof.slices_total,
-            "slices_differing": list(proof.slices_differing),
-            "digest": proof.digest or "counts only",
-            "seconds": round(proof.seconds, 3),
-        },
+        metadata=proof_metadata(proof),
     )

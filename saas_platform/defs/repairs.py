@@ -12,6 +12,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 from pydantic import Field
 
 from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.metadata import proof_metadata
 from saas_platform.defs.names import Tables
 from saas_platform.defs.partitions import key_of
 from saas_platform.defs.proofs import EVERY_SLICE
@@ -104,7 +105,6 @@ def _message(report: RepairReport, finding: Finding | None) -> str:
 def _evaluation(
     report: RepairReport, asset: str, check: str, message: str
 ) -> dg.AssetCheckEvaluation:
-    proof = report.proof
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey([GROUP, asset]),
         check_name=check,
@@ -112,13 +112,10 @@ def _evaluation(
         description=message,
         blocking=check == EQUALS_SOURCE,
         metadata={
+            **proof_metadata(report.proof),
             "rows_copied": report.rows_written,
             "rows_removed": report.rows_deleted,
             "slices_mended": list(report.slices),
-            "rows_source": proof.rows_source if proof else 0,
-            "rows_mirror": proof.rows_mirror if proof else 0,
-            "slices_checked": proof.slices_checked if proof else 0,
-            "digest": (proof.digest if proof else None) or "none",
             "seconds": round(report.seconds, 3),
         },
     )
