@@ -6,6 +6,8 @@ Contains: how an invoice is planned from the outcome that the simulator has deci
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from saas_platform.company.columns import Array
@@ -39,27 +41,11 @@ def total_cents(invoices: Invoices, tax_percent: Array) -> tuple[Array, Array, A
     return subtotal, discount, tax, subtotal - discount + tax
 
 
-def plan_invoices(
-    dice: Dice,
-    dunning: Dunning,
-    subs: Subscriptions,
-    index: Array,
-    *,
-    issued_at: Array,
-    item: str,
-    quantity: Array,
-    unit: Array,
-    credit_plan: Array | int = NONE,
-    credit_unit: Array | int = 0,
-    retries: Array | int = 0,
-) -> Invoices:
-    """Issue invoices to subscriptions in their current state, and plan the course of each invoice.
+@dataclass(frozen=True)
+class Charge:
+    """What invoices charge. Each array has one entry for each invoice.
 
-    Args:
-        dice: the random numbers.
-        dunning: the parameters of dunning.
-        subs: the subscriptions. Their number of invoices is increased.
-        index: positions of the subscriptions that get an invoice.
+    Attributes:
         issued_at: when each invoice is issued.
         item: kind of the charged line.
         quantity: quantity of the charged line.
@@ -69,18 +55,41 @@ def plan_invoices(
         retries: number of the retry that collects a failed charge: 0 where the first charge succeeds,
             one more than there are retries where none of them does.
     """
+
+    issued_at: Array
+    item: str
+    quantity: Array
+    unit: Array
+    credit_plan: Array | int = NONE
+    credit_unit: Array | int = 0
+    retries: Array | int = 0
+
+
+def plan_invoices(
+    dice: Dice, dunning: Dunning, subs: Subscriptions, index: Array, charge: Charge
+) -> Invoices:
+    """Issue invoices to subscriptions in their current state, and plan the course of each invoice.
+
+    Args:
+        dice: the random numbers.
+        dunning: the parameters of dunning.
+        subs: the subscriptions. Their number of invoices is increased.
+        index: positions of the subscriptions that get an invoice.
+        charge: what each of them is charged.
+    """
     subs.invoices[index] += 1
     key = subs.subscription_id[index] * 1000 + subs.invoices[index]
     method = subs.method[index]
     by_transfer = method == METHOD["bank_transfer"]
     first_days, last_days = dunning.transfer_days
     wait = first_days * DAY + dice.index((last_days - first_days) * DAY, "transfer", key)
-    first = issued_at + np.where(by_transfer, wait, CHARGE_DELAY)
-    retries = np.broadcast_to(retries, len(index))
+    first = charge.issued_at + np.where(by_transfer, wait, CHARGE_DELAY)
+    retries = np.broadcast_to(charge.retries, len(index))
     collected = retries <= len(dunning.retry_days)
     after = np.concatenate([[0], retry_seconds(dunning), [dunning.end_days * DAY]])[retries]
-    nothing_due = (quantity * (unit + credit_unit) == 0) | (subs.discount[index] == 100)
-    paid_at = np.where(collected, np.where(nothing_due, issued_at, first + after), NEVER)
+    subtotal = charge.quantity * (charge.unit + charge.credit_unit)
+    nothing_due = (subtotal == 0) | (subs.discount[index] == 100)
+    paid_at = np.where(collected, np.where(nothing_due, charge.issued_at, first + after), NEVER)
     refunded = dice.happens(dunning.refund, "refund", key) & collected & ~nothing_due & ~by_transfer
     refund_wait = DAY + dice.index(dunning.refund_days * DAY, "refund wait", key)
     return Invoices.build(
@@ -88,16 +97,16 @@ def plan_invoices(
         invoice_id=key,
         subscription_id=subs.subscription_id[index],
         account=subs.account[index],
-        issued_at=issued_at,
-        due_at=issued_at + np.where(by_transfer, 30, 7) * DAY,
-        period_start=np.where(item == "seats", subs.period_start[index], issued_at),
+        issued_at=charge.issued_at,
+        due_at=charge.issued_at + np.where(by_transfer, 30, 7) * DAY,
+        period_start=np.where(charge.item == "seats", subs.period_start[index], charge.issued_at),
         period_end=subs.period_end[index],
-        item=ITEM[item],
+        item=ITEM[charge.item],
         plan=subs.plan[index],
-        quantity=quantity,
-        unit=unit,
-        credit_plan=credit_plan,
-        credit_unit=credit_unit,
+        quantity=charge.quantity,
+        unit=charge.unit,
+        credit_plan=charge.credit_plan,
+        credit_unit=charge.credit_unit,
         discount=subs.discount[index],
         method=method,
         first_charge_at=np.where(nothing_due, NEVER, first),

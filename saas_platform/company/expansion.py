@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from saas_platform.company.billing import Charge
 from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.month_state import MonthState
@@ -86,10 +87,12 @@ def expand(state: MonthState, subs: Subscriptions, planned: PlannedExpansions) -
     state.bill(
         subs,
         index,
-        issued_at=planned.at[index],
-        item="proration",
-        quantity=added,
-        unit=_prorated(subs.unit_price[index], left[index], whole[index]),
+        Charge(
+            issued_at=planned.at[index],
+            item="proration",
+            quantity=added,
+            unit=_prorated(subs.unit_price[index], left[index], whole[index]),
+        ),
     )
 
     index = np.flatnonzero(planned.upgrades)
@@ -111,10 +114,12 @@ def expand(state: MonthState, subs: Subscriptions, planned: PlannedExpansions) -
     state.bill(
         subs,
         index,
-        issued_at=at,
-        item="proration",
-        quantity=subs.seats[index],
-        unit=_prorated(price, left[index], whole[index]),
-        credit_plan=np.where(credit > 0, old_plan, NONE),
-        credit_unit=-credit,
+        Charge(
+            issued_at=at,
+            item="proration",
+            quantity=subs.seats[index],
+            unit=_prorated(price, left[index], whole[index]),
+            credit_plan=np.where(credit > 0, old_plan, NONE),
+            credit_unit=-credit,
+        ),
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from saas_platform.company.billing import plan_invoices
+from saas_platform.company.billing import Charge, plan_invoices
 from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.columns import Array
 from saas_platform.company.parameters import Parameters
@@ -86,9 +86,10 @@ class MonthState:
             subs.change_no[index] += 1
         self.changes.append(subs.take(index))
 
-    def bill(self, subs: Subscriptions, index: Array, **plan: Any) -> None:
+    def bill(self, subs: Subscriptions, index: Array, charge: Charge) -> None:
         """Issue invoices to the subscriptions at `index` (see `plan_invoices`)."""
-        self.invoices.append(plan_invoices(self.dice, self.parameters.dunning, subs, index, **plan))
+        dunning = self.parameters.dunning
+        self.invoices.append(plan_invoices(self.dice, dunning, subs, index, charge))
 
     def agreed_price(self, account: Array, plan: Array, at: Array) -> Array:
         """Return the price of a seat for one billing interval that each account gets at `at`, in cents."""

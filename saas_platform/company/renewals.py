@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from saas_platform.company.billing import Charge
 from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.hazards import CHARGE_DELAY
@@ -261,11 +262,13 @@ def start_period(
     state.bill(
         subs,
         index,
-        issued_at=at,
-        item="seats",
-        quantity=subs.seats[index],
-        unit=subs.unit_price[index],
-        retries=retries,
+        Charge(
+            issued_at=at,
+            item="seats",
+            quantity=subs.seats[index],
+            unit=subs.unit_price[index],
+            retries=retries,
+        ),
     )
     failed = np.flatnonzero(retries > 0)
     state.record(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from saas_platform.company.billing import Charge
 from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.month_state import MonthState
@@ -115,10 +116,12 @@ def activate(
     state.bill(
         subs,
         index,
-        issued_at=at,
-        item="seats",
-        quantity=subs.seats[index],
-        unit=subs.unit_price[index],
+        Charge(
+            issued_at=at,
+            item="seats",
+            quantity=subs.seats[index],
+            unit=subs.unit_price[index],
+        ),
     )
 
 
