@@ -21,7 +21,7 @@ from saas_platform.company.rendering import Versions, arrow_column, render
 from saas_platform.company.simulator import MonthRecord, Simulator
 from saas_platform.company.state import Invoices, Tickets
 from saas_platform.company.timestamps import epoch_seconds
-from saas_platform.company.usage import usage_table
+from saas_platform.company.usage import UsageMonth, usage_table
 from saas_platform.schema import TABLES, arrow_schema
 
 #: Months whose invoices may still change. Dunning and refunds end within 45 days of the invoice.
@@ -92,16 +92,8 @@ class Company:
             "support_tickets": support.ticket_rows(dice, parameters, tickets),
         }
         rows = {name: render(name, shown, start, cutoff) for name, shown in versions.items()}
-        rows["usage_events"] = usage_table(
-            dice,
-            parameters,
-            record.span,
-            cutoff,
-            self._catalogue,
-            accounts,
-            record.people.present,
-            record.presence,
-        )
+        month = UsageMonth(record.span, accounts, record.people.present, record.presence)
+        rows["usage_events"] = usage_table(dice, parameters, self._catalogue, month, cutoff)
         return {name: rows[name] for name in TABLES}
 
     def erasures(self, as_of: datetime) -> pa.Table:

@@ -6,6 +6,8 @@ access, which decide the usage.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pyarrow as pa
 
@@ -68,24 +70,34 @@ def up_time(outages: tuple[Outage, ...], span: Span) -> Array:
     return level
 
 
-def _sessions(
-    dice: Dice,
-    parameters: Parameters,
-    span: Span,
-    users: Users,
-    presence: Presence,
-    accounts: Accounts,
-) -> tuple[Array, Array, Array]:
+@dataclass(frozen=True)
+class UsageMonth:
+    """What decides the usage of a month.
+
+    Attributes:
+        span: the month.
+        accounts: all accounts.
+        users: the users of the month, ordered by key.
+        presence: access and health of all accounts in the month.
+    """
+
+    span: Span
+    accounts: Accounts
+    users: Users
+    presence: Presence
+
+
+def _sessions(dice: Dice, parameters: Parameters, month: UsageMonth) -> tuple[Array, Array, Array]:
     """Return all actions: the user's position, the timestamp and the ordinal in the session.
 
     Whether the user has access at that time is not checked yet.
     """
-    usage = parameters.usage
-    position, day = active_days(dice, parameters, span, users, presence)
+    usage, span, users = parameters.usage, month.span, month.users
+    position, day = active_days(dice, parameters, span, users, month.presence)
     user_id, date = users.user_id[position], span.start // DAY + day
     early, late = usage.hours
     local = early * HOUR + dice.index(int((late - early) * HOUR), "hour", user_id, date)
-    offset = np.array(usage.utc_offset)[accounts.country[users.account[position]]]
+    offset = np.array(usage.utc_offset)[month.accounts.country[users.account[position]]]
     start = span.start + day * DAY + (local - offset * HOUR).astype(np.int64) % DAY
     actions = 2 + dice.poisson(usage.features, "actions", user_id, date)
     row = np.repeat(np.arange(len(start)), actions)
@@ -96,14 +108,7 @@ def _sessions(
 
 
 def usage_table(
-    dice: Dice,
-    parameters: Parameters,
-    span: Span,
-    cutoff: int,
-    catalogue: Catalogue,
-    accounts: Accounts,
-    users: Users,
-    presence: Presence,
+    dice: Dice, parameters: Parameters, catalogue: Catalogue, month: UsageMonth, cutoff: int
 ) -> pa.Table:
     """Return the events in [month start, cutoff), ordered by account and timestamp.
 
@@ -113,16 +118,15 @@ def usage_table(
     Args:
         dice: the random numbers.
         parameters: the company's parameters.
-        span: the month.
-        cutoff: end of the events, in seconds since 1970.
         catalogue: the features and their release dates.
-        accounts: all accounts.
-        users: the users of the month, ordered by key.
-        presence: access and health of all accounts in the month.
+        month: the month, with its accounts and users.
+        cutoff: end of the events, in seconds since 1970.
 
     Raises:
         ValueError: an account has more events in the month than the key has room for.
     """
+    span, accounts = month.span, month.accounts
+    users, presence = month.users, month.presence
     who_parts, timestamp_parts, ordinal_parts = [], [], []
     has_access = presence.access_from[users.account] != NEVER
     gone = (users.deactivated_at != NEVER) & (users.deactivated_at <= span.start)
@@ -130,7 +134,7 @@ def usage_table(
     for begin in range(0, len(relevant), _CHUNK):
         chunk = relevant[begin : begin + _CHUNK]
         position, timestamp, ordinal = _sessions(
-            dice, parameters, span, users.take(chunk), presence, accounts
+            dice, parameters, replace(month, users=users.take(chunk))
         )
         who = chunk[position]
         account = users.account[who]
