@@ -101,15 +101,18 @@ def level(parameters: Parameters, subs: Subscriptions, segment: Array) -> Array:
     return np.array(parameters.churn.level)[segment] * subs.hazard_ratio
 
 
-def _voluntary(
-    parameters: Parameters,
-    subs: Subscriptions,
-    accounts: Accounts,
-    latent: Latent,
-    rise: Array,
-    span: Span,
-) -> Array:
+@dataclass(frozen=True)
+class Customers:
+    """Some subscriptions, with all accounts and the latent state of all accounts."""
+
+    subs: Subscriptions
+    accounts: Accounts
+    latent: Latent
+
+
+def _voluntary(parameters: Parameters, customers: Customers, rise: Array, span: Span) -> Array:
     """Return the probability that each subscription is canceled at a renewal."""
+    subs, accounts, latent = customers.subs, customers.accounts, customers.latent
     churn, account = parameters.churn, subs.account
     segment = accounts.segment[account]
     score = (
@@ -148,9 +151,7 @@ class SubscriptionHazards:
 def subscription_hazards(
     parameters: Parameters,
     catalogue: Catalogue,
-    subs: Subscriptions,
-    accounts: Accounts,
-    latent: Latent,
+    customers: Customers,
     has_second: Array,
     span: Span,
 ) -> SubscriptionHazards:
@@ -159,12 +160,11 @@ def subscription_hazards(
     Args:
         parameters: the company's parameters.
         catalogue: the company's price list.
-        subs: the subscriptions.
-        accounts: all accounts.
-        latent: the latent state of all accounts.
+        customers: the subscriptions and their accounts.
         has_second: whether the account of each subscription has a second subscription.
         span: the month.
     """
+    subs, accounts = customers.subs, customers.accounts
     dunning, churn = parameters.dunning, parameters.churn
     paying = (subs.status == STATUS["active"]) | (subs.status == STATUS["past_due"])
     due, renewal_at = renewals(subs, span)
@@ -179,7 +179,7 @@ def subscription_hazards(
 
     kept = accounts.grandfathered[subs.account]
     rise = np.where(kept, 0.0, list_rise(catalogue, subs, renewal_at))
-    chance = _voluntary(parameters, subs, accounts, latent, rise, span)
+    chance = _voluntary(parameters, customers, rise, span)
     voluntary = np.where(renews, chance, 0.0)
     pause = np.where(renews & ~yearly & ~has_second, churn.pause, 0.0)
     free = np.where(span.index >= subs.discount_until, 0, subs.discount) == 100
@@ -209,25 +209,15 @@ def subscription_hazards(
 
 
 def remaining_cents(
-    parameters: Parameters,
-    subs: Subscriptions,
-    hazards: SubscriptionHazards,
-    accounts: Accounts,
-    latent: Latent,
+    parameters: Parameters, customers: Customers, hazards: SubscriptionHazards
 ) -> Array:
     """Return the expected revenue of the next 36 months, in cents.
 
     The value is MRR x (1 - (1 - h)**36) / h. h is the account's monthly hazard as a settled customer at
     its current latent health: the voluntary hazard (a yearly one is spread over 12 months) plus the
     failures that dunning does not collect. It is an approximation, because the health is kept constant.
-
-    Args:
-        parameters: the company's parameters.
-        subs: the subscriptions.
-        hazards: the hazards of these subscriptions.
-        accounts: all accounts.
-        latent: the latent state of all accounts.
     """
+    subs, accounts, latent = customers.subs, customers.accounts, customers.latent
     churn, dunning = parameters.churn, parameters.dunning
     yearly = is_yearly(subs.plan)
     segment = accounts.segment[subs.account]

@@ -52,6 +52,7 @@ from numpy.polynomial.hermite_e import hermegauss
 from saas_platform.company.catalogue import Catalogue, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.hazards import (
+    Customers,
     SubscriptionHazards,
     given_up_within,
     known_score,
@@ -295,8 +296,9 @@ class Observer:
             has_access=False,
         )
         second = opening.has_second[subs.account]
+        customers = Customers(subs, accounts, latent)
         return subscription_hazards(
-            self._parameters, self._catalogue, subs, accounts, latent, second, opening.span
+            self._parameters, self._catalogue, customers, second, opening.span
         )
 
     def _voluntary(

@@ -7,6 +7,8 @@ contraction. Its charges never fail.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from saas_platform.company.catalogue import plan_id, tier_of
@@ -42,7 +44,7 @@ def carry_second_subscriptions(state: MonthState, subs: Subscriptions) -> None:
     opened = np.maximum(span.start, subs.updated_at[index] + HOUR)
     asked_at = opened + dice.index(at[index] - opened, "second asked", subs.subscription_id[index])
     too_dear = REASON["too_expensive"]
-    _end(state, subs, index, asked_at, at[index], CANCELLATION["voluntary"], too_dear)
+    _end(state, subs, index, _Ends(at[index], asked_at, CANCELLATION["voluntary"], too_dear))
 
     index = np.flatnonzero(reaches & ~leaves)
     start_period(state, subs, index, at[index], np.zeros(len(index), np.int64))
@@ -50,32 +52,34 @@ def carry_second_subscriptions(state: MonthState, subs: Subscriptions) -> None:
     index = np.flatnonzero(live & ~leaves & (with_first != NEVER))
     account = subs.account[index]
     # A customer who did not request the end of the first did not request the end of the second either.
-    _end(state, subs, index, asked[account], with_first[index], kind[account], reason[account])
+    ends = _Ends(with_first[index], asked[account], kind[account], reason[account])
+    _end(state, subs, index, ends)
 
 
-def _end(
-    state: MonthState,
-    subs: Subscriptions,
-    index: Array,
-    asked_at: Array,
-    at: Array,
-    cancellation: Array | int,
-    reason: Array | int,
-) -> None:
+@dataclass(frozen=True)
+class _Ends:
+    """How subscriptions end. Each array has one entry for each of them; `asked_at` is NEVER without a request."""
+
+    at: Array
+    asked_at: Array
+    cancellation: Array | int
+    reason: Array | int
+
+
+def _end(state: MonthState, subs: Subscriptions, index: Array, ends: _Ends) -> None:
     """End the second subscriptions at `index`, with the cancellation request where there was one."""
-    voluntary = np.flatnonzero(asked_at != NEVER)
-    state.record(
-        subs, index[voluntary], asked_at[voluntary], None, cancel_requested_at=asked_at[voluntary]
-    )
+    voluntary = np.flatnonzero(ends.asked_at != NEVER)
+    asked_at = ends.asked_at[voluntary]
+    state.record(subs, index[voluntary], asked_at, None, cancel_requested_at=asked_at)
     state.record(
         subs,
         index,
-        at,
+        ends.at,
         "canceled",
         status=STATUS["canceled"],
-        ended_at=at,
-        cancellation=cancellation,
-        reason=reason,
+        ended_at=ends.at,
+        cancellation=ends.cancellation,
+        reason=ends.reason,
     )
 
 

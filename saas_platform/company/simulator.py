@@ -20,6 +20,7 @@ from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.columns import Array
 from saas_platform.company.dunning import settle_failures
 from saas_platform.company.hazards import (
+    Customers,
     SubscriptionHazards,
     mrr_cents,
     remaining_cents,
@@ -130,16 +131,11 @@ class Simulator:
         dice, parameters = self._dice, self._parameters
         state = MonthState(dice, parameters, span, self._catalogue, self._accounts, self._latent)
         has_second = self._has_second()
+        customers = Customers(self._subs, self._accounts, self._latent)
         hazards = subscription_hazards(
-            parameters,
-            self._catalogue,
-            self._subs,
-            self._accounts,
-            self._latent,
-            has_second[self._subs.account],
-            span,
+            parameters, self._catalogue, customers, has_second[self._subs.account], span
         )
-        truth = self._truth(hazards)
+        truth = self._truth(customers, hazards)
         outcomes = draw_outcomes(dice, parameters.dunning, span, self._subs, hazards)
 
         olds = self._subs
@@ -235,14 +231,14 @@ class Simulator:
         second[self._subs.account[self._subs.second]] = True
         return second
 
-    def _truth(self, hazards: SubscriptionHazards) -> TrueHazards:
+    def _truth(self, customers: Customers, hazards: SubscriptionHazards) -> TrueHazards:
         """Return the truth of the month, as it is before anything happens in the month."""
-        subs = self._subs
+        subs = customers.subs
         worth = mrr_cents(subs)
         total = np.bincount(subs.account, worth, minlength=len(self._accounts)).astype(np.int64)
         index = np.flatnonzero(_paying(subs))
         account = subs.account[index]
-        remaining = remaining_cents(self._parameters, subs, hazards, self._accounts, self._latent)
+        remaining = remaining_cents(self._parameters, customers, hazards)
         value = np.bincount(subs.account, remaining, minlength=len(self._accounts))
         return TrueHazards.build(
             len(index),

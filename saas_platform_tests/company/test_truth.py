@@ -10,7 +10,7 @@ import pytest
 from saas_platform.clock import Month
 from saas_platform.company import Company
 from saas_platform.company.catalogue import Catalogue
-from saas_platform.company.hazards import subscription_hazards
+from saas_platform.company.hazards import Customers, subscription_hazards
 from saas_platform.company.simulator import Simulator
 from saas_platform.company.timestamps import Span
 from saas_platform.company.truth import ACCOUNT_MONTHS_SCHEMA, CAMPAIGNS_SCHEMA
@@ -88,9 +88,8 @@ def test_a_complaint_raises_the_odds_of_churn_and_a_deep_code_the_hazard() -> No
     span = Span.of(simulator.month)
 
     def voluntary() -> np.ndarray:
-        return subscription_hazards(
-            parameters, catalogue, subs, accounts, latent, none, span
-        ).voluntary
+        customers = Customers(subs, accounts, latent)
+        return subscription_hazards(parameters, catalogue, customers, none, span).voluntary
 
     latent.complaints[:] = 0.0
     before = voluntary()
