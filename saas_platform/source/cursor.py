@@ -1,4 +1,4 @@
-"""Describe the part of a database cursor (PEP 249) that the sources use with every driver."""
+"""Describe the part of a connection and a cursor (PEP 249) that the sources use with every driver."""
 
 from __future__ import annotations
 
@@ -22,3 +22,11 @@ class Cursor(Protocol):
     def fetchall(self) -> Sequence[Any]: ...
 
     def nextset(self) -> Any: ...
+
+
+class Connection(Protocol):
+    """A connection of pyodbc or mssql-python."""
+
+    def cursor(self) -> Cursor: ...
+
+    def close(self) -> None: ...

@@ -6,14 +6,15 @@ Contains: opening, closing, transactions and retries. Out of scope: the statemen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 import tenacity
 
-from saas_platform.source.cursor import Cursor
+from saas_platform.source.cursor import Connection, Cursor
 from saas_platform.source.mssql.address import Address
+from saas_platform.source.mssql.cursors import ArrayCursor
 from saas_platform.source.mssql.driver import load_pyodbc
 from saas_platform.source.mssql.errors import (
     cursor_errors,
@@ -41,6 +42,16 @@ def mssql_python() -> ModuleType | None:
     # Pooled connections would carry isolation levels and locks from one use to the next.
     found.pooling(enabled=False)
     return found
+
+
+@overload
+def connect(
+    address: Address, *, arrow: Literal[False] = ...
+) -> AbstractContextManager[ArrayCursor]: ...
+
+
+@overload
+def connect(address: Address, *, arrow: bool) -> AbstractContextManager[Cursor]: ...
 
 
 @contextmanager
@@ -72,7 +83,7 @@ def connect(address: Address, *, arrow: bool = False) -> Iterator[Any]:
                 connection.close()
 
 
-def _prepared(connection: Any) -> Any:
+def _prepared(connection: Connection) -> Cursor:
     """Return a cursor that waits for locks for a limited time and receives messages in English."""
     cursor = connection.cursor()
     cursor.execute(f"SET LOCK_TIMEOUT {LOCK_MILLISECONDS}")
@@ -82,17 +93,21 @@ def _prepared(connection: Any) -> Any:
     return cursor
 
 
-def _open(address: Address, *, arrow: bool) -> Any:
+def _open(address: Address, *, arrow: bool) -> Connection:
     driver = mssql_python() if arrow else None
     text = address.for_mssql_python()
     if driver is not None and text is not None:
-        return driver.connect(text, autocommit=True, timeout=LOGIN_SECONDS)
+        connection: Connection = driver.connect(text, autocommit=True, timeout=LOGIN_SECONDS)
+        return connection
     return _open_pyodbc(address)
 
 
-def _open_pyodbc(address: Address) -> Any:
+def _open_pyodbc(address: Address) -> Connection:
     """Return a connection that commits each statement. Raises pyodbc's own errors."""
-    return load_pyodbc().connect(address.for_pyodbc(), autocommit=True, timeout=LOGIN_SECONDS)
+    connection: Connection = load_pyodbc().connect(
+        address.for_pyodbc(), autocommit=True, timeout=LOGIN_SECONDS
+    )
+    return connection
 
 
 def again(work: Callable[[], T]) -> T:

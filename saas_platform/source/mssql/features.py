@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import pyarrow as pa
 
@@ -173,11 +173,13 @@ def takes_bulk_copy(cursor: Cursor) -> bool:
     return listed in ("ab", "ba")
 
 
-def reaches_bulk_copy(cursor: BulkCopyCursor) -> bool:
-    """Return whether mssql-python's bulk copy can connect.
+def reaches_bulk_copy(cursor: Cursor) -> TypeGuard[BulkCopyCursor]:
+    """Return whether the cursor is one of mssql-python, and its bulk copy can connect.
 
     It is tried with a missing table: any error but that of the connection shows that it connects.
     """
+    if not hasattr(cursor, "bulkcopy_arrow"):
+        return False
     try:
         cursor.bulkcopy_arrow("#none", pa.table({"a": [1]}))
     except (RuntimeError, ValueError) as error:
