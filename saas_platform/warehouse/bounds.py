@@ -6,6 +6,7 @@ Contains: what all engines share. Out of scope: how an engine writes a timestamp
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from saas_platform.schema.slices import Slice, ranges
@@ -13,40 +14,44 @@ from saas_platform.schema.slices import Slice, ranges
 _Span = tuple[datetime, datetime]
 
 
-def within_bounds(
-    cut: Slice,
-    slices: Collection[str],
-    column: str,
-    slice_id: str,
-    *,
-    moment: Callable[[datetime], str],
-    text: Callable[[str], str],
-    most: int | None = None,
-) -> str:
-    """Return a SQL condition that is true where the column's value lies in one of the slices.
+@dataclass(frozen=True)
+class Bounds:
+    """The column by which a table is sliced, and how an engine writes the bounds of its slices.
 
-    Slices that follow each other become one range.
-
-    Args:
+    Attributes:
         cut: how the table is sliced.
-        slices: the ids of the slices; at least one.
-        column: SQL of the column by which the table is sliced.
+        column: SQL of the column.
         slice_id: SQL of the id of a row's slice.
         moment: writes a timestamp as a literal of the engine.
         text: writes a text as a literal of the engine.
-        most: the largest number of ranges to write; None means any number. With more ranges than that,
-            neighbouring ranges are joined, and the condition also covers the slices between them.
     """
-    dated = [slice_id_ for slice_id_ in slices if _has_bounds(cut, slice_id_)]
-    parts = [
-        f"({column} >= {moment(first)} AND {column} < {moment(after)})"
-        for first, after in covering(ranges(cut, dated), most)
-    ]
-    # A date such as 'infinity', set by hand, has no bounds, and the repair must still be able to select it.
-    undated = sorted(set(slices) - set(dated))
-    if undated:
-        parts.append(f"{slice_id} IN ({', '.join(map(text, undated))})")
-    return f"({' OR '.join(parts)})"
+
+    cut: Slice
+    column: str
+    slice_id: str
+    moment: Callable[[datetime], str]
+    text: Callable[[str], str]
+
+    def within(self, slices: Collection[str], most: int | None = None) -> str:
+        """Return a SQL condition that is true where the column's value lies in one of the slices.
+
+        Slices that follow each other become one range.
+
+        Args:
+            slices: the ids of the slices; at least one.
+            most: the largest number of ranges to write; None means any number. With more ranges than that,
+                neighbouring ranges are joined, and the condition also covers the slices between them.
+        """
+        dated = [slice_id for slice_id in slices if _has_bounds(self.cut, slice_id)]
+        parts = [
+            f"({self.column} >= {self.moment(first)} AND {self.column} < {self.moment(after)})"
+            for first, after in covering(ranges(self.cut, dated), most)
+        ]
+        # A date such as 'infinity', set by hand, has no bounds, and the repair must still be able to select it.
+        undated = sorted(set(slices) - set(dated))
+        if undated:
+            parts.append(f"{self.slice_id} IN ({', '.join(map(self.text, undated))})")
+        return f"({' OR '.join(parts)})"
 
 
 def covering(spans: list[_Span], most: int | None) -> list[_Span]:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.kinds import Kind, kind_of, sized, sizes
 from saas_platform.schema.slices import WHOLE, slice_of
-from saas_platform.warehouse.bounds import within_bounds
+from saas_platform.warehouse.bounds import Bounds
 from saas_platform.warehouse.naming import Naming
 
 #: BigQuery's earliest timestamp, and so a lower bound that excludes nothing.
@@ -133,16 +133,8 @@ def within(
         return everywhere
     if not slices:
         return f"({everywhere} AND FALSE)"
-    inside = within_bounds(
-        cut,
-        slices,
-        column,
-        slice_id(table, alias),
-        moment=bound,
-        text=text,
-        most=most_ranges,
-    )
-    return f"({everywhere} AND {inside})"
+    bounds = Bounds(cut, column, slice_id(table, alias), bound, text)
+    return f"({everywhere} AND {bounds.within(slices, most_ranges)})"
 
 
 def _day(value: datetime) -> str:

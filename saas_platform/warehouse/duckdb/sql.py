@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.kinds import kind_of, sized
 from saas_platform.schema.slices import WHOLE, slice_of
-from saas_platform.warehouse.bounds import within_bounds
+from saas_platform.warehouse.bounds import Bounds
 from saas_platform.warehouse.interface import SYNC_ID
 from saas_platform.warehouse.naming import Naming
 
@@ -106,14 +106,8 @@ def within(table: sa.Table, slices: Collection[str] | None, alias: str = "") -> 
         return "TRUE"
     if cut is None or not slices:
         return "FALSE"
-    return within_bounds(
-        cut,
-        slices,
-        listed([cut.column], alias),
-        slice_id(table, bucket(table, alias)),
-        moment=_moment,
-        text=text,
-    )
+    id_ = slice_id(table, bucket(table, alias))
+    return Bounds(cut, listed([cut.column], alias), id_, _moment, text).within(slices)
 
 
 def _moment(moment: datetime) -> str:
