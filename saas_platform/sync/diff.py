@@ -33,7 +33,6 @@ def find_differences(
     *,
     source_counts: Mapping[str, int],
     mirror_counts: Mapping[str, int],
-    show_pii: bool = False,
 ) -> Differences:
     """Return the rows that differ in the slices.
 
@@ -45,7 +44,6 @@ def find_differences(
         slices: the slices to compare.
         source_counts: the rows of each slice in the source.
         mirror_counts: the rows of each slice in the mirror.
-        show_pii: show personal data instead of masking it.
 
     Returns:
         Exact totals, and the first few rows that differ.
@@ -65,40 +63,40 @@ def find_differences(
         different += found.different
         by_slice.update(found.slices)
         columns.update(found.columns)
-        samples.extend(_difference(table, row, show_pii) for row in found.samples)
+        samples.extend(_difference(pair, row) for row in found.samples)
     return Differences(missing, extra, different, dict(by_slice), dict(columns), tuple(samples))
 
 
-def _difference(table: sa.Table, row: RowDifference, show_pii: bool) -> Difference:
+def _difference(pair: TablePair, row: RowDifference) -> Difference:
     return Difference(
         kind=row.kind,
         slice=row.slice,
-        key=_key(table, row, show_pii),
-        columns=tuple(_columns(table, row.source, row.mirror, show_pii))
+        key=_key(pair, row),
+        columns=tuple(_columns(pair, row.source, row.mirror))
         if row.source is not None and row.mirror is not None
         else (),
     )
 
 
-def _key(table: sa.Table, row: RowDifference, show_pii: bool) -> dict[str, Value]:
+def _key(pair: TablePair, row: RowDifference) -> dict[str, Value]:
     """Return the key of the row; for a table without a key, the whole row."""
     cells = row.key or row.source or row.mirror or {}
-    return {name: _shown(table.columns[name], cell, show_pii) for name, cell in cells.items()}
+    return {name: _shown(pair, pair.table.columns[name], cell) for name, cell in cells.items()}
 
 
 def _columns(
-    table: sa.Table, source: Mapping[str, str], mirror: Mapping[str, str], show_pii: bool
+    pair: TablePair, source: Mapping[str, str], mirror: Mapping[str, str]
 ) -> list[ColumnDifference]:
     return [
         ColumnDifference(
             column.name,
-            _shown(column, source[column.name], show_pii),
-            _shown(column, mirror[column.name], show_pii),
+            _shown(pair, column, source[column.name]),
+            _shown(pair, column, mirror[column.name]),
         )
-        for column in table.columns
+        for column in pair.table.columns
         if source[column.name] != mirror[column.name]
     ]
 
 
-def _shown(column: sa.Column, cell: str, show_pii: bool) -> Value:
-    return shown(column, value_of(column, cell), show_pii)
+def _shown(pair: TablePair, column: sa.Column, cell: str) -> Value:
+    return shown(column, value_of(column, cell), pair.show_pii)

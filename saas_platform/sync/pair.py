@@ -25,12 +25,14 @@ class TablePair:
         warehouse: the warehouse that has the mirror.
         table: the table as tables.yaml or the company declares it.
         on_progress: called as rows are read; None if nobody listens.
+        show_pii: whether reports on the pair show personal data unmasked.
     """
 
     snapshot: SourceSnapshot
     warehouse: Warehouse
     table: sa.Table
     on_progress: OnProgress | None = None
+    show_pii: bool = False
 
     def counted(self, step: Step) -> Callable[[int], None] | None:
         """Return the callback that reports the rows of one step as they are read; None if nobody listens."""

@@ -60,10 +60,10 @@ def verify(
     reports = []
     with source.snapshot() as snapshot:
         for table in tables:
-            pair = TablePair(snapshot, warehouse, table, on_progress)
+            pair = TablePair(snapshot, warehouse, table, on_progress, show_pii)
             with warehouse.session():
                 try:
-                    report = warehouse.with_room(partial(_verify, pair, level, show_pii))
+                    report = warehouse.with_room(partial(_verify, pair, level))
                     record(warehouse, report)
                 except TABLE_ERRORS as error:
                     report = failed(warehouse, table, level, error)
@@ -71,9 +71,9 @@ def verify(
     return reports
 
 
-def _verify(pair: TablePair, level: Level, show_pii: bool) -> ProofReport:
+def _verify(pair: TablePair, level: Level) -> ProofReport:
     check_table(pair.snapshot, pair.warehouse, pair.table)
-    report = prove(pair, level, show_pii=show_pii)
+    report = prove(pair, level)
     return replace(report, warnings=pair.snapshot.notes(pair.table))
 
 
@@ -85,7 +85,6 @@ def prove(
     source_counts: Mapping[str, int] | None = None,
     sync_id: str | None = None,
     explain: bool = True,
-    show_pii: bool = False,
 ) -> ProofReport:
     """Prove some slices at the level, and all other slices by their row counts.
 
@@ -96,7 +95,6 @@ def prove(
         source_counts: the source's row count of each slice, if the caller already has them.
         sync_id: the sync or repair that the proof belongs to; None means a proof of its own.
         explain: whether to find the rows that differ, instead of naming only the slices that differ.
-        show_pii: whether to report personal data unmasked.
     """
     started = time.monotonic()
     snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table
@@ -138,7 +136,6 @@ def prove(
                 suspects,
                 source_counts=source_counts,
                 mirror_counts=mirror_counts,
-                show_pii=show_pii,
             )
             differing |= differences.slices.keys()
     return ProofReport(
