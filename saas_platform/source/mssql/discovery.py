@@ -23,7 +23,7 @@ from saas_platform.source.mssql.address import EVERY_SCHEMA, Address
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.errors import cursor_errors, in_words
 from saas_platform.source.mssql.features import Features, rows
-from saas_platform.source.mssql.looking import Place, samples, unreadable, with_null
+from saas_platform.source.mssql.looking import Place, TableRows
 from saas_platform.source.mssql.special import Special
 from saas_platform.source.mssql.special import look as look_at_special
 
@@ -170,13 +170,13 @@ class _Look:
         ]
         key = catalogue.primary_key(cursor, full_name)
         protected = set(self.able.protection.columns(number))
-        asked = [column for column in columns if column.name not in protected]
-        kept = protected | unreadable(cursor, self.address, place, asked, self.notes)
+        stored = TableRows(cursor, place, columns, self.notes)
+        kept = stored.unreadable(self.address, protected)
         nulls: set[str] = set()
         if not key:
-            nulls = with_null(cursor, place, columns, unique, self.sample, kept, self.notes)
+            nulls = stored.with_null(unique, kept, sample=self.sample)
         in_key = set(key) or next(({*names} for names in unique if not nulls & {*names}), set())
-        texts = samples(cursor, place, columns, kept, self.notes)
+        texts = stored.samples(kept)
         mirrors = {(each.schema, each.name): each.mirror for each in places}
         found = SeenTable(
             place.mirror,

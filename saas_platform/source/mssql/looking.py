@@ -36,134 +36,125 @@ class Place:
         return qualified(self.schema, self.name)
 
 
-def unreadable(
-    cursor: Cursor,
-    address: Address,
-    place: Place,
-    columns: Sequence[SourceColumn],
-    notes: list[str],
-) -> set[str]:
-    """Return the columns that this login may not read, and add a note for each of them.
+@dataclass(frozen=True)
+class TableRows:
+    """The rows of one table, as discovery reads them.
 
-    Args:
+    Attributes:
         cursor: a cursor of the source.
-        address: the address of the source, for the notes.
         place: the table.
-        columns: the columns to try.
-        notes: the list to which notes are added.
-
-    Raises:
-        Exception: the driver's error if the login may not read the table at all.
+        columns: the columns of the table.
+        notes: the list to which notes for the user are added.
     """
-    names = [column.name for column in columns]
-    try:
-        cursor.execute(_none_of(place, ", ".join(map(quoted, names)))).fetchall()
-    except cursor_errors():
-        # If only a single column is denied, the rest of the table can still be mirrored.
-        cursor.execute(_none_of(place, "1 AS c0")).fetchall()
-    else:
-        return set()
-    found = set()
-    for name in names:
+
+    cursor: Cursor
+    place: Place
+    columns: Sequence[SourceColumn]
+    notes: list[str]
+
+    def unreadable(self, address: Address, protected: Collection[str]) -> set[str]:
+        """Return the columns that this login can't read.
+
+        The server hides the values of those in `protected`. A note is added for each of the others.
+
+        Raises:
+            Exception: the driver's error if the login may not read the table at all.
+        """
+        names = [column.name for column in self.columns if column.name not in protected]
         try:
-            cursor.execute(_none_of(place, quoted(name))).fetchall()
-        except cursor_errors() as error:
-            found.add(name)
-            reason = in_words(address, error, f"{place.mirror}.{name}", place.full_name)
-            notes.append(f"{reason} Or leave the column out.")
-    return found
+            self.cursor.execute(_none_of(self.place, ", ".join(map(quoted, names)))).fetchall()
+        except cursor_errors():
+            # If only a single column is denied, the rest of the table can still be mirrored.
+            self.cursor.execute(_none_of(self.place, "1 AS c0")).fetchall()
+        else:
+            return {*protected}
+        found = {*protected}
+        for name in names:
+            try:
+                self.cursor.execute(_none_of(self.place, quoted(name))).fetchall()
+            except cursor_errors() as error:
+                found.add(name)
+                reason = in_words(
+                    address, error, f"{self.place.mirror}.{name}", self.place.full_name
+                )
+                self.notes.append(f"{reason} Or leave the column out.")
+        return found
+
+    def with_null(
+        self, unique: Sequence[Sequence[str]], kept: Collection[str], *, sample: bool
+    ) -> set[str]:
+        """Return the columns of unique sets that hold a NULL, or could not be checked, by one scan of the table.
+
+        If a unique set has no nullable column, no scan is needed, and every nullable column is returned.
+
+        Args:
+            unique: the sets of columns that the source keeps unique.
+            kept: the columns that this login can't read.
+            sample: whether only the first rows are read.
+        """
+        nullable = {column.name for column in self.columns if column.nullable}
+        if not unique or any(not nullable & {*names} for names in unique):
+            return {name for names in unique for name in names if name in nullable}
+        wanted = nullable & {name for names in unique for name in names}
+        asked = [c.name for c in self.columns if c.name in wanted.difference(kept)]
+        if not asked:
+            return wanted
+        self.cursor.execute(nulls_query(self.place.full_name, asked, sample))
+        found = self.cursor.fetchone()
+        extent = f"its first {SAMPLE_ROWS:,} rows were" if sample else "it was"
+        self.notes.append(
+            f"{self.place.mirror} has no primary key, so that {extent} read once to look for NULL in its"
+            f" unique columns: {', '.join(asked)}."
+        )
+        # A column that can't be read counts as one that holds a NULL.
+        return wanted.difference(asked) | {
+            n for n, there in zip(asked, found, strict=True) if there
+        }
+
+    def samples(self, kept: Collection[str]) -> dict[str, list[Any]]:
+        """Return some short texts of each column of texts, for the detection of personal data.
+
+        The columns in `kept` are left out, because no function of T-SQL takes an encrypted column.
+        """
+        texts = [
+            column.name
+            for column in self.columns
+            if catalogue_types.base_type(column.type) in catalogue_types.TEXTS
+            and column.name not in kept
+        ]
+        if not texts:
+            return {}
+        # Longer texts are left out instead of cut, because a cut could split a surrogate pair.
+        values = ", ".join(
+            f"CASE WHEN LEN(CONVERT(NVARCHAR(MAX), {quoted(name)})) <= {_SAMPLE_CHARACTERS}"
+            f" THEN CONVERT(NVARCHAR(4000), {quoted(name)}) END AS c{number}"
+            for number, name in enumerate(texts)
+        )
+        by_names = "personal data was detected only by the names of its columns."
+        try:
+            rows = self.cursor.execute(
+                f"SELECT TOP {SAMPLE} {values} FROM {self.place.full_name}"
+            ).fetchall()
+        except UnicodeDecodeError:
+            self.notes.append(
+                f"{self.place.mirror} holds a text that is not valid UTF-16, at which its sync will stop:"
+                f" {by_names}"
+            )
+            return {}
+        except cursor_errors():
+            # The error's own message may contain a value of a row.
+            self.notes.append(
+                f"{self.place.mirror} has a column, such as a computed one, whose values raise an error when"
+                f" they are read, at which its sync will stop: {by_names}"
+            )
+            return {}
+        return {
+            name: [row[n] for row in rows if row[n] is not None] for n, name in enumerate(texts)
+        }
 
 
 def _none_of(place: Place, listed: str) -> str:
     return f"SELECT TOP 0 {listed} FROM {place.full_name}"
-
-
-def with_null(
-    cursor: Cursor,
-    place: Place,
-    columns: Sequence[SourceColumn],
-    unique: Sequence[Sequence[str]],
-    sample: bool,
-    kept: Collection[str],
-    notes: list[str],
-) -> set[str]:
-    """Return the columns of unique sets that hold a NULL, or could not be checked, by one scan of the table.
-
-    If a unique set has no nullable column, no scan is needed, and every nullable column is returned.
-
-    Args:
-        cursor: a cursor of the source.
-        place: the table.
-        columns: the columns of the table.
-        unique: the sets of columns that the source keeps unique.
-        sample: whether only the first rows are read.
-        kept: the columns that this login can't read.
-        notes: the list to which notes are added.
-    """
-    nullable = {column.name for column in columns if column.nullable}
-    if not unique or any(not nullable & {*names} for names in unique):
-        return {name for names in unique for name in names if name in nullable}
-    wanted = nullable & {name for names in unique for name in names}
-    asked = [c.name for c in columns if c.name in wanted.difference(kept)]
-    if not asked:
-        return wanted
-    cursor.execute(nulls_query(place.full_name, asked, sample))
-    found = cursor.fetchone()
-    extent = f"its first {SAMPLE_ROWS:,} rows were" if sample else "it was"
-    notes.append(
-        f"{place.mirror} has no primary key, so that {extent} read once to look for NULL in its unique"
-        f" columns: {', '.join(asked)}."
-    )
-    # A column that can't be read counts as one that holds a NULL.
-    return wanted.difference(asked) | {n for n, there in zip(asked, found, strict=True) if there}
-
-
-def samples(
-    cursor: Cursor,
-    place: Place,
-    columns: Sequence[SourceColumn],
-    kept: Collection[str],
-    notes: list[str],
-) -> dict[str, list[Any]]:
-    """Return some short texts of each column of texts, for the detection of personal data.
-
-    Args:
-        cursor: a cursor of the source.
-        place: the table.
-        columns: the columns of the table.
-        kept: the columns to leave out, because no function of T-SQL takes an encrypted column.
-        notes: the list to which notes are added.
-    """
-    texts = [
-        column.name
-        for column in columns
-        if catalogue_types.base_type(column.type) in catalogue_types.TEXTS
-        and column.name not in kept
-    ]
-    if not texts:
-        return {}
-    # Longer texts are left out instead of cut, because a cut could split a surrogate pair.
-    values = ", ".join(
-        f"CASE WHEN LEN(CONVERT(NVARCHAR(MAX), {quoted(name)})) <= {_SAMPLE_CHARACTERS}"
-        f" THEN CONVERT(NVARCHAR(4000), {quoted(name)}) END AS c{number}"
-        for number, name in enumerate(texts)
-    )
-    by_names = "personal data was detected only by the names of its columns."
-    try:
-        rows = cursor.execute(f"SELECT TOP {SAMPLE} {values} FROM {place.full_name}").fetchall()
-    except UnicodeDecodeError:
-        notes.append(
-            f"{place.mirror} holds a text that is not valid UTF-16, at which its sync will stop: {by_names}"
-        )
-        return {}
-    except cursor_errors():
-        # The error's own message may contain a value of a row.
-        notes.append(
-            f"{place.mirror} has a column, such as a computed one, whose values raise an error when they are"
-            f" read, at which its sync will stop: {by_names}"
-        )
-        return {}
-    return {name: [row[n] for row in rows if row[n] is not None] for n, name in enumerate(texts)}
 
 
 def nulls_query(full_name: str, names: Sequence[str], sample: bool) -> str:
