@@ -1,6 +1,7 @@
 """Create the source, the warehouse and the company that the settings describe.
 
-This is the only module that maps a URL to an engine, and that knows where files lie in SAAS_HOME.
+This is the only module that maps a URL to an engine. Out of scope: where files lie in SAAS_HOME
+(storage/home.py).
 """
 
 from __future__ import annotations
@@ -197,12 +198,12 @@ class Platform:
     @property
     def artefacts(self) -> Artefacts:
         """The store of fitted models."""
-        return Artefacts((self.home.root / "artefacts").as_uri())
+        return Artefacts(self.home.artefacts.as_uri())
 
     @property
     def truth(self) -> Staging:
         """The simulator's truth, kept apart from source and warehouse. Only the evaluation reads it."""
-        return Staging((self.home.root / "truth").as_uri())
+        return Staging(self.home.truth_files.as_uri())
 
     @cached_property
     def company(self) -> DirtyCompany:

@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from saas_platform.clock import Clock, Month, start_month
 from saas_platform.company.config import CompanyConfig, read_config
 from saas_platform.errors import PlatformError
+from saas_platform.storage.home import Home
 from saas_platform.validation.messages import nearest, wrong_value
 
 _PREFIX = "SAAS_"
@@ -140,12 +141,12 @@ class Settings(BaseSettings):
     @property
     def source(self) -> sa.URL:
         """The URL of the source database, with the default filled in."""
-        return _url(self.source_url) or _file_url("sqlite", self.home / "source.db")
+        return _url(self.source_url) or _file_url("sqlite", Home(self.home).source)
 
     @property
     def warehouse(self) -> sa.URL:
         """The URL of the warehouse, with the default filled in."""
-        return _url(self.warehouse_url) or _file_url("duckdb", self.home / "warehouse.duckdb")
+        return _url(self.warehouse_url) or _file_url("duckdb", Home(self.home).warehouse)
 
     def check_month(self, month: Month) -> Month:
         """Return the month if it lies in the company's window. Raises SettingsError otherwise."""

@@ -22,7 +22,6 @@ def reset(platform: Platform) -> list[str]:
         A line for each thing that was dropped.
     """
     dropped = []
-    root = platform.home.root
     if platform.settings.synthetic and platform.settings.source_url:
         platform.owned_source.drop()
         dropped.append("the company's tables in the source")
@@ -34,13 +33,7 @@ def reset(platform: Platform) -> list[str]:
         platform.warehouse.drop()
         dropped.append("schemas raw, marts and models in the warehouse")
         dropped += map(str, elsewhere)
-    source = [root / f"source.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
-    ours = [
-        *(source if platform.settings.synthetic else ()),
-        *(root / f"warehouse.duckdb{suffix}" for suffix in ("", ".wal")),
-        root / "run.log",
-        *(root / name for name in ("staging", "truth", "artefacts", "dbt", "dashboard", "dagster")),
-    ]
+    ours = platform.home.created(with_source=platform.settings.synthetic)
     return dropped + [str(path) for path in ours if _remove(path)]
 
 

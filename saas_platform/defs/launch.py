@@ -83,7 +83,7 @@ def execute(
     work.seconds.clear()
     began = time.perf_counter()
     job = _job(platform, definitions, plan)
-    log = platform.home.root / "run.log"
+    log = platform.home.run_log
     # dbt's lines would hide the progress, and they would break standard output for programs that read it.
     with (
         fewer_disk_waits(),

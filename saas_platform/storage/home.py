@@ -1,4 +1,7 @@
-"""Describe the layout of SAAS_HOME and lock it for one writing command at a time."""
+"""Describe the layout of SAAS_HOME and lock it for one writing command at a time.
+
+This is the only module that knows where files lie in SAAS_HOME.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +46,48 @@ class Home:
         return self.root / "staging"
 
     @property
+    def truth_files(self) -> Path:
+        """The Parquet files with the simulator's truth."""
+        return self.root / "truth"
+
+    @property
+    def artefacts(self) -> Path:
+        """The fitted models."""
+        return self.root / "artefacts"
+
+    @property
+    def source(self) -> Path:
+        """The SQLite database that is the source if the settings name none."""
+        return self.root / "source.db"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB database that is the warehouse if the settings name none."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def run_log(self) -> Path:
+        """What Dagster wrote while a command ran."""
+        return self.root / "run.log"
+
+    @property
     def tables(self) -> Path:
         """The file that declares the tables of the user's own database."""
         return self.root / "tables.yaml"
+
+    def created(self, *, with_source: bool) -> list[Path]:
+        """Return everything that the platform may have created here; the source only if it is ours."""
+        source = [
+            self.source.with_name(self.source.name + suffix)
+            for suffix in ("", "-wal", "-shm", "-journal")
+        ]
+        return [
+            *(source if with_source else ()),
+            *(self.warehouse.with_name(self.warehouse.name + suffix) for suffix in ("", ".wal")),
+            self.run_log,
+            *(self.staging, self.truth_files, self.artefacts),
+            *(self.dbt, self.dashboard, self.dagster),
+        ]
 
     def create(self) -> None:
         """Create the folder. Raises HomeError if the folder can't be created or can't be written to."""
