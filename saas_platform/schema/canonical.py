@@ -97,13 +97,15 @@ _TEXT: Mapping[TextForm, Callable[[sa.Column[Any], Any], str]] = {
     "characters": lambda _, value: str(value),
     "hexadecimal": lambda _, value: bytes(value).hex().upper(),
 }
-#: How a text becomes a value that a person can read, by the form; texts of other forms stay as they are.
+#: How a text becomes a value that a person can read, by the form.
 _VALUE: Mapping[TextForm, Callable[[str], Any]] = {
     "flag": {"0": False, "1": True}.__getitem__,
     "digits": int,
     "decimal": Decimal,
     "bits": lambda text: float(struct.unpack(">d", struct.pack(">q", int(text)))[0]),
     "time": lambda text: _time(text),
+    "date": str,
+    "characters": str,
     "hexadecimal": lambda text: f"X'{text}'",
 }
 
@@ -161,7 +163,7 @@ def value_of(column: sa.Column, cell_: str) -> Any:
     if not cell_.endswith(VALUE_END):
         return _not_of_type(column, text)
     try:
-        return _VALUE.get(kind_of(column).text, str)(text)
+        return _VALUE[kind_of(column).text](text)
     except (ValueError, KeyError):
         # The text of a whole row may write a misfit like a value, if it is a number or looks like a time.
         is_text = kind_of(column).text == "time"

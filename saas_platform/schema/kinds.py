@@ -1,8 +1,9 @@
 """The kinds of columns that can be mirrored. Each has one row, with its name and type in every layer.
 
-To add a kind, add a row to KINDS. A kind whose canonical text has a new form also needs that form in
-`canonical.py` and in `canonical.py` of each engine; saas_platform_tests/schema/test_kinds.py names what is
-missing. Out of scope: how a source reads the kind exactly, which each source states for itself.
+To add a kind, add its name to KindName and a row to KINDS. Then the tables by kind (how a source reads and
+proves it, which personal data it can hold) need a row too, and so do the tables by form of text, if the form is
+new; saas_platform_tests/schema/test_kinds.py names those that lack one. Out of scope: how a source reads the kind
+exactly, which each source states for itself.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ def test_every_kind_has_one_row() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [canonical._TEXT, duckdb_canonical._TEXT, bigquery_canonical._TEXT]
+    "table",
+    [canonical._TEXT, canonical._VALUE, duckdb_canonical._TEXT, bigquery_canonical._TEXT],
 )
 def test_every_form_of_text_is_known_to_each_warehouse(table: Mapping[str, Any]) -> None:
     assert set(table) == FORMS
