@@ -24,7 +24,8 @@ from saas_platform.source.applying import (
 )
 from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.interface import MonthBatch
-from saas_platform.source.sqlite.connection import SqliteCursor, scalar
+from saas_platform.source.sqlite.connection import scalar
+from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.ddl import CURRENT_VERSION, NEXT_VERSION, quoted
 from saas_platform.source.sqlite.intake import (
     STAGED,

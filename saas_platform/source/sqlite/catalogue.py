@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.source.discovery import SeenReference
-from saas_platform.source.sqlite.connection import SqliteCursor
+from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.ddl import column_name, quoted
 from saas_platform.source.sqlite.streaming import StreamError, texts
 

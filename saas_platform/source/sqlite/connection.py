@@ -1,39 +1,25 @@
 """Connect to a SQLite file through ADBC.
 
-Out of scope: the statements that are sent."""
+Out of scope: the statements that are sent.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import adbc_driver_sqlite.dbapi as adbc
-import pyarrow as pa
 
 from saas_platform.source.cursor import Cursor
+from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.errors import in_words
 
 #: A month's events are written all over the table, in key order, so its pages should stay in memory.
 CACHE_KIBIBYTES = 262_144
 #: How long a writer waits for another writer before it gives up.
 BUSY_MILLISECONDS = 30_000
-
-
-class SqliteCursor(Cursor, Protocol):
-    """A cursor of ADBC, which also loads and streams Arrow data."""
-
-    @property
-    def adbc_statement(self) -> Any: ...
-
-    def adbc_ingest(
-        self, table_name: str, data: pa.Table, mode: Literal["create"], *, temporary: bool
-    ) -> int:
-        """Load the rows into a new table; return how many there were."""
-
-    def fetch_record_batch(self) -> pa.RecordBatchReader:
-        """Return a reader of the query's result."""
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from saas_platform.schema import slice_of
 from saas_platform.schema.slices import Slice
 from saas_platform.schema.source_names import source_column, source_table
-from saas_platform.source.sqlite.connection import SqliteCursor, scalar
+from saas_platform.source.sqlite.connection import scalar
+from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.ddl import BINARY, column_sql, slice_text, table_sql
 from saas_platform.source.sqlite.streaming import texts
 

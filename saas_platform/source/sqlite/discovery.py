@@ -26,7 +26,7 @@ from saas_platform.source.discovery import Seen, SeenTable, propose
 from saas_platform.source.interface import Discovery
 from saas_platform.source.personal import SAMPLE
 from saas_platform.source.sqlite import catalogue
-from saas_platform.source.sqlite.connection import SqliteCursor
+from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.ddl import column_name, quoted
 from saas_platform.source.sqlite.errors import in_words
 from saas_platform.source.sqlite.opening import open_untouched

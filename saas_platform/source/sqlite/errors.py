@@ -1,6 +1,7 @@
 """Turn the errors of SQLite and its driver into messages for users.
 
-Contains: the remedies, which are found by the words of the error."""
+Contains: the remedies, which are found by the words of the error.
+"""
 
 from __future__ import annotations
 

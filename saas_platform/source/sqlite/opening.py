@@ -31,7 +31,8 @@ from urllib.parse import quote
 import adbc_driver_sqlite.dbapi as adbc
 
 from saas_platform.source.interface import SourceError
-from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS, SqliteCursor
+from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS
+from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.errors import in_words
 from saas_platform.source.sqlite.write_ahead_log import has_commits
 

@@ -19,8 +19,9 @@ from saas_platform.source import bookkeeping
 from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.sqlite import canonical, catalogue
-from saas_platform.source.sqlite.connection import SqliteCursor, scalar
+from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.counting import slice_counts
+from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.ddl import BINARY, column_sql, slice_text, table_sql
 from saas_platform.source.sqlite.errors import in_words
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
