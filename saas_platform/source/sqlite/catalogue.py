@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from saas_platform.source.discovery import SeenReference
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.ddl import column_name, quoted
+from saas_platform.source.sqlite.sql import column_name, literal, quoted
 from saas_platform.source.sqlite.streaming import StreamError, texts
 
 _DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC|NUMBER|DEC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
@@ -48,11 +48,6 @@ class Index:
     columns: tuple[str, ...]
     collations: tuple[str, ...]
     is_constraint: bool
-
-
-def literal(text: str) -> str:
-    """Return the text as a literal, quoted for SQLite."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def tables(cursor: SqliteCursor) -> list[str]:

@@ -15,7 +15,7 @@ from saas_platform.schema.slices import Slice
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.ddl import BINARY, column_sql, slice_text, table_sql
+from saas_platform.source.sqlite.sql import BINARY, column_sql, slice_text, table_sql
 from saas_platform.source.sqlite.streaming import texts
 
 

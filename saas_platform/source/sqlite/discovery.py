@@ -27,10 +27,10 @@ from saas_platform.source.interface import Discovery
 from saas_platform.source.personal import SAMPLE
 from saas_platform.source.sqlite import catalogue
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.ddl import column_name, quoted
 from saas_platform.source.sqlite.errors import in_words
 from saas_platform.source.sqlite.opening import open_untouched
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_wide, readings
+from saas_platform.source.sqlite.sql import column_name, quoted
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream, texts
 
 Types = dict[str, sa.types.TypeEngine[Any]]

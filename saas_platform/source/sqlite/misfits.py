@@ -15,8 +15,8 @@ from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.kinds import decimal_sizes, kind_of
 from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.ddl import BINARY, column_sql, table_sql
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_utf8
+from saas_platform.source.sqlite.sql import BINARY, column_sql, table_sql
 from saas_platform.source.sqlite.streaming import texts
 from saas_platform.source.values import misfit_error, null_error
 

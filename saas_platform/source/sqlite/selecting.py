@@ -12,10 +12,9 @@ import sqlalchemy as sa
 
 from saas_platform.schema import slice_of, version_of
 from saas_platform.schema.slices import Slice, ranges
-from saas_platform.source.sqlite.catalogue import literal
 from saas_platform.source.sqlite.counting import holds_only_texts
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.ddl import BINARY, column_sql, slice_text
+from saas_platform.source.sqlite.sql import BINARY, column_sql, literal, slice_text
 
 #: A WHERE with more ranges than this costs more than a scan.
 _MOST_RANGES = 50

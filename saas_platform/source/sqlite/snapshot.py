@@ -22,11 +22,11 @@ from saas_platform.source.sqlite import canonical, catalogue
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.counting import slice_counts
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.ddl import BINARY, column_sql, slice_text, table_sql
 from saas_platform.source.sqlite.errors import in_words
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
 from saas_platform.source.sqlite.selecting import above_version, in_slices
+from saas_platform.source.sqlite.sql import BINARY, column_sql, slice_text, table_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream
 
 
