@@ -17,7 +17,7 @@ from saas_platform.schema import TABLES
 from saas_platform.schema.ddl import statements
 from saas_platform.source import bookkeeping
 from saas_platform.source.bookkeeping import key_column
-from saas_platform.source.sqlite.sql import quoted, slice_expression
+from saas_platform.source.sqlite.sql import quoted, slice_id
 
 _COUNTER = bookkeeping.row_version_counter.name
 CURRENT_VERSION = f'(SELECT value FROM "{_COUNTER}")'
@@ -41,7 +41,7 @@ def _triggers(table: sa.Table) -> list[str]:
         f" BEGIN {NEXT_VERSION};"
         f' INSERT INTO "{bookkeeping.tombstones.name}" (row_version, table_name, key_value, slice)'
         f" VALUES ({CURRENT_VERSION}, '{table.name}', OLD.{quoted(key)},"
-        f" {slice_expression(table, 'OLD.')}); END",
+        f" {slice_id(table, 'OLD.')}); END",
     ]
 
 

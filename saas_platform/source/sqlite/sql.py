@@ -44,7 +44,7 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def slice_expression(table: sa.Table, qualifier: str = "") -> str:
+def slice_id(table: sa.Table, qualifier: str = "") -> str:
     """Return the SQL for the slice id of a row. Timestamps are ISO texts in SQLite."""
     cut = slice_of(table)
     if cut is None:
@@ -55,4 +55,4 @@ def slice_expression(table: sa.Table, qualifier: str = "") -> str:
 
 def slice_text(table: sa.Table) -> str:
     """Return the SQL for the slice id as a text, whatever is stored in place of a timestamp."""
-    return f"coalesce(CAST({slice_expression(table)} AS TEXT), 'none')"
+    return f"coalesce(CAST({slice_id(table)} AS TEXT), 'none')"
