@@ -25,7 +25,7 @@ from saas_platform.schema.describing import printable, type_words
 from saas_platform.source.discovery import Seen, SeenTable, propose
 from saas_platform.source.interface import Discovery
 from saas_platform.source.personal import SAMPLE
-from saas_platform.source.sqlite import catalogue
+from saas_platform.source.sqlite import catalogue, catalogue_types
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.errors import in_words
 from saas_platform.source.sqlite.opening import open_untouched
@@ -213,7 +213,7 @@ def _types(
     check: Callable[[], None],
 ) -> tuple[Types, list[str]]:
     """Return the type that the reader can read all values of each column with, and notes about them."""
-    declared = {column.name: catalogue.declared_type(column.declared) for column in columns}
+    declared = {column.name: catalogue_types.portable(column.declared) for column in columns}
     types = {name: _likely(kind, stored[name]) for name, kind in declared.items()}
     hopeless: set[str] = set()
     while True:

@@ -18,7 +18,7 @@ from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
-from saas_platform.source.sqlite import canonical, catalogue
+from saas_platform.source.sqlite import canonical, catalogue, catalogue_types
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.counting import slice_counts
 from saas_platform.source.sqlite.cursors import SqliteCursor
@@ -58,7 +58,7 @@ class SqliteSnapshot(SourceSnapshot):
                     column.declared,
                     not column.required,
                     # If the catalogue does not name a type, values of any type can be read.
-                    catalogue.declared_type(column.declared) or AnyValue(),
+                    catalogue_types.portable(column.declared) or AnyValue(),
                 )
                 for column in catalogue.columns(self._cursor, source_table(table)[1])
             ]
