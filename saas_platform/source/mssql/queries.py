@@ -1,4 +1,4 @@
-"""The queries that read a table: its rows, the texts of its proof, its counts and its highest version.
+"""The queries that read a table: the rows that they select, the texts of its proof, its counts and more.
 
 Aliases are numbered (c0, c1 ...) and used only in an outer query, so that none can clash with a column of the
 user. Out of scope: the T-SQL of a value (sql.py, canonical.py), and running a query.
@@ -7,29 +7,86 @@ user. Out of scope: the T-SQL of a value (sql.py, canonical.py), and running a q
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.schema import version_of
-from saas_platform.schema.source_names import source_table
+from saas_platform.schema import slice_of, version_of
+from saas_platform.schema.slices import ranges
 from saas_platform.source import bookkeeping
-from saas_platform.source.mssql import canonical
+from saas_platform.source.mssql import canonical, catalogue_types
 from saas_platform.source.mssql.canonical import Ability
-from saas_platform.source.mssql.sql import (
-    above_version,
-    in_slices,
-    named,
-    qualified,
-    slice_id,
-    value,
-)
+from saas_platform.source.mssql.sql import full_name, named, qualified, slice_id, value
+
+#: The most ranges in one WHERE; more of them would cost more than a scan.
+_MOST_RANGES = 50
+#: The most literals in one IN; the server may refuse more of them (8623).
+_MOST_LITERALS = 5_000
+#: The first and the last timestamp of the types that do not cover every year.
+_EXTENTS = {
+    "smalldatetime": (datetime(1900, 1, 1), datetime(2079, 6, 6, 23, 59)),
+    "datetime": (datetime(1753, 1, 1), datetime.max),
+}
 
 
-def full_name(table: sa.Table, schema: str) -> str:
-    """Return the quoted name of the table in the source; `schema` applies to a table that names none."""
-    own, name = source_table(table)
-    return qualified(own or schema, name)
+def in_slices(table: sa.Table, slices: Collection[str]) -> str:
+    """Return a condition that is true for the rows of the slices."""
+    cut = slice_of(table)
+    if not slices:
+        return "1 = 0"
+    if cut is None:
+        return "1 = 1"
+    spans = ranges(cut, slices)
+    if len(spans) > _MOST_RANGES:
+        return _listed(slice_id(table), sorted(slices))
+    column = table.columns[cut.column]
+    return " OR ".join(f"({_between(column, first, after)})" for first, after in spans)
+
+
+def _listed(value_: str, ids: Sequence[str]) -> str:
+    if len(ids) > _MOST_LITERALS:
+        rows = ", ".join(f"('{each}')" for each in ids)
+        return f"{value_} IN (SELECT s.id FROM (VALUES {rows}) s(id))"
+    listed = ", ".join(f"'{each}'" for each in ids)
+    return f"{value_} IN ({listed})"
+
+
+def _between(column: sa.Column, first: datetime, after: datetime) -> str:
+    """Return a condition that is true from the first timestamp until just before the second.
+
+    A bound outside of the range of the column's type is left out, because the server would refuse it.
+    """
+    lowest, highest = _EXTENTS.get(catalogue_types.type_of(column), (datetime.min, datetime.max))
+    if after <= lowest or first > highest:
+        return "1 = 0"
+    name = named(column)
+    # A date without dashes means the same for every type and language setting.
+    bounds = [
+        *([f"{name} >= '{_day(first)}'"] if first >= lowest else []),
+        *([f"{name} < '{_day(after)}'"] if after <= highest else []),
+    ]
+    return " AND ".join(bounds) or f"{name} IS NOT NULL"
+
+
+def _day(moment: datetime) -> str:
+    return moment.date().isoformat().replace("-", "")
+
+
+def above_version(table: sa.Table, version: int) -> str:
+    """Return a condition for rows above a version, in a form that can use an index on the version."""
+    column = table.columns[version_of(table) or ""]
+    name = named(column)
+    if catalogue_types.is_rowversion(column):
+        return f"{name} > CONVERT(BINARY(8), CONVERT(BIGINT, {int(version)}))"
+    return f"{name} > {int(version)}"
+
+
+def _above(table: sa.Table, above: int) -> str:
+    """Return a condition for changed rows. A row without a version counts as changed."""
+    column = table.columns[version_of(table) or ""]
+    newer = above_version(table, above)
+    return f"{newer} OR {named(column)} IS NULL" if column.nullable else newer
 
 
 def rows_query(
@@ -57,13 +114,6 @@ def _places(values: Sequence[str]) -> str:
 def _source(table: sa.Table, schema: str, slices: Collection[str] | None) -> str:
     where = "" if slices is None else f" WHERE {in_slices(table, slices)}"
     return f"{full_name(table, schema)}{where}"
-
-
-def _above(table: sa.Table, above: int) -> str:
-    """Return a condition for changed rows. A row without a version counts as changed."""
-    column = table.columns[version_of(table) or ""]
-    newer = above_version(table, above)
-    return f"{newer} OR {named(column)} IS NULL" if column.nullable else newer
 
 
 def unversioned_query(table: sa.Table, schema: str) -> str | None:

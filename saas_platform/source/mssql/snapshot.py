@@ -20,6 +20,7 @@ from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.mssql import catalogue, catalogue_types, queries
+from saas_platform.source.mssql.catalogue_types import is_rowversion
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.discovery import schemas_to_read
 from saas_platform.source.mssql.errors import cursor_errors, in_words, is_deadlock, is_missing
@@ -32,7 +33,7 @@ from saas_platform.source.mssql.reading import (
     text_batches,
 )
 from saas_platform.source.mssql.session import Session, database_identity
-from saas_platform.source.mssql.sql import is_rowversion, literal, qualified
+from saas_platform.source.mssql.sql import full_name, literal, qualified
 from saas_platform.source.mssql.tracking import tracked_deletes
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class MssqlSnapshot(SourceSnapshot):
         return database_identity(self._cursor, self._session.features)
 
     def _named(self, table: sa.Table) -> str:
-        return queries.full_name(table, self._schema)
+        return full_name(table, self._schema)
 
     @contextmanager
     def _looking(self, table: sa.Table) -> Iterator[None]:

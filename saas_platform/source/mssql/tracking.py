@@ -13,8 +13,9 @@ from saas_platform.schema.source_names import source_column
 from saas_platform.source.cursor import Cursor
 from saas_platform.source.mssql.catalogue import primary_key
 from saas_platform.source.mssql.connection import scalar
+from saas_platform.source.mssql.queries import above_version
 from saas_platform.source.mssql.reading import rows_as_arrow
-from saas_platform.source.mssql.sql import above_version, literal, named, value
+from saas_platform.source.mssql.sql import literal, named, value
 
 
 def tracked_deletes(
