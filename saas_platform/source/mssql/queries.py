@@ -17,7 +17,7 @@ from saas_platform.schema.slices import ranges
 from saas_platform.source import bookkeeping
 from saas_platform.source.mssql import canonical, catalogue_types
 from saas_platform.source.mssql.canonical import Ability
-from saas_platform.source.mssql.sql import full_name, named, qualified, slice_id, value
+from saas_platform.source.mssql.sql import column_sql, qualified, slice_id, table_sql, value
 
 #: The most ranges in one WHERE; more of them would cost more than a scan.
 _MOST_RANGES = 50
@@ -60,7 +60,7 @@ def _between(column: sa.Column, first: datetime, after: datetime) -> str:
     lowest, highest = _EXTENTS.get(catalogue_types.type_of(column), (datetime.min, datetime.max))
     if after <= lowest or first > highest:
         return "1 = 0"
-    name = named(column)
+    name = column_sql(column)
     # A date without dashes means the same for every type and language setting.
     bounds = [
         *([f"{name} >= '{_day(first)}'"] if first >= lowest else []),
@@ -76,7 +76,7 @@ def _day(moment: datetime) -> str:
 def above_version(table: sa.Table, version: int) -> str:
     """Return a condition for rows above a version, in a form that can use an index on the version."""
     column = table.columns[version_of(table) or ""]
-    name = named(column)
+    name = column_sql(column)
     if catalogue_types.is_rowversion(column):
         return f"{name} > CONVERT(BINARY(8), CONVERT(BIGINT, {int(version)}))"
     return f"{name} > {int(version)}"
@@ -86,7 +86,7 @@ def _above(table: sa.Table, above: int) -> str:
     """Return a condition for changed rows. A row without a version counts as changed."""
     column = table.columns[version_of(table) or ""]
     newer = above_version(table, above)
-    return f"{newer} OR {named(column)} IS NULL" if column.nullable else newer
+    return f"{newer} OR {column_sql(column)} IS NULL" if column.nullable else newer
 
 
 def rows_query(
@@ -103,7 +103,7 @@ def rows_query(
     if slices is not None:
         where.append(in_slices(table, slices))
     values = _places([value(column) for column in table.columns])
-    sql = f"SELECT {values} FROM {full_name(table, schema)}"
+    sql = f"SELECT {values} FROM {table_sql(table, schema)}"
     return sql + (" WHERE " + " AND ".join(f"({each})" for each in where) if where else "")
 
 
@@ -113,7 +113,7 @@ def _places(values: Sequence[str]) -> str:
 
 def _source(table: sa.Table, schema: str, slices: Collection[str] | None) -> str:
     where = "" if slices is None else f" WHERE {in_slices(table, slices)}"
-    return f"{full_name(table, schema)}{where}"
+    return f"{table_sql(table, schema)}{where}"
 
 
 def unversioned_query(table: sa.Table, schema: str) -> str | None:
@@ -121,8 +121,8 @@ def unversioned_query(table: sa.Table, schema: str) -> str | None:
     version = version_of(table)
     if version is None or not table.columns[version].nullable:
         return None
-    condition = f"{named(table.columns[version])} IS NULL"
-    return f"SELECT COUNT_BIG(*) FROM {full_name(table, schema)} WHERE {condition}"
+    condition = f"{column_sql(table.columns[version])} IS NULL"
+    return f"SELECT COUNT_BIG(*) FROM {table_sql(table, schema)} WHERE {condition}"
 
 
 def cells_query(
@@ -174,7 +174,7 @@ def counts_query(table: sa.Table, schema: str) -> str:
     # The subquery makes the slice a column, because T-SQL does not allow GROUP BY with a constant.
     return (
         f"SELECT r.c0, COUNT_BIG(*) FROM (SELECT ISNULL({slice_id(table)}, 'none') AS c0"
-        f" FROM {full_name(table, schema)}) r GROUP BY r.c0"
+        f" FROM {table_sql(table, schema)}) r GROUP BY r.c0"
     )
 
 
@@ -187,14 +187,14 @@ def highest_query(table: sa.Table, schema: str) -> str | None:
     if version is None:
         return None
     column = table.columns[version]
-    return f"SELECT TOP 1 {value(column)} FROM {full_name(table, schema)} ORDER BY {named(column)} DESC"
+    return f"SELECT TOP 1 {value(column)} FROM {table_sql(table, schema)} ORDER BY {column_sql(column)} DESC"
 
 
 def half_pair_query(column: sa.Column[Any], schema: str) -> str:
     """Return the query for the key of a row with half of a surrogate pair; 1 if the table has no key."""
     keys = [value(each) for each in column.table.primary_key.columns] or ["1"]
     return (
-        f"SELECT TOP 1 {_places(keys)} FROM {full_name(column.table, schema)}"
+        f"SELECT TOP 1 {_places(keys)} FROM {table_sql(column.table, schema)}"
         f" WHERE {canonical.half_pair(column)}"
     )
 

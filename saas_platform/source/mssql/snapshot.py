@@ -33,7 +33,7 @@ from saas_platform.source.mssql.reading import (
     text_batches,
 )
 from saas_platform.source.mssql.session import Session, database_identity
-from saas_platform.source.mssql.sql import full_name, literal, qualified
+from saas_platform.source.mssql.sql import literal, qualified, table_sql
 from saas_platform.source.mssql.tracking import tracked_deletes
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class MssqlSnapshot(SourceSnapshot):
         return database_identity(self._cursor, self._session.features)
 
     def _named(self, table: sa.Table) -> str:
-        return full_name(table, self._schema)
+        return table_sql(table, self._schema)
 
     @contextmanager
     def _looking(self, table: sa.Table) -> Iterator[None]:

@@ -102,13 +102,13 @@ def qualified(schema: str, name: str) -> str:
     return f"{quoted(schema)}.{quoted(name)}"
 
 
-def full_name(table: sa.Table, schema: str) -> str:
+def table_sql(table: sa.Table, schema: str) -> str:
     """Return the quoted name of the table in the source; `schema` applies to a table that names none."""
     own, name = source_table(table)
     return qualified(own or schema, name)
 
 
-def named(column: sa.Column, qualifier: str = "") -> str:
+def column_sql(column: sa.Column, qualifier: str = "") -> str:
     """Return the quoted name of the column in the source."""
     return qualifier + quoted(source_column(column))
 
@@ -127,7 +127,7 @@ def value(column: sa.Column, qualifier: str = "") -> str:
     reason = catalogue_types.unsupported_reason(column)
     if reason is not None:
         raise SourceError(reason)
-    return _VALUE[kind_of(column).name](column, named(column, qualifier))
+    return _VALUE[kind_of(column).name](column, column_sql(column, qualifier))
 
 
 def _converted(column: sa.Column, name: str) -> str:
@@ -188,4 +188,6 @@ def slice_id(table: sa.Table, qualifier: str = "") -> str:
     cut = slice_of(table)
     if cut is None:
         return f"'{WHOLE}'"
-    return f"CONVERT(VARCHAR({cut.id_length}), {named(table.columns[cut.column], qualifier)}, 23)"
+    return (
+        f"CONVERT(VARCHAR({cut.id_length}), {column_sql(table.columns[cut.column], qualifier)}, 23)"
+    )

@@ -15,7 +15,7 @@ from saas_platform.source.mssql.catalogue import primary_key
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.queries import above_version
 from saas_platform.source.mssql.reading import rows_as_arrow
-from saas_platform.source.mssql.sql import literal, named, value
+from saas_platform.source.mssql.sql import column_sql, literal, value
 
 
 def tracked_deletes(
@@ -60,7 +60,7 @@ def deletes_query(table: sa.Table, full_name: str, *, oldest: int, above: int) -
     """Return the query for the keys deleted since row version `above`; `oldest` is the first version kept."""
     keys = list(table.primary_key.columns)
     changes = f"CHANGETABLE(CHANGES {full_name}, {oldest})"
-    same = " AND ".join(f"{named(key, 't.')} = {named(key, 'c.')}" for key in keys)
+    same = " AND ".join(f"{column_sql(key, 't.')} = {column_sql(key, 'c.')}" for key in keys)
     # Keys are read like rows, so that they equal the keys in the mirror.
     gone = ", ".join(value(key, "d.") for key in keys)
     known = (
