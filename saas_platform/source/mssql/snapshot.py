@@ -20,20 +20,13 @@ from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.mssql import catalogue, catalogue_types, queries
-from saas_platform.source.mssql.catalogue_types import is_rowversion
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.discovery import schemas_to_read
 from saas_platform.source.mssql.errors import cursor_errors, in_words, is_deadlock, is_missing
-from saas_platform.source.mssql.reading import (
-    batches,
-    cell_batches,
-    joined,
-    replaced_in,
-    rows_as_arrow,
-    text_batches,
-)
+from saas_platform.source.mssql.reading import replaced_in, rows_as_arrow
 from saas_platform.source.mssql.session import Session, database_identity
 from saas_platform.source.mssql.sql import literal, qualified, table_sql
+from saas_platform.source.mssql.streaming import batches, cell_batches, joined, text_batches
 from saas_platform.source.mssql.tracking import tracked_deletes
 
 T = TypeVar("T")
@@ -242,7 +235,11 @@ class MssqlSnapshot(SourceSnapshot):
     def ceiling(self, table: sa.Table) -> int:
         version = version_of(table)
         floor = self._session.floor
-        if floor is None or version is None or not is_rowversion(table.columns[version]):
+        if (
+            floor is None
+            or version is None
+            or not catalogue_types.is_rowversion(table.columns[version])
+        ):
             return self.highest_version(table)
         return floor - 1
 
