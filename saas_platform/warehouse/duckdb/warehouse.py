@@ -23,8 +23,9 @@ from saas_platform.warehouse.duckdb.changes import (
     commit_entry,
 )
 from saas_platform.warehouse.duckdb.comparison import compare
-from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect, translate_errors
+from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect
 from saas_platform.warehouse.duckdb.digests import mirror_digests, text_digests
+from saas_platform.warehouse.duckdb.errors import translate_errors
 from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.interface import (
     RAW,
