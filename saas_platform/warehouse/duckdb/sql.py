@@ -74,11 +74,6 @@ def definition(table: sa.Table, *extra: str) -> str:
     return f"({', '.join([*parts, *extra])})"
 
 
-def whole_digest(alias: str) -> str:
-    """Return SQL of the row count and the sum of row hashes of a group of rows, over all of their columns."""
-    return f"count(*), sum(hash(hash({alias})))"
-
-
 def bucket(table: sa.Table, alias: str = "") -> str:
     """Return SQL of a value that all rows of a slice share; grouping by it is cheaper than by the id."""
     cut = slice_of(table)

@@ -24,7 +24,7 @@ from saas_platform.warehouse.duckdb.changes import (
 )
 from saas_platform.warehouse.duckdb.comparison import compare
 from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect
-from saas_platform.warehouse.duckdb.digests import mirror_digests, text_digests
+from saas_platform.warehouse.duckdb.digests import mirror_digests, tables_query, text_digests
 from saas_platform.warehouse.duckdb.errors import translate_errors
 from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.interface import (
@@ -190,10 +190,7 @@ class DuckdbWarehouse(Warehouse):
             )
 
     def digest_query(self, schema: str, names: Collection[str]) -> str:
-        return " UNION ALL ".join(
-            f"SELECT {q.text(name)}, {q.whole_digest('rows')} FROM {q.qualified(schema, name)} AS rows"
-            for name in names
-        )
+        return tables_query(schema, names)
 
     def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:
         if not names:
