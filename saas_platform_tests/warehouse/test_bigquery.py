@@ -28,14 +28,14 @@ from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.schema.slices import Slice
 from saas_platform.sync.drift import mirror_faults
-from saas_platform.warehouse.bigquery import datasets as bigquery_datasets
 from saas_platform.warehouse.bigquery import loads as bigquery_loads
+from saas_platform.warehouse.bigquery import schemas as bigquery_schemas
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.bigquery.changes import StagingTable, make_mirror
 from saas_platform.warehouse.bigquery.connection import Connection
-from saas_platform.warehouse.bigquery.datasets import near
 from saas_platform.warehouse.bigquery.errors import in_words
 from saas_platform.warehouse.bigquery.jobs import job_name, run_once
+from saas_platform.warehouse.bigquery.schemas import near
 from saas_platform.warehouse.bigquery.tables import (
     completed,
     mirror_definition,
@@ -837,7 +837,7 @@ def test_the_doctor_does_not_wait_long_for_a_server_that_does_not_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A run would wait for ten minutes."""
-    monkeypatch.setattr(bigquery_datasets, "_SECONDS", 0.5)
+    monkeypatch.setattr(bigquery_schemas, "_SECONDS", 0.5)
     monkeypatch.setenv("SAAS_WAREHOUSE_URL", "bigquery://acme")
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1")
     assert found_by_the_doctor().detail == "BigQuery does not answer at http://127.0.0.1:1"

@@ -18,9 +18,9 @@ from google.cloud import bigquery
 from saas_platform.schema.slices import slice_of
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.bigquery.connection import Connection
-from saas_platform.warehouse.bigquery.datasets import make_dataset
 from saas_platform.warehouse.bigquery.errors import translate_errors
 from saas_platform.warehouse.bigquery.loads import load_rows
+from saas_platform.warehouse.bigquery.schemas import make_dataset
 from saas_platform.warehouse.bigquery.tables import (
     GONE,
     completed,

@@ -24,11 +24,11 @@ from saas_platform.warehouse.bigquery import canonical as bigquery_canonical
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.bigquery.changes import BigqueryChanges, append_to_log, load_whole
 from saas_platform.warehouse.bigquery.connection import Connection
-from saas_platform.warehouse.bigquery.datasets import drop, examine, prepare
 from saas_platform.warehouse.bigquery.digests import mirror_digests, mirror_query, tables_query
 from saas_platform.warehouse.bigquery.first_load import load_by_days, may_load_by_days
 from saas_platform.warehouse.bigquery.jobs import job_name
 from saas_platform.warehouse.bigquery.loads import replace_rows
+from saas_platform.warehouse.bigquery.schemas import drop, examine, prepare
 from saas_platform.warehouse.bigquery.tables import mirror_schema, objection, tagged, types_of
 from saas_platform.warehouse.bigquery.target import BigqueryTarget
 from saas_platform.warehouse.duckdb.comparison import compare

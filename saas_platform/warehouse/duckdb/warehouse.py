@@ -26,6 +26,7 @@ from saas_platform.warehouse.duckdb.comparison import compare
 from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect
 from saas_platform.warehouse.duckdb.digests import mirror_digests, tables_query, text_digests
 from saas_platform.warehouse.duckdb.errors import translate_errors
+from saas_platform.warehouse.duckdb.schemas import drop, prepare
 from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.interface import (
     RAW,
@@ -42,7 +43,6 @@ from saas_platform.warehouse.interface import (
     target_schema,
 )
 from saas_platform.warehouse.logs import (
-    LOGS,
     PROOF_LOG,
     SYNC_LOG,
     DayRows,
@@ -84,7 +84,7 @@ class DuckdbWarehouse(Warehouse):
                     yield self._open
                 return
             with connect(self.path, self._wait_seconds) as connection:
-                _prepare(connection)
+                prepare(connection)
                 self._open = connection
                 try:
                     yield connection
@@ -109,9 +109,8 @@ class DuckdbWarehouse(Warehouse):
     def drop(self) -> None:
         if not self.path.exists():
             return
-        with self._connected() as connection, connection.transaction():
-            for schema in SCHEMAS:
-                connection.run(f"DROP SCHEMA {q.quote(schema)} CASCADE")
+        with self._connected() as connection:
+            drop(connection)
 
     def mirrors(self) -> list[Mirror]:
         if not self.path.exists():
@@ -361,30 +360,3 @@ class DuckdbWarehouse(Warehouse):
                 [table.name, days],
             )
         return [DayRows(day, count) for day, count in reversed(rows)]
-
-
-def _prepare(connection: Connection) -> None:
-    """Create what every session relies on. Writes to the file only if something is missing."""
-    # Keeping the order would need memory for the whole stream, and the rows of a mirror have no order.
-    connection.run("SET preserve_insertion_order = false")
-    present = {
-        name
-        for (name,) in connection.run(
-            "SELECT schema_name FROM information_schema.schemata"
-            " WHERE catalog_name = current_database()"
-        )
-    }
-    for schema in SCHEMAS:
-        if schema not in present:
-            connection.run(f"CREATE SCHEMA {q.quote(schema)}")
-    for log in LOGS:
-        connection.run(
-            f"CREATE TABLE IF NOT EXISTS {q.qualified(RAW, log.name)} {q.definition(log)}"
-        )
-        there = connection.columns(q.qualified(RAW, log.name))
-        for column in log.columns:
-            if column.name not in there:
-                connection.run(
-                    f"ALTER TABLE {q.qualified(RAW, log.name)}"
-                    f" ADD COLUMN {q.quote(column.name)} {q.type_of(column)}"
-                )

@@ -1,6 +1,7 @@
 """What the platform needs in a project before it can work: datasets, logs, a bucket, and permissions.
 
-Contains: their creation, and the doctor's check of them. Out of scope: mirrors.
+BigQuery calls a schema a dataset. Contains: their creation and removal, and the doctor's check of them. Out of
+scope: mirrors.
 """
 
 from __future__ import annotations
