@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.connection import STAGING, Connection
+from saas_platform.warehouse.duckdb.tables import definition
 from saas_platform.warehouse.interface import RAW, Changes
 from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
 from saas_platform.warehouse.naming import key_may_repeat, repeated_key
@@ -107,7 +108,7 @@ def differences(
 
 def _collect(connection: Connection, table: sa.Table, where: str, stream: RowStream) -> None:
     """Put the stream's rows into `_theirs`."""
-    connection.run(f"CREATE OR REPLACE TABLE {_THEIRS} {q.definition(table)}")
+    connection.run(f"CREATE OR REPLACE TABLE {_THEIRS} {definition(table)}")
     columns = q.listed(q.columns(table))
     with connection.streaming(stream) as relation:
         connection.run(f"INSERT INTO {_THEIRS} SELECT {columns} FROM {relation} r WHERE {where}")
@@ -151,7 +152,7 @@ class DuckdbChanges(Changes):
         self._connection = connection
         self._table = table
         keys = ", ".join(f"{q.quote(c.name)} {q.type_of(c)}" for c in table.primary_key.columns)
-        connection.run(f"CREATE TABLE {_STAGED} {q.definition(table)}")
+        connection.run(f"CREATE TABLE {_STAGED} {definition(table)}")
         connection.run(f"CREATE TABLE {_GONE} ({keys})")
 
     def add_rows(self, stream: RowStream) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.connection import Connection
+from saas_platform.warehouse.duckdb.tables import definition
 from saas_platform.warehouse.interface import RAW, SCHEMAS
 from saas_platform.warehouse.logs import LOGS
 
@@ -26,9 +27,7 @@ def prepare(connection: Connection) -> None:
         if schema not in present:
             connection.run(f"CREATE SCHEMA {q.quote(schema)}")
     for log in LOGS:
-        connection.run(
-            f"CREATE TABLE IF NOT EXISTS {q.qualified(RAW, log.name)} {q.definition(log)}"
-        )
+        connection.run(f"CREATE TABLE IF NOT EXISTS {q.qualified(RAW, log.name)} {definition(log)}")
         there = connection.columns(q.qualified(RAW, log.name))
         for column in log.columns:
             if column.name not in there:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.connection import Connection, connect
+from saas_platform.warehouse.duckdb.tables import definition
 from saas_platform.warehouse.interface import target_schema
 
 
@@ -52,7 +53,7 @@ def holding(
     """Hold these rows of the mirror in the scratch within this context."""
     names = q.listed(q.columns(table))
     connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
-    connection.run(f"CREATE TABLE {q.mirror(table)} {q.definition(table)}")
+    connection.run(f"CREATE TABLE {q.mirror(table)} {definition(table)}")
     with connection.registered(rows) as relation:
         connection.run(f"INSERT INTO {q.mirror(table)} SELECT {names} FROM {relation}")
     yield

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from saas_platform.schema.kinds import kind_of, sized
 from saas_platform.schema.slices import WHOLE, slice_of
 from saas_platform.warehouse.bounds import within_bounds
-from saas_platform.warehouse.interface import SYNC_ID
 from saas_platform.warehouse.naming import Naming
 
 
@@ -59,19 +58,6 @@ def differs(names: Iterable[str], left: str, right: str) -> str:
 def type_of(column: sa.Column) -> str:
     """Return the type of the column's mirror. Raises TypeError for a type that can't be mirrored."""
     return sized(kind_of(column).duckdb, column.type)
-
-
-def declared(table: sa.Table) -> dict[str, str]:
-    """Return the columns of the mirror, in order, with their types."""
-    return {**{c.name: type_of(c) for c in table.columns}, SYNC_ID: "VARCHAR"}
-
-
-def definition(table: sa.Table, *extra: str) -> str:
-    """Return the column list of a CREATE TABLE."""
-    parts = [
-        f"{quote(c.name)} {type_of(c)}{'' if c.nullable else ' NOT NULL'}" for c in table.columns
-    ]
-    return f"({', '.join([*parts, *extra])})"
 
 
 def bucket(table: sa.Table, alias: str = "") -> str:

@@ -27,6 +27,7 @@ from saas_platform.warehouse.duckdb.connection import STAGING, Connection, conne
 from saas_platform.warehouse.duckdb.digests import mirror_digests, tables_query, text_digests
 from saas_platform.warehouse.duckdb.errors import translate_errors
 from saas_platform.warehouse.duckdb.schemas import drop, prepare
+from saas_platform.warehouse.duckdb.tables import declared, definition
 from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.interface import (
     RAW,
@@ -210,7 +211,7 @@ class DuckdbWarehouse(Warehouse):
         return differs_by_case(table, (name for (name,) in logged))
 
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
-        return q.declared(table)
+        return declared(table)
 
     def mirror_columns(self, table: sa.Table) -> dict[str, str]:
         with self._connected() as connection:
@@ -270,7 +271,7 @@ class DuckdbWarehouse(Warehouse):
             connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
             connection.run(
                 f"CREATE OR REPLACE TABLE {q.mirror(table)}"
-                f" {q.definition(table, q.quote('_sync_id') + ' VARCHAR NOT NULL')}"
+                f" {definition(table, q.quote('_sync_id') + ' VARCHAR NOT NULL')}"
             )
             with connection.streaming(stream) as relation:
                 connection.run(
