@@ -130,6 +130,6 @@ def _rows(
     """Return the rows of a day, with the id of the sync that loads them."""
     columns = duckdb_sql.listed(duckdb_sql.columns(table))
     return local.stream(
-        f"SELECT {columns}, {duckdb_sql.text(sync_id)} AS {duckdb_sql.quote(SYNC_ID)}"
+        f"SELECT {columns}, {duckdb_sql.text(sync_id)} AS {duckdb_sql.quoted(SYNC_ID)}"
         f" FROM {duckdb_sql.mirror(table)} WHERE {duckdb_sql.within(table, [day])}"
     )

@@ -104,7 +104,7 @@ def examine(connection: Connection) -> str:
         if dataset(connection, schema) is None:
             missing.append(schema)
             # A dry run also checks the permission to create it.
-            connection.dry_run(f"CREATE SCHEMA {q.quote(schema)}")
+            connection.dry_run(f"CREATE SCHEMA {q.quoted(schema)}")
         else:
             connection.dry_run(f"CREATE TABLE {q.qualified(schema, '_doctor')} (a INT64)")
     if target.policy_tags:

@@ -155,7 +155,7 @@ class BigqueryWarehouse(Warehouse):
             return list(asking.map(self._bare.bytes_of, queries))
 
     def quoted(self, name: str) -> str:
-        return q.quote(name)
+        return q.quoted(name)
 
     def literal(self, value: Any) -> str:
         return q.literal(value)
@@ -164,7 +164,7 @@ class BigqueryWarehouse(Warehouse):
         return f"(SELECT * FROM {q.mirror(table)} WHERE {q.within(table, None)})"
 
     def matches(self, column: str, pattern: str) -> str:
-        return f"REGEXP_CONTAINS({q.quote(column)}, {q.text(pattern)})"
+        return f"REGEXP_CONTAINS({q.quoted(column)}, {q.text(pattern)})"
 
     def folded(self, text: str, collation: str, *, broadly: bool) -> str:
         return folded(text, collation, broadly=broadly, without_accents=_WITHOUT_ACCENTS)

@@ -80,10 +80,10 @@ def differences(
     """
     columns = q.columns(table)
     where = q.within(table, slices, "r")
-    copy = q.quote(q.unused(table, "copy"))
+    copy = q.quoted(q.unused(table, "copy"))
     _collect(connection, table, where, stream)
     fields = {side: _struct(columns, side) for side in ("s", "m")}
-    first_key = q.quote(q.keys(table)[0])
+    first_key = q.quoted(q.keys(table)[0])
     into = f"CREATE OR REPLACE TABLE {_DIFFERENT} AS"
     for part in _parts(connection, table, where, q.keys(table)):
         mine = f"SELECT {q.listed(columns)}, 1 AS {copy} FROM {q.mirror(table)} r WHERE {part}"
@@ -133,7 +133,7 @@ def _parts(
 
 
 def _struct(columns: list[str], side: str) -> str:
-    return "{" + ", ".join(f"{q.text(c)}: {side}.{q.quote(c)}" for c in columns) + "}"
+    return "{" + ", ".join(f"{q.text(c)}: {side}.{q.quoted(c)}" for c in columns) + "}"
 
 
 def _has_copies(connection: Connection, table: sa.Table, where: str) -> bool:
@@ -151,7 +151,7 @@ class DuckdbChanges(Changes):
     def __init__(self, connection: Connection, table: sa.Table) -> None:
         self._connection = connection
         self._table = table
-        keys = ", ".join(f"{q.quote(c.name)} {q.type_of(c)}" for c in table.primary_key.columns)
+        keys = ", ".join(f"{q.quoted(c.name)} {q.type_of(c)}" for c in table.primary_key.columns)
         connection.run(f"CREATE TABLE {_STAGED} {definition(table)}")
         connection.run(f"CREATE TABLE {_GONE} ({keys})")
 
@@ -174,7 +174,8 @@ class DuckdbChanges(Changes):
         keys = q.listed(q.keys(table))
         with differences(self._connection, table, slices, stream):
             either = ", ".join(
-                f"coalesce(s.{q.quote(k)}, m.{q.quote(k)}) AS {q.quote(k)}" for k in q.keys(table)
+                f"coalesce(s.{q.quoted(k)}, m.{q.quoted(k)}) AS {q.quoted(k)}"
+                for k in q.keys(table)
             )
             self._connection.run(
                 f"INSERT INTO {_STAGED} SELECT * FROM {_THEIRS} t"
@@ -223,8 +224,8 @@ class DuckdbChanges(Changes):
         table = self._table
         keys = q.listed(q.keys(table))
         return self._connection.stream(
-            f"SELECT {q.listed(q.columns(table))}, false AS {q.quote(gone)} FROM {_STAGED}"
-            f" UNION ALL BY NAME SELECT DISTINCT {keys}, true AS {q.quote(gone)} FROM {_GONE} g"
+            f"SELECT {q.listed(q.columns(table))}, false AS {q.quoted(gone)} FROM {_STAGED}"
+            f" UNION ALL BY NAME SELECT DISTINCT {keys}, true AS {q.quoted(gone)} FROM {_GONE} g"
             f" WHERE NOT EXISTS (SELECT 1 FROM {_STAGED} s WHERE {q.same_key(table, 'g', 's')})"
         )
 
@@ -248,7 +249,7 @@ class DuckdbChanges(Changes):
             )
             # Rows are deleted by key, because a user's column may be named like the engine's row number.
             same = " AND ".join(
-                f"r.{q.quote(name)} = t.key[{place}]"
+                f"r.{q.quoted(name)} = t.key[{place}]"
                 for place, name in enumerate(q.keys(table), start=1)
             )
             self._connection.run(f"DELETE FROM {q.mirror(table)} r USING {_TOUCHED} t WHERE {same}")
@@ -272,7 +273,7 @@ class DuckdbChanges(Changes):
         For each key and slice, the table has the number of rows, and whether a staged row replaces them.
         """
         table, keys = self._table, q.listed(q.keys(self._table))
-        stays = q.quote(q.unused(table, "stays"))
+        stays = q.quoted(q.unused(table, "stays"))
         self._connection.run(
             f"CREATE OR REPLACE TEMP TABLE {_TOUCHED} AS"
             f" SELECT row({q.listed(q.keys(table), 'r')}) AS key, {q.bucket(table, 'r')} AS bucket,"

@@ -25,7 +25,7 @@ def prepare(connection: Connection) -> None:
     }
     for schema in SCHEMAS:
         if schema not in present:
-            connection.run(f"CREATE SCHEMA {q.quote(schema)}")
+            connection.run(f"CREATE SCHEMA {q.quoted(schema)}")
     for log in LOGS:
         connection.run(f"CREATE TABLE IF NOT EXISTS {q.qualified(RAW, log.name)} {definition(log)}")
         there = connection.columns(q.qualified(RAW, log.name))
@@ -33,7 +33,7 @@ def prepare(connection: Connection) -> None:
             if column.name not in there:
                 connection.run(
                     f"ALTER TABLE {q.qualified(RAW, log.name)}"
-                    f" ADD COLUMN {q.quote(column.name)} {q.type_of(column)}"
+                    f" ADD COLUMN {q.quoted(column.name)} {q.type_of(column)}"
                 )
 
 
@@ -41,4 +41,4 @@ def drop(connection: Connection) -> None:
     """Drop the platform's schemas and everything in them."""
     with connection.transaction():
         for schema in SCHEMAS:
-            connection.run(f"DROP SCHEMA {q.quote(schema)} CASCADE")
+            connection.run(f"DROP SCHEMA {q.quoted(schema)} CASCADE")

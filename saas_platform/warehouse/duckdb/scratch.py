@@ -52,7 +52,7 @@ def holding(
 ) -> Iterator[None]:
     """Hold these rows of the mirror in the scratch within this context."""
     names = q.listed(q.columns(table))
-    connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
+    connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quoted(target_schema(table))}")
     connection.run(f"CREATE TABLE {q.mirror(table)} {definition(table)}")
     with connection.registered(rows) as relation:
         connection.run(f"INSERT INTO {q.mirror(table)} SELECT {names} FROM {relation}")

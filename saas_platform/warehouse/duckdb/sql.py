@@ -18,12 +18,12 @@ from saas_platform.warehouse.bounds import within_bounds
 from saas_platform.warehouse.naming import Naming
 
 
-def quote(name: str) -> str:
+def quoted(name: str) -> str:
     """Return a quoted identifier, whatever characters the name has."""
     return '"' + name.replace('"', '""') + '"'
 
 
-_naming = Naming(quote)
+_naming = Naming(quoted)
 qualified, mirror = _naming.qualified, _naming.mirror
 columns, keys, unused = _naming.columns, _naming.keys, _naming.unused
 listed, same_key = _naming.listed, _naming.same_key
@@ -52,7 +52,7 @@ def literal(value: Any) -> str:
 
 def differs(names: Iterable[str], left: str, right: str) -> str:
     """Return a condition that is true where any of the columns differs. NULL equals NULL here."""
-    return " OR ".join(f"{left}.{quote(n)} IS DISTINCT FROM {right}.{quote(n)}" for n in names)
+    return " OR ".join(f"{left}.{quoted(n)} IS DISTINCT FROM {right}.{quoted(n)}" for n in names)
 
 
 def type_of(column: sa.Column) -> str:

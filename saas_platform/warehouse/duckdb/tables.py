@@ -19,7 +19,7 @@ def declared(table: sa.Table) -> dict[str, str]:
 def definition(table: sa.Table, *extra: str) -> str:
     """Return the column list of a CREATE TABLE."""
     parts = [
-        f"{q.quote(c.name)} {q.type_of(c)}{'' if c.nullable else ' NOT NULL'}"
+        f"{q.quoted(c.name)} {q.type_of(c)}{'' if c.nullable else ' NOT NULL'}"
         for c in table.columns
     ]
     return f"({', '.join([*parts, *extra])})"

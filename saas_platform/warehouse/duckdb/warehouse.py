@@ -152,7 +152,7 @@ class DuckdbWarehouse(Warehouse):
         return [0] * len(queries)
 
     def quoted(self, name: str) -> str:
-        return q.quote(name)
+        return q.quoted(name)
 
     def literal(self, value: Any) -> str:
         return q.literal(value)
@@ -161,7 +161,7 @@ class DuckdbWarehouse(Warehouse):
         return q.mirror(table)
 
     def matches(self, column: str, pattern: str) -> str:
-        return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
+        return f"regexp_matches({q.quoted(column)}, {q.text(pattern)})"
 
     def folded(self, text: str, collation: str, *, broadly: bool) -> str:
         return folded(text, collation, broadly=broadly, without_accents="strip_accents({})")
@@ -184,7 +184,7 @@ class DuckdbWarehouse(Warehouse):
             connection.registered(rows) as relation,
             connection.transaction(),
         ):
-            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(schema)}")
+            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quoted(schema)}")
             connection.run(
                 f"CREATE OR REPLACE TABLE {q.qualified(schema, name)} AS SELECT * FROM {relation}"
             )
@@ -268,10 +268,10 @@ class DuckdbWarehouse(Warehouse):
 
     def load(self, table: sa.Table, stream: RowStream, entry: SyncEntry) -> SyncEntry:
         with self._connected() as connection, connection.transaction():
-            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
+            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quoted(target_schema(table))}")
             connection.run(
                 f"CREATE OR REPLACE TABLE {q.mirror(table)}"
-                f" {definition(table, q.quote('_sync_id') + ' VARCHAR NOT NULL')}"
+                f" {definition(table, q.quoted('_sync_id') + ' VARCHAR NOT NULL')}"
             )
             with connection.streaming(stream) as relation:
                 connection.run(
