@@ -1,6 +1,8 @@
 """Deletes recorded by SQL Server's Change Tracking, for a database that has it enabled.
 
 Out of scope: deletes of the company's tables, which triggers record (ddl.py).
+
+No counterpart in SQLite: it keeps no record of deletes, unless triggers write one (ddl.py).
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ program to close a connection copies the `-wal` into the file and removes it. Th
 
 In the last two cases nothing prevents another program from opening the file and writing to it meanwhile. So
 the file is checked after each read. If it has changed, what was read is rejected.
+
+No counterpart in SQL Server: a client can't change the files of a server by reading.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ loads the whole table in one transaction, as every other full load does.
 
 Contains: this load, and the condition for it. Out of scope: its proof, which the sync makes after every full
 load.
+
+No counterpart in DuckDB: no load is billed there, so that every full load is one transaction.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 The rows of both sides are compared in it by the same SQL as in a DuckDB warehouse, so that only the changes
 are sent to the warehouse. Contains: the scratch, and how rows get into it. Out of scope: any warehouse.
+
+No counterpart in BigQuery: the scratch is a DuckDB database, whichever warehouse uses it.
 """
 
 from __future__ import annotations
