@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,11 +101,6 @@ ROWS = [
     {"id": Sql("int", 1), **{name: value for name, (_, value) in EVERY.items()}},
     {"id": Sql("int", 2), **_NULLS, "version": Sql("rowversion", (2002).to_bytes(8, "big"))},
 ]
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path) -> DuckdbWarehouse:
-    return DuckdbWarehouse(tmp_path / "warehouse.duckdb")
 
 
 def source_of(server: Server, monkeypatch: pytest.MonkeyPatch, address: Address = ADDRESS) -> Any:

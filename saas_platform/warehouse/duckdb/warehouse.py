@@ -43,13 +43,7 @@ from saas_platform.warehouse.interface import (
     WarehouseMemoryError,
     target_schema,
 )
-from saas_platform.warehouse.logs import (
-    PROOF_LOG,
-    SYNC_LOG,
-    DayRows,
-    ProofEntry,
-    SyncEntry,
-)
+from saas_platform.warehouse.logs import PROOF_LOG, SYNC_LOG, DayRows, ProofEntry, SyncEntry
 from saas_platform.warehouse.naming import clash, differs_by_case
 from saas_platform.warehouse.stream import RowStream
 
