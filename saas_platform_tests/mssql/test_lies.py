@@ -24,7 +24,8 @@ from saas_platform.schema.slices import Slice
 from saas_platform.source.mssql import canonical, catalogue_types, sql
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform.source.mssql.reading import rows_as_arrow
-from saas_platform_tests.mssql.tsql import Sql, driven, evaluate, ticks_of
+from saas_platform_tests.mssql.tsql import evaluate
+from saas_platform_tests.mssql.tsql_values import Sql, driven, ticks_of
 
 EVERY: tuple[Ability, ...] = typing.get_args(Ability)
 _LAST = ticks_of("9999-12-31 23:59:59.9999999")

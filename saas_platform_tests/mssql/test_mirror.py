@@ -18,7 +18,8 @@ from saas_platform.sync import repair, sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.mssql.stub import ABLE, ADDRESS, DATABASE, Catalogue, Server, put
 from saas_platform_tests.mssql.test_lies import LIES
-from saas_platform_tests.mssql.tsql import Sql, driven, evaluate, ticks_of
+from saas_platform_tests.mssql.tsql import evaluate
+from saas_platform_tests.mssql.tsql_values import Sql, driven, ticks_of
 
 _SELECT = re.compile(r"SELECT (.+) FROM (\[\w+\]\.\[\w+\])(?: WHERE (.+))?", re.DOTALL)
 #: The abilities of a server that can't hash UTF-8, so that the row texts are transferred.

@@ -20,7 +20,8 @@ from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import canonical, catalogue_types, queries, sql
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, snapshot_of
-from saas_platform_tests.mssql.tsql import Sql, evaluate, refused
+from saas_platform_tests.mssql.tsql import evaluate, refused
+from saas_platform_tests.mssql.tsql_values import Sql
 
 EVERY: tuple[Ability, ...] = typing.get_args(Ability)
 
