@@ -16,8 +16,8 @@ import pytest
 from saas_platform.source.mssql import Address, MssqlDatabase, catalogue_types, sql
 from saas_platform.sync import repair, sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform_tests.mssql.lies import LIES
 from saas_platform_tests.mssql.stub import ABLE, ADDRESS, DATABASE, Catalogue, Server, put
-from saas_platform_tests.mssql.test_lies import LIES
 from saas_platform_tests.mssql.tsql import evaluate
 from saas_platform_tests.mssql.tsql_values import Sql, driven, ticks_of
 

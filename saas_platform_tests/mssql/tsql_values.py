@@ -107,6 +107,11 @@ def ticks_of(text: str) -> int:
     return (since.days * 86_400 + since.seconds) * _SECOND + int((fraction + "0" * 7)[:7])
 
 
+def moment_of(text: str, kind: str = "datetime2", scale: int = 7) -> Sql:
+    """Return a timestamp as a value of the type."""
+    return Sql(kind, ticks_of(text), scale)
+
+
 def ticks_in(value: Sql) -> int:
     if value.kind == "datetime":
         # Rounded to the nearest digit, because a third has no exact decimal form.
