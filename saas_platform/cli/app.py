@@ -30,6 +30,7 @@ from saas_platform.cli.printing import (
 from saas_platform.clock import Month
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
+from saas_platform.schema.describing import counted
 from saas_platform.settings import SettingsError
 from saas_platform.terminal import errors, output, say, say_error
 from saas_platform.warehouse.logs import Level as ProofLevel
@@ -250,7 +251,7 @@ def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
         reports = repair_all(platform.source, platform.warehouse, wanted)
     return print_changes(
         reports,
-        lambda r: f"{r.rows_written:,} rows copied again, {r.rows_deleted:,} removed",
+        lambda r: f"{counted(r.rows_written, 'row')} copied again, {r.rows_deleted:,} removed",
         as_json=as_json,
     )
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from saas_platform.platform import Platform
 from saas_platform.schema.arrow import version_of
 from saas_platform.schema.declared import TablesError, as_yaml, read_declaration
+from saas_platform.schema.describing import counted
 from saas_platform.schema.merging import merge
 from saas_platform.settings import SettingsError
 from saas_platform.source.interface import Discovery
@@ -51,7 +52,8 @@ def declare_tables(platform: Platform, *, sample: bool = False, write: bool = Fa
         What changed, or would change.
 
     Raises:
-        SettingsError: the source is the synthetic company's, or it has no tables.
+        SettingsError: the source is the synthetic company's, or none of its tables can
+            be mirrored.
         TablesError: the file is wrong.
     """
     file = platform.home.tables
@@ -62,8 +64,13 @@ def declare_tables(platform: Platform, *, sample: bool = False, write: bool = Fa
         )
     found = platform.database.discover(sample=sample)
     if not found.tables:
-        nothing = "The source has no tables: name another database in SAAS_SOURCE_URL."
-        raise SettingsError(" ".join([nothing, *found.notes]))
+        nothing = (
+            "None of the source's tables can be mirrored"
+            if found.notes
+            else "The source has no tables"
+        )
+        reasons = " ".join([f"{nothing}: name another database in SAAS_SOURCE_URL.", *found.notes])
+        raise SettingsError(reasons)
     if file.exists():
         return _merged(platform, file, found, write=write)
     _write(file, as_yaml(found.tables))
@@ -131,7 +138,7 @@ def versions_kept_by_hand(platform: Platform) -> tuple[str, ...]:
 
 def _version_sentence(table: sa.Table, version: str, unversioned: int) -> str:
     without = (
-        f" {unversioned:,} rows have no version now, so every sync reads them again."
+        f" {counted(unversioned, 'row')} without a version {'is' if unversioned == 1 else 'are'} read again by every sync."
         if unversioned
         else ""
     )

@@ -177,7 +177,8 @@ def _tables(platform: Platform) -> Iterator[Finding]:
         faults, changed = check_tables(*asked), drift_warnings(*asked)
         more = () if faults else (*not_named(platform), *versions_kept_by_hand(platform))
     except PlatformError as error:
-        yield _wrong("tables", error)
+        # A file with several faults has one line for each of them.
+        yield from (_wrong("tables", line) for line in str(error).splitlines())
         return
     for fault in faults.values():
         yield _wrong("tables", fault)

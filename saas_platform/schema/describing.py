@@ -76,6 +76,15 @@ def cut(text: str) -> str:
     return f"{text[:MOST_CHARACTERS]}... ({len(text):,} characters)"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things, with the noun in the singular or the plural.
+
+    >>> counted(1, "row"), counted(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def argument(name: str) -> str:
     """Return the name quoted for a shell, for a command that a person may copy.
 

@@ -3,7 +3,8 @@
 Contains: the comparison, and the changed text, in which all other edits and comments stay. Out of scope: the discovery
 (source/discovery.py), and the decision to write the text (cli/discover.py).
 
-A new table or column is added. One that is gone is removed, together with everything that names it. One that seems to
+A new table or column is added, and a new column that can't be read is skipped. One that is gone is removed, together
+with everything that names it. One that seems to
 be renamed gets a `source:`, and `declared` follows the catalogue. Types, names, marks of personal data, keys,
 contracts and what is skipped belong to the person, and stay.
 """
@@ -34,6 +35,7 @@ from saas_platform.schema.declared import (
     table_entry,
     type_name,
 )
+from saas_platform.schema.describing import counted
 from saas_platform.schema.mirror_names import folded, mark
 from saas_platform.schema.source_names import source_column, source_table
 
@@ -185,7 +187,7 @@ class _Work:
             node["references"] = references
         append(self.tables, name, quoted_value({**node, "columns": columns}))
         self.added += table.columns
-        number = f"{len(columns)} column{'' if len(columns) == 1 else 's'}"
+        number = counted(len(columns), "column")
         self.changes.append(f"{name} is new in the source: it is added, with {number}")
 
     def _reference(
@@ -224,6 +226,9 @@ class _Work:
             if source not in paired.values() and source.casefold() not in skipped
         ]
         gone = [each for each in node if each not in paired]
+        unreadable = self._skip_unreadable(name, table)
+        lost = [each for each in gone if wanted[each].casefold() in unreadable]
+        gone = [each for each in gone if each not in lost]
         for each, column in _renamed(gone, new, node):
             self._rename_column(name, each, source_column(column))
             gone.remove(each)
@@ -231,9 +236,31 @@ class _Work:
         for each, source in paired.items():
             self._follow_declared(name, each, by_source[source])
         for each in gone:
-            self._remove_column(name, each, table)
+            self._remove_column(name, each, table, "is gone from the source")
+        for each in lost:
+            self._remove_column(name, each, table, "can no longer be read")
         for column in new:
             self._add_column(name, column)
+
+    def _skip_unreadable(self, name: str, table: sa.Table) -> set[str]:
+        """Skip the columns that the source can't read, unless the file skips them already.
+
+        Returns:
+            Their names in small letters.
+        """
+        node = self.tables[name]
+        skipped = [str(each) for each in node.get("skip", ())]
+        known = {each.casefold() for each in skipped}
+        unreadable = sorted(table.info.get("skipped", ()))
+        for each in unreadable:
+            if each.casefold() not in known:
+                skipped.append(each)
+                self.changes.append(
+                    f"{name}.{each} can't be read: it is added to `skip:` of {name}"
+                )
+        if len(skipped) > len(known):
+            put_first(node, "skip", quoted_value(skipped))
+        return {each.casefold() for each in unreadable}
 
     def _rename_column(self, name: str, column: str, source: str) -> None:
         node = self.tables[name]["columns"][column]
@@ -261,7 +288,7 @@ class _Work:
             f"{name}.{column} is now declared as {now or 'nothing'} in the source; it was {was or 'nothing'}{stays}"
         )
 
-    def _remove_column(self, name: str, column: str, table: sa.Table) -> None:
+    def _remove_column(self, name: str, column: str, table: sa.Table, reason: str) -> None:
         node = self.tables[name]
         remove(node["columns"], column)
         also = []
@@ -288,9 +315,7 @@ class _Work:
                 other, "references", lambda each: each["table"] == name and column in each["to"]
             )
         ]
-        self.changes.append(
-            "; ".join([f"{name}.{column} is gone from the source: it is removed", *also])
-        )
+        self.changes.append("; ".join([f"{name}.{column} {reason}: it is removed", *also]))
 
     def _key(self, name: str, table: sa.Table) -> list[str]:
         """Return the source's present key in the file's names; no columns if the file lacks one of them."""

@@ -67,6 +67,8 @@ class SeenTable:
     unique: Iterable[Sequence[str]]
     references: Sequence[SeenReference]
     rows: int
+    #: Further columns, which the engine can't read. The proposal skips them.
+    unreadable: Sequence[str] = ()
 
 
 def propose(tables: Iterable[SeenTable]) -> list[sa.Table]:
@@ -111,6 +113,7 @@ def _table(table: SeenTable, name: str, metadata: sa.MetaData) -> sa.Table:
         info={
             **({} if cut is None else {"slice": cut}),
             **({} if table.name == name else {"source_name": table.name}),
+            **({"skipped": frozenset(table.unreadable)} if table.unreadable else {}),
         },
     )
 

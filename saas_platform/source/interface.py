@@ -35,6 +35,8 @@ class SourceColumn:
     nullable: bool
     #: The type in which its values are read, as far as the catalogue determines it.
     portable: sa.types.TypeEngine[Any]
+    #: Why its values can't be mirrored, as the words that follow its name in a sentence; None if they can.
+    unreadable: str | None = None
 
 
 class SourceSnapshot(ABC):
@@ -61,6 +63,10 @@ class SourceSnapshot(ABC):
     @abstractmethod
     def tables(self) -> list[tuple[str | None, str]]:
         """Return schema and name of each table that could be mirrored; None means the source's default schema."""
+
+    @abstractmethod
+    def unsupported_reason(self, table: sa.Table) -> str | None:
+        """Return why discovery leaves the table out, in sentences; None if it proposes the table."""
 
     @abstractmethod
     def keys(self, table: sa.Table) -> list[frozenset[str]]:

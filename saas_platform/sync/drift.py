@@ -96,13 +96,22 @@ def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[
                 renamed.add(_renamed_table(snapshot, table))
         except PlatformError as error:
             unseen.append(str(error))
-    unnamed = (
-        f"{_place_words(place)} of the source is not mirrored, because tables.yaml does not name it: add it"
-        f" with `saas-platform doctor --discover --yes`, or write `{_skip(place)}` at the top of tables.yaml."
-        for place in new
-        if place not in renamed
-    )
+    unnamed = (_unnamed_sentence(snapshot, place) for place in new if place not in renamed)
     return (*unseen, *unnamed)
+
+
+def _unnamed_sentence(snapshot: SourceSnapshot, place: SourcePlace) -> str:
+    skip = f"write `{yaml_line('skip', [place_entry(place)])}` at the top of tables.yaml"
+    try:
+        reason = snapshot.unsupported_reason(_table_at(place))
+    except PlatformError as error:
+        reason = str(error)
+    if reason is not None:
+        return f"{reason} To leave the table out: {skip}."
+    return (
+        f"{_place_words(place)} of the source is not mirrored, because tables.yaml does not name it: add it"
+        f" with `saas-platform doctor --discover --yes`, or {skip}."
+    )
 
 
 def is_own(table: sa.Table) -> bool:
@@ -308,22 +317,24 @@ class _UserSentences:
         )
 
     def new(self, column: SourceColumn) -> str:
+        table = self.table.name
+        name, skip = f"{table}.{column.name}", yaml_line("skip", [column.name])
+        if column.unreadable is not None:
+            return (
+                f"{name} is new in the source, is not mirrored, and {column.unreadable}. To leave it out: write"
+                f" `{skip}` under {table} in tables.yaml (`saas-platform doctor --discover --yes` writes it for you)."
+            )
         proposed = type_name(sa.Column(column.name, column.portable))
         described = {"type": proposed, "declared": column.type}
         return (
-            f"{self.table.name}.{column.name} is new in the source, and is not mirrored: write"
-            f" `{yaml_line(column.name, described)}` under the columns of {self.table.name} in tables.yaml, or"
-            f" leave it out with `{yaml_line('skip', [column.name])}` under {self.table.name}"
+            f"{name} is new in the source, and is not mirrored: write `{yaml_line(column.name, described)}` under"
+            f" the columns of {table} in tables.yaml, or leave it out with `{skip}` under {table}"
             " (`saas-platform doctor --discover --yes` adds it for you)."
         )
 
 
 def _key(table: sa.Table) -> str:
     return ", ".join(source_column(column) for column in table.primary_key.columns)
-
-
-def _skip(place: SourcePlace) -> str:
-    return yaml_line("skip", [place_entry(place)])
 
 
 def _place_words(place: SourcePlace) -> str:

@@ -133,6 +133,9 @@ class FormedSnapshot(SourceSnapshot):
     def tables(self) -> list[tuple[str | None, str]]:
         return self._snapshot.tables()
 
+    def unsupported_reason(self, table: sa.Table) -> str | None:
+        return self._snapshot.unsupported_reason(table)
+
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         return self._snapshot.keys(table)
 

@@ -17,6 +17,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
+from saas_platform.schema.describing import counted
 from saas_platform.warehouse.logs import DayRows
 
 #: How many days the pattern is learnt from, and the fewest changes between days that make a pattern.
@@ -74,7 +75,7 @@ def judge(days: Sequence[DayRows]) -> Judgement:
     within = "a day" if passed == 1 else f"{passed} days"
     return Judgement(
         verdict="unusual" if odd else "usual",
-        says=f"{rows:,} rows, after {before.rows:,} ({within} before). The pattern of {len(rates)} earlier changes"
+        says=f"{counted(rows, 'row')}, after {before.rows:,} ({within} before). The pattern of {len(rates)} earlier changes"
         f" predicts about {expected:,.0f}. The count is {'far outside' if odd else 'within'} the pattern.",
         rows=rows,
         expected=expected,

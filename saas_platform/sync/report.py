@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from saas_platform.schema.describing import Value, escaped, plain, printable, quoted
+from saas_platform.schema.describing import Value, counted, escaped, plain, printable, quoted
 from saas_platform.warehouse.interface import Kind
 from saas_platform.warehouse.logs import Level, Mode, Scope, Verdict
 
@@ -190,8 +190,8 @@ class TableProbe:
 def sentences(report: ProofReport) -> list[str]:
     """Return what a proof found, in sentences: on the table, then on its slices, rows and columns."""
     rows, slices = (
-        f"{report.rows_mirror:,} rows",
-        f"{report.slices_checked:,} of {report.slices_total:,} slices",
+        counted(report.rows_mirror, "row"),
+        f"{report.slices_checked:,} of {counted(report.slices_total, 'slice')}",
     )
     if report.verdict == "counted":
         return [
@@ -207,9 +207,10 @@ def sentences(report: ProofReport) -> list[str]:
         return [f"{report.table}: {rows} proven equal to the source by {report.level} ({slices})."]
     lines = list(report.problems)
     if report.slices_differing:
+        differing, total = len(report.slices_differing), counted(report.slices_total, "slice")
         lines.append(
-            f"{report.table}: {len(report.slices_differing)} of {report.slices_total} slices differ"
-            f" ({_some(report.slices_differing)}); {report.rows_source:,} rows in the source,"
+            f"{report.table}: {differing:,} of {total} {'differs' if differing == 1 else 'differ'}"
+            f" ({_some(report.slices_differing)}); {counted(report.rows_source, 'row')} in the source,"
             f" {report.rows_mirror:,} in the mirror."
         )
     found = report.differences
@@ -229,8 +230,8 @@ def repair_sentence(report: RepairReport) -> str:
     if report.mode is None:
         return f"{report.table}: nothing was copied."
     return (
-        f"{report.table}: {report.rows_written:,} rows copied again, {report.rows_deleted:,} removed,"
-        f" in {len(report.slices)} slices ({_some(report.slices)})."
+        f"{report.table}: {counted(report.rows_written, 'row')} copied again, {report.rows_deleted:,} removed,"
+        f" in {counted(len(report.slices), 'slice')} ({_some(report.slices)})."
     )
 
 

@@ -78,7 +78,7 @@ def read_model(
         sentences = (
             _Problem(detail, place_words).sentence(model, path, node) for detail in problem.errors()
         )
-        raise error(" ".join(dict.fromkeys(sentences))) from None
+        raise error("\n".join(dict.fromkeys(sentences))) from None
 
 
 class _Loader(yaml.SafeLoader):

@@ -130,8 +130,8 @@ def test_damage_is_found_requested_repaired_and_forgotten(
     assert passes(instance, EVERY_SLICE)
     assert passes(instance, EQUALS_SOURCE)
     assert last_description(instance, EVERY_SLICE) == (
-        "users: 2 rows copied again, 1 removed, in 1 slices (2024-01)."
-        " users: 5 rows proven equal to the source by digest (1 of 1 slices)."
+        "users: 2 rows copied again, 1 removed, in 1 slice (2024-01)."
+        " users: 5 rows proven equal to the source by digest (1 of 1 slice)."
     )
     path = Path(str(platform.settings.warehouse.database))
     assert mirror_rows(path, USERS) == source_rows(source_path(platform), USERS)

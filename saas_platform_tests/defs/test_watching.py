@@ -94,7 +94,7 @@ def test_only_a_table_that_lost_its_rows_in_the_source_warns(
     assert not event.passed
     assert event.severity == dg.AssetCheckSeverity.WARN
     assert (
-        "1 rows, after 500 (2 days before). The pattern of 9 earlier changes predicts about 500."
+        "1 row, after 500 (2 days before). The pattern of 9 earlier changes predicts about 500."
         in (event.description or "")
     )
     assert event.metadata["changes_known"].value == 9

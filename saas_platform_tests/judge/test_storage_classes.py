@@ -179,6 +179,12 @@ def test_some_under_types_written_by_hand(tmp_path: Path, later: bool) -> None:
     check_retyped(tmp_path, drawn(RETYPED, 24), later=later)
 
 
+@pytest.mark.parametrize("value", ["not UTF-8", "not UTF-8 and a mark"])
+def test_a_text_that_is_not_utf8_is_shown_as_its_own_bytes(tmp_path: Path, value: str) -> None:
+    cases = [Retyped(Case("TEXT", value, True), kind) for kind in ("any", "text", "time")]
+    check_retyped(tmp_path, cases, later=True)
+
+
 def test_every_cent_is_exact(tmp_path: Path) -> None:
     """Test all amounts up to 999.99, such as 0.35 and 15.86, stored as floats in a column for money."""
     own = Own(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, v NUMERIC(10,2))")

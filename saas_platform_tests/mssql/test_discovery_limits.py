@@ -11,7 +11,7 @@ import sqlglot
 from saas_platform.schema.source_names import source_table
 from saas_platform.source.interface import Discovery
 from saas_platform.source.mssql import Address, MssqlDatabase
-from saas_platform_tests.mssql.stub import DATABASE, Catalogue, FakeError, Server, put
+from saas_platform_tests.mssql.stub import DATABASE, Catalogue, FakeError, Server, put, snapshot_of
 from saas_platform_tests.mssql.test_discovery import (
     ID,
     KEYED,
@@ -134,6 +134,30 @@ def test_tables_in_memory_are_left_out_and_tables_elsewhere_are_not_counted(
     assert plain.startswith("plain.email is computed and not deterministic")
     counted = [sql for sql in server.statements if "COUNT_BIG" in sql]
     assert counted == ["SELECT COUNT_BIG(*) FROM [dbo].[plain]"]
+
+
+def test_a_snapshot_names_the_tables_that_discovery_leaves_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tables = {
+        **SPECIAL,
+        "[dbo].[none]": table_of(**KEYED),
+        "[dbo].[odd]": table_of(("x", "", True)),
+    }
+    server = Catalogue(tables, {**DATABASE, "is_memory_optimized = 1": [(70,)]})
+    address = Address.of(sa.make_url("mssql+pyodbc://me:x@db.example/company"))
+    with snapshot_of(server, monkeypatch, address) as snapshot:
+        reasons = {
+            name: snapshot.unsupported_reason(sa.Table(name, sa.MetaData()))
+            for name in ("hot", "plain", "none", "odd")
+        }
+    assert reasons.pop("plain") is None
+    hot, none, odd = (str(reason) for reason in reasons.values())
+    assert hot.startswith("hot is a memory-optimised table")
+    assert none.startswith(
+        "none shows no columns to this login: have an administrator GRANT SELECT"
+    )
+    assert odd.startswith("odd.x has a type that the catalogue does not name")
 
 
 def test_a_server_that_knows_nothing_special_has_only_plain_tables(

@@ -78,6 +78,18 @@ def test_a_column_that_is_left_out_keeps_nothing_back(
         assert snapshot.slice_counts(REST) == {}
 
 
+def test_a_new_column_is_told_to_be_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The warning on a new column would else propose a line that stops the table."""
+    columns = [(name, "int", "int", 4, 10, 0, True) for name in ("id", "email")]
+    server = Server(
+        {**DATABASE, **IDS, **MASKED, "FROM sys.columns c WHERE c.object_id = OBJ": columns}
+    )
+    with snapshot_of(server, monkeypatch) as snapshot:
+        found = {column.name: column.unreadable for column in snapshot.columns(PEOPLE)}
+    assert found["id"] is None
+    assert str(found["email"]).startswith("is masked for this login, so that a mirror would hold")
+
+
 def test_visible_rows_are_mirrored_on_request_and_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

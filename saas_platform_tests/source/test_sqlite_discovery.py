@@ -196,7 +196,7 @@ def test_one_table_does_not_stop_discovery(tmp_path: Path) -> None:
     assert [table.name for table in discovery.tables] == ["good", "later"]
     notes = "\n".join(discovery.notes)
     assert "blank is left out: it has a column without a name." in notes
-    assert "A table without a name is left out: a mirror needs a name." in notes
+    assert "A table without a name is left out: it needs a name to be mirrored." in notes
     assert "search is left out: it is a virtual table." in notes
     assert "search_data is left out: it is a part of a virtual table." in notes
     assert "map is left out: it is a virtual table." in notes

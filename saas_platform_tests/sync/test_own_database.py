@@ -388,6 +388,17 @@ def test_any_values_of_any_type(
     assert own.proven()
 
 
+def test_the_sample_of_a_table_without_a_key_shows_both_sides(tmp_path: Path) -> None:
+    rows = ", ".join(f"({n})" for n in range(100))
+    own = Own(tmp_path, f"CREATE TABLE heap (v INTEGER); INSERT INTO heap VALUES {rows}")
+    own.sync()
+    execute(own.path, "UPDATE heap SET v = v + 1000")
+    (report,) = verify(own.source, own.warehouse, own.tables.values(), "rows")
+    assert report.differences is not None
+    kinds = [sample.kind for sample in report.differences.samples]
+    assert kinds[:4] == ["missing", "extra", "missing", "extra"]
+
+
 def test_what_a_sync_would_stop_at_is_known_before(tmp_path: Path) -> None:
     """Each table is reported, and nothing is written."""
     own = Own(tmp_path, MUSIC_SHOP)

@@ -23,7 +23,7 @@ def test_every_level_reports_rows(source: SqliteSource, warehouse: DuckdbWarehou
         assert proof.differences is not None
         assert (proof.differences.missing, proof.differences.different) == (1, 1)
         assert sentences(proof) == [
-            "features: 1 of 1 slices differ (all); 8 rows in the source, 7 in the mirror.",
+            "features: 1 of 1 slice differs (all); 8 rows in the source, 7 in the mirror.",
             "features: 1 missing in the mirror, 0 extra, 1 different (name 1x).",
             "features feature_id 1 in all: missing in the mirror.",
             "features feature_id 2 in all: name is 'name 2' in the source, 'x' in the mirror.",

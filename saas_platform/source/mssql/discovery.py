@@ -10,7 +10,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,7 +17,7 @@ from saas_platform.schema.collations import Fact, collation
 from saas_platform.schema.source_names import source_column
 from saas_platform.source.cursor import Cursor
 from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
-from saas_platform.source.interface import Discovery, SourceError
+from saas_platform.source.interface import Discovery, SourceColumn, SourceError
 from saas_platform.source.mssql import catalogue, catalogue_types
 from saas_platform.source.mssql.address import EVERY_SCHEMA, Address
 from saas_platform.source.mssql.connection import scalar
@@ -160,11 +159,9 @@ class _Look:
         if reason is not None:
             raise SourceError(reason)
         columns = catalogue.columns(cursor, full_name, internal=not self.able.internal_columns)
-        if not columns:
-            raise SourceError(
-                f"{place.mirror} shows no columns to this login: have an administrator GRANT SELECT, VIEW"
-                f" DEFINITION ON {full_name} to it."
-            )
+        reason = why_not(place.mirror, full_name, columns)
+        if reason is not None:
+            raise SourceError(reason)
         order = [column.name for column in columns]
         unique = [
             sorted(key, key=order.index)
@@ -186,7 +183,7 @@ class _Look:
             {
                 column.name: Seen(
                     column.type,
-                    portable(place.mirror, column.name, column.type, in_key=column.name in in_key),
+                    catalogue_types.portable(column.type, in_key=column.name in in_key),
                     nullable=column.nullable,
                     has_null=column.name in nulls,
                     is_version=column.type == "rowversion",
@@ -207,15 +204,17 @@ class _Look:
         return found, catalogue.collations(cursor, full_name)
 
 
-def portable(
-    table: str, column: str, declared: str, *, in_key: bool = False
-) -> sa.types.TypeEngine[Any]:
-    """Return the portable type of a column. Raises SourceError if the catalogue does not show its type."""
-    if not catalogue_types.base_type(declared):
-        raise SourceError(
-            f"{table}.{column} has a type that the catalogue does not name: grant VIEW DEFINITION on it."
+def why_not(name: str, full_name: str, columns: Sequence[SourceColumn]) -> str | None:
+    """Return why a table can't be mirrored if the catalogue shows it without columns or types; else None."""
+    if not columns:
+        return (
+            f"{name} shows no columns to this login: have an administrator GRANT SELECT, VIEW DEFINITION ON"
+            f" {full_name} to it."
         )
-    return catalogue_types.portable(declared, in_key=in_key)
+    for column in columns:
+        if not catalogue_types.base_type(column.type):
+            return f"{name}.{column.name} has a type that the catalogue does not name: grant VIEW DEFINITION on it."
+    return None
 
 
 def _rows(cursor: Cursor, place: Place, *, is_external: bool) -> int:

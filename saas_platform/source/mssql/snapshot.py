@@ -5,8 +5,9 @@ Contains: how the error of a table is reported, and how the tables after it are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -14,17 +15,20 @@ import sqlalchemy as sa
 
 from saas_platform.schema import arrow_schema, version_of
 from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
-from saas_platform.schema.describing import key_words
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
-from saas_platform.source.mssql import catalogue, catalogue_types, queries
+from saas_platform.source.mssql import catalogue, queries, special
+from saas_platform.source.mssql.catalogue_types import is_rowversion, may_hold_half_pair
 from saas_platform.source.mssql.connection import scalar
-from saas_platform.source.mssql.discovery import schemas_to_read
+from saas_platform.source.mssql.discovery import schemas_to_read, why_not
 from saas_platform.source.mssql.errors import cursor_errors, in_words, is_deadlock, is_missing
-from saas_platform.source.mssql.reading import replaced_in, rows_as_arrow
+from saas_platform.source.mssql.features import rows
+from saas_platform.source.mssql.half_pairs import check_half_pairs
+from saas_platform.source.mssql.reading import replaced_in
 from saas_platform.source.mssql.session import Session, database_identity
+from saas_platform.source.mssql.special import Special
 from saas_platform.source.mssql.sql import literal, qualified, table_sql
 from saas_platform.source.mssql.streaming import batches, cell_batches, joined, text_batches
 from saas_platform.source.mssql.tracking import tracked_deletes
@@ -49,6 +53,7 @@ class MssqlSnapshot(SourceSnapshot):
         self._victims: set[str] = set()
         #: The object ids of tables, by their names in the source.
         self._object_ids: dict[str, int | None] = {}
+        self._special: Special | None = None
 
     @property
     def _cursor(self) -> Any:
@@ -197,32 +202,23 @@ class MssqlSnapshot(SourceSnapshot):
             for batch in batches(self._cursor, table, sql):
                 replaced |= replaced_in(batch)
                 yield batch
-            for name in sorted(replaced):
-                self._check_half_pairs(table.columns[name])
+            self._check_half_pairs([table.columns[name] for name in sorted(replaced)])
 
-    def _check_half_pairs(self, column: sa.Column[Any]) -> None:
-        """Raise SourceError for half of a surrogate pair, which mssql-python replaces silently."""
-        if "half_pairs" not in self._session.features.abilities:
-            return
-        self._cursor.execute(queries.half_pair_query(column, self._schema))
-        found = self._cursor.fetchone()
-        if found is not None:
-            key = _key_of(column.table, found)
-            place = f" in the row with {key}" if key else ""
-            raise SourceError(
-                f"{column.table.name}.{column.name} of the source holds half of a surrogate pair{place},"
-                " which is not a character and can't be written as UTF-8: correct it in the source, then"
-                " run again."
-            )
+    def _check_half_pairs(self, columns: Iterable[sa.Column[Any]]) -> None:
+        if "half_pairs" in self._session.features.abilities:
+            for column in columns:
+                check_half_pairs(self._cursor, column, self._schema)
 
     def _undecodable(self, table: sa.Table) -> SourceError:
         """Return the error for a text that pyodbc could not decode."""
         try:
-            for column in table.columns:
-                if isinstance(column.type, sa.String) and catalogue_types.may_hold_half_pair(
-                    column
-                ):
-                    self._check_half_pairs(column)
+            self._check_half_pairs(
+                [
+                    c
+                    for c in table.columns
+                    if isinstance(c.type, sa.String) and may_hold_half_pair(c)
+                ]
+            )
         except SourceError as error:
             return error
         except cursor_errors() as error:
@@ -235,11 +231,7 @@ class MssqlSnapshot(SourceSnapshot):
     def ceiling(self, table: sa.Table) -> int:
         version = version_of(table)
         floor = self._session.floor
-        if (
-            floor is None
-            or version is None
-            or not catalogue_types.is_rowversion(table.columns[version])
-        ):
+        if floor is None or version is None or not is_rowversion(table.columns[version]):
             return self.highest_version(table)
         return floor - 1
 
@@ -249,7 +241,18 @@ class MssqlSnapshot(SourceSnapshot):
             found = catalogue.columns(self._cursor, self._named(table), internal=internal)
             if not found:
                 self._check_presence(table)
-        return found
+            protection = self._session.features.protection
+            hidden = protection.columns(self._object_id(table)) if protection else {}
+        return [replace(column, unreadable=hidden.get(column.name)) for column in found]
+
+    def unsupported_reason(self, table: sa.Table) -> str | None:
+        with self._looking(table):
+            if self._special is None:
+                self._special = special.look(lambda sql: rows(self._cursor, sql))
+            internal = not self._session.features.internal_columns
+            found = catalogue.columns(self._cursor, self._named(table), internal=internal)
+            reason = self._special.unsupported_reason(table.name, self._object_id(table))
+            return reason or why_not(table.name, self._named(table), found)
 
     def _check_presence(self, table: sa.Table) -> None:
         """Raise SourceError unless a table that the catalogue does not show is really missing.
@@ -385,12 +388,3 @@ class CompanySnapshot(MssqlSnapshot):
             f" WHERE table_name = '{table.name}' ORDER BY row_version DESC",
         )
         return max(super().highest_version(table), int(tombstone[0][0]) if tombstone else 0)
-
-
-def _key_of(table: sa.Table, values: Any) -> str:
-    """Return the key that a query found, as words for a message; empty if the table has no key."""
-    columns = list(table.primary_key.columns)
-    if not columns:
-        return ""
-    found = rows_as_arrow(columns, [tuple(values)]).to_pylist()
-    return key_words(table, found[0])

@@ -2,7 +2,7 @@
 
 Contains: the queries, which not every server knows, and the messages. Out of scope: when the queries run.
 
-No counterpart in SQLite: its only special tables are virtual ones, which its catalogue names (discovery.py).
+No counterpart in SQLite: its only special tables are virtual ones, which its catalogue names (catalogue.py).
 """
 
 from __future__ import annotations

@@ -312,22 +312,38 @@ def valid_slice_id(value: bytes) -> str:
     return value.decode(errors="backslashreplace")
 
 
-def valid_row(row: bytes) -> str:
-    """Return the text of the row, with each cell that is not UTF-8 as a misfit."""
-    return "".join(_text(each, valid_cell) for each in _cells(row))
+def valid_row(table: sa.Table) -> Callable[[bytes], str]:
+    """Return a function of the text of a row, which replaces each cell that is not UTF-8 by a misfit.
+
+    A row that is not divisible (`divisible`) is escaped instead. It equals no mirrored row in either form.
+    """
+    valid = [valid_cell(column) for column in table.columns]
+
+    def valid_text(row: bytes) -> str:
+        cells = _cells(row)
+        if len(cells) != len(valid):
+            return row.decode(errors="backslashreplace")
+        return "".join(map(_text, cells, valid))
+
+    return valid_text
 
 
 def _cells(row: bytes) -> list[bytes]:
     return [match[0] for match in _CELL.finditer(row)]
 
 
-def valid_cell(value: bytes) -> str:
-    """Return the misfit for a cell that is not UTF-8; it shows the bytes of the value."""
-    content = value[: -len(VALUE_END)].replace(b"||", b"|")
-    if value.endswith(MISFIT_END.encode()):
-        # The cell holds the literal of a text. Only a text can fail to be UTF-8.
-        content = content.removeprefix(b"'").removesuffix(b"'").replace(b"''", b"'")
-    return f"X'{content.hex().upper()}'{MISFIT_END}"
+def valid_cell(column: sa.Column[Any]) -> Callable[[bytes], str]:
+    """Return a function of a cell that is not UTF-8. It makes the misfit that shows the bytes of the value."""
+    is_any = kind_of(column).name == "any"
+
+    def valid(value: bytes) -> str:
+        content = value[: -len(VALUE_END)].replace(b"||", b"|")
+        if is_any or value.endswith(MISFIT_END.encode()):
+            # The cell holds the literal of a text. Only a text can fail to be UTF-8.
+            content = content.removeprefix(b"'").removesuffix(b"'").replace(b"''", b"'")
+        return f"X'{content.hex().upper()}'{MISFIT_END}"
+
+    return valid
 
 
 def split(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -1,6 +1,6 @@
 """Read what the catalogue of a SQLite file says about its tables.
 
-Out of scope: the values in the tables (discovery.py). Every function that takes a cursor raises StreamError
+Out of scope: the values in the tables (looking.py). Every function that takes a cursor raises StreamError
 if SQLite can't answer.
 """
 
@@ -9,10 +9,30 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import adbc_driver_sqlite.dbapi as adbc
+
+from saas_platform.schema.describing import printable
 from saas_platform.source.discovery import SeenReference
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.sql import column_name, literal, quoted
 from saas_platform.source.sqlite.streaming import StreamError, texts
+
+_OTHER_KINDS = {
+    "virtual": "is a virtual table",
+    "shadow": "is a part of a virtual table",
+    "": "has a name by which SQLite does not find it",
+}
+_FUNCTION = "is computed by a function that only the program which wrote the file has"
+_COLLATION = "has a collation that only the program which wrote the file has"
+#: Why SQLite can't read a column, by what its answer contains.
+_UNREADABLE = {
+    "unknown function": _FUNCTION,
+    "no such function": _FUNCTION,
+    "no query solution": _COLLATION,
+    "no such collation": _COLLATION,
+}
+#: What marks a character of a name that is not UTF-8, after it was read.
+_ESCAPE = "\\x"
 
 
 @dataclass(frozen=True)
@@ -57,13 +77,63 @@ def columns(cursor: SqliteCursor, table: str) -> list[Column]:
     ]
 
 
-def has_column(cursor: SqliteCursor, table: str, column: str) -> bool:
+def why_not(cursor: SqliteCursor, table: str) -> str | None:
+    """Return why a table can't be mirrored, as the words after its name; None if it can."""
+    found = kind(cursor, table)
+    if found != "table":
+        return _OTHER_KINDS.get(found, f"is a {found}")
+    if not table:
+        return "needs a name to be mirrored"
+    names = [column.name for column in columns(cursor, table)]
+    if not all(names):
+        return "has a column without a name"
+    reasons = unreadable(cursor, table, names)
+    if len(reasons) < len(names):
+        return None
+    if _COLLATION in reasons.values():
+        # SQLite can't read any column of a table without row ids then, whichever column has the collation.
+        return _COLLATION
+    return f"has no column that can be read: {printable(names[0])} {reasons[names[0]]}"
+
+
+def unreadable(cursor: SqliteCursor, table: str, names: Collection[str]) -> dict[str, str]:
+    """Return those of the columns that can't be read, each with the reason as the words after its name."""
+    found = {
+        name: "has a name that is not UTF-8" if name else "has no name"
+        for name in names
+        if not name or (_ESCAPE in name and not _has_column(cursor, table, name))
+    }
+    others = [name for name in names if name not in found]
+    if _why_unreadable(cursor, table, others) is not None:
+        reasons = {name: _why_unreadable(cursor, table, [name]) for name in others}
+        found |= {name: reason for name, reason in reasons.items() if reason is not None}
+    return found
+
+
+def _has_column(cursor: SqliteCursor, table: str, column: str) -> bool:
     """Return whether SQLite finds a column by the name that was read.
 
     It does not find one whose name is not UTF-8, because the name was escaped when it was read.
     """
     source = f"pragma_table_xinfo({literal(table)}) WHERE name = {literal(column)}"
     return any(True for _ in texts(cursor, ["name"], source))
+
+
+def _why_unreadable(cursor: SqliteCursor, table: str, names: Collection[str]) -> str | None:
+    """Return why a query of the columns can't even be prepared; None if it can, or there are none."""
+    if not names:
+        return None
+    asked = ", ".join(map(column_name, names))
+    try:
+        cursor.execute(f"SELECT {asked} FROM {quoted(table)} LIMIT 0")
+        cursor.fetchall()
+    except adbc.Error as error:
+        answer = str(error)
+        reason = next((reason for sign, reason in _UNREADABLE.items() if sign in answer), None)
+        if reason is None:
+            raise StreamError(answer.splitlines()[0]) from error
+        return reason
+    return None
 
 
 def indexes(cursor: SqliteCursor, table: str) -> list[Index]:

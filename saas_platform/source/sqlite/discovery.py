@@ -31,12 +31,6 @@ from saas_platform.source.sqlite.streaming import StreamError
 
 Types = dict[str, sa.types.TypeEngine[Any]]
 
-_OTHER_KINDS = {
-    "virtual": "it is a virtual table",
-    "shadow": "it is a part of a virtual table",
-    "": "SQLite does not find it by its name",
-}
-
 
 def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
     """Return the tables of the file except `ours`. Raises SourceError if the file can't be read at all."""
@@ -51,8 +45,10 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
             if name in ours:
                 continue
             try:
-                reason = _why_not(cursor, name)
-                if reason is None:
+                reason = catalogue.why_not(cursor, name)
+                if reason is not None:
+                    reason = f"it {reason}"
+                else:
                     table, its_notes = _seen(cursor, name, untouched.check)
                     seen.append(table)
                     notes += its_notes
@@ -65,31 +61,31 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
     return Discovery(tuple(propose(seen)), tuple(notes))
 
 
-def _why_not(cursor: SqliteCursor, name: str) -> str | None:
-    """Return why a table can't be mirrored; None if it can."""
-    kind = catalogue.kind(cursor, name)
-    if kind != "table":
-        return _OTHER_KINDS.get(kind, f"it is a {kind}")
-    if not name:
-        return "a mirror needs a name"
-    columns = [column.name for column in catalogue.columns(cursor, name)]
-    if not all(columns):
-        return "it has a column without a name"
-    strange = [column for column in columns if not catalogue.has_column(cursor, name, column)]
-    if strange:
-        return f"the name of its column {printable(strange[0])} is not UTF-8"
-    return None
-
-
 def _seen(
     cursor: SqliteCursor, name: str, check: Callable[[], None]
 ) -> tuple[SeenTable, list[str]]:
-    columns = catalogue.columns(cursor, name)
-    indexes = catalogue.indexes(cursor, name)
-    references = catalogue.references(cursor, name)
+    present = catalogue.columns(cursor, name)
+    unreadable = catalogue.unreadable(cursor, name, [column.name for column in present])
+    columns = [column for column in present if column.name not in unreadable]
+    indexes = [
+        index
+        for index in catalogue.indexes(cursor, name)
+        if unreadable.keys().isdisjoint(index.columns)
+    ]
+    references = [
+        reference
+        for reference in catalogue.references(cursor, name)
+        if unreadable.keys().isdisjoint(reference.columns)
+    ]
     rows, stored = storage_counts(cursor, name, [column.name for column in columns])
     types, notes = _types(cursor, name, columns, stored, check)
-    key = sorted((column for column in columns if column.key), key=lambda column: column.key)
+    notes += [
+        f"{printable(name)}.{printable(column)} is left out, because it {reason}."
+        for column, reason in unreadable.items()
+    ]
+    key = sorted((column for column in present if column.key), key=lambda column: column.key)
+    if not unreadable.keys().isdisjoint(column.name for column in key):
+        key = []
     unique = [index.columns for index in indexes]
     compared = {
         *(column.name for column in key),
@@ -121,6 +117,7 @@ def _seen(
         unique=unique,
         references=references,
         rows=rows,
+        unreadable=tuple(unreadable),
     )
     return found, notes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -49,17 +49,27 @@ class SqliteSnapshot(SourceSnapshot):
         return self.highest_version(table)
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
+        name = source_table(table)[1]
         with self._of(table):
-            return [
-                SourceColumn(
-                    column.name,
-                    column.declared,
-                    not column.required,
-                    # If the catalogue does not name a type, values of any type can be read.
-                    catalogue_types.portable(column.declared) or AnyValue(),
-                )
-                for column in catalogue.columns(self._cursor, source_table(table)[1])
-            ]
+            found = catalogue.columns(self._cursor, name)
+            names = [column.name for column in found]
+            unreadable = catalogue.unreadable(self._cursor, name, names)
+        return [
+            SourceColumn(
+                column.name,
+                column.declared,
+                not column.required,
+                # If the catalogue does not name a type, values of any type can be read.
+                catalogue_types.portable(column.declared) or AnyValue(),
+                unreadable.get(column.name),
+            )
+            for column in found
+        ]
+
+    def unsupported_reason(self, table: sa.Table) -> str | None:
+        with self._of(table):
+            reason = catalogue.why_not(self._cursor, source_table(table)[1])
+        return reason and f"{table.name} of the source can't be mirrored, because it {reason}."
 
     def tables(self) -> list[tuple[str | None, str]]:
         return [
@@ -138,16 +148,15 @@ class SqliteSnapshot(SourceSnapshot):
     ) -> pa.RecordBatchReader:
         asked = [slice_text(table), canonical.row_text(table)]
         return pa.RecordBatchReader.from_batches(
-            ROW_TEXTS, self._texts(table, asked, slices, ROW_TEXTS, canonical.valid_row)
+            ROW_TEXTS, self._texts(table, asked, slices, ROW_TEXTS, [canonical.valid_row(table)])
         )
 
     def divisible_texts(
         self, table: sa.Table, slices: Collection[str] | None = None
     ) -> pa.RecordBatchReader:
-        text = canonical.divisible(canonical.row_text(table), table)
+        asked = [slice_text(table), canonical.divisible(canonical.row_text(table), table)]
         return pa.RecordBatchReader.from_batches(
-            ROW_TEXTS,
-            self._texts(table, [slice_text(table), text], slices, ROW_TEXTS, canonical.valid_row),
+            ROW_TEXTS, self._texts(table, asked, slices, ROW_TEXTS, [canonical.valid_row(table)])
         )
 
     def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
@@ -159,7 +168,8 @@ class SqliteSnapshot(SourceSnapshot):
             )
         else:
             asked = [slice_text(table), *map(canonical.cell, table.columns)]
-            batches = self._texts(table, asked, slices, schema, canonical.valid_cell)
+            valid = map(canonical.valid_cell, table.columns)
+            batches = self._texts(table, asked, slices, schema, [*valid])
         return pa.RecordBatchReader.from_batches(schema, batches)
 
     def _texts(
@@ -168,8 +178,9 @@ class SqliteSnapshot(SourceSnapshot):
         asked: Collection[str],
         slices: Collection[str] | None,
         schema: pa.Schema,
-        valid: Callable[[bytes], str],
+        valid: Sequence[Callable[[bytes], str]],
     ) -> Iterator[pa.RecordBatch]:
+        """Yield the slice's id and the texts that are asked for; `valid` has a function for each such text."""
         channels = [Channel(sql, pa.string()) for sql in asked]
         source = f"{table_sql(table)} WHERE {self._where(table, slices)}"
         try:
@@ -178,7 +189,7 @@ class SqliteSnapshot(SourceSnapshot):
                 first, *rest = batch.columns
                 columns = [
                     canonical.valid_texts(first, canonical.valid_slice_id),
-                    *(canonical.valid_texts(column, valid) for column in rest),
+                    *map(canonical.valid_texts, rest, valid),
                 ]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
         except StreamError as error:

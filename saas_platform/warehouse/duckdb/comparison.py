@@ -192,10 +192,13 @@ def _read(
         f" FROM {_DIFFERENT} WHERE kind = 'different'"
     )
     key_columns = list(table.primary_key.columns)
+    # Without a key, rows that are missing and rows that are extra alternate.
+    order = "".join(_ordered(column, places) for column in key_columns) or (
+        "row_number() OVER (PARTITION BY kind ORDER BY source, mirror), "
+    )
     found = connection.run(
         f"SELECT kind, slice, source, mirror FROM {_DIFFERENT}"
-        f" ORDER BY {''.join(_ordered(column, places) for column in key_columns)}"
-        f" kind, source, mirror LIMIT {int(samples)}"
+        f" ORDER BY {order}kind DESC, source, mirror LIMIT {int(samples)}"
     )
     return Comparison(
         **{kind: totals.get(kind, 0) for kind in get_args(Kind)},
