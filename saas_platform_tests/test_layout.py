@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,11 @@ UNKNOWN: dict[str, set[str]] = {
     "sync": {"company", "dbt_runner", "trained_models"},
 }
 
-#: The engines of each side.
-ENGINES = {"source": ("mssql", "sqlite"), "warehouse": ("bigquery", "duckdb")}
+#: The engines of each side: the folder and the name of each.
+ENGINES = {
+    "source": {"mssql": "SQL Server", "sqlite": "SQLite"},
+    "warehouse": {"bigquery": "BigQuery", "duckdb": "DuckDB"},
+}
 
 #: The words that name the truth, and the files that may use them.
 TRUTH = re.compile(r"true_hazard|voluntary_hazard|platform\.truth|/truth|\bplanted\b")
@@ -180,6 +184,21 @@ def test_each_engine_has_a_folder_of_its_own() -> None:
             path.name for path in (ROOT / side).glob("*.py") for e in engines if e in path.name
         ]
         assert stray == []
+
+
+@pytest.mark.parametrize(
+    ("side", "engine", "other"),
+    [(side, *pair) for side, engines in ENGINES.items() for pair in permutations(engines, 2)],
+)
+def test_a_concern_has_the_same_file_name_in_each_engine(
+    side: str, engine: str, other: str
+) -> None:
+    """A module that another engine lacks gives the reason in its docstring, and only such a module does."""
+    there = {path.name for path in (ROOT / side / other).glob("*.py")}
+    reason = f"No counterpart in {ENGINES[side][other]}: "
+    for path in (ROOT / side / engine).glob("*.py"):
+        docstring = " ".join((ast.get_docstring(tree_of(path)) or "").split())
+        assert (reason in docstring) == (path.name not in there), f"{name_of(path)}: {reason}"
 
 
 def test_no_two_packages_import_each_other() -> None:

@@ -22,9 +22,9 @@ REMEDY = "give it another name in tables.yaml, with this one as `source:`, or le
 
 @dataclass(frozen=True)
 class Naming:
-    """The names of tables and columns, as an engine writes them that quotes an identifier by `quote`."""
+    """The names of tables and columns, as an engine writes them that quotes an identifier by `quoted`."""
 
-    quote: Callable[[str], str]
+    quoted: Callable[[str], str]
 
     @staticmethod
     def columns(table: sa.Table) -> list[str]:
@@ -43,7 +43,7 @@ class Naming:
         return name
 
     def qualified(self, schema: str, name: str) -> str:
-        return f"{self.quote(schema)}.{self.quote(name)}"
+        return f"{self.quoted(schema)}.{self.quoted(name)}"
 
     def mirror(self, table: sa.Table) -> str:
         return self.qualified(target_schema(table), table.name)
@@ -51,12 +51,12 @@ class Naming:
     def listed(self, names: Iterable[str], alias: str = "") -> str:
         """Return the quoted columns, separated by commas."""
         prefix = f"{alias}." if alias else ""
-        return ", ".join(prefix + self.quote(name) for name in names)
+        return ", ".join(prefix + self.quoted(name) for name in names)
 
     def same_key(self, table: sa.Table, left: str, right: str) -> str:
         """Return a condition that is true where the rows of two aliases have the same key."""
         return " AND ".join(
-            f"{left}.{self.quote(key)} = {right}.{self.quote(key)}" for key in self.keys(table)
+            f"{left}.{self.quoted(key)} = {right}.{self.quoted(key)}" for key in self.keys(table)
         )
 
 

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from saas_platform.cli.app import app
+from saas_platform_tests.end_to_end.command_line import Output, command
+from saas_platform_tests.end_to_end.own import SHOP, Own
 
 #: A company that is small, but long enough to have churn, promo codes and an erasure.
 SMALL = {"SAAS_ACCOUNTS": "150", "SAAS_START": "2024-01", "SAAS_AS_OF": "2024-07-15"}
-
-
-@dataclass(frozen=True)
-class Output:
-    """The output of a command and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def error_text(self) -> str:
-        """Standard error on a single line, because terminals wrap lines."""
-        return " ".join(self.err.split())
-
-
-def command(*words: str) -> Output:
-    """Run `saas-platform` in this process."""
-    result = CliRunner().invoke(app, list(words))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Output(result.exit_code, result.stdout, result.stderr)
 
 
 def _settings(home: Path, patch: pytest.MonkeyPatch) -> None:
@@ -74,3 +45,18 @@ def home(first_run: tuple[Path, Output], tmp_path: Path, monkeypatch: pytest.Mon
 def settings_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """Point the settings of the small company at another home."""
     return lambda home: _settings(home, monkeypatch)
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Own]:
+    """Set the settings for the user's own database and return the class that creates it."""
+    monkeypatch.setenv("SAAS_SYNTHETIC", "false")
+    monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{tmp_path / 'own.db'}")
+    return Own
+
+
+@pytest.fixture
+def own(make: type[Own], tmp_path: Path) -> Own:
+    found = make(tmp_path, SHOP)
+    assert command("doctor", "--discover").code == 0
+    return found

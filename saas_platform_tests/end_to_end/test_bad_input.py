@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from saas_platform.storage.home import Home
-from saas_platform_tests.end_to_end.conftest import SMALL, Output, command
+from saas_platform_tests.end_to_end.command_line import Output, command
+from saas_platform_tests.end_to_end.conftest import SMALL
 
 
 def one_sentence(output: Output) -> str:

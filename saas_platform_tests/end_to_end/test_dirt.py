@@ -15,7 +15,7 @@ from saas_platform.defs.instance import open_instance
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.storage.home import Home
-from saas_platform_tests.end_to_end.conftest import Output, command
+from saas_platform_tests.end_to_end.command_line import Output, command
 from saas_platform_tests.rows import by_hand
 
 pytestmark = pytest.mark.slow

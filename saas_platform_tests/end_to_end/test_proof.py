@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from saas_platform_tests.end_to_end.conftest import command
+from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.rows import by_hand
 
 

@@ -15,7 +15,7 @@ from saas_platform.dbt_runner.target import MartsTarget
 from saas_platform.platform import Platform
 from saas_platform.refresh.layers import stale_layers
 from saas_platform.refresh.mart_months import Rebuild, rebuild, record_marts
-from saas_platform_tests.end_to_end.conftest import command
+from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.rows import by_hand
 
 

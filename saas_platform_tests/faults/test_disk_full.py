@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from saas_platform.warehouse.duckdb.connection import in_words
+from saas_platform.warehouse.duckdb.errors import in_words
 from saas_platform_tests.faults.acts import (
     LOADS,
     Place,

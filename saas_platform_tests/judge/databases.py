@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from hypothesis import strategies as st
 
-from saas_platform_tests.judge.own import quoted
+from saas_platform_tests.judge.expected import quoted
 
 #: Names that the platform or an engine uses, and names that need quotes.
 NAMES = [

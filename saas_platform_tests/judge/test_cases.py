@@ -19,7 +19,8 @@ import duckdb
 import pytest
 import yaml
 
-from saas_platform_tests.judge.own import Own, Row
+from saas_platform_tests.judge.expected import Row
+from saas_platform_tests.judge.own import Own
 from saas_platform_tests.judge.rules import NULL
 
 KEYED = "CREATE TABLE t (id INTEGER PRIMARY KEY, v {}); INSERT INTO t VALUES {};"

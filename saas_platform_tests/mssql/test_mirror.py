@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,10 @@ import pytest
 from saas_platform.source.mssql import Address, MssqlDatabase, catalogue_types, sql
 from saas_platform.sync import repair, sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform_tests.mssql.lies import LIES
 from saas_platform_tests.mssql.stub import ABLE, ADDRESS, DATABASE, Catalogue, Server, put
-from saas_platform_tests.mssql.test_lies import LIES
-from saas_platform_tests.mssql.tsql import Sql, driven, evaluate, ticks_of
+from saas_platform_tests.mssql.tsql import evaluate
+from saas_platform_tests.mssql.tsql_values import Sql, driven, ticks_of
 
 _SELECT = re.compile(r"SELECT (.+) FROM (\[\w+\]\.\[\w+\])(?: WHERE (.+))?", re.DOTALL)
 #: The abilities of a server that can't hash UTF-8, so that the row texts are transferred.
@@ -102,11 +102,6 @@ ROWS = [
     {"id": Sql("int", 1), **{name: value for name, (_, value) in EVERY.items()}},
     {"id": Sql("int", 2), **_NULLS, "version": Sql("rowversion", (2002).to_bytes(8, "big"))},
 ]
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path) -> DuckdbWarehouse:
-    return DuckdbWarehouse(tmp_path / "warehouse.duckdb")
 
 
 def source_of(server: Server, monkeypatch: pytest.MonkeyPatch, address: Address = ADDRESS) -> Any:

@@ -20,7 +20,8 @@ from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import canonical, catalogue_types, queries, sql
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, snapshot_of
-from saas_platform_tests.mssql.tsql import Sql, evaluate, refused
+from saas_platform_tests.mssql.tsql import evaluate, refused
+from saas_platform_tests.mssql.tsql_values import Sql
 
 EVERY: tuple[Ability, ...] = typing.get_args(Ability)
 
@@ -106,7 +107,7 @@ def test_a_conversion_of_the_load_that_lies_changes_nothing_in_the_proof(
     assert proofs(TABLE) == proven
 
 
-@pytest.mark.parametrize("name", ["value", "_variant", "named", "slice_id"])
+@pytest.mark.parametrize("name", ["value", "_variant", "column_sql", "slice_id"])
 def test_a_function_of_the_load_that_lies_changes_nothing_in_the_proof(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -128,7 +129,7 @@ def test_a_cut_of_the_load_that_lies_changes_nothing_in_the_proof(
 def test_load_and_proof_are_different_expressions_wherever_the_load_converts() -> None:
     for column in TABLE.columns:
         loaded = sql.value(column)
-        if loaded != sql.named(column):
+        if loaded != sql.column_sql(column):
             assert loaded not in (canonical.cell(column, EVERY) or ""), column.name
 
 

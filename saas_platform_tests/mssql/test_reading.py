@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from saas_platform.schema import TABLES
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.source.interface import SourceError
-from saas_platform.source.mssql import catalogue_types, reading
+from saas_platform.source.mssql import catalogue_types, streaming
 from saas_platform_tests.mssql.stub import ABLE, DATABASE, ArrowServer, Server, arrow, snapshot_of
 
 KEY = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
@@ -66,7 +66,7 @@ class Batches:
 
 def read(cursor: Any, table: sa.Table) -> list[Any]:
     found: list[Any] = []
-    for batch in reading.batches(cursor, table, "SELECT"):
+    for batch in streaming.batches(cursor, table, "SELECT"):
         found += batch["v"].to_pylist()
     return found
 
@@ -109,7 +109,7 @@ def test_rows_are_held_against_the_declared_type(
 def test_a_value_beyond_the_first_batch_stops_the_table_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reading, "_ROWS", 10)
+    monkeypatch.setattr(streaming, "_ROWS", 10)
     with pytest.raises(SourceError, match=r"holds '7' in the row with id 25, which is not a whole"):
         read(Rows([*range(24), "7"]), table_of(sa.BigInteger()))
 
@@ -154,7 +154,7 @@ def test_fewer_rows_are_fetched_at_a_time_where_they_may_be_long(
 
 
 def test_the_companys_own_tables_are_read_at_full_speed() -> None:
-    assert {reading.rows_at_a_time(table) for table in TABLES.values()} == {65_536}
+    assert {streaming.rows_at_a_time(table) for table in TABLES.values()} == {65_536}
 
 
 def test_a_bytearray_and_a_view_of_memory_are_bytes() -> None:

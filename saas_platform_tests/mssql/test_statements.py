@@ -18,7 +18,7 @@ import sqlglot
 
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES, Slice, slice_of
-from saas_platform.source.mssql import catalogue_types, ddl, queries, sql, tracking
+from saas_platform.source.mssql import catalogue_types, ddl, queries, tracking
 from saas_platform.source.mssql.apply import insert, update
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform.source.mssql.features import Features
@@ -145,7 +145,7 @@ def test_a_version_that_is_no_rowversion_is_compared_as_a_number() -> None:
         sa.MetaData(),
         sa.Column("version", sa.BigInteger, info={"declared": "bigint", "row_version": True}),
     )
-    assert sql.above_version(table, 9) == "[version] > 9"
+    assert queries.above_version(table, 9) == "[version] > 9"
 
 
 def _sliced(declared: str) -> sa.Table:
@@ -171,14 +171,14 @@ def test_no_bound_of_a_slice_is_beyond_the_type_of_its_column(
     declared: str, slices: list[str], where: str
 ) -> None:
     """The server converts the literal to the column's type and refuses one outside of its range."""
-    assert sql.in_slices(_sliced(declared), slices) == where
+    assert queries.in_slices(_sliced(declared), slices) == where
 
 
 def test_more_slices_than_a_list_takes_are_rows() -> None:
     at = sa.Column("at", sa.DateTime, nullable=False, info={"declared": "datetime2(7)"})
     table = sa.Table("t", sa.MetaData(), at, info={"slice": Slice("at", "day")})
     days = [(date(1900, 1, 1) + timedelta(days=2 * n)).isoformat() for n in range(12_000)]
-    few, many = sql.in_slices(table, days[:5_000]), sql.in_slices(table, days)
+    few, many = queries.in_slices(table, days[:5_000]), queries.in_slices(table, days)
     assert few.startswith("CONVERT(VARCHAR(10), [at], 23) IN ('1900-01-01', '1900-01-03', ")
     assert many.startswith(
         "CONVERT(VARCHAR(10), [at], 23) IN (SELECT s.id FROM (VALUES ('1900-01-01'), ('1900-01-03'), "

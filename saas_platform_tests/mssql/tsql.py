@@ -1,8 +1,7 @@
 """Evaluate T-SQL expressions without a server, as Microsoft's documentation describes them.
 
-Contains: a parser for the few forms that `sql.py` and `canonical.py` write, and the conversions of their
-types, including those that lose something. It shares no code with them. Out of scope: whole statements, and
-expectations of any test.
+Contains: a parser for the few forms that `sql.py` and `canonical.py` write. It shares no code with them. Out of
+scope: whole statements, the conversions of types (tsql_values.py), and expectations of any test.
 """
 
 from __future__ import annotations
@@ -10,45 +9,16 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
+from dataclasses import replace
 from functools import cache
-from typing import Any
+
+from saas_platform_tests.mssql.tsql_values import NUMBERS, ONLY_TO, Sql, convert, ticks_in
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>N?'(?:[^']|'')*')|(?P<name>\[(?:[^\]]|\]\])*\])|(?P<hex>0x[0-9A-Fa-f]*)"
     r"|(?P<number>\d+(?:\.\d+)?(?:e\d+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign>[-+*%(),.=<]))"
 )
-_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "bit"})
-_TEXTS = frozenset(
-    {"char", "varchar", "nchar", "nvarchar", "text", "ntext", "xml", "json", "hierarchyid"}
-)
-#: The types to which the server converts these; it refuses every other conversion of them (529).
-_ONLY_TO = {
-    "ntext": frozenset({"char", "varchar", "nchar", "nvarchar", "xml"}),
-    "text": frozenset({"char", "varchar", "nchar", "nvarchar", "xml"}),
-    "image": frozenset({"binary", "varbinary", "rowversion"}),
-}
 _WIDE_SIGNS = str.maketrans({"\uff07": "'", "\uff5c": "|"})
-#: The units of a datetime2, which are tenths of microseconds.
-_SECOND = 10_000_000
-
-
-@dataclass(frozen=True)
-class Sql:
-    """A value with its type. A `value` of None is NULL.
-
-    `datetime2`, `time` and `datetimeoffset` count tenths of microseconds, the last together with the minutes of
-    its offset. `datetime` counts units of 1/300 s. All of them count from the first of January of the year 1.
-    """
-
-    kind: str
-    value: Any
-    #: The number of digits after the second, or after the decimal point.
-    scale: int = 0
-    #: Whether the collation is binary.
-    binary: bool = False
 
 
 def evaluate(expression: str, columns: Mapping[str, Sql]) -> Sql:
@@ -67,11 +37,11 @@ def refused(statement: str, declared: Mapping[str, str]) -> list[str]:
     found = []
     for name, kind in declared.items():
         column = re.escape(f"[{name}]")
-        if kind not in _ONLY_TO:
+        if kind not in ONLY_TO:
             continue
         made = re.findall(rf"CONVERT\((\w+)(?:\([^)]*\))?, {column}", statement, re.IGNORECASE)
         made += re.findall(rf"CAST\({column} AS (\w+)", statement, re.IGNORECASE)
-        found += [f"{kind} to {each}" for each in made if each.lower() not in _ONLY_TO[kind]]
+        found += [f"{kind} to {each}" for each in made if each.lower() not in ONLY_TO[kind]]
         taken = re.findall(rf"(\w+)\({column}", statement)
         found += [f"{each} of {kind}" for each in taken if each not in ("CAST", "ISNULL", "COUNT")]
     return found
@@ -295,12 +265,12 @@ class _Reader:
             last = self.sum()
             if last.value is None:
                 return Sql("bigint", None)
-            return Sql("bigint", _ticks(last) // 10 - _ticks(first) // 10)
+            return Sql("bigint", ticks_in(last) // 10 - ticks_in(first) // 10)
         arguments = [self.sum()]
         while self.takes(","):
             arguments.append(self.sum())
         # Some functions accept these types, but it is not worth listing them here.
-        assert arguments[0].kind not in _ONLY_TO or name == "ISNULL", (name, arguments[0].kind)
+        assert arguments[0].kind not in ONLY_TO or name == "ISNULL", (name, arguments[0].kind)
         return _FUNCTIONS[name](*arguments)
 
 
@@ -353,10 +323,10 @@ _FUNCTIONS: dict[str, Callable[..., Sql]] = {
 
 
 def _plus(left: Sql, right: Sql) -> Sql:
-    assert not {left.kind, right.kind} & {*_ONLY_TO}, "no operator takes them (402)"
+    assert not {left.kind, right.kind} & {*ONLY_TO}, "no operator takes them (402)"
     if left.value is None or right.value is None:
         return replace(left, value=None)
-    if left.kind in _NUMBERS:
+    if left.kind in NUMBERS:
         return Sql("bigint", left.value + right.value)
     return Sql("nvarchar", left.value + right.value, binary=left.binary or right.binary)
 
@@ -374,153 +344,3 @@ def _like(text: Sql, pattern: Sql) -> bool:
     assert text.binary or pattern.binary, "a range follows the collation"
     made = re.sub(r"%", ".*", _units(pattern.value))
     return re.fullmatch(made, _units(text.value), re.DOTALL) is not None
-
-
-def convert(value: Sql, kind: str, size: int | None, scale: int, *, style: int) -> Sql:
-    """Convert a value to another type by a style, with the losses that the server has."""
-    if value.kind == "sql_variant":
-        inner = value.value
-        return Sql(kind, None) if inner is None else convert(inner, kind, size, scale, style=style)
-    assert kind in _ONLY_TO.get(value.kind, {kind}), (
-        f"no conversion of {value.kind} to {kind} (529)"
-    )
-    if value.value is None:
-        return Sql(kind, None)
-    if kind in ("char", "varchar", "nchar", "nvarchar"):
-        if isinstance(value.value, bytes) and style == 0 and kind in ("nchar", "nvarchar"):
-            text = value.value.decode("utf-16-le", "surrogatepass")
-        else:
-            text = _text(value, style)
-        if kind == "char" and size is not None:
-            text = text.ljust(size)
-        assert size is None or len(text) <= size or value.kind not in _NUMBERS, "overflow"
-        return Sql(kind, text if size is None else text[:size], binary=value.binary)
-    if kind in ("binary", "varbinary"):
-        return Sql(kind, _bytes(value)[:size])
-    if kind == "bigint":
-        made = value.value
-        return Sql(
-            kind, int.from_bytes(made, "big", signed=True) if isinstance(made, bytes) else int(made)
-        )
-    if kind in ("decimal", "numeric"):
-        return Sql(kind, _rounded(Decimal(value.value), scale), scale)
-    if kind == "float":
-        given = value.value
-        return Sql(kind, float(given.strip() if isinstance(given, str) else given))
-    if kind == "date":
-        return Sql(kind, value.value) if value.kind == "date" else Sql(kind, _day(_ticks(value)))
-    if kind == "datetime":
-        return Sql(kind, round(Decimal(_ticks(value)) * 300 / _SECOND))
-    assert kind in ("datetime2", "time", "datetimeoffset"), kind
-    digits = 7 if size is None else size
-    step = 10 ** (7 - digits)
-    moment = _parsed(value.value) if isinstance(value.value, str) else None
-    if kind == "datetimeoffset":
-        ticks, offset = value.value
-        return Sql(kind, ((ticks + step // 2) // step * step, offset), digits)
-    ticks = _ticks(value) if moment is None else moment
-    rounded = (ticks + step // 2) // step * step
-    assert rounded < 3_652_059 * 86_400 * _SECOND, "an overflow at the end of time"
-    return Sql(kind, rounded, digits)
-
-
-def _rounded(value: Decimal, scale: int) -> Decimal:
-    with localcontext(prec=80):
-        return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
-
-
-def _day(ticks: int) -> date:
-    return date.fromordinal(1 + ticks // (86_400 * _SECOND))
-
-
-def _parsed(text: str) -> int:
-    return ticks_of(text)
-
-
-def ticks_of(text: str) -> int:
-    """Return the tenths of microseconds of a timestamp in ISO format."""
-    seconds, _, fraction = text.replace("T", " ").partition(".")
-    since = datetime.fromisoformat(seconds) - datetime(1, 1, 1)
-    return (since.days * 86_400 + since.seconds) * _SECOND + int((fraction + "0" * 7)[:7])
-
-
-def _ticks(value: Sql) -> int:
-    if value.kind == "datetime":
-        # Rounded to the nearest digit, because a third has no exact decimal form.
-        return int((Decimal(value.value) * _SECOND / 300).to_integral_value(ROUND_HALF_UP))
-    if value.kind == "datetimeoffset":
-        return int(value.value[0])
-    if isinstance(value.value, str):
-        return ticks_of(value.value)
-    return int(value.value)
-
-
-def _bytes(value: Sql) -> bytes:
-    if isinstance(value.value, bytes):
-        return value.value
-    if isinstance(value.value, str):
-        return value.value.encode("utf-16-le", "surrogatepass")
-    return struct.pack(">d", value.value)
-
-
-def _text(value: Sql, style: int) -> str:
-    made, kind = value.value, value.kind
-    if kind in _NUMBERS:
-        return str(int(made))
-    if kind in ("decimal", "numeric"):
-        return f"{made:.{value.scale}f}"
-    if kind in ("money", "smallmoney"):
-        return f"{made:.4f}" if style == 2 else f"{_rounded(made, 2):.2f}"
-    if kind in ("float", "real"):
-        if style == 3:
-            digits, power = f"{made:.16e}".split("e")
-            return f"{digits}e{int(power):+04d}"
-        return f"{made:.6g}"
-    if kind in ("binary", "varbinary", "rowversion"):
-        return {1: "0x", 2: ""}[style] + made.hex().upper() if style else made.decode("latin-1")
-    if kind == "date":
-        return str(made.isoformat())
-    if kind in _TEXTS:
-        if style == 0 and isinstance(made, str):
-            return made
-        return str(made)
-    if kind == "uniqueidentifier":
-        return str(made).upper()
-    return _time_text(value, style)
-
-
-def _time_text(value: Sql, style: int) -> str:
-    kind = value.kind
-    ticks = _ticks(value)
-    seconds = datetime(1, 1, 1) + timedelta(seconds=ticks // _SECOND)
-    if style == 0 and kind in ("datetime", "smalldatetime"):
-        return f"{seconds:%b} {seconds.day:2} {seconds.year:04} {seconds:%I:%M%p}"
-    plain = f"{seconds.year:04}-{seconds:%m-%d %H:%M:%S}"
-    if kind == "datetime":
-        milliseconds = int((Decimal(value.value % 300) * 10 / 3).to_integral_value(ROUND_HALF_UP))
-        return plain if style == 120 else f"{plain}.{milliseconds:03}"
-    if kind == "smalldatetime":
-        return plain if style == 120 else f"{plain}.000"
-    fraction = f"{ticks % _SECOND:07}"[: value.scale]
-    if kind == "time":
-        plain = plain[11:]
-    text = plain if style == 120 or not fraction else f"{plain}.{fraction}"
-    if kind == "datetimeoffset":
-        hours, minutes = divmod(abs(value.value[1]), 60)
-        text += f" {'-' if value.value[1] < 0 else '+'}{hours:02}:{minutes:02}"
-    return text
-
-
-def driven(value: Sql) -> Any:
-    """Return what a driver returns for the value."""
-    made, kind = value.value, value.kind
-    if made is None:
-        return None
-    if kind == "bit":
-        return bool(made)
-    if kind in ("datetime2", "datetime", "smalldatetime"):
-        micros = _ticks(value) // 10
-        return datetime(1, 1, 1) + timedelta(microseconds=micros)
-    if kind == "money":
-        return Decimal(made).quantize(Decimal("1.0000"), ROUND_DOWN)
-    return made

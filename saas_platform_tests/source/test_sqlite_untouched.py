@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from saas_platform.platform import Platform
 from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite import SqliteDatabase
-from saas_platform_tests.end_to_end.conftest import command
+from saas_platform_tests.end_to_end.command_line import command
 
 NAMES = [
     "own.db",

@@ -20,7 +20,7 @@ from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.columns import key, text
 from saas_platform.schema.declared import Declaration, read_declaration
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
-from saas_platform.source.sqlite.catalogue import declared_type
+from saas_platform.source.sqlite.catalogue_types import portable
 from saas_platform.sync.drift import SyncError, check_table, unnamed_tables
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 
@@ -72,7 +72,7 @@ class Catalogue(SourceSnapshot):
             'SELECT name, type, "notnull" FROM pragma_table_info(?)', [self._name(table)]
         )
         return [
-            SourceColumn(name, kind, not required, declared_type(kind) or AnyValue())
+            SourceColumn(name, kind, not required, portable(kind) or AnyValue())
             for name, kind, required in found
         ]
 

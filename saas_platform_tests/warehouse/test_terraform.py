@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from google.api_core import exceptions as api
 from google.cloud import bigquery
 
-from saas_platform.warehouse.bigquery import datasets as bigquery_datasets
-from saas_platform.warehouse.bigquery.datasets import TAGGING_RIGHT
+from saas_platform.warehouse.bigquery import schemas as bigquery_schemas
+from saas_platform.warehouse.bigquery.schemas import TAGGING_RIGHT
 from saas_platform.warehouse.bigquery.tables import LABELS
 from saas_platform.warehouse.bigquery.target import BigqueryTarget
 from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
@@ -204,15 +204,15 @@ def test_each_account_has_what_its_work_needs_and_no_more(acting: Any) -> None:
     in_bucket = {account for account in LOCALS["accounts"] if rights(account, "bucket")}
     assert in_bucket == {"platform", "loader"}
     for account in in_bucket:
-        needed = {"storage.buckets.get", *bigquery_datasets.BUCKET_RIGHTS}
+        needed = {"storage.buckets.get", *bigquery_schemas.BUCKET_RIGHTS}
         assert needed <= rights(account, "bucket")
     # A sync prepares the datasets and the logs, which the loader may do.
-    bigquery_datasets.prepare(acting("loader")._bare)
+    bigquery_schemas.prepare(acting("loader")._bare)
     # Dashboards and notebooks only read and prepare nothing, which the reader may not do.
     assert acting("reader").query("SELECT 1").num_rows == 1
     assert not acting("reader").table_exists("models", "churn_scores")
     with pytest.raises(WarehouseError, match=r"bigquery\.datasets\.get .* on raw"):
-        bigquery_datasets.prepare(acting("reader")._bare)
+        bigquery_schemas.prepare(acting("reader")._bare)
 
 
 def test_loaders_tag_personal_data_and_every_account_of_raw_may_read_it() -> None:

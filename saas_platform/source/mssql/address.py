@@ -1,6 +1,8 @@
 """The address of a SQL Server, read from its URL: the ODBC options, with safe defaults, and the schema.
 
 Contains: how a `mssql+pyodbc://...` URL becomes a connection string. Out of scope: connecting.
+
+No counterpart in SQLite: its URL is the path of a file.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Bulk copy opens a connection of its own, which no rollback undoes, and it checks no constraints. The rows
 therefore go into staging tables first. Out of scope: the statements that move them from there (apply.py).
+
+No counterpart in SQLite: its driver itself loads Arrow data into a table (apply.py).
 """
 
 from __future__ import annotations

@@ -79,6 +79,11 @@ def type_of(column: sa.Column[Any]) -> str:
     return "rowversion" if column.info.get("row_version") else kind_of(column).tsql
 
 
+def is_rowversion(column: sa.Column[Any]) -> bool:
+    """Return whether the server itself counts this version, for all tables of the database together."""
+    return bool(column.info.get("row_version")) and type_of(column) in ROW_VERSIONS
+
+
 def has_seven_digits(column: sa.Column[Any]) -> bool:
     """Return whether the column stores tenths of microseconds, which no portable type holds."""
     return re.fullmatch(r"datetime2(\(7\))?", column.info.get("declared", "").lower()) is not None

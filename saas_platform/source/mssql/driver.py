@@ -1,6 +1,8 @@
 """Find Microsoft's ODBC driver: that of the system, or else that of the wheel `mssql-python-odbc`.
 
 Out of scope: connecting with it.
+
+No counterpart in SQLite: its driver is a Python package that contains the engine.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Contains: the queries, and the messages that name the substitute for what is missing. Out of scope: how the
 features are used.
+
+No counterpart in SQLite: its driver contains the engine, so that it is known what the engine can do.
 """
 
 from __future__ import annotations

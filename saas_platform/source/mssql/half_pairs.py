@@ -2,6 +2,8 @@
 
 Contains: the query for one column, and the message. Out of scope: which columns may hold them
 (catalogue_types.py).
+
+No counterpart in SQLite: its driver returns the bytes of a text as they are stored (reading.py).
 """
 
 from __future__ import annotations

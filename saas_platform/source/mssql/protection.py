@@ -2,6 +2,8 @@
 
 The login then does not see what the table holds, and a proof of the mirror would succeed all the same.
 Contains: the queries and the messages. Out of scope: when the queries run.
+
+No counterpart in SQLite: a file hides nothing from a program that may read it.
 """
 
 from __future__ import annotations

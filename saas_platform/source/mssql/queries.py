@@ -1,4 +1,4 @@
-"""The queries that read a table: its rows, the texts of its proof, its counts and its highest version.
+"""The queries that read a table: the rows that they select, the texts of its proof, its counts and more.
 
 Aliases are numbered (c0, c1 ...) and used only in an outer query, so that none can clash with a column of the
 user. Out of scope: the T-SQL of a value (sql.py, canonical.py), and running a query.
@@ -7,29 +7,86 @@ user. Out of scope: the T-SQL of a value (sql.py, canonical.py), and running a q
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.schema import version_of
-from saas_platform.schema.source_names import source_table
+from saas_platform.schema import slice_of, version_of
+from saas_platform.schema.slices import ranges
 from saas_platform.source import bookkeeping
-from saas_platform.source.mssql import canonical
+from saas_platform.source.mssql import canonical, catalogue_types
 from saas_platform.source.mssql.canonical import Ability
-from saas_platform.source.mssql.sql import (
-    above_version,
-    in_slices,
-    named,
-    qualified,
-    slice_id,
-    value,
-)
+from saas_platform.source.mssql.sql import column_sql, qualified, slice_id, table_sql, value
+
+#: The most ranges in one WHERE; more of them would cost more than a scan.
+_MOST_RANGES = 50
+#: The most literals in one IN; the server may refuse more of them (8623).
+_MOST_LITERALS = 5_000
+#: The first and the last timestamp of the types that do not cover every year.
+_EXTENTS = {
+    "smalldatetime": (datetime(1900, 1, 1), datetime(2079, 6, 6, 23, 59)),
+    "datetime": (datetime(1753, 1, 1), datetime.max),
+}
 
 
-def full_name(table: sa.Table, schema: str) -> str:
-    """Return the quoted name of the table in the source; `schema` applies to a table that names none."""
-    own, name = source_table(table)
-    return qualified(own or schema, name)
+def in_slices(table: sa.Table, slices: Collection[str]) -> str:
+    """Return a condition that is true for the rows of the slices."""
+    cut = slice_of(table)
+    if not slices:
+        return "1 = 0"
+    if cut is None:
+        return "1 = 1"
+    spans = ranges(cut, slices)
+    if len(spans) > _MOST_RANGES:
+        return _listed(slice_id(table), sorted(slices))
+    column = table.columns[cut.column]
+    return " OR ".join(f"({_between(column, first, after)})" for first, after in spans)
+
+
+def _listed(value_: str, ids: Sequence[str]) -> str:
+    if len(ids) > _MOST_LITERALS:
+        rows = ", ".join(f"('{each}')" for each in ids)
+        return f"{value_} IN (SELECT s.id FROM (VALUES {rows}) s(id))"
+    listed = ", ".join(f"'{each}'" for each in ids)
+    return f"{value_} IN ({listed})"
+
+
+def _between(column: sa.Column, first: datetime, after: datetime) -> str:
+    """Return a condition that is true from the first timestamp until just before the second.
+
+    A bound outside of the range of the column's type is left out, because the server would refuse it.
+    """
+    lowest, highest = _EXTENTS.get(catalogue_types.type_of(column), (datetime.min, datetime.max))
+    if after <= lowest or first > highest:
+        return "1 = 0"
+    name = column_sql(column)
+    # A date without dashes means the same for every type and language setting.
+    bounds = [
+        *([f"{name} >= '{_day(first)}'"] if first >= lowest else []),
+        *([f"{name} < '{_day(after)}'"] if after <= highest else []),
+    ]
+    return " AND ".join(bounds) or f"{name} IS NOT NULL"
+
+
+def _day(moment: datetime) -> str:
+    return moment.date().isoformat().replace("-", "")
+
+
+def above_version(table: sa.Table, version: int) -> str:
+    """Return a condition for rows above a version, in a form that can use an index on the version."""
+    column = table.columns[version_of(table) or ""]
+    name = column_sql(column)
+    if catalogue_types.is_rowversion(column):
+        return f"{name} > CONVERT(BINARY(8), CONVERT(BIGINT, {int(version)}))"
+    return f"{name} > {int(version)}"
+
+
+def _above(table: sa.Table, above: int) -> str:
+    """Return a condition for changed rows. A row without a version counts as changed."""
+    column = table.columns[version_of(table) or ""]
+    newer = above_version(table, above)
+    return f"{newer} OR {column_sql(column)} IS NULL" if column.nullable else newer
 
 
 def rows_query(
@@ -46,7 +103,7 @@ def rows_query(
     if slices is not None:
         where.append(in_slices(table, slices))
     values = _places([value(column) for column in table.columns])
-    sql = f"SELECT {values} FROM {full_name(table, schema)}"
+    sql = f"SELECT {values} FROM {table_sql(table, schema)}"
     return sql + (" WHERE " + " AND ".join(f"({each})" for each in where) if where else "")
 
 
@@ -56,14 +113,7 @@ def _places(values: Sequence[str]) -> str:
 
 def _source(table: sa.Table, schema: str, slices: Collection[str] | None) -> str:
     where = "" if slices is None else f" WHERE {in_slices(table, slices)}"
-    return f"{full_name(table, schema)}{where}"
-
-
-def _above(table: sa.Table, above: int) -> str:
-    """Return a condition for changed rows. A row without a version counts as changed."""
-    column = table.columns[version_of(table) or ""]
-    newer = above_version(table, above)
-    return f"{newer} OR {named(column)} IS NULL" if column.nullable else newer
+    return f"{table_sql(table, schema)}{where}"
 
 
 def unversioned_query(table: sa.Table, schema: str) -> str | None:
@@ -71,8 +121,8 @@ def unversioned_query(table: sa.Table, schema: str) -> str | None:
     version = version_of(table)
     if version is None or not table.columns[version].nullable:
         return None
-    condition = f"{named(table.columns[version])} IS NULL"
-    return f"SELECT COUNT_BIG(*) FROM {full_name(table, schema)} WHERE {condition}"
+    condition = f"{column_sql(table.columns[version])} IS NULL"
+    return f"SELECT COUNT_BIG(*) FROM {table_sql(table, schema)} WHERE {condition}"
 
 
 def cells_query(
@@ -124,7 +174,7 @@ def counts_query(table: sa.Table, schema: str) -> str:
     # The subquery makes the slice a column, because T-SQL does not allow GROUP BY with a constant.
     return (
         f"SELECT r.c0, COUNT_BIG(*) FROM (SELECT ISNULL({slice_id(table)}, 'none') AS c0"
-        f" FROM {full_name(table, schema)}) r GROUP BY r.c0"
+        f" FROM {table_sql(table, schema)}) r GROUP BY r.c0"
     )
 
 
@@ -137,14 +187,14 @@ def highest_query(table: sa.Table, schema: str) -> str | None:
     if version is None:
         return None
     column = table.columns[version]
-    return f"SELECT TOP 1 {value(column)} FROM {full_name(table, schema)} ORDER BY {named(column)} DESC"
+    return f"SELECT TOP 1 {value(column)} FROM {table_sql(table, schema)} ORDER BY {column_sql(column)} DESC"
 
 
 def half_pair_query(column: sa.Column[Any], schema: str) -> str:
     """Return the query for the key of a row with half of a surrogate pair; 1 if the table has no key."""
     keys = [value(each) for each in column.table.primary_key.columns] or ["1"]
     return (
-        f"SELECT TOP 1 {_places(keys)} FROM {full_name(column.table, schema)}"
+        f"SELECT TOP 1 {_places(keys)} FROM {table_sql(column.table, schema)}"
         f" WHERE {canonical.half_pair(column)}"
     )
 

@@ -1,6 +1,8 @@
 """The remedies for errors of SQL Server and its drivers, found by their numbers, words and SQLSTATEs.
 
 Contains: the table of remedies. Out of scope: how an error is read (errors.py).
+
+No counterpart in SQLite: its remedies are few and are found by words alone (errors.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """A connection with a transaction that sees one consistent state, and that begins again after an error ended it.
 
 Out of scope: what is read in it.
+
+No counterpart in SQLite: there is no server that could end a read transaction, so that none has to begin again.
 """
 
 from __future__ import annotations

@@ -20,22 +20,17 @@ from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.mssql import catalogue, queries, special
-from saas_platform.source.mssql.catalogue_types import may_hold_half_pair
+from saas_platform.source.mssql.catalogue_types import is_rowversion, may_hold_half_pair
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.discovery import schemas_to_read, why_not
 from saas_platform.source.mssql.errors import cursor_errors, in_words, is_deadlock, is_missing
 from saas_platform.source.mssql.features import rows
 from saas_platform.source.mssql.half_pairs import check_half_pairs
-from saas_platform.source.mssql.reading import (
-    batches,
-    cell_batches,
-    joined,
-    replaced_in,
-    text_batches,
-)
+from saas_platform.source.mssql.reading import replaced_in
 from saas_platform.source.mssql.session import Session, database_identity
 from saas_platform.source.mssql.special import Special
-from saas_platform.source.mssql.sql import is_rowversion, literal, qualified
+from saas_platform.source.mssql.sql import literal, qualified, table_sql
+from saas_platform.source.mssql.streaming import batches, cell_batches, joined, text_batches
 from saas_platform.source.mssql.tracking import tracked_deletes
 
 T = TypeVar("T")
@@ -68,7 +63,7 @@ class MssqlSnapshot(SourceSnapshot):
         return database_identity(self._cursor, self._session.features)
 
     def _named(self, table: sa.Table) -> str:
-        return queries.full_name(table, self._schema)
+        return table_sql(table, self._schema)
 
     @contextmanager
     def _looking(self, table: sa.Table) -> Iterator[None]:

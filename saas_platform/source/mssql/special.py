@@ -1,6 +1,8 @@
 """Special tables and columns: in memory, external, of a graph, or computed again at each reading.
 
 Contains: the queries, which not every server knows, and the messages. Out of scope: when the queries run.
+
+No counterpart in SQLite: its only special tables are virtual ones, which its catalogue names (catalogue.py).
 """
 
 from __future__ import annotations

@@ -1,32 +1,22 @@
-"""The T-SQL of names, slices and values as rows are read, shared by reading and writing.
+"""The T-SQL of names, literals, slices and values as rows are read, shared by reading and writing.
 
-It uses only what limited TDS servers run too. Out of scope: whole statements, and what a proof reads
-(canonical.py), which shares no expression with this module.
+It uses only what limited TDS servers run too. Out of scope: whole statements (queries.py), and what a proof
+reads (canonical.py), which shares no expression with this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
-from saas_platform.schema import slice_of, version_of
+from saas_platform.schema import slice_of
 from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
-from saas_platform.schema.slices import WHOLE, ranges
-from saas_platform.schema.source_names import source_column
+from saas_platform.schema.slices import WHOLE
+from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import catalogue_types
 
-#: The most ranges in one WHERE; more of them would cost more than a scan.
-_MOST_RANGES = 50
-#: The most literals in one IN; the server may refuse more of them (8623).
-_MOST_LITERALS = 5_000
-#: The first and the last timestamp of the types that do not cover every year.
-_EXTENTS = {
-    "smalldatetime": (datetime(1900, 1, 1), datetime(2079, 6, 6, 23, 59)),
-    "datetime": (datetime(1753, 1, 1), datetime.max),
-}
 #: For each type of the catalogue, SQL for its exact number, timestamp, text or bytes. Types that are not
 #: listed are read as they are.
 _CONVERSIONS = {
@@ -112,7 +102,13 @@ def qualified(schema: str, name: str) -> str:
     return f"{quoted(schema)}.{quoted(name)}"
 
 
-def named(column: sa.Column, qualifier: str = "") -> str:
+def table_sql(table: sa.Table, schema: str) -> str:
+    """Return the quoted name of the table in the source; `schema` applies to a table that names none."""
+    own, name = source_table(table)
+    return qualified(own or schema, name)
+
+
+def column_sql(column: sa.Column, qualifier: str = "") -> str:
     """Return the quoted name of the column in the source."""
     return qualifier + quoted(source_column(column))
 
@@ -131,7 +127,7 @@ def value(column: sa.Column, qualifier: str = "") -> str:
     reason = catalogue_types.unsupported_reason(column)
     if reason is not None:
         raise SourceError(reason)
-    return _VALUE[kind_of(column).name](column, named(column, qualifier))
+    return _VALUE[kind_of(column).name](column, column_sql(column, qualifier))
 
 
 def _converted(column: sa.Column, name: str) -> str:
@@ -192,64 +188,6 @@ def slice_id(table: sa.Table, qualifier: str = "") -> str:
     cut = slice_of(table)
     if cut is None:
         return f"'{WHOLE}'"
-    return f"CONVERT(VARCHAR({cut.id_length}), {named(table.columns[cut.column], qualifier)}, 23)"
-
-
-def in_slices(table: sa.Table, slices: Collection[str]) -> str:
-    """Return a condition that is true for the rows of the slices."""
-    cut = slice_of(table)
-    if not slices:
-        return "1 = 0"
-    if cut is None:
-        return "1 = 1"
-    spans = ranges(cut, slices)
-    if len(spans) > _MOST_RANGES:
-        return _listed(slice_id(table), sorted(slices))
-    column = table.columns[cut.column]
-    return " OR ".join(f"({_between(column, first, after)})" for first, after in spans)
-
-
-def _listed(value_: str, ids: Sequence[str]) -> str:
-    if len(ids) > _MOST_LITERALS:
-        rows = ", ".join(f"('{each}')" for each in ids)
-        return f"{value_} IN (SELECT s.id FROM (VALUES {rows}) s(id))"
-    listed = ", ".join(f"'{each}'" for each in ids)
-    return f"{value_} IN ({listed})"
-
-
-def _between(column: sa.Column, first: datetime, after: datetime) -> str:
-    """Return a condition that is true from the first timestamp until just before the second.
-
-    A bound outside of the range of the column's type is left out, because the server would refuse it.
-    """
-    lowest, highest = _EXTENTS.get(catalogue_types.type_of(column), (datetime.min, datetime.max))
-    if after <= lowest or first > highest:
-        return "1 = 0"
-    name = named(column)
-    # A date without dashes means the same for every type and language setting.
-    bounds = [
-        *([f"{name} >= '{_day(first)}'"] if first >= lowest else []),
-        *([f"{name} < '{_day(after)}'"] if after <= highest else []),
-    ]
-    return " AND ".join(bounds) or f"{name} IS NOT NULL"
-
-
-def _day(moment: datetime) -> str:
-    return moment.date().isoformat().replace("-", "")
-
-
-def above_version(table: sa.Table, version: int) -> str:
-    """Return a condition for rows above a version, in a form that can use an index on the version."""
-    column = table.columns[version_of(table) or ""]
-    name = named(column)
-    if is_rowversion(column):
-        return f"{name} > CONVERT(BINARY(8), CONVERT(BIGINT, {int(version)}))"
-    return f"{name} > {int(version)}"
-
-
-def is_rowversion(column: sa.Column) -> bool:
-    """Return whether the server itself counts this version, for all tables of the database together."""
     return (
-        bool(column.info.get("row_version"))
-        and catalogue_types.type_of(column) in catalogue_types.ROW_VERSIONS
+        f"CONVERT(VARCHAR({cut.id_length}), {column_sql(table.columns[cut.column], qualifier)}, 23)"
     )

@@ -1,6 +1,8 @@
 """Deletes recorded by SQL Server's Change Tracking, for a database that has it enabled.
 
 Out of scope: deletes of the company's tables, which triggers record (ddl.py).
+
+No counterpart in SQLite: it keeps no record of deletes, unless triggers write one (ddl.py).
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from saas_platform.schema.source_names import source_column
 from saas_platform.source.cursor import Cursor
 from saas_platform.source.mssql.catalogue import primary_key
 from saas_platform.source.mssql.connection import scalar
+from saas_platform.source.mssql.queries import above_version
 from saas_platform.source.mssql.reading import rows_as_arrow
-from saas_platform.source.mssql.sql import above_version, literal, named, value
+from saas_platform.source.mssql.sql import column_sql, literal, value
 
 
 def tracked_deletes(
@@ -59,7 +62,7 @@ def deletes_query(table: sa.Table, full_name: str, *, oldest: int, above: int) -
     """Return the query for the keys deleted since row version `above`; `oldest` is the first version kept."""
     keys = list(table.primary_key.columns)
     changes = f"CHANGETABLE(CHANGES {full_name}, {oldest})"
-    same = " AND ".join(f"{named(key, 't.')} = {named(key, 'c.')}" for key in keys)
+    same = " AND ".join(f"{column_sql(key, 't.')} = {column_sql(key, 'c.')}" for key in keys)
     # Keys are read like rows, so that they equal the keys in the mirror.
     gone = ", ".join(value(key, "d.") for key in keys)
     known = (

@@ -20,9 +20,11 @@ from saas_platform.source.applying import BrokenRuleError, Writer, names_erasabl
 from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.intake import Intake
 from saas_platform.source.interface import MonthBatch
-from saas_platform.source.sqlite.connection import SqliteCursor, scalar
-from saas_platform.source.sqlite.ddl import CURRENT_VERSION, NEXT_VERSION, quoted
+from saas_platform.source.sqlite.connection import scalar
+from saas_platform.source.sqlite.cursors import SqliteCursor
+from saas_platform.source.sqlite.ddl import CURRENT_VERSION, NEXT_VERSION
 from saas_platform.source.sqlite.intake import STAGED, SqliteIntake, stage
+from saas_platform.source.sqlite.sql import quoted
 
 _LEDGER = f'"{bookkeeping.erasures.name}"'
 

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.canonical import MARK, MISFIT_END, NULL, VALUE_END
 from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
-from saas_platform.source.sqlite.ddl import BINARY, column_sql
+from saas_platform.source.sqlite.sql import BINARY, column_sql
 
 #: The most arguments of one function. SQLite allows 1,000.
 _MOST_ARGUMENTS = 500

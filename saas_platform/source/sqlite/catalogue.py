@@ -1,36 +1,22 @@
 """Read what the catalogue of a SQLite file says about its tables.
 
-Out of scope: the values in the tables (discovery.py). Every function that takes a cursor raises StreamError
+Out of scope: the values in the tables (looking.py). Every function that takes a cursor raises StreamError
 if SQLite can't answer.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import adbc_driver_sqlite.dbapi as adbc
-import sqlalchemy as sa
 
 from saas_platform.schema.describing import printable
 from saas_platform.source.discovery import SeenReference
-from saas_platform.source.sqlite.connection import SqliteCursor
-from saas_platform.source.sqlite.ddl import column_name, quoted
+from saas_platform.source.sqlite.cursors import SqliteCursor
+from saas_platform.source.sqlite.sql import column_name, literal, quoted
 from saas_platform.source.sqlite.streaming import StreamError, texts
 
-_DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC|NUMBER|DEC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
-#: Portable types by a pattern in the declared type. The first pattern that matches decides.
-_KINDS: list[tuple[str, sa.types.TypeEngine[Any]]] = [
-    (r"BOOL", sa.Boolean()),
-    (r"DATETIME|TIMESTAMP", sa.DateTime()),
-    (r"^DATE\b", sa.Date()),
-    (r"INT", sa.BigInteger()),
-    (r"CHAR|CLOB|TEXT", sa.String()),
-    (r"BLOB|BINARY", sa.LargeBinary()),
-    (r"REAL|FLOA|DOUB", sa.Double()),
-]
 _OTHER_KINDS = {
     "virtual": "is a virtual table",
     "shadow": "is a part of a virtual table",
@@ -66,11 +52,6 @@ class Index:
     columns: tuple[str, ...]
     collations: tuple[str, ...]
     is_constraint: bool
-
-
-def literal(text: str) -> str:
-    """Return the text as a literal, quoted for SQLite."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def tables(cursor: SqliteCursor) -> list[str]:
@@ -212,19 +193,3 @@ def collations(cursor: SqliteCursor, table: str, names: Collection[str]) -> dict
         if collation is not None:
             found[name] = collation
     return found
-
-
-def declared_type(declared: str) -> sa.types.TypeEngine[Any] | None:
-    """Return the portable type that a declared type stands for; None if there is none.
-
-    >>> declared_type("INT UNSIGNED"), declared_type("numeric(10,2)"), declared_type("")
-    (BigInteger(), Numeric(precision=10, scale=2), None)
-    """
-    upper = declared.upper()
-    match = _DECIMAL.search(upper)
-    if match:
-        precision, scale = int(match[1]), int(match[2] or 0)
-        if 1 <= precision <= 38 and scale <= precision:
-            return sa.Numeric(precision, scale)
-        return None
-    return next((kind for pattern, kind in _KINDS if re.search(pattern, upper)), None)

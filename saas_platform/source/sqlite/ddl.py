@@ -13,56 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
-from saas_platform.schema import TABLES, slice_of
+from saas_platform.schema import TABLES
 from saas_platform.schema.ddl import statements
-from saas_platform.schema.slices import WHOLE
-from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.bookkeeping import key_column
+from saas_platform.source.sqlite.sql import quoted, slice_id
 
-#: Written after each column that is compared. The column may have a collation that only the program that
-#: wrote the file knows. SQLite then refuses every comparison that does not name another collation.
-BINARY = "COLLATE BINARY"
 _COUNTER = bookkeeping.row_version_counter.name
 CURRENT_VERSION = f'(SELECT value FROM "{_COUNTER}")'
 NEXT_VERSION = f'UPDATE "{_COUNTER}" SET value = value + 1'
-
-
-def quoted(name: str) -> str:
-    """Return the identifier, quoted for SQLite."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def column_name(name: str) -> str:
-    """Quote the name of a column so that SQLite never takes it for a text.
-
-    If no column has a name that stands in double quotes, SQLite reads the name as a text in every row.
-    """
-    return "`" + name.replace("`", "``") + "`"
-
-
-def table_sql(table: sa.Table) -> str:
-    """Return the quoted name of the table in the source."""
-    return quoted(source_table(table)[1])
-
-
-def column_sql(column: sa.Column) -> str:
-    """Return the quoted name of the column in the source."""
-    return column_name(source_column(column))
-
-
-def slice_expression(table: sa.Table, qualifier: str = "") -> str:
-    """Return the SQL for the slice id of a row. Timestamps are ISO texts in SQLite."""
-    cut = slice_of(table)
-    if cut is None:
-        return f"'{WHOLE}'"
-    column = column_sql(table.columns[cut.column])
-    return f"substr({qualifier}{column}, 1, {cut.id_length})"
-
-
-def slice_text(table: sa.Table) -> str:
-    """Return the SQL for the slice id as a text, whatever is stored in place of a timestamp."""
-    return f"coalesce(CAST({slice_expression(table)} AS TEXT), 'none')"
 
 
 def _triggers(table: sa.Table) -> list[str]:
@@ -82,7 +41,7 @@ def _triggers(table: sa.Table) -> list[str]:
         f" BEGIN {NEXT_VERSION};"
         f' INSERT INTO "{bookkeeping.tombstones.name}" (row_version, table_name, key_value, slice)'
         f" VALUES ({CURRENT_VERSION}, '{table.name}', OLD.{quoted(key)},"
-        f" {slice_expression(table, 'OLD.')}); END",
+        f" {slice_id(table, 'OLD.')}); END",
     ]
 
 

@@ -12,50 +12,24 @@ weaker type.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.describing import printable, type_words
 from saas_platform.source.discovery import Seen, SeenTable, propose
 from saas_platform.source.interface import Discovery
-from saas_platform.source.personal import SAMPLE
-from saas_platform.source.sqlite import catalogue
-from saas_platform.source.sqlite.connection import SqliteCursor, in_words
-from saas_platform.source.sqlite.ddl import column_name, quoted
+from saas_platform.source.sqlite import catalogue, catalogue_types
+from saas_platform.source.sqlite.cursors import SqliteCursor
+from saas_platform.source.sqlite.errors import in_words
+from saas_platform.source.sqlite.looking import Stored, misfit_columns, samples, storage_counts
 from saas_platform.source.sqlite.opening import open_untouched
-from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_wide, readings
-from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream, texts
+from saas_platform.source.sqlite.reading import is_wide
+from saas_platform.source.sqlite.streaming import StreamError
 
 Types = dict[str, sa.types.TypeEngine[Any]]
-
-#: The most characters of a sampled value. None of the forms of personal data is longer.
-_LONGEST_SAMPLED = 400
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """The number of values of a column in each of SQLite's storage classes."""
-
-    null: int
-    integer: int
-    real: int
-    text: int
-    blob: int
-    #: Whole numbers so large that a float may not hold them exactly.
-    wide: int
-    #: Whole numbers other than 0 and 1.
-    unlike_flags: int
-
-    @property
-    def kinds(self) -> set[str]:
-        counts = {name: getattr(self, name) for name in ("integer", "real", "text", "blob")}
-        return {name for name, count in counts.items() if count}
 
 
 def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
@@ -103,7 +77,7 @@ def _seen(
         for reference in catalogue.references(cursor, name)
         if unreadable.keys().isdisjoint(reference.columns)
     ]
-    rows, stored = _stored(cursor, name, [column.name for column in columns])
+    rows, stored = storage_counts(cursor, name, [column.name for column in columns])
     types, notes = _types(cursor, name, columns, stored, check)
     notes += [
         f"{printable(name)}.{printable(column)} is left out, because it {reason}."
@@ -134,7 +108,7 @@ def _seen(
                 nullable=not column.required or stored[column.name].null > 0,
                 has_null=stored[column.name].null > 0,
                 collation=collations.get(column.name, ""),
-                sample=_sample(cursor, name, column.name, types[column.name]),
+                sample=samples(cursor, name, column.name, types[column.name]),
             )
             for column in columns
         },
@@ -148,20 +122,6 @@ def _seen(
     return found, notes
 
 
-def _sample(
-    cursor: SqliteCursor, table: str, column: str, kind: sa.types.TypeEngine[Any]
-) -> list[str | None]:
-    """Return some of a column's values if its type may hold personal data; otherwise none."""
-    if not isinstance(kind, sa.String | sa.Integer):
-        return []
-    c = column_name(column)
-    short = f"typeof({c}) IN ('text', 'integer') AND length({c}) <= {_LONGEST_SAMPLED}"
-    # Joining makes a text without a collation. The column's own may be known only to the program that
-    # wrote the file.
-    source = f"(SELECT {c} || '' AS x FROM {quoted(table)} WHERE {short} LIMIT {SAMPLE})"
-    return [value for (value,) in texts(cursor, ["x"], source)]
-
-
 def _of_indexes(indexes: Sequence[catalogue.Index]) -> dict[str, str]:
     return {
         column: collation
@@ -171,50 +131,19 @@ def _of_indexes(indexes: Sequence[catalogue.Index]) -> dict[str, str]:
     }
 
 
-def _stored(
-    cursor: SqliteCursor, table: str, names: Sequence[str]
-) -> tuple[int, dict[str, _Stored]]:
-    """Return the number of rows, and how the values of each column are stored."""
-    counts = {name: _counts(name) for name in names}
-    at_once = (MOST_COLUMNS - 1) // len(_Stored.__dataclass_fields__)
-    rows, found = 0, {}
-    for first in range(0, len(names), at_once):
-        some = names[first : first + at_once]
-        asked = ["count(*)", *(count for name in some for count in counts[name])]
-        channels = [Channel(sql, pa.int64()) for sql in asked]
-        for batch in stream(cursor, channels, quoted(table)):
-            numbers = iter([column[0].as_py() for column in batch.columns])
-            rows = next(numbers)
-            for name in some:
-                found[name] = _Stored(*islice(numbers, len(counts[name])))
-    return rows, found
-
-
-def _counts(name: str) -> list[str]:
-    c = column_name(name)
-    integer = f"typeof({c}) = 'integer'"
-    conditions = [
-        *(f"typeof({c}) = '{kind}'" for kind in ("null", "integer", "real", "text", "blob")),
-        # A sum has no collation. The column's own may be one that only the program that wrote the file knows.
-        f"{integer} AND {c} + 0 NOT BETWEEN {-WIDEST} AND {WIDEST}",
-        f"{integer} AND {c} + 0 NOT IN (0, 1)",
-    ]
-    return [f"count(*) FILTER (WHERE {condition})" for condition in conditions]
-
-
 def _types(
     cursor: SqliteCursor,
     table: str,
     columns: Sequence[catalogue.Column],
-    stored: Mapping[str, _Stored],
+    stored: Mapping[str, Stored],
     check: Callable[[], None],
 ) -> tuple[Types, list[str]]:
     """Return the type that the reader can read all values of each column with, and notes about them."""
-    declared = {column.name: catalogue.declared_type(column.declared) for column in columns}
+    declared = {column.name: catalogue_types.portable(column.declared) for column in columns}
     types = {name: _likely(kind, stored[name]) for name, kind in declared.items()}
     hopeless: set[str] = set()
     while True:
-        wrong = _misfits(cursor, _table(table, types), check) - hopeless
+        wrong = misfit_columns(cursor, _table(table, types), check) - hopeless
         if not wrong:
             break
         for name in wrong:
@@ -251,26 +180,7 @@ def _table(name: str, types: Types) -> sa.Table:
     return sa.Table(name, sa.MetaData(), *columns)
 
 
-def _misfits(cursor: SqliteCursor, table: sa.Table, check: Callable[[], None]) -> set[str]:
-    """Return the columns with a value that the reader can't read with the column's type."""
-    columns = readings(list(table.columns))
-    channels = [channel for column in columns for channel in column.channels]
-    wrong = set()
-    for batch in stream(cursor, channels, quoted(table.name)):
-        check()
-        arrays = iter(batch.columns)
-        for column in columns:
-            own = list(islice(arrays, len(column.channels)))
-            if column.column.name in wrong:
-                continue
-            try:
-                column.make(own)
-            except DoesNotFitError:
-                wrong.add(column.column.name)
-    return wrong
-
-
-def _likely(declared: sa.types.TypeEngine[Any] | None, stored: _Stored) -> sa.types.TypeEngine[Any]:
+def _likely(declared: sa.types.TypeEngine[Any] | None, stored: Stored) -> sa.types.TypeEngine[Any]:
     """Return the declared type if values stored in this way may fit it, otherwise a type that fits them."""
     kinds = stored.kinds
     is_decimal = isinstance(declared, sa.Numeric) and not isinstance(declared, sa.Float)
@@ -288,7 +198,7 @@ def _likely(declared: sa.types.TypeEngine[Any] | None, stored: _Stored) -> sa.ty
     return sa.LargeBinary() if kinds == {"blob"} else AnyValue()
 
 
-def _weaker(kind: sa.types.TypeEngine[Any], stored: _Stored) -> sa.types.TypeEngine[Any] | None:
+def _weaker(kind: sa.types.TypeEngine[Any], stored: Stored) -> sa.types.TypeEngine[Any] | None:
     """Return the next type that holds more than this one; None if what is stored leaves no such type."""
     match kind:
         case sa.Date():

@@ -15,8 +15,9 @@ from saas_platform.clock import Month
 from saas_platform.source import bookkeeping
 from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, Intake, natural_keys, own_time
-from saas_platform.source.sqlite.connection import SqliteCursor, scalar
-from saas_platform.source.sqlite.ddl import quoted
+from saas_platform.source.sqlite.connection import scalar
+from saas_platform.source.sqlite.cursors import SqliteCursor
+from saas_platform.source.sqlite.sql import quoted
 
 STAGED = 'temp."_staged"'
 _EARLY = 'temp."_early"'

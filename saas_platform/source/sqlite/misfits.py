@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
 from saas_platform.source.interface import SourceError
-from saas_platform.source.sqlite.connection import SqliteCursor
-from saas_platform.source.sqlite.ddl import BINARY, column_sql, table_sql
+from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_utf8
+from saas_platform.source.sqlite.sql import BINARY, column_sql, table_sql
 from saas_platform.source.sqlite.streaming import texts
 from saas_platform.source.values import misfit_error, null_error
 

@@ -17,6 +17,8 @@ program to close a connection copies the `-wal` into the file and removes it. Th
 
 In the last two cases nothing prevents another program from opening the file and writing to it meanwhile. So
 the file is checked after each read. If it has changed, what was read is rejected.
+
+No counterpart in SQL Server: a client can't change the files of a server by reading.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ from urllib.parse import quote
 import adbc_driver_sqlite.dbapi as adbc
 
 from saas_platform.source.interface import SourceError
-from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS, SqliteCursor, in_words
+from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS
+from saas_platform.source.sqlite.cursors import SqliteCursor
+from saas_platform.source.sqlite.errors import in_words
 from saas_platform.source.sqlite.write_ahead_log import has_commits
 
 _READ_ONLY = "mode=ro"

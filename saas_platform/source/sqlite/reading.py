@@ -23,7 +23,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.arrow import arrow_type
 from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of, kind_of_type
-from saas_platform.source.sqlite.ddl import BINARY, column_sql
+from saas_platform.source.sqlite.sql import BINARY, column_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel
 
 #: Floats hold all whole numbers up to this one exactly.

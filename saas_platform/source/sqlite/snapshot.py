@@ -17,13 +17,13 @@ from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
-from saas_platform.source.sqlite import canonical, catalogue
-from saas_platform.source.sqlite.connection import SqliteCursor, in_words, scalar
-from saas_platform.source.sqlite.counting import slice_counts
-from saas_platform.source.sqlite.ddl import BINARY, column_sql, slice_text, table_sql
+from saas_platform.source.sqlite import canonical, catalogue, catalogue_types, queries
+from saas_platform.source.sqlite.connection import scalar
+from saas_platform.source.sqlite.cursors import SqliteCursor
+from saas_platform.source.sqlite.errors import in_words
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
-from saas_platform.source.sqlite.selecting import above_version, in_slices
+from saas_platform.source.sqlite.sql import slice_text, table_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream
 
 
@@ -59,7 +59,7 @@ class SqliteSnapshot(SourceSnapshot):
                 column.declared,
                 not column.required,
                 # If the catalogue does not name a type, values of any type can be read.
-                catalogue.declared_type(column.declared) or AnyValue(),
+                catalogue_types.portable(column.declared) or AnyValue(),
                 unreadable.get(column.name),
             )
             for column in found
@@ -104,14 +104,14 @@ class SqliteSnapshot(SourceSnapshot):
         schema = arrow_schema(table, with_row_version=True)
         where = self._where(table, slices)
         if above is not None:
-            where = f"({where}) AND {above_version(table, above)}"
+            where = f"({where}) AND {queries.above_version(table, above)}"
         return pa.RecordBatchReader.from_batches(schema, self._rows(table, schema, where))
 
     def _where(self, table: sa.Table, slices: Collection[str] | None) -> str:
         if slices is None:
             return "1"
         with self._of(table):
-            return in_slices(self._cursor, table, slices)
+            return queries.in_slices(self._cursor, table, slices)
 
     def _rows(self, table: sa.Table, schema: pa.Schema, where: str) -> Iterator[pa.RecordBatch]:
         columns = readings(list(table.columns))
@@ -199,26 +199,25 @@ class SqliteSnapshot(SourceSnapshot):
 
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
         with self._of(table):
-            return slice_counts(self._cursor, table)
+            return queries.slice_counts(self._cursor, table)
 
     def unversioned(self, table: sa.Table) -> int:
-        version = version_of(table)
-        if version is None or not table.columns[version].nullable:
+        query = queries.unversioned_query(table)
+        if query is None:
             return 0
-        name = column_sql(table.columns[version])
-        query = f"SELECT count(*) FROM {table_sql(table)} WHERE {name} IS NULL"
         with self._of(table):
             return int(scalar(self._cursor, query))
 
     def highest_version(self, table: sa.Table) -> int:
-        version = version_of(table)
-        if version is None:
+        query = queries.highest_query(table)
+        if query is None:
             return 0
-        name = column_sql(table.columns[version])
         with self._of(table):
-            found = scalar(self._cursor, f"SELECT max({name} {BINARY}) FROM {table_sql(table)}")
+            found = scalar(self._cursor, query)
         if found is not None and not isinstance(found, int):
-            raise self._misfit(table, "1", StreamError(f"{version} is not a whole number"))
+            raise self._misfit(
+                table, "1", StreamError(f"{version_of(table)} is not a whole number")
+            )
         return found or 0
 
 

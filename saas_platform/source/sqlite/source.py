@@ -28,10 +28,11 @@ from saas_platform.source.interface import (
 from saas_platform.source.rules import check_order
 from saas_platform.source.sqlite.apply import SqliteWriter
 from saas_platform.source.sqlite.connection import connect, scalar, transaction
-from saas_platform.source.sqlite.ddl import create_statements, later_statements, quoted
+from saas_platform.source.sqlite.ddl import create_statements, later_statements
 from saas_platform.source.sqlite.discovery import discover_file
 from saas_platform.source.sqlite.opening import open_untouched
 from saas_platform.source.sqlite.snapshot import CompanySnapshot, SqliteSnapshot
+from saas_platform.source.sqlite.sql import quoted
 
 _IDENTITY = bookkeeping.source_identity.name
 

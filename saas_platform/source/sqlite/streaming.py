@@ -16,7 +16,7 @@ from typing import Any
 import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
 
-from saas_platform.source.sqlite.connection import SqliteCursor
+from saas_platform.source.sqlite.cursors import SqliteCursor
 
 _BATCH_ROWS = 16_384
 #: SQLite's limit on the columns of a table and of a query.

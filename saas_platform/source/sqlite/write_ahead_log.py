@@ -2,6 +2,8 @@
 
 Contains: the file format, as https://www.sqlite.org/fileformat2.html#the_write_ahead_log describes it.
 Out of scope: reading pages out of the log, which SQLite does.
+
+No counterpart in SQL Server: only the server itself reads its log.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from google.cloud import bigquery
 from saas_platform.schema.slices import slice_of
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.bigquery.connection import Connection
-from saas_platform.warehouse.bigquery.datasets import make_dataset
 from saas_platform.warehouse.bigquery.errors import translate_errors
 from saas_platform.warehouse.bigquery.loads import load_rows
+from saas_platform.warehouse.bigquery.schemas import make_dataset
 from saas_platform.warehouse.bigquery.tables import (
     GONE,
     completed,
@@ -106,7 +106,9 @@ class StagingTable:
 
     def slices(self) -> dict[str, int]:
         """Return the number of rows that arrived in each slice."""
-        rows = f"SELECT {q.slice_id(self.table)} AS slice FROM {self.sql} WHERE NOT {q.quote(GONE)}"
+        rows = (
+            f"SELECT {q.slice_id(self.table)} AS slice FROM {self.sql} WHERE NOT {q.quoted(GONE)}"
+        )
         return dict(self.connection.run(q.by_slice(rows, "COUNT(*)")))
 
     def check_key(self) -> None:
@@ -115,7 +117,7 @@ class StagingTable:
             return
         keys = q.listed(q.keys(self.table))
         found = self.connection.run(
-            f"SELECT {keys} FROM {self.sql} WHERE NOT {q.quote(GONE)}"
+            f"SELECT {keys} FROM {self.sql} WHERE NOT {q.quoted(GONE)}"
             f" GROUP BY {keys} HAVING COUNT(*) > 1 LIMIT 1"
         )
         if found:
@@ -215,8 +217,8 @@ def _inserts(table: sa.Table, staged: str, slices: Collection[str], sync_id: str
     for group in _groups(slices):
         some = "" if len(group) == len(slices) else f" AND {_spanned(table, group)}"
         yield (
-            f"INSERT INTO {q.mirror(table)} ({columns}, {q.quote(SYNC_ID)})"
-            f" SELECT {columns}, {q.text(sync_id)} FROM {staged} WHERE NOT {q.quote(GONE)}{some}"
+            f"INSERT INTO {q.mirror(table)} ({columns}, {q.quoted(SYNC_ID)})"
+            f" SELECT {columns}, {q.text(sync_id)} FROM {staged} WHERE NOT {q.quoted(GONE)}{some}"
         )
 
 
@@ -376,11 +378,11 @@ class BigqueryChanges(Changes):
         keys = q.listed(q.keys(table))
         found = self._connection.run(
             f"WITH touched AS (SELECT {q.slice_id(table, 'r')} AS slice,"
-            f" {q.listed(q.keys(table), 'r')}, s.{q.quote(GONE)} AS {q.quote(GONE)}"
+            f" {q.listed(q.keys(table), 'r')}, s.{q.quoted(GONE)} AS {q.quoted(GONE)}"
             f" FROM {q.mirror(table)} AS r JOIN {staged.sql} AS s ON {q.same_key(table, 'r', 's')}"
             f" WHERE {q.within(table, None, 'r')})"
             " SELECT slice, COUNT(*), (SELECT COUNT(*) FROM"
-            f" (SELECT DISTINCT {keys} FROM touched WHERE NOT {q.quote(GONE)}))"
+            f" (SELECT DISTINCT {keys} FROM touched WHERE NOT {q.quoted(GONE)}))"
             " FROM touched GROUP BY slice"
         )
         return _Touched({row[0]: row[1] for row in found}, found[0][2] if found else 0)

@@ -7,6 +7,8 @@ loads the whole table in one transaction, as every other full load does.
 
 Contains: this load, and the condition for it. Out of scope: its proof, which the sync makes after every full
 load.
+
+No counterpart in DuckDB: no load is billed there, so that every full load is one transaction.
 """
 
 from __future__ import annotations
@@ -130,6 +132,6 @@ def _rows(
     """Return the rows of a day, with the id of the sync that loads them."""
     columns = duckdb_sql.listed(duckdb_sql.columns(table))
     return local.stream(
-        f"SELECT {columns}, {duckdb_sql.text(sync_id)} AS {duckdb_sql.quote(SYNC_ID)}"
+        f"SELECT {columns}, {duckdb_sql.text(sync_id)} AS {duckdb_sql.quoted(SYNC_ID)}"
         f" FROM {duckdb_sql.mirror(table)} WHERE {duckdb_sql.within(table, [day])}"
     )

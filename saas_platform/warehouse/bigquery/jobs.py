@@ -5,6 +5,8 @@ under the next id, only if it is known to have failed. Ids are never derived fro
 then B, then A again, the second load of A would find the first one done.
 
 Contains: the names of jobs, and the retry. Out of scope: what a job does.
+
+No counterpart in DuckDB: its statements run in this process, so that no answer can be lost.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Contains: writing the Parquet, and both ways to load it: sent with the job, or through a bucket. Out of scope:
 the tables that rows are loaded into, and what happens to the rows there.
+
+No counterpart in DuckDB: it reads a stream of rows without a file (connection.py).
 """
 
 from __future__ import annotations

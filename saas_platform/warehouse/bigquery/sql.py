@@ -26,12 +26,12 @@ MOST_RANGES = 1_000
 _NUMERIC_WHOLE, _NUMERIC_SCALE = 29, 9
 
 
-def quote(name: str) -> str:
+def quoted(name: str) -> str:
     """Return a quoted identifier. No name in BigQuery has a backtick."""
     return f"`{name}`"
 
 
-_naming = Naming(quote)
+_naming = Naming(quoted)
 qualified, mirror = _naming.qualified, _naming.mirror
 columns, keys = _naming.columns, _naming.keys
 listed, same_key = _naming.listed, _naming.same_key

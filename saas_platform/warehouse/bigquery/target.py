@@ -1,6 +1,8 @@
 """The BigQuery project that `SAAS_WAREHOUSE_URL` names, its options, and the client for it.
 
 Contains: parsing the URL, and creating clients. Out of scope: sending requests.
+
+No counterpart in DuckDB: its URL is the path of a file.
 """
 
 from __future__ import annotations

@@ -24,10 +24,11 @@ from saas_platform.warehouse.bigquery import canonical as bigquery_canonical
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.bigquery.changes import BigqueryChanges, append_to_log, load_whole
 from saas_platform.warehouse.bigquery.connection import Connection
-from saas_platform.warehouse.bigquery.datasets import drop, examine, prepare
+from saas_platform.warehouse.bigquery.digests import mirror_digests, mirror_query, tables_query
 from saas_platform.warehouse.bigquery.first_load import load_by_days, may_load_by_days
 from saas_platform.warehouse.bigquery.jobs import job_name
 from saas_platform.warehouse.bigquery.loads import replace_rows
+from saas_platform.warehouse.bigquery.schemas import drop, examine, prepare
 from saas_platform.warehouse.bigquery.tables import mirror_schema, objection, tagged, types_of
 from saas_platform.warehouse.bigquery.target import BigqueryTarget
 from saas_platform.warehouse.duckdb.comparison import compare
@@ -141,7 +142,7 @@ class BigqueryWarehouse(Warehouse):
                 ("newest proof", _newest(PROOF_LOG, table, "proven_at")),
                 ("rows of each slice", q.counts(table)),
                 ("slices of touched keys", _key_columns(table)),
-                ("digest of every slice", _digests(table, None)),
+                ("digest of every slice", mirror_query(table, None)),
             )
         }
         found = self.query_bytes(list(asked.values()))
@@ -154,7 +155,7 @@ class BigqueryWarehouse(Warehouse):
             return list(asking.map(self._bare.bytes_of, queries))
 
     def quoted(self, name: str) -> str:
-        return q.quote(name)
+        return q.quoted(name)
 
     def literal(self, value: Any) -> str:
         return q.literal(value)
@@ -163,7 +164,7 @@ class BigqueryWarehouse(Warehouse):
         return f"(SELECT * FROM {q.mirror(table)} WHERE {q.within(table, None)})"
 
     def matches(self, column: str, pattern: str) -> str:
-        return f"REGEXP_CONTAINS({q.quote(column)}, {q.text(pattern)})"
+        return f"REGEXP_CONTAINS({q.quoted(column)}, {q.text(pattern)})"
 
     def folded(self, text: str, collation: str, *, broadly: bool) -> str:
         return folded(text, collation, broadly=broadly, without_accents=_WITHOUT_ACCENTS)
@@ -175,12 +176,7 @@ class BigqueryWarehouse(Warehouse):
         replace_rows(self._connection, schema, name, rows)
 
     def digest_query(self, schema: str, names: Collection[str]) -> str:
-        return " UNION ALL ".join(
-            f"SELECT {q.text(name)}, COUNT(*),"
-            " SUM(CAST(FARM_FINGERPRINT(TO_JSON_STRING(t)) AS BIGNUMERIC))"
-            f" FROM {q.qualified(schema, name)} AS t"
-            for name in names
-        )
+        return tables_query(schema, names)
 
     def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:
         if not names:
@@ -260,12 +256,7 @@ class BigqueryWarehouse(Warehouse):
         slices: Collection[str] | None = None,
         form: DigestForm = "native",  # noqa: ARG002
     ) -> dict[str, SliceDigest]:
-        found = self._connection.run(_digests(table, slices))
-        return {
-            slice_id: SliceDigest(n, int(total))
-            for slice_id, n, total in found
-            if slices is None or slice_id in slices
-        }
+        return mirror_digests(self._connection, table, slices)
 
     def digest_texts(
         self,
@@ -345,14 +336,6 @@ def _newest(log: sa.Table, table: sa.Table, moment: str) -> str:
         f"SELECT {q.listed(q.columns(log))} FROM {q.qualified(RAW, log.name)}"
         f" WHERE table_name = {q.text(table.name)} ORDER BY {moment} DESC LIMIT 1"
     )
-
-
-def _digests(table: sa.Table, slices: Collection[str] | None) -> str:
-    rows = (
-        f"SELECT {q.slice_id(table)} AS slice, {q.listed(q.columns(table))} FROM {q.mirror(table)}"
-        f" WHERE {q.within(table, slices)}"
-    )
-    return q.by_slice(rows, bigquery_canonical.digest(table))
 
 
 def _key_columns(table: sa.Table) -> str:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.connection import STAGING, Connection
+from saas_platform.warehouse.duckdb.tables import definition
 from saas_platform.warehouse.interface import RAW, Changes
 from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
 from saas_platform.warehouse.naming import key_may_repeat, repeated_key
@@ -79,10 +80,10 @@ def differences(
     """
     columns = q.columns(table)
     where = q.within(table, slices, "r")
-    copy = q.quote(q.unused(table, "copy"))
+    copy = q.quoted(q.unused(table, "copy"))
     _collect(connection, table, where, stream)
     fields = {side: _struct(columns, side) for side in ("s", "m")}
-    first_key = q.quote(q.keys(table)[0])
+    first_key = q.quoted(q.keys(table)[0])
     into = f"CREATE OR REPLACE TABLE {_DIFFERENT} AS"
     for part in _parts(connection, table, where, q.keys(table)):
         mine = f"SELECT {q.listed(columns)}, 1 AS {copy} FROM {q.mirror(table)} r WHERE {part}"
@@ -107,7 +108,7 @@ def differences(
 
 def _collect(connection: Connection, table: sa.Table, where: str, stream: RowStream) -> None:
     """Put the stream's rows into `_theirs`."""
-    connection.run(f"CREATE OR REPLACE TABLE {_THEIRS} {q.definition(table)}")
+    connection.run(f"CREATE OR REPLACE TABLE {_THEIRS} {definition(table)}")
     columns = q.listed(q.columns(table))
     with connection.streaming(stream) as relation:
         connection.run(f"INSERT INTO {_THEIRS} SELECT {columns} FROM {relation} r WHERE {where}")
@@ -132,7 +133,7 @@ def _parts(
 
 
 def _struct(columns: list[str], side: str) -> str:
-    return "{" + ", ".join(f"{q.text(c)}: {side}.{q.quote(c)}" for c in columns) + "}"
+    return "{" + ", ".join(f"{q.text(c)}: {side}.{q.quoted(c)}" for c in columns) + "}"
 
 
 def _has_copies(connection: Connection, table: sa.Table, where: str) -> bool:
@@ -150,8 +151,8 @@ class DuckdbChanges(Changes):
     def __init__(self, connection: Connection, table: sa.Table) -> None:
         self._connection = connection
         self._table = table
-        keys = ", ".join(f"{q.quote(c.name)} {q.type_of(c)}" for c in table.primary_key.columns)
-        connection.run(f"CREATE TABLE {_STAGED} {q.definition(table)}")
+        keys = ", ".join(f"{q.quoted(c.name)} {q.type_of(c)}" for c in table.primary_key.columns)
+        connection.run(f"CREATE TABLE {_STAGED} {definition(table)}")
         connection.run(f"CREATE TABLE {_GONE} ({keys})")
 
     def add_rows(self, stream: RowStream) -> None:
@@ -173,7 +174,8 @@ class DuckdbChanges(Changes):
         keys = q.listed(q.keys(table))
         with differences(self._connection, table, slices, stream):
             either = ", ".join(
-                f"coalesce(s.{q.quote(k)}, m.{q.quote(k)}) AS {q.quote(k)}" for k in q.keys(table)
+                f"coalesce(s.{q.quoted(k)}, m.{q.quoted(k)}) AS {q.quoted(k)}"
+                for k in q.keys(table)
             )
             self._connection.run(
                 f"INSERT INTO {_STAGED} SELECT * FROM {_THEIRS} t"
@@ -222,8 +224,8 @@ class DuckdbChanges(Changes):
         table = self._table
         keys = q.listed(q.keys(table))
         return self._connection.stream(
-            f"SELECT {q.listed(q.columns(table))}, false AS {q.quote(gone)} FROM {_STAGED}"
-            f" UNION ALL BY NAME SELECT DISTINCT {keys}, true AS {q.quote(gone)} FROM {_GONE} g"
+            f"SELECT {q.listed(q.columns(table))}, false AS {q.quoted(gone)} FROM {_STAGED}"
+            f" UNION ALL BY NAME SELECT DISTINCT {keys}, true AS {q.quoted(gone)} FROM {_GONE} g"
             f" WHERE NOT EXISTS (SELECT 1 FROM {_STAGED} s WHERE {q.same_key(table, 'g', 's')})"
         )
 
@@ -247,7 +249,7 @@ class DuckdbChanges(Changes):
             )
             # Rows are deleted by key, because a user's column may be named like the engine's row number.
             same = " AND ".join(
-                f"r.{q.quote(name)} = t.key[{place}]"
+                f"r.{q.quoted(name)} = t.key[{place}]"
                 for place, name in enumerate(q.keys(table), start=1)
             )
             self._connection.run(f"DELETE FROM {q.mirror(table)} r USING {_TOUCHED} t WHERE {same}")
@@ -271,7 +273,7 @@ class DuckdbChanges(Changes):
         For each key and slice, the table has the number of rows, and whether a staged row replaces them.
         """
         table, keys = self._table, q.listed(q.keys(self._table))
-        stays = q.quote(q.unused(table, "stays"))
+        stays = q.quoted(q.unused(table, "stays"))
         self._connection.run(
             f"CREATE OR REPLACE TEMP TABLE {_TOUCHED} AS"
             f" SELECT row({q.listed(q.keys(table), 'r')}) AS key, {q.bucket(table, 'r')} AS bucket,"

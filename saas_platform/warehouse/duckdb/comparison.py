@@ -4,6 +4,8 @@ Both sides are texts, which each database writes from the values that it stores.
 positions, so that a user's column can't have a name that the comparison uses itself.
 
 Contains: the comparison. Out of scope: connections, digests, and what is done about a difference.
+
+No counterpart in BigQuery: its rows are fetched into a DuckDB database and compared there (scratch.py).
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""Connections to a DuckDB file: opening one, waiting for another process, and translating errors.
+"""Connections to a DuckDB file: opening one, and waiting for another process that has it open.
 
 Out of scope: the platform's tables.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,11 +14,7 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 
-from saas_platform.warehouse.interface import (
-    WarehouseError,
-    WarehouseMemoryError,
-    WarehouseUnusableError,
-)
+from saas_platform.warehouse.duckdb.errors import is_locked, translate_errors
 from saas_platform.warehouse.stream import RowStream
 
 T = TypeVar("T")
@@ -32,43 +27,6 @@ MEMORY_LIMIT = "256MB"
 #: Bytes of a row above which the limit is too low, because the engine works on 122,880 rows at a time.
 _WIDE = 2048
 _PAUSE_SECONDS = 0.1
-_LOCKED = "Could not set lock"
-_CORRUPT = ("not a valid DuckDB database", "Corrupt database", "checksum", "Failed to deserialize")
-#: The system's messages when there is no space, or a limit on the size of files or a quota is reached.
-_FULL = ("No space left on device", "File too large", "Disk quota exceeded")
-_ANOTHER_VERSION = "read a database file with version"
-
-
-def in_words(path: Path, error: duckdb.Error) -> WarehouseError:
-    """Return the error to show for an error of the engine."""
-    message = str(error)
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return WarehouseMemoryError(
-            f"The warehouse {path} needs more memory than this machine has for it: close other programs, or"
-            " leave some of the table's columns out."
-        )
-    if _LOCKED in message:
-        holder = re.search(r"PID (\d+)", message)
-        who = f"process {holder[1]}" if holder else "another process"
-        return WarehouseUnusableError(
-            f"The warehouse {path} is in use by {who}: wait until it ends, or stop it."
-        )
-    if any(sign in message for sign in _CORRUPT):
-        return WarehouseUnusableError(
-            f"The warehouse {path} is damaged or not a DuckDB file: delete it and run"
-            " `saas-platform run`, which fills it again from the source."
-        )
-    if any(sign in message for sign in _FULL):
-        return WarehouseUnusableError(
-            f"The warehouse {path} can't grow, as the disk is full: free some space, then run again."
-        )
-    if _ANOTHER_VERSION in message:
-        return WarehouseUnusableError(
-            f"The warehouse {path} was written by another version of DuckDB: install that version,"
-            " or delete the file and run `saas-platform run`, which fills it again."
-        )
-    first = message.strip().splitlines()[0].rstrip(".")
-    return WarehouseError(f"The warehouse {path} answered: {first}.")
 
 
 class Connection:
@@ -222,15 +180,6 @@ def connect(path: Path, wait_seconds: float) -> Iterator[Connection]:
             connection.close()
 
 
-@contextmanager
-def translate_errors(path: Path) -> Iterator[None]:
-    """Within this context, raise every error of the engine as a WarehouseError."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise in_words(path, error) from error
-
-
 def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     """Open the file. DuckDB lets only one process do so: wait for another one, for at most `wait_seconds`."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -241,6 +190,6 @@ def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
             connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
             return connection
         except duckdb.IOException as error:
-            if _LOCKED not in str(error) or time.monotonic() >= deadline:
+            if not is_locked(error) or time.monotonic() >= deadline:
                 raise
             time.sleep(_PAUSE_SECONDS)

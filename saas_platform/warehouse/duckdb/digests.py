@@ -1,6 +1,7 @@
-"""Digests of rows in DuckDB: of a mirror, or of the texts of rows that a source streams.
+"""Digests of rows in DuckDB: of a mirror, of the texts of rows that a source streams, and of whole tables.
 
-Contains: the native and the canonical form, and the queries by slice. Out of scope: the canonical SQL.
+Contains: the native and the canonical form, and the queries by slice and by table. Out of scope:
+the canonical SQL.
 """
 
 from __future__ import annotations
@@ -61,3 +62,11 @@ def hash_texts(texts: RowStream) -> dict[str, SliceDigest]:
     """
     with duckdb.connect() as opened:
         return text_digests(Connection(opened), texts, "canonical")
+
+
+def tables_query(schema: str, names: Collection[str]) -> str:
+    """Return the query for the row count and the sum of row hashes of each table, over all of its columns."""
+    return " UNION ALL ".join(
+        f"SELECT {q.text(name)}, count(*), sum(hash(hash(rows))) FROM {q.qualified(schema, name)} AS rows"
+        for name in names
+    )

@@ -2,6 +2,8 @@
 
 The rows of both sides are compared in it by the same SQL as in a DuckDB warehouse, so that only the changes
 are sent to the warehouse. Contains: the scratch, and how rows get into it. Out of scope: any warehouse.
+
+No counterpart in BigQuery: the scratch is a DuckDB database, whichever warehouse uses it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import sqlalchemy as sa
 
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.connection import Connection, connect
+from saas_platform.warehouse.duckdb.tables import definition
 from saas_platform.warehouse.interface import target_schema
 
 
@@ -51,8 +54,8 @@ def holding(
 ) -> Iterator[None]:
     """Hold these rows of the mirror in the scratch within this context."""
     names = q.listed(q.columns(table))
-    connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
-    connection.run(f"CREATE TABLE {q.mirror(table)} {q.definition(table)}")
+    connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quoted(target_schema(table))}")
+    connection.run(f"CREATE TABLE {q.mirror(table)} {definition(table)}")
     with connection.registered(rows) as relation:
         connection.run(f"INSERT INTO {q.mirror(table)} SELECT {names} FROM {relation}")
     yield

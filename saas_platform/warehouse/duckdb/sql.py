@@ -15,16 +15,15 @@ import sqlalchemy as sa
 from saas_platform.schema.kinds import kind_of, sized
 from saas_platform.schema.slices import WHOLE, slice_of
 from saas_platform.warehouse.bounds import Bounds
-from saas_platform.warehouse.interface import SYNC_ID
 from saas_platform.warehouse.naming import Naming
 
 
-def quote(name: str) -> str:
+def quoted(name: str) -> str:
     """Return a quoted identifier, whatever characters the name has."""
     return '"' + name.replace('"', '""') + '"'
 
 
-_naming = Naming(quote)
+_naming = Naming(quoted)
 qualified, mirror = _naming.qualified, _naming.mirror
 columns, keys, unused = _naming.columns, _naming.keys, _naming.unused
 listed, same_key = _naming.listed, _naming.same_key
@@ -53,30 +52,12 @@ def literal(value: Any) -> str:
 
 def differs(names: Iterable[str], left: str, right: str) -> str:
     """Return a condition that is true where any of the columns differs. NULL equals NULL here."""
-    return " OR ".join(f"{left}.{quote(n)} IS DISTINCT FROM {right}.{quote(n)}" for n in names)
+    return " OR ".join(f"{left}.{quoted(n)} IS DISTINCT FROM {right}.{quoted(n)}" for n in names)
 
 
 def type_of(column: sa.Column) -> str:
     """Return the type of the column's mirror. Raises TypeError for a type that can't be mirrored."""
     return sized(kind_of(column).duckdb, column.type)
-
-
-def declared(table: sa.Table) -> dict[str, str]:
-    """Return the columns of the mirror, in order, with their types."""
-    return {**{c.name: type_of(c) for c in table.columns}, SYNC_ID: "VARCHAR"}
-
-
-def definition(table: sa.Table, *extra: str) -> str:
-    """Return the column list of a CREATE TABLE."""
-    parts = [
-        f"{quote(c.name)} {type_of(c)}{'' if c.nullable else ' NOT NULL'}" for c in table.columns
-    ]
-    return f"({', '.join([*parts, *extra])})"
-
-
-def whole_digest(alias: str) -> str:
-    """Return SQL of the row count and the sum of row hashes of a group of rows, over all of their columns."""
-    return f"count(*), sum(hash(hash({alias})))"
 
 
 def bucket(table: sa.Table, alias: str = "") -> str:

@@ -23,8 +23,11 @@ from saas_platform.warehouse.duckdb.changes import (
     commit_entry,
 )
 from saas_platform.warehouse.duckdb.comparison import compare
-from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect, translate_errors
-from saas_platform.warehouse.duckdb.digests import mirror_digests, text_digests
+from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect
+from saas_platform.warehouse.duckdb.digests import mirror_digests, tables_query, text_digests
+from saas_platform.warehouse.duckdb.errors import translate_errors
+from saas_platform.warehouse.duckdb.schemas import drop, prepare
+from saas_platform.warehouse.duckdb.tables import declared, definition
 from saas_platform.warehouse.folding import folded
 from saas_platform.warehouse.interface import (
     RAW,
@@ -40,14 +43,7 @@ from saas_platform.warehouse.interface import (
     WarehouseMemoryError,
     target_schema,
 )
-from saas_platform.warehouse.logs import (
-    LOGS,
-    PROOF_LOG,
-    SYNC_LOG,
-    DayRows,
-    ProofEntry,
-    SyncEntry,
-)
+from saas_platform.warehouse.logs import PROOF_LOG, SYNC_LOG, DayRows, ProofEntry, SyncEntry
 from saas_platform.warehouse.naming import clash, differs_by_case
 from saas_platform.warehouse.stream import RowStream
 
@@ -83,7 +79,7 @@ class DuckdbWarehouse(Warehouse):
                     yield self._open
                 return
             with connect(self.path, self._wait_seconds) as connection:
-                _prepare(connection)
+                prepare(connection)
                 self._open = connection
                 try:
                     yield connection
@@ -108,9 +104,8 @@ class DuckdbWarehouse(Warehouse):
     def drop(self) -> None:
         if not self.path.exists():
             return
-        with self._connected() as connection, connection.transaction():
-            for schema in SCHEMAS:
-                connection.run(f"DROP SCHEMA {q.quote(schema)} CASCADE")
+        with self._connected() as connection:
+            drop(connection)
 
     def mirrors(self) -> list[Mirror]:
         if not self.path.exists():
@@ -151,7 +146,7 @@ class DuckdbWarehouse(Warehouse):
         return [0] * len(queries)
 
     def quoted(self, name: str) -> str:
-        return q.quote(name)
+        return q.quoted(name)
 
     def literal(self, value: Any) -> str:
         return q.literal(value)
@@ -160,7 +155,7 @@ class DuckdbWarehouse(Warehouse):
         return q.mirror(table)
 
     def matches(self, column: str, pattern: str) -> str:
-        return f"regexp_matches({q.quote(column)}, {q.text(pattern)})"
+        return f"regexp_matches({q.quoted(column)}, {q.text(pattern)})"
 
     def folded(self, text: str, collation: str, *, broadly: bool) -> str:
         return folded(text, collation, broadly=broadly, without_accents="strip_accents({})")
@@ -183,16 +178,13 @@ class DuckdbWarehouse(Warehouse):
             connection.registered(rows) as relation,
             connection.transaction(),
         ):
-            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(schema)}")
+            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quoted(schema)}")
             connection.run(
                 f"CREATE OR REPLACE TABLE {q.qualified(schema, name)} AS SELECT * FROM {relation}"
             )
 
     def digest_query(self, schema: str, names: Collection[str]) -> str:
-        return " UNION ALL ".join(
-            f"SELECT {q.text(name)}, {q.whole_digest('rows')} FROM {q.qualified(schema, name)} AS rows"
-            for name in names
-        )
+        return tables_query(schema, names)
 
     def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:
         if not names:
@@ -213,7 +205,7 @@ class DuckdbWarehouse(Warehouse):
         return differs_by_case(table, (name for (name,) in logged))
 
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
-        return q.declared(table)
+        return declared(table)
 
     def mirror_columns(self, table: sa.Table) -> dict[str, str]:
         with self._connected() as connection:
@@ -270,10 +262,10 @@ class DuckdbWarehouse(Warehouse):
 
     def load(self, table: sa.Table, stream: RowStream, entry: SyncEntry) -> SyncEntry:
         with self._connected() as connection, connection.transaction():
-            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quote(target_schema(table))}")
+            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quoted(target_schema(table))}")
             connection.run(
                 f"CREATE OR REPLACE TABLE {q.mirror(table)}"
-                f" {q.definition(table, q.quote('_sync_id') + ' VARCHAR NOT NULL')}"
+                f" {definition(table, q.quoted('_sync_id') + ' VARCHAR NOT NULL')}"
             )
             with connection.streaming(stream) as relation:
                 connection.run(
@@ -363,30 +355,3 @@ class DuckdbWarehouse(Warehouse):
                 [table.name, days],
             )
         return [DayRows(day, count) for day, count in reversed(rows)]
-
-
-def _prepare(connection: Connection) -> None:
-    """Create what every session relies on. Writes to the file only if something is missing."""
-    # Keeping the order would need memory for the whole stream, and the rows of a mirror have no order.
-    connection.run("SET preserve_insertion_order = false")
-    present = {
-        name
-        for (name,) in connection.run(
-            "SELECT schema_name FROM information_schema.schemata"
-            " WHERE catalog_name = current_database()"
-        )
-    }
-    for schema in SCHEMAS:
-        if schema not in present:
-            connection.run(f"CREATE SCHEMA {q.quote(schema)}")
-    for log in LOGS:
-        connection.run(
-            f"CREATE TABLE IF NOT EXISTS {q.qualified(RAW, log.name)} {q.definition(log)}"
-        )
-        there = connection.columns(q.qualified(RAW, log.name))
-        for column in log.columns:
-            if column.name not in there:
-                connection.run(
-                    f"ALTER TABLE {q.qualified(RAW, log.name)}"
-                    f" ADD COLUMN {q.quote(column.name)} {q.type_of(column)}"
-                )

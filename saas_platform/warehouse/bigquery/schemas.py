@@ -1,6 +1,7 @@
 """What the platform needs in a project before it can work: datasets, logs, a bucket, and permissions.
 
-Contains: their creation, and the doctor's check of them. Out of scope: mirrors.
+BigQuery calls a schema a dataset. Contains: their creation and removal, and the doctor's check of them. Out of
+scope: mirrors.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def examine(connection: Connection) -> str:
         if dataset(connection, schema) is None:
             missing.append(schema)
             # A dry run also checks the permission to create it.
-            connection.dry_run(f"CREATE SCHEMA {q.quote(schema)}")
+            connection.dry_run(f"CREATE SCHEMA {q.quoted(schema)}")
         else:
             connection.dry_run(f"CREATE TABLE {q.qualified(schema, '_doctor')} (a INT64)")
     if target.policy_tags:

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from saas_platform.schema.slices import Slice
-from saas_platform.source.sqlite import counting
+from saas_platform.source.sqlite import queries
 from saas_platform.source.sqlite.connection import connect
 
 DAY = date(2024, 2, 28)
@@ -52,7 +52,7 @@ def counted(
         file.executemany('INSERT INTO "rows of it" ("a ""t""") VALUES (?)', [(v,) for v in values])
         file.execute("COMMIT")
     with connect(path, read_only=True) as cursor:
-        return counting.slice_counts(cursor, table(grain))
+        return queries.slice_counts(cursor, table(grain))
 
 
 INDEXED = 'CREATE INDEX i ON "rows of it" ("a ""t""", id)'
@@ -107,13 +107,13 @@ def test_seeks_in_an_index_that_the_slice_column_leads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: str, seeks: bool
 ) -> None:
     sought = []
-    by_seeking = counting._by_seeking
+    by_seeking = queries._by_seeking
 
     def watched(*given: Any) -> dict[str, int] | None:
         sought.append(1)
         return by_seeking(*given)
 
-    monkeypatch.setattr(counting, "_by_seeking", watched)
+    monkeypatch.setattr(queries, "_by_seeking", watched)
     days = [str(DAY + timedelta(days=n // 3)) for n in range(300)]
     assert counted(tmp_path, days, "day", "TEXT", index) == Counter(days)
     assert bool(sought) is seeks

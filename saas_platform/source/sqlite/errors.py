@@ -1,0 +1,47 @@
+"""Turn the errors of SQLite and its driver into messages for users.
+
+Contains: the remedies, which are found by the words of the error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saas_platform.source.interface import SourceError
+
+_REMEDIES = {
+    "database is locked": "is locked by another program: close it, then run again",
+    "file is not a database": "is not a SQLite database: restore it, or `saas-platform reset --yes`",
+    "malformed": "is corrupt: restore it, or `saas-platform reset --yes`",
+    "disk is full": "can't grow because the disk is full: free some space, then run again",
+    "disk I/O error": "can't be read or written because its disk is full or fails: free some space,"
+    " then run again",
+    "readonly database": "can't be written: give your user write permission on it",
+    "failed to open": "can't be opened: check that its folder exists and that you may write to it",
+}
+#: The remedies that differ for a user's own database.
+_REMEDIES_OF_OTHERS = {
+    "file is not a database": "is not a SQLite database: name a SQLite database in SAAS_SOURCE_URL",
+    "malformed": "is corrupt: restore it from a backup",
+    "readonly database": "holds a transaction that its writer did not finish: open it once with that program,"
+    " or with `sqlite3`, to undo the transaction",
+    "no such collation": "has a table that only the program that wrote it can read, because SQLite lacks its"
+    " collation: leave the table out of tables.yaml",
+    "no query solution": "has a table that only the program that wrote it can read, because SQLite lacks its"
+    " collation: leave the table out of tables.yaml",
+    "unknown function": "has a column that is computed by a function of the program that wrote it: leave the"
+    " column out of tables.yaml by `skip:`",
+    "no such function": "has a column that is computed by a function of the program that wrote it: leave the"
+    " column out of tables.yaml by `skip:`",
+    "unable to open": "can't be opened: give your user read permission on it and its folder",
+}
+
+
+def in_words(path: Path, error: Exception, *, ours: bool = True) -> SourceError:
+    """Return the error of the driver as a sentence. `ours`: whether the platform writes the file."""
+    text = str(error)
+    remedies = _REMEDIES if ours else _REMEDIES | _REMEDIES_OF_OTHERS
+    for sign, remedy in remedies.items():
+        if sign in text:
+            return SourceError(f"The source {path} {remedy}.")
+    return SourceError(f"The source {path} answered: {text.splitlines()[0]}.")

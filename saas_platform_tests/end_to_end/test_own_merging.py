@@ -1,0 +1,72 @@
+"""Test on the command line how a later discovery is merged into the tables.yaml of a user's own database."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from saas_platform_tests.end_to_end.command_line import command
+from saas_platform_tests.end_to_end.own import Own
+
+
+def test_a_second_discovery_of_the_same_source_changes_nothing(own: Own) -> None:
+    own.edit(("  orders:", "  # ours\n  orders:"))
+    before = own.file.read_bytes()
+    for words in ([], ["--yes"]):
+        output = command("doctor", "--discover", *words)
+        assert output.code == 0
+        assert "matches the source: there is nothing to change" in output.err
+        assert own.file.read_bytes() == before
+
+
+def test_a_later_discovery_shows_the_difference_and_writes_it_on_yes(own: Own) -> None:
+    own.edit(("  orders:", "  # ours\n  orders:"), ("decimal(8, 2)", "decimal(12, 3)"))
+    own.change(
+        "ALTER TABLE orders ADD COLUMN phone TEXT; CREATE TABLE more (id INTEGER PRIMARY KEY)"
+    )
+    before = own.file.read_text()
+    output = command("doctor", "--discover")
+    assert output.code == 1
+    assert own.file.read_text() == before
+    for words in (
+        "orders.phone is new in the source: it is added as text",
+        "more is new in the source: it is added, with 1 column",
+        "1 column marked as personal, by name or by values: check each.",
+        "orders.phone: phone, because its name has 'phone'",
+        "is not changed: run `saas-platform doctor --discover --yes` to write the 2 changes above",
+    ):
+        assert words in output.err
+    output = command("doctor", "--discover", "--yes")
+    assert output.code == 0, output.err
+    after = own.file.read_text()
+    assert all(line in after.splitlines() for line in before.splitlines())
+    assert "  # ours" in after
+    assert "decimal(12, 3)" in after
+    assert command("sync").code == 0
+    assert own.raw("SELECT count(*) FROM raw.more") == [(0,)]
+
+
+def test_a_wrong_file_is_not_merged_into(own: Own) -> None:
+    own.edit(("type: integer", "type: int"))
+    before = own.file.read_text()
+    output = command("doctor", "--discover", "--yes")
+    assert output.code == 2
+    assert re.fullmatch(r"error: tables\.yaml, line \d+: table orders, column id: .*\n", output.err)
+    assert own.file.read_text() == before
+
+
+def test_a_renamed_column_keeps_its_mirror(own: Own) -> None:
+    assert command("sync").code == 0
+    own.change("ALTER TABLE orders RENAME COLUMN note TO remark")
+    output = command("sync")
+    assert output.code == 1
+    assert "orders.note is gone from the source, but a new column remark has its type" in output.err
+    assert command("doctor", "--discover", "--yes").code == 0
+    assert "note: {source: remark, type: text" in own.file.read_text()
+
+
+def test_doctor_discover_prints_one_json_document(own: Own) -> None:
+    own.change("CREATE TABLE more (id INTEGER PRIMARY KEY)")
+    output = command("doctor", "--discover", "--json")
+    assert output.code == 1
+    assert {finding["ok"] for finding in json.loads(output.out)} == {True}
