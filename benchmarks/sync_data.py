@@ -19,8 +19,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from benchmarks.measure import Laps
-from saas_platform.schema.columns import cents, choice, key, moment, row_version, text
-from saas_platform.schema.slices import Slice
+from saas_platform.schema.columns import cents, choice, key, row_version, text, timestamp
+from saas_platform.schema.slices import Slicing
 from saas_platform.source import bookkeeping
 from saas_platform.source.sqlite.ddl import NEXT_VERSION, create_statements
 
@@ -44,31 +44,31 @@ INVOICES = sa.Table(
     _number("subscription_id", "Subscription that is billed"),
     text("number", 32, "Number printed on the invoice"),
     *choice("status", ("open", "paid", "void", "uncollectible"), "Where its payment stands"),
-    moment("issued_at", "When it was sent (UTC)"),
-    moment("due_at", "When it is due (UTC)"),
-    moment("paid_at", "When it was paid in full (UTC)", nullable=True),
+    timestamp("issued_at", "When it was sent (UTC)"),
+    timestamp("due_at", "When it is due (UTC)"),
+    timestamp("paid_at", "When it was paid in full (UTC)", nullable=True),
     cents("subtotal_cents", "Sum of the items"),
     cents("tax_cents", "Tax"),
     cents("total_cents", "Sum and tax"),
-    moment("updated_at", "When the business last changed the row (UTC)"),
+    timestamp("updated_at", "When the business last changed the row (UTC)"),
     row_version(),
     sa.Index("ix_invoices_number", "number", unique=True),
     sa.Index("ix_invoices_issued_at", "issued_at"),
-    info={"slice": Slice("issued_at", "month")},
+    info={"slice": Slicing("issued_at", "month")},
 )
 EVENTS = sa.Table(
     "events",
     _metadata,
     key("event_id", "Surrogate key"),
-    moment("occurred_at", "When it happened (UTC)"),
+    timestamp("occurred_at", "When it happened (UTC)"),
     _number("account_id", "Account the user belonged to"),
     _number("user_id", "User who acted; NULL: erased", nullable=True),
     *choice("event_type", ("login", "feature_use"), "What happened"),
     _number("feature_id", "Feature used; NULL: a login", nullable=True),
-    moment("updated_at", "When the business last changed the row (UTC)"),
+    timestamp("updated_at", "When the business last changed the row (UTC)"),
     row_version(),
     sa.Index("ix_events_occurred_at", "occurred_at"),
-    info={"slice": Slice("occurred_at", "day")},
+    info={"slice": Slicing("occurred_at", "day")},
 )
 TABLES = {table.name: table for table in (INVOICES, EVENTS)}
 

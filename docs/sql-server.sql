@@ -76,7 +76,7 @@ GO
 CREATE INDEX ix_plans_row_version ON saas.plans (row_version);
 GO
 
-CREATE TRIGGER [saas].[bury_plans] ON [saas].[plans] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'plans', [plan_id], 'all' FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_plans] ON [saas].[plans] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'plans', [plan_id], 'all' FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Plans for sale, one row per tier and billing interval', 'schema', saas, 'table', plans;
@@ -118,7 +118,7 @@ GO
 CREATE INDEX ix_promo_codes_row_version ON saas.promo_codes (row_version);
 GO
 
-CREATE TRIGGER [saas].[bury_promo_codes] ON [saas].[promo_codes] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'promo_codes', [promo_code_id], 'all' FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_promo_codes] ON [saas].[promo_codes] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'promo_codes', [promo_code_id], 'all' FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Promo codes, one for each campaign and year', 'schema', saas, 'table', promo_codes;
@@ -155,7 +155,7 @@ GO
 CREATE INDEX ix_features_row_version ON saas.features (row_version);
 GO
 
-CREATE TRIGGER [saas].[bury_features] ON [saas].[features] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'features', [feature_id], 'all' FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_features] ON [saas].[features] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'features', [feature_id], 'all' FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Product features that usage events refer to', 'schema', saas, 'table', features;
@@ -198,7 +198,7 @@ GO
 CREATE INDEX ix_accounts_row_version ON saas.accounts (row_version) INCLUDE (created_at);
 GO
 
-CREATE TRIGGER [saas].[bury_accounts] ON [saas].[accounts] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'accounts', [account_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_accounts] ON [saas].[accounts] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'accounts', [account_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Customer companies, one row per signup', 'schema', saas, 'table', accounts;
@@ -242,7 +242,7 @@ GO
 CREATE INDEX ix_users_row_version ON saas.users (row_version) INCLUDE (created_at);
 GO
 
-CREATE TRIGGER [saas].[bury_users] ON [saas].[users] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'users', [user_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_users] ON [saas].[users] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'users', [user_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Users with a login; an erasure request (GDPR) deletes the user''s row', 'schema', saas, 'table', users;
@@ -303,7 +303,7 @@ GO
 CREATE INDEX ix_subscriptions_row_version ON saas.subscriptions (row_version) INCLUDE (created_at);
 GO
 
-CREATE TRIGGER [saas].[bury_subscriptions] ON [saas].[subscriptions] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'subscriptions', [subscription_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_subscriptions] ON [saas].[subscriptions] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'subscriptions', [subscription_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Subscriptions and trials in their current state; an account that returns gets a new row', 'schema', saas, 'table', subscriptions;
@@ -360,7 +360,7 @@ GO
 CREATE INDEX ix_subscription_changes_row_version ON saas.subscription_changes (row_version) INCLUDE (created_at);
 GO
 
-CREATE TRIGGER [saas].[bury_subscription_changes] ON [saas].[subscription_changes] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'subscription_changes', [change_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_subscription_changes] ON [saas].[subscription_changes] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'subscription_changes', [change_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'History of each subscription: its full commercial state after each change', 'schema', saas, 'table', subscription_changes;
@@ -413,7 +413,7 @@ GO
 CREATE INDEX ix_invoices_subscription_id ON saas.invoices (subscription_id);
 GO
 
-CREATE TRIGGER [saas].[bury_invoices] ON [saas].[invoices] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'invoices', [invoice_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_invoices] ON [saas].[invoices] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'invoices', [invoice_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Invoices, one row per billing period or mid-period upgrade', 'schema', saas, 'table', invoices;
@@ -460,7 +460,7 @@ GO
 CREATE INDEX ix_invoice_items_row_version ON saas.invoice_items (row_version) INCLUDE (created_at);
 GO
 
-CREATE TRIGGER [saas].[bury_invoice_items] ON [saas].[invoice_items] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'invoice_items', [invoice_item_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_invoice_items] ON [saas].[invoice_items] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'invoice_items', [invoice_item_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Invoice lines', 'schema', saas, 'table', invoice_items;
@@ -505,7 +505,7 @@ GO
 CREATE INDEX ix_payments_row_version ON saas.payments (row_version) INCLUDE (created_at);
 GO
 
-CREATE TRIGGER [saas].[bury_payments] ON [saas].[payments] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'payments', [payment_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_payments] ON [saas].[payments] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'payments', [payment_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Attempts to collect an invoice, and refunds', 'schema', saas, 'table', payments;
@@ -551,7 +551,7 @@ GO
 CREATE INDEX ix_promo_redemptions_row_version ON saas.promo_redemptions (row_version) INCLUDE (created_at);
 GO
 
-CREATE TRIGGER [saas].[bury_promo_redemptions] ON [saas].[promo_redemptions] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'promo_redemptions', [promo_redemption_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_promo_redemptions] ON [saas].[promo_redemptions] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'promo_redemptions', [promo_redemption_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Accounts eligible for a campaign: treated or held out at random, and whether they used the code', 'schema', saas, 'table', promo_redemptions;
@@ -593,7 +593,7 @@ GO
 CREATE INDEX ix_usage_events_user_id ON saas.usage_events (user_id) WHERE user_id IS NOT NULL;
 GO
 
-CREATE TRIGGER [saas].[bury_usage_events] ON [saas].[usage_events] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'usage_events', [event_id], CONVERT(VARCHAR(10), [occurred_at], 23) FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_usage_events] ON [saas].[usage_events] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'usage_events', [event_id], CONVERT(VARCHAR(10), [occurred_at], 23) FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Product events: logins and feature use; append-only except for erasures', 'schema', saas, 'table', usage_events;
@@ -640,7 +640,7 @@ GO
 CREATE INDEX ix_support_tickets_user_id ON saas.support_tickets (user_id) WHERE user_id IS NOT NULL;
 GO
 
-CREATE TRIGGER [saas].[bury_support_tickets] ON [saas].[support_tickets] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'support_tickets', [ticket_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
+CREATE TRIGGER [saas].[record_delete_support_tickets] ON [saas].[support_tickets] AFTER DELETE AS BEGIN SET NOCOUNT ON; INSERT INTO [saas].[_tombstones] (table_name, key_value, slice) SELECT N'support_tickets', [ticket_id], CONVERT(VARCHAR(7), [created_at], 23) FROM deleted; END;
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Support tickets', 'schema', saas, 'table', support_tickets;

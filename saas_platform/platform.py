@@ -23,7 +23,7 @@ from saas_platform.source.interface import Source, WritableSource
 from saas_platform.source.mssql import Address, MssqlDatabase, MssqlSource
 from saas_platform.source.sqlite import SqliteCompany, SqliteDatabase, SqliteSource
 from saas_platform.storage.artefacts import Artefacts
-from saas_platform.storage.frames import Staging
+from saas_platform.storage.frames import FrameStore
 from saas_platform.storage.home import Home
 from saas_platform.sync.formed_source import FormedSource
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
@@ -191,9 +191,9 @@ class Platform:
         )
 
     @property
-    def staging(self) -> Staging:
+    def frames(self) -> FrameStore:
         """The Parquet files by which the assets hand data to one another."""
-        return Staging(self.home.staging.as_uri())
+        return FrameStore(self.home.frames.as_uri())
 
     @property
     def artefacts(self) -> Artefacts:
@@ -201,9 +201,9 @@ class Platform:
         return Artefacts(self.home.artefacts.as_uri())
 
     @property
-    def truth(self) -> Staging:
+    def truth(self) -> FrameStore:
         """The simulator's truth, kept apart from source and warehouse. Only the evaluation reads it."""
-        return Staging(self.home.truth_files.as_uri())
+        return FrameStore(self.home.truth_files.as_uri())
 
     @cached_property
     def company(self) -> DirtyCompany:

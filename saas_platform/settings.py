@@ -232,10 +232,10 @@ def _with_company(settings: Settings) -> Settings:
         path = _COMPANY_FILE.absolute()
     from_file = read_config(path)
     for name in settings.model_fields_set & from_file.model_fields_set & set(_SHARED):
-        ours, theirs = getattr(settings, name), getattr(from_file, name)
-        if ours != theirs:
+        set_value, file_value = getattr(settings, name), getattr(from_file, name)
+        if set_value != file_value:
             raise SettingsError(
-                f"{_PREFIX}{name.upper()} is {ours}, but {path} sets {name} to {theirs}:"
+                f"{_PREFIX}{name.upper()} is {set_value}, but {path} sets {name} to {file_value}:"
                 " remove one of the two."
             )
     shared = {

@@ -9,7 +9,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.schema.canonical import ROW_TEXTS, cell, cells_schema
-from saas_platform.schema.slices import WHOLE, slice_of
+from saas_platform.schema.slices import WHOLE, slicing_of
 from saas_platform.warehouse.stream import RowStream
 
 Row = Mapping[str, Any]
@@ -27,8 +27,8 @@ def texts(table: sa.Table, rows: Iterable[Row], *, size: int = 2) -> RowStream:
 
 
 def _cells(table: sa.Table, row: Row) -> list[str]:
-    cut = slice_of(table)
-    slice_id = WHOLE if cut is None else cut.id_of(row[cut.column])
+    slicing = slicing_of(table)
+    slice_id = WHOLE if slicing is None else slicing.id_of(row[slicing.column])
     return [slice_id, *(cell(column, row[column.name]) for column in table.columns)]
 
 

@@ -19,8 +19,8 @@ from saas_platform.cli.printing import (
     mode_words,
     print_changes,
     print_costs,
+    print_diagnoses,
     print_discovery,
-    print_findings,
     print_json,
     print_proofs,
     print_run,
@@ -33,7 +33,7 @@ from saas_platform.platform import Platform
 from saas_platform.schema.describing import counted
 from saas_platform.settings import SettingsError
 from saas_platform.terminal import errors, output, say, say_error
-from saas_platform.warehouse.logs import Level as ProofLevel
+from saas_platform.warehouse.logs import ProofLevel
 
 app = typer.Typer(
     help=(
@@ -54,12 +54,12 @@ P = ParamSpec("P")
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON document, for programs.")
 ]
-Tables = Annotated[
+TableNames = Annotated[
     list[str] | None, typer.Argument(help="Tables of the source. Without a name: all of them.")
 ]
 
 
-class Level(StrEnum):
+class VerifyLevel(StrEnum):
     """What `verify` compares."""
 
     counts = "counts"
@@ -69,10 +69,10 @@ class Level(StrEnum):
 
 
 #: The levels that make a proof; `sample` only shows rows.
-_PROOFS: dict[Level, ProofLevel] = {
-    Level.counts: "counts",
-    Level.digest: "digest",
-    Level.rows: "rows",
+_PROOFS: dict[VerifyLevel, ProofLevel] = {
+    VerifyLevel.counts: "counts",
+    VerifyLevel.digest: "digest",
+    VerifyLevel.rows: "rows",
 }
 
 
@@ -182,7 +182,7 @@ def _month(text: str | None) -> Month | None:
 
 @app.command()
 @_command
-def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
+def sync(tables: TableNames = None, as_json: AsJson = False) -> bool:
     """Update raw from the source, and prove that they are equal.
 
     A sync copies the rows that changed and deletes the rows that are gone. It finds them by row version,
@@ -207,13 +207,13 @@ def sync(tables: Tables = None, as_json: AsJson = False) -> bool:
 @app.command()
 @_command
 def verify(
-    tables: Tables = None,
+    tables: TableNames = None,
     level: Annotated[
-        Level,
+        VerifyLevel,
         typer.Option(
             help="What to compare: row counts, digests, every row, or a sample of rows to look at."
         ),
-    ] = Level.digest,
+    ] = VerifyLevel.digest,
     show_pii: Annotated[
         bool, typer.Option("--show-pii", help="Print personal data instead of masking it.")
     ] = False,
@@ -229,7 +229,7 @@ def verify(
     platform = Platform.load()
     wanted = _tables(platform, tables)
     source, warehouse = platform.source, platform.warehouse
-    if level is Level.sample:
+    if level is VerifyLevel.sample:
         return print_samples(sample(source, warehouse, wanted, show_pii=show_pii), as_json=as_json)
     reports = verify_all(source, warehouse, wanted, level=_PROOFS[level], show_pii=show_pii)
     return print_proofs(reports, as_json=as_json)
@@ -237,7 +237,7 @@ def verify(
 
 @app.command()
 @_command
-def repair(tables: Tables = None, as_json: AsJson = False) -> bool:
+def repair(tables: TableNames = None, as_json: AsJson = False) -> bool:
     """Copy again only what differs.
 
     A repair compares the digest of every slice, copies the rows that differ in one transaction, and
@@ -290,8 +290,8 @@ def doctor(
     platform = Platform.load()
     written = _discover(platform, sample=sample, write=yes) if discover else True
     # No sync has used the tables.yaml that was just discovered, so earlier proofs do not speak of it.
-    findings = list(examine(Platform.load(), past=not discover))
-    return print_findings(findings, as_json=as_json) and written
+    diagnoses = list(examine(Platform.load(), past=not discover))
+    return print_diagnoses(diagnoses, as_json=as_json) and written
 
 
 def _discover(platform: Platform, *, sample: bool, write: bool) -> bool:

@@ -42,8 +42,8 @@ def query_costs(platform: Platform) -> list[QueryCost] | None:
 def _above(platform: Platform) -> Iterator[tuple[str, str, str]]:
     """Yield for each query what it is part of, its purpose, and its SQL."""
     for name, table in platform.tables.items():
-        if platform.warehouse.objection(table) is None:
-            yield name, "contract", contracts.question(platform.warehouse, table)
+        if platform.warehouse.unsupported_reason(table) is None:
+            yield name, "contract", contracts.contract_query(platform.warehouse, table)
     if not platform.is_company:
         return
     # A separate folder, because a run may be compiling in dbt's own at the same time.

@@ -1,6 +1,6 @@
 """The checks of `doctor`: versions, home, disk, source, declared tables, marts, warehouse and proofs.
 
-Contains: one finding for each check, with the remedy for what is wrong. Out of scope: printing them
+Contains: one diagnosis for each check, with the remedy for what is wrong. Out of scope: printing them
 (printing.py), and the rules that are checked, which each layer has itself.
 """
 
@@ -31,7 +31,7 @@ _DAGSTER_LIBRARIES = ("dagster-dbt", "dagster-gcp", "dagster-pandas")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One line of the doctor; `remedy` is empty if there is nothing to do.
 
     A notice, of something that works but that the user may want to change, is `ok` and has a remedy.
@@ -43,8 +43,8 @@ class Finding:
     remedy: str = ""
 
 
-def examine(platform: Platform, *, past: bool = True) -> Iterator[Finding]:
-    """Yield every finding, in the order in which a run would meet them.
+def examine(platform: Platform, *, past: bool = True) -> Iterator[Diagnosis]:
+    """Yield every diagnosis, in the order in which a run would meet them.
 
     Args:
         platform: the platform to examine.
@@ -56,7 +56,7 @@ def examine(platform: Platform, *, past: bool = True) -> Iterator[Finding]:
     yield _disk(platform)
     source = _attempt("source", lambda: _source(platform))
     yield source
-    # A source that can't be read is one finding: its tables would only repeat it.
+    # A source that can't be read is one diagnosis: its tables would only repeat it.
     if source.ok and not platform.settings.synthetic:
         yield from _tables(platform)
     if _is_company(platform):
@@ -69,19 +69,19 @@ def examine(platform: Platform, *, past: bool = True) -> Iterator[Finding]:
         yield from _left_behind(platform)
 
 
-def _attempt(name: str, look: Callable[[], str]) -> Finding:
+def _attempt(name: str, attempt: Callable[[], str]) -> Diagnosis:
     try:
-        return Finding(name, True, look())
+        return Diagnosis(name, True, attempt())
     except PlatformError as error:
         return _wrong(name, error)
 
 
-def _wrong(name: str, error: PlatformError | str) -> Finding:
-    return Finding(name, False, *split_remedy(str(error)))
+def _wrong(name: str, error: PlatformError | str) -> Diagnosis:
+    return Diagnosis(name, False, *split_remedy(str(error)))
 
 
-def _notice(name: str, sentence: str) -> Finding:
-    return Finding(name, True, *split_remedy(sentence))
+def _notice(name: str, sentence: str) -> Diagnosis:
+    return Diagnosis(name, True, *split_remedy(sentence))
 
 
 #: Parts of a message whose colons are not its own: code and remarks.
@@ -114,23 +114,23 @@ def split_remedy(message: str) -> tuple[str, str]:
     return (message, "") if at is None else (message[:at], message[at + 2 :])
 
 
-def _python() -> Finding:
+def _python() -> Diagnosis:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Finding("python", True, version)
+    return Diagnosis("python", True, version)
 
 
-def _versions() -> Finding:
+def _versions() -> Diagnosis:
     for names in (_DAGSTER, _DAGSTER_LIBRARIES):
         found = {name: metadata.version(name) for name in names}
         if len(set(found.values())) > 1:
             listed = ", ".join(f"{name} {version}" for name, version in found.items())
-            return Finding(
+            return Diagnosis(
                 "packages",
                 False,
                 f"{listed} are not of the same release",
                 "install with `pip install -c constraints.txt -e .`",
             )
-    return Finding("packages", True, f"dagster {metadata.version('dagster')}")
+    return Diagnosis("packages", True, f"dagster {metadata.version('dagster')}")
 
 
 def _home(platform: Platform) -> str:
@@ -138,19 +138,19 @@ def _home(platform: Platform) -> str:
     return f"{platform.home.root} is writable"
 
 
-def _disk(platform: Platform) -> Finding:
+def _disk(platform: Platform) -> Diagnosis:
     root = platform.home.root
     while not root.exists():
         root = root.parent
     free = shutil.disk_usage(root).free
     if free < _FREE_BYTES:
-        return Finding(
+        return Diagnosis(
             "disk",
             False,
             f"{free / 1e9:.1f} GB free at {root}",
             "free some space, or set SAAS_HOME to a folder on a larger disk",
         )
-    return Finding("disk", True, f"{free / 1e9:.0f} GB free")
+    return Diagnosis("disk", True, f"{free / 1e9:.0f} GB free")
 
 
 def _source(platform: Platform) -> str:
@@ -170,8 +170,8 @@ def _is_company(platform: Platform) -> bool:
         return False
 
 
-def _tables(platform: Platform) -> Iterator[Finding]:
-    """Yield one finding for all tables, or one for each that would stop its sync; then the notices."""
+def _tables(platform: Platform) -> Iterator[Diagnosis]:
+    """Yield one diagnosis for all tables, or one for each that would stop its sync; then the notices."""
     try:
         asked = (platform.source, platform.warehouse, platform.tables.values())
         faults, changed = check_tables(*asked), drift_warnings(*asked)
@@ -183,11 +183,11 @@ def _tables(platform: Platform) -> Iterator[Finding]:
     for fault in faults.values():
         yield _wrong("tables", fault)
     if not faults:
-        yield Finding("tables", True, _declared(platform))
+        yield Diagnosis("tables", True, _declared(platform))
     yield from (_notice("tables", sentence) for sentence in (*changed, *more))
 
 
-def _differing(platform: Platform) -> Iterator[Finding]:
+def _differing(platform: Platform) -> Iterator[Diagnosis]:
     """Yield the tables that differ from their source by the log of proofs.
 
     A table at which a sync stopped is among them.
@@ -201,11 +201,11 @@ def _differing(platform: Platform) -> Iterator[Finding]:
         return
     for table, finding in found.items():
         repair = f"run `saas-platform repair {argument(table)}`, which copies what differs or reports why it can't"
-        detail, remedy = split_remedy(finding.says.rstrip("."))
-        yield Finding("proofs", False, detail, remedy or repair)
+        detail, remedy = split_remedy(finding.message.rstrip("."))
+        yield Diagnosis("proofs", False, detail, remedy or repair)
 
 
-def _left_behind(platform: Platform) -> Iterator[Finding]:
+def _left_behind(platform: Platform) -> Iterator[Diagnosis]:
     """Yield a notice for each mirror whose table was removed from `tables.yaml`."""
     try:
         found = left_behind(platform)

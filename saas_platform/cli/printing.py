@@ -24,7 +24,7 @@ from saas_platform.warehouse.logs import Mode
 
 if TYPE_CHECKING:
     from saas_platform.cli.discover import Declared
-    from saas_platform.cli.doctor import Finding
+    from saas_platform.cli.doctor import Diagnosis
     from saas_platform.cli.summary import TableSummary
     from saas_platform.defs.launch import RunOutcome
     from saas_platform.warehouse.interface import QueryCost
@@ -227,17 +227,17 @@ def print_samples(reports: Sequence[SampleReport], *, as_json: bool) -> bool:
     return all(report.equal for report in reports)
 
 
-def print_findings(findings: Sequence[Finding], *, as_json: bool) -> bool:
+def print_diagnoses(diagnoses: Sequence[Diagnosis], *, as_json: bool) -> bool:
     """Print what the doctor found, one line per finding. Return whether nothing is wrong."""
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([asdict(diagnosis) for diagnosis in diagnoses])
     else:
-        for finding in findings:
-            good = ("!", "yellow") if finding.remedy else ("✓", "green")
-            mark = good if finding.ok else ("✗", "red")
-            remedy = f": {finding.remedy}" if finding.remedy else ""
-            say(output, mark, f" {finding.name:<10} {finding.detail}{remedy}")
-    return all(finding.ok for finding in findings)
+        for diagnosis in diagnoses:
+            good = ("!", "yellow") if diagnosis.remedy else ("✓", "green")
+            mark = good if diagnosis.ok else ("✗", "red")
+            remedy = f": {diagnosis.remedy}" if diagnosis.remedy else ""
+            say(output, mark, f" {diagnosis.name:<10} {diagnosis.detail}{remedy}")
+    return all(diagnosis.ok for diagnosis in diagnoses)
 
 
 def print_discovery(found: Declared, file: Path) -> bool:

@@ -38,9 +38,9 @@ class TableSummary:
         return "only counted" if self.verdict == "counted" else self.verdict or "-"
 
 
-def _newest(log: str, moment: str) -> str:
+def _newest(log: str, timestamp: str) -> str:
     return (
-        f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY table_name ORDER BY {moment} DESC)"
+        f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY table_name ORDER BY {timestamp} DESC)"
         f" AS newest FROM {RAW}.{log}) AS entries WHERE newest = 1"
     )
 
@@ -76,8 +76,8 @@ def summarise(platform: Platform) -> list[TableSummary]:
     return found
 
 
-def _rows(platform: Platform, log: str, moment: str) -> dict[str, dict[str, Any]]:
+def _rows(platform: Platform, log: str, timestamp: str) -> dict[str, dict[str, Any]]:
     if not platform.warehouse.table_exists(RAW, log):
         return {}
-    rows = platform.warehouse.query(_newest(log, moment)).to_pylist()
+    rows = platform.warehouse.query(_newest(log, timestamp)).to_pylist()
     return {row["table_name"]: row for row in rows}

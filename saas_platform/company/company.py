@@ -13,8 +13,8 @@ import pyarrow as pa
 from saas_platform.clock import Month
 from saas_platform.company import billing, people, promotions, subscription_rows, support, truth
 from saas_platform.company.batch import ERASURES_SCHEMA, Batch
-from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.config import CompanyConfig
+from saas_platform.company.offering import Offering
 from saas_platform.company.oracle import Observer
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import Versions, arrow_column, render
@@ -39,7 +39,7 @@ class Company:
         self._config = config
         self._dice = Dice(config.seed)
         self._parameters = config.parameters
-        self._catalogue = Catalogue(self._parameters.prices, config.start)
+        self._offering = Offering(self._parameters.prices, config.start)
         self._calendar = promotions.Calendar(self._dice, self._parameters.promotions, config.start)
         self._simulator = self._fresh()
         self._records: deque[MonthRecord] = deque(maxlen=_OPEN_MONTHS)
@@ -78,7 +78,7 @@ class Company:
         invoices = Invoices.concat([r.invoices for r in recent])
         tickets = Tickets.concat([r.tickets for r in recent[-2:]])
         versions: dict[str, Versions] = {
-            "plans": self._catalogue.plan_rows(),
+            "plans": self._offering.plan_rows(),
             "promo_codes": self._calendar.rows(record.span.end),
             "accounts": people.account_rows(dice, new),
             "users": people.user_rows(dice, record.people.changed, accounts),
@@ -88,12 +88,12 @@ class Company:
             "invoice_items": billing.item_rows(invoices),
             "payments": billing.payment_rows(dice, parameters.dunning, invoices, accounts),
             "promo_redemptions": promotions.redemption_rows(record.redemptions),
-            "features": self._catalogue.feature_rows(),
+            "features": self._offering.feature_rows(),
             "support_tickets": support.ticket_rows(dice, parameters, tickets),
         }
         rows = {name: render(name, shown, start, cutoff) for name, shown in versions.items()}
         month = UsageMonth(record.span, accounts, record.people.present, record.presence)
-        rows["usage_events"] = usage_table(dice, parameters, self._catalogue, month, cutoff)
+        rows["usage_events"] = usage_table(dice, parameters, self._offering, month, cutoff)
         return {name: rows[name] for name in TABLES}
 
     def erasures(self, as_of: datetime) -> pa.Table:
@@ -112,7 +112,7 @@ class Company:
         """
         simulator = self._fresh()
         months = [truth.ACCOUNT_MONTHS_SCHEMA.empty_table()]
-        observer = Observer(self._parameters, self._dice, self._catalogue, self._calendar)
+        observer = Observer(self._parameters, self._dice, self._offering, self._calendar)
         while simulator.month.start < as_of:
             opening = simulator.opening()
             observable = observer.hazards(opening)

@@ -135,7 +135,7 @@ def _plan(tier: int) -> PlanKnobs:
     return PlanKnobs(name=name, monthly_price_cents=price)
 
 
-class CatalogueKnobs(_Knobs):
+class OfferingKnobs(_Knobs):
     """What the company sells: the trial and the plans."""
 
     trial_days: int = Field(
@@ -155,7 +155,7 @@ class CatalogueKnobs(_Knobs):
         return (self.starter, self.team, self.business, self.enterprise)
 
     @model_validator(mode="after")
-    def _check_names(self) -> CatalogueKnobs:
+    def _check_names(self) -> OfferingKnobs:
         if len({plan.name for plan in self.tiers}) < len(self.tiers):
             raise ValueError("two plans have the same name")
         return self
@@ -283,7 +283,7 @@ class CompanyConfig(_Knobs):
     growth: GrowthKnobs = GrowthKnobs()
     segments: SegmentShares = SegmentShares()
     churn: ChurnLevel = ChurnLevel()
-    plans: CatalogueKnobs = CatalogueKnobs()
+    plans: OfferingKnobs = OfferingKnobs()
     season: SeasonKnobs = SeasonKnobs()
     usage: UsageKnobs = UsageKnobs()
     price_changes: tuple[PriceChangeKnobs, ...] | None = Field(

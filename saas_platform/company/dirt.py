@@ -28,7 +28,7 @@ from saas_platform.company.company import Company
 from saas_platform.company.randomness import Dice
 from saas_platform.schema import TABLES
 
-Kind = Literal[
+DirtKind = Literal[
     "late_row",
     "out_of_order",
     "natural_key_duplicate",
@@ -72,7 +72,7 @@ UNFLOATABLE_CENTS = 9_007_199_254_740_993
 class RowDirt:
     """Dirt in whole rows of a table. `rate` is the fraction of the candidates touched at share 1."""
 
-    kind: Kind
+    kind: DirtKind
     table: str
     rate: float
 
@@ -81,7 +81,7 @@ class RowDirt:
 class CellDirt:
     """Dirt in cells of a column: in rows where `only` has its value, set to `value` if that is fixed."""
 
-    kind: Kind
+    kind: DirtKind
     table: str
     column: str
     rate: float
@@ -337,7 +337,7 @@ def _blanks(text: str, which: int, where: float) -> str:  # noqa: ARG001
     return text + " " * (which + 1)
 
 
-_CORRUPTERS: dict[Kind, tuple[Callable[[str, int, float], str], list[str]]] = {
+_CORRUPTERS: dict[DirtKind, tuple[Callable[[str, int, float], str], list[str]]] = {
     "odd_unicode": (_odd, list(ODD)),
     "trailing_blank": (_blanks, ["one blank at the end", "two blanks at the end"]),
 }

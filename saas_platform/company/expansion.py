@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from saas_platform.company.billing import Charge
-from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.month_state import MonthState
+from saas_platform.company.offering import is_yearly, plan_id, tier_of
 from saas_platform.company.outcomes import Outcomes
 from saas_platform.company.state import NONE, STATUS, Subscriptions
 from saas_platform.company.timestamps import DAY
@@ -109,7 +109,7 @@ def expand(state: MonthState, subs: Subscriptions, planned: PlannedExpansions) -
         "plan_changed",
         plan=plan,
         unit_price=price,
-        price_list=state.catalogue.price_list(at),
+        price_list=state.offering.price_list(at),
     )
     state.bill(
         subs,

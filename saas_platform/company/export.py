@@ -1,7 +1,7 @@
 """Write a company to files, for users who only want the data.
 
 Contains: the end state of every table as CSV or Parquet, the truth next to it, and the data card. Out of
-scope: the platform's path through staging to a source. The export keeps one month of events and all of
+scope: the platform's path through files to a source. The export keeps one month of events and all of
 the other tables in memory.
 """
 

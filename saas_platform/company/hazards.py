@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saas_platform.company.catalogue import Catalogue, is_yearly
 from saas_platform.company.columns import Array
+from saas_platform.company.offering import Offering, is_yearly
 from saas_platform.company.parameters import Dunning, Parameters
 from saas_platform.company.state import STATUS, Accounts, Latent, Subscriptions
 from saas_platform.company.timestamps import DAY, Span, billing_timestamps
@@ -49,12 +49,12 @@ def _logit(probability: Array) -> Array:
     return np.log(probability / (1.0 - probability))
 
 
-def list_rise(catalogue: Catalogue, subs: Subscriptions, renewal_at: Array) -> Array:
+def list_rise(offering: Offering, subs: Subscriptions, renewal_at: Array) -> Array:
     """Return the relative rise of the list price (negative: fall) since the price each customer pays."""
-    now = catalogue.price_list(renewal_at)
+    now = offering.price_list(renewal_at)
     old, new = (
-        catalogue.seat_price(subs.plan, subs.price_list),
-        catalogue.seat_price(subs.plan, now),
+        offering.seat_price(subs.plan, subs.price_list),
+        offering.seat_price(subs.plan, now),
     )
     return np.where(old == 0, 0.0, new / np.maximum(old, 1) - 1)
 
@@ -150,7 +150,7 @@ class SubscriptionHazards:
 
 def subscription_hazards(
     parameters: Parameters,
-    catalogue: Catalogue,
+    offering: Offering,
     customers: Customers,
     has_second: Array,
     span: Span,
@@ -159,7 +159,7 @@ def subscription_hazards(
 
     Args:
         parameters: the company's parameters.
-        catalogue: the company's price list.
+        offering: the company's price list.
         customers: the subscriptions and their accounts.
         has_second: whether the account of each subscription has a second subscription.
         span: the month.
@@ -178,7 +178,7 @@ def subscription_hazards(
     dunning_fails = np.where(open_case, (1.0 - recovery[-1]) / (1.0 - already), 0.0)
 
     kept = accounts.grandfathered[subs.account]
-    rise = np.where(kept, 0.0, list_rise(catalogue, subs, renewal_at))
+    rise = np.where(kept, 0.0, list_rise(offering, subs, renewal_at))
     chance = _voluntary(parameters, customers, rise, span)
     voluntary = np.where(renews, chance, 0.0)
     pause = np.where(renews & ~yearly & ~has_second, churn.pause, 0.0)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from saas_platform.company.billing import Charge, plan_invoices
-from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.columns import Array
+from saas_platform.company.offering import Offering
 from saas_platform.company.parameters import Parameters
 from saas_platform.company.randomness import Dice
 from saas_platform.company.state import (
@@ -34,7 +34,7 @@ class MonthState:
         dice: the random numbers.
         parameters: the company's parameters.
         span: the month.
-        catalogue: the company's price list.
+        offering: the company's price list.
         accounts: all accounts, including the month's signups.
         latent: their latent state.
     """
@@ -44,14 +44,14 @@ class MonthState:
         dice: Dice,
         parameters: Parameters,
         span: Span,
-        catalogue: Catalogue,
+        offering: Offering,
         accounts: Accounts,
         latent: Latent,
     ) -> None:
         self.dice = dice
         self.parameters = parameters
         self.span = span
-        self.catalogue = catalogue
+        self.offering = offering
         self.accounts = accounts
         self.latent = latent
         self.changes: list[Subscriptions] = []
@@ -93,7 +93,7 @@ class MonthState:
 
     def agreed_price(self, account: Array, plan: Array, at: Array) -> Array:
         """Return the price of a seat for one billing interval that each account gets at `at`, in cents."""
-        listed = self.catalogue.seat_price(plan, self.catalogue.price_list(at))
+        listed = self.offering.seat_price(plan, self.offering.price_list(at))
         return listed * (100 - self.accounts.negotiated_percent[account]) // 100
 
     def grant_access(self, account: Array, at: Array) -> None:

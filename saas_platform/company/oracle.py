@@ -49,7 +49,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.polynomial.hermite_e import hermegauss
 
-from saas_platform.company.catalogue import Catalogue, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.hazards import (
     Customers,
@@ -62,6 +61,7 @@ from saas_platform.company.hazards import (
     subscription_hazards,
     voluntary_chance,
 )
+from saas_platform.company.offering import Offering, tier_of
 from saas_platform.company.parameters import Parameters
 from saas_platform.company.promotions import Calendar
 from saas_platform.company.randomness import Dice
@@ -215,11 +215,11 @@ class Observer:
     """Keeps the belief as of a month's start: `hazards` reads it, `observe` moves it to the next month."""
 
     def __init__(
-        self, parameters: Parameters, dice: Dice, catalogue: Catalogue, calendar: Calendar
+        self, parameters: Parameters, dice: Dice, offering: Offering, calendar: Calendar
     ) -> None:
         self._parameters = parameters
         self._dice = dice
-        self._catalogue = catalogue
+        self._offering = offering
         self._calendar = calendar
         self._grid = Grid.of(parameters)
         grid = self._grid
@@ -298,7 +298,7 @@ class Observer:
         second = opening.has_second[subs.account]
         customers = Customers(subs, accounts, latent)
         return subscription_hazards(
-            self._parameters, self._catalogue, customers, second, opening.span
+            self._parameters, self._offering, customers, second, opening.span
         )
 
     def _voluntary(
@@ -309,7 +309,7 @@ class Observer:
         An account that kept its old price at a renewal after a rise is grandfathered. For the other
         accounts this is unknown.
         """
-        parameters, catalogue, account = self._parameters, self._catalogue, subs.account
+        parameters, offering, account = self._parameters, self._offering, subs.account
         churn, segment = parameters.churn, opening.accounts.segment[account]
         complaints, none = opening.complaints[account], np.zeros(len(subs))
         known = known_score(parameters, subs, segment, complaints, none, opening.span)
@@ -317,8 +317,8 @@ class Observer:
         score = known[:, None, None] + latent
         factor = level(parameters, subs, segment)[:, None, None]
         chance = voluntary_chance(parameters, score, factor)
-        rise = list_rise(catalogue, subs, hazards.renewal_at)
-        kept = catalogue.price_list(subs.period_start) > subs.price_list
+        rise = list_rise(offering, subs, hazards.renewal_at)
+        kept = offering.price_list(subs.period_start) > subs.price_list
         rising = np.flatnonzero((rise != 0.0) & ~kept)
         if len(rising):
             raised = score[rising] + churn.price_rise * rise[rising, None, None]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from saas_platform.company.billing import Charge
-from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.hazards import CHARGE_DELAY
 from saas_platform.company.month_state import MonthState
+from saas_platform.company.offering import is_yearly, plan_id, tier_of
 from saas_platform.company.outcomes import Outcomes
 from saas_platform.company.promotions import PromoCode, offer_to_customers, redeemed
 from saas_platform.company.randomness import choose
@@ -216,13 +216,13 @@ def _change_plans(state: MonthState, subs: Subscriptions, renewing: Array, at: A
         "plan_changed",
         plan=plan[index],
         unit_price=state.agreed_price(subs.account[index], plan[index], at[index]),
-        price_list=state.catalogue.price_list(at[index]),
+        price_list=state.offering.price_list(at[index]),
     )
 
 
 def _change_prices(state: MonthState, subs: Subscriptions, renewing: Array, at: Array) -> None:
     """Apply list prices that have changed since, except for grandfathered accounts."""
-    now = state.catalogue.price_list(at)
+    now = state.offering.price_list(at)
     index = np.flatnonzero(
         renewing & (subs.price_list < now) & ~state.accounts.grandfathered[subs.account]
     )

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saas_platform.company.catalogue import plan_id, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.month_state import MonthState
+from saas_platform.company.offering import plan_id, tier_of
 from saas_platform.company.outcomes import Outcomes
 from saas_platform.company.renewals import start_period
 from saas_platform.company.signups import activate, new_subscriptions

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from saas_platform.company.billing import Charge
-from saas_platform.company.catalogue import is_yearly, plan_id, tier_of
 from saas_platform.company.columns import Array
 from saas_platform.company.month_state import MonthState
+from saas_platform.company.offering import is_yearly, plan_id, tier_of
 from saas_platform.company.promotions import Calendar, redeemed
 from saas_platform.company.state import ENTRY, METHOD, NONE, STATUS, Subscriptions
 from saas_platform.company.timestamps import (
@@ -108,7 +108,7 @@ def activate(
         status=STATUS["active"],
         method=state.accounts.method[account],
         unit_price=state.agreed_price(account, subs.plan[index], at),
-        price_list=state.catalogue.price_list(at),
+        price_list=state.offering.price_list(at),
         activated_at=at,
         period_start=at,
         period_end=billing_timestamps(after, subs.anchor_day[index], subs.anchor_second[index]),

@@ -16,7 +16,6 @@ import numpy as np
 
 from saas_platform.clock import Month
 from saas_platform.company import expansion, people, renewals, second_subscriptions
-from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.columns import Array
 from saas_platform.company.dunning import settle_failures
 from saas_platform.company.hazards import (
@@ -28,6 +27,7 @@ from saas_platform.company.hazards import (
 )
 from saas_platform.company.hazards import renewals as billing_renewals
 from saas_platform.company.month_state import MonthState
+from saas_platform.company.offering import Offering
 from saas_platform.company.outcomes import draw_outcomes
 from saas_platform.company.parameters import Parameters
 from saas_platform.company.promotions import Calendar, offer_to_trials
@@ -107,7 +107,7 @@ class Simulator:
         self._size = accounts
         self._parameters = parameters
         self._dice = Dice(seed)
-        self._catalogue = Catalogue(parameters.prices, start)
+        self._offering = Offering(parameters.prices, start)
         self._calendar = Calendar(self._dice, parameters.promotions, start)
         self._accounts = Accounts.empty()
         self._latent = Latent.empty()
@@ -129,11 +129,11 @@ class Simulator:
         span = Span.of(self.month)
         newcomers = self._sign_up(span)
         dice, parameters = self._dice, self._parameters
-        state = MonthState(dice, parameters, span, self._catalogue, self._accounts, self._latent)
+        state = MonthState(dice, parameters, span, self._offering, self._accounts, self._latent)
         has_second = self._has_second()
         customers = Customers(self._subs, self._accounts, self._latent)
         hazards = subscription_hazards(
-            parameters, self._catalogue, customers, has_second[self._subs.account], span
+            parameters, self._offering, customers, has_second[self._subs.account], span
         )
         truth = self._truth(customers, hazards)
         outcomes = draw_outcomes(dice, parameters.dunning, span, self._subs, hazards)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from saas_platform.company.catalogue import FEATURES, Catalogue
 from saas_platform.company.columns import Array
+from saas_platform.company.offering import FEATURES, Offering
 from saas_platform.company.parameters import Outage, Parameters
 from saas_platform.company.randomness import Dice
 from saas_platform.company.rendering import choices, table_of
@@ -108,7 +108,7 @@ def _sessions(dice: Dice, parameters: Parameters, month: UsageMonth) -> tuple[Ar
 
 
 def usage_table(
-    dice: Dice, parameters: Parameters, catalogue: Catalogue, month: UsageMonth, cutoff: int
+    dice: Dice, parameters: Parameters, offering: Offering, month: UsageMonth, cutoff: int
 ) -> pa.Table:
     """Return the events in [month start, cutoff), ordered by account and timestamp.
 
@@ -118,7 +118,7 @@ def usage_table(
     Args:
         dice: the random numbers.
         parameters: the company's parameters.
-        catalogue: the features and their release dates.
+        offering: the features and their release dates.
         month: the month, with its accounts and users.
         cutoff: end of the events, in seconds since 1970.
 
@@ -170,7 +170,7 @@ def usage_table(
     yymm = span.month.year % 100 * 100 + span.month.number
     event_id = (yymm * _ACCOUNT_IDS + account_id) * _EVENTS_IN_ACCOUNT_MONTH + sequence
 
-    feature = _features(dice, catalogue, span, users.user_id[who], timestamp)
+    feature = _features(dice, offering, span, users.user_id[who], timestamp)
     is_login = ordinal == 0
     shown = timestamp < cutoff
     return table_of(
@@ -187,10 +187,10 @@ def usage_table(
 
 
 def _features(
-    dice: Dice, catalogue: Catalogue, span: Span, user_id: Array, timestamp: Array
+    dice: Dice, offering: Offering, span: Span, user_id: Array, timestamp: Array
 ) -> Array:
     """Draw the feature of each action by weight from those released; releases are at the start of a month."""
     weights = np.array([feature.weight for feature in FEATURES])
-    weights = np.where(catalogue.released_at <= span.start, weights, 0.0)
+    weights = np.where(offering.released_at <= span.start, weights, 0.0)
     bounds = np.round(np.cumsum(weights) / weights.sum(), 9)[:-1]
     return np.searchsorted(bounds, dice.uniform("feature", user_id, timestamp), side="right") + 1

@@ -4,7 +4,22 @@ Contains: the rules, their evaluation in the warehouse, and the score of what th
 any repair. A row that breaks a contract is reported and never dropped.
 """
 
-from saas_platform.contracts.evaluation import Breach, Verdict, evaluate, offenders, question
+from saas_platform.contracts.evaluation import (
+    Breach,
+    ContractResult,
+    contract_query,
+    evaluate,
+    offenders,
+)
 from saas_platform.contracts.rules import Rule, Severity, rules_of
 
-__all__ = ["Breach", "Rule", "Severity", "Verdict", "evaluate", "offenders", "question", "rules_of"]
+__all__ = [
+    "Breach",
+    "ContractResult",
+    "Rule",
+    "Severity",
+    "contract_query",
+    "evaluate",
+    "offenders",
+    "rules_of",
+]

@@ -37,7 +37,7 @@ class Breach:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ContractResult:
     """The outcome of checking a table against its contract. `rows` is None if the table is missing."""
 
     table: str
@@ -58,7 +58,7 @@ class Verdict:
         return "error" if worst else "warning"
 
 
-def evaluate(warehouse: Warehouse, table: sa.Table) -> Verdict:
+def evaluate(warehouse: Warehouse, table: sa.Table) -> ContractResult:
     """Check the mirror of a table against all its rules."""
     began = time.perf_counter()
     with warehouse.session():
@@ -73,15 +73,17 @@ def evaluate(warehouse: Warehouse, table: sa.Table) -> Verdict:
         breaches += [
             Breach(rule, count, _samples(warehouse, table, rule)) for rule, count in counts if count
         ]
-    return Verdict(table.name, rows, len(rules), tuple(breaches), time.perf_counter() - began)
+    return ContractResult(
+        table.name, rows, len(rules), tuple(breaches), time.perf_counter() - began
+    )
 
 
-def question(warehouse: Warehouse, table: sa.Table) -> str:
+def contract_query(warehouse: Warehouse, table: sa.Table) -> str:
     """Return the query that checks the mirror of a table against all rules but those about types.
 
     It assumes that the columns of the mirror are as declared.
     """
-    return _question(warehouse, table, _checkable(rules_of(table, warehouse), {}))
+    return _contract_query(warehouse, table, _checkable(rules_of(table, warehouse), {}))
 
 
 def offenders(warehouse: Warehouse, table: sa.Table) -> Iterator[tuple[Rule, tuple[Any, ...]]]:
@@ -121,11 +123,11 @@ def _counts(
     """Count the rows of the table and the offenders of each rule, in one query."""
     if not warehouse.table_exists(target_schema(table), table.name):
         return None, []
-    (row,) = warehouse.query(_question(warehouse, table, rules)).to_pylist()
+    (row,) = warehouse.query(_contract_query(warehouse, table, rules)).to_pylist()
     return row["n"], [(rule, int(row[f"r{n}"])) for n, rule in enumerate(rules)]
 
 
-def _question(warehouse: Warehouse, table: sa.Table, rules: list[Rule]) -> str:
+def _contract_query(warehouse: Warehouse, table: sa.Table, rules: list[Rule]) -> str:
     counts = [f"{_count(warehouse, table, rule)} AS r{n}" for n, rule in enumerate(rules)]
     listed = ", ".join(["COUNT(*) AS n", *counts])
     return f"SELECT {listed} FROM {_rows(warehouse, table)}"

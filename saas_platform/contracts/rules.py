@@ -21,7 +21,7 @@ from saas_platform.warehouse.interface import Warehouse
 #: An error is something that the schema forbids. A warning is something that it allows but nobody expects.
 Severity = Literal["error", "warning"]
 
-Kind = Literal[
+RuleKind = Literal[
     "type",
     "not_null",
     "known_value",
@@ -35,7 +35,7 @@ Kind = Literal[
 ]
 
 #: The kinds whose offenders are legal but odd. The offenders of all other kinds are forbidden by the schema.
-WARNINGS: frozenset[Kind] = frozenset({"plausible", "blank_edges", "odd_unicode"})
+WARNINGS: frozenset[RuleKind] = frozenset({"plausible", "blank_edges", "odd_unicode"})
 
 #: ASCII white space at either end. It is invisible, and it makes equal texts differ.
 BLANK_EDGES = r"^\s|\s$"
@@ -50,16 +50,16 @@ class Rule:
     """One rule of a table.
 
     A rule applies to single rows, except for the kinds `type` (about a column) and `unique` (about several
-    rows together). `says` states what must hold. `offends` is SQL that is true for an offending row `r`
+    rows together). `message` states what must hold. `offends` is SQL that is true for an offending row `r`
     of `raw.<table>`, for a rule that needs only one row. `pattern` is an RE2 expression that matches an
     offending text.
     """
 
     table: str
     name: str
-    kind: Kind
+    kind: RuleKind
     columns: tuple[str, ...]
-    says: str
+    message: str
     offends: str | None = None
     pattern: str | None = None
 
@@ -79,8 +79,10 @@ def rules_of(table: sa.Table, warehouse: Warehouse) -> list[Rule]:
 
 
 def _of_column(table: sa.Table, column: sa.Column, warehouse: Warehouse) -> Iterator[Rule]:
-    def rule(kind: Kind, says: str, offends: str | None = None, pattern: str | None = None) -> Rule:
-        return Rule(table.name, f"{name}_{kind}", kind, (name,), says, offends, pattern)
+    def rule(
+        kind: RuleKind, message: str, offends: str | None = None, pattern: str | None = None
+    ) -> Rule:
+        return Rule(table.name, f"{name}_{kind}", kind, (name,), message, offends, pattern)
 
     name, sql = column.name, f"r.{warehouse.quoted(column.name)}"
     yield rule("type", f"{name} has the type that the schema declares")
@@ -93,8 +95,8 @@ def _of_column(table: sa.Table, column: sa.Column, warehouse: Warehouse) -> Iter
     elif isinstance(column.type, sa.String):
         length = column.type.length
         if length is not None:
-            says = f"{name} has at most {length} characters"
-            yield rule("length", says, f"LENGTH({sql}) > {length}")
+            message = f"{name} has at most {length} characters"
+            yield rule("length", message, f"LENGTH({sql}) > {length}")
         yield rule("blank_edges", f"{name} has no blank at its ends", pattern=BLANK_EDGES)
         yield rule("odd_unicode", f"{name} has no odd characters", pattern=ODD_UNICODE)
     if "plausible" in column.info:
@@ -134,8 +136,8 @@ def _of_table(table: sa.Table, warehouse: Warehouse) -> Iterator[Rule]:
     for columns in (_names_of(constraint.columns) for constraint in (table.primary_key, *unique)):
         if columns:
             name = "_".join(columns)
-            says = f"no two rows share {', '.join(columns)}"
-            yield Rule(table.name, f"{name}_unique", "unique", columns, says)
+            message = f"no two rows share {', '.join(columns)}"
+            yield Rule(table.name, f"{name}_unique", "unique", columns, message)
 
 
 def _foreign_key(
@@ -153,8 +155,8 @@ def _foreign_key(
         return warehouse.folded(sql, collation, broadly=True)
 
     same = " AND ".join(
-        f"{compared(f'p.{quoted(theirs)}', collation)} = {compared(f'r.{quoted(mine)}', collation)}"
-        for mine, theirs, collation in zip(columns, parents, collations, strict=True)
+        f"{compared(f'p.{quoted(referenced)}', collation)} = {compared(f'r.{quoted(own)}', collation)}"
+        for own, referenced, collation in zip(columns, parents, collations, strict=True)
     )
     return Rule(
         table.name,

@@ -1,6 +1,6 @@
 """Score how much of the planted dirt was found, and how much was found that was never planted.
 
-Contains: the pure comparison of two sets of marks. Out of scope: where the two sets come from.
+Contains: the pure comparison of two sets of spots. Out of scope: where the two sets come from.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
-class Mark(NamedTuple):
+class Spot(NamedTuple):
     """A row of a table, or one cell of it, in which dirt was planted or found."""
 
     kind: str
@@ -19,7 +19,7 @@ class Mark(NamedTuple):
     column: str | None = None
 
 
-#: The kind of dirt that each kind of rule finds. The findings of the intake already have the names of dirt.
+#: The kind of dirt that each kind of rule finds. The intake's log already has the names of dirt.
 FOUND_BY_RULE = {
     "odd_unicode": "odd_unicode",
     "blank_edges": "trailing_blank",
@@ -42,15 +42,15 @@ class KindScore:
         return self.found / self.planted if self.planted else 1.0
 
 
-def score(planted: Iterable[Mark], found: Iterable[Mark]) -> list[KindScore]:
+def score(planted: Iterable[Spot], found: Iterable[Spot]) -> list[KindScore]:
     """Return one score for each kind that occurs in either set, sorted by name."""
     wanted, seen = set(planted), set(found)
     return [
         KindScore(
             kind,
-            planted=sum(mark.kind == kind for mark in wanted),
-            found=sum(mark.kind == kind for mark in wanted & seen),
-            false_alarms=sum(mark.kind == kind for mark in seen - wanted),
+            planted=sum(spot.kind == kind for spot in wanted),
+            found=sum(spot.kind == kind for spot in wanted & seen),
+            false_alarms=sum(spot.kind == kind for spot in seen - wanted),
         )
-        for kind in sorted({mark.kind for mark in wanted | seen})
+        for kind in sorted({spot.kind for spot in wanted | seen})
     ]

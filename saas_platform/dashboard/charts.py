@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["money", "count", "percent", "points", "days"]
+ChartUnit = Literal["money", "count", "percent", "points", "days"]
 #: The name of a colour in the palette of static/dashboard.css.
 Colour = Literal["blue", "sky", "green", "orange", "red", "purple", "grey", "ink"]
 Mark = Literal["bar", "line", "dashed", "area", "hidden"]
@@ -27,7 +27,7 @@ class Series:
     #: The column whose sum is the divisor of a quotient.
     per: str | None = None
     #: The unit, if it differs from the chart's. Such a series has its axis on the right.
-    unit: Unit | None = None
+    unit: ChartUnit | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Chart:
     title: str
     definition: str
     table: str
-    unit: Unit
+    unit: ChartUnit
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ from saas_platform.dashboard.errors import DashboardError
 from saas_platform.warehouse.interface import MARTS, MODELS, Warehouse
 
 #: The scalar values of JSON.
-Value = str | int | float | bool | None
+JsonValue = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """A table of columns, all of the same length."""
 
-    columns: Mapping[str, list[Value]]
+    columns: Mapping[str, list[JsonValue]]
 
     @property
     def rows(self) -> int:
@@ -43,7 +43,7 @@ class Table:
 class Facts:
     """All data that the page shows."""
 
-    tables: Mapping[str, Table]
+    tables: Mapping[str, PageTable]
     #: The number of rows of each mart that was read.
     mart_rows: Mapping[str, int]
     #: The first days of the complete months as `YYYY-MM-DD`, in order.
@@ -191,9 +191,9 @@ def read(warehouse: Warehouse) -> Facts:
     return Facts(tables, mart_rows, months)
 
 
-def _read(warehouse: Warehouse, sql: str) -> Table:
+def _read(warehouse: Warehouse, sql: str) -> PageTable:
     rows = warehouse.query(sql)
-    return Table(
+    return PageTable(
         {
             name: [_value(value) for value in rows.column(name).to_pylist()]
             for name in rows.column_names
@@ -201,7 +201,7 @@ def _read(warehouse: Warehouse, sql: str) -> Table:
     )
 
 
-def _value(value: Any) -> Value:
+def _value(value: Any) -> JsonValue:
     """Convert a value to JSON, which has no decimals, dates or NaN. Round floats to six digits."""
     match value:
         case Decimal():

@@ -11,7 +11,7 @@ from typing import Literal
 
 from saas_platform.dashboard.data import Facts
 
-Unit = Literal["money", "count", "percent"]
+TileUnit = Literal["money", "count", "percent"]
 
 #: The size of the box in which a tile's small line chart is drawn.
 _WIDTH, _HEIGHT = 120.0, 28.0
@@ -25,7 +25,7 @@ class Tile:
     key: str
     label: str
     definition: str
-    unit: Unit
+    unit: TileUnit
     history: Sequence[float | None]
     #: Whether a rise of the figure is good news.
     rising_is_good: bool = True
@@ -83,7 +83,7 @@ class Tile:
         return " ".join(points)
 
 
-def _text(value: float, unit: Unit) -> str:
+def _text(value: float, unit: TileUnit) -> str:
     if unit == "percent":
         return f"{value * 100:.1f} %"
     # Eight digits do not fit on a tile.

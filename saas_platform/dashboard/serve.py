@@ -22,7 +22,7 @@ from saas_platform.dashboard.page import PAGE_NAME
 _ADDRESS = "127.0.0.1"
 
 
-class _Handler(SimpleHTTPRequestHandler):
+class _RequestHandler(SimpleHTTPRequestHandler):
     """Serves the files of the folder to requests whose Host header names this machine."""
 
     def send_head(self) -> Any:
@@ -58,7 +58,7 @@ def serve(folder: Path, port: int, *, open_browser: bool) -> None:
             f"There is no dashboard in {folder} yet: run `saas-platform run`, which builds it."
         )
     try:
-        server = _Server((_ADDRESS, port), partial(_Handler, directory=str(folder)))
+        server = _Server((_ADDRESS, port), partial(_RequestHandler, directory=str(folder)))
     except OSError as error:
         raise DashboardError(_port_error(port, error)) from None
     with server:

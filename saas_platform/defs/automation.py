@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import dagster as dg
 
 from saas_platform.defs.jobs import COMPANY_MONTH, FULL_PROOF, REFRESH
-from saas_platform.defs.names import Tables
+from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import key_of, range_tags
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.refresh.company_months import stale_months
 from saas_platform.schema import version_of
 from saas_platform.sync import probe
-from saas_platform.sync.probe import ONLY_A_DIGEST_TELLS
+from saas_platform.sync.probe import NO_ROW_VERSION
 
 #: The company's day ends at midnight UTC. The schedules run before anyone is at work.
 COMPANY_AT = "15 0 * * *"
@@ -21,7 +21,7 @@ PROOF_AT = "0 2 * * *"
 DIGESTS_AT = "30 * * * *"
 
 
-def schedules(tables: Tables, *, from_synthetic: bool) -> list[dg.ScheduleDefinition]:
+def schedules(tables: AssetTables, *, from_synthetic: bool) -> list[dg.ScheduleDefinition]:
     """Return the schedules: the nightly proof, the company's day and, if a table needs it, a refresh."""
     made = [
         dg.ScheduleDefinition(
@@ -89,9 +89,7 @@ def source_sensor() -> dg.SensorDefinition:
             found = probe(platform.source, platform.warehouse, platform.tables.values())
         except PlatformError as error:
             return dg.SensorResult(skip_reason=str(error))
-        stale = {
-            each.table: each for each in found if each.reason not in (None, ONLY_A_DIGEST_TELLS)
-        }
+        stale = {each.table: each for each in found if each.reason not in (None, NO_ROW_VERSION)}
         if not stale:
             # An empty cursor would keep the old one. With "{}", an old state that comes back counts as new.
             return dg.SensorResult(

@@ -22,11 +22,11 @@ from saas_platform.defs.raw import raw_assets
 from saas_platform.defs.repairs import failed_proofs_sensor, repair_job
 from saas_platform.defs.source import source_assets
 from saas_platform.defs.synthetic import synthetic_assets
-from saas_platform.defs.timing import WorkClock
+from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
 
 
-def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.Definitions:
+def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.Definitions:
     """Build everything that Dagster knows about this platform. Opens no database.
 
     Pass `work` to read from it afterwards how long the work itself took.
@@ -68,10 +68,10 @@ def build_definitions(platform: Platform, work: WorkClock | None = None) -> dg.D
         sensors=[source_sensor(), failed_proofs_sensor(tables, repair, made[REFRESH])],
         resources={
             "platform": platform,
-            "work": work or WorkClock(),
+            "work": work or WorkTimer(),
             "dbt": dbt_resource(platform),
             **bigquery,
-            "frames": FrameIO(platform.staging),
+            "frames": FrameIO(platform.frames),
             "artefacts": ArtefactIO(platform.artefacts),
         },
         loggers={"console": progress_logger},

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import dagster as dg
 import sqlalchemy as sa
 
-from saas_platform.contracts import Breach, Verdict, evaluate
-from saas_platform.defs.names import Tables
+from saas_platform.contracts import Breach, ContractResult, evaluate
+from saas_platform.defs.names import AssetTables
 from saas_platform.defs.raw import GROUP
 from saas_platform.defs.table_checks import table_check
 from saas_platform.schema.describing import escaped
@@ -14,7 +14,7 @@ from saas_platform.schema.describing import escaped
 CONTRACT = "contract"
 
 
-def contract_checks(tables: Tables) -> list[dg.AssetChecksDefinition]:
+def contract_checks(tables: AssetTables) -> list[dg.AssetChecksDefinition]:
     """Return a check for each table. Each has its own step, so that a failing table skips no other check."""
     names = {table: name for name, table in tables.items()}
     return [_check(name, table, names) for name, table in tables.items()]
@@ -33,23 +33,23 @@ def _check(name: str, table: sa.Table, names: Mapping[sa.Table, str]) -> dg.Asse
     )
 
 
-def _result(name: str, verdict: Verdict) -> dg.AssetCheckResult:
-    breaches = verdict.breaches
-    error = verdict.severity == "error"
+def _result(name: str, result: ContractResult) -> dg.AssetCheckResult:
+    breaches = result.breaches
+    error = result.severity == "error"
     return dg.AssetCheckResult(
         check_name=CONTRACT,
         asset_key=[GROUP, name],
-        passed=verdict.kept,
+        passed=result.kept,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
-        description="; ".join(map(_breach_words, breaches)) or f"All {verdict.rules} rules hold.",
+        description="; ".join(map(_breach_words, breaches)) or f"All {result.rules} rules hold.",
         metadata={
-            "rules": verdict.rules,
+            "rules": result.rules,
             "rules_broken": len(breaches),
             "offenders": {breach.rule.name: breach.offenders for breach in breaches},
             "samples": {breach.rule.name: list(breach.samples) for breach in breaches},
-            "breaches": dg.MetadataValue.md(_markdown(verdict)),
-            "dagster/row_count": verdict.rows or 0,
-            "seconds": round(verdict.seconds, 3),
+            "breaches": dg.MetadataValue.md(_markdown(result)),
+            "dagster/row_count": result.rows or 0,
+            "seconds": round(result.seconds, 3),
         },
     )
 
@@ -60,14 +60,14 @@ def _breach_words(breach: Breach) -> str:
     return f"{breach.rule.name}: broken by {breach.offenders:,}{example}"
 
 
-def _markdown(verdict: Verdict) -> str:
-    if verdict.kept:
+def _markdown(result: ContractResult) -> str:
+    if result.kept:
         return "None."
     lines = ["| severity | rule | meaning | offenders | examples |", "|--|--|--|--|--|"]
     lines += [
-        f"| {b.rule.severity} | {_cell(b.rule.name)} | {_cell(b.rule.says)} | {b.offenders}"
+        f"| {b.rule.severity} | {_cell(b.rule.name)} | {_cell(b.rule.message)} | {b.offenders}"
         f" | {_cell(', '.join(b.samples))} |"
-        for b in verdict.breaches
+        for b in result.breaches
     ]
     return "\n".join(lines)
 

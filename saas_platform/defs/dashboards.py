@@ -5,9 +5,9 @@ import hashlib
 import dagster as dg
 
 from saas_platform.dashboard import build_page
-from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.models import GROUP as MODELS
-from saas_platform.defs.timing import WorkClock
+from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
 from saas_platform.refresh.builds import record_build
 from saas_platform.refresh.layers import fingerprints
@@ -29,9 +29,9 @@ def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.
         " network.",
     )
     def page(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
+        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkTimer]
     ) -> dg.MaterializeResult:
-        with work.measure(GROUP) as lap, translate_errors():
+        with work.measure(GROUP) as measured, raise_failures():
             wanted = fingerprints(platform)["dashboards"]
             report = build_page(platform.warehouse, platform.home.dashboard, platform.as_of)
             record_build(platform.warehouse, "dashboards", wanted)
@@ -40,7 +40,7 @@ def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.
                 "path": dg.MetadataValue.path(str(platform.home.dashboard / "index.html")),
                 "bytes": report.bytes,
                 "digest": hashlib.sha256(report.path.read_bytes()).hexdigest(),
-                "seconds": lap.seconds,
+                "seconds": measured.seconds,
                 "charts": report.charts,
                 "dagster/row_count": report.rows,
             }

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from saas_platform.contracts import offenders
-from saas_platform.contracts.score import FOUND_BY_RULE, KindScore, Mark, score
-from saas_platform.defs.failures import translate_errors
+from saas_platform.contracts.score import FOUND_BY_RULE, KindScore, Spot, score
+from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.synthetic import PLANTED, TRUTH
-from saas_platform.defs.timing import WorkClock
+from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 
@@ -30,34 +30,34 @@ def dirt_score() -> dg.AssetChecksDefinition:
         " dirt and reported nothing else.",
     )
     def dirt_found(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
+        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkTimer]
     ) -> dg.AssetCheckResult:
-        with work.measure(RAW) as lap, translate_errors(), platform.warehouse.session():
+        with work.measure(RAW) as measured, raise_failures(), platform.warehouse.session():
             if not all(platform.warehouse.table_exists(RAW, name) for name in TABLES):
                 return _nothing_yet()
             scores = score(_planted(platform), _found(platform))
-        return _result(scores, lap.seconds)
+        return _result(scores, measured.seconds)
 
     return dirt_found
 
 
-def _planted(platform: Platform) -> Iterator[Mark]:
+def _planted(platform: Platform) -> Iterator[Spot]:
     """Yield the injected errors of the months that the source has."""
     applied = {str(month) for month in platform.owned_source.applied_months()}
     for row in platform.truth.read(PLANTED).to_pylist():
         if row["month"] in applied:
-            yield Mark(row["kind"], row["table"], row["key"], row["column"])
+            yield Spot(row["kind"], row["table"], row["key"], row["column"])
 
 
-def _found(platform: Platform) -> Iterator[Mark]:
+def _found(platform: Platform) -> Iterator[Spot]:
     """Yield what the intake and the contracts found."""
     for row in platform.owned_source.intake_log().to_pylist():
-        yield Mark(row["finding"], row["table_name"], row["row_key"])
+        yield Spot(row["finding"], row["table_name"], row["row_key"])
     for table in TABLES.values():
         for rule, (key,) in offenders(platform.warehouse, table):
             kind = FOUND_BY_RULE.get(rule.kind, rule.kind)
             # A rule on a single column marks the cell. Any other rule marks the row.
-            yield Mark(kind, table.name, key, rule.columns[0] if len(rule.columns) == 1 else None)
+            yield Spot(kind, table.name, key, rule.columns[0] if len(rule.columns) == 1 else None)
 
 
 def _nothing_yet() -> dg.AssetCheckResult:

@@ -11,7 +11,7 @@ from saas_platform.errors import PlatformError
 
 
 @contextmanager
-def translate_errors() -> Iterator[None]:
+def raise_failures() -> Iterator[None]:
     """Raise each PlatformError of the block as a Failure with the same message."""
     try:
         yield

@@ -39,8 +39,8 @@ def _result(name: str, judgement: Judgement) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=IN_PATTERN,
         asset_key=[GROUP, name],
-        passed=judgement.verdict != "unusual",
+        passed=judgement.outcome != "unusual",
         severity=dg.AssetCheckSeverity.WARN,
-        description=judgement.says,
+        description=judgement.message,
         metadata={"rows": judgement.rows, "changes_known": judgement.changes, **shown},
     )

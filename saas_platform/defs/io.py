@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from saas_platform.defs.metadata import frame_schema
 from saas_platform.storage.artefacts import Artefacts
-from saas_platform.storage.frames import Staging
+from saas_platform.storage.frames import FrameStore
 
 
 def _name(context: dg.InputContext | dg.OutputContext) -> str:
@@ -20,12 +20,12 @@ def _name(context: dg.InputContext | dg.OutputContext) -> str:
 class FrameIO(dg.IOManager):
     """Stores frames as Parquet files."""
 
-    def __init__(self, staging: Staging) -> None:
-        self._staging = staging
+    def __init__(self, frames: FrameStore) -> None:
+        self._frames = frames
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         table = pa.Table.from_pandas(obj, preserve_index=False)
-        written = self._staging.write(_name(context), table)
+        written = self._frames.write(_name(context), table)
         context.add_output_metadata(
             {
                 "dagster/row_count": len(obj),
@@ -36,7 +36,7 @@ class FrameIO(dg.IOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
-        return self._staging.read(_name(context)).to_pandas()
+        return self._frames.read(_name(context)).to_pandas()
 
 
 class ArtefactIO(dg.IOManager):

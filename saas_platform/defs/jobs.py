@@ -12,7 +12,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from saas_platform.defs.dirt_score import DIRT_FOUND
-from saas_platform.defs.names import Tables
+from saas_platform.defs.names import AssetTables
 from saas_platform.defs.proofs import EVERY_SLICE
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.source import GROUP as SOURCE
@@ -29,14 +29,14 @@ REFRESH = "refresh"
 FULL_PROOF = "full_proof"
 
 
-def full_proofs(tables: Tables) -> dg.AssetSelection:
+def full_proofs(tables: AssetTables) -> dg.AssetSelection:
     """Select the checks that read whole tables. Only the job `full_proof` runs them."""
     return dg.AssetSelection.checks(
         *(dg.AssetCheckKey(dg.AssetKey([RAW, name]), EVERY_SLICE) for name in tables)
     )
 
 
-def jobs(tables: Tables, *, from_synthetic: bool) -> list[UnresolvedAssetJobDefinition]:
+def jobs(tables: AssetTables, *, from_synthetic: bool) -> list[UnresolvedAssetJobDefinition]:
     """Return the jobs. A job is partitioned by month if one of its assets is."""
     proofs = full_proofs(tables)
     # The truth goes with its check. With an older list, the dirt of later months would be false alarms.

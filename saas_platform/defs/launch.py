@@ -16,7 +16,7 @@ from saas_platform.defs.jobs import EVERYTHING, full_proofs
 from saas_platform.defs.names import asset_names
 from saas_platform.defs.partitions import range_tags
 from saas_platform.defs.plan import Plan, selected_plan, stale_plan
-from saas_platform.defs.timing import WorkClock
+from saas_platform.defs.timing import WorkTimer
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.refresh.staleness import Staleness
@@ -64,7 +64,7 @@ def launch(
         SettingsError: `select` has an unknown name.
     """
     prepare(platform.home)
-    work = WorkClock()
+    work = WorkTimer()
     definitions = build_definitions(platform, work)
     specs = definitions.resolve_all_asset_specs()
     if select:
@@ -77,7 +77,7 @@ def launch(
 
 
 def execute(
-    platform: Platform, definitions: dg.Definitions, work: WorkClock, plan: Plan
+    platform: Platform, definitions: dg.Definitions, work: WorkTimer, plan: Plan
 ) -> RunOutcome:
     """Materialise the plan's assets in one run. Raises RunError if a step or a blocking check fails."""
     work.seconds.clear()

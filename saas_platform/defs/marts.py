@@ -12,9 +12,9 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from saas_platform.dbt_runner.lineage import ColumnSources
 from saas_platform.dbt_runner.manifest import column_lineage, manifest, target_of
 from saas_platform.dbt_runner.project import PROJECT_DIR, UNIT_TESTS_LEFT_OUT, refresh
-from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.raw import GROUP as RAW
-from saas_platform.defs.timing import WorkClock
+from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
 from saas_platform.refresh.layers import fingerprints
 from saas_platform.refresh.mart_months import Rebuild, rebuild, record_marts
@@ -59,10 +59,10 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         dbt: DbtCliResource,
         platform: dg.ResourceParam[Platform],
-        work: dg.ResourceParam[WorkClock],
+        work: dg.ResourceParam[WorkTimer],
     ) -> Iterator[Any]:
         target = platform.marts_target
-        with work.measure(GROUP), translate_errors():
+        with work.measure(GROUP), raise_failures():
             wanted = fingerprints(platform)["marts"]
             needed = rebuild(platform)
             context.log.info(_rebuild_message(needed))

@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 import sqlalchemy as sa
 
-from saas_platform.schema import arrow_schema, slice_of
+from saas_platform.schema import arrow_schema, slicing_of
 from saas_platform.sync.report import ProofReport
 
 
@@ -64,10 +64,10 @@ def definition_metadata(table: sa.Table, types: Mapping[str, str]) -> dict[str, 
 
     `types` are those of the columns, as the engine that holds the table names them.
     """
-    cut = slice_of(table)
+    slicing = slicing_of(table)
     return {
         "dagster/column_schema": column_schema(table, types),
-        "slice": f"{cut.column} by {cut.grain}" if cut else "whole table",
+        "slice": f"{slicing.column} by {slicing.grain}" if slicing else "whole table",
     }
 
 

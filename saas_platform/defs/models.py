@@ -5,12 +5,12 @@ import dagster_pandas as dp
 import pandas as pd
 import pyarrow as pa
 
-from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.frames import frame_type, timestamp_column
 from saas_platform.defs.marts import GROUP as MARTS
 from saas_platform.defs.metadata import frame_schema
 from saas_platform.defs.synthetic import TRUTH
-from saas_platform.defs.timing import WorkClock
+from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
 from saas_platform.refresh.builds import record_build
 from saas_platform.refresh.layers import fingerprints
@@ -87,11 +87,11 @@ def _features_frame(rows: pa.Table) -> pd.DataFrame:
 def churn_features(
     context: dg.AssetExecutionContext,
     platform: dg.ResourceParam[Platform],
-    work: dg.ResourceParam[WorkClock],
+    work: dg.ResourceParam[WorkTimer],
 ) -> pd.DataFrame:
-    with work.measure(GROUP) as lap, translate_errors():
+    with work.measure(GROUP) as measured, raise_failures():
         frame = _features_frame(platform.warehouse.query(churn.ROWS))
-    context.add_output_metadata({"seconds": lap.seconds})
+    context.add_output_metadata({"seconds": measured.seconds})
     return frame
 
 
@@ -106,9 +106,9 @@ def churn_features(
 def churn_model(
     context: dg.AssetExecutionContext,
     features: pd.DataFrame,
-    work: dg.ResourceParam[WorkClock],
+    work: dg.ResourceParam[WorkTimer],
 ) -> churn.ChurnModel:
-    with work.measure(GROUP) as lap:
+    with work.measure(GROUP) as measured:
         model = churn.train(features)
     kind = "base rate" if model.pipeline is None else "logistic regression"
     if model.pipeline is None:
@@ -116,7 +116,7 @@ def churn_model(
     context.add_output_metadata(
         {
             "kind": kind,
-            "seconds": lap.seconds,
+            "seconds": measured.seconds,
             "base_rate": model.base_rate,
             "trained_rows": model.trained_rows,
             "trained_churns": model.trained_churns,
@@ -146,15 +146,15 @@ def churn_scores(
     model: churn.ChurnModel,
     features: pd.DataFrame,
     platform: dg.ResourceParam[Platform],
-    work: dg.ResourceParam[WorkClock],
+    work: dg.ResourceParam[WorkTimer],
 ) -> pd.DataFrame:
-    with work.measure(GROUP) as lap, translate_errors():
+    with work.measure(GROUP) as measured, raise_failures():
         wanted = fingerprints(platform)["models"]
         scores = churn.score(model, features)
         _write(platform, "churn_scores", scores)
         if not platform.settings.synthetic:
             record_build(platform.warehouse, "models", wanted)
-    context.add_output_metadata({"seconds": lap.seconds})
+    context.add_output_metadata({"seconds": measured.seconds})
     return scores
 
 
@@ -188,9 +188,9 @@ def churn_evaluation(
     model: churn.ChurnModel,
     scores: pd.DataFrame,
     platform: dg.ResourceParam[Platform],
-    work: dg.ResourceParam[WorkClock],
+    work: dg.ResourceParam[WorkTimer],
 ) -> dg.MaterializeResult:
-    with work.measure(GROUP) as lap, translate_errors():
+    with work.measure(GROUP) as measured, raise_failures():
         wanted = fingerprints(platform)["models"]
         truth = platform.truth.read("account_months").to_pandas()
         found = evaluate(scores, truth, model.base_rate)
@@ -208,7 +208,7 @@ def churn_evaluation(
             "dagster/row_count": written.num_rows,
             "dagster/column_schema": frame_schema(written.schema),
             "digest": f"{platform.warehouse.digest_tables(GROUP, [name])[name].total:x}",
-            "seconds": lap.seconds,
+            "seconds": measured.seconds,
         },
         check_results=_checks(model, found.metrics),
     )

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from saas_platform.schema.mirror_names import mark
 
 #: Maps the last part of an asset's key to its table.
-Tables = Mapping[str, sa.Table]
+AssetTables = Mapping[str, sa.Table]
 
 
-def asset_names(tables: Mapping[str, sa.Table]) -> Tables:
+def asset_names(tables: Mapping[str, sa.Table]) -> AssetTables:
     """Return the tables under unique names that Dagster accepts: letters, digits and underscores."""
     return {asset_name(name): table for name, table in tables.items()}
 

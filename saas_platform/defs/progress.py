@@ -10,7 +10,7 @@ import dagster as dg
 from saas_platform.terminal import errors, say
 
 
-class _Handler(logging.Handler):
+class _LogHandler(logging.Handler):
     """Prints Dagster's events as lines: a step's own messages, materialised assets and failed checks."""
 
     def __init__(self) -> None:
@@ -54,5 +54,5 @@ class _Handler(logging.Handler):
 def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
     """Return the logger that prints live progress."""
     logger = logging.Logger("saas_platform.progress", level=logging.DEBUG)
-    logger.addHandler(_Handler())
+    logger.addHandler(_LogHandler())
     return logger

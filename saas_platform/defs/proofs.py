@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from saas_platform.defs.metadata import proof_metadata
-from saas_platform.defs.names import Tables
+from saas_platform.defs.names import AssetTables
 from saas_platform.defs.raw import GROUP
 from saas_platform.platform import Platform
 from saas_platform.sync import open_findings, verify
@@ -14,7 +14,7 @@ from saas_platform.sync.report import sentences
 EVERY_SLICE = "every_slice_equals_source"
 
 
-def full_proof(tables: Tables) -> dg.AssetChecksDefinition:
+def full_proof(tables: AssetTables) -> dg.AssetChecksDefinition:
     """Return a check for each table. Together they read the source once, in a single snapshot."""
 
     @dg.multi_asset_check(
@@ -38,7 +38,7 @@ def full_proof(tables: Tables) -> dg.AssetChecksDefinition:
         reports = verify(platform.source, platform.warehouse, chosen)
         findings = open_findings(platform.warehouse, chosen)
         for report in reports:
-            standing = [findings[report.table].says] if report.table in findings else []
+            standing = [findings[report.table].message] if report.table in findings else []
             yield dg.AssetCheckResult(
                 check_name=EVERY_SLICE,
                 asset_key=[GROUP, proven[report.table]],

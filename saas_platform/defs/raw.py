@@ -7,14 +7,14 @@ import dagster as dg
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
-from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import definition_metadata, digest_words, proof_metadata
-from saas_platform.defs.names import Tables
+from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.source import GROUP as SOURCE
-from saas_platform.defs.timing import WorkClock
+from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
-from saas_platform.schema import slice_of
+from saas_platform.schema import slicing_of
 from saas_platform.sync import sync_table
 from saas_platform.sync.report import SyncReport, sentences
 from saas_platform.warehouse.interface import Warehouse, target_schema
@@ -31,7 +31,7 @@ FRESHNESS = dg.FreshnessPolicy.time_window(
 
 
 def raw_assets(
-    tables: Tables,
+    tables: AssetTables,
     partitions: dg.PartitionsDefinition | None,
     warehouse: Warehouse,
     *,
@@ -97,10 +97,10 @@ def _raw_asset(
     def mirror(
         context: dg.AssetExecutionContext,
         platform: dg.ResourceParam[Platform],
-        work: dg.ResourceParam[WorkClock],
+        work: dg.ResourceParam[WorkTimer],
     ) -> dg.MaterializeResult:
         months = months_of(context) if partitions else []
-        with work.measure(GROUP), translate_errors(), platform.source.snapshot() as snapshot:
+        with work.measure(GROUP), raise_failures(), platform.source.snapshot() as snapshot:
             report = sync_table(
                 snapshot, platform.warehouse, table, also_prove=_slices_of(table, months)
             )
@@ -125,8 +125,12 @@ def _mirror_words(table: sa.Table) -> str:
 
 def _slices_of(table: sa.Table, months: list[Month]) -> set[str]:
     """Return the slices of these months. They are proven even if the sync does not touch them."""
-    cut = slice_of(table)
-    return {s for month in months for s in cut.between(month.start, month.end)} if cut else set()
+    slicing = slicing_of(table)
+    return (
+        {s for month in months for s in slicing.between(month.start, month.end)}
+        if slicing
+        else set()
+    )
 
 
 def _metadata(report: SyncReport) -> dict[str, Any]:
@@ -141,7 +145,7 @@ def _metadata(report: SyncReport) -> dict[str, Any]:
         "bytes": report.bytes,
         "slices_compared": report.slices_compared,
         "slices_copied": len(report.slices),
-        "slices_healed": list(report.healed),
+        "slices_repaired": list(report.repaired),
         "proof": proof.verdict if proof else "none",
         "slices_compared_by_proof": f"{proof.slices_checked} of {proof.slices_total}"
         if proof

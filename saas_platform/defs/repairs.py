@@ -11,9 +11,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 from pydantic import Field
 
-from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import proof_metadata
-from saas_platform.defs.names import Tables
+from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import key_of
 from saas_platform.defs.proofs import EVERY_SLICE
 from saas_platform.defs.raw import EQUALS_SOURCE, GROUP
@@ -34,7 +34,7 @@ class RepairConfig(dg.Config):
     tables: list[str] = Field(default_factory=list)
 
 
-def repair_job(named: Tables) -> dg.JobDefinition:
+def repair_job(named: AssetTables) -> dg.JobDefinition:
     """Return the job. It reports its results as the checks of raw, which pass again after a repair."""
     tables = {table.name: table for table in named.values()}
     assets = {table.name: name for name, table in named.items()}
@@ -57,7 +57,7 @@ def repair_job(named: Tables) -> dg.JobDefinition:
                 allow_retries=False,
             )
         wanted = [tables[name] for name in config.tables or tables]
-        with translate_errors():
+        with raise_failures():
             reports = repair(platform.source, platform.warehouse, wanted)
             findings = open_findings(platform.warehouse, wanted)
         messages = {
@@ -76,7 +76,7 @@ def repair_job(named: Tables) -> dg.JobDefinition:
                 "tables": len(reports),
                 "rows_copied": sum(report.rows_written for report in reports),
                 "rows_removed": sum(report.rows_deleted for report in reports),
-                "slices_mended": sum(len(report.slices) for report in reports),
+                "slices_repaired": sum(len(report.slices) for report in reports),
                 "repaired": dg.MetadataValue.md(_markdown(reports)),
             }
         )
@@ -98,7 +98,7 @@ def repair_job(named: Tables) -> dg.JobDefinition:
 def _message(report: RepairReport, finding: Finding | None) -> str:
     """Return what was repaired, what the proof found, and whether another repair will be tried."""
     proof = sentences(report.proof) if report.proof else [report.error or "There was no proof."]
-    standing = [] if report.succeeded or finding is None else [finding.says]
+    standing = [] if report.succeeded or finding is None else [finding.message]
     return " ".join([repair_sentence(report), *proof, *report.warnings, *standing])
 
 
@@ -115,7 +115,7 @@ def _evaluation(
             **proof_metadata(report.proof),
             "rows_copied": report.rows_written,
             "rows_removed": report.rows_deleted,
-            "slices_mended": list(report.slices),
+            "slices_repaired": list(report.slices),
             "seconds": round(report.seconds, 3),
         },
     )
@@ -132,7 +132,7 @@ def _markdown(reports: list[RepairReport]) -> str:
 
 
 def failed_proofs_sensor(
-    tables: Tables,
+    tables: AssetTables,
     repairing: dg.JobDefinition,
     refreshing: UnresolvedAssetJobDefinition,
 ) -> dg.SensorDefinition:
@@ -164,10 +164,10 @@ def failed_proofs_sensor(
         for name, finding in findings.items():
             key = f"{finding.proof_id}/{finding.tries + 1}"
             if finding.given_up:
-                messages.append(finding.says)
+                messages.append(finding.message)
             elif asked.get(name) == key:
                 messages.append(
-                    f"{finding.says} Repair {finding.tries + 1} was already requested. If its run"
+                    f"{finding.message} Repair {finding.tries + 1} was already requested. If its run"
                     " failed, rerun it."
                 )
             else:
@@ -198,5 +198,5 @@ def _repair_of(finding: Finding, key: str) -> dg.RunRequest:
         job_name=REPAIR,
         run_key=key,
         run_config={"ops": {STEP: {"config": {"tables": [finding.table]}}}},
-        tags={"reason": finding.says[:200]},
+        tags={"reason": finding.message[:200]},
     )

@@ -7,14 +7,14 @@ from typing import Any
 
 import dagster as dg
 
-from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.frames import check_frame
 from saas_platform.defs.metadata import definition_metadata, source_types
 from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
-from saas_platform.defs.timing import WorkClock
+from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
-from saas_platform.refresh.company_months import staged_digest, staged_month
+from saas_platform.refresh.company_months import file_digest, read_month
 from saas_platform.schema import TABLES
 from saas_platform.source.interface import TableChange
 
@@ -45,19 +45,19 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
     def source(
         context: dg.AssetExecutionContext,
         platform: dg.ResourceParam[Platform],
-        work: dg.ResourceParam[WorkClock],
+        work: dg.ResourceParam[WorkTimer],
     ) -> Iterator[dg.MaterializeResult]:
         database = platform.owned_source
         total = dict.fromkeys(TABLES, TableChange(0, 0, 0))
         content: defaultdict[str, Any] = defaultdict(hashlib.sha256)
-        with work.measure(GROUP) as lap, translate_errors():
+        with work.measure(GROUP) as measured, raise_failures():
             database.create_schema()
             for month in months_of(context):
-                batch = staged_month(platform, month)
+                batch = read_month(platform, month)
                 for name, rows in batch.rows.items():
                     if rows.num_rows:
                         check_frame(TABLES[name], rows)
-                    content[name].update(staged_digest(platform, name, month).encode())
+                    content[name].update(file_digest(platform, name, month).encode())
                 changes = database.apply(batch)
                 for name, change in changes.items():
                     total[name] += change
@@ -74,7 +74,7 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
                     "rows_refused": change.refused,
                     "rows_outdated": change.outdated,
                     "rows_late": change.late,
-                    "seconds": lap.seconds,
+                    "seconds": measured.seconds,
                 },
             )
 

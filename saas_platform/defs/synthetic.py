@@ -1,4 +1,4 @@
-"""Assets of group `synthetic`: what happened in the company in a month, staged as Parquet."""
+"""Assets of group `synthetic`: what happened in the company in a month, written as Parquet."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -7,12 +7,12 @@ from typing import Any
 
 import dagster as dg
 
-from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import arrow_types, definition_metadata, frame_schema
 from saas_platform.defs.partitions import ONE_RUN, months_of
-from saas_platform.defs.timing import WorkClock
+from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
-from saas_platform.refresh.company_months import stage_month
+from saas_platform.refresh.company_months import write_month
 from saas_platform.schema import TABLES
 
 GROUP = "synthetic"
@@ -44,19 +44,19 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
     def synthetic(
         context: dg.AssetExecutionContext,
         platform: dg.ResourceParam[Platform],
-        work: dg.ResourceParam[WorkClock],
+        work: dg.ResourceParam[WorkTimer],
     ) -> Iterator[dg.MaterializeResult]:
         rows: Counter[str] = Counter()
         size: Counter[str] = Counter()
         content: defaultdict[str, Any] = defaultdict(hashlib.sha256)
-        with work.measure(GROUP) as lap, translate_errors():
+        with work.measure(GROUP) as measured, raise_failures():
             for month in months_of(context):
-                staged = stage_month(platform, month)
-                for name, (count, written) in staged.items():
+                written_files = write_month(platform, month)
+                for name, (count, written) in written_files.items():
                     rows[name] += count
                     size[name] += written.bytes
                     content[name].update(written.digest.encode())
-                context.log.info(f"{month}: {sum(n for n, _ in staged.values()):,} rows")
+                context.log.info(f"{month}: {sum(n for n, _ in written_files.values()):,} rows")
         for name in TABLES:
             yield dg.MaterializeResult(
                 asset_key=[GROUP, name],
@@ -64,8 +64,8 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
                     "dagster/row_count": rows[name],
                     "bytes": size[name],
                     "digest": content[name].hexdigest(),
-                    "seconds": lap.seconds,
-                    "dagster/uri": f"{platform.staging.url}/{GROUP}/{name}",
+                    "seconds": measured.seconds,
+                    "dagster/uri": f"{platform.frames.url}/{GROUP}/{name}",
                 },
             )
 
@@ -80,9 +80,9 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         backfill_policy=ONE_RUN,
     )
     def truth(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
+        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkTimer]
     ) -> dg.MaterializeResult:
-        with work.measure(GROUP) as lap, translate_errors():
+        with work.measure(GROUP) as measured, raise_failures():
             tables = {
                 **platform.company.truth(platform.as_of),
                 PLANTED: platform.company.planted_until(platform.settings.start, platform.as_of),
@@ -93,7 +93,7 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
                 "dagster/row_count": sum(table.num_rows for table in tables.values()),
                 "dagster/column_schema": frame_schema(tables["account_months"].schema),
                 "digest": {name: file.digest for name, file in written.items()},
-                "seconds": lap.seconds,
+                "seconds": measured.seconds,
                 "tables": list(tables),
                 "dagster/uri": platform.truth.url,
             }

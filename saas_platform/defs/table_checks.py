@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection
 
 import dagster as dg
 
-from saas_platform.defs.failures import translate_errors
+from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.raw import GROUP
-from saas_platform.defs.timing import WorkClock
+from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
 
 
@@ -14,7 +14,7 @@ def table_check(
     name: str,
     table: str,
     description: str,
-    look: Callable[[Platform], dg.AssetCheckResult],
+    evaluate: Callable[[Platform], dg.AssetCheckResult],
     *,
     after: Collection[str] = (),
 ) -> dg.AssetChecksDefinition:
@@ -24,7 +24,7 @@ def table_check(
         name: the check's name.
         table: the name of the table's asset.
         description: what the check proves, for the UI.
-        look: the function that does the work. It runs within the timer, and its errors are translated.
+        evaluate: the function that does the work. It runs within the timer, and its errors are translated.
         after: the names of other assets that must exist before the check runs.
     """
 
@@ -35,9 +35,9 @@ def table_check(
         description=description,
     )
     def check(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkClock]
+        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkTimer]
     ) -> dg.AssetCheckResult:
-        with work.measure(GROUP), translate_errors():
-            return look(platform)
+        with work.measure(GROUP), raise_failures():
+            return evaluate(platform)
 
     return check

@@ -9,25 +9,25 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Lap:
+class Measurement:
     """The seconds of one block of work."""
 
     seconds: float = 0.0
 
 
-class WorkClock:
+class WorkTimer:
     """Adds up the seconds of work in this process, by group."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def measure(self, group: str) -> Iterator[Lap]:
-        """Measure the block. The lap has its seconds after the block has ended."""
-        lap = Lap()
+    def measure(self, group: str) -> Iterator[Measurement]:
+        """Measure the block. The measurement has its seconds after the block has ended."""
+        measured = Measurement()
         began = time.perf_counter()
         try:
-            yield lap
+            yield measured
         finally:
-            lap.seconds = round(time.perf_counter() - began, 3)
-            self.seconds[group] = self.seconds.get(group, 0.0) + lap.seconds
+            measured.seconds = round(time.perf_counter() - began, 3)
+            self.seconds[group] = self.seconds.get(group, 0.0) + measured.seconds

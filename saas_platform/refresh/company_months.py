@@ -1,4 +1,4 @@
-"""The months of the synthetic company: finds the stale ones and stages a month for the source.
+"""The months of the synthetic company: finds the stale ones and writes a month to files for the source.
 
 A month is stale if the source lacks it or holds it with another fingerprint. The fingerprint covers everything
 that the month is generated from, and the source stores it with the month's batch.
@@ -17,7 +17,7 @@ from saas_platform.platform import Platform
 from saas_platform.schema import TABLES, arrow_schema
 from saas_platform.source.interface import MonthBatch
 from saas_platform.source.rules import check_clock, check_company
-from saas_platform.storage.frames import StagingError, Written
+from saas_platform.storage.frames import FrameStoreError, Written
 
 _ERASURES = "erasures"
 _FINGERPRINT = b"fingerprint"
@@ -60,29 +60,29 @@ def stale_months(platform: Platform) -> list[Month]:
     ]
 
 
-def stage_month(platform: Platform, month: Month) -> dict[str, tuple[int, Written]]:
-    """Generate a month and stage it. Return the row count and the file of each table."""
+def write_month(platform: Platform, month: Month) -> dict[str, tuple[int, Written]]:
+    """Generate a month and write it to files. Return the row count and the file of each table."""
     batch = platform.company.batch(month, platform.as_of)
     mark = {_FINGERPRINT: fingerprint(platform, month).encode()}
     tables = {**batch.rows, _ERASURES: batch.erasures}
     return {
         name: (
             rows.num_rows,
-            platform.staging.write(_name(name, month), rows.replace_schema_metadata(mark)),
+            platform.frames.write(_name(name, month), rows.replace_schema_metadata(mark)),
         )
         for name, rows in tables.items()
     }
 
 
-def staged_digest(platform: Platform, table: str, month: Month) -> str:
-    """Return the digest of the file in which a table's rows of a month are staged."""
-    return platform.staging.written(_name(table, month)).digest
+def file_digest(platform: Platform, table: str, month: Month) -> str:
+    """Return the digest of the file that has a table's rows of a month."""
+    return platform.frames.written(_name(table, month)).digest
 
 
-def staged_month(platform: Platform, month: Month) -> MonthBatch:
-    """Read a staged month, ready to be applied to the source.
+def read_month(platform: Platform, month: Month) -> MonthBatch:
+    """Read a month's files, ready to be applied to the source.
 
-    Raises StagingError if the month was not staged, or was staged with other settings.
+    Raises FrameStoreError if the month was not written, or was written with other settings.
     """
     expected = fingerprint(platform, month)
     return MonthBatch(
@@ -101,10 +101,10 @@ def _name(table: str, month: Month) -> str:
 
 
 def _read(platform: Platform, table: str, month: Month, expected: str) -> pa.Table:
-    rows = platform.staging.read(_name(table, month))
+    rows = platform.frames.read(_name(table, month))
     if (rows.schema.metadata or {}).get(_FINGERPRINT) != expected.encode():
-        raise StagingError(
-            f"Month {month} of {table} was staged with other settings. Materialise the synthetic assets"
+        raise FrameStoreError(
+            f"Month {month} of {table} was generated with other settings. Materialise the synthetic assets"
             " of that month first."
         )
     rows = rows.replace_schema_metadata(None)

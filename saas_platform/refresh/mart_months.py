@@ -18,7 +18,7 @@ from saas_platform.platform import Platform
 from saas_platform.refresh.builds import last_builds, record_build
 from saas_platform.refresh.layers import code_digest
 from saas_platform.schema import TABLES
-from saas_platform.schema.slices import slice_of
+from saas_platform.schema.slices import slicing_of
 from saas_platform.warehouse.interface import MARTS, RAW, SYNC_ID, Warehouse
 from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
 
@@ -127,7 +127,7 @@ def _touched(warehouse: Warehouse, before: Inputs | None, now: Inputs) -> dict[s
             raise _FullRefresh(f"{name} was fully reloaded")
         if name == "subscriptions":
             first = _drift(warehouse)
-        elif slice_of(TABLES[name]) is None:
+        elif slicing_of(TABLES[name]) is None:
             _require_additions(warehouse, name, entries, before.as_of)
             first = None
         else:
@@ -187,8 +187,8 @@ def _drift(warehouse: Warehouse) -> Day | None:
     return None if first is None else str(first)
 
 
-def _month(moment: datetime | None) -> Month | None:
-    return None if moment is None else Month.of(moment)
+def _month(timestamp: datetime | None) -> Month | None:
+    return None if timestamp is None else Month.of(timestamp)
 
 
 def _day(month: Month) -> Day:

@@ -5,7 +5,7 @@ Out of scope: anything that talks to a database.
 """
 
 from saas_platform.schema.arrow import arrow_schema, version_of
-from saas_platform.schema.slices import Slice, slice_of
+from saas_platform.schema.slices import Slicing, slicing_of
 from saas_platform.schema.tables import TABLES, metadata
 
-__all__ = ["TABLES", "Slice", "arrow_schema", "metadata", "slice_of", "version_of"]
+__all__ = ["TABLES", "Slicing", "arrow_schema", "metadata", "slicing_of", "version_of"]

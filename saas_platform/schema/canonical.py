@@ -53,7 +53,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.describing import Misfit, type_words
 from saas_platform.schema.kinds import TextForm, kind_of, sizes
-from saas_platform.schema.slices import WHOLE, SliceDigest, slice_of
+from saas_platform.schema.slices import WHOLE, SliceDigest, slicing_of
 
 MARK = "|"
 VALUE_END = MARK + "."
@@ -185,12 +185,12 @@ def digests(table: sa.Table, batches: Iterable[pa.RecordBatch]) -> dict[str, Sli
 
     It handles some 100,000 rows per second. It is meant for tests, and as the reference for the engines' SQL.
     """
-    cut = slice_of(table)
+    slicing = slicing_of(table)
     rows: Counter[str] = Counter()
     totals: Counter[str] = Counter()
     for batch in batches:
         for row in batch.to_pylist():
-            slice_id = WHOLE if cut is None else cut.id_of(row[cut.column])
+            slice_id = WHOLE if slicing is None else slicing.id_of(row[slicing.column])
             rows[slice_id] += 1
             totals[slice_id] += row_number(row_text(table, row))
     return {slice_id: SliceDigest(n, totals[slice_id]) for slice_id, n in rows.items()}

@@ -153,7 +153,7 @@ def flag(name: str, comment: str) -> sa.Column[bool]:
     )
 
 
-def moment(name: str, comment: str, *, nullable: bool = False) -> sa.Column[Any]:
+def timestamp(name: str, comment: str, *, nullable: bool = False) -> sa.Column[Any]:
     """Build a timestamp column in UTC with at most microseconds."""
     return sa.Column(
         name, _MOMENT, nullable=nullable, comment=comment, info={"plausible": _PLAUSIBLE_MOMENTS}
@@ -163,8 +163,8 @@ def moment(name: str, comment: str, *, nullable: bool = False) -> sa.Column[Any]
 def timestamps() -> tuple[sa.Column[Any], sa.Column[Any]]:
     """Build the columns for when the row was created and when the business last changed it."""
     return (
-        moment("created_at", "When the row was created (UTC)"),
-        moment("updated_at", "When the business last changed the row (UTC)"),
+        timestamp("created_at", "When the row was created (UTC)"),
+        timestamp("updated_at", "When the business last changed the row (UTC)"),
     )
 
 

@@ -30,14 +30,14 @@ from saas_platform.schema.arrow import version_of
 from saas_platform.schema.collations import BINARY, FACTS
 from saas_platform.schema.columns import PII_KINDS
 from saas_platform.schema.kinds import NAMED, kind_of_type, sized
-from saas_platform.schema.slices import Slice, slice_of
+from saas_platform.schema.slices import Slicing, slicing_of
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.schema.tables_file import (
     DECIMAL,
-    Column,
-    Table,
+    DeclaredColumn,
+    DeclaredTable,
     TablesFile,
-    place_words,
+    path_words,
     source_place,
 )
 from saas_platform.validation.yaml_file import read_model
@@ -118,7 +118,7 @@ def read_tables(path: Path) -> dict[str, sa.Table]:
 
 def read_declaration(path: Path) -> Declaration:
     """Read the file. Raises TablesError, which names line, table and column, for anything that is wrong in it."""
-    file = read_model(TablesFile, path, TablesError, place_words=place_words)
+    file = read_model(TablesFile, path, TablesError, path_words=path_words)
     skipped = frozenset((each.schema_, each.table) for each in file.skip)
     metadata = sa.MetaData(info={"skipped": skipped})
     found = {name: _table(name, table, metadata) for name, table in file.tables.items()}
@@ -128,7 +128,7 @@ def read_declaration(path: Path) -> Declaration:
     return Declaration(found, skipped)
 
 
-def _table(name: str, entry: Table, metadata: sa.MetaData) -> sa.Table:
+def _table(name: str, entry: DeclaredTable, metadata: sa.MetaData) -> sa.Table:
     schema, source = source_place(name, entry)
     dropped = {
         each if column.source is None else column.source
@@ -138,7 +138,9 @@ def _table(name: str, entry: Table, metadata: sa.MetaData) -> sa.Table:
     skipped = frozenset(entry.skip) | dropped
     info: dict[str, Any] = {
         **({} if entry.key_enforced else {"key_enforced": False}),
-        **({} if entry.slice is None else {"slice": Slice(entry.slice.column, entry.slice.grain)}),
+        **(
+            {} if entry.slice is None else {"slice": Slicing(entry.slice.column, entry.slice.grain)}
+        ),
         **({} if schema is None else {"source_schema": schema}),
         **({} if source == name else {"source_name": source}),
         **({} if entry.schema_ is None else {"target_schema": entry.schema_}),
@@ -158,7 +160,7 @@ def _table(name: str, entry: Table, metadata: sa.MetaData) -> sa.Table:
     )
 
 
-def _column(name: str, entry: Column, *, in_key: bool, is_version: bool) -> sa.Column[Any]:
+def _column(name: str, entry: DeclaredColumn, *, in_key: bool, is_version: bool) -> sa.Column[Any]:
     match = DECIMAL.fullmatch(entry.type)
     made: Any = sa.Numeric(int(match[1]), int(match[2])) if match else NAMED[entry.type]()
     formed = entry.mirror != "keep"
@@ -186,8 +188,8 @@ def _column(name: str, entry: Column, *, in_key: bool, is_version: bool) -> sa.C
 def refer(table: sa.Table, columns: Sequence[str], parent: sa.Table, to: Sequence[str]) -> None:
     """Declare that the columns hold values of the columns `to` of another table, or of the same one."""
     # With Column objects, because a text such as `a.b.c` does not show which dot is part of a name.
-    theirs = [parent.columns[name] for name in to]
-    table.append_constraint(sa.ForeignKeyConstraint(columns, theirs))
+    referenced = [parent.columns[name] for name in to]
+    table.append_constraint(sa.ForeignKeyConstraint(columns, referenced))
 
 
 def as_yaml(tables: Iterable[sa.Table], skipped: Iterable[SourcePlace] = ()) -> str:
@@ -262,7 +264,7 @@ def folded_place(place: SourcePlace) -> SourcePlace:
 
 def table_entry(table: sa.Table) -> dict[str, Any]:
     """Return a table as the file writes it."""
-    cut, version = slice_of(table), version_of(table)
+    slicing, version = slicing_of(table), version_of(table)
     place = source_table(table)
     return {
         **({} if place == (None, _plain(table.name)) else {"source": place_entry(place)}),
@@ -271,7 +273,9 @@ def table_entry(table: sa.Table) -> dict[str, Any]:
         "key": [_plain(column.name) for column in table.primary_key.columns],
         **({} if table.info.get("key_enforced", True) else {"key_enforced": False}),
         "version": None if version is None else _plain(version),
-        "slice": None if cut is None else {"column": _plain(cut.column), "grain": cut.grain},
+        "slice": None
+        if slicing is None
+        else {"column": _plain(slicing.column), "grain": slicing.grain},
         **_contract(table),
         "columns": {_plain(column.name): column_entry(column) for column in table.columns},
     }

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.arrow import version_of
 from saas_platform.schema.kinds import kind_of, sizes
-from saas_platform.schema.slices import slice_of
+from saas_platform.schema.slices import slicing_of
 from saas_platform.schema.source_names import source_column, source_table
 
 
@@ -26,7 +26,7 @@ def definition_of(table: sa.Table, salt: str = "") -> str:
         table: the table as its mirror has it.
         salt: the secret of hashed columns. It counts only if the table has some, and can't be read back.
     """
-    cut = slice_of(table)
+    slicing = slicing_of(table)
     is_hashed = any(column.info.get("mirror_form") == "hash" for column in table.columns)
     facts: dict[str, Any] = {
         "source": source_table(table),
@@ -42,7 +42,7 @@ def definition_of(table: sa.Table, salt: str = "") -> str:
         ],
         "key": sorted(str(column.name) for column in table.primary_key.columns),
         "version": version_of(table),
-        "slice": None if cut is None else (cut.column, cut.grain),
+        "slice": None if slicing is None else (slicing.column, slicing.grain),
         "salt": salt if is_hashed else "",
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from saas_platform.schema.kinds import kind_of, sized
 
 #: A value as JSON represents it; timestamps are ISO texts.
-Value = str | int | float | bool | None
+ShownValue = str | int | float | bool | None
 
 
 class Misfit(str):
@@ -38,18 +38,18 @@ def type_words(column: sa.Column) -> str:
     return sized(kind_of(column).words, column.type)
 
 
-def shown(column: sa.Column, value: Any, show_pii: bool = False) -> Value:
-    """Return a value as reports show it: personal data masked unless asked for, and long texts cut."""
+def shown(column: sa.Column, value: Any, show_pii: bool = False) -> ShownValue:
+    """Return a value as reports show it: personal data masked unless asked for, and long texts shortened."""
     if value is not None and column.info.get("pii") and not show_pii:
         return "***"
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Misfit):
-        return Misfit(cut(value))
-    return cut(value.isoformat(" ") if isinstance(value, datetime) else str(value))
+        return Misfit(shortened(value))
+    return shortened(value.isoformat(" ") if isinstance(value, datetime) else str(value))
 
 
-def plain(value: Value) -> str:
+def plain(value: ShownValue) -> str:
     """Return a value as SQL would write it, but without quotes around a text.
 
     >>> plain(None), plain(True), plain("it's"), plain(1.5)
@@ -60,7 +60,7 @@ def plain(value: Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def quoted(value: Value) -> str:
+def quoted(value: ShownValue) -> str:
     """Return a value as SQL would write it, with quotes around a text.
 
     The quotes show where the text ends, and that `'1'` is not `1`. A misfit has the quotes of its literal.
@@ -69,7 +69,7 @@ def quoted(value: Value) -> str:
     return f"'{value}'" if is_text else plain(value)
 
 
-def cut(text: str) -> str:
+def shortened(text: str) -> str:
     """Return the beginning of a long text, with its length; a short text is returned as it is."""
     if len(text) <= MOST_CHARACTERS:
         return text
@@ -95,8 +95,8 @@ def argument(name: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text, cut and escaped."""
-    return escaped(cut(text))
+    """Return the text, shortened and escaped."""
+    return escaped(shortened(text))
 
 
 def escaped(text: str) -> str:

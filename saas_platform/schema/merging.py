@@ -208,7 +208,7 @@ class _Work:
         else:
             to, kept = found["to"], True
             types = [type_name(parent.columns[each]) for each in to]
-        if not kept or types != [columns[mine]["type"] for mine in found["columns"]]:
+        if not kept or types != [columns[column]["type"] for column in found["columns"]]:
             return None
         return {**found, "table": name, "to": to}
 

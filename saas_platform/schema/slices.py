@@ -18,12 +18,12 @@ WHOLE = "all"
 
 
 @dataclass(frozen=True)
-class Slice:
+class Slicing:
     """The timestamp column and the grain (UTC calendar) by which a table is sliced. Slice ids are ISO texts.
 
-    >>> Slice("occurred_at", "day").id_of(datetime(2024, 2, 29, 23, 59))
+    >>> Slicing("occurred_at", "day").id_of(datetime(2024, 2, 29, 23, 59))
     '2024-02-29'
-    >>> Slice("created_at", "month").bounds("2024-12")
+    >>> Slicing("created_at", "month").bounds("2024-12")
     (datetime.datetime(2024, 12, 1, 0, 0), datetime.datetime(2025, 1, 1, 0, 0))
     """
 
@@ -35,9 +35,9 @@ class Slice:
         """Return how many characters of the column's ISO text make the slice id."""
         return 10 if self.grain == "day" else 7
 
-    def id_of(self, moment: datetime) -> str:
+    def id_of(self, timestamp: datetime) -> str:
         """Return the id of the slice that a timestamp falls into."""
-        return moment.isoformat()[: self.id_length]
+        return timestamp.isoformat()[: self.id_length]
 
     def bounds(self, slice_id: str) -> tuple[datetime, datetime]:
         """Return the first timestamp of the slice, and the first one after it."""
@@ -53,10 +53,10 @@ class Slice:
     def between(self, first: datetime, after: datetime) -> list[str]:
         """Return the ids of the slices from that of `first` to the last that begins before `after`, in order."""
         found = []
-        moment = first
-        while moment < after:
-            found.append(self.id_of(moment))
-            moment = self.bounds(found[-1])[1]
+        timestamp = first
+        while timestamp < after:
+            found.append(self.id_of(timestamp))
+            timestamp = self.bounds(found[-1])[1]
         return found
 
 
@@ -71,19 +71,19 @@ class SliceDigest:
     total: int
 
 
-def slice_of(table: sa.Table) -> Slice | None:
+def slicing_of(table: sa.Table) -> Slicing | None:
     """Return how a table is sliced; None if the table is one slice (`WHOLE`)."""
     return table.info.get("slice")
 
 
-def ranges(cut: Slice, slices: Collection[str]) -> list[tuple[datetime, datetime]]:
+def ranges(slicing: Slicing, slices: Collection[str]) -> list[tuple[datetime, datetime]]:
     """Return the slices as half-open ranges of time, with neighbours merged.
 
-    >>> ranges(Slice("at", "day"), ["2024-01-02", "2024-01-01", "2024-01-04"])[0]
+    >>> ranges(Slicing("at", "day"), ["2024-01-02", "2024-01-01", "2024-01-04"])[0]
     (datetime.datetime(2024, 1, 1, 0, 0), datetime.datetime(2024, 1, 3, 0, 0))
     """
     merged: list[tuple[datetime, datetime]] = []
-    for first, after in sorted(cut.bounds(slice_id) for slice_id in slices):
+    for first, after in sorted(slicing.bounds(slice_id) for slice_id in slices):
         if merged and merged[-1][1] == first:
             first = merged.pop()[0]
         merged.append((first, after))

@@ -15,13 +15,13 @@ from saas_platform.schema.columns import (
     flag,
     integer,
     key,
-    moment,
     reference,
     row_version,
     text,
+    timestamp,
     timestamps,
 )
-from saas_platform.schema.slices import Slice, slice_of
+from saas_platform.schema.slices import Slicing, slicing_of
 
 metadata = sa.MetaData(
     naming_convention={
@@ -35,7 +35,7 @@ metadata = sa.MetaData(
 
 #: An erasure searches only for rows that name a user, so the index leaves the other rows out.
 _NAMES_USER = sa.text("user_id IS NOT NULL")
-_BY_MONTH = {"slice": Slice("created_at", "month")}
+_BY_MONTH = {"slice": Slicing("created_at", "month")}
 
 plans = sa.Table(
     "plans",
@@ -65,8 +65,8 @@ promo_codes = sa.Table(
     integer("discount_percent", "Discount on the seat price in percent, 1 to 100"),
     integer("duration_months", "Months the discount lasts; NULL if it never ends", nullable=True),
     integer("holdout_percent", "Percentage of eligible accounts held out from the offer at random"),
-    moment("starts_at", "Start of the campaign (UTC)"),
-    moment("ends_at", "End of the campaign, exclusive (UTC); earlier if the codes run out"),
+    timestamp("starts_at", "Start of the campaign (UTC)"),
+    timestamp("ends_at", "End of the campaign, exclusive (UTC); earlier if the codes run out"),
     *timestamps(),
     row_version(),
     sa.UniqueConstraint("code"),
@@ -85,7 +85,7 @@ features = sa.Table(
     text("name", 64, "Name in the product"),
     *choice("category", v.FEATURE_CATEGORIES, "Area of the product"),
     flag("is_key", "Whether the first use of the feature is the activation event"),
-    moment("released_at", "When the feature was released to customers (UTC)"),
+    timestamp("released_at", "When the feature was released to customers (UTC)"),
     *timestamps(),
     row_version(),
     sa.UniqueConstraint("code"),
@@ -105,7 +105,7 @@ accounts = sa.Table(
     *choice("country", v.COUNTRIES, "Country of the headquarters (ISO 3166-1 alpha-2 code)"),
     *choice("language", v.LANGUAGES, "Language chosen at signup (ISO 639-1 code)"),
     *choice("acquisition_channel", v.CHANNELS, "Channel through which the account signed up"),
-    moment("signed_up_at", "When the account was opened (UTC)"),
+    timestamp("signed_up_at", "When the account was opened (UTC)"),
     *timestamps(),
     row_version(),
     sa.UniqueConstraint("domain"),
@@ -123,7 +123,9 @@ users = sa.Table(
     text("full_name", 120, "Full name of the user", pii="name"),
     *choice("role", v.ROLES, "Role that sets what the user may do in the account"),
     *choice("device", v.DEVICES, "Device that the user mostly works on"),
-    moment("deactivated_at", "When the seat was removed (UTC); NULL if it was not", nullable=True),
+    timestamp(
+        "deactivated_at", "When the seat was removed (UTC); NULL if it was not", nullable=True
+    ),
     *timestamps(),
     row_version(),
     sa.UniqueConstraint("email"),
@@ -144,14 +146,14 @@ subscriptions = sa.Table(
     cents("unit_price_cents", "Agreed price of one seat for one billing interval, before discount"),
     integer("discount_percent", "Discount in force in percent, 0 to 100"),
     *choice("payment_method", v.PAYMENT_METHODS, "Payment method; NULL until given", nullable=True),
-    moment("trial_started_at", "Start of the trial (UTC); NULL if there is none", nullable=True),
-    moment("trial_ends_at", "End of the trial (UTC); NULL if there is none", nullable=True),
+    timestamp("trial_started_at", "Start of the trial (UTC); NULL if there is none", nullable=True),
+    timestamp("trial_ends_at", "End of the trial (UTC); NULL if there is none", nullable=True),
     flag("trial_with_card", "Whether the trial required a card"),
-    moment("activated_at", "Start of the first paid period (UTC); NULL if none", nullable=True),
-    moment("current_period_start", "Start of the billing period (UTC)", nullable=True),
-    moment("current_period_end", "End of the billing period, exclusive (UTC)", nullable=True),
-    moment("cancel_requested_at", "When the customer asked to cancel (UTC)", nullable=True),
-    moment("ended_at", "When the subscription ended (UTC); NULL if it has not", nullable=True),
+    timestamp("activated_at", "Start of the first paid period (UTC); NULL if none", nullable=True),
+    timestamp("current_period_start", "Start of the billing period (UTC)", nullable=True),
+    timestamp("current_period_end", "End of the billing period, exclusive (UTC)", nullable=True),
+    timestamp("cancel_requested_at", "When the customer asked to cancel (UTC)", nullable=True),
+    timestamp("ended_at", "When the subscription ended (UTC); NULL if it has not", nullable=True),
     *choice(
         "cancellation_kind",
         v.CANCELLATION_KINDS,
@@ -182,7 +184,7 @@ subscription_changes = sa.Table(
     reference("subscription_id", "subscriptions.subscription_id", "Subscription that changed"),
     integer("change_no", "Natural key within the subscription: 1, 2, 3 ... in order of effect"),
     *choice("kind", v.CHANGE_KINDS, "Kind of change"),
-    moment("effective_at", "When the change takes effect (UTC)"),
+    timestamp("effective_at", "When the change takes effect (UTC)"),
     *choice("status", v.SUBSCRIPTION_STATUSES, "Status after the change"),
     reference("plan_id", "plans.plan_id", "Plan after the change"),
     integer("seats", "Number of seats after the change", plausible=(1, 1_000_000)),
@@ -208,15 +210,17 @@ invoices = sa.Table(
     reference("subscription_id", "subscriptions.subscription_id", "Subscription that is billed"),
     text("number", 32, "Natural key: the number printed on the invoice"),
     *choice("status", v.INVOICE_STATUSES, "Payment status of the invoice"),
-    moment("issued_at", "When the invoice was sent (UTC)"),
-    moment("due_at", "When the invoice is due (UTC)"),
-    moment("period_start", "Start of the period that the invoice covers (UTC)"),
-    moment("period_end", "End of the period that the invoice covers, exclusive (UTC)"),
+    timestamp("issued_at", "When the invoice was sent (UTC)"),
+    timestamp("due_at", "When the invoice is due (UTC)"),
+    timestamp("period_start", "Start of the period that the invoice covers (UTC)"),
+    timestamp("period_end", "End of the period that the invoice covers, exclusive (UTC)"),
     cents("subtotal_cents", "Sum of the invoice items"),
     cents("discount_cents", "Discount from a promo code"),
     cents("tax_cents", "Tax on the subtotal after the discount"),
     cents("total_cents", "subtotal - discount + tax"),
-    moment("paid_at", "When the invoice was paid in full (UTC); NULL if it was not", nullable=True),
+    timestamp(
+        "paid_at", "When the invoice was paid in full (UTC); NULL if it was not", nullable=True
+    ),
     *timestamps(),
     row_version(),
     sa.UniqueConstraint("number"),
@@ -263,7 +267,7 @@ payments = sa.Table(
     *choice("status", v.PAYMENT_STATUSES, "Outcome of the attempt"),
     *choice("failure_code", v.FAILURE_CODES, "Why it failed; NULL if it did not", nullable=True),
     cents("amount_cents", "Amount moved or attempted, never negative"),
-    moment("attempted_at", "When the attempt was made (UTC)"),
+    timestamp("attempted_at", "When the attempt was made (UTC)"),
     *timestamps(),
     row_version(),
     sa.UniqueConstraint("invoice_id", "attempt_no"),
@@ -284,8 +288,8 @@ promo_redemptions = sa.Table(
     reference("promo_code_id", "promo_codes.promo_code_id", "Code that was offered or held back"),
     reference("account_id", "accounts.account_id", "Account that was eligible"),
     *choice("arm", v.PROMO_ARMS, "Whether the account was offered the code or held out at random"),
-    moment("assigned_at", "When the account was assigned to its arm (UTC)"),
-    moment("redeemed_at", "When the code was used (UTC); NULL if it was not", nullable=True),
+    timestamp("assigned_at", "When the account was assigned to its arm (UTC)"),
+    timestamp("redeemed_at", "When the code was used (UTC); NULL if it was not", nullable=True),
     reference(
         "subscription_id",
         "subscriptions.subscription_id",
@@ -310,7 +314,7 @@ usage_events = sa.Table(
     "usage_events",
     metadata,
     key("event_id", "Surrogate key: calendar month, account and a running number"),
-    moment("occurred_at", "When the event happened (UTC)"),
+    timestamp("occurred_at", "When the event happened (UTC)"),
     reference("account_id", "accounts.account_id", "Account that the user belonged to"),
     reference(
         "user_id",
@@ -330,7 +334,7 @@ usage_events = sa.Table(
         name="feature_named",
     ),
     comment="Product events: logins and feature use; append-only except for erasures",
-    info={"slice": Slice("occurred_at", "day")},
+    info={"slice": Slicing("occurred_at", "day")},
 )
 
 support_tickets = sa.Table(
@@ -349,9 +353,9 @@ support_tickets = sa.Table(
     *choice("priority", v.TICKET_PRIORITIES, "Urgency of the ticket"),
     *choice("status", v.TICKET_STATUSES, "Current status of the ticket"),
     text("subject", 200, "Subject line of the ticket", pii="free_text"),
-    moment("opened_at", "When the ticket was opened (UTC)"),
-    moment("first_response_at", "When the ticket was first answered (UTC)", nullable=True),
-    moment("resolved_at", "When the ticket was resolved (UTC)", nullable=True),
+    timestamp("opened_at", "When the ticket was opened (UTC)"),
+    timestamp("first_response_at", "When the ticket was first answered (UTC)", nullable=True),
+    timestamp("resolved_at", "When the ticket was resolved (UTC)", nullable=True),
     integer(
         "satisfaction", "Rating from 1 (bad) to 5 (good); NULL if none was given", nullable=True
     ),
@@ -370,5 +374,5 @@ TABLES: dict[str, sa.Table] = {table.name: table for table in metadata.tables.va
 # The sync asks each table for the rows above its watermark, so that its cost depends on how much changed,
 # and for the rows of each slice. On SQL Server this index answers both without reading the table itself.
 for _table in TABLES.values():
-    _cut = slice_of(_table)
-    sa.Index(None, _table.c.row_version, mssql_include=[_cut.column] if _cut else [])
+    _slicing = slicing_of(_table)
+    sa.Index(None, _table.c.row_version, mssql_include=[_slicing.column] if _slicing else [])

@@ -23,7 +23,7 @@ from saas_platform.schema.collations import BINARY, FACTS, collation, facts
 from saas_platform.schema.columns import Pii
 from saas_platform.schema.kinds import KINDS, NAMED
 from saas_platform.schema.mirror_names import folded
-from saas_platform.validation.yaml_file import MisplacedError, Place
+from saas_platform.validation.yaml_file import MisplacedError, ValuePath
 
 DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
 #: The Python types as which YAML reads the values of a kind.
@@ -55,11 +55,11 @@ def _whole(value: Any) -> Any:
     return {"table": value} if isinstance(value, str) else value
 
 
-Source = Annotated[SourceName, BeforeValidator(_whole)]
+SourceNameField = Annotated[SourceName, BeforeValidator(_whole)]
 _Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-class Column(_Part):
+class DeclaredColumn(_Part):
     type: Annotated[str, StringConstraints(strip_whitespace=True)]
     declared: str = ""
     source: str | None = None
@@ -71,7 +71,7 @@ class Column(_Part):
     plausible: tuple[Any, Any] | None = None
 
     @model_validator(mode="after")
-    def _known(self) -> Column:
+    def _known(self) -> DeclaredColumn:
         match = DECIMAL.fullmatch(self.type)
         if self.type not in NAMED and (
             match is None or not 1 <= int(match[1]) <= 38 or int(match[2]) > int(match[1])
@@ -116,7 +116,7 @@ class Column(_Part):
             )
 
 
-class Slicing(_Part):
+class DeclaredSlicing(_Part):
     column: str
     grain: Literal["day", "month"] = "month"
 
@@ -127,20 +127,20 @@ class Reference(_Part):
     to: tuple[str, ...]
 
 
-class Table(_Part):
-    source: Source | None = None
+class DeclaredTable(_Part):
+    source: SourceNameField | None = None
     schema_: str | None = Field(None, alias="schema")
     skip: tuple[str, ...] = ()
     key: tuple[str, ...]
     key_enforced: bool = True
     version: str | None = None
-    slice: Slicing | None = None
+    slice: DeclaredSlicing | None = None
     unique: tuple[_Names, ...] = ()
     references: tuple[Reference, ...] = ()
-    columns: dict[str, Column] = Field(min_length=1)
+    columns: dict[str, DeclaredColumn] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _together(self) -> Table:
+    def _together(self) -> DeclaredTable:
         for place, names in self._roles():
             for name in names:
                 if name not in self.columns:
@@ -162,7 +162,7 @@ class Table(_Part):
             )
         return self
 
-    def _roles(self) -> Iterator[tuple[Place, tuple[str, ...]]]:
+    def _roles(self) -> Iterator[tuple[ValuePath, tuple[str, ...]]]:
         """Yield each place that names columns of the table, with the names."""
         yield ("key",), self.key
         if self.version is not None:
@@ -266,8 +266,8 @@ class Table(_Part):
 
 
 class TablesFile(_Part):
-    skip: tuple[Source, ...] = ()
-    tables: dict[str, Table] = Field(min_length=1)
+    skip: tuple[SourceNameField, ...] = ()
+    tables: dict[str, DeclaredTable] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _apart(self) -> TablesFile:
@@ -312,13 +312,13 @@ class TablesFile(_Part):
         return self
 
 
-def source_place(name: str, table: Table) -> tuple[str | None, str]:
+def source_place(name: str, table: DeclaredTable) -> tuple[str | None, str]:
     """Return the schema and the name in the source of a table that has this name in the file."""
     return (None, name) if table.source is None else (table.source.schema_, table.source.table)
 
 
 def _fault(
-    name: str, table: Table, reference: Reference, tables: Mapping[str, Table]
+    name: str, table: DeclaredTable, reference: Reference, tables: Mapping[str, DeclaredTable]
 ) -> str | None:
     """Return what is wrong with a reference; None if nothing is."""
     refers = f"{name} references {reference.table}"
@@ -330,27 +330,27 @@ def _fault(
             f"{refers} with {len(reference.columns)} in `columns` and {len(reference.to)} in `to`: name as many"
             " in both"
         )
-    for mine, theirs in zip(reference.columns, reference.to, strict=True):
-        if theirs not in parent.columns:
+    for own, referenced in zip(reference.columns, reference.to, strict=True):
+        if referenced not in parent.columns:
             return (
-                f"{refers}.{theirs}, which is not one of its columns: choose from"
+                f"{refers}.{referenced}, which is not one of its columns: choose from"
                 f" {', '.join(parent.columns)}"
             )
-        column, other = table.columns[mine], parent.columns[theirs]
+        column, other = table.columns[own], parent.columns[referenced]
         if column.type != other.type:
             return (
-                f"{refers}.{theirs}, of type {other.type}, by {mine}, of type {column.type}: give both the same"
+                f"{refers}.{referenced}, of type {other.type}, by {own}, of type {column.type}: give both the same"
                 " type, or remove the reference"
             )
         if column.mirror != other.mirror:
             return (
-                f"{refers}.{theirs}, which is `mirror: {other.mirror}`, by {mine}, which is"
+                f"{refers}.{referenced}, which is `mirror: {other.mirror}`, by {own}, which is"
                 f" `mirror: {column.mirror}`: give both the same form, or they can't be joined"
             )
     return None
 
 
-def place_words(place: Place) -> tuple[str, str]:
+def path_words(place: ValuePath) -> tuple[str, str]:
     """Describe a place in the file: its table and column, and the name of the entry there.
 
     >>> place_words(("tables", "orders", "columns", "total", "type"))

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES
-from saas_platform.source.intake import Intake, early_rows, natural_keys
+from saas_platform.source.intake import Intake, earlier_rows, natural_keys
 from saas_platform.source.interface import MonthBatch, SourceError, TableChange
 
 
@@ -41,7 +41,7 @@ class Writer(ABC):
 
     @abstractmethod
     def remember_erasures(self, erasures: pa.Table) -> None:
-        """Add the users who are not yet in the ledger of erasures to it."""
+        """Add the users who are not yet in the log of erasures to it."""
 
     @abstractmethod
     def stage(self, table: sa.Table, rows: pa.Table) -> None:
@@ -82,7 +82,7 @@ class Writer(ABC):
 
     @abstractmethod
     def delete_erased(self) -> int:
-        """Delete the users in the ledger of erasures; return how many were still there."""
+        """Delete the users in the log of erasures; return how many were still there."""
 
     @abstractmethod
     def record(self, batch: MonthBatch, row_count: int) -> None:
@@ -133,12 +133,12 @@ def _take_in(
     intake = writer.intake(table, batch.month)
     refused = intake.withdraw_refused() if natural_keys(table) else 0
     outdated = late = 0
-    early = early_rows(table, rows, batch.month) if first_time else None
-    if early is not None:
-        refused += intake.withdraw_taken()
-        outdated, late = intake.note_early(early)
-    written, taken = _write(writer, table, batch.month)
-    return TableChange(rows.num_rows, written, 0, refused + taken, outdated, late)
+    earlier = earlier_rows(table, rows, batch.month) if first_time else None
+    if earlier is not None:
+        refused += intake.withdraw_duplicates()
+        outdated, late = intake.note_earlier(earlier)
+    written, duplicates = _write(writer, table, batch.month)
+    return TableChange(rows.num_rows, written, 0, refused + duplicates, outdated, late)
 
 
 def _write(writer: Writer, table: sa.Table, month: Month) -> tuple[int, int]:
@@ -150,11 +150,11 @@ def _write(writer: Writer, table: sa.Table, month: Month) -> tuple[int, int]:
     try:
         return writer.upsert(table), 0
     except BrokenRuleError as broken:
-        taken = writer.intake(table, month).withdraw_taken() if broken.unique else 0
-        if not taken:
+        duplicates = writer.intake(table, month).withdraw_duplicates() if broken.unique else 0
+        if not duplicates:
             raise SourceError(
                 f"Month {month} breaks a rule of {table.name} ({broken}), so nothing of the month was"
                 " written: correct the rows, then run again."
             ) from broken.__cause__
     written, more = _write(writer, table, month)
-    return written, taken + more
+    return written, duplicates + more

@@ -49,7 +49,7 @@ tombstones = sa.Table(
     sa.Index("ix__tombstones_table_name_row_version", "table_name", "row_version"),
 )
 
-#: The ledger of users erased on request. It holds keys only, and replays of older months respect it.
+#: The log of users erased on request. It holds keys only, and replays of older months respect it.
 erasures = sa.Table(
     "_erasures",
     metadata,

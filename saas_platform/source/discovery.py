@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.declared import refer
 from saas_platform.schema.mirror_names import mirror_names
-from saas_platform.schema.slices import Slice
+from saas_platform.schema.slices import Slicing
 from saas_platform.schema.source_names import source_column
 from saas_platform.source.personal import personal
 
@@ -95,7 +95,7 @@ def _table(table: SeenTable, name: str, metadata: sa.MetaData) -> sa.Table:
     version = next((c for c in found if table.columns[source_column(c)].is_version), None)
     if version is not None and in_key:  # a table without a key is reloaded in full
         version.info["row_version"] = True
-    cut = _slice(found) if table.rows > _LARGE else None
+    slicing = _slice(found) if table.rows > _LARGE else None
     return sa.Table(
         name,
         metadata,
@@ -111,7 +111,7 @@ def _table(table: SeenTable, name: str, metadata: sa.MetaData) -> sa.Table:
             for column in found
         ),
         info={
-            **({} if cut is None else {"slice": cut}),
+            **({} if slicing is None else {"slice": slicing}),
             **({} if table.name == name else {"source_name": table.name}),
             **({"skipped": frozenset(table.unreadable)} if table.unreadable else {}),
         },
@@ -137,15 +137,17 @@ def _add_references(
         parent = tables.get(reference.table, by_name.get(reference.table.casefold()))
         if parent is None:
             continue
-        theirs = {source_column(column).casefold(): column for column in parent.columns}
+        parent_columns = {source_column(column).casefold(): column for column in parent.columns}
         names = reference.to or [source_column(c) for c in parent.primary_key.columns]
-        to = [theirs[name.casefold()] for name in names if name.casefold() in theirs]
-        mine = [columns[name] for name in reference.columns]
-        if len(mine) == len(to) and all(
+        to = [
+            parent_columns[name.casefold()] for name in names if name.casefold() in parent_columns
+        ]
+        referring = [columns[name] for name in reference.columns]
+        if len(referring) == len(to) and all(
             type(m.type) is type(t.type) and str(m.type) == str(t.type)
-            for m, t in zip(mine, to, strict=True)
+            for m, t in zip(referring, to, strict=True)
         ):
-            refer(table, [column.name for column in mine], parent, [c.name for c in to])
+            refer(table, [column.name for column in referring], parent, [c.name for c in to])
 
 
 def _column(source_name: str, name: str, seen: Seen) -> sa.Column[Any]:
@@ -160,7 +162,7 @@ def _column(source_name: str, name: str, seen: Seen) -> sa.Column[Any]:
     return sa.Column(name, seen.type, nullable=seen.nullable, info=info)
 
 
-def _slice(columns: list[sa.Column[Any]]) -> Slice | None:
+def _slice(columns: list[sa.Column[Any]]) -> Slicing | None:
     """Return the first required timestamp or date whose name says that the row was created then."""
     for column in columns:
         if (
@@ -169,5 +171,5 @@ def _slice(columns: list[sa.Column[Any]]) -> Slice | None:
             and "pii" not in column.info
             and _CREATED.search(column.name)
         ):
-            return Slice(column.name, "month")
+            return Slicing(column.name, "month")
     return None

@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
-from saas_platform.schema import slice_of
+from saas_platform.schema import slicing_of
 
 #: Accepted, although the row is from before the month that it came with.
 LATE = "late_row"
 #: The row changed nothing, because the source already held a newer version.
 OUT_OF_ORDER = "out_of_order"
 #: Refused, because another row has its natural key.
-TAKEN = "natural_key_duplicate"
+NATURAL_KEY_DUPLICATE = "natural_key_duplicate"
 
 #: The records that a source returns about its intake (`WritableSource.intake_log`).
 LOG_SCHEMA = pa.schema(
@@ -46,7 +46,7 @@ class Intake(ABC):
         """
 
     @abstractmethod
-    def withdraw_taken(self) -> int:
+    def withdraw_duplicates(self) -> int:
         """Log and unstage the rows whose natural key belongs to another row; return how many there were.
 
         Two rows of one batch with the same natural key are not covered: nobody can know which of them is
@@ -54,7 +54,7 @@ class Intake(ABC):
         """
 
     @abstractmethod
-    def note_early(self, early: pa.Table) -> tuple[int, int]:
+    def note_earlier(self, earlier: pa.Table) -> tuple[int, int]:
         """Log the rows that came out of order and those that came late; return the count of each.
 
         This runs before the upsert, on the rows that are still staged. A row that the table already holds
@@ -69,13 +69,13 @@ def own_time(table: sa.Table) -> str:
     """Return the column that says since when a row has been in its present state."""
     if "updated_at" in table.columns:
         return "updated_at"
-    cut = slice_of(table)
-    if cut is None:
+    slicing = slicing_of(table)
+    if slicing is None:
         raise ValueError(f"{table.name} has neither updated_at nor a slice")
-    return cut.column
+    return slicing.column
 
 
-def early_rows(table: sa.Table, rows: pa.Table, month: Month) -> pa.Table | None:
+def earlier_rows(table: sa.Table, rows: pa.Table, month: Month) -> pa.Table | None:
     """Return the key and own time of the rows from before the month; None if there are none.
 
     A clean month costs one pass over one Arrow column.

@@ -46,7 +46,7 @@ class SourceSnapshot(ABC):
     identity: str
 
     @abstractmethod
-    def ceiling(self, table: sa.Table) -> int:
+    def high_watermark(self, table: sa.Table) -> int:
         """Return the highest row version up to which the snapshot misses no change; 0 for a table without a version.
 
         Every row version of the table up to this one is committed, and none at or below it appears later.

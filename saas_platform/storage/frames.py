@@ -16,19 +16,19 @@ import pyarrow.parquet as pq
 from saas_platform.errors import PlatformError
 
 
-class StagingError(PlatformError):
-    """A staged file is missing or can't be written."""
+class FrameStoreError(PlatformError):
+    """A file is missing or can't be written."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """The size of a staged file, and the SHA-256 of its bytes."""
+    """The size of a file, and the SHA-256 of its bytes."""
 
     bytes: int
     digest: str
 
 
-class Staging:
+class FrameStore:
     """Named Arrow tables, each in one Parquet file. A name may contain slashes."""
 
     def __init__(self, url: str) -> None:
@@ -41,7 +41,7 @@ class Staging:
     def write(self, name: str, table: pa.Table) -> Written:
         """Replace the file of that name, completely or not at all.
 
-        Raises StagingError if the file can't be written.
+        Raises FrameStoreError if the file can't be written.
         """
         path = self._path(name)
         folder, _, last = path.rpartition("/")
@@ -51,7 +51,7 @@ class Staging:
             pq.write_table(table, unfinished, filesystem=self._files, compression="zstd")
             self._files.move(unfinished, path)
         except OSError as error:
-            raise StagingError(
+            raise FrameStoreError(
                 f"{self.url}/{name}.parquet can't be written ({error}): free some space or give"
                 " your user write permission on it."
             ) from error
@@ -64,11 +64,11 @@ class Staging:
         return Written(len(content), hashlib.sha256(content).hexdigest())
 
     def read(self, name: str) -> pa.Table:
-        """Read the table of that name. Raises StagingError if it was never written."""
+        """Read the table of that name. Raises FrameStoreError if it was never written."""
         try:
             return pq.read_table(self._path(name), filesystem=self._files)
         except FileNotFoundError:
-            raise StagingError(
+            raise FrameStoreError(
                 f"{self.url}/{name}.parquet is missing: materialise the asset that writes it first."
             ) from None
 

@@ -41,8 +41,8 @@ class Home:
         return self.root / "dashboard"
 
     @property
-    def staging(self) -> Path:
-        """The Parquet files by which the assets hand data to one another."""
+    def frames(self) -> Path:
+        """The Parquet files by which the assets hand data to one another. The folder keeps its older name."""
         return self.root / "staging"
 
     @property
@@ -85,7 +85,7 @@ class Home:
             *(source if with_source else ()),
             *(self.warehouse.with_name(self.warehouse.name + suffix) for suffix in ("", ".wal")),
             self.run_log,
-            *(self.staging, self.truth_files, self.artefacts),
+            *(self.frames, self.truth_files, self.artefacts),
             *(self.dbt, self.dashboard, self.dagster),
         ]
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from saas_platform.schema import slice_of
+from saas_platform.schema import slicing_of
 from saas_platform.sync.drift import SyncError
 from saas_platform.sync.log_entries import new_entry
 from saas_platform.sync.pair import TablePair
@@ -42,7 +42,7 @@ def load_all(
         SyncError: the source has more slices than a mirror may have; nothing was sent.
     """
     table, warehouse = pair.table, pair.warehouse
-    if warehouse.most_slices is not None and slice_of(table) is not None:
+    if warehouse.most_slices is not None and slicing_of(table) is not None:
         _check_slices(warehouse, table, pair.snapshot.slice_counts(table))
     rows = RowStream(pair.snapshot.rows(table), pair.counted("read"))
     entry = new_entry(pair.snapshot, table, "full", sync_id, last)
@@ -51,13 +51,13 @@ def load_all(
 
 def _check_slices(warehouse: Warehouse, table: sa.Table, counts: Mapping[str, int]) -> None:
     """Raise SyncError if the source has more slices than a mirror may have."""
-    most, cut = warehouse.most_slices, slice_of(table)
-    if most is None or cut is None or len(counts) <= most:
+    most, slicing = warehouse.most_slices, slicing_of(table)
+    if most is None or slicing is None or len(counts) <= most:
         return
     raise SyncError(
-        f"{table.name} has {len(counts):,} slices by the {cut.grain} of {cut.column}, but a table of"
+        f"{table.name} has {len(counts):,} slices by the {slicing.grain} of {slicing.column}, but a table of"
         f" {warehouse.engine} can have at most {most:,} partitions: write `slice: null` for it in tables.yaml"
-        f"{', or slice it by month' if cut.grain == 'day' else ''}."
+        f"{', or slice it by month' if slicing.grain == 'day' else ''}."
     )
 
 
@@ -83,22 +83,22 @@ def apply_changes(
     """
     snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table
     _check_slices(warehouse, table, source_counts)
-    # A ceiling at the watermark means that no row was written; in our own source, not even in another table.
-    written = snapshot.ceiling(table) > last.watermark or snapshot.unversioned(table) > 0
+    # A high watermark that has not moved means that no row was written; in our own source, not even in another table.
+    written = snapshot.high_watermark(table) > last.watermark or snapshot.unversioned(table) > 0
     if not written and source_counts == warehouse.slice_counts(table):
         return None
     entry = new_entry(snapshot, table, "incremental", sync_id, last)
-    with warehouse.stage(table, sync_id) as staging:
+    with warehouse.stage(table, sync_id) as changes:
         hints = 0
         if written:
             rows = RowStream(snapshot.rows(table, above=last.watermark), pair.counted("read"))
-            staging.add_rows(rows)
+            changes.add_rows(rows)
             entry = replace(entry, rows_read=rows.rows, bytes=rows.bytes)
             deletes = snapshot.tombstones(table, above=last.watermark)
             if deletes is not None and deletes.num_rows:
-                staging.add_deletes(deletes)
+                changes.add_deletes(deletes)
             hints = rows.rows + (0 if deletes is None else deletes.num_rows)
-        counts = staging.counts_after() if hints else warehouse.slice_counts(table)
+        counts = changes.counts_after() if hints else warehouse.slice_counts(table)
         wrong = {
             slice_id
             for slice_id in {*source_counts, *counts}
@@ -106,12 +106,12 @@ def apply_changes(
         }
         if not hints and not wrong:
             return None
-        entry = _reconcile(pair, staging, wrong, (source_counts, counts), entry)
+        entry = _reconcile(pair, changes, wrong, (source_counts, counts), entry)
         entry = replace(entry, slices_compared=len(wrong))
-        return staging.commit(entry)
+        return changes.commit(entry)
 
 
-def copy_again(
+def recopy(
     pair: TablePair, proof: ProofReport, sync_id: str, last: SyncEntry | None
 ) -> SyncEntry | None:
     """Make the slices that differ according to a proof equal: copy their rows, and delete extra ones.
@@ -136,16 +136,16 @@ def copy_again(
         return load_all(pair, sync_id, last, compared=proof.slices_checked)
     entry = new_entry(snapshot, table, "repair", sync_id, last)
     source_counts, counts = snapshot.slice_counts(table), warehouse.slice_counts(table)
-    with warehouse.stage(table, sync_id) as staging:
+    with warehouse.stage(table, sync_id) as changes:
         slices = proof.slices_differing
-        entry = _reconcile(pair, staging, slices, (source_counts, counts), entry)
+        entry = _reconcile(pair, changes, slices, (source_counts, counts), entry)
         entry = replace(entry, slices_compared=max(len(slices), proof.slices_checked))
-        return staging.commit(entry) if staging.pending() else None
+        return changes.commit(entry) if changes.pending() else None
 
 
 def _reconcile(
     pair: TablePair,
-    staging: Changes,
+    changes: Changes,
     slices: Collection[str],
     counts: tuple[Mapping[str, int], Mapping[str, int]],
     entry: SyncEntry,
@@ -158,7 +158,7 @@ def _reconcile(
     for group in grouped(slices, Counter(source_counts) | Counter(mirror_counts)):
         asked = slices_to_ask(pair.table, group, source_counts)
         rows = RowStream(pair.snapshot.rows(pair.table, slices=asked), pair.counted("compare"))
-        staging.reconcile(group, rows)
+        changes.reconcile(group, rows)
         entry = replace(
             entry, rows_read=entry.rows_read + rows.rows, bytes=entry.bytes + rows.bytes
         )

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 import sqlalchemy as sa
 
 from saas_platform.schema.canonical import value_of
-from saas_platform.schema.describing import Value, shown
+from saas_platform.schema.describing import ShownValue, shown
 from saas_platform.sync.pair import TablePair
 from saas_platform.sync.reading import grouped, slices_to_ask
 from saas_platform.sync.report import (
@@ -78,7 +78,7 @@ def _difference(pair: TablePair, row: RowDifference) -> Difference:
     )
 
 
-def _key(pair: TablePair, row: RowDifference) -> dict[str, Value]:
+def _key(pair: TablePair, row: RowDifference) -> dict[str, ShownValue]:
     """Return the key of the row; for a table without a key, the whole row."""
     cells = row.key or row.source or row.mirror or {}
     return {name: _shown(pair, pair.table.columns[name], cell) for name, cell in cells.items()}
@@ -98,5 +98,5 @@ def _columns(
     ]
 
 
-def _shown(pair: TablePair, column: sa.Column, cell: str) -> Value:
+def _shown(pair: TablePair, column: sa.Column, cell: str) -> ShownValue:
     return shown(column, value_of(column, cell), pair.show_pii)

@@ -51,9 +51,9 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
         raise TypeError(
             f"{table.name} has masked or hashed columns: read it through a FormedSource"
         )
-    objection = warehouse.objection(table)
-    if objection is not None:
-        raise SyncError(objection)
+    unsupported_reason = warehouse.unsupported_reason(table)
+    if unsupported_reason is not None:
+        raise SyncError(unsupported_reason)
     found = {column.name: column for column in snapshot.columns(table)}
     own = is_own(table)
     words: _Sentences = _UserSentences(table) if own else _CompanySentences(table)

@@ -44,7 +44,7 @@ class Finding:
         return self.tries >= MOST_TRIES
 
     @property
-    def says(self) -> str:
+    def message(self) -> str:
         """Return the finding as a sentence, with the remedy once it is left to a person."""
         since = (
             f"{self.table} has differed from its source since {self.found_at:%Y-%m-%d %H:%M} UTC"

@@ -65,27 +65,27 @@ class FormedSnapshot(SourceSnapshot):
         above: int | None = None,
         slices: Collection[str] | None = None,
     ) -> pa.RecordBatchReader:
-        theirs = _in_source(table)
-        rows = self._snapshot.rows(theirs, above=above, slices=slices)
-        return applied(rows, theirs, self._salt)
+        in_source = _in_source(table)
+        rows = self._snapshot.rows(in_source, above=above, slices=slices)
+        return applied(rows, in_source, self._salt)
 
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
-        theirs = _in_source(table)
-        found = self._snapshot.tombstones(theirs, above=above)
-        return None if found is None else applied(found, theirs, self._salt)
+        in_source = _in_source(table)
+        found = self._snapshot.tombstones(in_source, above=above)
+        return None if found is None else applied(found, in_source, self._salt)
 
     def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
-        theirs = _in_source(table)
-        cells = self._snapshot.cells(theirs, slices)
-        return cells if theirs is table else self._formed(table, cells, as_text=False)
+        in_source = _in_source(table)
+        cells = self._snapshot.cells(in_source, slices)
+        return cells if in_source is table else self._formed(table, cells, as_text=False)
 
     def row_texts(
         self, table: sa.Table, slices: Collection[str] | None = None
     ) -> pa.RecordBatchReader:
-        theirs = _in_source(table)
-        if theirs is table:
+        in_source = _in_source(table)
+        if in_source is table:
             return self._snapshot.row_texts(table, slices)
-        return self._formed(table, self._snapshot.cells(theirs, slices), as_text=True)
+        return self._formed(table, self._snapshot.cells(in_source, slices), as_text=True)
 
     def divisible_texts(
         self, table: sa.Table, slices: Collection[str] | None = None
@@ -124,8 +124,8 @@ class FormedSnapshot(SourceSnapshot):
         # The database can hash its own values, but not their forms.
         return self._snapshot.digests(table, slices) if _in_source(table) is table else None
 
-    def ceiling(self, table: sa.Table) -> int:
-        return self._snapshot.ceiling(_in_source(table))
+    def high_watermark(self, table: sa.Table) -> int:
+        return self._snapshot.high_watermark(_in_source(table))
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
         return self._snapshot.columns(table)

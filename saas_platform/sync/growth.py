@@ -1,6 +1,6 @@
 """Judge whether the newest change of a table's row count fits the pattern of the changes before it.
 
-Contains: a pure function from the row counts of days to a verdict with a sentence. Out of scope: where the row
+Contains: a pure function from the row counts of days to an outcome with a sentence. Out of scope: where the row
 counts come from.
 
 Growth is the logarithm of the ratio of two row counts, so that tables of every size are judged alike. The pattern
@@ -39,8 +39,8 @@ _MOST = 50.0
 class Judgement:
     """How the newest row count compares with the pattern. Growth and deviation are logarithms."""
 
-    verdict: Literal["usual", "unusual", "unknown"]
-    says: str
+    outcome: Literal["usual", "unusual", "unknown"]
+    message: str
     rows: int
     #: The row count that the pattern predicts from the one before; None if there is no pattern yet.
     expected: float | None
@@ -74,8 +74,8 @@ def judge(days: Sequence[DayRows]) -> Judgement:
     odd = deviation > allowed and abs(rows - expected) >= _LEAST_ROWS
     within = "a day" if passed == 1 else f"{passed} days"
     return Judgement(
-        verdict="unusual" if odd else "usual",
-        says=f"{counted(rows, 'row')}, after {before.rows:,} ({within} before). The pattern of {len(rates)} earlier changes"
+        outcome="unusual" if odd else "usual",
+        message=f"{counted(rows, 'row')}, after {before.rows:,} ({within} before). The pattern of {len(rates)} earlier changes"
         f" predicts about {expected:,.0f}. The count is {'far outside' if odd else 'within'} the pattern.",
         rows=rows,
         expected=expected,
@@ -86,8 +86,8 @@ def judge(days: Sequence[DayRows]) -> Judgement:
     )
 
 
-def _unknown(rows: int, changes: int, says: str) -> Judgement:
-    return Judgement("unknown", says, rows, None, None, None, None, changes)
+def _unknown(rows: int, changes: int, message: str) -> Judgement:
+    return Judgement("unknown", message, rows, None, None, None, None, changes)
 
 
 def _growth(one: DayRows, two: DayRows) -> float:

@@ -22,7 +22,7 @@ def new_sync_id() -> str:
 def new_entry(
     snapshot: SourceSnapshot, table: sa.Table, mode: Mode, sync_id: str, last: SyncEntry | None
 ) -> SyncEntry:
-    """Return the entry of a sync that begins now and covers every change up to the snapshot's ceiling.
+    """Return the entry of a sync that begins now and covers every change up to the snapshot's high watermark.
 
     Args:
         snapshot: the snapshot of the source.
@@ -40,7 +40,7 @@ def new_entry(
         table_name=table.name,
         mode=mode,
         source_identity=snapshot.identity,
-        watermark=snapshot.ceiling(table),
+        watermark=snapshot.high_watermark(table),
         started_at=started,
         finished_at=started,
         mirror_schema=table.info.get("target_schema"),

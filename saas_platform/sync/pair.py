@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from saas_platform.source.interface import SourceSnapshot
-from saas_platform.sync.reading import telling
+from saas_platform.sync.reading import progress_callback
 from saas_platform.sync.report import OnProgress, Step
 from saas_platform.warehouse.interface import Warehouse
 
@@ -36,4 +36,4 @@ class TablePair:
 
     def counted(self, step: Step) -> Callable[[int], None] | None:
         """Return the callback that reports the rows of one step as they are read; None if nobody listens."""
-        return telling(self.on_progress, self.table, step)
+        return progress_callback(self.on_progress, self.table, step)

@@ -28,7 +28,7 @@ COUNTS_DIFFER = "row counts differ"
 #: The sync was killed between its commit and its proof, or the source's table was not as declared.
 UNPROVEN = "last sync was not proven"
 #: A sensor must not start a run for this reason: it always holds, so the runs would never end.
-ONLY_A_DIGEST_TELLS = "no row version, so only digests can find changes"
+NO_ROW_VERSION = "no row version, so only digests can find changes"
 
 
 def reason_for_full(
@@ -45,7 +45,7 @@ def reason_for_full(
         return None
     if last.source_identity != snapshot.identity:
         return IDENTITY_CHANGED
-    if snapshot.ceiling(table) < last.watermark:
+    if snapshot.high_watermark(table) < last.watermark:
         return BEHIND_WATERMARK
     return None
 
@@ -121,11 +121,11 @@ def _probe(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> T
     elif source_counts != mirror_counts:
         reason = COUNTS_DIFFER
     elif version_of(table) is not None and (
-        warehouse.unproven(table) or unseen_since(warehouse, table)
+        warehouse.unproven_syncs(table) or unseen_since(warehouse, table)
     ):
         reason = UNPROVEN
     elif version_of(table) is None:
-        reason = ONLY_A_DIGEST_TELLS
+        reason = NO_ROW_VERSION
     return TableProbe(
         table.name,
         reason,

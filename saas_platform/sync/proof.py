@@ -27,7 +27,7 @@ from saas_platform.sync.proof_log import TABLE_ERRORS, failed, now, record, unpr
 from saas_platform.sync.reading import slices_to_ask
 from saas_platform.sync.report import Differences, OnProgress, ProofReport
 from saas_platform.warehouse.interface import Warehouse
-from saas_platform.warehouse.logs import Level, SyncEntry, Verdict
+from saas_platform.warehouse.logs import ProofLevel, SyncEntry, Verdict
 from saas_platform.warehouse.stream import RowStream
 
 
@@ -35,7 +35,7 @@ def verify(
     source: Source,
     warehouse: Warehouse,
     tables: Iterable[sa.Table],
-    level: Level = "digest",
+    level: ProofLevel = "digest",
     *,
     show_pii: bool = False,
     on_progress: OnProgress | None = None,
@@ -71,7 +71,7 @@ def verify(
     return reports
 
 
-def _verify(pair: TablePair, level: Level) -> ProofReport:
+def _verify(pair: TablePair, level: ProofLevel) -> ProofReport:
     check_table(pair.snapshot, pair.warehouse, pair.table)
     report = prove(pair, level)
     return replace(report, warnings=pair.snapshot.notes(pair.table))
@@ -79,7 +79,7 @@ def _verify(pair: TablePair, level: Level) -> ProofReport:
 
 def prove(
     pair: TablePair,
-    level: Level,
+    level: ProofLevel,
     *,
     slices: Collection[str] | None = None,
     source_counts: Mapping[str, int] | None = None,
@@ -102,14 +102,16 @@ def prove(
         faults = mirror_faults(warehouse, table)
         if faults:
             return unproven(table, level, faults, sync_id)
-        mine: dict[str, SliceDigest] = {}
-        theirs: dict[str, SliceDigest] = {}
+        mirror_digests: dict[str, SliceDigest] = {}
+        source_digests: dict[str, SliceDigest] = {}
         if level == "digest" and slices is None:
-            mine, theirs, counted = _digests(pair, None, {})
-            mirror_counts = {slice_id: digest.rows for slice_id, digest in mine.items()}
+            mirror_digests, source_digests, counted = _digests(pair, None, {})
+            mirror_counts = {slice_id: digest.rows for slice_id, digest in mirror_digests.items()}
             if source_counts is None and counted:
                 # The digests contain the counts. A query for the counts alone would cost another scan.
-                source_counts = {slice_id: digest.rows for slice_id, digest in theirs.items()}
+                source_counts = {
+                    slice_id: digest.rows for slice_id, digest in source_digests.items()
+                }
             elif source_counts is None:
                 # The texts can't show a row that the driver loses, because the load loses it, too. So ask the database.
                 source_counts = snapshot.slice_counts(table)
@@ -118,15 +120,16 @@ def prove(
                 source_counts = snapshot.slice_counts(table)
             mirror_counts = warehouse.slice_counts(table)
         # A slice that a delete has emptied is checked too: both sides must have none of it.
-        everything = {*source_counts, *mirror_counts, *theirs, *(slices or ())}
+        everything = {*source_counts, *mirror_counts, *source_digests, *(slices or ())}
         checked = everything if slices is None else set(slices)
         if level == "digest" and slices is not None and checked:
-            mine, read, _ = _digests(pair, checked, source_counts)
-            theirs = {s: digest for s, digest in read.items() if s in checked}
+            mirror_digests, read, _ = _digests(pair, checked, source_counts)
+            source_digests = {s: digest for s, digest in read.items() if s in checked}
         differing = {
             s
             for s in everything
-            if source_counts.get(s, 0) != mirror_counts.get(s, 0) or mine.get(s) != theirs.get(s)
+            if source_counts.get(s, 0) != mirror_counts.get(s, 0)
+            or mirror_digests.get(s) != source_digests.get(s)
         }
         suspects = differing | checked if level == "rows" else differing
         differences: Differences | None = None
@@ -148,7 +151,7 @@ def prove(
         slices_differing=tuple(sorted(differing)),
         rows_source=sum(source_counts.values()),
         rows_mirror=sum(mirror_counts.values()),
-        digest=_digest_text(theirs) if level == "digest" else None,
+        digest=_digest_text(source_digests) if level == "digest" else None,
         differences=differences if differing else None,
         problems=(),
         seconds=time.monotonic() - started,
@@ -158,7 +161,7 @@ def prove(
     )
 
 
-def _verdict(level: Level, differing: Collection[str]) -> Verdict:
+def _verdict(level: ProofLevel, differing: Collection[str]) -> Verdict:
     if differing:
         return "differs"
     return "counted" if level == "counts" else "proven"
@@ -175,12 +178,12 @@ def _digests(
     """
     snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table
     asked = slices_to_ask(table, slices, source_counts)
-    theirs = snapshot.digests(table, asked)
-    if theirs is not None:
-        return warehouse.digest_mirror(table, slices, "canonical"), theirs, True
-    mine = warehouse.digest_mirror(table, slices)
+    source_digests = snapshot.digests(table, asked)
+    if source_digests is not None:
+        return warehouse.digest_mirror(table, slices, "canonical"), source_digests, True
+    mirror_digests = warehouse.digest_mirror(table, slices)
     texts = RowStream(snapshot.row_texts(table, asked), pair.counted("prove"))
-    return mine, warehouse.digest_texts(texts), False
+    return mirror_digests, warehouse.digest_texts(texts), False
 
 
 def _completed(first: ProofReport, again: ProofReport) -> ProofReport:

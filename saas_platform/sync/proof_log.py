@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from saas_platform.errors import PlatformError
 from saas_platform.sync.report import ProofReport
 from saas_platform.warehouse.interface import Warehouse, WarehouseError, WarehouseUnusableError
-from saas_platform.warehouse.logs import Level, ProofEntry
+from saas_platform.warehouse.logs import ProofEntry, ProofLevel
 
 #: The errors that the data or the definition of one table may cause, on either side.
 TABLE_ERRORS = (PlatformError, pa.ArrowException)
@@ -24,7 +24,7 @@ TABLE_ERRORS = (PlatformError, pa.ArrowException)
 def failed(
     warehouse: Warehouse,
     table: sa.Table,
-    level: Level,
+    level: ProofLevel,
     error: Exception,
     sync_id: str | None = None,
 ) -> ProofReport:
@@ -59,7 +59,7 @@ def sentence(table: sa.Table, error: Exception) -> str:
 
 
 def unproven(
-    table: sa.Table, level: Level, problems: tuple[str, ...], sync_id: str | None = None
+    table: sa.Table, level: ProofLevel, problems: tuple[str, ...], sync_id: str | None = None
 ) -> ProofReport:
     """Return a proof that failed because the rows could not be read; `problems` has the reasons."""
     return ProofReport(

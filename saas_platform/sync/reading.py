@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 import sqlalchemy as sa
 
-from saas_platform.schema.slices import slice_of
+from saas_platform.schema.slices import slicing_of
 from saas_platform.sync.report import OnProgress, Progress, Step
 
 #: Rows compared at a time. Both sides are held in memory: some 100 MB for our widest table.
@@ -51,17 +51,17 @@ def slices_to_ask(
 
 
 def _askable(table: sa.Table, slice_id: str) -> bool:
-    cut = slice_of(table)
-    if cut is None:
+    slicing = slicing_of(table)
+    if slicing is None:
         return True
     try:
-        cut.bounds(slice_id)
+        slicing.bounds(slice_id)
     except ValueError:  # the last slice of the year 9999 has no timestamp after it
         return False
     return True
 
 
-def telling(
+def progress_callback(
     on_progress: OnProgress | None, table: sa.Table, step: Step
 ) -> Callable[[int], None] | None:
     """Return the callback by which a row stream reports the rows of one step; None if nobody listens."""

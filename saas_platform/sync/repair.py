@@ -13,7 +13,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from saas_platform.source.interface import Source
-from saas_platform.sync.apply import copy_again, load_all
+from saas_platform.sync.apply import load_all, recopy
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.log_entries import new_sync_id
 from saas_platform.sync.pair import TablePair
@@ -68,7 +68,7 @@ def repair_table(pair: TablePair, sync_id: str) -> RepairReport:
             proof = prove(pair, "digest", explain=False)
             record(warehouse, proof)
             if not proof.holds:
-                entry = copy_again(pair, proof, sync_id, last)
+                entry = recopy(pair, proof, sync_id, last)
                 proof = prove_again(pair, proof, entry, sync_id)
                 record(warehouse, proof)
     report = RepairReport(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from saas_platform.schema.describing import Value, counted, escaped, plain, printable, quoted
-from saas_platform.warehouse.interface import Kind
-from saas_platform.warehouse.logs import Level, Mode, Scope, Verdict
+from saas_platform.schema.describing import ShownValue, counted, escaped, plain, printable, quoted
+from saas_platform.warehouse.interface import DifferenceKind
+from saas_platform.warehouse.logs import Mode, ProofLevel, Scope, Verdict
 
 Step = Literal["read", "prove", "compare"]
 
@@ -34,17 +34,17 @@ class ColumnDifference:
     """A column with the values of both sides. Personal data is masked unless asked for."""
 
     column: str
-    source: Value
-    mirror: Value
+    source: ShownValue
+    mirror: ShownValue
 
 
 @dataclass(frozen=True)
 class Difference:
     """One row that differs, by its key; `columns` is filled if both sides have the row."""
 
-    kind: Kind
+    kind: DifferenceKind
     slice: str
-    key: dict[str, Value]
+    key: dict[str, ShownValue]
     columns: tuple[ColumnDifference, ...]
 
 
@@ -67,7 +67,7 @@ class ProofReport:
     """Whether the mirror of a table equals its source, and what was compared to find out."""
 
     table: str
-    level: Level
+    level: ProofLevel
     #: `touched`: the slices that a sync touched were compared at `level`, all others by row count.
     scope: Scope
     verdict: Verdict
@@ -104,8 +104,8 @@ class SampledRow:
     """A row of the source next to the mirror's row with the same key; None if the mirror has no such row."""
 
     slice: str
-    source: dict[str, Value]
-    mirror: dict[str, Value] | None
+    source: dict[str, ShownValue]
+    mirror: dict[str, ShownValue] | None
     #: Compared by the values themselves, before any is masked.
     equal: bool
 
@@ -139,7 +139,7 @@ class SyncReport:
     rows_deleted: int = 0
     slices: tuple[str, ...] = ()
     #: Slices that still differed after the changes were applied, and were copied again.
-    healed: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()
     #: How many slices were compared to find what to copy; the proof reports what it compared itself.
     slices_compared: int = 0
     bytes: int = 0

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from saas_platform.schema.canonical import cells_schema, value_of
-from saas_platform.schema.describing import Value, shown
+from saas_platform.schema.describing import ShownValue, shown
 from saas_platform.source.interface import Source, SourceSnapshot
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.proof_log import TABLE_ERRORS, sentence
@@ -85,16 +85,26 @@ def _sample(
     names = [column.name for column in table.columns]
     places = dict(zip(names, cells_schema(table).names[1:], strict=True))
     keys = [places[column.name] for column in table.primary_key.columns] or list(places.values())
-    theirs = _draw(snapshot, table, rows, chance)
-    ours = warehouse.rows_like(table, theirs).to_pylist()
+    drawn = _draw(snapshot, table, rows, chance)
+    mirrored = warehouse.rows_like(table, drawn).to_pylist()
     pairs = []
-    for row in theirs.to_pylist():
+    for row in drawn.to_pylist():
         slice_id = row.pop("c0")
-        like = [mine for mine in ours if all(mine[key] == row[key] for key in keys)]
+        like = [
+            mirror_row
+            for mirror_row in mirrored
+            if all(mirror_row[key] == row[key] for key in keys)
+        ]
         # If the mirror holds a key twice, prefer the row that is equal.
-        mine = next((mine for mine in like if mine == row), like[0] if like else None)
+        mirror_row = next(
+            (mirror_row for mirror_row in like if mirror_row == row), like[0] if like else None
+        )
         pairs.append(
-            (slice_id, _named(places, row), None if mine is None else _named(places, mine))
+            (
+                slice_id,
+                _named(places, row),
+                None if mirror_row is None else _named(places, mirror_row),
+            )
         )
     return tuple(pairs)
 
@@ -138,7 +148,7 @@ def _at(
 def _row(
     table: sa.Table, slice_id: str, source: _Cells, mirror: _Cells | None, show_pii: bool
 ) -> SampledRow:
-    def displayed(row: _Cells) -> dict[str, Value]:
+    def displayed(row: _Cells) -> dict[str, ShownValue]:
         return {
             name: shown(table.columns[name], value_of(table.columns[name], cell), show_pii)
             for name, cell in row.items()

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema import version_of
 from saas_platform.source.interface import Source, SourceSnapshot
-from saas_platform.sync.apply import apply_changes, copy_again, load_all
+from saas_platform.sync.apply import apply_changes, load_all, recopy
 from saas_platform.sync.drift import check_table
 from saas_platform.sync.log_entries import new_sync_id
 from saas_platform.sync.pair import TablePair
@@ -137,7 +137,7 @@ class _TableSync:
         else:
             counts = pair.snapshot.slice_counts(table)
             entry = apply_changes(pair, self.sync_id, last, counts)
-        done = pair.warehouse.unproven(table)
+        done = pair.warehouse.unproven_syncs(table)
         unseen = unseen_since(pair.warehouse, table)
         also = {slice_id for slice_id in self.also_prove if counts is None or slice_id in counts}
         if not done and not also and not unseen:
@@ -146,7 +146,7 @@ class _TableSync:
         proof = self._prove(done, also, counts, unseen=unseen)
         repaired: SyncEntry | None = None
         if not proof.holds:
-            repaired = copy_again(pair, proof, self.sync_id, entry or last)
+            repaired = recopy(pair, proof, self.sync_id, entry or last)
         if repaired is not None:
             done.append(repaired)
             proof = self._prove(done, also, counts, unseen=unseen)
@@ -156,7 +156,7 @@ class _TableSync:
         """Sync a table without a row version. Only digests of every slice show what changed in it."""
         pair = self.pair
         proof = prove(pair, "digest", explain=False)
-        entry = None if proof.holds else copy_again(pair, proof, self.sync_id, last)
+        entry = None if proof.holds else recopy(pair, proof, self.sync_id, last)
         if entry is not None:
             proof = prove_again(pair, proof, entry, self.sync_id)
         record(pair.warehouse, proof)
@@ -205,7 +205,7 @@ def _with_outcome(report: SyncReport, outcome: _Outcome) -> SyncReport:
         rows_written=sum(e.rows_written for e in entries),
         rows_deleted=sum(e.rows_deleted for e in entries),
         slices=tuple(sorted({slice_id for e in entries for slice_id in e.slices})),
-        healed=() if repaired is None else repaired.slices,
+        repaired=() if repaired is None else repaired.slices,
         slices_compared=sum(e.slices_compared or 0 for e in entries),
         bytes=sum(e.bytes for e in entries),
     )

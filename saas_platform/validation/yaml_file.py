@@ -26,7 +26,7 @@ _TAGS = frozenset(
 )
 
 #: The path to a value in a file: names in mappings, indexes in lists.
-Place = tuple[int | str, ...]
+ValuePath = tuple[int | str, ...]
 
 
 class MisplacedError(ValueError):
@@ -34,14 +34,14 @@ class MisplacedError(ValueError):
 
     def __init__(self, text: str, *place: int | str) -> None:
         super().__init__(text)
-        self.place: Place = place
+        self.place: ValuePath = place
 
 
 #: Turns a place into words: a description of what surrounds it, and the name of the value itself.
-PlaceWords = Callable[[Place], tuple[str, str]]
+PathWords = Callable[[ValuePath], tuple[str, str]]
 
 
-def _dotted(place: Place) -> tuple[str, str]:
+def _dotted(place: ValuePath) -> tuple[str, str]:
     return "", ".".join(str(part) for part in place)
 
 
@@ -50,7 +50,7 @@ def read_model(
     path: Path | None,
     error: type[PlatformError],
     *,
-    place_words: PlaceWords = _dotted,
+    path_words: PathWords = _dotted,
     **overrides: Any,
 ) -> Model:
     """Read a YAML file into a model.
@@ -75,7 +75,7 @@ def read_model(
         return model(**{**values, **overrides})
     except ValidationError as problem:
         sentences = (
-            _Problem(detail, place_words).sentence(model, path, node) for detail in problem.errors()
+            _Problem(detail, path_words).sentence(model, path, node) for detail in problem.errors()
         )
         raise error("\n".join(dict.fromkeys(sentences))) from None
 
@@ -181,7 +181,7 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _line_of(node: yaml.Node, place: Place) -> int:
+def _line_of(node: yaml.Node, place: ValuePath) -> int:
     """Return the line of the place, or of the nearest node around it."""
     line = _line(node)
     for part in place:
@@ -203,10 +203,10 @@ class _Problem:
     """One error that pydantic found, in pydantic's form."""
 
     detail: Any
-    place_words: PlaceWords
+    path_words: PathWords
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ValuePath:
         """The place of the wrong value in the file."""
         cause = self.detail.get("ctx", {}).get("error")
         inside = cause.place if isinstance(cause, MisplacedError) else ()
@@ -217,7 +217,7 @@ class _Problem:
         where = "" if path is None else f"{path.name}: "
         if path is not None and node is not None:
             where = f"{path.name}, line {_line_of(node, self.place)}: "
-        around, name = self.place_words(self.place)
+        around, name = self.path_words(self.place)
         return f"{where}{f'{around}: ' if around else ''}{self._explanation(model, name)}."
 
     def _explanation(self, model: type[BaseModel], name: str) -> str:

@@ -1,1 +1,1 @@
-"""The warehouse side of the platform: one contract, and one engine for each kind of warehouse."""
+"""The warehouse side of the platform: one interface, and one engine for each kind of warehouse."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from saas_platform.schema.slices import Slice, ranges
+from saas_platform.schema.slices import Slicing, ranges
 
 _Span = tuple[datetime, datetime]
 
@@ -19,17 +19,17 @@ class Bounds:
     """The column by which a table is sliced, and how an engine writes the bounds of its slices.
 
     Attributes:
-        cut: how the table is sliced.
+        slicing: how the table is sliced.
         column: SQL of the column.
         slice_id: SQL of the id of a row's slice.
-        moment: writes a timestamp as a literal of the engine.
+        timestamp: writes a timestamp as a literal of the engine.
         text: writes a text as a literal of the engine.
     """
 
-    cut: Slice
+    slicing: Slicing
     column: str
     slice_id: str
-    moment: Callable[[datetime], str]
+    timestamp: Callable[[datetime], str]
     text: Callable[[str], str]
 
     def within(self, slices: Collection[str], most: int | None = None) -> str:
@@ -42,10 +42,10 @@ class Bounds:
             most: the largest number of ranges to write; None means any number. With more ranges than that,
                 neighbouring ranges are joined, and the condition also covers the slices between them.
         """
-        dated = [slice_id for slice_id in slices if _has_bounds(self.cut, slice_id)]
+        dated = [slice_id for slice_id in slices if _has_bounds(self.slicing, slice_id)]
         parts = [
-            f"({self.column} >= {self.moment(first)} AND {self.column} < {self.moment(after)})"
-            for first, after in covering(ranges(self.cut, dated), most)
+            f"({self.column} >= {self.timestamp(first)} AND {self.column} < {self.timestamp(after)})"
+            for first, after in covering(ranges(self.slicing, dated), most)
         ]
         # A date such as 'infinity', set by hand, has no bounds, and the repair must still be able to select it.
         undated = sorted(set(slices) - set(dated))
@@ -69,9 +69,9 @@ def covering(spans: list[_Span], most: int | None) -> list[_Span]:
     return [(spans[start][0], spans[end][1]) for start, end in zip(starts, ends, strict=True)]
 
 
-def _has_bounds(cut: Slice, slice_id: str) -> bool:
+def _has_bounds(slicing: Slicing, slice_id: str) -> bool:
     try:
-        cut.bounds(slice_id)
+        slicing.bounds(slice_id)
     except ValueError:
         return False
     return True

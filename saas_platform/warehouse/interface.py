@@ -1,6 +1,6 @@
-"""The contract of every warehouse, which is all that sync, proof, marts and models know of one.
+"""The interface of every warehouse, which is all that sync, proof, marts and models know of one.
 
-Contains: the contract, and the values that pass through it. Out of scope: the SQL of an engine, and the
+Contains: the interface, and the values that pass through it. Out of scope: the SQL of an engine, and the
 decisions when to load, prove or repair, which the sync makes.
 """
 
@@ -37,7 +37,7 @@ def target_schema(table: sa.Table) -> str:
 SYNC_ID = "_sync_id"
 
 #: missing: the row is only in the source; extra: only in the mirror; different: in both, with other values.
-Kind = Literal["missing", "extra", "different"]
+DifferenceKind = Literal["missing", "extra", "different"]
 
 #: native: the engine's fastest digest, comparable within one engine and version. canonical: the same number
 #: on every engine (`schema.canonical`). For an engine that has no faster hash, both are the canonical one.
@@ -72,7 +72,7 @@ class Mirror:
 class RowDifference:
     """One key that differs, with all cells of its row on both sides (`schema.canonical`), unmasked."""
 
-    kind: Kind
+    kind: DifferenceKind
     slice: str
     key: Mapping[str, str]
     source: Mapping[str, str] | None
@@ -240,10 +240,10 @@ class Warehouse(ABC):
     # The mirror and its log.
 
     @abstractmethod
-    def objection(self, table: sa.Table) -> str | None:
+    def unsupported_reason(self, table: sa.Table) -> str | None:
         """Return why the table's names keep it from being mirrored here, with the remedy; None if they do not.
 
-        For a table with an objection, only the methods that read the logs may be called.
+        For an unsupported table, only the methods that read the logs may be called.
         """
 
     @abstractmethod
@@ -259,11 +259,11 @@ class Warehouse(ABC):
         """Return the table's newest entry in the log of syncs; None if it has none."""
 
     @abstractmethod
-    def syncs_after(self, moment: datetime) -> list[SyncEntry]:
+    def syncs_after(self, timestamp: datetime) -> list[SyncEntry]:
         """Return the entries of all tables whose sync finished after a timestamp (UTC), oldest first."""
 
     @abstractmethod
-    def unproven(self, table: sa.Table) -> list[SyncEntry]:
+    def unproven_syncs(self, table: sa.Table) -> list[SyncEntry]:
         """Return the table's entries since the last sync that was proven, oldest first."""
 
     @abstractmethod

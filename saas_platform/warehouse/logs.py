@@ -14,7 +14,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 Mode = Literal["full", "incremental", "repair"]
-Level = Literal["counts", "digest", "rows"]
+ProofLevel = Literal["counts", "digest", "rows"]
 Scope = Literal["touched", "all"]
 #: counted: each slice has as many rows on both sides, and their values were not compared.
 Verdict = Literal["proven", "counted", "differs"]
@@ -154,7 +154,7 @@ class ProofEntry:
     proof_id: str
     sync_id: str | None
     table_name: str
-    level: Level
+    level: ProofLevel
     scope: Scope
     slices_checked: int
     slices_total: int

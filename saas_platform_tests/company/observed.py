@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from saas_platform.clock import Month
-from saas_platform.company.catalogue import Catalogue, is_yearly, tier_of
 from saas_platform.company.hazards import known_score, list_rise, renewals
+from saas_platform.company.offering import Offering, is_yearly, tier_of
 from saas_platform.company.oracle import Observer
 from saas_platform.company.promotions import Calendar
 from saas_platform.company.randomness import Dice
@@ -33,7 +33,7 @@ class Watched:
     """A simulator and its observer, both at the same month."""
 
     dice: Dice
-    catalogue: Catalogue
+    offering: Offering
     calendar: Calendar
     simulator: Simulator
     observer: Observer
@@ -42,11 +42,9 @@ class Watched:
     def of(cls, seed: int, accounts: int, start: Month = START) -> Watched:
         dice = Dice(seed)
         calendar = Calendar(dice, PARAMETERS.promotions, start)
-        catalogue = Catalogue(PARAMETERS.prices, start)
-        observer = Observer(PARAMETERS, dice, catalogue, calendar)
-        return cls(
-            dice, catalogue, calendar, Simulator(seed, accounts, start, PARAMETERS), observer
-        )
+        offering = Offering(PARAMETERS.prices, start)
+        observer = Observer(PARAMETERS, dice, offering, calendar)
+        return cls(dice, offering, calendar, Simulator(seed, accounts, start, PARAMETERS), observer)
 
     def step(self) -> tuple[Opening, MonthRecord, tuple[np.ndarray, np.ndarray]]:
         """Advance by a month. Return its opening, its record and its observable hazards."""
@@ -137,11 +135,11 @@ class Particles:
 
     def _chance(self, opening: Opening, subs: Subscriptions) -> np.ndarray:
         churn, segment = PARAMETERS.churn, opening.accounts.segment[subs.account]
-        catalogue, span = self.watched.catalogue, opening.span
-        rise = list_rise(catalogue, subs, renewals(subs, span)[1])
+        offering, span = self.watched.offering, opening.span
+        rise = list_rise(offering, subs, renewals(subs, span)[1])
         # An account that kept its old price at an earlier renewal is grandfathered. One without such a
         # renewal may be.
-        kept = catalogue.price_list(subs.period_start) > subs.price_list
+        kept = offering.price_list(subs.period_start) > subs.price_list
         part = 1.0 if kept[0] else PARAMETERS.prices.grandfathered
 
         def chance(rise: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from saas_platform_tests.company.world import AS_OF, SMALL, START, key_of
 
 COUNT = 8
 MONTHS = [START.plus(k) for k in range(COUNT)]
-KINDS = get_args(dirt.Kind)
+KINDS = get_args(dirt.DirtKind)
 
 Rows = dict[int, dict[str, Any]]
 

@@ -9,8 +9,8 @@ import pytest
 
 from saas_platform.clock import Month
 from saas_platform.company import Company
-from saas_platform.company.catalogue import Catalogue
 from saas_platform.company.hazards import Customers, subscription_hazards
+from saas_platform.company.offering import Offering
 from saas_platform.company.simulator import Simulator
 from saas_platform.company.timestamps import Span
 from saas_platform.company.truth import ACCOUNT_MONTHS_SCHEMA, CAMPAIGNS_SCHEMA
@@ -83,13 +83,13 @@ def test_a_complaint_raises_the_odds_of_churn_and_a_deep_code_the_hazard() -> No
     while simulator.month < Month(2024, 9):
         simulator.advance()
     subs, accounts, latent = simulator._subs, simulator._accounts, simulator._latent
-    parameters, catalogue = SMALL.parameters, Catalogue(SMALL.parameters.prices, START)
+    parameters, offering = SMALL.parameters, Offering(SMALL.parameters.prices, START)
     none = np.zeros(len(subs), np.bool_)
     span = Span.of(simulator.month)
 
     def voluntary() -> np.ndarray:
         customers = Customers(subs, accounts, latent)
-        return subscription_hazards(parameters, catalogue, customers, none, span).voluntary
+        return subscription_hazards(parameters, offering, customers, none, span).voluntary
 
     latent.complaints[:] = 0.0
     before = voluntary()

@@ -113,11 +113,9 @@ def test_any_database_can_be_checked_against_its_contract(tmp_path: Path, sql: s
     tables = declared(tmp_path, sql)
     warehouse = mirrored(tmp_path, tables)
     for table in tables.values():
-        verdict = evaluate(warehouse, table)
-        assert verdict.rows is not None
-        assert all(
-            breach.rule.kind in ("blank_edges", "odd_unicode") for breach in verdict.breaches
-        )
+        result = evaluate(warehouse, table)
+        assert result.rows is not None
+        assert all(breach.rule.kind in ("blank_edges", "odd_unicode") for breach in result.breaches)
 
 
 def test_what_discovery_writes_is_read_back_unchanged(tmp_path: Path) -> None:

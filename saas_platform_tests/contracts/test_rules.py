@@ -160,10 +160,10 @@ def test_each_rule_finds_its_offender_and_no_other(
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_valid_rows_keep_every_rule(warehouse: DuckdbWarehouse, table: sa.Table) -> None:
-    verdict = evaluate(warehouse, table)
-    assert verdict.kept, verdict.breaches
-    assert verdict.rows == 8
-    assert verdict.rules == len(rules_of(table, warehouse))
+    result = evaluate(warehouse, table)
+    assert result.kept, result.breaches
+    assert result.rows == 8
+    assert result.rules == len(rules_of(table, warehouse))
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
@@ -171,10 +171,10 @@ def test_rules_are_derived_for_every_part_of_the_schema(table: sa.Table) -> None
     rules = rules_of(table, UNOPENED)
     names = Counter(rule.name for rule in rules)
     assert max(names.values()) == 1
-    by_kind: dict[str, set[tuple[str, ...]]] = {kind: set() for kind in get_args(r.Kind)}
+    by_kind: dict[str, set[tuple[str, ...]]] = {kind: set() for kind in get_args(r.RuleKind)}
     for rule in rules:
         by_kind[rule.kind].add(rule.columns)
-        assert rule.says
+        assert rule.message
         assert rule.table == table.name
     columns = list(table.columns)
     assert by_kind["type"] == {(c.name,) for c in columns}
@@ -223,7 +223,7 @@ def test_what_the_schema_forbids_is_an_error_and_what_is_odd_a_warning() -> None
     }
     odd = {"plausible", "blank_edges", "odd_unicode"}
     assert {kind for kind, severity in severities.items() if severity == "warning"} == odd
-    assert set(severities) == set(get_args(r.Kind))
+    assert set(severities) == set(get_args(r.RuleKind))
 
 
 @pytest.mark.parametrize(
@@ -237,19 +237,19 @@ def test_a_column_of_another_type_is_reported_and_the_other_rules_still_checked(
     with rolled_back(warehouse) as run:
         run(f"ALTER TABLE raw.accounts {change.format(column='employee_count')}")
         run(f"UPDATE raw.accounts SET name = 'x ' WHERE account_id = {BROKEN}")
-        verdict = evaluate(warehouse, table)
-    assert [breach.rule.name for breach in verdict.breaches] == [
+        result = evaluate(warehouse, table)
+    assert [breach.rule.name for breach in result.breaches] == [
         "employee_count_type",
         "name_blank_edges",
     ]
-    assert verdict.severity == "error"
-    assert verdict.breaches[0].samples[0].startswith("employee_count is ")
+    assert result.severity == "error"
+    assert result.breaches[0].samples[0].startswith("employee_count is ")
 
 
 def test_a_missing_table_is_reported(tmp_path: Path) -> None:
-    verdict = evaluate(DuckdbWarehouse(tmp_path / "none.duckdb"), TABLES["plans"])
-    assert verdict.rows is None
-    assert not verdict.kept
+    result = evaluate(DuckdbWarehouse(tmp_path / "none.duckdb"), TABLES["plans"])
+    assert result.rows is None
+    assert not result.kept
 
 
 def test_samples_show_keys_and_values_but_no_personal_data(warehouse: DuckdbWarehouse) -> None:

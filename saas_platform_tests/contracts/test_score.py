@@ -6,22 +6,22 @@ from typing import get_args
 
 from saas_platform.company import dirt
 from saas_platform.contracts import rules
-from saas_platform.contracts.score import FOUND_BY_RULE, KindScore, Mark, score
+from saas_platform.contracts.score import FOUND_BY_RULE, KindScore, Spot, score
 from saas_platform.source import intake
 
 
 def test_found_missed_and_false() -> None:
     planted = [
-        Mark("odd_unicode", "accounts", 1, "name"),
-        Mark("odd_unicode", "accounts", 2, "name"),
-        Mark("late_row", "usage_events", 5),
+        Spot("odd_unicode", "accounts", 1, "name"),
+        Spot("odd_unicode", "accounts", 2, "name"),
+        Spot("late_row", "usage_events", 5),
     ]
     found = [
-        Mark("odd_unicode", "accounts", 1, "name"),
-        # A mark with another column, table or kind is a different mark.
-        Mark("odd_unicode", "accounts", 2, "domain"),
-        Mark("odd_unicode", "users", 2, "name"),
-        Mark("trailing_blank", "accounts", 2, "name"),
+        Spot("odd_unicode", "accounts", 1, "name"),
+        # A spot with another column, table or kind is a different spot.
+        Spot("odd_unicode", "accounts", 2, "domain"),
+        Spot("odd_unicode", "users", 2, "name"),
+        Spot("trailing_blank", "accounts", 2, "name"),
     ]
     assert score(planted, found) == [
         KindScore("late_row", planted=1, found=0, false_alarms=0),
@@ -32,8 +32,8 @@ def test_found_missed_and_false() -> None:
 
 
 def test_a_duplicate_mark_counts_once() -> None:
-    mark = Mark("extreme_value", "invoices", 7, "due_at")
-    assert score([mark, mark], [mark, mark]) == [KindScore("extreme_value", 1, 1, 0)]
+    spot = Spot("extreme_value", "invoices", 7, "due_at")
+    assert score([spot, spot], [spot, spot]) == [KindScore("extreme_value", 1, 1, 0)]
 
 
 def test_nothing_in_nothing_out() -> None:
@@ -41,6 +41,6 @@ def test_nothing_in_nothing_out() -> None:
 
 
 def test_every_kind_of_dirt_has_one_finder() -> None:
-    noted = {intake.LATE, intake.OUT_OF_ORDER, intake.TAKEN}
-    assert set(FOUND_BY_RULE) <= set(get_args(rules.Kind))
-    assert noted | set(FOUND_BY_RULE.values()) == set(get_args(dirt.Kind))
+    noted = {intake.LATE, intake.OUT_OF_ORDER, intake.NATURAL_KEY_DUPLICATE}
+    assert set(FOUND_BY_RULE) <= set(get_args(rules.RuleKind))
+    assert noted | set(FOUND_BY_RULE.values()) == set(get_args(dirt.DirtKind))

@@ -16,12 +16,12 @@ from saas_platform.defs.automation import COMPANY_AT, PROOF_AT, schedules, sourc
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.partitions import monthly
 from saas_platform.platform import Platform
-from saas_platform.refresh.company_months import stage_month, staged_month
+from saas_platform.refresh.company_months import read_month, write_month
 from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import sync
 from saas_platform_tests.rows import by_hand, insert, row
-from saas_platform_tests.sync.hands import in_mirror
+from saas_platform_tests.sync.external_writes import in_mirror
 
 PlatformOf = Callable[..., Platform]
 WINDOW: dict[str, Any] = {"accounts": 20, "start": "2024-01", "as_of": date(2024, 4, 10)}
@@ -208,8 +208,8 @@ def company(platform_of: PlatformOf) -> Platform:
 
 def apply(platform: Platform, *months: Month) -> None:
     for month in months:
-        stage_month(platform, month)
-        platform.owned_source.apply(staged_month(platform, month))
+        write_month(platform, month)
+        platform.owned_source.apply(read_month(platform, month))
 
 
 def at(platform: Platform, as_of: date) -> Platform:

@@ -1,4 +1,4 @@
-"""How a verdict and a score are reported as asset checks."""
+"""How the result of a contract and a score are reported as asset checks."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from saas_platform.contracts import Breach, Rule, Verdict
+from saas_platform.contracts import Breach, ContractResult, Rule
 from saas_platform.contracts.score import KindScore
 from saas_platform.defs import contracts, dirt_score
 
 
-def _verdict(*breaches: Breach) -> Verdict:
-    return Verdict("accounts", 8, 44, breaches, 0.0123)
+def _contract_result(*breaches: Breach) -> ContractResult:
+    return ContractResult("accounts", 8, 44, breaches, 0.0123)
 
 
-def _breach(kind: Any, says: str = "name is there") -> Breach:
-    return Breach(Rule("accounts", f"name_{kind}", kind, ("name",), says), 1234, ("7: 'a|b'",))
+def _breach(kind: Any, message: str = "name is there") -> Breach:
+    return Breach(Rule("accounts", f"name_{kind}", kind, ("name",), message), 1234, ("7: 'a|b'",))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def _breach(kind: Any, says: str = "name is there") -> Breach:
     ],
 )
 def test_the_worst_breach_decides(kinds: tuple[str, ...], severity: dg.AssetCheckSeverity) -> None:
-    result = contracts._result("users", _verdict(*map(_breach, kinds)))
+    result = contracts._result("users", _contract_result(*map(_breach, kinds)))
     assert not result.passed
     assert result.severity == severity
     assert result.description == "; ".join(
@@ -42,13 +42,13 @@ def test_the_worst_breach_decides(kinds: tuple[str, ...], severity: dg.AssetChec
 
 
 def test_a_kept_contract_passes() -> None:
-    result = contracts._result("users", _verdict())
+    result = contracts._result("users", _contract_result())
     assert result.passed
     assert result.description == "All 44 rules hold."
 
 
 def test_a_value_does_not_break_the_table_it_is_shown_in() -> None:
-    shown = contracts._markdown(_verdict(_breach("check", "a || b")))
+    shown = contracts._markdown(_contract_result(_breach("check", "a || b")))
     assert shown.splitlines()[-1] == ("| error | name_check | a \\|\\| b | 1234 | 7: 'a\\|b' |")
 
 

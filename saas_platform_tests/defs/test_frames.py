@@ -20,7 +20,7 @@ from saas_platform.defs.io import ArtefactIO, FrameIO
 from saas_platform.defs.models import FEATURES_FRAME, SCORES_FRAME
 from saas_platform.schema import TABLES, arrow_schema
 from saas_platform.storage.artefacts import Artefacts
-from saas_platform.storage.frames import Staging
+from saas_platform.storage.frames import FrameStore
 from saas_platform.trained_models.churn import ChurnModel
 from saas_platform_tests.rows import row
 
@@ -217,7 +217,7 @@ def test_scores_are_probabilities(values: dict[str, Any], passes: bool) -> None:
 
 @pytest.fixture
 def frames(tmp_path: Path) -> FrameIO:
-    return FrameIO(Staging((tmp_path / "staging").as_uri()))
+    return FrameIO(FrameStore((tmp_path / "staging").as_uri()))
 
 
 def round_trip(manager: dg.IOManager, key: list[str], thing: Any) -> tuple[Any, dict[str, Any]]:

@@ -22,7 +22,12 @@ from saas_platform.schema import TABLES
 from saas_platform.sync import sync, verify
 from saas_platform_tests.defs.test_automation import WINDOW, PlatformOf, skip_reason, source_path
 from saas_platform_tests.rows import by_hand
-from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows, spoil_each_commit
+from saas_platform_tests.sync.external_writes import (
+    in_mirror,
+    mirror_rows,
+    source_rows,
+    spoil_each_commit,
+)
 
 USERS, EVENTS = TABLES["users"], TABLES["usage_events"]
 DAMAGE = "UPDATE raw.users SET role = 'viewer' WHERE user_id = 1"
@@ -256,7 +261,7 @@ def test_a_repair_is_reported(platform: Platform, instance: dg.DagsterInstance) 
     (output,) = (e for e in result.all_events if e.event_type_value == "STEP_OUTPUT")
     metadata = output.step_output_data.metadata
     assert metadata["rows_copied"].value == 1
-    assert metadata["slices_mended"].value == 1
+    assert metadata["slices_repaired"].value == 1
     assert "| users | 1 | 0 | 1 | proven |" in str(metadata["repaired"].value)
 
 

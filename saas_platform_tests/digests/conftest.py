@@ -67,8 +67,8 @@ def canonical_engine(request: pytest.FixtureRequest) -> Digests:
 
 def _mirrored(warehouse: DuckdbWarehouse, form: DigestForm) -> Digests:
     def digests(table: sa.Table, rows: Sequence[Row]) -> dict[str, SliceDigest]:
-        moment = datetime(2024, 1, 1)
-        entry = SyncEntry("id", table.name, "full", "source", 1, moment, moment)
+        timestamp = datetime(2024, 1, 1)
+        entry = SyncEntry("id", table.name, "full", "source", 1, timestamp, timestamp)
         warehouse.load(table, stream(table, rows), entry)
         return warehouse.digest_mirror(table, form=form)
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from saas_platform.schema.arrow import arrow_schema
-from saas_platform.schema.slices import Slice
+from saas_platform.schema.slices import Slicing
 from saas_platform.warehouse.stream import RowStream
 
 Row = Mapping[str, Any]
@@ -38,7 +38,7 @@ EVERY_TYPE = sa.Table(
     sa.Column("right_text", sa.Unicode(40)),
     sa.Column("raw", sa.LargeBinary),
     sa.Column("row_version", sa.BigInteger, nullable=False, info={"row_version": True}),
-    info={"slice": Slice("occurred_at", "month")},
+    info={"slice": Slicing("occurred_at", "month")},
 )
 
 TEXTS = [
@@ -64,7 +64,7 @@ FLOATS = [
     *(5e-324, -5e-324, 2.225073858507201e-308, 2.2250738585072014e-308, 1.7976931348623157e308),
     *(float("inf"), float("-inf"), float("nan"), -float("nan")),
 ]
-MOMENTS = [
+TIMESTAMPS = [
     *(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999), datetime(1970, 1, 1)),
     *(datetime(1969, 12, 31, 23, 59, 59, 999_999), datetime(2024, 2, 29, 23, 59, 59, 999_999)),
     *(datetime(2024, 3, 31, 1, 59, 59, 999_500), datetime(1582, 10, 10), datetime(1900, 2, 28)),
@@ -96,9 +96,9 @@ def _hostile(column: sa.Column) -> st.SearchStrategy[Any]:
         case sa.Numeric(precision=int(precision), scale=int(scale)):
             return _decimal(precision, scale)
         case sa.DateTime():
-            return st.sampled_from(MOMENTS) | st.datetimes()
+            return st.sampled_from(TIMESTAMPS) | st.datetimes()
         case sa.Date():
-            return st.sampled_from([m.date() for m in MOMENTS]) | st.dates(date(1, 1, 1))
+            return st.sampled_from([m.date() for m in TIMESTAMPS]) | st.dates(date(1, 1, 1))
         case sa.LargeBinary():
             return st.sampled_from([b"", b"\x00", b"\xff\x00", b"|."]) | st.binary(max_size=6)
     assert isinstance(column.type, sa.String)

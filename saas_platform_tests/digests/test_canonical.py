@@ -19,8 +19,8 @@ from saas_platform_tests.digests.conftest import Digests
 from saas_platform_tests.digests.rows import (
     EVERY_TYPE,
     FLOATS,
-    MOMENTS,
     TEXTS,
+    TIMESTAMPS,
     Row,
     plain,
     rows_of,
@@ -98,7 +98,7 @@ def test_every_engine_has_the_same_digest(
 
 
 @pytest.mark.parametrize(
-    ("name", "each"), [("left_text", TEXTS), ("ratio", FLOATS), ("moment", MOMENTS)]
+    ("name", "each"), [("left_text", TEXTS), ("ratio", FLOATS), ("moment", TIMESTAMPS)]
 )
 def test_every_known_trap_has_the_same_digest(
     reference: Digests, canonical_engine: Digests, name: str, each: Sequence[Any]
@@ -156,21 +156,23 @@ def test_digests_and_the_comparison_of_rows_agree(
 ) -> None:
     """A slice whose digest differs has a row that differs. Otherwise a repair would never end."""
     other = {**one, **{c.name: two[c.name] for c in taken}, "id": one["id"]}
-    mine = duckdb_mirror(EVERY_TYPE, [one])
-    theirs = warehouse.digest_texts(texts(EVERY_TYPE, [other]), "canonical")
-    slices = {*mine, *theirs}
+    mirror_digests = duckdb_mirror(EVERY_TYPE, [one])
+    source_digests = warehouse.digest_texts(texts(EVERY_TYPE, [other]), "canonical")
+    slices = {*mirror_digests, *source_digests}
     found = warehouse.compare(EVERY_TYPE, slices, texts(EVERY_TYPE, [other]), samples=0)
-    assert (mine == theirs) == (not found.different + found.missing + found.extra)
+    assert (mirror_digests == source_digests) == (not found.different + found.missing + found.extra)
 
 
 def test_an_infinite_time_set_by_hand_is_not_null(
     warehouse: DuckdbWarehouse, duckdb_mirror: Digests
 ) -> None:
-    def digest(moment: str, day: str) -> dict[str, SliceDigest]:
-        warehouse.query(f"UPDATE raw.every_type SET moment = {moment}, day = {day}")
+    def digest(timestamp: str, day: str) -> dict[str, SliceDigest]:
+        warehouse.query(f"UPDATE raw.every_type SET moment = {timestamp}, day = {day}")
         return warehouse.digest_mirror(EVERY_TYPE, form="canonical")
 
     duckdb_mirror(EVERY_TYPE, [plain()])
     each = ["NULL", "'infinity'", "'-infinity'"]
-    found = [digest(moment, "NULL") for moment in each] + [digest("NULL", day) for day in each[1:]]
+    found = [digest(timestamp, "NULL") for timestamp in each] + [
+        digest("NULL", day) for day in each[1:]
+    ]
     assert len({d["2024-01"].total for d in found}) == 5

@@ -84,19 +84,19 @@ def test_every_asset_reports_rows_seconds_and_a_digest(home: Path) -> None:
         assert "dagster/column_lineage" in metadata or not name.startswith("marts/"), name
 
 
-def test_the_source_got_exactly_what_was_staged(home: Path) -> None:
+def test_the_source_got_exactly_what_was_written(home: Path) -> None:
     with open_instance(Home(home)) as instance:
         for name in TABLES:
-            staged, given = (
+            written, given = (
                 instance.get_latest_materialization_event(dg.AssetKey([group, name]))
                 for group in ("synthetic", "source")
             )
-            assert staged is not None
+            assert written is not None
             assert given is not None
-            assert staged.asset_materialization is not None
+            assert written.asset_materialization is not None
             assert given.asset_materialization is not None
             assert (
-                staged.asset_materialization.metadata["digest"]
+                written.asset_materialization.metadata["digest"]
                 == given.asset_materialization.metadata["digest"]
             )
 

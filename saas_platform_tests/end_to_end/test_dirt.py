@@ -81,7 +81,7 @@ def test_raw_equals_the_dirty_source_and_the_page_is_built(dirty: tuple[Path, Ou
 def test_all_injected_errors_are_found_and_nothing_else(home: Path) -> None:
     check = results(home)["synthetic/truth", "dirt_found"]
     assert check.passed, check.description
-    assert value(check, "found_share") == dict.fromkeys(get_args(dirt.Kind), 1.0)
+    assert value(check, "found_share") == dict.fromkeys(get_args(dirt.DirtKind), 1.0)
     assert value(check, "false_alarms") == 0
     assert value(check, "planted") == value(check, "found") > 50
 

@@ -1,6 +1,6 @@
 """A child process that ends as a test wants: killed at a step or in a write, on a full disk, or slowly.
 
-Contains: what counts as a step, and the ways to end. Out of scope: what the process does (acts.py), and what
+Contains: what counts as a step, and the ways to end. Out of scope: what the process does (operations.py), and what
 must be true afterwards (the tests).
 """
 
@@ -27,14 +27,14 @@ from saas_platform.warehouse.duckdb import connection as duckdb_connection
 
 #: A server that has imported everything and opened nothing forks the children: each takes 30 ms, not 2 s.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["pytest", "saas_platform_tests.faults.acts"])
+_PROCESSES.set_forkserver_preload(["pytest", "saas_platform_tests.faults.operations"])
 
-Act = Callable[[Path], None]
+Operation = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
-class Fate:
-    """How the process ends. If nothing is set, it ends when the act does."""
+class Fault:
+    """How the process ends. If nothing is set, it ends when the operation does."""
 
     #: The process is killed by SIGKILL in place of the step with this number, counted from 1.
     kill_at: int | None = None
@@ -59,19 +59,19 @@ class End:
     steps: list[str] = field(default_factory=list)
 
 
-def run(act: Act, folder: Path, fate: Fate | None = None) -> End:
-    """Do the act in a child process and wait for its end.
+def run(operation: Operation, folder: Path, fault: Fault | None = None) -> End:
+    """Do the operation in a child process and wait for its end.
 
     Raises AssertionError if the process ended with another error.
     """
-    with started(act, folder, fate or Fate()) as child:
+    with started(operation, folder, fault or Fault()) as child:
         return child.wait()
 
 
 @contextmanager
-def started(act: Act, folder: Path, fate: Fate) -> Iterator[Child]:
-    """Start the act in a child process, which is killed at the end of the block."""
-    child = Child(act, folder, fate)
+def started(operation: Operation, folder: Path, fault: Fault) -> Iterator[Child]:
+    """Start the operation in a child process, which is killed at the end of the block."""
+    child = Child(operation, folder, fault)
     try:
         yield child
     finally:
@@ -80,13 +80,13 @@ def started(act: Act, folder: Path, fate: Fate) -> Iterator[Child]:
 
 
 class Child:
-    """A running act."""
+    """A running operation."""
 
-    def __init__(self, act: Act, folder: Path, fate: Fate) -> None:
-        self._pipe, theirs = _PROCESSES.Pipe(duplex=False)
-        self.process = _PROCESSES.Process(target=_live, args=(act, folder, fate, theirs))
+    def __init__(self, operation: Operation, folder: Path, fault: Fault) -> None:
+        self._pipe, child_end = _PROCESSES.Pipe(duplex=False)
+        self.process = _PROCESSES.Process(target=_live, args=(operation, folder, fault, child_end))
         self.process.start()
-        theirs.close()
+        child_end.close()
         self._end = End()
 
     def reaches(self, beginning: str) -> None:
@@ -146,34 +146,34 @@ def before_each_batch(before: Callable[[], None], patch: Callable[[Any, str, Any
     patch(adbc.Cursor, "fetch_record_batch", watched)
 
 
-def _live(act: Act, folder: Path, fate: Fate, pipe: Pipe) -> None:
+def _live(operation: Operation, folder: Path, fault: Fault, pipe: Pipe) -> None:
     os.chdir(folder)
-    step = _watch(fate, lambda name: pipe.send(("step", name)))
-    limit = fate.kill_past if fate.kill_past is not None else fate.disk_bytes
+    step = _watch(fault, lambda name: pipe.send(("step", name)))
+    limit = fault.kill_past if fault.kill_past is not None else fault.disk_bytes
     if limit is not None:
         # Python ignores this signal, so that a write past the limit is an error. By default it kills.
         signal.signal(
-            signal.SIGXFSZ, signal.SIG_DFL if fate.kill_past is not None else signal.SIG_IGN
+            signal.SIGXFSZ, signal.SIG_DFL if fault.kill_past is not None else signal.SIG_IGN
         )
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     try:
-        act(folder)
+        operation(folder)
         step("the end")
     except PlatformError as error:
         pipe.send(("error", str(error)))
 
 
-def _watch(fate: Fate, report: Callable[[str], None]) -> Callable[[str], None]:
+def _watch(fault: Fault, report: Callable[[str], None]) -> Callable[[str], None]:
     """Count each statement to either database, and each batch of rows from the source, as a step.
 
     Return a function that counts one more step.
     """
     numbers = itertools.count(1)
-    pauses = [fate.pause] if fate.pause else []
+    pauses = [fault.pause] if fault.pause else []
 
     def step(name: str) -> None:
-        if next(numbers) == fate.kill_at:
+        if next(numbers) == fault.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
         report(name)
         if pauses and name.startswith(pauses[0][0]):
@@ -188,11 +188,11 @@ def _watch(fate: Fate, report: Callable[[str], None]) -> Callable[[str], None]:
         step(f"warehouse: {sql[:120]}")
         return to_warehouse(self, sql, parameters)
 
-    def watched_execute(self: adbc.Cursor, operation: str, *args: Any, **more: Any) -> Any:
-        step(f"source: {operation[:120]}")
-        done = execute(self, operation, *args, **more)
-        if fate.source_pages is not None and operation.startswith("PRAGMA cache_size"):
-            execute(self, f"PRAGMA max_page_count = {fate.source_pages}")
+    def watched_execute(self: adbc.Cursor, statement: str, *args: Any, **more: Any) -> Any:
+        step(f"source: {statement[:120]}")
+        done = execute(self, statement, *args, **more)
+        if fault.source_pages is not None and statement.startswith("PRAGMA cache_size"):
+            execute(self, f"PRAGMA max_page_count = {fault.source_pages}")
         return done
 
     def watched_ingest(self: adbc.Cursor, name: str, *args: Any, **more: Any) -> int:

@@ -1,4 +1,4 @@
-"""Folders in which an act begins. Each is made once and copied, in memory where the system allows it.
+"""Folders in which an operation begins. Each is made once and copied, in memory where the system allows it.
 
 A killed process loses nothing that it has written, on a disk or in memory. These tests do not cover what a
 power cut would lose.
@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from saas_platform_tests.faults.acts import Scene
+from saas_platform_tests.faults.operations import Scenario
 
-#: A copy of the folder in which a scene begins.
-Fresh = Callable[[Scene], Path]
+#: A copy of the folder in which a scenario begins.
+Fresh = Callable[[Scenario], Path]
 
 
 MEMORY = Path("/dev/shm")
@@ -54,16 +54,16 @@ def templates() -> dict[str, Path]:
 
 @pytest.fixture
 def fresh(templates: dict[str, Path], memory: Path) -> Iterator[Fresh]:
-    """Return a function that copies the folder in which a scene begins."""
+    """Return a function that copies the folder in which a scenario begins."""
     with tempfile.TemporaryDirectory(dir=memory) as copies:
         numbers = itertools.count(1)
 
-        def copy(scene: Scene) -> Path:
-            name = scene.begins.__name__
+        def copy(scenario: Scenario) -> Path:
+            name = scenario.begins.__name__
             if name not in templates:
                 templates[name] = memory / name
                 templates[name].mkdir()
-                scene.begins(templates[name])
+                scenario.begins(templates[name])
             return Path(shutil.copytree(templates[name], Path(copies) / str(next(numbers))))
 
         yield copy

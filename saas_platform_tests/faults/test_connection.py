@@ -18,9 +18,9 @@ from adbc_driver_manager import AdbcStatusCode
 from saas_platform.source.sqlite import streaming
 from saas_platform.sync import repair, sync, verify
 from saas_platform.sync.report import ProofReport, RepairReport, SyncReport
-from saas_platform_tests.faults.acts import SYNCS, Place
 from saas_platform_tests.faults.child import before_each_batch
 from saas_platform_tests.faults.conftest import Fresh
+from saas_platform_tests.faults.operations import SYNCS, Workspace
 from saas_platform_tests.faults.test_killed import assert_whole, goes_on, states
 
 #: The errors of the driver, and of Arrow around it, when the connection is gone.
@@ -32,7 +32,7 @@ DROPS: dict[str, Exception] = {
 QUICK = [("first load", "arrow"), ("incremental", "driver"), ("repair", "stream")]
 ACTS = ("first load", "incremental", "by digest alone", "repair", "verify")
 
-_ACTS: dict[str, Callable[..., list[Any]]] = {"repair": repair, "verify": verify}
+_OPERATIONS: dict[str, Callable[..., list[Any]]] = {"repair": repair, "verify": verify}
 
 
 def drop_at(monkeypatch: pytest.MonkeyPatch, batch: int, drop: Exception) -> None:
@@ -64,16 +64,16 @@ def problem(report: SyncReport | RepairReport | ProofReport) -> str | None:
 def test_at_every_batch(
     fresh: Fresh, monkeypatch: pytest.MonkeyPatch, name: str, drop: str
 ) -> None:
-    scene = SYNCS[name]
-    act = _ACTS.get(name, sync)
+    scenario = SYNCS[name]
+    operation = _OPERATIONS.get(name, sync)
     dropped = 0
     for batch in itertools.count(1):
-        place = Place(fresh(scene))
-        before, logged = states(place)
-        after = place.source_rows()
+        workspace = Workspace(fresh(scenario))
+        before, logged = states(workspace)
+        after = workspace.source_rows()
         with monkeypatch.context() as patched:
             drop_at(patched, batch, DROPS[drop])
-            reports = act(place.source, place.warehouse, place.tables)
+            reports = operation(workspace.source, workspace.warehouse, workspace.tables)
         problems = [text for report in reports if (text := problem(report)) is not None]
         if not problems:
             break
@@ -81,7 +81,7 @@ def test_at_every_batch(
         (sentence,) = problems
         assert "connection reset" in sentence
         assert "\n" not in sentence
-        assert len(reports) == len(place.tables)
-        assert_whole(place, name, before, after, logged)
-        goes_on(place, after, name)
+        assert len(reports) == len(workspace.tables)
+        assert_whole(workspace, name, before, after, logged)
+        goes_on(workspace, after, name)
     assert dropped > 1

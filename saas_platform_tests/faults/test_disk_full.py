@@ -16,17 +16,17 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from saas_platform.warehouse.duckdb.errors import in_words
-from saas_platform_tests.faults.acts import (
+from saas_platform.warehouse.duckdb.errors import to_user_error
+from saas_platform_tests.faults.child import Fault, run
+from saas_platform_tests.faults.conftest import Fresh
+from saas_platform_tests.faults.operations import (
     LOADS,
-    Place,
-    Scene,
+    Scenario,
+    Workspace,
     changed_throughout,
     larger,
     sync_all,
 )
-from saas_platform_tests.faults.child import Fate, run
-from saas_platform_tests.faults.conftest import Fresh
 from saas_platform_tests.faults.test_killed import (
     assert_whole,
     contents,
@@ -54,23 +54,23 @@ def assert_one_sentence(error: str | None, file: Path) -> None:
 )
 @pytest.mark.parametrize("begins", [larger, changed_throughout])
 def test_for_a_sync(fresh: Fresh, begins: Callable[[Path], None], count: int) -> None:
-    scene = Scene(begins, sync_all)
-    place = Place(fresh(scene))
-    before, logged = states(place)
-    assert run(scene.act, place.folder).error is None
-    after = place.source_rows()
+    scenario = Scenario(begins, sync_all)
+    workspace = Workspace(fresh(scenario))
+    before, logged = states(workspace)
+    assert run(scenario.operation, workspace.folder).error is None
+    after = workspace.source_rows()
     full = set()
-    for limit in limits(place.folder, count):
-        place = Place(fresh(scene))
-        end = run(scene.act, place.folder, Fate(disk_bytes=limit))
+    for limit in limits(workspace.folder, count):
+        workspace = Workspace(fresh(scenario))
+        end = run(scenario.operation, workspace.folder, Fault(disk_bytes=limit))
         assert not end.killed
         if end.error is not None:
-            file = place.path if str(place.path) in end.error else place.warehouse.path
+            file = workspace.path if str(workspace.path) in end.error else workspace.warehouse.path
             assert_one_sentence(end.error, file)
             full.add(file.name)
-        assert_whole(place, "", before, after, logged)
-        goes_on(place, after)
-        shutil.rmtree(place.folder)
+        assert_whole(workspace, "", before, after, logged)
+        goes_on(workspace, after)
+        shutil.rmtree(workspace.folder)
     assert full == {"source.db", "warehouse.duckdb"}
 
 
@@ -79,29 +79,29 @@ def test_for_a_sync(fresh: Fresh, begins: Callable[[Path], None], count: int) ->
     "count", [pytest.param(2, id="few"), pytest.param(12, id="many", marks=pytest.mark.slow)]
 )
 def test_for_a_load_of_the_source(fresh: Fresh, name: str, count: int) -> None:
-    scene = LOADS[name]
-    place = Place(fresh(scene))
-    before = contents(place.path)
-    assert run(scene.act, place.folder).error is None
-    after = contents(place.path)
-    sizes = [Fate(disk_bytes=limit) for limit in limits(place.folder, count)]
+    scenario = LOADS[name]
+    workspace = Workspace(fresh(scenario))
+    before = contents(workspace.path)
+    assert run(scenario.operation, workspace.folder).error is None
+    after = contents(workspace.path)
+    sizes = [Fault(disk_bytes=limit) for limit in limits(workspace.folder, count)]
     pages = [
-        Fate(source_pages=place.path.stat().st_size // 4096 * n // count) for n in range(count)
+        Fault(source_pages=workspace.path.stat().st_size // 4096 * n // count) for n in range(count)
     ]
     failed = 0
-    for fate in [*sizes, *pages]:
-        place = Place(fresh(scene))
-        end = run(scene.act, place.folder, fate)
+    for fault in [*sizes, *pages]:
+        workspace = Workspace(fresh(scenario))
+        end = run(scenario.operation, workspace.folder, fault)
         assert not end.killed
-        found = contents(place.path)
+        found = contents(workspace.path)
         if end.error is not None:
-            assert_one_sentence(end.error, place.path)
+            assert_one_sentence(end.error, workspace.path)
             failed += 1
         assert found == (after if end.steps[-1] == "the end" else before)
-        again = run(scene.act, place.folder)
+        again = run(scenario.operation, workspace.folder)
         assert again.error is None
-        assert without_counter(contents(place.path)) == without_counter(after)
-        shutil.rmtree(place.folder)
+        assert without_counter(contents(workspace.path)) == without_counter(after)
+        shutil.rmtree(workspace.folder)
     assert failed > 0
 
 
@@ -109,4 +109,4 @@ def test_for_a_load_of_the_source(fresh: Fresh, name: str, count: int) -> None:
 def test_every_message_of_the_system_is_known(number: int) -> None:
     """DuckDB ends its own message with that of the system."""
     error = duckdb.IOException(f'Could not write file "w.duckdb": {os.strerror(number)}')
-    assert "free some space" in str(in_words(Path("w.duckdb"), error))
+    assert "free some space" in str(to_user_error(Path("w.duckdb"), error))

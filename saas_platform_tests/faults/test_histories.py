@@ -19,22 +19,22 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from saas_platform.schema import TABLES, slice_of
+from saas_platform.schema import TABLES, slicing_of
 from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import probe, repair, sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
-from saas_platform_tests.faults.acts import (
+from saas_platform_tests.faults.child import Fault, Operation, run
+from saas_platform_tests.faults.conftest import MEMORY
+from saas_platform_tests.faults.operations import (
     EACH_KIND,
     apply_first_month,
     apply_second_month,
     repair_each_kind,
     sync_each_kind,
 )
-from saas_platform_tests.faults.child import Act, Fate, run
-from saas_platform_tests.faults.conftest import MEMORY
 from saas_platform_tests.rows import by_hand, insert, row, stored
-from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows
+from saas_platform_tests.sync.external_writes import in_mirror, mirror_rows, source_rows
 from saas_platform_tests.sync.test_crash import Killed, die_at
 
 #: A text column, unique or not, of a table that is not sliced, one sliced by month, and one sliced by day.
@@ -46,24 +46,24 @@ numbers = st.integers(1, 12)
 texts = st.sampled_from(
     ["a", "a ", "A", "", "e\u0301", "\u00e9", "\n", "NULL", "\U0001d11e", "a\u0000b", "'; --"]
 )
-moments = st.builds(
+timestamps = st.builds(
     lambda days, micros: datetime(2024, 1, 31) + timedelta(days=days, microseconds=micros),
     st.integers(0, 3),
     st.integers(-1, 1),
 )
 
-fates = st.one_of(
-    st.builds(Fate, kill_at=st.integers(1, 150)),
-    st.builds(Fate, kill_past=st.integers(0, 100_000)),
-    st.builds(Fate, disk_bytes=st.integers(0, 300_000)),
+faults = st.one_of(
+    st.builds(Fault, kill_at=st.integers(1, 150)),
+    st.builds(Fault, kill_past=st.integers(0, 100_000)),
+    st.builds(Fault, disk_bytes=st.integers(0, 300_000)),
 )
 
 
 class Mirror(RuleBasedStateMachine):
-    @initialize(fate=fates)
-    def begin(self, fate: Fate) -> None:
-        #: The fate of the last sync but one, so that each history has a process that dies in a sync.
-        self.fate = fate
+    @initialize(fault=faults)
+    def begin(self, fault: Fault) -> None:
+        #: The fault of the last sync but one, so that each history has a process that dies in a sync.
+        self.fault = fault
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.exists() else None))
         self.source = SqliteSource(Path(shutil.copy(_template(), self.folder / "source.db")))
         self.warehouse = DuckdbWarehouse(self.folder / "warehouse.duckdb")
@@ -76,12 +76,16 @@ class Mirror(RuleBasedStateMachine):
             connection.execute(sql, parameters)
 
     @rule(
-        name=names, first=numbers, count=st.integers(1, 4), replaces=st.booleans(), moment=moments
+        name=names,
+        first=numbers,
+        count=st.integers(1, 4),
+        replaces=st.booleans(),
+        timestamp=timestamps,
     )
-    def add(self, name: str, first: int, count: int, replaces: bool, moment: datetime) -> None:
+    def add(self, name: str, first: int, count: int, replaces: bool, timestamp: datetime) -> None:
         table = TABLES[name]
-        cut = slice_of(table)
-        at = {} if cut is None else {cut.column: moment}
+        slicing = slicing_of(table)
+        at = {} if slicing is None else {slicing.column: timestamp}
         with by_hand(self.source.path, checked=False) as connection:
             for n in range(first, first + count):
                 insert(
@@ -102,14 +106,14 @@ class Mirror(RuleBasedStateMachine):
         key = _key(name)
         self.write(f'UPDATE OR REPLACE "{name}" SET "{TEXTS[name]}" = ? WHERE "{key}" = ?', text, n)
 
-    @rule(name=st.sampled_from(["users", "usage_events"]), n=numbers, moment=moments)
-    def move(self, name: str, n: int, moment: datetime) -> None:
-        cut = slice_of(TABLES[name])
-        assert cut is not None
+    @rule(name=st.sampled_from(["users", "usage_events"]), n=numbers, timestamp=timestamps)
+    def move(self, name: str, n: int, timestamp: datetime) -> None:
+        slicing = slicing_of(TABLES[name])
+        assert slicing is not None
         key = _key(name)
         self.write(
-            f'UPDATE "{name}" SET "{cut.column}" = ? WHERE "{key}" = ?',
-            stored(moment),
+            f'UPDATE "{name}" SET "{slicing.column}" = ? WHERE "{key}" = ?',
+            stored(timestamp),
             n,
         )
 
@@ -145,19 +149,19 @@ class Mirror(RuleBasedStateMachine):
                 assert mirror_rows(self.warehouse.path, table) == before[table.name]
             writer.execute(verb)
 
-    @rule(act=st.sampled_from([apply_first_month, apply_second_month]))
-    def replay(self, act: Act) -> None:
+    @rule(operation=st.sampled_from([apply_first_month, apply_second_month]))
+    def replay(self, operation: Operation) -> None:
         """Load a month as the platform does, again or for the first time. Writes by hand may make it fail."""
         with suppress(SourceError):
-            act(self.folder)
+            operation(self.folder)
 
-    @rule(act=st.sampled_from([sync_each_kind, repair_each_kind]), fate=fates)
-    def die_in_a_sync(self, act: Act, fate: Fate) -> None:
-        run(act, self.folder, fate)
+    @rule(operation=st.sampled_from([sync_each_kind, repair_each_kind]), fault=faults)
+    def die_in_a_sync(self, operation: Operation, fault: Fault) -> None:
+        run(operation, self.folder, fault)
 
-    @rule(act=st.sampled_from([apply_first_month, apply_second_month]), fate=fates)
-    def die_in_a_load(self, act: Act, fate: Fate) -> None:
-        run(act, self.folder, fate)
+    @rule(operation=st.sampled_from([apply_first_month, apply_second_month]), fault=faults)
+    def die_in_a_load(self, operation: Operation, fault: Fault) -> None:
+        run(operation, self.folder, fault)
 
     @rule(step=st.integers(1, 60))
     def crash(self, step: int) -> None:
@@ -185,7 +189,7 @@ class Mirror(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "folder"):
             return
-        run(sync_each_kind, self.folder, self.fate)
+        run(sync_each_kind, self.folder, self.fault)
         self.sync()
         assert {found.reason for found in probe(self.source, self.warehouse, EACH_KIND)} == {None}
         assert all(proof.proven for proof in verify(self.source, self.warehouse, EACH_KIND, "rows"))

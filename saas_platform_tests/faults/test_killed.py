@@ -1,6 +1,6 @@
 """Tests of a process that is killed at any step, or in the middle of a write.
 
-The files are as before the act or as after it. The next run ends in a mirror that equals its source, by a
+The files are as before the operation or as after it. The next run ends in a mirror that equals its source, by a
 comparison without digests.
 
 Contains: the death of the process. Out of scope: errors that it survives (the other modules).
@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from saas_platform.sync import repair, sync
-from saas_platform_tests.faults.acts import LOADS, REPAIRED, SYNCS, Place, Rows
-from saas_platform_tests.faults.child import Fate, run
+from saas_platform_tests.faults.child import Fault, run
 from saas_platform_tests.faults.conftest import Fresh
+from saas_platform_tests.faults.operations import LOADS, REPAIRED, SYNCS, Rows, Workspace
 
 #: The steps that make something durable.
 _COMMITS = ("warehouse: COMMIT", "source: COMMIT", 'warehouse: INSERT INTO "raw"."_proof_log"')
@@ -68,23 +68,23 @@ def contents(path: Path) -> dict[str, Any]:
 @HOW_MANY
 @pytest.mark.parametrize("name", LOADS)
 def test_a_load_of_the_source(fresh: Fresh, name: str, chosen: Chosen) -> None:
-    scene = LOADS[name]
-    straight = fresh(scene)
+    scenario = LOADS[name]
+    straight = fresh(scenario)
     before = contents(straight / "source.db")
-    steps = run(scene.act, straight).steps
+    steps = run(scenario.operation, straight).steps
     after = contents(straight / "source.db")
     assert len(steps) > 80
     committed = 0
     for number in chosen(steps):
-        folder = fresh(scene)
-        end = run(scene.act, folder, Fate(kill_at=number))
+        folder = fresh(scenario)
+        end = run(scenario.operation, folder, Fault(kill_at=number))
         assert end.killed
         assert end.steps == steps[: number - 1]
         found = contents(folder / "source.db")
         done = "source: COMMIT" in end.steps
         assert found == (after if done else before), steps[number - 1]
         committed += done
-        again = run(scene.act, folder)
+        again = run(scenario.operation, folder)
         assert (again.killed, again.error) == (False, None)
         # The second run counts versions on, but gives no row a new one.
         assert without_counter(contents(folder / "source.db")) == without_counter(after)
@@ -95,22 +95,22 @@ def test_a_load_of_the_source(fresh: Fresh, name: str, chosen: Chosen) -> None:
 @HOW_MANY
 @pytest.mark.parametrize("name", SYNCS)
 def test_a_sync(fresh: Fresh, name: str, chosen: Chosen) -> None:
-    scene = SYNCS[name]
-    place = Place(fresh(scene))
-    before, logged = states(place)
-    steps = run(scene.act, place.folder).steps
-    after = place.source_rows()
-    assert place.mirror_rows() == after
+    scenario = SYNCS[name]
+    workspace = Workspace(fresh(scenario))
+    before, logged = states(workspace)
+    steps = run(scenario.operation, workspace.folder).steps
+    after = workspace.source_rows()
+    assert workspace.mirror_rows() == after
     assert len(steps) > 25
     for number in chosen(steps):
-        place = Place(fresh(scene))
-        end = run(scene.act, place.folder, Fate(kill_at=number))
+        workspace = Workspace(fresh(scenario))
+        end = run(scenario.operation, workspace.folder, Fault(kill_at=number))
         assert end.killed
         # The engine's threads read batches, so the last steps may come in another order.
         assert len(end.steps) == number - 1
-        assert_whole(place, name, before, after, logged)
-        goes_on(place, after, name)
-        shutil.rmtree(place.folder)
+        assert_whole(workspace, name, before, after, logged)
+        goes_on(workspace, after, name)
+        shutil.rmtree(workspace.folder)
 
 
 @pytest.mark.parametrize(
@@ -122,27 +122,27 @@ def test_a_sync(fresh: Fresh, name: str, chosen: Chosen) -> None:
 )
 def test_in_the_middle_of_a_write(fresh: Fresh, name: str, places: int) -> None:
     """The signal for a file that grows too large kills: the part that fits is written, the rest is not."""
-    scene = {**SYNCS, **LOADS}[name]
-    place = Place(fresh(scene))
-    before, logged = states(place) if name in SYNCS else ({}, {})
-    source_before = contents(place.path)
-    assert not run(scene.act, place.folder).killed
-    after, source_after = place.source_rows(), contents(place.path)
-    largest = max(file.stat().st_size for file in place.folder.iterdir())
+    scenario = {**SYNCS, **LOADS}[name]
+    workspace = Workspace(fresh(scenario))
+    before, logged = states(workspace) if name in SYNCS else ({}, {})
+    source_before = contents(workspace.path)
+    assert not run(scenario.operation, workspace.folder).killed
+    after, source_after = workspace.source_rows(), contents(workspace.path)
+    largest = max(file.stat().st_size for file in workspace.folder.iterdir())
     dice = random.Random(name)
     killed = 0
     # Every file has first bytes, so a place among them is always tried.
     for byte in [100, *(dice.randrange(largest) for _ in range(places - 1))]:
-        place = Place(fresh(scene))
-        killed += run(scene.act, place.folder, Fate(kill_past=byte)).killed
+        workspace = Workspace(fresh(scenario))
+        killed += run(scenario.operation, workspace.folder, Fault(kill_past=byte)).killed
         if name in SYNCS:
-            assert_whole(place, name, before, after, logged)
-            goes_on(place, after, name)
+            assert_whole(workspace, name, before, after, logged)
+            goes_on(workspace, after, name)
         else:
-            assert contents(place.path) in (source_before, source_after)
-            assert run(scene.act, place.folder).error is None
-            assert without_counter(contents(place.path)) == without_counter(source_after)
-        shutil.rmtree(place.folder)
+            assert contents(workspace.path) in (source_before, source_after)
+            assert run(scenario.operation, workspace.folder).error is None
+            assert without_counter(contents(workspace.path)) == without_counter(source_after)
+        shutil.rmtree(workspace.folder)
     assert killed > 0
 
 
@@ -150,19 +150,19 @@ def without_counter(found: dict[str, Any]) -> dict[str, Any]:
     return {name: rows for name, rows in found.items() if name != "_row_version"}
 
 
-def states(place: Place) -> tuple[dict[str, Rows | None], dict[str, int]]:
-    return place.mirror_rows(), place.logged()
+def states(workspace: Workspace) -> tuple[dict[str, Rows | None], dict[str, int]]:
+    return workspace.mirror_rows(), workspace.logged()
 
 
 def assert_whole(
-    place: Place,
+    workspace: Workspace,
     name: str,
     before: dict[str, Rows | None],
     after: dict[str, Rows],
     logged: dict[str, int],
 ) -> None:
     """Assert that each table is as before the sync or as after it, and that its log agrees."""
-    found, entries = states(place)
+    found, entries = states(workspace)
     for table, rows in found.items():
         commits = entries.get(table, 0) - logged.get(table, 0)
         if commits == 0:
@@ -175,16 +175,16 @@ def assert_whole(
             assert rows == after[table]
 
 
-def goes_on(place: Place, after: dict[str, Rows], name: str = "") -> None:
+def goes_on(workspace: Workspace, after: dict[str, Rows], name: str = "") -> None:
     """Assert that the next run ends in a proven mirror without lost or repeated rows.
 
     The run after it has nothing to do.
     """
-    tables = place.tables
+    tables = workspace.tables
     # No version shows damage by hand in the mirror, so only the repair that was begun can end it.
-    act: Callable[..., list[Any]] = repair if name == "repair" else sync
-    reports = act(place.source, place.warehouse, tables)
+    operation: Callable[..., list[Any]] = repair if name == "repair" else sync
+    reports = operation(workspace.source, workspace.warehouse, tables)
     assert [report.error for report in reports] == [None] * len(tables)
     assert all(report.proof is not None and report.proof.holds for report in reports)
-    assert place.mirror_rows() == after == place.source_rows()
-    assert {r.mode for r in sync(place.source, place.warehouse, tables)} == {None}
+    assert workspace.mirror_rows() == after == workspace.source_rows()
+    assert {r.mode for r in sync(workspace.source, workspace.warehouse, tables)} == {None}

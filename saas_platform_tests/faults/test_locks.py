@@ -21,9 +21,11 @@ from saas_platform.errors import PlatformError
 from saas_platform.source.sqlite import connection as sqlite_connection
 from saas_platform.sync import sync
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
-from saas_platform_tests.faults.acts import (
-    Place,
-    Scene,
+from saas_platform_tests.faults.child import Fault, run, started
+from saas_platform_tests.faults.conftest import Fresh
+from saas_platform_tests.faults.operations import (
+    Scenario,
+    Workspace,
     apply_second_month,
     change,
     changed,
@@ -33,8 +35,6 @@ from saas_platform_tests.faults.acts import (
     sync_all,
     synced,
 )
-from saas_platform_tests.faults.child import Fate, run, started
-from saas_platform_tests.faults.conftest import Fresh
 from saas_platform_tests.faults.test_killed import contents, goes_on
 from saas_platform_tests.rows import by_hand
 
@@ -104,60 +104,60 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_held_warehouse(fresh: Fresh, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command line prints one sentence and an exit code, and does nothing."""
-    place = Place(fresh(Scene(changed, sync_all)))
-    monkeypatch.setenv("SAAS_HOME", str(place.folder))
-    before = place.mirror_rows()
-    with held("warehouse", place.warehouse.path) as holder:
+    workspace = Workspace(fresh(Scenario(changed, sync_all)))
+    monkeypatch.setenv("SAAS_HOME", str(workspace.folder))
+    before = workspace.mirror_rows()
+    with held("warehouse", workspace.warehouse.path) as holder:
         for words in (["sync", "users"], ["verify", "users"], ["repair", "users"]):
             result = CliRunner().invoke(app, words)
             assert result.exit_code == 2
             assert result.stdout == ""
             assert result.stderr == (
-                f"error: The warehouse {place.warehouse.path} is in use by process {holder.pid}:"
+                f"error: The warehouse {workspace.warehouse.path} is in use by process {holder.pid}:"
                 " wait until it ends, or stop it.\n"
             )
         holder.release()
-    assert place.mirror_rows() == before
+    assert workspace.mirror_rows() == before
     assert CliRunner().invoke(app, ["sync", "users"]).exit_code == 0
-    goes_on(place, place.source_rows())
+    goes_on(workspace, workspace.source_rows())
 
 
 @pytest.mark.parametrize("kind", ["IMMEDIATE", "EXCLUSIVE"])
 def test_a_held_source_can_be_read(fresh: Fresh, impatient: None, kind: str) -> None:
     """The platform's own writer does not block readers."""
-    place = Place(fresh(Scene(changed, sync_all)))
-    with held("source", place.path, f"BEGIN {kind}", "ROLLBACK"):
-        goes_on(place, place.source_rows())
+    workspace = Workspace(fresh(Scenario(changed, sync_all)))
+    with held("source", workspace.path, f"BEGIN {kind}", "ROLLBACK"):
+        goes_on(workspace, workspace.source_rows())
 
 
 def test_a_held_source_is_not_written(fresh: Fresh, impatient: None) -> None:
-    place = Place(fresh(Scene(source_with_a_month, apply_second_month)))
-    before = contents(place.path)
-    with held("source", place.path, "BEGIN IMMEDIATE", "ROLLBACK") as holder:
+    workspace = Workspace(fresh(Scenario(source_with_a_month, apply_second_month)))
+    before = contents(workspace.path)
+    with held("source", workspace.path, "BEGIN IMMEDIATE", "ROLLBACK") as holder:
         with pytest.raises(PlatformError) as caught:
-            apply_second_month(place.folder)
+            apply_second_month(workspace.folder)
         assert str(caught.value) == (
-            f"The source {place.path} is locked by another program: close it, then run again."
+            f"The source {workspace.path} is locked by another program: close it, then run again."
         )
         holder.release()
-        assert contents(place.path) == before
-        apply_second_month(place.folder)
-    assert contents(place.path) != before
+        assert contents(workspace.path) == before
+        apply_second_month(workspace.folder)
+    assert contents(workspace.path) != before
 
 
 def test_a_held_database_of_the_users_own(fresh: Fresh, impatient: None) -> None:
     """In a database without a write-ahead log, a writer does block readers."""
-    place = Place(fresh(Scene(own_database, sync_all)))
-    before = place.mirror_rows()
-    with held("source", place.path, "BEGIN EXCLUSIVE", "ROLLBACK") as holder:
+    workspace = Workspace(fresh(Scenario(own_database, sync_all)))
+    before = workspace.mirror_rows()
+    with held("source", workspace.path, "BEGIN EXCLUSIVE", "ROLLBACK") as holder:
         with pytest.raises(PlatformError) as caught:
-            sync_all(place.folder)
+            sync_all(workspace.folder)
         assert str(caught.value) == (
-            f"The source {place.path} is locked by another program: close it, then run again."
+            f"The source {workspace.path} is locked by another program: close it, then run again."
         )
-        assert place.mirror_rows() == before
+        assert workspace.mirror_rows() == before
         holder.release()
-        goes_on(place, place.source_rows())
+        goes_on(workspace, workspace.source_rows())
 
 
 # A transaction that is open during a sync.
@@ -166,42 +166,44 @@ def test_a_held_database_of_the_users_own(fresh: Fresh, impatient: None) -> None
 @pytest.mark.parametrize("ends", ["COMMIT", "ROLLBACK"])
 def test_a_transaction_open_across_a_sync(fresh: Fresh, ends: str) -> None:
     """The sync sees none of its rows, and a later sync does not skip their versions."""
-    place = Place(fresh(Scene(changed, sync_all)))
-    committed = place.source_rows()
+    workspace = Workspace(fresh(Scenario(changed, sync_all)))
+    committed = workspace.source_rows()
     writes = (
         "BEGIN; UPDATE users SET full_name = 'long' WHERE user_id < 6;"
         " DELETE FROM users WHERE user_id = 9; UPDATE users SET created_at ="
         " '2025-06-07 00:00:00.000000' WHERE user_id = 1"
     )
-    with closing(sqlite3.connect(place.path, isolation_level=None)) as writer:
+    with closing(sqlite3.connect(workspace.path, isolation_level=None)) as writer:
         for statement in writes.split(";"):
             writer.execute(statement)
-        end = run(sync_all, place.folder)
+        end = run(sync_all, workspace.folder)
         assert end.error is None
-        assert place.mirror_rows() == committed
+        assert workspace.mirror_rows() == committed
         # The same holds for a second sync: other connections see no change.
-        assert {r.mode for r in sync(place.source, place.warehouse, place.tables)} == {None}
+        assert {r.mode for r in sync(workspace.source, workspace.warehouse, workspace.tables)} == {
+            None
+        }
         writer.execute(ends)
-    after = place.source_rows()
+    after = workspace.source_rows()
     assert (after == committed) == (ends == "ROLLBACK")
-    goes_on(place, after)
+    goes_on(workspace, after)
 
 
 @pytest.mark.parametrize("step", ["warehouse: BEGIN", "source: batch of rows", "warehouse: COMMIT"])
 def test_writes_during_a_sync(fresh: Fresh, step: str) -> None:
     """A change committed during a sync waits for the next one: all tables are of one point in time."""
-    place = Place(fresh(Scene(synced, sync_all)))
-    change(place.path)
-    then = place.source_rows()
-    with started(sync_all, place.folder, Fate(pause=(step, 1.0))) as child:
+    workspace = Workspace(fresh(Scenario(synced, sync_all)))
+    change(workspace.path)
+    then = workspace.source_rows()
+    with started(sync_all, workspace.folder, Fault(pause=(step, 1.0))) as child:
         child.reaches(step)
-        with by_hand(place.path, checked=False) as connection:
+        with by_hand(workspace.path, checked=False) as connection:
             connection.execute("UPDATE users SET full_name = 'during'")
             connection.execute("DELETE FROM users WHERE user_id > 8")
         end = child.wait()
     assert (end.killed, end.error) == (False, None)
-    assert place.mirror_rows() == then
-    goes_on(place, place.source_rows())
+    assert workspace.mirror_rows() == then
+    goes_on(workspace, workspace.source_rows())
 
 
 # Two at once.
@@ -209,21 +211,21 @@ def test_writes_during_a_sync(fresh: Fresh, step: str) -> None:
 
 def test_two_commands_on_one_home(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second reports the first. A killed command leaves no lock behind."""
-    place = Place(fresh(Scene(changed, sync_all)))
-    monkeypatch.setenv("SAAS_HOME", str(place.folder))
+    workspace = Workspace(fresh(Scenario(changed, sync_all)))
+    monkeypatch.setenv("SAAS_HOME", str(workspace.folder))
     step = "warehouse: COMMIT"
-    with started(command, place.folder, Fate(pause=(step, 30.0))) as child:
+    with started(command, workspace.folder, Fault(pause=(step, 30.0))) as child:
         child.reaches(step)
         result = CliRunner().invoke(app, ["sync", "users"])
         assert result.exit_code == 2
         assert result.stderr == (
-            f"error: Another saas-platform command is running on SAAS_HOME {place.folder}:"
+            f"error: Another saas-platform command is running on SAAS_HOME {workspace.folder}:"
             " wait for it to end, or use another SAAS_HOME.\n"
         )
         child.process.kill()
         assert child.wait().killed
     assert CliRunner().invoke(app, ["sync", "users"]).exit_code == 0
-    goes_on(place, place.source_rows())
+    goes_on(workspace, workspace.source_rows())
 
 
 def command(folder: Path) -> None:
@@ -236,44 +238,46 @@ def test_two_syncs_without_the_lock_of_the_home(
     fresh: Fresh, begins: Callable[[Path], None]
 ) -> None:
     """Two pods may do this. The second waits for each table and finds what the first has done."""
-    place = Place(fresh(Scene(begins, sync_all)))
+    workspace = Workspace(fresh(Scenario(begins, sync_all)))
     step = "warehouse: COMMIT"
     with (
-        started(sync_all, place.folder, Fate(pause=(step, 0.5))) as first,
-        started(sync_all, place.folder, Fate(pause=(step, 0.5))) as second,
+        started(sync_all, workspace.folder, Fault(pause=(step, 0.5))) as first,
+        started(sync_all, workspace.folder, Fault(pause=(step, 0.5))) as second,
     ):
         ends = [first.wait(), second.wait()]
     assert [end.error for end in ends] == [None, None]
-    assert place.mirror_rows() == place.source_rows()
-    goes_on(place, place.source_rows())
+    assert workspace.mirror_rows() == workspace.source_rows()
+    goes_on(workspace, workspace.source_rows())
 
 
 def test_a_sync_overtaken_by_a_later_one(fresh: Fresh) -> None:
     """A sync with an older view commits last. What the later sync wrote is back after the next run."""
-    place = Place(fresh(Scene(synced, sync_all)))
-    change(place.path)
+    workspace = Workspace(fresh(Scenario(synced, sync_all)))
+    change(workspace.path)
     step = 'source: SELECT identity FROM "_source"'
-    with started(sync_all, place.folder, Fate(pause=(step, 2.0))) as slow:
+    with started(sync_all, workspace.folder, Fault(pause=(step, 2.0))) as slow:
         slow.reaches(step)
-        with by_hand(place.path) as connection:
+        with by_hand(workspace.path) as connection:
             connection.execute("UPDATE users SET full_name = 'later'")
             connection.execute("DELETE FROM users WHERE user_id = 9")
-        sync_all(place.folder)
+        sync_all(workspace.folder)
         end = slow.wait()
     assert end.error is None
-    goes_on(place, place.source_rows())
+    goes_on(workspace, workspace.source_rows())
 
 
 def test_two_loads_of_one_month(fresh: Fresh) -> None:
-    place = Place(fresh(Scene(source_with_a_month, apply_second_month)))
-    straight = Place(fresh(Scene(source_with_a_month, apply_second_month)))
+    workspace = Workspace(fresh(Scenario(source_with_a_month, apply_second_month)))
+    straight = Workspace(fresh(Scenario(source_with_a_month, apply_second_month)))
     apply_second_month(straight.folder)
     with (
-        started(apply_second_month, place.folder, Fate(pause=("source: COMMIT", 0.5))) as first,
-        started(apply_second_month, place.folder, Fate()) as second,
+        started(
+            apply_second_month, workspace.folder, Fault(pause=("source: COMMIT", 0.5))
+        ) as first,
+        started(apply_second_month, workspace.folder, Fault()) as second,
     ):
         assert [first.wait().error, second.wait().error] == [None, None]
-    found, wanted = contents(place.path), contents(straight.path)
+    found, wanted = contents(workspace.path), contents(straight.path)
     assert {k: v for k, v in found.items() if k != "_row_version"} == {
         k: v for k, v in wanted.items() if k != "_row_version"
     }

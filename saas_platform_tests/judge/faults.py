@@ -10,15 +10,23 @@ from collections.abc import Mapping, Sequence
 
 from saas_platform.sync import Difference, ProofReport
 from saas_platform_tests.judge.expected import Declared, Expected, Misfit, Row
-from saas_platform_tests.judge.rules import Right, Stops, Stored, Text, cut, is_shown, names_literal
+from saas_platform_tests.judge.rules import (
+    Right,
+    Stops,
+    Stored,
+    Text,
+    is_shown,
+    names_literal,
+    shortened,
+)
 
 #: The number of rows of a table that a report names.
 _SAMPLES = 20
 
 
 def faults_of_stop(wanted: Expected, error: str) -> list[str]:
-    name, error = wanted.table.name, cut(error, most=len(error))
-    if cut(name) not in error:
+    name, error = wanted.table.name, shortened(error, most=len(error))
+    if shortened(name) not in error:
         return [f"the error of {name} does not name it: {error}"]
     if wanted.stops is Stops.NEVER:
         return [f"{name} stopped, and holds nothing that should stop it: {error}"]
@@ -31,19 +39,19 @@ def faults_of_stop(wanted: Expected, error: str) -> list[str]:
 
 def _is_named(misfit: Misfit, error: str) -> bool:
     """Return whether the sentence names the column, key and value; personal ones must be masked."""
-    if cut(misfit.column) not in error:
+    if shortened(misfit.column) not in error:
         return False
     if misfit.value is not None and names_literal(error, misfit.value) is misfit.masked:
         return False
     return all(
-        cut(column) in error and _reads(value, error) for column, value in misfit.key.items()
+        shortened(column) in error and _reads(value, error) for column, value in misfit.key.items()
     )
 
 
 def _reads(value: Stored, sentence: str) -> bool:
     """Return whether the value of a key is in the sentence, as a text or as a literal."""
     if isinstance(value, Text) and value.valid() is not None:
-        return cut(value.decode()) in sentence
+        return shortened(value.decode()) in sentence
     return names_literal(sentence, value)
 
 

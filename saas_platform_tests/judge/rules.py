@@ -231,7 +231,7 @@ def is_shown(shown: Any, kind: str, value: Stored) -> bool:
     found = right(kind, True, value)
     if isinstance(shown, str):
         # A report may hold the characters themselves or escaped ones. Other tests judge what is printed.
-        shown = cut(shown, most=len(shown))
+        shown = shortened(shown, most=len(shown))
     if found.stops is Stops.MAY and isinstance(shown, str) and _NOT in shown:
         return names_literal(shown, value)
     if found.value is None:
@@ -261,8 +261,8 @@ def is_shown(shown: Any, kind: str, value: Stored) -> bool:
 def _is_cut(shown: Any, text: str) -> bool:
     """Return whether the report shows the text, or the beginning of a long text."""
     if len(text) <= _SHOWN:
-        return bool(shown == cut(text))
-    return isinstance(shown, str) and shown.startswith(cut(text)) and len(shown) < 2 * _SHOWN
+        return bool(shown == shortened(text))
+    return isinstance(shown, str) and shown.startswith(shortened(text)) and len(shown) < 2 * _SHOWN
 
 
 def names_literal(sentence: str, value: Stored) -> bool:
@@ -274,12 +274,12 @@ def names_literal(sentence: str, value: Stored) -> bool:
             text = value.valid()
             if text is not None:
                 quoted = "'" + text.replace("'", "''") + "'"
-                return cut(quoted) in sentence
+                return shortened(quoted) in sentence
             # The sentence shows the bytes, or the text with the invalid bytes escaped.
-            escaped = cut(value.decode(errors="backslashreplace"))
+            escaped = shortened(value.decode(errors="backslashreplace"))
             return escaped in sentence or f"X'{value.hex().upper()}'" in sentence
         case bytes():
-            return cut(f"X'{value.hex().upper()}'") in sentence or (
+            return shortened(f"X'{value.hex().upper()}'") in sentence or (
                 f"X'{value[:50].hex().upper()}" in sentence and len(value) > 50
             )
         case float():
@@ -298,7 +298,7 @@ def _as_float(token: str) -> float | None:
         return None
 
 
-def cut(text: str, most: int = _SHOWN) -> str:
+def shortened(text: str, most: int = _SHOWN) -> str:
     """Return the text as a report may show it: cut if too long, with unprintable characters escaped."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()

@@ -8,9 +8,9 @@ import pytest
 
 from saas_platform.source.mssql import bulk_load, connection
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
-from saas_platform_tests.source.conftest import mssql, mssql_place
+from saas_platform_tests.source.conftest import mssql, mssql_backend
 
-__all__ = ["mssql", "mssql_place"]
+__all__ = ["mssql", "mssql_backend"]
 
 
 @pytest.fixture(params=["as installed", "pyodbc alone"])

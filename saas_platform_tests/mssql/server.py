@@ -14,33 +14,33 @@ import pytest
 
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import MssqlDatabase, connection, features
-from saas_platform_tests.places import MssqlPlace, mssql_address
+from saas_platform_tests.backends import MssqlBackend, mssql_address
 
 
 @contextmanager
-def session(place: MssqlPlace) -> Iterator[Any]:
-    with connection.connect(place.address) as cursor:
+def session(backend: MssqlBackend) -> Iterator[Any]:
+    with connection.connect(backend.address) as cursor:
         yield cursor
 
 
-def looked(place: MssqlPlace) -> features.Features:
-    with session(place) as cursor:
-        return features.look(cursor)
+def detected(backend: MssqlBackend) -> features.Features:
+    with session(backend) as cursor:
+        return features.detect_features(cursor)
 
 
 @contextmanager
-def made(place: MssqlPlace, name: str, columns: str) -> Iterator[str]:
+def made(backend: MssqlBackend, name: str, columns: str) -> Iterator[str]:
     """Create a table of the user's own; skip the test if the server has no such column."""
     full = f"dbo.{name}"
     drop = f"IF OBJECT_ID('{full}', 'U') IS NOT NULL DROP TABLE {full}"
     try:
-        place.run(drop, f"CREATE TABLE {full} ({columns})")
+        backend.run(drop, f"CREATE TABLE {full} ({columns})")
     except SourceError as error:
         pytest.skip(f"the server makes no such table ({error})")
     try:
         yield full
     finally:
-        place.run(drop)
+        backend.run(drop)
 
 
 def own_database() -> MssqlDatabase:

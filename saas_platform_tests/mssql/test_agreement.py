@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import MISFIT_END, cell, row_text
-from saas_platform.schema.slices import Slice
+from saas_platform.schema.slices import Slicing
 from saas_platform.source.mssql import canonical, catalogue_types
 from saas_platform_tests.mssql.cells import EVERY, column_of, loaded, proven
 from saas_platform_tests.mssql.drawn_values import AS_TEXT, VALUES
@@ -130,7 +130,7 @@ def test_the_literal_of_a_variant_names_its_type() -> None:
 @pytest.mark.parametrize(("grain", "slice_id"), [("day", "2024-02-29"), ("month", "2024-02")])
 def test_a_row_is_of_a_slice_though_its_time_is_missing(grain: Any, slice_id: str) -> None:
     column = sa.Column("at", sa.DateTime, info={"declared": "datetime2(7)"})
-    table = sa.Table("t", sa.MetaData(), column, info={"slice": Slice("at", grain)})
+    table = sa.Table("t", sa.MetaData(), column, info={"slice": Slicing("at", grain)})
     text = canonical.slice_text(table)
     last = moment_of("2024-02-29 23:59:59.9999999")
     assert evaluate(text, {"at": last}).value == slice_id

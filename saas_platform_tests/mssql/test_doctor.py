@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from saas_platform.cli.doctor import Finding, examine
+from saas_platform.cli.doctor import Diagnosis, examine
 from saas_platform.platform import Platform
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import MssqlDatabase, connection, errors, features
@@ -54,7 +54,7 @@ def _their_source(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "driver_errors", lambda: (FakeError,))
 
 
-def source() -> Finding:
+def source() -> Diagnosis:
     return next(each for each in examine(Platform.load()) if each.name == "source")
 
 

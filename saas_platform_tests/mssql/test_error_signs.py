@@ -37,7 +37,7 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_names_and_values_in_a_message_give_no_advice(error: FakeError) -> None:
-    message = str(errors.in_words(ADDRESS, error, "t", "[dbo].[t]"))
+    message = str(errors.to_user_error(ADDRESS, error, "t", "[dbo].[t]"))
     assert message.startswith(
         "t can't be read, because SQL Server db.example, database company answered: "
     )
@@ -46,7 +46,7 @@ def test_names_and_values_in_a_message_give_no_advice(error: FakeError) -> None:
 
 def test_the_servers_own_number_decides_before_all_words() -> None:
     error = FakeError("42000", f"{_SAID}Login failed, lock timeout and deadlock. (1222) (SQLFetch)")
-    assert "is locked by another program" in str(errors.in_words(ADDRESS, error))
+    assert "is locked by another program" in str(errors.to_user_error(ADDRESS, error))
     assert not errors.is_transient(error)
     assert not errors.is_missing(FakeError("42000", f"{_SAID}It does not exist. (229)"))
     assert errors.is_missing(FakeError("42S02", "[42S02] Ung\u00fcltiger Objektname 'x'. (208)"))
@@ -68,7 +68,7 @@ def test_mssql_pythons_words_for_a_state_are_english_whatever_the_server_speaks(
     error = FakeError(
         f"Driver Error: {state}; DDBC Error: [Microsoft][SQL Server]Etwas ging schief."
     )
-    assert expected in str(errors.in_words(ADDRESS, error))
+    assert expected in str(errors.to_user_error(ADDRESS, error))
 
 
 def test_a_missing_table_and_a_deadlock_are_known_in_any_language() -> None:
@@ -79,7 +79,7 @@ def test_a_missing_table_and_a_deadlock_are_known_in_any_language() -> None:
     victim = FakeError("Driver Error: Serialization failure; DDBC Error: [SQL Server]Opfer.")
     assert errors.is_transient(victim)
     assert errors.is_deadlock(victim)
-    assert "victim of a deadlock" in str(errors.in_words(ADDRESS, victim))
+    assert "victim of a deadlock" in str(errors.to_user_error(ADDRESS, victim))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_memory_optimised_table_is_a_sentence(number: int, words: str) -> None
             f"Driver Error: Syntax error or access violation; DDBC Error: [SQL Server]{words}"
         ),
     ):
-        message = str(errors.in_words(ADDRESS, error, "hot", "[dbo].[hot]"))
+        message = str(errors.to_user_error(ADDRESS, error, "hot", "[dbo].[hot]"))
         assert message.startswith(
             "hot can't be read, because SQL Server db.example, database company does not let a transaction"
         )

@@ -133,7 +133,7 @@ def _fake_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_each_error_is_one_sentence_with_a_remedy(state: str, reported: str, sentence: str) -> None:
-    message = str(errors.in_words(ADDRESS, FakeError(state, reported)))
+    message = str(errors.to_user_error(ADDRESS, FakeError(state, reported)))
     assert message.startswith(f"SQL Server db.example, database company {sentence}")
     assert "s3cret" not in message
     assert "\n" not in message
@@ -204,7 +204,7 @@ def test_an_error_without_its_number_is_known_by_its_words(reported: str, senten
     text = (
         f"Driver Error: Base table or view not found; DDBC Error: [Microsoft][SQL Server]{reported}"
     )
-    message = str(errors.in_words(ADDRESS, FakeError(text)))
+    message = str(errors.to_user_error(ADDRESS, FakeError(text)))
     assert message.startswith(f"SQL Server db.example, database company {sentence}")
 
 
@@ -247,10 +247,12 @@ def test_a_transient_error_is_tried_again(reported: str) -> None:
     def work() -> str:
         tries.append(1)
         if len(tries) < 3:
-            raise errors.in_words(ADDRESS, FakeError("", reported)) from FakeError("", reported)
+            raise errors.to_user_error(ADDRESS, FakeError("", reported)) from FakeError(
+                "", reported
+            )
         return "done"
 
-    assert connection.again(work) == "done"
+    assert connection.retried(work) == "done"
     assert len(tries) == 3
 
 
@@ -315,7 +317,7 @@ def test_a_persistent_deadlock_is_reported() -> None:
         raise FakeError("40001", DEADLOCK)
 
     with pytest.raises(FakeError):
-        connection.again(work)
+        connection.retried(work)
     assert len(tries) == 4
 
 
@@ -331,7 +333,7 @@ def test_a_persistent_error_is_not_tried_again(error: Exception) -> None:
         raise error
 
     with pytest.raises(type(error)):
-        connection.again(work)
+        connection.retried(work)
     assert tries == [1]
 
 
@@ -381,7 +383,7 @@ def test_a_broken_connection_is_reported_although_the_drop_fails_too(
 )
 def test_an_error_names_its_table_and_the_right_that_is_missing(right: str, reported: str) -> None:
     error = FakeError("42000", f"[42000] {_BY}[SQL Server]{reported}")
-    message = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
+    message = str(errors.to_user_error(ADDRESS, error, "plans", "[saas].[plans]"))
     assert message.startswith(
         "plans can't be read, because SQL Server db.example, database company denies"
     )
@@ -390,7 +392,7 @@ def test_an_error_names_its_table_and_the_right_that_is_missing(right: str, repo
 
 def test_any_other_error_names_its_table_too() -> None:
     error = FakeError("42000", "[SQL Server]Lock request time out period exceeded. (1222)")
-    message = str(errors.in_words(ADDRESS, error, "plans", "[saas].[plans]"))
+    message = str(errors.to_user_error(ADDRESS, error, "plans", "[saas].[plans]"))
     assert message.startswith("plans can't be read, because SQL Server db.example")
     assert message.endswith("is locked by another program: close it, then run again.")
 

@@ -15,7 +15,7 @@ import sqlglot
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import ROW_TEXTS, cell, cells_schema, digests, row_number
-from saas_platform.schema.slices import Slice
+from saas_platform.schema.slices import Slicing
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import canonical, catalogue_types, queries, sql
 from saas_platform.source.mssql.canonical import Ability
@@ -73,7 +73,7 @@ SLICED = sa.Table(
     sa.MetaData(),
     sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
     sa.Column("at", sa.DateTime, nullable=False, info={"declared": "datetime2(7)"}),
-    info={"slice": Slice("at", "month")},
+    info={"slice": Slicing("at", "month")},
 )
 
 
@@ -165,7 +165,7 @@ def test_no_alias_can_clash_with_a_users_column() -> None:
         sa.MetaData(),
         *(sa.Column(name, sa.BigInteger, info={"declared": "int"}) for name in names),
         sa.Column("at", sa.DateTime, nullable=False, info={"declared": "datetime"}),
-        info={"slice": Slice("at", "day")},
+        info={"slice": Slicing("at", "day")},
     )
     for query in (queries.digests_query(table, "dbo", EVERY), queries.counts_query(table, "dbo")):
         parsed = sqlglot.parse_one(query or "", dialect="tsql")

@@ -40,7 +40,7 @@ ENCRYPTED = {"encryption_type": [(70, "email")]}
 POLICY = {"sys.security_predicates": [(70, "only_own_rows")]}
 
 #: Every method that reads rows; the catalogue itself is not protected.
-LOOKS: list[Any] = [
+READS: list[Any] = [
     lambda snapshot, table: snapshot.rows(table, slices=[]).read_all(),
     lambda snapshot, table: snapshot.row_texts(table).read_all(),
     lambda snapshot, table: snapshot.cells(table).read_all(),
@@ -48,7 +48,7 @@ LOOKS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize(
     ("kept", "expected"),
     [
@@ -61,13 +61,13 @@ LOOKS: list[Any] = [
     ],
 )
 def test_a_table_of_which_something_is_kept_back_is_refused(
-    monkeypatch: pytest.MonkeyPatch, look: Any, kept: dict[str, Any], expected: str
+    monkeypatch: pytest.MonkeyPatch, read: Any, kept: dict[str, Any], expected: str
 ) -> None:
     server = Server({**DATABASE, **IDS, **kept, "SELECT SCHEMA_ID(": (1,)})
     with snapshot_of(server, monkeypatch) as snapshot:
         with pytest.raises(SourceError, match=expected):
-            look(snapshot, PEOPLE)
-        look(snapshot, OTHER)  # one table never stops another
+            read(snapshot, PEOPLE)
+        read(snapshot, OTHER)  # one table never stops another
 
 
 @pytest.mark.parametrize("kept", [MASKED, ENCRYPTED])

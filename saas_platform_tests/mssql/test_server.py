@@ -18,15 +18,15 @@ from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import MssqlDatabase, connection
 from saas_platform.sync import sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
-from saas_platform_tests.mssql.server import looked, session
-from saas_platform_tests.places import MssqlPlace, mssql_address
+from saas_platform_tests.backends import MssqlBackend, mssql_address
+from saas_platform_tests.mssql.server import detected, session
 from saas_platform_tests.rows import row
 from saas_platform_tests.source.test_apply import FIRST, batch, every_table
 
 
-def test_a_transaction_that_is_open_is_not_skipped(mssql: MssqlPlace) -> None:
+def test_a_transaction_that_is_open_is_not_skipped(mssql: MssqlBackend) -> None:
     """The later transaction commits first; a watermark at its version would lose the earlier one."""
-    if looked(mssql).floor is None:
+    if detected(mssql).floor is None:
         pytest.skip("the server does not tell its first open row version")
     plans = TABLES["plans"]
     mssql.source.apply(batch(FIRST, {"plans": [row(plans, n) for n in (1, 2, 3)]}))
@@ -36,16 +36,16 @@ def test_a_transaction_that_is_open_is_not_skipped(mssql: MssqlPlace) -> None:
         early.execute(f"{change}1")
         mssql.run(f"{change}2")
         with mssql.source.snapshot() as snapshot:
-            ceiling = snapshot.ceiling(plans)
+            high_watermark = snapshot.high_watermark(plans)
         early.execute("COMMIT TRANSACTION")
     with mssql.source.snapshot() as snapshot:
-        after = snapshot.rows(plans, above=ceiling).read_all()
-        assert snapshot.ceiling(plans) >= ceiling
+        after = snapshot.rows(plans, above=high_watermark).read_all()
+        assert snapshot.high_watermark(plans) >= high_watermark
     assert {1, 2} <= set(after["plan_id"].to_pylist())
 
 
 def test_the_company_is_mirrored_and_proven(
-    mssql: MssqlPlace, warehouse: DuckdbWarehouse, way: str
+    mssql: MssqlBackend, warehouse: DuckdbWarehouse, way: str
 ) -> None:
     source = mssql.source
     rows = every_table(3)
@@ -86,7 +86,7 @@ INSERT INTO {0} (number, part, title, code, price, share, ratio, flag, born, see
 
 
 def test_a_database_of_someone_else_is_found_mirrored_and_proven(
-    mssql: MssqlPlace, warehouse: DuckdbWarehouse, tmp_path: Path, way: str
+    mssql: MssqlBackend, warehouse: DuckdbWarehouse, tmp_path: Path, way: str
 ) -> None:
     address = replace(mssql_address(), schema="dbo")
     orders, keyless = "dbo.saas_platform_orders", "dbo.saas_platform_keyless"
@@ -125,14 +125,14 @@ def test_a_database_of_someone_else_is_found_mirrored_and_proven(
         mssql.run(*drop)
 
 
-def test_substitutes_for_missing_features_are_reported(mssql: MssqlPlace) -> None:
-    reported, able = mssql.source.ping(), looked(mssql)
+def test_substitutes_for_missing_features_are_reported(mssql: MssqlBackend) -> None:
+    reported, able = mssql.source.ping(), detected(mssql)
     assert ("no snapshot isolation" in reported) != able.snapshot_isolation
     assert ("no Change Tracking" in reported) != able.change_tracking
     assert ("no MIN_ACTIVE_ROWVERSION" in reported) == (able.floor is None)
 
 
-def test_another_database_and_a_wrong_password_are_one_sentence(mssql: MssqlPlace) -> None:
+def test_another_database_and_a_wrong_password_are_one_sentence(mssql: MssqlBackend) -> None:
     wrong = [("database", "saas_platform_nowhere", "has no such database")]
     if "pwd" in mssql.address.options:
         wrong.append(("pwd", "Wrong.12345", "refuses the login"))
@@ -143,12 +143,12 @@ def test_another_database_and_a_wrong_password_are_one_sentence(mssql: MssqlPlac
         assert "Wrong.12345" not in str(raised.value)
 
 
-def test_an_empty_source_says_what_to_do(mssql: MssqlPlace) -> None:
-    place = MssqlPlace(replace(mssql.address, schema="saas_platform_nothing"))
-    assert not place.source.exists()
-    assert (place.source.company(), place.source.applied_months()) == (None, {})
+def test_an_empty_source_says_what_to_do(mssql: MssqlBackend) -> None:
+    backend = MssqlBackend(replace(mssql.address, schema="saas_platform_nothing"))
+    assert not backend.source.exists()
+    assert (backend.source.company(), backend.source.applied_months()) == (None, {})
     with (
         pytest.raises(SourceError, match="holds no company in its schema saas_platform_nothing"),
-        place.source.snapshot(),
+        backend.source.snapshot(),
     ):
         pass

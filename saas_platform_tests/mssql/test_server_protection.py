@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from saas_platform.source.mssql import connection, features, protection, special
-from saas_platform_tests.mssql.server import looked, made, own_database, session
-from saas_platform_tests.places import MssqlPlace
+from saas_platform_tests.backends import MssqlBackend
+from saas_platform_tests.mssql.server import detected, made, own_database, session
 
 
-def test_a_mask_that_the_login_sees_through_keeps_nothing_back(mssql: MssqlPlace) -> None:
+def test_a_mask_that_the_login_sees_through_keeps_nothing_back(mssql: MssqlBackend) -> None:
     name = "saas_platform_masked"
     columns = "id INT NOT NULL PRIMARY KEY, v NVARCHAR(9) MASKED WITH (FUNCTION = 'default()') NULL"
     with made(mssql, name, columns):
@@ -20,8 +20,8 @@ def test_a_mask_that_the_login_sees_through_keeps_nothing_back(mssql: MssqlPlace
         assert not [note for note in found.notes if name in note]
 
 
-def test_the_queries_about_protection_are_answered(mssql: MssqlPlace) -> None:
-    if not (looked(mssql).floor or "").endswith("MIN_ACTIVE_ROWVERSION())"):
+def test_the_queries_about_protection_are_answered(mssql: MssqlBackend) -> None:
+    if not (detected(mssql).floor or "").endswith("MIN_ACTIVE_ROWVERSION())"):
         pytest.skip("the server is none of Microsoft's")
     asked = (
         *(protection.MASKED, protection.COMPUTED, protection.SOURCES, protection.ENCRYPTED),
@@ -34,7 +34,7 @@ def test_the_queries_about_protection_are_answered(mssql: MssqlPlace) -> None:
             assert features.answer(cursor, query) is not None, query
 
 
-def test_a_column_that_is_computed_from_a_masked_one_is_masked(mssql: MssqlPlace) -> None:
+def test_a_column_that_is_computed_from_a_masked_one_is_masked(mssql: MssqlBackend) -> None:
     name, user = "saas_platform_masked", "saas_platform_masked_reader"
     columns = (
         "id INT NOT NULL PRIMARY KEY, v NVARCHAR(9) MASKED WITH (FUNCTION = 'default()') NULL,"
@@ -48,7 +48,7 @@ def test_a_column_that_is_computed_from_a_masked_one_is_masked(mssql: MssqlPlace
             """Return what the user sees, in a separate session."""
             with session(mssql) as theirs:
                 theirs.execute(f"EXECUTE AS USER = '{user}'")
-                found = protection.look(lambda sql: features.rows(theirs, sql))
+                found = protection.find_protection(lambda sql: features.rows(theirs, sql))
                 theirs.execute("REVERT")
             return found.columns(number)
 

@@ -8,17 +8,17 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.schema import Slice
+from saas_platform.schema import Slicing
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import MssqlDatabase, connection
 from saas_platform.sync import sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform_tests.backends import MssqlBackend, mssql_address
 from saas_platform_tests.mssql.server import made, own_database, session
-from saas_platform_tests.places import MssqlPlace, mssql_address
 
 
 def test_the_widest_table_is_read_and_proven(
-    mssql: MssqlPlace, warehouse: DuckdbWarehouse, way: str
+    mssql: MssqlBackend, warehouse: DuckdbWarehouse, way: str
 ) -> None:
     name = "saas_platform_widest"
     columns = ", ".join(f"c{n} NVARCHAR(3) NULL" for n in range(1, 1024))
@@ -33,7 +33,7 @@ def test_the_widest_table_is_read_and_proven(
 
 
 def test_the_last_month_of_a_smalldatetime_is_read_by_its_slice(
-    mssql: MssqlPlace, way: str
+    mssql: MssqlBackend, way: str
 ) -> None:
     name = "saas_platform_last"
     with made(mssql, name, "id INT NOT NULL PRIMARY KEY, at SMALLDATETIME NOT NULL") as full:
@@ -41,7 +41,7 @@ def test_the_last_month_of_a_smalldatetime_is_read_by_its_slice(
             f"INSERT INTO {full} VALUES (1, '2079-06-06T23:59:00'), (2, '1900-01-01T00:00:00')"
         )
         (table,) = (t for t in own_database().discover().tables if t.name == name)
-        table.info["slice"] = Slice("at", "month")
+        table.info["slice"] = Slicing("at", "month")
         with own_database().snapshot() as snapshot:
             assert snapshot.slice_counts(table) == {"1900-01": 1, "2079-06": 1}
             for slice_, key in (("2079-06", 1), ("1900-01", 2)):
@@ -49,12 +49,12 @@ def test_the_last_month_of_a_smalldatetime_is_read_by_its_slice(
                 assert read["id"].to_pylist() == [key]
 
 
-def test_many_slices_that_do_not_touch_are_read(mssql: MssqlPlace, way: str) -> None:
+def test_many_slices_that_do_not_touch_are_read(mssql: MssqlBackend, way: str) -> None:
     name = "saas_platform_days"
     with made(mssql, name, "id INT NOT NULL PRIMARY KEY, at DATE NOT NULL") as full:
         mssql.run(f"INSERT INTO {full} VALUES (1, '1900-01-01'), (2, '1900-01-02')")
         (table,) = (t for t in own_database().discover().tables if t.name == name)
-        table.info["slice"] = Slice("at", "day")
+        table.info["slice"] = Slicing("at", "day")
         days = [(date(1900, 1, 1) + timedelta(days=2 * n)).isoformat() for n in range(12_000)]
         with own_database().snapshot() as snapshot:
             assert snapshot.rows(table, slices=days).read_all()["id"].to_pylist() == [1]
@@ -76,7 +76,7 @@ SPECIAL = {
 
 
 @pytest.mark.parametrize("columns", SPECIAL)
-def test_special_tables_are_noted_or_read(mssql: MssqlPlace, way: str, columns: str) -> None:
+def test_special_tables_are_noted_or_read(mssql: MssqlBackend, way: str, columns: str) -> None:
     name, expected = "saas_platform_special", SPECIAL[columns]
     with made(mssql, name, columns) as full:
         if " n INT" in columns:
@@ -95,7 +95,7 @@ def test_special_tables_are_noted_or_read(mssql: MssqlPlace, way: str, columns: 
             assert expected in notes[0]
 
 
-def test_a_schema_in_capitals_is_the_catalogues(mssql: MssqlPlace) -> None:
+def test_a_schema_in_capitals_is_the_catalogues(mssql: MssqlBackend) -> None:
     with session(mssql) as cursor:
         if connection.scalar(cursor, "SELECT SCHEMA_ID('DBO')") is None:
             pytest.skip("the server distinguishes upper from lower case")
@@ -108,7 +108,7 @@ def test_a_schema_in_capitals_is_the_catalogues(mssql: MssqlPlace) -> None:
 
 
 def test_columns_named_like_aliases_do_not_clash(
-    mssql: MssqlPlace, warehouse: DuckdbWarehouse, way: str
+    mssql: MssqlBackend, warehouse: DuckdbWarehouse, way: str
 ) -> None:
     names = ("_slice_id", "slice", "n", "total", "c0", "c1", "r", "key_value")
     columns = ", ".join(f"[{name}] INT NULL" for name in names)
@@ -125,7 +125,7 @@ def test_columns_named_like_aliases_do_not_clash(
 
 
 def test_tables_of_several_schemas_are_found_and_read_in_one_run(
-    mssql: MssqlPlace, way: str
+    mssql: MssqlBackend, way: str
 ) -> None:
     schema = "saas_platform_tests_other"
     mine, theirs = "dbo.saas_platform_twin", f"{schema}.saas_platform_twin"
@@ -150,14 +150,14 @@ def test_tables_of_several_schemas_are_found_and_read_in_one_run(
         mssql.run(*drop, f"DROP SCHEMA {schema}")
 
 
-def test_a_users_table_with_a_name_of_the_platforms_is_discovered(mssql: MssqlPlace) -> None:
+def test_a_users_table_with_a_name_of_the_platforms_is_discovered(mssql: MssqlBackend) -> None:
     with made(mssql, "_staged_saas_platform", "id INT NOT NULL PRIMARY KEY"):
         found = [table.name for table in own_database().discover().tables]
     assert "_staged_saas_platform" in found
 
 
 def test_a_missing_schema_and_a_missing_table_are_distinguished(
-    mssql: MssqlPlace, way: str
+    mssql: MssqlBackend, way: str
 ) -> None:
     table = sa.Table(
         "saas_platform_nowhere",

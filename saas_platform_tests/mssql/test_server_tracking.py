@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from saas_platform.source.mssql import MssqlDatabase
-from saas_platform_tests.mssql.server import looked, made, own_database
-from saas_platform_tests.places import MssqlPlace, mssql_address
+from saas_platform_tests.backends import MssqlBackend, mssql_address
+from saas_platform_tests.mssql.server import detected, made, own_database
 
 
-def test_tracked_deletes_of_a_key_in_another_order_than_its_columns(mssql: MssqlPlace) -> None:
-    if not looked(mssql).change_tracking:
+def test_tracked_deletes_of_a_key_in_another_order_than_its_columns(mssql: MssqlBackend) -> None:
+    if not detected(mssql).change_tracking:
         pytest.skip("the database has no Change Tracking")
     name = "saas_platform_tracked_pair"
     columns = "a INT NOT NULL, b INT NOT NULL, version ROWVERSION, PRIMARY KEY (b, a)"
@@ -31,8 +31,8 @@ def test_tracked_deletes_of_a_key_in_another_order_than_its_columns(mssql: Mssql
     assert found.to_pylist() == [{"a": 1, "b": 2}]
 
 
-def test_tracked_deletes_are_reported_by_key(mssql: MssqlPlace) -> None:
-    if not looked(mssql).change_tracking:
+def test_tracked_deletes_are_reported_by_key(mssql: MssqlBackend) -> None:
+    if not detected(mssql).change_tracking:
         pytest.skip("the database has no Change Tracking")
     orders = "dbo.saas_platform_tracked"
     drop = f"IF OBJECT_ID('{orders}', 'U') IS NOT NULL DROP TABLE {orders}"
@@ -50,7 +50,7 @@ def test_tracked_deletes_are_reported_by_key(mssql: MssqlPlace) -> None:
         mssql.run(f"DELETE FROM {orders} WHERE id = 1")
         mssql.run(f"UPDATE {orders} SET id = 2 WHERE id = 2")
         with source.snapshot() as snapshot:
-            before = snapshot.ceiling(table)
+            before = snapshot.high_watermark(table)
             found = snapshot.tombstones(table, above=0)
         assert found is not None
         assert found.to_pylist() == [{"id": 1}]
@@ -83,9 +83,9 @@ TRACKED_KEYS = {
 
 @pytest.mark.parametrize("declared", TRACKED_KEYS)
 def test_a_tracked_delete_has_the_key_that_was_read(
-    mssql: MssqlPlace, way: str, declared: str
+    mssql: MssqlBackend, way: str, declared: str
 ) -> None:
-    if not looked(mssql).change_tracking:
+    if not detected(mssql).change_tracking:
         pytest.skip("the database has no Change Tracking")
     name = "saas_platform_tracked_keys"
     value, key = TRACKED_KEYS[declared]

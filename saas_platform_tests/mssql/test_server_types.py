@@ -17,9 +17,9 @@ from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import MssqlDatabase
 from saas_platform.sync import sync
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
-from saas_platform_tests.digests.rows import FLOATS, MOMENTS, TEXTS
-from saas_platform_tests.mssql.server import looked, made, own_database, session
-from saas_platform_tests.places import MssqlPlace, mssql_address
+from saas_platform_tests.backends import MssqlBackend, mssql_address
+from saas_platform_tests.digests.rows import FLOATS, TEXTS, TIMESTAMPS
+from saas_platform_tests.mssql.server import detected, made, own_database, session
 from saas_platform_tests.rows import row
 from saas_platform_tests.source.test_apply import FIRST, batch, content
 
@@ -52,7 +52,7 @@ def hostile_rows() -> dict[str, list[dict[str, Any]]]:
 
 
 def test_hostile_values_come_back_as_they_went_and_are_digested_there(
-    mssql: MssqlPlace, way: str
+    mssql: MssqlBackend, way: str
 ) -> None:
     rows = hostile_rows()
     changes = mssql.source.apply(batch(FIRST, rows))
@@ -76,10 +76,10 @@ EVERY_TYPE: dict[str, tuple[str, Any, list[Any]]] = {
     "price": ("decimal(10, 2)", sa.Numeric(10, 2), [Decimal("-0.01"), Decimal("99999999.99")]),
     "wide": ("decimal(38, 0)", sa.Numeric(38, 0), [Decimal(10**38 - 1), Decimal(-1)]),
     "cash": ("money", sa.Numeric(19, 4), [Decimal("-0.0001"), Decimal("922337203685477.5807")]),
-    "moment": ("datetime2(6)", sa.DateTime(), MOMENTS),
-    "finest": ("datetime2(7)", sa.DateTime(), MOMENTS),
+    "moment": ("datetime2(6)", sa.DateTime(), TIMESTAMPS),
+    "finest": ("datetime2(7)", sa.DateTime(), TIMESTAMPS),
     "old": ("datetime", sa.DateTime(), [datetime(2024, 2, 29, 23, 59, 59, 997_000)]),
-    "day": ("date", sa.Date(), [moment.date() for moment in MOMENTS]),
+    "day": ("date", sa.Date(), [timestamp.date() for timestamp in TIMESTAMPS]),
     "text": ("nvarchar(40)", sa.String(), TEXTS),
     "long": ("nvarchar(max)", sa.String(), [*TEXTS, "é|" * 5_000]),
     "padded": ("char(4)", sa.String(), ["a", "a|"]),
@@ -102,7 +102,9 @@ EVERY_TYPE: dict[str, tuple[str, Any, list[Any]]] = {
 
 
 @pytest.mark.parametrize("kind", EVERY_TYPE)
-def test_every_type_is_digested_there_as_it_is_read(mssql: MssqlPlace, way: str, kind: str) -> None:
+def test_every_type_is_digested_there_as_it_is_read(
+    mssql: MssqlBackend, way: str, kind: str
+) -> None:
     declared, portable, values = EVERY_TYPE[kind]
     name = "dbo.saas_platform_types"
     drop = f"IF OBJECT_ID('{name}', 'U') IS NOT NULL DROP TABLE {name}"
@@ -163,7 +165,7 @@ ONLY_TEXT = {
 
 @pytest.mark.parametrize("declared", ONLY_TEXT)
 def test_what_travels_as_text_is_proven_by_another_one(
-    mssql: MssqlPlace, way: str, declared: str
+    mssql: MssqlBackend, way: str, declared: str
 ) -> None:
     name = "saas_platform_texts"
     table = sa.Table(
@@ -202,7 +204,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize("expression", VARIANTS)
 def test_a_variant_is_the_literal_of_its_base_type(
-    mssql: MssqlPlace, way: str, expression: str
+    mssql: MssqlBackend, way: str, expression: str
 ) -> None:
     name = "saas_platform_variants"
     table = sa.Table(
@@ -211,7 +213,7 @@ def test_a_variant_is_the_literal_of_its_base_type(
         sa.Column("id", sa.BigInteger, primary_key=True, info={"declared": "int"}),
         sa.Column("v", AnyValue(), info={"declared": "sql_variant"}),
     )
-    able = looked(mssql)
+    able = detected(mssql)
     if expression.startswith("CAST(0x") and "hex_text" not in able.abilities:
         pytest.skip("the server writes no bytes as text")
     if ("FLOAT" in expression or "DATETIME2(7)" in expression) and able.floor is None:
@@ -230,8 +232,10 @@ def test_a_variant_is_the_literal_of_its_base_type(
         assert proven["c2"] == cell(table.c.v, read["v"])
 
 
-def test_half_a_surrogate_pair_stops_the_table_and_is_a_misfit(mssql: MssqlPlace, way: str) -> None:
-    if "half_pairs" not in looked(mssql).abilities:
+def test_half_a_surrogate_pair_stops_the_table_and_is_a_misfit(
+    mssql: MssqlBackend, way: str
+) -> None:
+    if "half_pairs" not in detected(mssql).abilities:
         pytest.skip("no text of the server has half of a pair")
     name = "saas_platform_halves"
     table = sa.Table(
@@ -254,8 +258,8 @@ def test_half_a_surrogate_pair_stops_the_table_and_is_a_misfit(mssql: MssqlPlace
         assert cells["2|."].endswith(MISFIT_END)
 
 
-def test_half_a_pair_in_an_ntext_is_a_misfit(mssql: MssqlPlace, way: str) -> None:
-    if "half_pairs" not in looked(mssql).abilities:
+def test_half_a_pair_in_an_ntext_is_a_misfit(mssql: MssqlBackend, way: str) -> None:
+    if "half_pairs" not in detected(mssql).abilities:
         pytest.skip("no text of the server has half of a pair")
     name = "saas_platform_halves"
     table = sa.Table(
@@ -272,7 +276,7 @@ def test_half_a_pair_in_an_ntext_is_a_misfit(mssql: MssqlPlace, way: str) -> Non
 
 
 def test_two_keys_that_differ_in_tenths_of_microseconds_stop_a_table_that_cuts_them(
-    mssql: MssqlPlace, warehouse: DuckdbWarehouse, way: str
+    mssql: MssqlBackend, warehouse: DuckdbWarehouse, way: str
 ) -> None:
     name = "saas_platform_moments"
     with made(mssql, name, "at DATETIME2(7) NOT NULL PRIMARY KEY") as full:

@@ -16,13 +16,13 @@ from saas_platform.source import applying
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql import connection
 from saas_platform.source.mssql import source as mssql_source
+from saas_platform_tests.backends import MssqlBackend
 from saas_platform_tests.mssql.server import session
-from saas_platform_tests.places import MssqlPlace
 from saas_platform_tests.rows import row
 from saas_platform_tests.source.test_apply import FIRST, batch, content, every_table
 
 
-def test_a_change_of_case_or_of_a_trailing_blank_is_a_change(mssql: MssqlPlace) -> None:
+def test_a_change_of_case_or_of_a_trailing_blank_is_a_change(mssql: MssqlBackend) -> None:
     plan = row(TABLES["plans"], 1, name="Team")
     mssql.source.apply(batch(FIRST, {"plans": [plan]}))
     for name in ("team", "team ", "team  "):
@@ -31,7 +31,7 @@ def test_a_change_of_case_or_of_a_trailing_blank_is_a_change(mssql: MssqlPlace) 
         assert content(mssql.source)["plans"][0]["name"] == name
 
 
-def test_constraints_are_trusted_after_a_load(mssql: MssqlPlace, way: str) -> None:
+def test_constraints_are_trusted_after_a_load(mssql: MssqlBackend, way: str) -> None:
     mssql.source.apply(batch(FIRST, every_table(3)))
     with session(mssql) as cursor:
         for catalogue in ("sys.foreign_keys", "sys.check_constraints"):
@@ -42,7 +42,7 @@ def test_constraints_are_trusted_after_a_load(mssql: MssqlPlace, way: str) -> No
             assert all_of == trusted > 0
 
 
-def test_comments_are_kept(mssql: MssqlPlace) -> None:
+def test_comments_are_kept(mssql: MssqlBackend) -> None:
     with session(mssql) as cursor:
         found = connection.scalar(
             cursor,
@@ -53,7 +53,7 @@ def test_comments_are_kept(mssql: MssqlPlace) -> None:
 
 
 def test_a_broken_connection_is_opened_again(
-    mssql: MssqlPlace, monkeypatch: pytest.MonkeyPatch
+    mssql: MssqlBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut: list[int] = []
     write = applying._write
@@ -88,7 +88,7 @@ source.apply(batch)
 """
 
 
-def test_a_killed_month_is_as_before(mssql: MssqlPlace, tmp_path: Path) -> None:
+def test_a_killed_month_is_as_before(mssql: MssqlBackend, tmp_path: Path) -> None:
     pickled = tmp_path / "batch"
     rows = every_table(2)
     pickled.write_bytes(pickle.dumps((mssql.source, batch(FIRST, rows))))
@@ -109,7 +109,7 @@ def test_a_killed_month_is_as_before(mssql: MssqlPlace, tmp_path: Path) -> None:
 
 
 def test_two_writers_wait_for_each_other(
-    mssql: MssqlPlace, monkeypatch: pytest.MonkeyPatch
+    mssql: MssqlBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mssql_source, "LOCK_MILLISECONDS", 100)
     with (
@@ -120,7 +120,7 @@ def test_two_writers_wait_for_each_other(
         mssql.source.apply(batch(FIRST))
 
 
-def test_drop_leaves_other_tables(mssql: MssqlPlace) -> None:
+def test_drop_leaves_other_tables(mssql: MssqlBackend) -> None:
     theirs = mssql.named("theirs")
     mssql.run(f"CREATE TABLE {theirs} (a INT)")
     try:

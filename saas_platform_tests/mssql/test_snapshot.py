@@ -178,9 +178,9 @@ def test_the_watermark_stays_below_the_first_version_that_is_open(
     """MIN_ACTIVE_ROWVERSION is the version of a write that may still be open, so that it is not committed."""
     server = Server({**DATABASE, "MIN_ACTIVE_ROWVERSION": (2001,), "ORDER BY [version]": (3000,)})
     with snapshot_of(server, monkeypatch) as snapshot:
-        assert snapshot.ceiling(VERSIONED) == 2000
+        assert snapshot.high_watermark(VERSIONED) == 2000
         assert snapshot.highest_version(VERSIONED) == 3000
-        assert snapshot.ceiling(FIRST) == 0
+        assert snapshot.high_watermark(FIRST) == 0
         query = next(sql for sql in server.statements if "MIN_ACTIVE_ROWVERSION" in sql)
     assert server.statements.index(query) < server.statements.index("BEGIN TRANSACTION")
 
@@ -192,7 +192,7 @@ def test_without_a_floor_the_watermark_is_the_highest_version(
     answers = {"MIN_ACTIVE_ROWVERSION": unknown, "pg_snapshot_xmin": unknown}
     server = Server({**DATABASE, **answers, "ORDER BY [version]": (3000,)})
     with snapshot_of(server, monkeypatch) as snapshot:
-        assert snapshot.ceiling(VERSIONED) == 3000
+        assert snapshot.high_watermark(VERSIONED) == 3000
 
 
 _NO_OBJECT = "Invalid object name 'sales.first'."
@@ -351,7 +351,7 @@ def test_the_watermark_of_a_reading_that_began_again_is_the_first_one(
     with snapshot_of(server, monkeypatch) as snapshot:
         server.answers["MIN_ACTIVE_ROWVERSION"] = (3001,)
         snapshot.slice_counts(FIRST)
-        assert snapshot.ceiling(VERSIONED) == 2000
+        assert snapshot.high_watermark(VERSIONED) == 2000
 
 
 def test_a_deadlock_in_the_middle_of_rows_is_not_begun_again(

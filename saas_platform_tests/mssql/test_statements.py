@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import sqlglot
 
 from saas_platform.clock import Month
-from saas_platform.schema import TABLES, Slice, slice_of
+from saas_platform.schema import TABLES, Slicing, slicing_of
 from saas_platform.source.mssql import catalogue_types, ddl, queries, tracking
 from saas_platform.source.mssql.apply import insert, update
 from saas_platform.source.mssql.canonical import Ability
@@ -38,7 +38,7 @@ THEIRS = sa.Table(
     sa.Column("price", sa.Numeric(19, 4), info={"declared": "money"}),
     sa.Column("zone", sa.String, info={"declared": "datetimeoffset(7)"}),
     sa.Column("version", sa.BigInteger, info={"declared": "rowversion", "row_version": True}),
-    info={"slice": Slice("at", "month")},
+    info={"slice": Slicing("at", "month")},
 )
 
 
@@ -64,12 +64,12 @@ def _statements() -> Iterator[str]:
         yield queries.tombstones_query(table, "saas", 7)
         intake = MssqlIntake(cursor, "saas", table, Month(2024, 1))
         intake.withdraw_refused()
-        intake.withdraw_taken()
-        intake.note_early(pa.table({}))
+        intake.withdraw_duplicates()
+        intake.note_earlier(pa.table({}))
     yield from cursor.statements
     for table in (*TABLES.values(), THEIRS):
-        cut = slice_of(table)
-        slices = ["all"] if cut is None else [cut.id_of(datetime(2024, 1, 31))]
+        slicing = slicing_of(table)
+        slices = ["all"] if slicing is None else [slicing.id_of(datetime(2024, 1, 31))]
         yield queries.rows_query(table, "saas", above=7, slices=slices)
         yield queries.counts_query(table, "saas")
         yield queries.highest_query(table, "saas") or "SELECT 1"
@@ -150,7 +150,7 @@ def test_a_version_that_is_no_rowversion_is_compared_as_a_number() -> None:
 
 def _sliced(declared: str) -> sa.Table:
     at = sa.Column("at", sa.DateTime, nullable=False, info={"declared": declared})
-    return sa.Table("t", sa.MetaData(), at, info={"slice": Slice("at", "month")})
+    return sa.Table("t", sa.MetaData(), at, info={"slice": Slicing("at", "month")})
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_no_bound_of_a_slice_is_beyond_the_type_of_its_column(
 
 def test_more_slices_than_a_list_takes_are_rows() -> None:
     at = sa.Column("at", sa.DateTime, nullable=False, info={"declared": "datetime2(7)"})
-    table = sa.Table("t", sa.MetaData(), at, info={"slice": Slice("at", "day")})
+    table = sa.Table("t", sa.MetaData(), at, info={"slice": Slicing("at", "day")})
     days = [(date(1900, 1, 1) + timedelta(days=2 * n)).isoformat() for n in range(12_000)]
     few, many = queries.in_slices(table, days[:5_000]), queries.in_slices(table, days)
     assert few.startswith("CONVERT(VARCHAR(10), [at], 23) IN ('1900-01-01', '1900-01-03', ")

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.schema import TABLES, arrow_schema, slice_of
-from saas_platform.schema.slices import Slice, ranges
+from saas_platform.schema import TABLES, arrow_schema, slicing_of
+from saas_platform.schema.slices import Slicing, ranges
 
 EXPECTED = {
     "plans", "promo_codes", "accounts", "users", "subscriptions", "subscription_changes",
@@ -49,9 +49,9 @@ def test_mutable_tables_have_created_and_updated_times(table: sa.Table) -> None:
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=str)
 def test_slice_columns_are_required_timestamps(table: sa.Table) -> None:
-    cut = slice_of(table)
-    if cut is not None:
-        column = table.c[cut.column]
+    slicing = slicing_of(table)
+    if slicing is not None:
+        column = table.c[slicing.column]
         assert not column.nullable
         assert isinstance(column.type, sa.DateTime)
 
@@ -81,8 +81,8 @@ def test_arrow_schema_has_the_row_version_only_on_request() -> None:
 
 
 def test_ranges_merge_neighbours_across_a_year() -> None:
-    cut = Slice("at", "day")
-    spans = ranges(cut, ["2024-12-31", "2025-01-01", "2025-01-03"])
+    slicing = Slicing("at", "day")
+    spans = ranges(slicing, ["2024-12-31", "2025-01-01", "2025-01-03"])
     assert [(a.isoformat(), b.isoformat()) for a, b in spans] == [
         ("2024-12-31T00:00:00", "2025-01-02T00:00:00"),
         ("2025-01-03T00:00:00", "2025-01-04T00:00:00"),
@@ -90,7 +90,7 @@ def test_ranges_merge_neighbours_across_a_year() -> None:
 
 
 def test_slices_between_cover_a_leap_february() -> None:
-    cut = Slice("at", "day")
-    first, after = Slice("at", "month").bounds("2024-02")
-    days = cut.between(first, after)
+    slicing = Slicing("at", "day")
+    first, after = Slicing("at", "month").bounds("2024-02")
+    days = slicing.between(first, after)
     assert (days[0], days[-1], len(days)) == ("2024-02-01", "2024-02-29", 29)

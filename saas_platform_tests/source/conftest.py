@@ -1,4 +1,4 @@
-"""Run the same source tests on every engine. A place is a database with an empty source."""
+"""Run the same source tests on every engine. A backend is a database with an empty source."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from pathlib import Path
 import pytest
 
 from saas_platform.source.interface import WritableSource
-from saas_platform_tests.places import MssqlPlace, Place, SqlitePlace, mssql_address
+from saas_platform_tests.backends import Backend, MssqlBackend, SqliteBackend, mssql_address
 
 
 @pytest.fixture(scope="session")
-def mssql_place() -> Iterator[MssqlPlace]:
-    place = MssqlPlace(mssql_address())
-    place.source.drop()
-    yield place
-    place.source.drop()
+def mssql_backend() -> Iterator[MssqlBackend]:
+    backend = MssqlBackend(mssql_address())
+    backend.source.drop()
+    yield backend
+    backend.source.drop()
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Place:
-    return SqlitePlace(tmp_path / "source.db")
+def sqlite(tmp_path: Path) -> Backend:
+    return SqliteBackend(tmp_path / "source.db")
 
 
 @pytest.fixture
-def mssql(mssql_place: MssqlPlace) -> Place:
-    mssql_place.empty()
-    return mssql_place
+def mssql(mssql_backend: MssqlBackend) -> Backend:
+    mssql_backend.empty()
+    return mssql_backend
 
 
 @pytest.fixture(params=["sqlite", "mssql"])
-def place(request: pytest.FixtureRequest) -> Place:
-    found: Place = request.getfixturevalue(request.param)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    found: Backend = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
-def source(place: Place) -> WritableSource:
-    return place.source
+def source(backend: Backend) -> WritableSource:
+    return backend.source

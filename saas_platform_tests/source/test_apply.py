@@ -14,7 +14,7 @@ from saas_platform.clock import Month
 from saas_platform.company.batch import ERASURES_SCHEMA
 from saas_platform.schema import TABLES, arrow_schema
 from saas_platform.source.interface import MonthBatch, SourceError, WritableSource
-from saas_platform_tests.places import Place
+from saas_platform_tests.backends import Backend
 from saas_platform_tests.rows import row
 
 FIRST = Month(2024, 1)
@@ -111,7 +111,7 @@ def test_an_erasure_gives_changed_rows_a_new_version_and_leaves_a_tombstone(
     rows["usage_events"] = [row(TABLES["usage_events"], n, user_id=n) for n in (1, 2)]
     source.apply(batch(FIRST, rows))
     with source.snapshot() as snapshot:
-        before = snapshot.ceiling(TABLES["users"])
+        before = snapshot.high_watermark(TABLES["users"])
     source.apply(batch(FIRST.next(), erased=[2]))
     with source.snapshot() as snapshot:
         changed = snapshot.rows(TABLES["usage_events"], above=before).read_all()
@@ -120,7 +120,9 @@ def test_an_erasure_gives_changed_rows_a_new_version_and_leaves_a_tombstone(
         assert deleted is not None
         assert deleted.to_pylist() == [{"user_id": 2, "slice": "2024-01"}]
         assert (
-            snapshot.ceiling(TABLES["users"]) >= snapshot.highest_version(TABLES["users"]) > before
+            snapshot.high_watermark(TABLES["users"])
+            >= snapshot.highest_version(TABLES["users"])
+            > before
         )
 
 
@@ -151,7 +153,7 @@ def test_a_clock_that_went_back_is_refused(source: WritableSource) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "values", "says"),
+    ("table", "values", "expected"),
     [
         ("users", {"account_id": 99}, "users 2 names account_id 99, which accounts does not have"),
         ("usage_events", {"user_id": 77}, "usage_events 2 names user_id 77, which users"),
@@ -162,31 +164,31 @@ def test_a_clock_that_went_back_is_refused(source: WritableSource) -> None:
     ],
 )
 def test_a_row_that_breaks_a_rule_rejects_the_whole_month(
-    source: WritableSource, table: str, values: dict[str, Any], says: str
+    source: WritableSource, table: str, values: dict[str, Any], expected: str
 ) -> None:
     rows = every_table(2)
     rows[table][1].update(values)
     with pytest.raises(SourceError) as raised:
         source.apply(batch(FIRST, rows))
     assert f"breaks a rule of {table}" in str(raised.value)
-    assert re.search(says, str(raised.value))
+    assert re.search(expected, str(raised.value))
     assert "\n" not in str(raised.value)
     assert content(source) == {name: [] for name in TABLES}
     assert source.applied_months() == {}
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_external_writes_get_a_new_version(place: Place, table: str) -> None:
-    source = place.source
+def test_external_writes_get_a_new_version(backend: Backend, table: str) -> None:
+    source = backend.source
     source.apply(batch(FIRST, every_table(3)))
     key = next(iter(TABLES[table].primary_key.columns)).name
     column = next(
         c.name for c in TABLES[table].columns if c.nullable or c.name in ("name", "quantity")
     ) if table not in ("invoice_items", "subscription_changes") else "created_at"  # fmt: skip
     with source.snapshot() as snapshot:
-        before = snapshot.ceiling(TABLES["users"])
-    place.run(f"UPDATE {place.named(table)} SET {column} = {column} WHERE {key} = 2")
-    place.delete(table, 3)
+        before = snapshot.high_watermark(TABLES["users"])
+    backend.run(f"UPDATE {backend.named(table)} SET {column} = {column} WHERE {key} = 2")
+    backend.delete(table, 3)
     with source.snapshot() as snapshot:
         changed = snapshot.rows(TABLES[table], above=before).read_all()
         assert changed[key].to_pylist() == [2]
@@ -197,23 +199,23 @@ def test_external_writes_get_a_new_version(place: Place, table: str) -> None:
         assert snapshot.highest_version(TABLES[table]) > before
 
 
-def test_an_external_row_gets_a_version_even_before_the_first_month(place: Place) -> None:
-    with place.source.snapshot() as snapshot:
-        before = snapshot.ceiling(TABLES["users"])
-    place.insert(TABLES["plans"], [row(TABLES["plans"], 1)])
-    with place.source.snapshot() as snapshot:
+def test_an_external_row_gets_a_version_even_before_the_first_month(backend: Backend) -> None:
+    with backend.source.snapshot() as snapshot:
+        before = snapshot.high_watermark(TABLES["users"])
+    backend.insert(TABLES["plans"], [row(TABLES["plans"], 1)])
+    with backend.source.snapshot() as snapshot:
         assert snapshot.rows(TABLES["plans"], above=before).read_all().num_rows == 1
 
 
-def test_a_snapshot_does_not_move(place: Place) -> None:
-    if "no snapshot isolation" in place.source.ping():
+def test_a_snapshot_does_not_move(backend: Backend) -> None:
+    if "no snapshot isolation" in backend.source.ping():
         pytest.skip("the database does not allow snapshot isolation")
-    place.source.apply(batch(FIRST, every_table(2)))
-    with place.source.snapshot() as snapshot:
-        place.run(f"DELETE FROM {place.named('usage_events')}")
+    backend.source.apply(batch(FIRST, every_table(2)))
+    with backend.source.snapshot() as snapshot:
+        backend.run(f"DELETE FROM {backend.named('usage_events')}")
         assert snapshot.rows(TABLES["usage_events"]).read_all().num_rows == 2
         assert sum(snapshot.slice_counts(TABLES["usage_events"]).values()) == 2
-    with place.source.snapshot() as snapshot:
+    with backend.source.snapshot() as snapshot:
         assert snapshot.slice_counts(TABLES["usage_events"]) == {}
 
 

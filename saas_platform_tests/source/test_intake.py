@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from saas_platform.schema import TABLES
-from saas_platform.source.intake import early_rows, natural_keys, own_time
+from saas_platform.source.intake import earlier_rows, natural_keys, own_time
 from saas_platform.source.interface import SourceError, WritableSource
-from saas_platform_tests.places import Place
+from saas_platform_tests.backends import Backend
 from saas_platform_tests.rows import row
 from saas_platform_tests.source.test_apply import FIRST, batch, content, every_table
 
@@ -20,9 +20,9 @@ LATER = timedelta(days=31)
 
 
 @pytest.fixture
-def source(place: Place) -> WritableSource:
-    place.source.apply(batch(FIRST, every_table(4)))
-    return place.source
+def source(backend: Backend) -> WritableSource:
+    backend.source.apply(batch(FIRST, every_table(4)))
+    return backend.source
 
 
 def log(source: WritableSource) -> list[tuple[Any, ...]]:
@@ -160,8 +160,10 @@ def test_a_replay_of_an_older_month_logs_nothing(source: WritableSource) -> None
     assert source.intake_log().equals(logged)
 
 
-def test_a_source_of_an_earlier_version_gets_its_log(place: Place, source: WritableSource) -> None:
-    place.run(f"DROP TABLE {place.named('_intake_log')}")
+def test_a_source_of_an_earlier_version_gets_its_log(
+    backend: Backend, source: WritableSource
+) -> None:
+    backend.run(f"DROP TABLE {backend.named('_intake_log')}")
     assert source.intake_log().num_rows == 0
     source.create_schema()
     source.apply(batch(SECOND, {"plans": [moved("plans", 2, plan_id=-2)]}))
@@ -172,7 +174,7 @@ def test_a_source_of_an_earlier_version_gets_its_log(place: Place, source: Writa
 def test_every_table_has_a_column_for_its_own_time(table: Any) -> None:
     rows = batch(FIRST, every_table(3)).rows[table.name]
     assert own_time(table) in rows.column_names
-    assert early_rows(table, rows, FIRST) is None
-    early = early_rows(table, rows, SECOND)
-    assert early is not None
-    assert early.num_rows == 3
+    assert earlier_rows(table, rows, FIRST) is None
+    earlier = earlier_rows(table, rows, SECOND)
+    assert earlier is not None
+    assert earlier.num_rows == 3

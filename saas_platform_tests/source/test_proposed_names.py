@@ -56,7 +56,7 @@ def test_reserved_names_blank_names_and_names_that_differ_by_case(tmp_path: Path
     assert reference.elements[0].column is read["source_sync_log"].c.source_sync_id
     # The warehouse accepts these names.
     warehouse = DuckdbWarehouse(tmp_path / "w.duckdb")
-    assert [warehouse.objection(table) for table in read.values()] == [None] * 3
+    assert [warehouse.unsupported_reason(table) for table in read.values()] == [None] * 3
 
 
 def test_names_that_differ_by_case_beyond_ascii_each_have_a_mirror(tmp_path: Path) -> None:

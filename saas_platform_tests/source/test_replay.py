@@ -122,7 +122,7 @@ def replay(tmp_path_factory: pytest.TempPathFactory) -> Replay:
 
 
 def state(path: Path, *, versions: bool = False) -> State:
-    """Return every row by its key, and the ledger of erasures, as sqlite3 reads them."""
+    """Return every row by its key, and the log of erasures, as sqlite3 reads them."""
     connection = sqlite3.connect(path)
     try:
         found: State = {}

@@ -27,7 +27,7 @@ def test_a_row_put_back_with_its_old_version_gets_a_new_version(source: SqliteSo
     with by_hand(source.path) as connection:
         connection.execute("UPDATE plans SET name = 'x' WHERE plan_id = 2")
     with source.snapshot() as snapshot:
-        before = snapshot.ceiling(TABLES["users"])
+        before = snapshot.high_watermark(TABLES["users"])
     with by_hand(source.path, checked=False) as connection:
         connection.execute("CREATE TEMP TABLE kept AS SELECT * FROM plans WHERE plan_id = 1")
         connection.execute("DELETE FROM plans WHERE plan_id = 1")

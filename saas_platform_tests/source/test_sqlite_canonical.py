@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from saas_platform.schema import canonical
 from saas_platform.schema.any_value import AnyValue
-from saas_platform.schema.slices import Slice
+from saas_platform.schema.slices import Slicing
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform_tests.source.sqlite_values import (
     DECLARED,
@@ -144,7 +144,7 @@ def test_slices(tmp_path: Path) -> None:
     days = ["2024-01-31 23:59:59", "2024-02-01", None, b"2024-02-02", 17, Raw(b"2024-0\xff")]
     write(tmp_path / "own.db", "", days)
     declared = table(sa.DateTime())
-    declared.info["slice"] = Slice("v", "month")
+    declared.info["slice"] = Slicing("v", "month")
     found = texts(tmp_path / "own.db", declared)
     assert [slice_id for slice_id, _ in found] == [
         "2024-01",

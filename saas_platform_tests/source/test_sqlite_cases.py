@@ -101,7 +101,7 @@ def test_big_integers_are_exact(
 
 
 @pytest.mark.parametrize(
-    ("declared", "first", "later", "says"),
+    ("declared", "first", "later", "expected"),
     [
         ("", "1.5", "9007199254740993", "holds 9007199254740993 in the row with id 2"),
         ("", "9007199254740993", "2.0", r"holds 2\.0 in the row with id 2"),
@@ -121,7 +121,7 @@ def test_big_integers_are_exact(
     ],
 )
 def test_what_does_not_fit_is_named(
-    tmp_path: Path, declared: str, first: str, later: str, says: str
+    tmp_path: Path, declared: str, first: str, later: str, expected: str
 ) -> None:
     own = Own(
         tmp_path,
@@ -129,7 +129,7 @@ def test_what_does_not_fit_is_named(
     )
     assert own.read("t")
     own.sql(f"INSERT INTO t VALUES (2, {later})")
-    with pytest.raises(SourceError, match=rf"^t\.v of the source {says}"):
+    with pytest.raises(SourceError, match=rf"^t\.v of the source {expected}"):
         own.read("t")
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from saas_platform.schema.slices import Slice
+from saas_platform.schema.slices import Slicing
 from saas_platform.source.sqlite import queries
 from saas_platform.source.sqlite.connection import connect
 
@@ -35,7 +35,7 @@ hostile = (
 
 def table(grain: str) -> sa.Table:
     columns = sa.Column("id", sa.BigInteger, primary_key=True), sa.Column('a "t"', sa.DateTime)
-    info = {"slice": Slice('a "t"', grain)}  # type: ignore[arg-type]
+    info = {"slice": Slicing('a "t"', grain)}  # type: ignore[arg-type]
     return sa.Table("rows of it", sa.MetaData(), *columns, info=info)
 
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from saas_platform.schema.any_value import AnyValue
-from saas_platform.schema.slices import Slice
+from saas_platform.schema.slices import Slicing
 from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform_tests.source.sqlite_values import (
@@ -260,7 +260,7 @@ def test_a_row_without_a_timestamp_belongs_to_a_slice_too(tmp_path: Path, index:
         file.execute(index)
         file.commit()
     declared = table(sa.DateTime(), nullable=False)
-    declared.info["slice"] = Slice("v", "month")
+    declared.info["slice"] = Slicing("v", "month")
     with SqliteDatabase(path).snapshot() as snapshot:
         assert snapshot.slice_counts(declared) == {
             **{"2024-01": 1, "2024-02": 2, "17": 1, "x'y": 1, "2024-13": 1},

@@ -6,7 +6,7 @@ from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import probe
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
-from saas_platform_tests.sync.hands import mirror_rows, source_rows
+from saas_platform_tests.sync.external_writes import mirror_rows, source_rows
 
 ALL = list(TABLES.values())
 USERS, EVENTS, FEATURES = TABLES["users"], TABLES["usage_events"], TABLES["features"]

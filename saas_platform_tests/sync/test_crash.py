@@ -20,7 +20,7 @@ from saas_platform.sync import sync
 from saas_platform.warehouse.duckdb.connection import Connection
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand, insert, row
-from saas_platform_tests.sync.hands import mirror_rows, rows_of, source_rows
+from saas_platform_tests.sync.external_writes import mirror_rows, rows_of, source_rows
 
 USERS = TABLES["users"]
 

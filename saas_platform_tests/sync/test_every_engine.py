@@ -15,7 +15,7 @@ from saas_platform.sync import repair, sample, sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.interface import Warehouse
 from saas_platform_tests.rows import by_hand, insert, row, stored
-from saas_platform_tests.sync.hands import source_rows
+from saas_platform_tests.sync.external_writes import source_rows
 
 USERS, EVENTS, FEATURES = TABLES["users"], TABLES["usage_events"], TABLES["features"]
 #: Sliced by month, sliced by day, and not sliced.

@@ -18,7 +18,7 @@ from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import ProofReport, repair, sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand, insert, row, stored
-from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows, sync_ids
+from saas_platform_tests.sync.external_writes import in_mirror, mirror_rows, source_rows, sync_ids
 
 EVERY_TABLE = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 
@@ -42,16 +42,18 @@ def hostile(column: sa.Column, plain: Any) -> list[tuple[Any, Any]]:
             pairs = [(2**31 - 1, 2**31 - 2), (-(2**31), 2**31 - 1), (0, -1)]
             return [*pairs, (None, 0), (0, None)] if nullable else pairs
         case sa.DateTime():
-            moment = plain or datetime(2024, 2, 29, 23, 59, 59, 999_999)
+            timestamp = plain or datetime(2024, 2, 29, 23, 59, 59, 999_999)
             far = [
-                (moment, datetime(1, 1, 1)),
-                (moment, datetime(9999, 12, 31, 23, 59, 59, 999_999)),
+                (timestamp, datetime(1, 1, 1)),
+                (timestamp, datetime(9999, 12, 31, 23, 59, 59, 999_999)),
             ]
             near = [
-                (moment, moment + timedelta(microseconds=1)),
+                (timestamp, timestamp + timedelta(microseconds=1)),
                 (datetime(2024, 3, 31, 23, 59, 59, 999_999), datetime(2024, 4, 1)),
             ]
-            return [*far, *near, (None, moment), (moment, None)] if nullable else [*far, *near]
+            return (
+                [*far, *near, (None, timestamp), (timestamp, None)] if nullable else [*far, *near]
+            )
     texts = [
         ("a", "a "),
         ("b", "b\n"),
@@ -274,15 +276,15 @@ def test_personal_data_is_masked(source: SqliteSource, warehouse: DuckdbWarehous
     assert "eve@example.org" not in repr(proof)
 
 
-@pytest.mark.parametrize("moment", ["infinity", "-infinity", "44-03-15 (BC) 00:00:00"])
+@pytest.mark.parametrize("timestamp", ["infinity", "-infinity", "44-03-15 (BC) 00:00:00"])
 def test_times_of_no_calendar(
-    source: SqliteSource, warehouse: DuckdbWarehouse, moment: str
+    source: SqliteSource, warehouse: DuckdbWarehouse, timestamp: str
 ) -> None:
     events = TABLES["usage_events"]
     sync(source, warehouse, [events])
     in_mirror(
         warehouse.path,
-        f"UPDATE raw.usage_events SET occurred_at = TIMESTAMP '{moment}' WHERE event_id = 1",
+        f"UPDATE raw.usage_events SET occurred_at = TIMESTAMP '{timestamp}' WHERE event_id = 1",
     )
     (proof,) = verify(source, warehouse, [events])
     assert not proof.proven

@@ -15,7 +15,7 @@ from saas_platform.sync.findings import MOST_TRIES, Finding, finding_in
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.logs import ProofEntry
 from saas_platform_tests.rows import by_hand
-from saas_platform_tests.sync.hands import in_mirror, spoil_each_commit
+from saas_platform_tests.sync.external_writes import in_mirror, spoil_each_commit
 from saas_platform_tests.sync.own_databases import make
 
 USERS, EVENTS, FEATURES = TABLES["users"], TABLES["usage_events"], TABLES["features"]
@@ -105,19 +105,19 @@ def test_what_stays_open(entries: list[str], found: tuple[str, int] | None) -> N
 
 def test_a_finding_without_tries_does_not_mention_them() -> None:
     fresh = Finding("users", "p", datetime(2026, 1, 2, 3, 4), 0)
-    assert fresh.says == "users has differed from its source since 2026-01-02 03:04 UTC."
+    assert fresh.message == "users has differed from its source since 2026-01-02 03:04 UTC."
 
 
 def test_a_finding_says_when_repairs_are_given_up() -> None:
     tried = Finding("users", "p", datetime(2026, 1, 2, 3, 4), MOST_TRIES - 1)
     assert not tried.given_up
-    assert tried.says == (
+    assert tried.message == (
         "users has differed from its source since 2026-01-02 03:04 UTC; a repair was tried 2 of 3 times."
     )
     last = Finding("users", "p", datetime(2026, 1, 2, 3, 4), MOST_TRIES)
     assert last.given_up
-    assert "tried 3 times, and is not tried again automatically" in last.says
-    assert "`saas-platform repair users`" in last.says
+    assert "tried 3 times, and is not tried again automatically" in last.message
+    assert "`saas-platform repair users`" in last.message
 
 
 def found(warehouse: DuckdbWarehouse) -> dict[str, int]:
@@ -158,7 +158,7 @@ def test_what_a_sync_repairs_is_no_finding(
         connection.execute("UPDATE users SET full_name = 'unseen' WHERE user_id = 1")
         connection.execute("DELETE FROM users WHERE user_id = 8")
     (report,) = sync(source, warehouse, [USERS])
-    assert report.healed
+    assert report.repaired
     verdicts = in_mirror(warehouse.path, "SELECT verdict FROM raw._proof_log ORDER BY proven_at")
     assert [verdict for (verdict,) in verdicts] == ["proven", "differs", "proven"]
     assert found(warehouse) == {}

@@ -29,7 +29,7 @@ GROWING = [1000, 1010, 1021, 1030, 1041, 1051, 1062, 1073, 1084]
 
 
 @pytest.mark.parametrize(
-    ("rows", "verdict"),
+    ("rows", "outcome"),
     [
         ([*GROWING, 1095], "usual"),
         ([*GROWING, 1084], "usual"),
@@ -50,27 +50,27 @@ GROWING = [1000, 1010, 1021, 1030, 1041, 1051, 1062, 1073, 1084]
         ([], "unknown"),
     ],
 )
-def test_examples(rows: list[int], verdict: str) -> None:
-    assert judged(rows).verdict == verdict
+def test_examples(rows: list[int], outcome: str) -> None:
+    assert judged(rows).outcome == outcome
 
 
 def test_what_it_says() -> None:
-    assert judged([*GROWING, 542]).says == (
+    assert judged([*GROWING, 542]).message == (
         "542 rows, after 1,084 (a day before). The pattern of 8 earlier changes predicts about 1,095."
         " The count is far outside the pattern."
     )
-    assert judged([*GROWING, 1110], [1] * 8 + [3]).says == (
+    assert judged([*GROWING, 1110], [1] * 8 + [3]).message == (
         "1,110 rows, after 1,084 (3 days before). The pattern of 8 earlier changes predicts about 1,118."
         " The count is within the pattern."
     )
-    assert judged(GROWING[:5]).says == (
+    assert judged(GROWING[:5]).message == (
         "There is no pattern yet: 3 changes from day to day are known, and 7 are needed."
     )
 
 
 def test_the_fewest_changes_are_enough() -> None:
-    assert judged(GROWING[: LEAST_CHANGES + 1]).verdict == "unknown"
-    assert judged(GROWING[: LEAST_CHANGES + 2]).verdict == "usual"
+    assert judged(GROWING[: LEAST_CHANGES + 1]).outcome == "unknown"
+    assert judged(GROWING[: LEAST_CHANGES + 2]).outcome == "usual"
 
 
 rates = st.floats(-0.15, 0.15)
@@ -87,7 +87,7 @@ def steady(rate: float, apart: Sequence[int], first: int = 10**9) -> list[int]:
 
 @given(rates, gaps)
 def test_steady_growth_is_never_unusual(rate: float, apart: list[int]) -> None:
-    assert judged(steady(rate / 10, apart), apart).verdict == "usual"
+    assert judged(steady(rate / 10, apart), apart).outcome == "usual"
 
 
 @given(st.integers(0, 200), st.integers(0, 40), gaps)
@@ -97,7 +97,7 @@ def test_nor_is_growth_by_the_same_number_of_rows(first: int, more: int, apart: 
         count += more * gap
         rows.append(count)
     if first >= more * 9 * 4:
-        assert judged(rows, apart).verdict != "unusual"
+        assert judged(rows, apart).outcome != "unusual"
 
 
 @given(rates, gaps, st.sampled_from([0.5, 2.0, 0.1, 30.0, 0.0]))
@@ -105,7 +105,7 @@ def test_half_or_double_what_is_expected_is_unusual(
     rate: float, apart: list[int], factor: float
 ) -> None:
     rows = steady(rate / 10, apart)
-    assert judged([*rows[:-1], round(rows[-1] * factor)], apart).verdict == "unusual"
+    assert judged([*rows[:-1], round(rows[-1] * factor)], apart).outcome == "unusual"
 
 
 counts = st.lists(st.integers(100, 10**6), min_size=10, max_size=40)
@@ -119,7 +119,7 @@ def test_size_does_not_matter(rows: list[int], scale: int) -> None:
     assert small.deviation is not None
     assert small.allowed is not None
     if not math.isclose(small.deviation, small.allowed, abs_tol=1e-6):
-        assert small.verdict == large.verdict
+        assert small.outcome == large.outcome
 
 
 @given(counts, st.integers(0, 10**7), st.integers(0, 10**7))
@@ -128,10 +128,10 @@ def test_farther_off_is_never_less_unusual(rows: list[int], one: int, two: int) 
     expected = judged([*rows, rows[-1]]).expected
     assert expected is not None
     nearer, farther = sorted((one, two), key=lambda count: abs(count - expected))
-    if (nearer < expected) == (farther < expected) and judged([*rows, nearer]).verdict == "unusual":
-        assert judged([*rows, farther]).verdict == "unusual"
+    if (nearer < expected) == (farther < expected) and judged([*rows, nearer]).outcome == "unusual":
+        assert judged([*rows, farther]).outcome == "unusual"
 
 
 @given(st.lists(st.integers(0, 5), max_size=30), st.integers(0, 5))
 def test_any_small_counts_have_an_answer(rows: list[int], last: int) -> None:
-    assert judged([*rows, last]).says
+    assert judged([*rows, last]).message

@@ -117,11 +117,11 @@ def test_what_is_kept_is_not_touched() -> None:
 def test_the_source_has_the_type_of_the_values() -> None:
     table = _table(sa.String(), "hash")
     table.c.v.info["source_type"] = sa.Double()
-    theirs = in_source(table)
-    assert isinstance(theirs.c.v.type, sa.Double)
-    assert isinstance(theirs.c.id.type, sa.BigInteger)
-    assert [c.name for c in theirs.primary_key] == ["id"]
-    rows = applied(_rows(theirs, [1.5]), theirs, SALT)
+    source_table = in_source(table)
+    assert isinstance(source_table.c.v.type, sa.Double)
+    assert isinstance(source_table.c.id.type, sa.BigInteger)
+    assert [c.name for c in source_table.primary_key] == ["id"]
+    rows = applied(_rows(source_table, [1.5]), source_table, SALT)
     assert rows.schema.types == arrow_schema(table).types
 
 

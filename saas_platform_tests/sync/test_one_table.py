@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saas_platform.schema.declared import as_yaml, read_tables
-from saas_platform.schema.slices import Slice, ranges
+from saas_platform.schema.slices import Slicing, ranges
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import SyncError, check_tables, probe, repair, sample, sync, verify
 from saas_platform.sync.apply import load_all
@@ -294,7 +294,7 @@ def test_more_slices_than_partitions_are_refused_before_anything_is_sent(
 )
 def test_few_ranges_cover_any_slices(days: set[Any], most: int) -> None:
     spans = ranges(
-        Slice("at", "day"), [day.isoformat() for day in days if day.year < 9999] or ["2024-01-01"]
+        Slicing("at", "day"), [day.isoformat() for day in days if day.year < 9999] or ["2024-01-01"]
     )
     found = covering(spans, most)
     assert len(found) == min(most, len(spans))

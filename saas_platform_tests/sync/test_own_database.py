@@ -19,7 +19,7 @@ from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import check_tables, repair, sync, verify
-from saas_platform.sync.probe import ONLY_A_DIGEST_TELLS, probe
+from saas_platform.sync.probe import NO_ROW_VERSION, probe
 from saas_platform.sync.report import SyncReport
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.sync.own_databases import DATABASES, MUSIC_SHOP, execute, make
@@ -227,7 +227,7 @@ def test_damage_in_the_mirror_is_found_and_repaired(own: Own) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "expected"),
     [
         (
             "ALTER TABLE Artist ADD COLUMN born TEXT",
@@ -253,14 +253,14 @@ def test_damage_in_the_mirror_is_found_and_repaired(own: Own) -> None:
     ],
 )
 def test_a_changed_catalogue_is_reported_and_the_others_go_on(
-    tmp_path: Path, change: str, says: str
+    tmp_path: Path, change: str, expected: str
 ) -> None:
     own = Own(tmp_path, MUSIC_SHOP)
     own.sync()
     execute(own.path, f"{change}; INSERT INTO PlaylistTrack VALUES (7, 7)")
     reports = own.sync()
     reported = " ".join([reports["Artist"].error or "", *reports["Artist"].warnings])
-    assert says in reported
+    assert expected in reported
     assert reports["PlaylistTrack"].rows_written == 1
 
 
@@ -325,7 +325,7 @@ def test_a_value_that_is_no_longer_of_its_type_is_reported(tmp_path: Path) -> No
 def test_a_table_without_a_version_is_stale_by_digest_alone(own: Own) -> None:
     own.sync()
     found = probe(own.source, own.warehouse, own.tables.values())
-    assert {each.reason for each in found} == {ONLY_A_DIGEST_TELLS}
+    assert {each.reason for each in found} == {NO_ROW_VERSION}
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand, insert, row
 from saas_platform_tests.sync.company_tables import EACH_KIND, EVENTS, FEATURES, USERS, reasons
 from saas_platform_tests.sync.conftest import ROWS
-from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows
+from saas_platform_tests.sync.external_writes import in_mirror, mirror_rows, source_rows
 
 
 def test_every_level_reports_rows(source: SqliteSource, warehouse: DuckdbWarehouse) -> None:
@@ -98,7 +98,7 @@ def test_a_sync_that_was_killed_before_its_proof_is_proven_by_the_next(
 
     assert report.succeeded
     assert report.proof is not None
-    assert (report.mode, report.healed, report.proof.level) == ("repair", ("2024-01",), "digest")
+    assert (report.mode, report.repaired, report.proof.level) == ("repair", ("2024-01",), "digest")
     assert mirror_rows(warehouse.path, USERS) == source_rows(source.path, USERS)
     assert reasons(source, warehouse) == {None}
     assert sync(source, warehouse, [USERS])[0].mode is None

@@ -8,7 +8,7 @@ from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand
 from saas_platform_tests.sync.company_tables import EVENTS, USERS
 from saas_platform_tests.sync.conftest import ROWS
-from saas_platform_tests.sync.hands import in_mirror, log
+from saas_platform_tests.sync.external_writes import in_mirror, log
 
 
 def test_slices_asked_for_are_proven_and_repaired_untouched(
@@ -25,7 +25,7 @@ def test_slices_asked_for_are_proven_and_repaired_untouched(
     assert report.succeeded
     assert report.proof is not None
     assert (report.mode, report.rows_written) == ("repair", 2)
-    assert report.healed == ("2024-01-02", "2024-01-03")
+    assert report.repaired == ("2024-01-02", "2024-01-03")
     assert (report.proof.level, report.proof.slices_checked) == ("digest", 2)
     (proof,) = verify(source, warehouse, [EVENTS])
     assert proof.slices_differing == ("2024-01-04",)

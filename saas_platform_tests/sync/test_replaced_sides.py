@@ -19,7 +19,7 @@ from saas_platform_tests.sync.company_tables import (
     assert_equal,
     reasons,
 )
-from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows
+from saas_platform_tests.sync.external_writes import in_mirror, mirror_rows, source_rows
 
 
 def test_another_source_under_the_same_name(
@@ -110,7 +110,7 @@ def test_a_source_table_that_lost_what_is_declared_stops_alone(
     sync(source, warehouse, EACH_KIND)
     before = mirror_rows(warehouse.path, USERS)
     with by_hand(source.path, checked=False) as connection:
-        for trigger in ("stamp_insert", "stamp_update", "bury"):
+        for trigger in ("stamp_insert", "stamp_update", "record_delete"):
             connection.execute(f"DROP TRIGGER {trigger}_users")
         for statement in change.split(";"):
             connection.execute(statement)

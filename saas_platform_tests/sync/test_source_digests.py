@@ -18,7 +18,7 @@ from saas_platform.source.sqlite.snapshot import CompanySnapshot
 from saas_platform.sync import repair, sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand, populate
-from saas_platform_tests.sync.hands import in_mirror, mirror_rows, source_rows
+from saas_platform_tests.sync.external_writes import in_mirror, mirror_rows, source_rows
 
 USERS, EVENTS, FEATURES = TABLES["users"], TABLES["usage_events"], TABLES["features"]
 #: Sliced by month, sliced by day, and not sliced.

@@ -21,7 +21,13 @@ from saas_platform_tests.sync.company_tables import (
     reasons,
 )
 from saas_platform_tests.sync.conftest import ROWS
-from saas_platform_tests.sync.hands import in_mirror, log, mirror_rows, source_rows, sync_ids
+from saas_platform_tests.sync.external_writes import (
+    in_mirror,
+    log,
+    mirror_rows,
+    source_rows,
+    sync_ids,
+)
 
 
 def test_first_load_then_nothing(source: SqliteSource, warehouse: DuckdbWarehouse) -> None:
@@ -204,7 +210,7 @@ def test_an_update_without_a_version_in_a_touched_slice_is_repaired(
         insert(connection, USERS, [row(USERS, 20, account_id=1)])
     (report,) = sync(source, warehouse, [USERS])
     assert report.succeeded
-    assert report.healed == ("2024-01",)
+    assert report.repaired == ("2024-01",)
     assert report.rows_written == 2
     assert mirror_rows(warehouse.path, USERS) == source_rows(source.path, USERS)
 

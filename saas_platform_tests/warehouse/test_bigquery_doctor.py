@@ -10,7 +10,7 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.cloud import bigquery
 
-from saas_platform.cli.doctor import Finding, examine
+from saas_platform.cli.doctor import Diagnosis, examine
 from saas_platform.platform import Platform
 from saas_platform.warehouse.bigquery import schemas as bigquery_schemas
 from saas_platform.warehouse.bigquery.target import BigqueryTarget
@@ -113,7 +113,7 @@ def test_a_bucket_in_another_location_or_without_permission_is_reported(
         staged.ping()
 
 
-def found_by_the_doctor() -> Finding:
+def found_by_the_doctor() -> Diagnosis:
     (found,) = [each for each in examine(Platform.load()) if each.name == "warehouse"]
     assert not found.ok
     return found

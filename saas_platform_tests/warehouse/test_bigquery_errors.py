@@ -7,13 +7,13 @@ import requests
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
-from saas_platform.warehouse.bigquery.errors import in_words
+from saas_platform.warehouse.bigquery.errors import to_user_error
 from saas_platform.warehouse.bigquery.target import BigqueryTarget
 from saas_platform_tests.warehouse.google import TARGET, answered, uploaded
 
 
 @pytest.mark.parametrize(
-    ("error", "says"),
+    ("error", "expected"),
     [
         (
             auth.DefaultCredentialsError("Your default credentials were not found."),
@@ -137,10 +137,10 @@ from saas_platform_tests.warehouse.google import TARGET, answered, uploaded
     ],
 )
 def test_an_error_of_google_becomes_one_sentence_with_the_remedy(
-    error: Exception, says: str
+    error: Exception, expected: str
 ) -> None:
-    message = str(in_words(TARGET, error))
-    assert says in message
+    message = str(to_user_error(TARGET, error))
+    assert expected in message
     assert "\n" not in message
 
 
@@ -148,5 +148,5 @@ def test_the_limit_that_a_query_would_exceed_is_named() -> None:
     target = BigqueryTarget("acme", maximum_bytes_billed=1_000_000)
     error = answered(api.BadRequest, "exceeded", "bytesBilledLimitExceeded")
     assert "would bill more than 1,000,000 bytes: raise maximum_bytes_billed" in str(
-        in_words(target, error)
+        to_user_error(target, error)
     )

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from saas_platform.schema import TABLES
-from saas_platform.schema.slices import Slice
+from saas_platform.schema.slices import Slicing
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.duckdb.scratch import narrowed, scratch
 
@@ -50,7 +50,7 @@ def test_slice_bounds_are_literal_and_always_there() -> None:
     )
     assert q.within(events, []) == f"({q.within(events, None)} AND FALSE)"
     dated = sa.Table(
-        "t", sa.MetaData(), sa.Column("d", sa.Date), info={"slice": Slice("d", "month")}
+        "t", sa.MetaData(), sa.Column("d", sa.Date), info={"slice": Slicing("d", "month")}
     )
     assert q.within(dated, ["2024-12"], "r") == (
         "(r.`d` >= DATE '0001-01-01' AND ((r.`d` >= DATE '2024-12-01' AND r.`d` < DATE '2025-01-01')))"

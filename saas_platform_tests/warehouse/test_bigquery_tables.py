@@ -10,7 +10,7 @@ from google.api_core import exceptions as api
 from google.cloud import bigquery
 
 from saas_platform.schema import TABLES
-from saas_platform.schema.slices import Slice
+from saas_platform.schema.slices import Slicing
 from saas_platform.sync.drift import mirror_faults
 from saas_platform.warehouse.bigquery.changes import make_mirror
 from saas_platform.warehouse.bigquery.connection import Connection
@@ -123,7 +123,7 @@ def test_a_mirror_that_is_as_declared_is_left_as_it_is(name: str) -> None:
 def test_a_mirror_with_other_partitions_is_replaced() -> None:
     mirrors, events = Mirrors(), TABLES["usage_events"]
     by_month = events.to_metadata(sa.MetaData())
-    by_month.info = {**events.info, "slice": Slice("occurred_at", "month")}
+    by_month.info = {**events.info, "slice": Slicing("occurred_at", "month")}
     make_mirror(with_mirrors(mirrors, {}), by_month)
     make_mirror(with_mirrors(mirrors, {}), events)
     assert mirrors.done == ["created", "deleted", "created"]

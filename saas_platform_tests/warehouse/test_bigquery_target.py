@@ -28,7 +28,7 @@ def test_the_url_sets_every_option(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "says"),
+    ("url", "expected"),
     [
         ("bigquery://", "names no project: write it as bigquery://PROJECT"),
         ("bigquery://acme/raw", "names a dataset: write it as"),
@@ -47,8 +47,8 @@ def test_the_url_sets_every_option(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_a_wrong_url_is_reported_in_one_sentence(url: str, says: str) -> None:
+def test_a_wrong_url_is_reported_in_one_sentence(url: str, expected: str) -> None:
     with pytest.raises(WarehouseError) as caught:
         BigqueryTarget.of(sa.make_url(url))
-    assert says in str(caught.value)
+    assert expected in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saas_platform.schema.arrow import arrow_schema
-from saas_platform.schema.slices import Slice, SliceDigest
+from saas_platform.schema.slices import SliceDigest, Slicing
 from saas_platform.warehouse.duckdb import comparison as duckdb_comparison
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
@@ -35,7 +35,7 @@ TABLE = sa.Table(
     sa.Column("flag", sa.Boolean, nullable=True),
     sa.Column('a "b"', sa.Integer, nullable=True),
     sa.Column("row_version", sa.BigInteger, nullable=False, info={"row_version": True}),
-    info={"slice": Slice("at", "month")},
+    info={"slice": Slicing("at", "month")},
 )
 KEYLESS = TABLE.to_metadata(sa.MetaData(), name="keyless")
 KEYLESS.constraints.discard(KEYLESS.primary_key)
@@ -48,13 +48,13 @@ some_texts = (
     | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
     | st.sampled_from(["", " ", "null", "a", "ab", "|", "\\", "e\u0301", "\u00e9"])
 )
-moments = st.datetimes(datetime(1000, 1, 1)) | st.sampled_from(
+timestamps = st.datetimes(datetime(1000, 1, 1)) | st.sampled_from(
     [datetime(2024, 1, 31, 23, 59, 59, 999_999), datetime(2024, 2, 1)]
 )
 big = st.integers(-(2**63), 2**63 - 1)
 rows = st.tuples(
     big,
-    moments,
+    timestamps,
     some_texts,
     some_texts,
     st.none() | st.booleans(),
@@ -112,45 +112,61 @@ def test_the_mirror_has_the_digest_of_its_stream(
 
 
 @settings(quick, max_examples=25)
-@given(mine=st.lists(rows, max_size=5), theirs=st.lists(rows, max_size=5), parts=st.integers(1, 4))
+@given(
+    mirror_rows=st.lists(rows, max_size=5),
+    source_rows=st.lists(rows, max_size=5),
+    parts=st.integers(1, 4),
+)
 @pytest.mark.parametrize("keyed", [True, False])
 def test_rows_compared_in_parts_differ_as_all_at_once(
-    warehouse: DuckdbWarehouse, mine: list[Row], theirs: list[Row], parts: int, keyed: bool
+    warehouse: DuckdbWarehouse,
+    mirror_rows: list[Row],
+    source_rows: list[Row],
+    parts: int,
+    keyed: bool,
 ) -> None:
     table = TABLE if keyed else KEYLESS
-    moment = datetime(2024, 1, 1)
+    timestamp = datetime(2024, 1, 1)
     # Both sides have equal rows, repeated keys and repeated rows.
-    mine, theirs = [*mine, *theirs, *mine[:1]], [*theirs, *mine, *theirs[:1]]
-    entry = SyncEntry("one", table.name, "full", "source", 1, moment, moment)
-    warehouse.load(table, stream(mine), entry)
-    slices = {*warehouse.slice_counts(table), *digest(warehouse, theirs)}
-    at_once = warehouse.compare(table, slices, texts(table, named(theirs)), samples=20)
+    mirror_rows, source_rows = (
+        [*mirror_rows, *source_rows, *mirror_rows[:1]],
+        [*source_rows, *mirror_rows, *source_rows[:1]],
+    )
+    entry = SyncEntry("one", table.name, "full", "source", 1, timestamp, timestamp)
+    warehouse.load(table, stream(mirror_rows), entry)
+    slices = {*warehouse.slice_counts(table), *digest(warehouse, source_rows)}
+    at_once = warehouse.compare(table, slices, texts(table, named(source_rows)), samples=20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duckdb_comparison, "_PART_ROWS", parts)
-        assert warehouse.compare(table, slices, texts(table, named(theirs)), samples=20) == at_once
+        assert (
+            warehouse.compare(table, slices, texts(table, named(source_rows)), samples=20)
+            == at_once
+        )
     assert not warehouse.path.with_name("warehouse.duckdb.staging").exists()
 
 
 @settings(quick, max_examples=25)
-@given(mine=st.lists(rows, max_size=5), theirs=st.lists(rows, max_size=5), data=st.data())
+@given(
+    mirror_rows=st.lists(rows, max_size=5), source_rows=st.lists(rows, max_size=5), data=st.data()
+)
 def test_reconcile_makes_any_mirror_equal(
-    warehouse: DuckdbWarehouse, mine: list[Row], theirs: list[Row], data: st.DataObject
+    warehouse: DuckdbWarehouse, mirror_rows: list[Row], source_rows: list[Row], data: st.DataObject
 ) -> None:
     """The mirror may hold anything, repeated keys included. The source has each key once."""
-    common = data.draw(st.lists(st.sampled_from(theirs), max_size=5)) if theirs else []
-    theirs = list({row[0]: row for row in theirs}.values())
-    moment = datetime(2024, 1, 1)
+    common = data.draw(st.lists(st.sampled_from(source_rows), max_size=5)) if source_rows else []
+    source_rows = list({row[0]: row for row in source_rows}.values())
+    timestamp = datetime(2024, 1, 1)
     warehouse.load(
         TABLE,
-        stream([*mine, *common]),
-        SyncEntry("one", TABLE.name, "full", "source", 1, moment, moment),
+        stream([*mirror_rows, *common]),
+        SyncEntry("one", TABLE.name, "full", "source", 1, timestamp, timestamp),
     )
-    slices = {*warehouse.slice_counts(TABLE), *digest(warehouse, theirs)}
+    slices = {*warehouse.slice_counts(TABLE), *digest(warehouse, source_rows)}
     with warehouse.stage(TABLE, "two") as changes:
-        changes.reconcile(slices, stream(theirs))
+        changes.reconcile(slices, stream(source_rows))
         after = changes.counts_after()
-        changes.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, moment, moment))
-    assert warehouse.digest_mirror(TABLE) == digest(warehouse, theirs)
+        changes.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, timestamp, timestamp))
+    assert warehouse.digest_mirror(TABLE) == digest(warehouse, source_rows)
     assert warehouse.slice_counts(TABLE) == after
-    found = warehouse.compare(TABLE, slices, texts(TABLE, named(theirs)), samples=5)
+    found = warehouse.compare(TABLE, slices, texts(TABLE, named(source_rows)), samples=5)
     assert (found.missing, found.extra, found.different) == (0, 0, 0)

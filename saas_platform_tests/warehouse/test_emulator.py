@@ -73,9 +73,9 @@ def client(bigquery_emulator: str) -> Iterator[bigquery.Client]:
     client.delete_dataset("raw", delete_contents=True)
 
 
-@pytest.mark.parametrize(("sql", "says"), REFUSED.values(), ids=list(REFUSED))
-def test_what_bigquery_refuses_is_refused(client: bigquery.Client, sql: str, says: str) -> None:
-    with pytest.raises(BadRequest, match=says):
+@pytest.mark.parametrize(("sql", "expected"), REFUSED.values(), ids=list(REFUSED))
+def test_what_bigquery_refuses_is_refused(client: bigquery.Client, sql: str, expected: str) -> None:
+    with pytest.raises(BadRequest, match=expected):
         client.query(sql).result()
 
 

@@ -129,8 +129,8 @@ def test_one_mirror_is_dropped_with_its_entries_and_no_other(any_warehouse: Ware
     assert any_warehouse.mirrors() == []
     features = TABLES["features"]
     for hours, table in enumerate((USERS, features, USERS)):
-        moment = _FIRST + timedelta(hours=hours)
-        entry = SyncEntry(f"sync{hours}", table.name, "full", "a source", 7, moment, moment)
+        timestamp = _FIRST + timedelta(hours=hours)
+        entry = SyncEntry(f"sync{hours}", table.name, "full", "a source", 7, timestamp, timestamp)
         any_warehouse.load(table, stream(table, []), entry)
         any_warehouse.record_proof(proof(f"p{hours}", "proven", hours=hours, table=table.name))
     found = any_warehouse.mirrors()

@@ -24,7 +24,7 @@ def named(table: str, *columns: str) -> sa.Table:
 
 
 @pytest.mark.parametrize(
-    ("table", "says"),
+    ("table", "expected"),
     [
         (named("t", "a", "_b", "c9", "select", "table_x"), None),
         (
@@ -45,14 +45,16 @@ def named(table: str, *columns: str) -> sa.Table:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_bigquery_objects_to_what_it_can_not_name(table: sa.Table, says: str | None) -> None:
-    objection = bigquery_tables.objection(table)
-    if says is None:
-        assert objection is None
+def test_bigquery_supports_no_name_that_it_can_not_hold(
+    table: sa.Table, expected: str | None
+) -> None:
+    unsupported_reason = bigquery_tables.unsupported_reason(table)
+    if expected is None:
+        assert unsupported_reason is None
     else:
-        assert objection is not None
-        assert says in objection
-        assert objection.endswith(
+        assert unsupported_reason is not None
+        assert expected in unsupported_reason
+        assert unsupported_reason.endswith(
             ": give it another name in tables.yaml, with this one as `source:`, or leave it out."
         )
 

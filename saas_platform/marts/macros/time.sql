@@ -6,8 +6,8 @@
 {%- endmacro %}
 
 
-{% macro month_of(moment) -%}
-    cast({{ dbt.date_trunc('month', moment) }} as date)
+{% macro month_of(timestamp_) -%}
+    cast({{ dbt.date_trunc('month', timestamp_) }} as date)
 {%- endmacro %}
 
 
@@ -16,8 +16,8 @@
 {%- endmacro %}
 
 
-{% macro add_to_moment(part, number, moment) -%}
-    cast({{ dbt.dateadd(part, number, moment) }} as {{ dbt.type_timestamp() }})
+{% macro add_to_timestamp(part, number, timestamp_) -%}
+    cast({{ dbt.dateadd(part, number, timestamp_) }} as {{ dbt.type_timestamp() }})
 {%- endmacro %}
 
 

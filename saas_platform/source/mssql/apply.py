@@ -39,11 +39,11 @@ def _comparable(column: sa.Column, name: str) -> str:
     return name
 
 
-def _values(table: sa.Table, ledger: str) -> dict[str, str]:
+def _values(table: sa.Table, erasure_log: str) -> dict[str, str]:
     """Return SQL for each value of a staged row. A reference to an erased user becomes NULL."""
     return {
         column.name: (
-            f"CASE WHEN EXISTS (SELECT 1 FROM {ledger} e WHERE e.user_id = s.{quoted(column.name)})"
+            f"CASE WHEN EXISTS (SELECT 1 FROM {erasure_log} e WHERE e.user_id = s.{quoted(column.name)})"
             f" THEN NULL ELSE s.{quoted(column.name)} END"
             if names_erasable_user(column)
             else f"s.{quoted(column.name)}"
@@ -64,25 +64,25 @@ def update(table: sa.Table, schema: str) -> str | None:
     values = _values(table, qualified(schema, bookkeeping.erasures.name))
     others = [column for column in business_columns(table) if column.name != key]
     assigned = ", ".join(f"{quoted(c.name)} = {values[c.name]}" for c in others)
-    ours = ", ".join(_comparable(c, f"t.{quoted(c.name)}") for c in others)
-    theirs = ", ".join(_comparable(c, values[c.name]) for c in others)
+    present = ", ".join(_comparable(c, f"t.{quoted(c.name)}") for c in others)
+    staged = ", ".join(_comparable(c, values[c.name]) for c in others)
     return (
         f"UPDATE t SET {assigned} FROM {qualified(schema, table.name)} t"
         f" JOIN {qualified(schema, staged_name(table.name))} s ON s.{quoted(key)} = t.{quoted(key)}"
-        f" WHERE s.updated_at >= t.updated_at AND EXISTS (SELECT {theirs} EXCEPT SELECT {ours})"
+        f" WHERE s.updated_at >= t.updated_at AND EXISTS (SELECT {staged} EXCEPT SELECT {present})"
     )
 
 
 def insert(table: sa.Table, schema: str) -> str:
     """Return the INSERT of rows whose key the table does not have."""
     key = quoted(key_column(table))
-    target, ledger = (
+    target, erasure_log = (
         qualified(schema, table.name),
         qualified(schema, bookkeeping.erasures.name),
     )
-    values = _values(table, ledger)
+    values = _values(table, erasure_log)
     erased = (
-        f" AND NOT EXISTS (SELECT 1 FROM {ledger} e WHERE e.user_id = s.{key})"
+        f" AND NOT EXISTS (SELECT 1 FROM {erasure_log} e WHERE e.user_id = s.{key})"
         if table.name == "users"
         else ""
     )
@@ -99,9 +99,9 @@ def _rules(table: sa.Table) -> list[str]:
     return sorted(names, key=len, reverse=True)
 
 
-def _text(moment: datetime) -> str:
+def _text(timestamp: datetime) -> str:
     """Return a timestamp as text, because some servers round a timestamp parameter to the second."""
-    return moment.isoformat("T", "microseconds")
+    return timestamp.isoformat("T", "microseconds")
 
 
 class MssqlWriter(Writer):
@@ -124,12 +124,12 @@ class MssqlWriter(Writer):
         )
 
     def remember_erasures(self, erasures: pa.Table) -> None:
-        ledger = self._named(bookkeeping.erasures)
+        erasure_log = self._named(bookkeeping.erasures)
         for row in erasures.to_pylist():
             self._cursor.execute(
-                f"INSERT INTO {ledger} (user_id, erased_at)"
+                f"INSERT INTO {erasure_log} (user_id, erased_at)"
                 " SELECT CONVERT(BIGINT, ?), CONVERT(DATETIME2(6), ?)"
-                f" WHERE NOT EXISTS (SELECT 1 FROM {ledger} e WHERE e.user_id = ?)",
+                f" WHERE NOT EXISTS (SELECT 1 FROM {erasure_log} e WHERE e.user_id = ?)",
                 row["user_id"],
                 _text(row["erased_at"]),
                 row["user_id"],
@@ -176,19 +176,19 @@ class MssqlWriter(Writer):
         return None if row is None else (row[0], row[1])
 
     def delete_erased(self) -> int:
-        ledger = self._named(bookkeeping.erasures)
+        erasure_log = self._named(bookkeeping.erasures)
         for table in TABLES.values():
             for column in filter(names_erasable_user, table.columns):
                 name = quoted(column.name)
                 # The foreign key would do this too, but some servers do not raise the row version then.
                 self._cursor.execute(
                     f"UPDATE {self._named(table)} SET {name} = NULL"
-                    f" WHERE {name} IN (SELECT user_id FROM {ledger})"
+                    f" WHERE {name} IN (SELECT user_id FROM {erasure_log})"
                 )
         return int(
             self._cursor.execute(
                 f"DELETE FROM {self._named(TABLES['users'])}"
-                f" WHERE user_id IN (SELECT user_id FROM {ledger})"
+                f" WHERE user_id IN (SELECT user_id FROM {erasure_log})"
             ).rowcount
         )
 

@@ -22,7 +22,7 @@ from saas_platform.schema.canonical import (
     row_number,
 )
 from saas_platform.schema.kinds import KindName, TextForm, decimal_sizes, kind_of
-from saas_platform.schema.slices import WHOLE, slice_of
+from saas_platform.schema.slices import WHOLE, slicing_of
 from saas_platform.schema.source_names import source_column
 from saas_platform.source.mssql import catalogue_types
 
@@ -59,10 +59,10 @@ class Probe:
 
 def slice_text(table: sa.Table) -> str:
     """Return SQL for the id of the slice of a row."""
-    cut = slice_of(table)
-    if cut is None:
+    slicing = slicing_of(table)
+    if slicing is None:
         return f"N'{WHOLE}'"
-    day = f"CONVERT(nvarchar({cut.id_length}), {_name(table.columns[cut.column])}, 23)"
+    day = f"CONVERT(nvarchar({slicing.id_length}), {_name(table.columns[slicing.column])}, 23)"
     return f"ISNULL({day}, N'none')"
 
 
@@ -244,7 +244,7 @@ def _variant(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
     number = f"CAST({name} AS varchar(41))"
     amount = f"CAST(CAST({name} AS decimal(38, 4)) AS varchar(41))"
     double = f"CONVERT(varchar(40), CAST({name} AS float(53)), 3)"
-    moment = f"CONVERT(varchar(23), CAST({name} AS datetime), 121)"
+    timestamp = f"CONVERT(varchar(23), CAST({name} AS datetime), 121)"
     branches: dict[tuple[str, ...], str] = {
         ("tinyint", "smallint", "int", "bigint", "decimal", "numeric"): number,
         ("bit",): f"N'bit ' + {number}",
@@ -257,7 +257,7 @@ def _variant(column: sa.Column[Any], abilities: Collection[Ability]) -> str:
         ("uniqueidentifier",): _typed("uniqueidentifier", f"UPPER(CAST({name} AS char(36)))"),
         ("date",): _typed("date", f"CONVERT(varchar(10), CAST({name} AS date), 23)"),
         ("time",): _typed("time", f"CONVERT(varchar(16), CAST({name} AS time(7)), 121)"),
-        ("datetime", "smalldatetime"): _typed("datetime", moment),
+        ("datetime", "smalldatetime"): _typed("datetime", timestamp),
         ("datetime2",): _typed(
             "datetime2", f"CONVERT(varchar(27), CAST({name} AS datetime2(7)), 121)"
         ),

@@ -137,10 +137,10 @@ def foreign_keys(
         " ORDER BY f.object_id, k.constraint_column_id"
     ).fetchall()
     found: dict[int, tuple[list[str], tuple[str, str], list[str]]] = {}
-    for key, schema, parent, mine, theirs in rows:
+    for key, schema, parent, own, referenced in rows:
         columns, _, to = found.setdefault(key, ([], (str(schema), str(parent)), []))
-        columns.append(str(mine))
-        to.append(str(theirs))
+        columns.append(str(own))
+        to.append(str(referenced))
     return list(found.values())
 
 

@@ -19,8 +19,8 @@ from saas_platform.source.mssql.driver import load_pyodbc
 from saas_platform.source.mssql.errors import (
     cursor_errors,
     driver_errors,
-    in_words,
     is_transient,
+    to_user_error,
 )
 
 #: How many seconds a server may take to answer a login.
@@ -69,13 +69,13 @@ def connect(address: Address, *, arrow: bool = False) -> Iterator[Any]:
     connection = None
     try:
         try:
-            connection = again(lambda: _open(address, arrow=arrow))
+            connection = retried(lambda: _open(address, arrow=arrow))
             cursor = _prepared(connection)
         except cursor_errors() as error:
-            raise in_words(address, error) from error
+            raise to_user_error(address, error) from error
         yield cursor
     except driver_errors() as error:
-        raise in_words(address, error) from error
+        raise to_user_error(address, error) from error
     finally:
         if connection is not None:
             # Closing a broken connection fails too; the error that broke it is being raised already.
@@ -110,7 +110,7 @@ def _open_pyodbc(address: Address) -> Connection:
     return connection
 
 
-def again(work: Callable[[], T]) -> T:
+def retried(work: Callable[[], T]) -> T:
     """Return the result of the work, which is run again after a deadlock or a broken connection."""
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_transient),

@@ -57,7 +57,7 @@ def create_table(table: sa.Table, schema: str) -> tuple[list[str], list[str]]:
 
 def _trigger(table: sa.Table, schema: str) -> str:
     return (
-        f"CREATE TRIGGER {qualified(schema, 'bury_' + table.name)} ON {qualified(schema, table.name)}"
+        f"CREATE TRIGGER {qualified(schema, 'record_delete_' + table.name)} ON {qualified(schema, table.name)}"
         " AFTER DELETE AS BEGIN SET NOCOUNT ON;"
         f" INSERT INTO {qualified(schema, bookkeeping.tombstones.name)}"
         " (table_name, key_value, slice)"

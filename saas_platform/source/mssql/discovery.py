@@ -1,7 +1,7 @@
 """Discover the tables of any SQL Server database from its catalogue, which states every type.
 
 The catalogue answers nearly everything. The rows of a table are scanned only for NULLs in a key, at most
-once. Out of scope: what is proposed from the findings (source/discovery.py).
+once. Out of scope: what is proposed from what it finds (source/discovery.py).
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from saas_platform.source.interface import Discovery, SourceColumn, SourceError
 from saas_platform.source.mssql import catalogue, catalogue_types
 from saas_platform.source.mssql.address import EVERY_SCHEMA, Address
 from saas_platform.source.mssql.connection import scalar
-from saas_platform.source.mssql.errors import cursor_errors, in_words
+from saas_platform.source.mssql.errors import cursor_errors, to_user_error
 from saas_platform.source.mssql.features import Features, rows
-from saas_platform.source.mssql.looking import Place, TableRows
-from saas_platform.source.mssql.special import Special
-from saas_platform.source.mssql.special import look as look_at_special
+from saas_platform.source.mssql.profiling import TableLocation, TableRows
+from saas_platform.source.mssql.special import Special, find_special
 
 #: How many digits of a hash make names differ.
 _DIGITS = 6
@@ -78,49 +77,49 @@ def discover(
         sample: whether only the first rows of a table are read.
         left_out: the tables of the first schema that are the platform's own.
     """
-    places, notes = _places(cursor, schemas, left_out)
-    look = _Look(
-        cursor, address, able, look_at_special(lambda sql: rows(cursor, sql)), sample, notes
+    locations, notes = _locations(cursor, schemas, left_out)
+    examiner = _Examiner(
+        cursor, address, able, find_special(lambda sql: rows(cursor, sql)), sample, notes
     )
     seen = {}
-    for place in places:
+    for location in locations:
         try:
-            seen[place] = look.seen(place, places)
+            seen[location] = examiner.seen(location, locations)
         except SourceError as error:
-            notes.append(f"{error} {place.mirror} is left out.")
+            notes.append(f"{error} {location.mirror} is left out.")
         except cursor_errors() as error:
-            reason = in_words(address, error, place.mirror, place.full_name)
-            notes.append(f"{reason} {place.mirror} is left out.")
+            reason = to_user_error(address, error, location.mirror, location.full_name)
+            notes.append(f"{reason} {location.mirror} is left out.")
     tables = propose(found for found, _ in seen.values())
-    for table, (place, (_, collations)) in zip(tables, seen.items(), strict=True):
-        _mark(table, place, schemas[0], collations)
-        number = look.number(place)
+    for table, (location, (_, collations)) in zip(tables, seen.items(), strict=True):
+        _mark(table, location, schemas[0], collations)
+        number = examiner.number(location)
         notes += _kept_back(address, able, table, number)
-        notes += look.special.notes(table, number)
+        notes += examiner.special.notes(table, number)
     return Discovery(tuple(tables), tuple(notes))
 
 
-def _places(
+def _locations(
     cursor: Cursor, schemas: Sequence[str], left_out: Collection[str]
-) -> tuple[list[Place], list[str]]:
+) -> tuple[list[TableLocation], list[str]]:
     """Return the tables, and notes about names that a warehouse can't tell apart."""
     first, *others = schemas
     own = [name for name in catalogue.tables(cursor, first) if name not in left_out]
-    places = [Place(first, name, name) for name in own]
+    locations = [TableLocation(first, name, name) for name in own]
     taken = {name.casefold() for name in own}
     for schema in others:
         for name in catalogue.tables(cursor, schema):
             mirror = mirror_name(schema, name, taken)
             taken.add(mirror.casefold())
-            places.append(Place(schema, name, mirror))
-    same = Counter(place.mirror.casefold() for place in places)
+            locations.append(TableLocation(schema, name, mirror))
+    same = Counter(location.mirror.casefold() for location in locations)
     notes = [
-        f"{place.full_name} has a name that differs from another table's only in case, which a warehouse"
+        f"{location.full_name} has a name that differs from another table's only in case, which a warehouse"
         " does not distinguish: its mirror gets another name."
-        for place in places
-        if same[place.mirror.casefold()] > 1
+        for location in locations
+        if same[location.mirror.casefold()] > 1
     ]
-    return places, notes
+    return locations, notes
 
 
 def mirror_name(schema: str, name: str, taken: Collection[str]) -> str:
@@ -136,8 +135,8 @@ def mirror_name(schema: str, name: str, taken: Collection[str]) -> str:
 
 
 @dataclass(frozen=True)
-class _Look:
-    """Looks at one table after the other and adds notes about them."""
+class _Examiner:
+    """Examines one table after the other, and adds notes about them."""
 
     cursor: Cursor
     address: Address
@@ -146,20 +145,22 @@ class _Look:
     sample: bool
     notes: list[str]
 
-    def number(self, place: Place) -> int | None:
+    def number(self, location: TableLocation) -> int | None:
         """Return the table's object id; None if no table is special or protected, so that it is not needed."""
         if not self.able.protection and not self.special:
             return None
-        return catalogue.object_id(self.cursor, place.schema, place.name)
+        return catalogue.object_id(self.cursor, location.schema, location.name)
 
-    def seen(self, place: Place, places: list[Place]) -> tuple[SeenTable, dict[str, str]]:
+    def seen(
+        self, location: TableLocation, locations: list[TableLocation]
+    ) -> tuple[SeenTable, dict[str, str]]:
         """Return the table and the collations of its columns. Raises SourceError if it can't be mirrored."""
-        cursor, full_name, number = self.cursor, place.full_name, self.number(place)
-        reason = self.special.unsupported_reason(place.mirror, number)
+        cursor, full_name, number = self.cursor, location.full_name, self.number(location)
+        reason = self.special.unsupported_reason(location.mirror, number)
         if reason is not None:
             raise SourceError(reason)
         columns = catalogue.columns(cursor, full_name, internal=not self.able.internal_columns)
-        reason = why_not(place.mirror, full_name, columns)
+        reason = why_not(location.mirror, full_name, columns)
         if reason is not None:
             raise SourceError(reason)
         order = [column.name for column in columns]
@@ -170,16 +171,16 @@ class _Look:
         ]
         key = catalogue.primary_key(cursor, full_name)
         protected = set(self.able.protection.columns(number))
-        stored = TableRows(cursor, place, columns, self.notes)
+        stored = TableRows(cursor, location, columns, self.notes)
         kept = stored.unreadable(self.address, protected)
         nulls: set[str] = set()
         if not key:
             nulls = stored.with_null(unique, kept, sample=self.sample)
         in_key = set(key) or next(({*names} for names in unique if not nulls & {*names}), set())
         texts = stored.samples(kept)
-        mirrors = {(each.schema, each.name): each.mirror for each in places}
+        mirrors = {(each.schema, each.name): each.mirror for each in locations}
         found = SeenTable(
-            place.mirror,
+            location.mirror,
             {
                 column.name: Seen(
                     column.type,
@@ -195,11 +196,11 @@ class _Look:
             candidates=unique,
             unique=unique,
             references=[
-                SeenReference(mine, mirrors[parent], theirs)
-                for mine, parent, theirs in catalogue.foreign_keys(cursor, full_name)
+                SeenReference(own, mirrors[parent], referenced)
+                for own, parent, referenced in catalogue.foreign_keys(cursor, full_name)
                 if parent in mirrors
             ],
-            rows=_rows(cursor, place, is_external=number in self.special.external),
+            rows=_rows(cursor, location, is_external=number in self.special.external),
         )
         return found, catalogue.collations(cursor, full_name)
 
@@ -217,7 +218,7 @@ def why_not(name: str, full_name: str, columns: Sequence[SourceColumn]) -> str |
     return None
 
 
-def _rows(cursor: Cursor, place: Place, *, is_external: bool) -> int:
+def _rows(cursor: Cursor, location: TableLocation, *, is_external: bool) -> int:
     """Return the row count that the storage keeps. If it keeps none, or 0, count the rows.
 
     A 0 may be an outdated estimate. The rows of an external table are not counted, because all of them would
@@ -226,20 +227,20 @@ def _rows(cursor: Cursor, place: Place, *, is_external: bool) -> int:
     if is_external:
         return 0
     try:
-        kept = catalogue.row_count(cursor, place.full_name)
+        kept = catalogue.row_count(cursor, location.full_name)
     except cursor_errors():  # some servers have no such view
         kept = None
-    return kept or int(scalar(cursor, f"SELECT COUNT_BIG(*) FROM {place.full_name}"))
+    return kept or int(scalar(cursor, f"SELECT COUNT_BIG(*) FROM {location.full_name}"))
 
 
-def _mark(table: sa.Table, place: Place, first: str, collations: dict[str, str]) -> None:
+def _mark(table: sa.Table, location: TableLocation, first: str, collations: dict[str, str]) -> None:
     """Record names in the source and collations in `info`, because SQLAlchemy has no attributes for them."""
-    if place.schema != first:
-        table.info["source_schema"] = place.schema
+    if location.schema != first:
+        table.info["source_schema"] = location.schema
     # The proposal assumed that the mirror and the source's table have one name. That is wrong in other schemas.
     table.info.pop("source_name", None)
-    if table.name != place.name:
-        table.info["source_name"] = place.name
+    if table.name != location.name:
+        table.info["source_name"] = location.name
     for column in table.columns:
         own = collations.get(source_column(column))
         if own is not None and isinstance(column.type, sa.String):

@@ -121,7 +121,7 @@ def is_missing(error: Exception) -> bool:
     return _read(error).fits(MISSING)
 
 
-def in_words(
+def to_user_error(
     address: Address, error: Exception, table: str | None = None, full_name: str | None = None
 ) -> SourceError:
     """Return the error that reports an error of a driver to the user.

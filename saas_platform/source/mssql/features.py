@@ -108,7 +108,7 @@ class Features:
         return "; ".join([self.version, *missing])
 
 
-def look(cursor: Cursor) -> Features:
+def detect_features(cursor: Cursor) -> Features:
     """Return the features of the server. Call it outside of a transaction, which an error could end.
 
     Raises:
@@ -153,7 +153,7 @@ def look(cursor: Cursor) -> Features:
         abilities=frozenset(
             probe.ability for probe in PROBES if answer(cursor, probe.sql) == probe.answer
         ),
-        protection=protection.look(lambda sql: rows(cursor, sql)),
+        protection=protection.find_protection(lambda sql: rows(cursor, sql)),
         internal_columns=bool(answer(cursor, HAS_INTERNAL)),
         group_database=answer(
             cursor,

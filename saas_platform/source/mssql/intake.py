@@ -1,6 +1,6 @@
 """The intake of staged rows by a SQL Server source: which are refused, which are late, and the log of both.
 
-Contains: the T-SQL of the findings of `source/intake.py`. Out of scope: the upsert itself (apply.py).
+Contains: the T-SQL of the checks of `source/intake.py`. Out of scope: the upsert itself (apply.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from saas_platform.clock import Month
 from saas_platform.source import bookkeeping
 from saas_platform.source.bookkeeping import key_column
 from saas_platform.source.cursor import Cursor
-from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, Intake, natural_keys, own_time
+from saas_platform.source.intake import (
+    LATE,
+    NATURAL_KEY_DUPLICATE,
+    OUT_OF_ORDER,
+    Intake,
+    natural_keys,
+    own_time,
+)
 from saas_platform.source.mssql.ddl import staged_name
 from saas_platform.source.mssql.sql import literal, qualified, quoted
 
@@ -34,38 +41,38 @@ class MssqlIntake(Intake):
     def withdraw_refused(self) -> int:
         return self._run(
             f"DELETE FROM {self._staged} WHERE {self._key} IN (SELECT row_key FROM {self._log}"
-            f" WHERE table_name = {literal(self._table.name)} AND finding = '{TAKEN}'"
+            f" WHERE table_name = {literal(self._table.name)} AND finding = '{NATURAL_KEY_DUPLICATE}'"
             f" AND month = '{self._month}')"
         )
 
-    def withdraw_taken(self) -> int:
+    def withdraw_duplicates(self) -> int:
         gone = 0
         for columns in natural_keys(self._table):
             same = " AND ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in columns)
-            taken = f"{self._staged} s JOIN {self._present} t ON {same} AND t.{self._key} <> s.{self._key}"
+            duplicates = f"{self._staged} s JOIN {self._present} t ON {same} AND t.{self._key} <> s.{self._key}"
             whose = literal(f"{', '.join(columns)} taken by {self._table.name} ")
             detail = f"{whose} + CONVERT(NVARCHAR(20), t.{self._key})"
-            self._note(TAKEN, detail, f"{taken} WHERE 1 = 1")
+            self._note(NATURAL_KEY_DUPLICATE, detail, f"{duplicates} WHERE 1 = 1")
             gone += self._run(
-                f"DELETE FROM {self._staged} WHERE {self._key} IN (SELECT s.{self._key} FROM {taken})"
+                f"DELETE FROM {self._staged} WHERE {self._key} IN (SELECT s.{self._key} FROM {duplicates})"
             )
         return gone
 
-    def note_early(self, early: pa.Table) -> tuple[int, int]:  # noqa: ARG002 - the rows are staged
+    def note_earlier(self, earlier: pa.Table) -> tuple[int, int]:  # noqa: ARG002 - the rows are staged
         time = quoted(own_time(self._table))
         rows = (
             f"{self._staged} s LEFT JOIN {self._present} t ON t.{self._key} = s.{self._key}"
             f" WHERE s.{time} < '{self._month.start:%Y-%m-%dT%H:%M:%S}'"
         )
-        ours, theirs = (f"CONVERT(NVARCHAR(26), {side}.{time}, 121)" for side in ("s", "t"))
+        staged, present = (f"CONVERT(NVARCHAR(26), {side}.{time}, 121)" for side in ("s", "t"))
         outdated = self._note(
             OUT_OF_ORDER,
-            f"N'as of ' + {ours} + N', after the version of ' + {theirs}",
+            f"N'as of ' + {staged} + N', after the version of ' + {present}",
             f"{rows} AND t.{time} > s.{time}",
         )
         late = self._note(
             LATE,
-            f"N'as of ' + {ours}",
+            f"N'as of ' + {staged}",
             f"{rows} AND (t.{self._key} IS NULL OR t.{time} < s.{time})",
         )
         return outdated, late

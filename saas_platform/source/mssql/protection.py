@@ -145,7 +145,7 @@ class Protection:
         )
 
 
-def look(ask: Callable[[str], list[Any] | None]) -> Protection:
+def find_protection(ask: Callable[[str], list[Any] | None]) -> Protection:
     """Return what the server hides from this login; `ask` returns None if the server has no such view."""
     policies = ask(POLICIES)
     # The answer is NULL, which counts as no, for a name or a privilege that the server does not know.

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.schema import slice_of, version_of
+from saas_platform.schema import slicing_of, version_of
 from saas_platform.schema.slices import ranges
 from saas_platform.source import bookkeeping
 from saas_platform.source.mssql import canonical, catalogue_types
@@ -32,15 +32,15 @@ _EXTENTS = {
 
 def in_slices(table: sa.Table, slices: Collection[str]) -> str:
     """Return a condition that is true for the rows of the slices."""
-    cut = slice_of(table)
+    slicing = slicing_of(table)
     if not slices:
         return "1 = 0"
-    if cut is None:
+    if slicing is None:
         return "1 = 1"
-    spans = ranges(cut, slices)
+    spans = ranges(slicing, slices)
     if len(spans) > _MOST_RANGES:
         return _listed(slice_id(table), sorted(slices))
-    column = table.columns[cut.column]
+    column = table.columns[slicing.column]
     return " OR ".join(f"({_between(column, first, after)})" for first, after in spans)
 
 
@@ -69,8 +69,8 @@ def _between(column: sa.Column, first: datetime, after: datetime) -> str:
     return " AND ".join(bounds) or f"{name} IS NOT NULL"
 
 
-def _day(moment: datetime) -> str:
-    return moment.date().isoformat().replace("-", "")
+def _day(timestamp: datetime) -> str:
+    return timestamp.date().isoformat().replace("-", "")
 
 
 def above_version(table: sa.Table, version: int) -> str:

@@ -14,8 +14,8 @@ from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceError
 from saas_platform.source.mssql.address import Address
 from saas_platform.source.mssql.connection import connect, scalar
-from saas_platform.source.mssql.errors import cursor_errors, driver_errors, in_words
-from saas_platform.source.mssql.features import Features, answer, look
+from saas_platform.source.mssql.errors import cursor_errors, driver_errors, to_user_error
+from saas_platform.source.mssql.features import Features, answer, detect_features
 
 
 class Session:
@@ -35,7 +35,7 @@ class Session:
     def _begin(self) -> None:
         try:
             self.cursor = cursor = self._stack.enter_context(connect(self.address, arrow=True))
-            self.features = look(cursor)
+            self.features = detect_features(cursor)
             level = "SNAPSHOT" if self.features.snapshot_isolation else "READ COMMITTED"
             floor = self.features.floor
             # Read before the view is pinned, so that what commits in between is seen and read again later.
@@ -46,7 +46,7 @@ class Session:
             scalar(cursor, "SELECT COUNT(*) FROM sys.tables")
         except cursor_errors() as error:
             self._stack.close()
-            raise in_words(self.address, error) from error
+            raise to_user_error(self.address, error) from error
         except SourceError:
             self._stack.close()
             raise
@@ -79,7 +79,7 @@ def reading(address: Address) -> Iterator[Session]:
     try:
         yield session
     except driver_errors() as error:
-        raise in_words(address, error) from error
+        raise to_user_error(address, error) from error
     finally:
         session.close()
 

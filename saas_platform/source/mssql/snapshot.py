@@ -23,7 +23,7 @@ from saas_platform.source.mssql import catalogue, queries, special
 from saas_platform.source.mssql.catalogue_types import is_rowversion, may_hold_half_pair
 from saas_platform.source.mssql.connection import scalar
 from saas_platform.source.mssql.discovery import schemas_to_read, why_not
-from saas_platform.source.mssql.errors import cursor_errors, in_words, is_deadlock, is_missing
+from saas_platform.source.mssql.errors import cursor_errors, is_deadlock, is_missing, to_user_error
 from saas_platform.source.mssql.features import rows
 from saas_platform.source.mssql.half_pairs import check_half_pairs
 from saas_platform.source.mssql.reading import replaced_in
@@ -43,7 +43,7 @@ class MssqlSnapshot(SourceSnapshot):
         self._session = session
         #: The schema of tables that name none.
         self._schema = schema
-        self._database = self.identity = self._look_at_identity()
+        self._database = self.identity = self._read_identity()
         #: The table in the source whose error ended the transaction, and that error.
         self._ended: tuple[str, SourceError] | None = None
         #: Why no further transaction could begin.
@@ -59,14 +59,14 @@ class MssqlSnapshot(SourceSnapshot):
     def _cursor(self) -> Any:
         return self._session.cursor
 
-    def _look_at_identity(self) -> str:
+    def _read_identity(self) -> str:
         return database_identity(self._cursor, self._session.features)
 
     def _named(self, table: sa.Table) -> str:
         return table_sql(table, self._schema)
 
     @contextmanager
-    def _looking(self, table: sa.Table) -> Iterator[None]:
+    def _translating(self, table: sa.Table) -> Iterator[None]:
         """Turn errors into messages that name the table.
 
         An error that ended the transaction stops this table. Later tables are read in a new transaction.
@@ -77,17 +77,17 @@ class MssqlSnapshot(SourceSnapshot):
         except UnicodeDecodeError as error:
             raise self._undecodable(table) from error
         except cursor_errors() as error:
-            raise self._in_words(table, error) from error
+            raise self._to_user_error(table, error) from error
 
     @contextmanager
     def _reading(self, table: sa.Table) -> Iterator[None]:
         """Do the same for code that reads rows, after checking that the server hides none of them."""
-        with self._looking(table):
+        with self._translating(table):
             self._admit(table)
             yield
 
-    def _in_words(self, table: sa.Table, error: Exception) -> SourceError:
-        reported = in_words(self._session.address, error, table.name, self._named(table))
+    def _to_user_error(self, table: sa.Table, error: Exception) -> SourceError:
+        reported = to_user_error(self._session.address, error, table.name, self._named(table))
         if not self._session.is_open:
             self._ended = (self._named(table), reported)
         return reported
@@ -105,12 +105,12 @@ class MssqlSnapshot(SourceSnapshot):
         if self._lost is None:
             try:
                 self._session.renew()
-                if self._look_at_identity() != self._database:
+                if self._read_identity() != self._database:
                     raise SourceError(f"{self._session.address.label} is another database now")
             except SourceError as error:
                 self._lost = error
             except cursor_errors() as error:
-                self._lost = in_words(self._session.address, error)
+                self._lost = to_user_error(self._session.address, error)
         if self._lost is not None:
             raise SourceError(
                 f"{what} was not read, because an earlier error ended the transaction ({cause}) and no other"
@@ -185,7 +185,7 @@ class MssqlSnapshot(SourceSnapshot):
         protection = self._session.features.protection
         hides = protection.policies and self._session.address.rows_as_seen
         if hides or not protection.sees_policies:
-            with self._looking(table):
+            with self._translating(table):
                 found.append(protection.note(table, self._object_id(table)))
         return tuple(note for note in found if note is not None)
 
@@ -222,13 +222,13 @@ class MssqlSnapshot(SourceSnapshot):
         except SourceError as error:
             return error
         except cursor_errors() as error:
-            return self._in_words(table, error)
+            return self._to_user_error(table, error)
         return SourceError(
             f"{table.name} of the source holds a text that its driver can't decode: correct it in the"
             " source, then run again."
         )
 
-    def ceiling(self, table: sa.Table) -> int:
+    def high_watermark(self, table: sa.Table) -> int:
         version = version_of(table)
         floor = self._session.floor
         if floor is None or version is None or not is_rowversion(table.columns[version]):
@@ -236,7 +236,7 @@ class MssqlSnapshot(SourceSnapshot):
         return floor - 1
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
-        with self._looking(table):
+        with self._translating(table):
             internal = not self._session.features.internal_columns
             found = catalogue.columns(self._cursor, self._named(table), internal=internal)
             if not found:
@@ -246,9 +246,9 @@ class MssqlSnapshot(SourceSnapshot):
         return [replace(column, unreadable=hidden.get(column.name)) for column in found]
 
     def unsupported_reason(self, table: sa.Table) -> str | None:
-        with self._looking(table):
+        with self._translating(table):
             if self._special is None:
-                self._special = special.look(lambda sql: rows(self._cursor, sql))
+                self._special = special.find_special(lambda sql: rows(self._cursor, sql))
             internal = not self._session.features.internal_columns
             found = catalogue.columns(self._cursor, self._named(table), internal=internal)
             reason = self._special.unsupported_reason(table.name, self._object_id(table))
@@ -268,7 +268,7 @@ class MssqlSnapshot(SourceSnapshot):
         try:
             scalar(self._cursor, f"SELECT COUNT(*) FROM {self._named(table)} WHERE 1 = 0")
         except cursor_errors() as error:
-            reported = self._in_words(table, error)
+            reported = self._to_user_error(table, error)
             if not is_missing(error):
                 raise reported from error
 
@@ -281,10 +281,10 @@ class MssqlSnapshot(SourceSnapshot):
                 for name in catalogue.tables(self._cursor, schema)
             ]
         except cursor_errors() as error:
-            raise in_words(self._session.address, error) from error
+            raise to_user_error(self._session.address, error) from error
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
-        with self._looking(table):
+        with self._translating(table):
             return catalogue.keys(self._cursor, self._named(table))
 
     def rows(

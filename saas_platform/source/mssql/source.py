@@ -31,14 +31,14 @@ from saas_platform.source.mssql.apply import MssqlWriter
 from saas_platform.source.mssql.bulk_load import staged
 from saas_platform.source.mssql.connection import (
     LOCK_MILLISECONDS,
-    again,
     connect,
+    retried,
     run,
     scalar,
     transaction,
 )
 from saas_platform.source.mssql.discovery import discover, schemas_to_read
-from saas_platform.source.mssql.features import look, reaches_bulk_copy
+from saas_platform.source.mssql.features import detect_features, reaches_bulk_copy
 from saas_platform.source.mssql.session import reading
 from saas_platform.source.mssql.snapshot import CompanySnapshot, MssqlSnapshot
 from saas_platform.source.mssql.sql import literal, qualified
@@ -65,7 +65,7 @@ class MssqlSource(WritableSource):
     def ping(self) -> str:
         with connect(self.address, arrow=True) as cursor:
             self._try_to_create(cursor)
-            able = look(cursor)
+            able = detect_features(cursor)
             if able.bulk_copy and hasattr(cursor, "bulkcopy_arrow"):
                 able = replace(able, bulk_copy=reaches_bulk_copy(cursor))
             return able.words()
@@ -136,7 +136,7 @@ class MssqlSource(WritableSource):
             return discover(
                 cursor,
                 self.address,
-                look(cursor),
+                detect_features(cursor),
                 [self.schema],
                 sample=sample,
                 left_out=[name for name in names if ddl.is_ours(name)],
@@ -175,7 +175,7 @@ class MssqlSource(WritableSource):
         return {record.month: record for record in applied}
 
     def apply(self, batch: MonthBatch) -> dict[str, TableChange]:
-        return again(lambda: self._apply(batch))
+        return retried(lambda: self._apply(batch))
 
     def _apply(self, batch: MonthBatch) -> dict[str, TableChange]:
         with connect(self.address) as cursor, self._alone(cursor):
@@ -218,12 +218,12 @@ class MssqlDatabase(Source):
 
     def ping(self) -> str:
         with connect(self.address, arrow=True) as cursor:
-            return look(cursor).words()
+            return detect_features(cursor).words()
 
     def discover(self, *, sample: bool = False) -> Discovery:
         with connect(self.address) as cursor:
             schemas = schemas_to_read(cursor, self.address)
-            return discover(cursor, self.address, look(cursor), schemas, sample=sample)
+            return discover(cursor, self.address, detect_features(cursor), schemas, sample=sample)
 
     @contextmanager
     def snapshot(self) -> Iterator[MssqlSnapshot]:

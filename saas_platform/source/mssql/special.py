@@ -61,7 +61,7 @@ class Special:
         return notes
 
 
-def look(ask: Callable[[str], list[Any] | None]) -> Special:
+def find_special(ask: Callable[[str], list[Any] | None]) -> Special:
     """Return what is special; `ask` returns None if the server does not know a query."""
     changing: dict[int, tuple[str, ...]] = {}
     for object_id, name in ask(CHANGING) or ():

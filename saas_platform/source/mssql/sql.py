@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
-from saas_platform.schema import slice_of
+from saas_platform.schema import slicing_of
 from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
 from saas_platform.schema.slices import WHOLE
 from saas_platform.schema.source_names import source_column, source_table
@@ -185,9 +185,7 @@ _VALUE: Mapping[KindName, Callable[[sa.Column, str], str]] = {
 
 def slice_id(table: sa.Table, qualifier: str = "") -> str:
     """Return SQL for the slice id of a row."""
-    cut = slice_of(table)
-    if cut is None:
+    slicing = slicing_of(table)
+    if slicing is None:
         return f"'{WHOLE}'"
-    return (
-        f"CONVERT(VARCHAR({cut.id_length}), {column_sql(table.columns[cut.column], qualifier)}, 23)"
-    )
+    return f"CONVERT(VARCHAR({slicing.id_length}), {column_sql(table.columns[slicing.column], qualifier)}, 23)"

@@ -1,6 +1,6 @@
 """Read what the catalogue of a SQLite file says about its tables.
 
-Out of scope: the values in the tables (looking.py). Every function that takes a cursor raises StreamError
+Out of scope: the values in the tables (profiling.py). Every function that takes a cursor raises StreamError
 if SQLite can't answer.
 """
 
@@ -36,7 +36,7 @@ _ESCAPE = "\\x"
 
 
 @dataclass(frozen=True)
-class Column:
+class CatalogueColumn:
     """A column in the catalogue. `key` is its place in the primary key; 0 if it is not part of it."""
 
     name: str
@@ -67,12 +67,12 @@ def kind(cursor: SqliteCursor, table: str) -> str:
     return next((str(found) for (found,) in texts(cursor, ["type"], source)), "")
 
 
-def columns(cursor: SqliteCursor, table: str) -> list[Column]:
+def columns(cursor: SqliteCursor, table: str) -> list[CatalogueColumn]:
     """Return the columns, including generated ones."""
     asked = ["name", "coalesce(type, '')", 'CAST("notnull" AS TEXT)', "CAST(pk AS TEXT)"]
     source = f"(SELECT * FROM pragma_table_xinfo({literal(table)}) WHERE hidden <> 1 ORDER BY cid)"
     return [
-        Column(str(name), str(declared), required != "0", int(key or 0))
+        CatalogueColumn(str(name), str(declared), required != "0", int(key or 0))
         for name, declared, required, key in texts(cursor, asked, source)
     ]
 
@@ -162,13 +162,13 @@ def references(cursor: SqliteCursor, table: str) -> list[SeenReference]:
     source = f"(SELECT * FROM pragma_foreign_key_list({literal(table)}) ORDER BY id, seq)"
     asked = ["CAST(id AS TEXT)", '"table"', '"from"', '"to"']
     found: dict[str, list[tuple[str, str, str | None]]] = {}
-    for number, parent, mine, theirs in texts(cursor, asked, source):
-        found.setdefault(str(number), []).append((str(parent), str(mine), theirs))
+    for number, parent, own, referenced in texts(cursor, asked, source):
+        found.setdefault(str(number), []).append((str(parent), str(own), referenced))
     return [
         SeenReference(
-            [mine for _, mine, _ in parts],
+            [own for _, own, _ in parts],
             parts[0][0],
-            [theirs for _, _, theirs in parts if theirs is not None],
+            [referenced for _, _, referenced in parts if referenced is not None],
         )
         for parts in found.values()
     ]

@@ -14,7 +14,7 @@ import adbc_driver_sqlite.dbapi as adbc
 
 from saas_platform.source.cursor import Cursor
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.errors import in_words
+from saas_platform.source.sqlite.errors import to_user_error
 
 #: A month's events are written all over the table, in key order, so its pages should stay in memory.
 CACHE_KIBIBYTES = 262_144
@@ -37,7 +37,7 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[SqliteCursor]:
                 cursor.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
             yield cursor
     except adbc.Error as error:
-        raise in_words(path, error) from error
+        raise to_user_error(path, error) from error
 
 
 @contextmanager

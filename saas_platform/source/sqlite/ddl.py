@@ -37,7 +37,7 @@ def _triggers(table: sa.Table) -> list[str]:
         f"CREATE TRIGGER {quoted('stamp_update_' + table.name)} AFTER UPDATE ON {name}"
         f" WHEN NEW.row_version IS NOT {CURRENT_VERSION} OR NEW.row_version IS OLD.row_version"
         f" {stamp}",
-        f"CREATE TRIGGER {quoted('bury_' + table.name)} AFTER DELETE ON {name}"
+        f"CREATE TRIGGER {quoted('record_delete_' + table.name)} AFTER DELETE ON {name}"
         f" BEGIN {NEXT_VERSION};"
         f' INSERT INTO "{bookkeeping.tombstones.name}" (row_version, table_name, key_value, slice)'
         f" VALUES ({CURRENT_VERSION}, '{table.name}', OLD.{quoted(key)},"

@@ -2,7 +2,7 @@
 
 Contains: the search for a type that fits all values of a column. A declared type does not bind the values in
 SQLite, so every value is looked at.
-Out of scope: the catalogue (catalogue.py), and the proposals made from these findings (source/discovery.py).
+Out of scope: the catalogue (catalogue.py), and the proposals made from what it finds (source/discovery.py).
 
 The reader can read every type that discovery declares. A first query counts how the values of each column
 are stored, and then the reader itself reads every row. If a value does not fit, the column gets the next
@@ -23,9 +23,9 @@ from saas_platform.source.discovery import Seen, SeenTable, propose
 from saas_platform.source.interface import Discovery
 from saas_platform.source.sqlite import catalogue, catalogue_types
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.errors import in_words
-from saas_platform.source.sqlite.looking import Stored, misfit_columns, samples, storage_counts
+from saas_platform.source.sqlite.errors import to_user_error
 from saas_platform.source.sqlite.opening import open_untouched
+from saas_platform.source.sqlite.profiling import Stored, misfit_columns, samples, storage_counts
 from saas_platform.source.sqlite.reading import is_wide
 from saas_platform.source.sqlite.streaming import StreamError
 
@@ -40,7 +40,7 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
         try:
             names = catalogue.tables(cursor)
         except StreamError as error:
-            raise in_words(path, error, ours=False) from error
+            raise to_user_error(path, error, ours=False) from error
         for name in names:
             if name in ours:
                 continue
@@ -53,7 +53,7 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
                     seen.append(table)
                     notes += its_notes
             except StreamError as error:
-                reason = str(in_words(path, error, ours=False)).removesuffix(".")
+                reason = str(to_user_error(path, error, ours=False)).removesuffix(".")
             if reason is not None:
                 notes.append(
                     f"{printable(name) or 'A table without a name'} is left out: {reason}."
@@ -134,7 +134,7 @@ def _of_indexes(indexes: Sequence[catalogue.Index]) -> dict[str, str]:
 def _types(
     cursor: SqliteCursor,
     table: str,
-    columns: Sequence[catalogue.Column],
+    columns: Sequence[catalogue.CatalogueColumn],
     stored: Mapping[str, Stored],
     check: Callable[[], None],
 ) -> tuple[Types, list[str]]:
@@ -167,9 +167,9 @@ def _types(
         )
         if stored[name].kinds and differs:
             as_declared = next(column.declared for column in columns if column.name == name)
-            says = f"is declared as {as_declared} and" if as_declared else "has no type and"
+            beginning = f"is declared as {as_declared} and" if as_declared else "has no type and"
             notes.append(
-                f"{printable(table)}.{printable(name)} {printable(says)} holds values of other types:"
+                f"{printable(table)}.{printable(name)} {printable(beginning)} holds values of other types:"
                 f" it is mirrored as {type_words(mirrored)}."
             )
     return types, notes

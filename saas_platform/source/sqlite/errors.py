@@ -37,7 +37,7 @@ _REMEDIES_OF_OTHERS = {
 }
 
 
-def in_words(path: Path, error: Exception, *, ours: bool = True) -> SourceError:
+def to_user_error(path: Path, error: Exception, *, ours: bool = True) -> SourceError:
     """Return the error of the driver as a sentence. `ours`: whether the platform writes the file."""
     text = str(error)
     remedies = _REMEDIES if ours else _REMEDIES | _REMEDIES_OF_OTHERS

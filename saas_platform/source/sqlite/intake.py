@@ -1,6 +1,6 @@
-"""Take in staged rows in a SQLite source: refuse rows, recognise early ones, and log both.
+"""Take in staged rows in a SQLite source: refuse rows, recognise those of earlier months, and log both.
 
-Contains: how rows are staged, and the SQL of the findings of `source/intake.py`.
+Contains: how rows are staged, and the SQL of the checks of `source/intake.py`.
 Out of scope: the upsert itself (apply.py).
 """
 
@@ -14,7 +14,14 @@ import sqlalchemy as sa
 from saas_platform.clock import Month
 from saas_platform.source import bookkeeping
 from saas_platform.source.bookkeeping import key_column
-from saas_platform.source.intake import LATE, OUT_OF_ORDER, TAKEN, Intake, natural_keys, own_time
+from saas_platform.source.intake import (
+    LATE,
+    NATURAL_KEY_DUPLICATE,
+    OUT_OF_ORDER,
+    Intake,
+    natural_keys,
+    own_time,
+)
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.sql import quoted
@@ -53,26 +60,26 @@ class SqliteIntake(Intake):
     def withdraw_refused(self) -> int:
         return self._run(
             f"DELETE FROM {STAGED} WHERE {self._key} IN (SELECT row_key FROM {_LOG}"
-            f" WHERE table_name = '{self._table.name}' AND finding = '{TAKEN}'"
+            f" WHERE table_name = '{self._table.name}' AND finding = '{NATURAL_KEY_DUPLICATE}'"
             f" AND month = '{self._month}')"
         )
 
-    def withdraw_taken(self) -> int:
+    def withdraw_duplicates(self) -> int:
         gone = 0
         for columns in natural_keys(self._table):
             same = " AND ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in columns)
-            taken = (
+            duplicates = (
                 f"{STAGED} s JOIN {self._present} t ON {same} AND t.{self._key} <> s.{self._key}"
             )
             detail = f"'{', '.join(columns)} taken by {self._table.name} ' || t.{self._key}"
-            self._note(TAKEN, detail, taken)
+            self._note(NATURAL_KEY_DUPLICATE, detail, duplicates)
             gone += self._run(
-                f"DELETE FROM {STAGED} WHERE {self._key} IN (SELECT s.{self._key} FROM {taken})"
+                f"DELETE FROM {STAGED} WHERE {self._key} IN (SELECT s.{self._key} FROM {duplicates})"
             )
         return gone
 
-    def note_early(self, early: pa.Table) -> tuple[int, int]:
-        stage(self._cursor, early, "_early")
+    def note_earlier(self, earlier: pa.Table) -> tuple[int, int]:
+        stage(self._cursor, earlier, "_early")
         time = quoted(own_time(self._table))
         rows = (
             f"{_EARLY} s LEFT JOIN {self._present} t ON t.{self._key} = s.{self._key}"

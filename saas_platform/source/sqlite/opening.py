@@ -35,7 +35,7 @@ import adbc_driver_sqlite.dbapi as adbc
 from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.errors import in_words
+from saas_platform.source.sqlite.errors import to_user_error
 from saas_platform.source.sqlite.write_ahead_log import has_commits
 
 _READ_ONLY = "mode=ro"
@@ -92,7 +92,7 @@ def open_untouched(path: Path) -> Iterator[tuple[SqliteCursor, Untouched]]:
             with suppress(adbc.Error):
                 cursor.execute("ROLLBACK")
     except adbc.Error as error:
-        raise in_words(path, error, ours=False) from error
+        raise to_user_error(path, error, ours=False) from error
 
 
 @contextmanager

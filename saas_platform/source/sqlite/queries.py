@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.schema import slice_of, version_of
-from saas_platform.schema.slices import Slice, ranges
+from saas_platform.schema import slicing_of, version_of
+from saas_platform.schema.slices import Slicing, ranges
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.cursors import SqliteCursor
@@ -33,16 +33,16 @@ def above_version(table: sa.Table, above: int) -> str:
 
 def in_slices(cursor: SqliteCursor, table: sa.Table, slices: Collection[str]) -> str:
     """Return the condition for the rows of those slices."""
-    cut = slice_of(table)
-    if cut is None or not slices:
+    slicing = slicing_of(table)
+    if slicing is None or not slices:
         return "1" if slices else "0"
-    spans = _spans(cut, slices)
+    spans = _spans(slicing, slices)
     if (
         spans
         and len(spans) <= _MOST_RANGES
-        and _holds_only_texts(cursor, table.columns[cut.column])
+        and _holds_only_texts(cursor, table.columns[slicing.column])
     ):
-        column = column_sql(table.columns[cut.column])
+        column = column_sql(table.columns[slicing.column])
         # ISO texts compare like the timestamps they stand for, and a day's text sorts before its midnight.
         return " OR ".join(
             f"({column} {BINARY} >= '{first.date()}' AND {column} {BINARY} < '{after.date()}')"
@@ -51,10 +51,10 @@ def in_slices(cursor: SqliteCursor, table: sa.Table, slices: Collection[str]) ->
     return f"{slice_text(table)} IN ({', '.join(map(literal, sorted(slices)))})"
 
 
-def _spans(cut: Slice, slices: Collection[str]) -> list[tuple[datetime, datetime]] | None:
+def _spans(slicing: Slicing, slices: Collection[str]) -> list[tuple[datetime, datetime]] | None:
     """Return the slices as ranges of time; None if one is not a range because its rows hold no timestamps."""
     try:
-        return ranges(cut, slices)
+        return ranges(slicing, slices)
     except ValueError:
         return None
 
@@ -75,9 +75,9 @@ def slice_counts(cursor: SqliteCursor, table: sa.Table) -> dict[str, int]:
     To group by a part of a text, SQLite sorts every row. Seeking from slice to slice in an index takes a
     tenth of the time.
     """
-    cut = slice_of(table)
-    if cut is not None and _leads_an_index(cursor, table.columns[cut.column]):
-        counts = _by_seeking(cursor, table, cut)
+    slicing = slicing_of(table)
+    if slicing is not None and _leads_an_index(cursor, table.columns[slicing.column]):
+        counts = _by_seeking(cursor, table, slicing)
         if counts is not None:
             return counts
     asked = [slice_text(table), "CAST(count(*) AS TEXT)"]
@@ -94,14 +94,14 @@ def _leads_an_index(cursor: SqliteCursor, column: sa.Column[Any]) -> bool:
     return cursor.fetchone() is not None
 
 
-def _by_seeking(cursor: SqliteCursor, table: sa.Table, cut: Slice) -> dict[str, int] | None:
+def _by_seeking(cursor: SqliteCursor, table: sa.Table, slicing: Slicing) -> dict[str, int] | None:
     """Count the rows of each slice by index seeks.
 
     Returns None if a value is NULL, or is not a text that begins with a full slice id.
     """
-    name, length = table_sql(table), cut.id_length
-    column = f"t.{column_sql(table.columns[cut.column])}"
-    if not _holds_only_texts(cursor, table.columns[cut.column]):
+    name, length = table_sql(table), slicing.id_length
+    column = f"t.{column_sql(table.columns[slicing.column])}"
+    if not _holds_only_texts(cursor, table.columns[slicing.column]):
         return None
     # The first text after all texts that begin with the id.
     after = f"substr(s.id, 1, {length - 1}) || char(unicode(substr(s.id, {length})) + 1)"

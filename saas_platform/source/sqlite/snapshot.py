@@ -20,7 +20,7 @@ from saas_platform.source.interface import SourceColumn, SourceError, SourceSnap
 from saas_platform.source.sqlite import canonical, catalogue, catalogue_types, queries
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.errors import in_words
+from saas_platform.source.sqlite.errors import to_user_error
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
 from saas_platform.source.sqlite.sql import slice_text, table_sql
@@ -44,7 +44,7 @@ class SqliteSnapshot(SourceSnapshot):
         scalar(cursor, "SELECT count(*) FROM sqlite_master")
         self.identity = f"{path.name}, file {path.stat().st_ino}"
 
-    def ceiling(self, table: sa.Table) -> int:
+    def high_watermark(self, table: sa.Table) -> int:
         return self.highest_version(table)
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
@@ -139,7 +139,7 @@ class SqliteSnapshot(SourceSnapshot):
         return found or self._unreadable(table, error)
 
     def _unreadable(self, table: sa.Table, error: Exception) -> SourceError:
-        reason = in_words(self._path, error, ours=self._ours)
+        reason = to_user_error(self._path, error, ours=self._ours)
         return SourceError(f"{table.name} of the source can't be read. {reason}")
 
     def row_texts(
@@ -235,7 +235,7 @@ class CompanySnapshot(SqliteSnapshot):
         )
         self.identity = scalar(cursor, f'SELECT identity FROM "{bookkeeping.source_identity.name}"')
 
-    def ceiling(self, table: sa.Table) -> int:  # noqa: ARG002 - one counter for all tables
+    def high_watermark(self, table: sa.Table) -> int:  # noqa: ARG002 - one counter for all tables
         return self._written
 
     def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from saas_platform.schema import slice_of
+from saas_platform.schema import slicing_of
 from saas_platform.schema.slices import WHOLE
 from saas_platform.schema.source_names import source_column, source_table
 
@@ -46,11 +46,11 @@ def literal(text: str) -> str:
 
 def slice_id(table: sa.Table, qualifier: str = "") -> str:
     """Return the SQL for the slice id of a row. Timestamps are ISO texts in SQLite."""
-    cut = slice_of(table)
-    if cut is None:
+    slicing = slicing_of(table)
+    if slicing is None:
         return f"'{WHOLE}'"
-    column = column_sql(table.columns[cut.column])
-    return f"substr({qualifier}{column}, 1, {cut.id_length})"
+    column = column_sql(table.columns[slicing.column])
+    return f"substr({qualifier}{column}, 1, {slicing.id_length})"
 
 
 def slice_text(table: sa.Table) -> str:

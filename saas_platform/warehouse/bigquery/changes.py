@@ -15,7 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from google.cloud import bigquery
 
-from saas_platform.schema.slices import slice_of
+from saas_platform.schema.slices import slicing_of
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.bigquery.connection import Connection
 from saas_platform.warehouse.bigquery.errors import translate_errors
@@ -24,7 +24,7 @@ from saas_platform.warehouse.bigquery.schemas import make_dataset
 from saas_platform.warehouse.bigquery.tables import (
     GONE,
     completed,
-    is_cut_alike,
+    is_partitioned_alike,
     mirror_definition,
     parquet_schema,
     staging_definition,
@@ -193,7 +193,7 @@ def make_mirror(connection: Connection, table: sa.Table) -> None:
     with translate_errors(connection.target):
         if present is not None:
             fields = completed(table, present.schema, tags)
-            if fields is not None and is_cut_alike(present, wanted):
+            if fields is not None and is_partitioned_alike(present, wanted):
                 if fields != list(present.schema):
                     present.schema = fields
                     connection.client.update_table(present, ["schema"])
@@ -204,8 +204,8 @@ def make_mirror(connection: Connection, table: sa.Table) -> None:
 
 def _deletes(connection: Connection, table: sa.Table) -> Iterator[str]:
     """Yield the statements that delete all rows of the mirror."""
-    cut = slice_of(table)
-    is_by_day = cut is not None and cut.grain == "day"  # there are never that many months
+    slicing = slicing_of(table)
+    is_by_day = slicing is not None and slicing.grain == "day"  # there are never that many months
     present = dict(connection.run(q.counts(table))) if is_by_day else {}
     for group in _groups(present) if len(present) > MOST_SLICES else [None]:
         yield f"DELETE FROM {q.mirror(table)} WHERE {_spanned(table, group)}"

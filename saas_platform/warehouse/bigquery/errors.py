@@ -19,8 +19,8 @@ from saas_platform.warehouse.interface import WarehouseError, WarehouseUnusableE
 
 _LOGIN = "`gcloud auth application-default login`"
 #: Reasons for which BigQuery itself advises to try again.
-_PASSING = {"backendError", "internalError", "rateLimitExceeded", "jobRateLimitExceeded"}
-_PASSING_TYPES = (
+_TRANSIENT = {"backendError", "internalError", "rateLimitExceeded", "jobRateLimitExceeded"}
+_TRANSIENT_TYPES = (
     api.TooManyRequests,
     api.InternalServerError,
     api.BadGateway,
@@ -38,9 +38,9 @@ def reasons(error: BaseException) -> set[str]:
     return {each.get("reason", "") for each in found if isinstance(each, dict)}
 
 
-def passes(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Return whether the error is temporary, so that another try may succeed."""
-    return isinstance(error, _PASSING_TYPES) or bool(reasons(error) & _PASSING)
+    return isinstance(error, _TRANSIENT_TYPES) or bool(reasons(error) & _TRANSIENT)
 
 
 @contextmanager
@@ -54,14 +54,14 @@ def translate_errors(target: BigqueryTarget) -> Iterator[None]:
         auth.GoogleAuthError,
         requests.exceptions.RequestException,
     ) as error:
-        raise in_words(target, error) from error
+        raise to_user_error(target, error) from error
 
 
-def in_words(target: BigqueryTarget, error: Exception) -> WarehouseError:
+def to_user_error(target: BigqueryTarget, error: Exception) -> WarehouseError:
     """Return the error to show for an error of Google's clients."""
     if isinstance(error, api.RetryError):
         cause = error.cause
-        return in_words(target, cause) if isinstance(cause, Exception) else _answered(error)
+        return to_user_error(target, cause) if isinstance(cause, Exception) else _answered(error)
     if isinstance(error, auth.GoogleAuthError):
         return _credentials(target, error)
     if isinstance(error, requests.exceptions.RequestException):

@@ -19,7 +19,7 @@ from dataclasses import replace
 import pyarrow as pa
 import sqlalchemy as sa
 
-from saas_platform.schema.slices import slice_of
+from saas_platform.schema.slices import slicing_of
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.bigquery.changes import commit, make_mirror
 from saas_platform.warehouse.bigquery.connection import Connection
@@ -41,8 +41,8 @@ _FIRST_DAY, _LAST_DAY = "1960-01-01", "2159-12-31"
 
 def may_load_by_days(connection: Connection, table: sa.Table) -> bool:
     """Return whether the target asks for it, the table is sliced by day, and its mirror has no rows yet."""
-    cut = slice_of(table)
-    if not connection.target.first_load_by_days or cut is None or cut.grain != "day":
+    slicing = slicing_of(table)
+    if not connection.target.first_load_by_days or slicing is None or slicing.grain != "day":
         return False
     present = connection.table(target_schema(table), table.name)
     return present is None or present.num_rows == 0

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from google.api_core import exceptions as api
 from google.api_core.retry import Retry
 
-from saas_platform.warehouse.bigquery.errors import passes
+from saas_platform.warehouse.bigquery.errors import is_transient
 
 _SECONDS = 600.0
 
@@ -90,7 +90,7 @@ def run_once(
             raise
 
     again = Retry(
-        predicate=lambda error: isinstance(error, _AskAgain) or passes(error),
+        predicate=lambda error: isinstance(error, _AskAgain) or is_transient(error),
         initial=pause,
         maximum=30.0,
         timeout=seconds,

@@ -14,12 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.kinds import Kind, kind_of, sized, sizes
-from saas_platform.schema.slices import WHOLE, slice_of
+from saas_platform.schema.slices import WHOLE, slicing_of
 from saas_platform.warehouse.bounds import Bounds
 from saas_platform.warehouse.naming import Naming
 
 #: BigQuery's earliest timestamp, and so a lower bound that excludes nothing.
-FIRST_MOMENT = datetime(1, 1, 1)
+FIRST_TIMESTAMP = datetime(1, 1, 1)
 #: The most ranges of slices in one condition. Each takes about 100 bytes.
 MOST_RANGES = 1_000
 #: NUMERIC has 29 digits before the point and 9 after it; BIGNUMERIC has 38 of each.
@@ -64,7 +64,7 @@ def literal(value: Any) -> str:
         case Decimal():
             return f"BIGNUMERIC '{value:f}'"
         case datetime():
-            return moment(value)
+            return timestamp(value)
         case date():
             return f"DATE '{value.isoformat()}'"
         case str():
@@ -74,7 +74,7 @@ def literal(value: Any) -> str:
     raise TypeError(f"no BigQuery literal for a {type(value).__name__}")
 
 
-def moment(value: datetime) -> str:
+def timestamp(value: datetime) -> str:
     """Return a timestamp, which is in UTC, as a literal."""
     return f"TIMESTAMP '{value.isoformat(' ')}+00:00'"
 
@@ -98,14 +98,14 @@ def unsized_type(kind: Kind) -> str:
 
 
 def slice_id(table: sa.Table, alias: str = "") -> str:
-    """Return SQL of the id of a row's slice, the same that `Slice.id_of` makes."""
-    cut = slice_of(table)
-    if cut is None:
+    """Return SQL of the id of a row's slice, the same that `Slicing.id_of` makes."""
+    slicing = slicing_of(table)
+    if slicing is None:
         return text(WHOLE)
-    column = listed([cut.column], alias)
-    is_date = isinstance(table.columns[cut.column].type, sa.Date)
+    column = listed([slicing.column], alias)
+    is_date = isinstance(table.columns[slicing.column].type, sa.Date)
     day = column if is_date else f"EXTRACT(DATE FROM {column})"
-    return f"SUBSTR(CAST({day} AS STRING), 1, {cut.id_length})"
+    return f"SUBSTR(CAST({day} AS STRING), 1, {slicing.id_length})"
 
 
 def within(
@@ -122,18 +122,18 @@ def within(
     also true for rows of slices in between. "Any slice" has a bound, too, because a table that requires a
     filter on its partitions refuses a query without one.
     """
-    cut = slice_of(table)
-    if cut is None:
+    slicing = slicing_of(table)
+    if slicing is None:
         return "TRUE" if slices is None or slices else "FALSE"
-    is_date = isinstance(table.columns[cut.column].type, sa.Date)
-    bound = _day if is_date else moment
-    column = listed([cut.column], alias)
-    everywhere = f"{column} >= {bound(FIRST_MOMENT)}"
+    is_date = isinstance(table.columns[slicing.column].type, sa.Date)
+    bound = _day if is_date else timestamp
+    column = listed([slicing.column], alias)
+    everywhere = f"{column} >= {bound(FIRST_TIMESTAMP)}"
     if slices is None:
         return everywhere
     if not slices:
         return f"({everywhere} AND FALSE)"
-    bounds = Bounds(cut, column, slice_id(table, alias), bound, text)
+    bounds = Bounds(slicing, column, slice_id(table, alias), bound, text)
     return f"({everywhere} AND {bounds.within(slices, most_ranges)})"
 
 

@@ -16,7 +16,7 @@ from google.cloud import bigquery
 
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.kinds import kind_of_arrow
-from saas_platform.schema.slices import slice_of
+from saas_platform.schema.slices import slicing_of
 from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.interface import RAW, SYNC_ID, WarehouseError
 from saas_platform.warehouse.naming import REMEDY, clash
@@ -49,17 +49,17 @@ _CLUSTERED = {"BOOL", "INT64", "STRING", "DATE", "TIMESTAMP", "NUMERIC", "BIGNUM
 _TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 
 
-def objection(table: sa.Table) -> str | None:
+def unsupported_reason(table: sa.Table) -> str | None:
     """Return why the table's names keep it out of BigQuery, with the remedy; None if they do not."""
-    says = f"{table.name} can't be mirrored to BigQuery, because the"
+    beginning = f"{table.name} can't be mirrored to BigQuery, because the"
     for kind, name in (("table", table.name), *(("column", name) for name in q.columns(table))):
         if not _NAME.fullmatch(name):
             return (
-                f"{says} name of the {kind} {name!r} contains characters other than ASCII letters, digits"
+                f"{beginning} name of the {kind} {name!r} contains characters other than ASCII letters, digits"
                 f" and underscores, begins with a digit or has more than 300 characters: {REMEDY}."
             )
         if kind == "column" and name.lower().startswith(_TAKEN):
-            return f"{says} name of the column {name} begins with a prefix that BigQuery reserves: {REMEDY}."
+            return f"{beginning} name of the column {name} begins with a prefix that BigQuery reserves: {REMEDY}."
     return clash(table, SYNC_ID, GONE)
 
 
@@ -107,12 +107,12 @@ def mirror_definition(
     made.description = table.comment and table.comment[: _DESCRIPTIONS[1]]
     made.labels = {**LABELS, "layer": RAW}
     made.clustering_fields = _clustered(table.primary_key.columns)
-    cut = slice_of(table)
-    if cut is not None:
+    slicing = slicing_of(table)
+    if slicing is not None:
         made.time_partitioning = bigquery.TimePartitioning(
-            type_=cut.grain.upper(), field=cut.column
+            type_=slicing.grain.upper(), field=slicing.column
         )
-        made.require_partition_filter = cut.grain == "day"
+        made.require_partition_filter = slicing.grain == "day"
     return made
 
 
@@ -166,13 +166,13 @@ def _clustered(columns: Iterable[sa.Column]) -> list[str] | None:
     return names[:_MOST_CLUSTERED] or None
 
 
-def is_cut_alike(one: bigquery.Table, other: bigquery.Table) -> bool:
+def is_partitioned_alike(one: bigquery.Table, other: bigquery.Table) -> bool:
     """Return whether both tables have the same partitions.
 
     Only the options that a definition sets are compared, because the service adds others.
     """
-    cuts = [made.time_partitioning for made in (one, other)]
-    first, second = (cut and (cut.type_, cut.field) for cut in cuts)
+    partitionings = [made.time_partitioning for made in (one, other)]
+    first, second = (each and (each.type_, each.field) for each in partitionings)
     return first == second
 
 

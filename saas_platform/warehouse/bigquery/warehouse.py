@@ -29,7 +29,12 @@ from saas_platform.warehouse.bigquery.first_load import load_by_days, may_load_b
 from saas_platform.warehouse.bigquery.jobs import job_name
 from saas_platform.warehouse.bigquery.loads import replace_rows
 from saas_platform.warehouse.bigquery.schemas import drop, examine, prepare
-from saas_platform.warehouse.bigquery.tables import mirror_schema, objection, tagged, types_of
+from saas_platform.warehouse.bigquery.tables import (
+    mirror_schema,
+    tagged,
+    types_of,
+    unsupported_reason,
+)
 from saas_platform.warehouse.bigquery.target import BigqueryTarget
 from saas_platform.warehouse.duckdb.comparison import compare
 from saas_platform.warehouse.duckdb.digests import hash_texts
@@ -58,7 +63,7 @@ from saas_platform.warehouse.stream import RowStream
 _AT_ONCE = 8
 #: Separates each letter from its accents, and removes the accents.
 _WITHOUT_ACCENTS = r"REGEXP_REPLACE(NORMALIZE({}, NFD), r'\pM', '')"
-_LONG_AGO = q.moment(q.FIRST_MOMENT)
+_LONG_AGO = q.timestamp(q.FIRST_TIMESTAMP)
 
 
 class BigqueryWarehouse(Warehouse):
@@ -136,7 +141,7 @@ class BigqueryWarehouse(Warehouse):
         asked = {
             (table.name, purpose): sql
             for table in tables
-            if objection(table) is None
+            if unsupported_reason(table) is None
             for purpose, sql in (
                 ("newest sync", _newest(SYNC_LOG, table, "finished_at")),
                 ("newest proof", _newest(PROOF_LOG, table, "proven_at")),
@@ -184,8 +189,8 @@ class BigqueryWarehouse(Warehouse):
         found = self._connection.run(self.digest_query(schema, names))
         return {name: SliceDigest(rows, int(total or 0)) for name, rows, total in found}
 
-    def objection(self, table: sa.Table) -> str | None:
-        return objection(table)
+    def unsupported_reason(self, table: sa.Table) -> str | None:
+        return unsupported_reason(table)
 
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
         tags = self.target.policy_tags
@@ -203,14 +208,14 @@ class BigqueryWarehouse(Warehouse):
         rows = self._connection.run(_newest(SYNC_LOG, table, "finished_at"))
         return SyncEntry.of(rows[0]) if rows else None
 
-    def syncs_after(self, moment: datetime) -> list[SyncEntry]:
+    def syncs_after(self, timestamp: datetime) -> list[SyncEntry]:
         rows = self._connection.run(
             f"SELECT {q.listed(q.columns(SYNC_LOG))} FROM {q.qualified(RAW, SYNC_LOG.name)}"
-            f" WHERE finished_at > {q.moment(moment)} ORDER BY finished_at"
+            f" WHERE finished_at > {q.timestamp(timestamp)} ORDER BY finished_at"
         )
         return [SyncEntry.of(row) for row in rows]
 
-    def unproven(self, table: sa.Table) -> list[SyncEntry]:
+    def unproven_syncs(self, table: sa.Table) -> list[SyncEntry]:
         log, proofs = q.qualified(RAW, SYNC_LOG.name), q.qualified(RAW, PROOF_LOG.name)
         name = q.text(table.name)
         rows = self._connection.run(
@@ -246,9 +251,9 @@ class BigqueryWarehouse(Warehouse):
                 local,
                 lambda slices: self._rows(table, slices),
                 lambda: self.slice_counts(table),
-            ) as staging,
+            ) as changes,
         ):
-            yield staging
+            yield changes
 
     def digest_mirror(
         self,
@@ -285,12 +290,12 @@ class BigqueryWarehouse(Warehouse):
         slices = {row["c0"] for row in found}
         # With a key, all slices are searched, because a row may have moved to another slice.
         where = q.within(table, None if q.keys(table) else slices, "m")
-        mine = ", ".join(
+        listed = ", ".join(
             f"{bigquery_canonical.cell(table.columns[name], 'm')} AS {place}"
             for name, place in places.items()
         )
         return self._connection.arrow(
-            f"SELECT {mine} FROM {q.mirror(table)} AS m"
+            f"SELECT {listed} FROM {q.mirror(table)} AS m"
             f" WHERE {where} AND ({' OR '.join(f'({each})' for each in same) or 'FALSE'})"
         )
 
@@ -330,11 +335,11 @@ class BigqueryWarehouse(Warehouse):
         return narrowed(rows, arrow_schema(table, with_row_version=True))
 
 
-def _newest(log: sa.Table, table: sa.Table, moment: str) -> str:
+def _newest(log: sa.Table, table: sa.Table, timestamp: str) -> str:
     """Return a query of a table's newest entry in a log."""
     return (
         f"SELECT {q.listed(q.columns(log))} FROM {q.qualified(RAW, log.name)}"
-        f" WHERE table_name = {q.text(table.name)} ORDER BY {moment} DESC LIMIT 1"
+        f" WHERE table_name = {q.text(table.name)} ORDER BY {timestamp} DESC LIMIT 1"
     )
 
 

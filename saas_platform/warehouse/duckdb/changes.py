@@ -24,7 +24,7 @@ from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
 from saas_platform.warehouse.naming import key_may_repeat, repeated_key
 from saas_platform.warehouse.stream import RowStream
 
-_STAGED, _GONE, _THEIRS, _DIFFERENT = (
+_STAGED, _GONE, _SOURCE_ROWS, _DIFFERENT = (
     f"{STAGING}.{name}" for name in ("_staged", "_gone", "_theirs", "_different")
 )
 #: This table is in memory, because it is made within the transaction, where no other file can be written.
@@ -86,19 +86,21 @@ def differences(
     first_key = q.quoted(q.keys(table)[0])
     into = f"CREATE OR REPLACE TABLE {_DIFFERENT} AS"
     for part in _parts(connection, table, where, q.keys(table)):
-        mine = f"SELECT {q.listed(columns)}, 1 AS {copy} FROM {q.mirror(table)} r WHERE {part}"
+        mirror_rows = (
+            f"SELECT {q.listed(columns)}, 1 AS {copy} FROM {q.mirror(table)} r WHERE {part}"
+        )
         if _has_copies(connection, table, part):
             equal_first = f"({q.differs(columns, 'r', 't')}) NULLS LAST"
-            mine = (
+            mirror_rows = (
                 f"SELECT {q.listed(columns, 'r')}, row_number() OVER"
                 f" (PARTITION BY {q.listed(q.keys(table), 'r')} ORDER BY {equal_first}) AS {copy}"
-                f" FROM {q.mirror(table)} r LEFT JOIN (SELECT * FROM {_THEIRS} r WHERE {part}) t"
+                f" FROM {q.mirror(table)} r LEFT JOIN (SELECT * FROM {_SOURCE_ROWS} r WHERE {part}) t"
                 f" ON {q.same_key(table, 'r', 't')} WHERE {part}"
             )
         connection.run(
             f"{into} SELECT CASE WHEN s.{first_key} IS NOT NULL THEN {fields['s']} END AS s,"
             f" CASE WHEN m.{first_key} IS NOT NULL THEN {fields['m']} END AS m"
-            f" FROM (SELECT * FROM {_THEIRS} r WHERE {part}) s FULL JOIN ({mine}) m"
+            f" FROM (SELECT * FROM {_SOURCE_ROWS} r WHERE {part}) s FULL JOIN ({mirror_rows}) m"
             f" ON {q.same_key(table, 's', 'm')} AND m.{copy} = 1 WHERE s.{first_key} IS NULL"
             f" OR m.{first_key} IS NULL OR {q.differs(columns, 's', 'm')}"
         )
@@ -108,10 +110,12 @@ def differences(
 
 def _collect(connection: Connection, table: sa.Table, where: str, stream: RowStream) -> None:
     """Put the stream's rows into `_theirs`."""
-    connection.run(f"CREATE OR REPLACE TABLE {_THEIRS} {definition(table)}")
+    connection.run(f"CREATE OR REPLACE TABLE {_SOURCE_ROWS} {definition(table)}")
     columns = q.listed(q.columns(table))
     with connection.streaming(stream) as relation:
-        connection.run(f"INSERT INTO {_THEIRS} SELECT {columns} FROM {relation} r WHERE {where}")
+        connection.run(
+            f"INSERT INTO {_SOURCE_ROWS} SELECT {columns} FROM {relation} r WHERE {where}"
+        )
 
 
 def _parts(
@@ -122,7 +126,7 @@ def _parts(
     Each row meets exactly one of them. Rows with equal values of the columns meet the same one.
     """
     ((rows,),) = connection.run(
-        f"SELECT greatest((SELECT count(*) FROM {_THEIRS}),"
+        f"SELECT greatest((SELECT count(*) FROM {_SOURCE_ROWS}),"
         f" (SELECT count(*) FROM {q.mirror(table)} r WHERE {where}))"
     )
     count = max(1, -(-rows // _PART_ROWS))
@@ -146,7 +150,7 @@ def _has_copies(connection: Connection, table: sa.Table, where: str) -> bool:
 
 
 class DuckdbChanges(Changes):
-    """Changes that are staged in the catalogue STAGING, which the caller has attached."""
+    """Changes that are staged in the database STAGING, which the caller has attached."""
 
     def __init__(self, connection: Connection, table: sa.Table) -> None:
         self._connection = connection
@@ -178,14 +182,14 @@ class DuckdbChanges(Changes):
                 for k in q.keys(table)
             )
             self._connection.run(
-                f"INSERT INTO {_STAGED} SELECT * FROM {_THEIRS} t"
+                f"INSERT INTO {_STAGED} SELECT * FROM {_SOURCE_ROWS} t"
                 f" WHERE EXISTS (SELECT 1 FROM (SELECT {either} FROM {_DIFFERENT}) d"
                 f" WHERE {q.same_key(table, 't', 'd')})"
                 f" AND NOT EXISTS (SELECT 1 FROM {_STAGED} o WHERE {q.same_key(table, 't', 'o')})"
             )
             self._connection.run(
                 f"INSERT INTO {_GONE} SELECT {keys} FROM (SELECT {either} FROM {_DIFFERENT}) d"
-                f" WHERE NOT EXISTS (SELECT 1 FROM {_THEIRS} t WHERE {q.same_key(table, 't', 'd')})"
+                f" WHERE NOT EXISTS (SELECT 1 FROM {_SOURCE_ROWS} t WHERE {q.same_key(table, 't', 'd')})"
             )
 
     def counts_after(self) -> dict[str, int]:

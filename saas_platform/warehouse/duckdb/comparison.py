@@ -24,10 +24,10 @@ from saas_platform.schema.canonical import (
 from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.canonical import row_text
 from saas_platform.warehouse.duckdb.connection import STAGING, Connection
-from saas_platform.warehouse.interface import Comparison, Kind, RowDifference
+from saas_platform.warehouse.interface import Comparison, DifferenceKind, RowDifference
 from saas_platform.warehouse.stream import RowStream
 
-_THEIR_TEXTS, _MY_TEXTS, _UNPAIRED, _THEIR_CELLS, _MY_CELLS, _DIFFERENT = (
+_SOURCE_TEXTS, _MIRROR_TEXTS, _UNPAIRED, _SOURCE_CELLS, _MIRROR_CELLS, _DIFFERENT = (
     f"{STAGING}.{name}"
     for name in (
         "_their_texts",
@@ -63,10 +63,10 @@ def compare(
     keys = [places[key] for key in q.keys(table)]
     _collect(connection, table, slices, texts)
     _find_unpaired(connection)
-    for rows, cells in ((_THEIR_TEXTS, _THEIR_CELLS), (_MY_TEXTS, _MY_CELLS)):
+    for rows, cells in ((_SOURCE_TEXTS, _SOURCE_CELLS), (_MIRROR_TEXTS, _MIRROR_CELLS)):
         _split(connection, rows, cells, names)
     into = f"CREATE OR REPLACE TABLE {_DIFFERENT} AS"
-    for part in _parts(connection, (_THEIR_CELLS, _MY_CELLS), keys or names):
+    for part in _parts(connection, (_SOURCE_CELLS, _MIRROR_CELLS), keys or names):
         connection.run(f"{into} {_differences(connection, names, keys, part)}")
         into = f"INSERT INTO {_DIFFERENT}"
     return _read(connection, table, places, samples)
@@ -80,11 +80,11 @@ def _collect(
     wanted = ", ".join(map(q.text, sorted(slices))) or "NULL"
     with connection.streaming(texts) as relation:
         connection.run(
-            f"CREATE OR REPLACE TABLE {_THEIR_TEXTS} AS SELECT *, {number} FROM {relation}"
+            f"CREATE OR REPLACE TABLE {_SOURCE_TEXTS} AS SELECT *, {number} FROM {relation}"
             f" WHERE {_SLICE} IN ({wanted})"
         )
     connection.run(
-        f"CREATE OR REPLACE TABLE {_MY_TEXTS} AS SELECT *, {number} FROM ("
+        f"CREATE OR REPLACE TABLE {_MIRROR_TEXTS} AS SELECT *, {number} FROM ("
         f"SELECT {q.slice_id(table, q.bucket(table, 'r'))} AS {_SLICE}, {row_text(table, 'r')} AS {_TEXT}"
         f" FROM {q.mirror(table)} r WHERE {q.within(table, slices, 'r')})"
     )
@@ -96,10 +96,10 @@ def _find_unpaired(connection: Connection) -> None:
     All other rows are equal. Only these few have to be compared cell by cell.
     """
     into = f"CREATE OR REPLACE TABLE {_UNPAIRED} AS"
-    for part in _parts(connection, (_THEIR_TEXTS, _MY_TEXTS), [_NUMBER]):
+    for part in _parts(connection, (_SOURCE_TEXTS, _MIRROR_TEXTS), [_NUMBER]):
         connection.run(
-            f"{into} SELECT {_NUMBER} FROM (SELECT {_NUMBER}, 1 AS one FROM {_THEIR_TEXTS} WHERE {part}"
-            f" UNION ALL SELECT {_NUMBER}, -1 FROM {_MY_TEXTS} WHERE {part})"
+            f"{into} SELECT {_NUMBER} FROM (SELECT {_NUMBER}, 1 AS one FROM {_SOURCE_TEXTS} WHERE {part}"
+            f" UNION ALL SELECT {_NUMBER}, -1 FROM {_MIRROR_TEXTS} WHERE {part})"
             f" GROUP BY 1 HAVING sum(one) <> 0"
         )
         into = f"INSERT INTO {_UNPAIRED}"
@@ -120,8 +120,8 @@ def _parts(connection: Connection, sides: tuple[str, str], names: list[str]) -> 
 
     Each row meets exactly one of them. Rows with equal values of the named columns meet the same one.
     """
-    theirs, mine = (f"(SELECT count(*) FROM {rows})" for rows in sides)
-    ((rows,),) = connection.run(f"SELECT greatest({theirs}, {mine})")
+    source_rows, mirror_rows = (f"(SELECT count(*) FROM {rows})" for rows in sides)
+    ((rows,),) = connection.run(f"SELECT greatest({source_rows}, {mirror_rows})")
     count = max(1, -(-rows // _PART_ROWS))
     if count == 1:
         return ["TRUE"]
@@ -140,17 +140,22 @@ def _differences(connection: Connection, names: list[str], keys: list[str], part
         keys: the columns that form the key; empty if the table has no key.
         part: the condition of the part.
     """
-    theirs, mine = (f"SELECT * FROM {rows} WHERE {part}" for rows in (_THEIR_CELLS, _MY_CELLS))
+    source_rows, mirror_rows = (
+        f"SELECT * FROM {rows} WHERE {part}" for rows in (_SOURCE_CELLS, _MIRROR_CELLS)
+    )
     if not keys:
         row = f"[{', '.join(names)}]"
         return (
             f"SELECT 'missing' AS kind, {_SLICE} AS slice, {row} AS source, NULL::VARCHAR[] AS mirror"
-            f" FROM ({theirs} EXCEPT ALL {mine})"
-            f" UNION ALL SELECT 'extra', {_SLICE}, NULL, {row} FROM ({mine} EXCEPT ALL {theirs})"
+            f" FROM ({source_rows} EXCEPT ALL {mirror_rows})"
+            f" UNION ALL SELECT 'extra', {_SLICE}, NULL, {row} FROM ({mirror_rows} EXCEPT ALL {source_rows})"
         )
     pairing = [f"s.{key} = m.{key}" for key in keys]
-    if any(_has_copies(connection, rows, keys, part) for rows in (_THEIR_CELLS, _MY_CELLS)):
-        theirs, mine = _numbered(theirs, mine, names, keys), _numbered(mine, theirs, names, keys)
+    if any(_has_copies(connection, rows, keys, part) for rows in (_SOURCE_CELLS, _MIRROR_CELLS)):
+        source_rows, mirror_rows = (
+            _numbered(source_rows, mirror_rows, names, keys),
+            _numbered(mirror_rows, source_rows, names, keys),
+        )
         pairing.append("s.copy = m.copy")
     # Every cell is a text, so a cell is NULL only where the side has no such row.
     missing, extra = f"m.{names[0]} IS NULL", f"s.{names[0]} IS NULL"
@@ -160,7 +165,7 @@ def _differences(connection: Connection, names: list[str], keys: list[str], part
         f"SELECT CASE WHEN {missing} THEN 'missing' WHEN {extra} THEN 'extra' ELSE 'different' END AS kind,"
         f" coalesce(s.{_SLICE}, m.{_SLICE}) AS slice, CASE WHEN NOT {extra} THEN {source} END AS source,"
         f" CASE WHEN NOT {missing} THEN {mirror} END AS mirror"
-        f" FROM ({theirs}) s FULL JOIN ({mine}) m ON {' AND '.join(pairing)}"
+        f" FROM ({source_rows}) s FULL JOIN ({mirror_rows}) m ON {' AND '.join(pairing)}"
         f" WHERE {missing} OR {extra} OR {differ}"
     )
 
@@ -201,7 +206,7 @@ def _read(
         f" ORDER BY {order}kind DESC, source, mirror LIMIT {int(samples)}"
     )
     return Comparison(
-        **{kind: totals.get(kind, 0) for kind in get_args(Kind)},
+        **{kind: totals.get(kind, 0) for kind in get_args(DifferenceKind)},
         slices=by_slice,
         columns={name: n for name, n in zip(places, by_column, strict=True) if n},
         samples=tuple(_row(table, *row) for row in found),
@@ -222,7 +227,11 @@ def _ordered(column: sa.Column[Any], places: dict[str, str]) -> str:
 
 
 def _row(
-    table: sa.Table, kind: Kind, slice_: str, source: list[str] | None, mirror: list[str] | None
+    table: sa.Table,
+    kind: DifferenceKind,
+    slice_: str,
+    source: list[str] | None,
+    mirror: list[str] | None,
 ) -> RowDifference:
     names = q.columns(table)
     sides = [

@@ -19,7 +19,7 @@ from saas_platform.warehouse.stream import RowStream
 
 T = TypeVar("T")
 
-#: The catalogue that `Connection.staging_file` attaches.
+#: The name under which `Connection.staging_file` attaches its database.
 STAGING = "_staging"
 #: The memory that the engine may use. By its own default it keeps all that it has ever written or read, up
 #: to 80 % of the machine's memory, so that its memory would grow with the table.
@@ -126,7 +126,7 @@ class Connection:
 
     @contextmanager
     def staging_file(self) -> Iterator[None]:
-        """Attach a file as the catalogue STAGING within this context, and delete it at the end.
+        """Attach a file as the database STAGING within this context, and delete it at the end.
 
         Tables go there because temporary tables would lie in memory, however large they are. The file takes
         no part in a transaction. A connection without such a file holds these tables in memory. Contexts may

@@ -30,7 +30,7 @@ def is_locked(error: duckdb.Error) -> bool:
     return _LOCKED in str(error)
 
 
-def in_words(path: Path, error: duckdb.Error) -> WarehouseError:
+def to_user_error(path: Path, error: duckdb.Error) -> WarehouseError:
     """Return the error to show for an error of the engine."""
     message = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
@@ -68,4 +68,4 @@ def translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise in_words(path, error) from error
+        raise to_user_error(path, error) from error

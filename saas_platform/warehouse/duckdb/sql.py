@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.kinds import kind_of, sized
-from saas_platform.schema.slices import WHOLE, slice_of
+from saas_platform.schema.slices import WHOLE, slicing_of
 from saas_platform.warehouse.bounds import Bounds
 from saas_platform.warehouse.naming import Naming
 
@@ -62,19 +62,19 @@ def type_of(column: sa.Column) -> str:
 
 def bucket(table: sa.Table, alias: str = "") -> str:
     """Return SQL of a value that all rows of a slice share; grouping by it is cheaper than by the id."""
-    cut = slice_of(table)
-    if cut is None:
+    slicing = slicing_of(table)
+    if slicing is None:
         return text(WHOLE)
-    column = listed([cut.column], alias)
-    return f"CAST({column} AS DATE)" if cut.grain == "day" else f"date_trunc('month', {column})"
+    column = listed([slicing.column], alias)
+    return f"CAST({column} AS DATE)" if slicing.grain == "day" else f"date_trunc('month', {column})"
 
 
 def slice_id(table: sa.Table, bucket_: str) -> str:
-    """Return SQL of the id of a slice from SQL of its bucket. `Slice.id_of` makes the same id."""
-    cut = slice_of(table)
-    if cut is None:
+    """Return SQL of the id of a slice from SQL of its bucket. `Slicing.id_of` makes the same id."""
+    slicing = slicing_of(table)
+    if slicing is None:
         return bucket_
-    return f"strftime({bucket_}, '{'%Y-%m-%d' if cut.grain == 'day' else '%Y-%m'}')"
+    return f"strftime({bucket_}, '{'%Y-%m-%d' if slicing.grain == 'day' else '%Y-%m'}')"
 
 
 def within(table: sa.Table, slices: Collection[str] | None, alias: str = "") -> str:
@@ -82,14 +82,14 @@ def within(table: sa.Table, slices: Collection[str] | None, alias: str = "") -> 
 
     Its bounds are literals, so that the engine can prune.
     """
-    cut = slice_of(table)
-    if slices is None or (cut is None and slices):
+    slicing = slicing_of(table)
+    if slices is None or (slicing is None and slices):
         return "TRUE"
-    if cut is None or not slices:
+    if slicing is None or not slices:
         return "FALSE"
     id_ = slice_id(table, bucket(table, alias))
-    return Bounds(cut, listed([cut.column], alias), id_, _moment, text).within(slices)
+    return Bounds(slicing, listed([slicing.column], alias), id_, _timestamp, text).within(slices)
 
 
-def _moment(moment: datetime) -> str:
-    return f"TIMESTAMP '{moment.isoformat(' ')}'"
+def _timestamp(timestamp: datetime) -> str:
+    return f"TIMESTAMP '{timestamp.isoformat(' ')}'"

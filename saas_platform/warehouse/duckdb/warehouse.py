@@ -193,7 +193,7 @@ class DuckdbWarehouse(Warehouse):
             found = connection.run(self.digest_query(schema, names))
         return {name: SliceDigest(rows, total or 0) for name, rows, total in found}
 
-    def objection(self, table: sa.Table) -> str | None:
+    def unsupported_reason(self, table: sa.Table) -> str | None:
         found = clash(table, SYNC_ID)
         if found is not None or not self.path.exists():
             return found
@@ -220,16 +220,16 @@ class DuckdbWarehouse(Warehouse):
             )
         return SyncEntry.of(rows[0]) if rows else None
 
-    def syncs_after(self, moment: datetime) -> list[SyncEntry]:
+    def syncs_after(self, timestamp: datetime) -> list[SyncEntry]:
         with self._connected() as connection:
             rows = connection.run(
                 f"SELECT {q.listed(q.columns(SYNC_LOG))} FROM {q.qualified(RAW, SYNC_LOG.name)}"
                 " WHERE finished_at > ? ORDER BY finished_at",
-                [moment],
+                [timestamp],
             )
         return [SyncEntry.of(row) for row in rows]
 
-    def unproven(self, table: sa.Table) -> list[SyncEntry]:
+    def unproven_syncs(self, table: sa.Table) -> list[SyncEntry]:
         log, proofs = q.qualified(RAW, SYNC_LOG.name), q.qualified(RAW, PROOF_LOG.name)
         with self._connected() as connection:
             rows = connection.run(
@@ -311,7 +311,7 @@ class DuckdbWarehouse(Warehouse):
 
     def rows_like(self, table: sa.Table, cells: pa.Table) -> pa.Table:
         places = cells.schema.names[1:]
-        mine = ", ".join(
+        listed = ", ".join(
             f"{cell(column, 'r')} AS {place}"
             for column, place in zip(table.columns, places, strict=True)
         )
@@ -323,7 +323,7 @@ class DuckdbWarehouse(Warehouse):
         same = " AND ".join(f"m.{place} = s.{place}" for place in keys)
         with self._connected() as connection, connection.registered(cells) as wanted:
             return connection.arrow(
-                f"SELECT m.* FROM (SELECT {mine} FROM {q.mirror(table)} r) m"
+                f"SELECT m.* FROM (SELECT {listed} FROM {q.mirror(table)} r) m"
                 f" WHERE EXISTS (SELECT 1 FROM {wanted} s WHERE {same})"
             )
 

@@ -42,8 +42,8 @@ limited as (
     select
         numbered.*,
         case status
-            when 'paused' then {{ add_to_moment('day', pause_days(), spell_start) }}
-            when 'past_due' then {{ add_to_moment('day', dunning_days(), spell_start) }}
+            when 'paused' then {{ add_to_timestamp('day', pause_days(), spell_start) }}
+            when 'past_due' then {{ add_to_timestamp('day', dunning_days(), spell_start) }}
         end as lapses_at
     from numbered
 ),

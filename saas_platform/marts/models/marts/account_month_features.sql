@@ -108,11 +108,11 @@ recent_tickets as (
     select
         paying.account_id,
         paying.month,
-        {{ count_where('tickets.opened_at >= ' ~ add_to_moment('day', -30, 'paying.end_at')) }} as tickets_30d,
+        {{ count_where('tickets.opened_at >= ' ~ add_to_timestamp('day', -30, 'paying.end_at')) }} as tickets_30d,
         count(*) as tickets_90d,
         {{ count_where(
             "tickets.category = 'complaint' and tickets.opened_at >= "
-            ~ add_to_moment('day', -30, 'paying.end_at')
+            ~ add_to_timestamp('day', -30, 'paying.end_at')
         ) }} as complaints_30d,
         {{ count_where("tickets.category = 'complaint'") }} as complaints_90d
     from paying
@@ -120,7 +120,7 @@ recent_tickets as (
         on
             paying.account_id = tickets.account_id
             and paying.end_at > tickets.opened_at
-            and {{ add_to_moment('day', -90, 'paying.end_at') }} <= tickets.opened_at
+            and {{ add_to_timestamp('day', -90, 'paying.end_at') }} <= tickets.opened_at
     group by paying.account_id, paying.month
 ),
 
@@ -134,7 +134,7 @@ recent_failures as (
         on
             paying.account_id = payments.account_id
             and paying.end_at > payments.attempted_at
-            and {{ add_to_moment('day', -60, 'paying.end_at') }} <= payments.attempted_at
+            and {{ add_to_timestamp('day', -60, 'paying.end_at') }} <= payments.attempted_at
     group by paying.account_id, paying.month
 ),
 
@@ -158,7 +158,7 @@ recent_seats as (
         on
             paying.account_id = seat_steps.account_id
             and paying.end_at > seat_steps.valid_from
-            and {{ add_to_moment('day', -90, 'paying.end_at') }} <= seat_steps.valid_from
+            and {{ add_to_timestamp('day', -90, 'paying.end_at') }} <= seat_steps.valid_from
     where seat_steps.step <> 0
     group by paying.account_id, paying.month
 ),

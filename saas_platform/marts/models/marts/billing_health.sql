@@ -38,7 +38,7 @@ recoveries as (
         {{ month_of('first_failed_at') }} as month,
         count(*) as first_failures,
         {{ count_where(
-            'collected_at < ' ~ add_to_moment('day', recovery_days(), 'first_failed_at')
+            'collected_at < ' ~ add_to_timestamp('day', recovery_days(), 'first_failed_at')
         ) }} as recovered_failures
     from first_failures
     where first_failed_at is not null
@@ -77,7 +77,7 @@ combined as (
         months.month,
         months.is_complete,
         {{ dbt.datediff('months.month', 'months.end_date', 'day') }} as days,
-        {{ add_to_moment('day', recovery_days(), 'months.end_at') }} <= {{ as_of() }} as is_matured,
+        {{ add_to_timestamp('day', recovery_days(), 'months.end_at') }} <= {{ as_of() }} as is_matured,
         coalesce(attempts.attempted_charges, 0) as attempted_charges,
         coalesce(attempts.failed_charges, 0) as failed_charges,
         coalesce(attempts.attempted_amount, cast(0 as {{ type_money() }})) as attempted_amount,

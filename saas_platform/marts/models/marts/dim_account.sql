@@ -64,7 +64,7 @@ select
     accounts.signed_up_at,
     {{ month_of('accounts.signed_up_at') }} as signup_month,
     case
-        when activations.first_key_feature_at < {{ add_to_moment(
+        when activations.first_key_feature_at < {{ add_to_timestamp(
             'day', activation_days(), 'accounts.signed_up_at'
         ) }} then activations.first_key_feature_at
     end as activated_at,

@@ -6,7 +6,7 @@ bounds as (
     select
         {{ month_of('min(signed_up_at)') }} as first_day,
         {{ add_to_date('day', -1, add_to_date(
-            'month', 1, month_of(add_to_moment('second', -1, as_of()))
+            'month', 1, month_of(add_to_timestamp('second', -1, as_of()))
         )) }} as last_day
     from accounts
 ),

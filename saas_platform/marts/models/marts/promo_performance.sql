@@ -5,7 +5,7 @@ with promo_codes as (
 -- Leaves out newer offers, which have not had time to convert.
 redemptions as (
     select * from {{ ref('stg_promo_redemptions') }}
-    where {{ add_to_moment('day', conversion_days(), 'assigned_at') }} <= {{ as_of() }}
+    where {{ add_to_timestamp('day', conversion_days(), 'assigned_at') }} <= {{ as_of() }}
 ),
 
 subscriptions as (
@@ -49,9 +49,9 @@ retained as (
     inner join intervals
         on
             redemptions.account_id = intervals.account_id
-            and intervals.valid_from <= {{ add_to_moment('month', 12, 'redemptions.assigned_at') }}
+            and intervals.valid_from <= {{ add_to_timestamp('month', 12, 'redemptions.assigned_at') }}
             and (
-                intervals.valid_to > {{ add_to_moment('month', 12, 'redemptions.assigned_at') }}
+                intervals.valid_to > {{ add_to_timestamp('month', 12, 'redemptions.assigned_at') }}
                 or intervals.valid_to is null
             )
     where intervals.is_customer
@@ -77,12 +77,12 @@ offers as (
         redemptions.redeemed_at,
         promo_codes.kind = 'acquisition' as is_acquisition,
         coalesce(
-            conversions.converted_at < {{ add_to_moment(
+            conversions.converted_at < {{ add_to_timestamp(
                 'day', conversion_days(), 'redemptions.assigned_at'
             ) }},
             false
         ) as is_converted,
-        {{ add_to_moment('month', 12, 'redemptions.assigned_at') }} < {{ as_of() }} as is_matured,
+        {{ add_to_timestamp('month', 12, 'redemptions.assigned_at') }} < {{ as_of() }} as is_matured,
         retained.promo_redemption_id is not null as is_retained,
         coalesce(revenues.net_revenue, cast(0 as {{ type_money() }})) as net_revenue
     from redemptions

@@ -29,7 +29,7 @@ MSSQL_URL = "SAAS_TEST_MSSQL_URL"
 _SCHEMA = "saas_platform_tests"
 
 
-class Place(ABC):
+class Backend(ABC):
     """A source, and the writes that other programs may make to its database."""
 
     source: WritableSource
@@ -58,7 +58,7 @@ class Place(ABC):
         )
 
 
-class SqlitePlace(Place):
+class SqliteBackend(Backend):
     def __init__(self, path: Path) -> None:
         self.source = SqliteSource(path)
         self.source.create_schema()
@@ -85,7 +85,7 @@ class SqlitePlace(Place):
         return f'"{table}"'
 
 
-class MssqlPlace(Place):
+class MssqlBackend(Backend):
     def __init__(self, address: Address) -> None:
         self.address = address
         self.source = MssqlSource(address)

@@ -1,6 +1,6 @@
 """What a process does while a fault happens, on the files of one folder, and the folders in which it begins.
 
-Contains: the acts, the folders, and both sides' rows as Python reads them. Out of scope: faults.
+Contains: the operations, the folders, and both sides' rows as Python reads them. Out of scope: faults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from saas_platform.sync.report import RepairReport, SyncReport
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand, insert, populate, row
 from saas_platform_tests.source.test_apply import batch, every_table
-from saas_platform_tests.sync.hands import in_mirror, rows_of, source_rows
+from saas_platform_tests.sync.external_writes import in_mirror, rows_of, source_rows
 from saas_platform_tests.sync.own_databases import execute
 
 #: One table of the company, so that a fault can be tried at every step of its sync; histories use more.
@@ -39,7 +39,7 @@ Rows = list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """A source and its mirror in one folder. The source is the company's or the user's own database."""
 
     folder: Path
@@ -107,49 +107,49 @@ def _all_well(reports: list[SyncReport] | list[RepairReport]) -> None:
             raise PlatformError(report.error or " ".join(problems))
 
 
-# The acts.
+# The operations.
 
 
 def sync_all(folder: Path) -> None:
-    place = Place(folder)
-    _all_well(sync(place.source, place.warehouse, place.tables))
+    workspace = Workspace(folder)
+    _all_well(sync(workspace.source, workspace.warehouse, workspace.tables))
 
 
 def repair_all(folder: Path) -> None:
-    place = Place(folder)
-    _all_well(repair(place.source, place.warehouse, place.tables))
+    workspace = Workspace(folder)
+    _all_well(repair(workspace.source, workspace.warehouse, workspace.tables))
 
 
 def sync_each_kind(folder: Path) -> None:
-    place = Place(folder)
-    _all_well(sync(place.source, place.warehouse, EACH_KIND))
+    workspace = Workspace(folder)
+    _all_well(sync(workspace.source, workspace.warehouse, EACH_KIND))
 
 
 def repair_each_kind(folder: Path) -> None:
-    place = Place(folder)
-    _all_well(repair(place.source, place.warehouse, EACH_KIND))
+    workspace = Workspace(folder)
+    _all_well(repair(workspace.source, workspace.warehouse, EACH_KIND))
 
 
 def verify_all(folder: Path) -> None:
-    place = Place(folder)
-    for report in verify(place.source, place.warehouse, place.tables):
+    workspace = Workspace(folder)
+    for report in verify(workspace.source, workspace.warehouse, workspace.tables):
         if not report.holds:
             raise PlatformError(" ".join(sentences(report)))
 
 
 def create_source(folder: Path) -> None:
-    Place(folder).company.create_schema()
+    Workspace(folder).company.create_schema()
 
 
 def apply_second_month(folder: Path) -> None:
-    Place(folder).company.apply(second_month())
+    Workspace(folder).company.apply(second_month())
 
 
 def apply_first_month(folder: Path) -> None:
-    Place(folder).company.apply(batch(_FIRST, every_table(12)))
+    Workspace(folder).company.apply(batch(_FIRST, every_table(12)))
 
 
-# The folders in which the acts begin.
+# The folders in which the operations begin.
 
 _FIRST = Month(2024, 1)
 
@@ -169,7 +169,7 @@ def nothing(folder: Path) -> None:
 
 
 def source_with_schema(folder: Path) -> None:
-    Place(folder).company.create_schema()
+    Workspace(folder).company.create_schema()
 
 
 def source_with_a_month(folder: Path) -> None:
@@ -179,7 +179,7 @@ def source_with_a_month(folder: Path) -> None:
 
 def never_synced(folder: Path) -> None:
     source_with_schema(folder)
-    populate(Place(folder).path, 12)
+    populate(Workspace(folder).path, 12)
 
 
 def synced(folder: Path) -> None:
@@ -190,21 +190,21 @@ def synced(folder: Path) -> None:
 def larger(folder: Path) -> None:
     """Add so many rows that the warehouse's write-ahead log outgrows the small files next to the source."""
     never_synced(folder)
-    with by_hand(Place(folder).path) as connection:
+    with by_hand(Workspace(folder).path) as connection:
         insert(connection, USERS, [row(USERS, n, account_id=1) for n in range(100, 1500)])
 
 
 def changed_throughout(folder: Path) -> None:
     larger(folder)
     sync_all(folder)
-    with by_hand(Place(folder).path) as connection:
+    with by_hand(Workspace(folder).path) as connection:
         connection.execute("UPDATE users SET full_name = 'new ' || user_id")
 
 
 def changed(folder: Path) -> None:
     """Change, add and move rows to another slice, and delete some with a tombstone and some without."""
     synced(folder)
-    change(Place(folder).path)
+    change(Workspace(folder).path)
 
 
 def change(path: Path) -> None:
@@ -221,7 +221,7 @@ def change(path: Path) -> None:
 def changed_unseen(folder: Path) -> None:
     """Change a row, and others in its slice without a new version, which only the sync's own proof finds."""
     synced(folder)
-    with by_hand(Place(folder).path) as connection:
+    with by_hand(Workspace(folder).path) as connection:
         connection.execute("UPDATE users SET full_name = 'seen' WHERE user_id = 1")
         connection.execute("DROP TRIGGER stamp_update_users")
         connection.execute("UPDATE users SET full_name = 'unseen' WHERE user_id > 8")
@@ -230,16 +230,16 @@ def changed_unseen(folder: Path) -> None:
 def another_database(folder: Path) -> None:
     """Replace the source by a new one, so that the mirror is that of a dropped source."""
     synced(folder)
-    place = Place(folder)
-    place.company.drop()
-    place.company.create_schema()
-    populate(place.path, 9)
+    workspace = Workspace(folder)
+    workspace.company.drop()
+    workspace.company.create_schema()
+    populate(workspace.path, 9)
 
 
 def damaged_mirror(folder: Path) -> None:
     synced(folder)
     in_mirror(
-        Place(folder).warehouse.path,
+        Workspace(folder).warehouse.path,
         "DELETE FROM raw.users WHERE user_id = 1; UPDATE raw.users SET role = 'x' WHERE user_id < 4;"
         " INSERT INTO raw.users SELECT * FROM raw.users WHERE user_id = 5",
     )
@@ -270,29 +270,29 @@ def own_database(folder: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """An act, and the folder in which it begins."""
+class Scenario:
+    """An operation, and the folder in which it begins."""
 
     begins: Callable[[Path], None]
-    act: Callable[[Path], None]
+    operation: Callable[[Path], None]
 
 
 REPAIRED = "repaired by its own proof"
 
-#: Acts that change the mirror from the source.
+#: Operations that change the mirror from the source.
 SYNCS = {
-    "first load": Scene(never_synced, sync_all),
-    "incremental": Scene(changed, sync_all),
-    REPAIRED: Scene(changed_unseen, sync_all),
-    "another database": Scene(another_database, sync_all),
-    "by digest alone": Scene(own_database, sync_all),
-    "repair": Scene(damaged_mirror, repair_all),
-    "verify": Scene(synced, verify_all),
+    "first load": Scenario(never_synced, sync_all),
+    "incremental": Scenario(changed, sync_all),
+    REPAIRED: Scenario(changed_unseen, sync_all),
+    "another database": Scenario(another_database, sync_all),
+    "by digest alone": Scenario(own_database, sync_all),
+    "repair": Scenario(damaged_mirror, repair_all),
+    "verify": Scenario(synced, verify_all),
 }
-#: Acts that load the source.
+#: Operations that load the source.
 LOADS = {
-    "schema": Scene(nothing, create_source),
-    "first month": Scene(source_with_schema, apply_first_month),
-    "later month": Scene(source_with_a_month, apply_second_month),
-    "replayed month": Scene(source_with_a_month, apply_first_month),
+    "schema": Scenario(nothing, create_source),
+    "first month": Scenario(source_with_schema, apply_first_month),
+    "later month": Scenario(source_with_a_month, apply_second_month),
+    "replayed month": Scenario(source_with_a_month, apply_first_month),
 }

@@ -13,7 +13,7 @@ from saas_platform.source.cursor import Cursor
 from saas_platform.source.interface import SourceColumn
 from saas_platform.source.mssql import catalogue_types
 from saas_platform.source.mssql.address import Address
-from saas_platform.source.mssql.errors import cursor_errors, in_words
+from saas_platform.source.mssql.errors import cursor_errors, to_user_error
 from saas_platform.source.mssql.sql import qualified, quoted
 from saas_platform.source.personal import SAMPLE
 
@@ -24,7 +24,7 @@ _SAMPLE_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
-class Place:
+class TableLocation:
     """A table in the source, and the name of its mirror."""
 
     schema: str
@@ -42,13 +42,13 @@ class TableRows:
 
     Attributes:
         cursor: a cursor of the source.
-        place: the table.
+        location: the table.
         columns: the columns of the table.
         notes: the list to which notes for the user are added.
     """
 
     cursor: Cursor
-    place: Place
+    location: TableLocation
     columns: Sequence[SourceColumn]
     notes: list[str]
 
@@ -62,20 +62,20 @@ class TableRows:
         """
         names = [column.name for column in self.columns if column.name not in protected]
         try:
-            self.cursor.execute(_none_of(self.place, ", ".join(map(quoted, names)))).fetchall()
+            self.cursor.execute(_none_of(self.location, ", ".join(map(quoted, names)))).fetchall()
         except cursor_errors():
             # If only a single column is denied, the rest of the table can still be mirrored.
-            self.cursor.execute(_none_of(self.place, "1 AS c0")).fetchall()
+            self.cursor.execute(_none_of(self.location, "1 AS c0")).fetchall()
         else:
             return {*protected}
         found = {*protected}
         for name in names:
             try:
-                self.cursor.execute(_none_of(self.place, quoted(name))).fetchall()
+                self.cursor.execute(_none_of(self.location, quoted(name))).fetchall()
             except cursor_errors() as error:
                 found.add(name)
-                reason = in_words(
-                    address, error, f"{self.place.mirror}.{name}", self.place.full_name
+                reason = to_user_error(
+                    address, error, f"{self.location.mirror}.{name}", self.location.full_name
                 )
                 self.notes.append(f"{reason} Or leave the column out.")
         return found
@@ -99,11 +99,11 @@ class TableRows:
         asked = [c.name for c in self.columns if c.name in wanted.difference(kept)]
         if not asked:
             return wanted
-        self.cursor.execute(nulls_query(self.place.full_name, asked, sample))
+        self.cursor.execute(nulls_query(self.location.full_name, asked, sample))
         found = self.cursor.fetchone()
         extent = f"its first {SAMPLE_ROWS:,} rows were" if sample else "it was"
         self.notes.append(
-            f"{self.place.mirror} has no primary key, so that {extent} read once to look for NULL in its"
+            f"{self.location.mirror} has no primary key, so that {extent} read once to look for NULL in its"
             f" unique columns: {', '.join(asked)}."
         )
         # A column that can't be read counts as one that holds a NULL.
@@ -133,18 +133,18 @@ class TableRows:
         by_names = "personal data was detected only by the names of its columns."
         try:
             rows = self.cursor.execute(
-                f"SELECT TOP {SAMPLE} {values} FROM {self.place.full_name}"
+                f"SELECT TOP {SAMPLE} {values} FROM {self.location.full_name}"
             ).fetchall()
         except UnicodeDecodeError:
             self.notes.append(
-                f"{self.place.mirror} holds a text that is not valid UTF-16, at which its sync will stop:"
+                f"{self.location.mirror} holds a text that is not valid UTF-16, at which its sync will stop:"
                 f" {by_names}"
             )
             return {}
         except cursor_errors():
             # The error's own message may contain a value of a row.
             self.notes.append(
-                f"{self.place.mirror} has a column, such as a computed one, whose values raise an error when"
+                f"{self.location.mirror} has a column, such as a computed one, whose values raise an error when"
                 f" they are read, at which its sync will stop: {by_names}"
             )
             return {}
@@ -153,8 +153,8 @@ class TableRows:
         }
 
 
-def _none_of(place: Place, listed: str) -> str:
-    return f"SELECT TOP 0 {listed} FROM {place.full_name}"
+def _none_of(location: TableLocation, listed: str) -> str:
+    return f"SELECT TOP 0 {listed} FROM {location.full_name}"
 
 
 def nulls_query(full_name: str, names: Sequence[str], sample: bool) -> str:

@@ -67,7 +67,7 @@ FEATURES = (
 )
 
 
-class Catalogue:
+class Offering:
     """The price list and the features of a company, which starts in a given month."""
 
     def __init__(self, prices: PriceList, start: Month) -> None:

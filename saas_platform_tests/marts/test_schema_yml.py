@@ -1,4 +1,4 @@
-"""Tests schema.yml, the contract of the marts: it names every column and the parts of every ratio."""
+"""Tests schema.yml, which describes the marts: it names every column and the parts of every ratio."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_model_is_described_with_its_grain(layer: str) -> None:
     assert all("one row per" in model["description"] for model in LAYERS[layer])
 
 
-def test_contracts_are_enforced() -> None:
+def test_dbt_enforces_the_types() -> None:
     project = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())
     for layer in ("marts", "reports"):
         assert project["models"]["saas_marts"][layer]["+contract"] == {"enforced": True}
@@ -94,7 +94,7 @@ def test_columns_are_those_of_the_table_in_its_order(marts: Marts, model: dict) 
 
 
 @pytest.mark.parametrize("model", PUBLIC, ids=[model["name"] for model in PUBLIC])
-def test_types_fit_what_the_contract_says(marts: Marts, model: dict) -> None:
+def test_types_fit_what_schema_yml_says(marts: Marts, model: dict) -> None:
     types = _types(marts, model["name"])
     for column in model["columns"]:
         name, meta = column["name"], column.get("config", {}).get("meta", {})

@@ -1,4 +1,4 @@
-"""Tests of the contract that every warehouse must keep, whichever engine it is."""
+"""Tests of the interface of every warehouse, whichever engine it is."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from saas_platform.schema import TABLES
 from saas_platform.schema.arrow import arrow_schema
 from saas_platform.schema.canonical import ROW_TEXTS
-from saas_platform.schema.slices import Slice
+from saas_platform.schema.slices import Slicing
 from saas_platform.warehouse.interface import Warehouse, WarehouseError
 from saas_platform.warehouse.logs import SyncEntry
 from saas_platform.warehouse.stream import RowStream
-from saas_platform_tests.digests.rows import EVERY_TYPE, FLOATS, MOMENTS, TEXTS, plain, stream
+from saas_platform_tests.digests.rows import EVERY_TYPE, FLOATS, TEXTS, TIMESTAMPS, plain, stream
 from saas_platform_tests.emulator.server import skip_gap
 from saas_platform_tests.rows import row
 from saas_platform_tests.texts import cells, texts
@@ -36,8 +36,8 @@ def rows_of(table: sa.Table, numbers: Iterable[int], **values: Any) -> list[Row]
 
 
 def entry_of(table: sa.Table, sync_id: str, *, hours: float = 0) -> SyncEntry:
-    moment = _NOON + timedelta(hours=hours)
-    return SyncEntry(sync_id, table.name, "full", "a source", 7, moment, moment)
+    timestamp = _NOON + timedelta(hours=hours)
+    return SyncEntry(sync_id, table.name, "full", "a source", 7, timestamp, timestamp)
 
 
 def load(
@@ -96,7 +96,7 @@ def test_a_load_makes_the_mirror_and_the_next_one_replaces_it(
     second = load(any_warehouse, table, rows_of(table, range(4, 9)), "two", hours=1)
     assert held(any_warehouse, table) == rows_of(table, range(4, 9))
     assert any_warehouse.last_sync(table) == second
-    assert any_warehouse.unproven(table) == [entry, second]
+    assert any_warehouse.unproven_syncs(table) == [entry, second]
     assert any_warehouse.syncs_after(entry.finished_at) == [second]
     assert any_warehouse.syncs_after(entry.finished_at - timedelta(microseconds=1)) == [
         entry,
@@ -211,16 +211,21 @@ def test_a_source_that_breaks_leaves_the_mirror_and_its_own_error(any_warehouse:
 
 @EACH_KIND
 def test_what_differs_is_found_and_reconciled(any_warehouse: Warehouse, table: sa.Table) -> None:
-    theirs = rows_of(table, range(1, 6))
-    mine = [*theirs[:2], {**theirs[2], "row_version": 99}, theirs[3], *rows_of(table, [40])]
-    load(any_warehouse, table, mine)
+    source_rows = rows_of(table, range(1, 6))
+    mirror_rows = [
+        *source_rows[:2],
+        {**source_rows[2], "row_version": 99},
+        source_rows[3],
+        *rows_of(table, [40]),
+    ]
+    load(any_warehouse, table, mirror_rows)
     (key,) = table.primary_key.columns
     slices = {
         *any_warehouse.slice_counts(table),
-        *any_warehouse.digest_texts(texts(table, theirs)),
+        *any_warehouse.digest_texts(texts(table, source_rows)),
     }
 
-    found = any_warehouse.compare(table, slices, texts(table, theirs), samples=10)
+    found = any_warehouse.compare(table, slices, texts(table, source_rows), samples=10)
 
     assert (found.missing, found.extra, found.different) == (1, 1, 1)
     assert found.columns == {"row_version": 1}
@@ -228,12 +233,14 @@ def test_what_differs_is_found_and_reconciled(any_warehouse: Warehouse, table: s
     assert kinds == {("different", "3|."), ("missing", "5|."), ("extra", "40|.")}
 
     with any_warehouse.stage(table, "two") as changes:
-        changes.reconcile(slices, stream(table, theirs))
+        changes.reconcile(slices, stream(table, source_rows))
         assert changes.pending() == 3
         entry = changes.commit(entry_of(table, "two", hours=1))
     assert (entry.rows_written, entry.rows_deleted) == (2, 1)
-    assert held(any_warehouse, table) == theirs
-    assert any_warehouse.digest_mirror(table) == any_warehouse.digest_texts(texts(table, theirs))
+    assert held(any_warehouse, table) == source_rows
+    assert any_warehouse.digest_mirror(table) == any_warehouse.digest_texts(
+        texts(table, source_rows)
+    )
 
 
 @EACH_KIND
@@ -262,9 +269,9 @@ def test_every_value_comes_back_as_it_was(any_warehouse: Warehouse) -> None:
     decimals = [c.name for c in EVERY_TYPE.columns if type(c.type) is sa.Numeric]
     table = altered(EVERY_TYPE, without=decimals)
     each: list[tuple[str, Any]] = [("left_text", v) for v in TEXTS] + [
-        ("moment", v) for v in MOMENTS
+        ("moment", v) for v in TIMESTAMPS
     ]
-    each += [("day", v.date()) for v in MOMENTS] + [("id", -(2**63)), ("id", 2**63 - 1)]
+    each += [("day", v.date()) for v in TIMESTAMPS] + [("id", -(2**63)), ("id", 2**63 - 1)]
     each += [("ratio", v) for v in FLOATS if v == v and abs(v) != float("inf")]
     each += [("raw", b""), ("raw", b"\x00\xff"), ("flag", False), ("small", -(2**31))]
     found = [plain(**{"id": n, name: value}) for n, (name, value) in enumerate(each)]
@@ -327,7 +334,7 @@ def test_another_structure_is_loaded_from_scratch(any_warehouse: Warehouse, chan
         table = altered(FEATURES, without=["is_key"])
     else:
         table = altered(FEATURES)
-        table.info = {"slice": Slice("created_at", "month")}
+        table.info = {"slice": Slicing("created_at", "month")}
     found = rows_of(table, [1, 2, 3])
     load(any_warehouse, table, found, "two")
     assert any_warehouse.mirror_columns(table) == any_warehouse.declared_columns(table)
