@@ -16,9 +16,9 @@ import pytest
 import saas_platform
 
 ROOT = Path(saas_platform.__file__).parent
-#: The floors of the architecture, from the ground up. A room is a package or module at the top of saas_platform.
-#: A room may import itself and the rooms on the floors below it. A new file in a room needs no entry here.
-FLOORS: tuple[frozenset[str], ...] = tuple(
+#: The tiers of the architecture, from the bottom up, with the packages and modules at the top of saas_platform.
+#: Each may import itself and those in the tiers below it. A new file in a package needs no entry here.
+TIERS: tuple[frozenset[str], ...] = tuple(
     map(
         frozenset,
         (
@@ -35,7 +35,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         ),
     )
 )
-#: Rooms that a room must not import although they lie below it: dashboard and contracts see only the warehouse.
+#: Packages that a package must not import although they are in a lower tier: dashboard and contracts see only the warehouse.
 UNKNOWN: dict[str, set[str]] = {
     "contracts": {"company", "source"},
     "dashboard": {"company", "dbt_runner", "source", "trained_models"},
@@ -128,22 +128,22 @@ def _imports(node: ast.AST, *, lazy: bool) -> Iterator[Import]:
             yield from _imports(child, lazy=lazy or late or unread)
 
 
-def floor_of(unit: str) -> int:
-    return next(number for number, floor in enumerate(FLOORS) if unit in floor)
+def tier_of(unit: str) -> int:
+    return next(number for number, tier in enumerate(TIERS) if unit in tier)
 
 
-ROOMS = sorted(frozenset().union(*FLOORS))
+UNITS = sorted(frozenset().union(*TIERS))
 
 
-def test_every_room_has_its_floor() -> None:
-    assert sorted({unit_of(path) for path in modules()} - {"__init__"}) == ROOMS
-    assert sum(map(len, FLOORS)) == len(ROOMS)
+def test_every_unit_has_its_tier() -> None:
+    assert sorted({unit_of(path) for path in modules()} - {"__init__"}) == UNITS
+    assert sum(map(len, TIERS)) == len(UNITS)
 
 
-@pytest.mark.parametrize("unit", ROOMS)
+@pytest.mark.parametrize("unit", UNITS)
 def test_imports_run_down(unit: str) -> None:
     """Imports inside a function count too."""
-    below = set().union(*FLOORS[: floor_of(unit)]) - UNKNOWN.get(unit, set())
+    below = set().union(*TIERS[: tier_of(unit)]) - UNKNOWN.get(unit, set())
     wrong = [
         f"{name_of(path)}:{each.line} imports {each.target}"
         for path in modules()
@@ -362,18 +362,35 @@ def _public_functions(path: Path) -> Iterator[ast.FunctionDef]:
 _COMMANDS = {"cli/app.py", "company/__main__.py"}
 
 
-def test_many_parameters_are_described() -> None:
-    """A function with more than four parameters says what each of them is."""
+def _sections(docstring: str) -> dict[str, str]:
+    """Return the text of each section of a docstring in Google's style."""
+    parts = re.split(r"^(Args|Returns|Yields|Raises):\n", docstring, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_many_parameters_are_described(path: Path) -> None:
+    """A function with more than four parameters says what each of them is, and what it returns.
+
+    Whatever a docstring describes as a parameter is one.
+    """
     wrong = []
-    for path in modules():
-        for function in _public_functions(path):
-            parameters = [
-                *function.args.posonlyargs,
-                *function.args.args,
-                *function.args.kwonlyargs,
-            ]
-            names = [each.arg for each in parameters if each.arg not in ("self", "cls")]
-            described = "Args:" in (ast.get_docstring(function) or "")
-            if len(names) > 4 and not described and name_of(path) not in _COMMANDS:
-                wrong.append(f"{name_of(path)}:{function.lineno} {function.name}")
+    for function in _public_functions(path):
+        arguments = function.args
+        named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        names = [each.arg for each in named if each.arg not in ("self", "cls")]
+        docstring = ast.get_docstring(function) or ""
+        sections = _sections(docstring)
+        described = re.findall(r"^ {4}(\w+): ", sections.get("Args", ""), re.MULTILINE)
+        place = f"{name_of(path)}:{function.lineno} {function.name}"
+        wrong += [f"{place} has no parameter {name}" for name in described if name not in names]
+        if len(names) <= 4 or name_of(path) in _COMMANDS:
+            continue
+        wrong += [f"{place} does not describe {name}" for name in names if name not in described]
+        returns = ast.unparse(function.returns) if function.returns else "None"
+        said = (
+            docstring.startswith(("Return ", "Yield ")) or {"Returns", "Yields"} & sections.keys()
+        )
+        if returns != "None" and not said:
+            wrong.append(f"{place} does not say what it returns")
     assert wrong == []

@@ -37,7 +37,7 @@ from saas_platform.warehouse.logs import ProofLevel
 
 app = typer.Typer(
     help=(
-        "A SaaS company's data platform, from the simulated company and its source database, through a"
+        "A SaaS company's data platform, from the synthetic company and its source database, through a"
         " proven mirror in the warehouse, to marts, models and a dashboard."
     ),
     no_args_is_help=True,
@@ -55,7 +55,8 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON document, for programs.")
 ]
 TableNames = Annotated[
-    list[str] | None, typer.Argument(help="Tables of the source. Without a name: all of them.")
+    list[str] | None,
+    typer.Argument(metavar="[TABLE]...", help="Tables of the source. Without a name: all of them."),
 ]
 
 
@@ -109,7 +110,7 @@ def _tables(platform: Platform, names: Sequence[str] | None) -> list[sa.Table]:
 @_command
 def run(
     through: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM", help="The last month to load.")
+        str | None, typer.Option(metavar="YYYY-MM", help="The last month to bring up to date.")
     ] = None,
     select: Annotated[
         list[str] | None,
@@ -156,13 +157,13 @@ def _end_run(
     from saas_platform.cli.summary import summarise
 
     tables = summarise(platform)
-    print_warnings(_drift(platform))
+    print_warnings(_unnamed_and_left_behind(platform))
     page = platform.home.dashboard / "index.html"
     shown = page if page.exists() and platform.is_company else None
     return print_run(tables, reasons, outcome, shown, as_json=as_json)
 
 
-def _drift(platform: Platform) -> tuple[str, ...]:
+def _unnamed_and_left_behind(platform: Platform) -> tuple[str, ...]:
     """Return warnings on tables that tables.yaml does not name, and on mirrors of tables removed from it."""
     from saas_platform.cli.discover import left_behind, not_named
 
@@ -200,7 +201,7 @@ def sync(tables: TableNames = None, as_json: AsJson = False) -> bool:
         lambda r: f"{mode_words(r.mode)}, {r.rows_written:,} written, {r.rows_deleted:,} deleted",
         as_json=as_json,
     )
-    print_warnings(_drift(platform))
+    print_warnings(_unnamed_and_left_behind(platform))
     return succeeded
 
 
@@ -282,14 +283,14 @@ def doctor(
 ) -> bool:
     """Check what a run needs, and print remedies.
 
-    The doctor checks settings, packages, home, disk, source and warehouse. It exits with 1 if something
-    is wrong, or if discovery found changes that were not written.
+    The doctor checks settings, packages, home, disk, source, declared tables, marts, warehouse and earlier
+    proofs. It exits with 1 if something is wrong, or if discovery found changes that were not written.
     """
     from saas_platform.cli.doctor import examine
 
     platform = Platform.load()
     written = _discover(platform, sample=sample, write=yes) if discover else True
-    # No sync has used the tables.yaml that was just discovered, so earlier proofs do not speak of it.
+    # No sync has used the tables.yaml that was just discovered, so earlier proofs say nothing about it.
     diagnoses = list(examine(Platform.load(), past=not discover))
     return print_diagnoses(diagnoses, as_json=as_json) and written
 
@@ -341,7 +342,7 @@ def reset(
     ] = False,
     as_json: AsJson = False,
 ) -> bool:
-    """Drop everything that this project created.
+    """Drop only what this project created.
 
     Nothing else is dropped: other files in SAAS_HOME, other tables in the databases, and a source
     database of your own all stay.

@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", SyncReport, RepairReport)
 
-#: What a sync copied, by its mode. A sync that compares digests has the mode "repair", though nothing was broken.
+#: What a sync copied, by its mode.
 _MODES: dict[Mode, str] = {
     "full": "full load",
     "incremental": "changed rows",
-    "repair": "rows that differed",
+    "diff": "rows that differed",
 }
 
 
 def mode_words(mode: Mode | None) -> str:
     """Return what a sync copied, in words.
 
-    >>> mode_words("repair"), mode_words(None)
+    >>> mode_words("diff"), mode_words(None)
     ('rows that differed', 'no change')
     """
     return "no change" if mode is None else _MODES[mode]
@@ -228,7 +228,7 @@ def print_samples(reports: Sequence[SampleReport], *, as_json: bool) -> bool:
 
 
 def print_diagnoses(diagnoses: Sequence[Diagnosis], *, as_json: bool) -> bool:
-    """Print what the doctor found, one line per finding. Return whether nothing is wrong."""
+    """Print what the doctor found, one line for each diagnosis. Return whether nothing is wrong."""
     if as_json:
         print_json([asdict(diagnosis) for diagnosis in diagnoses])
     else:

@@ -46,10 +46,11 @@ def write(
         FileFormat, typer.Option("--format", help="File format of the tables.")
     ] = FileFormat.parquet,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file with the company's knobs (docs/company.md).")
+        Path | None, typer.Option(help="YAML file with the company's settings (docs/company.md).")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Random seed. Overrides the file.", show_default="7")
+        int | None,
+        typer.Option(help="Random seed. Overrides the file.", metavar="INTEGER", show_default="7"),
     ] = None,
     accounts: Annotated[
         int | None,
@@ -60,12 +61,15 @@ def write(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(help="First month, YYYY-MM. Overrides the file.", show_default="2024-01"),
+        typer.Option(
+            metavar="YYYY-MM", help="First month. Overrides the file.", show_default="2024-01"
+        ),
     ] = None,
     as_of: Annotated[
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
             help="Today's date for the company: the files hold what happened before this day.",
             show_default="24 months after the start",
         ),

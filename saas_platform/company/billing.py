@@ -76,6 +76,9 @@ def plan_invoices(
         subs: the subscriptions. Their number of invoices is increased.
         index: positions of the subscriptions that get an invoice.
         charge: what each of them is charged.
+
+    Returns:
+        The invoices, each with its attempts to collect and its end, which may lie after this month.
     """
     subs.invoices[index] += 1
     key = subs.subscription_id[index] * 1000 + subs.invoices[index]

@@ -92,11 +92,11 @@ def known_score(
 
 
 def voluntary_chance(parameters: Parameters, score: Array, factor: Array) -> Array:
-    """Return the probability of a voluntary end from its log-odds and a factor (see `level`)."""
+    """Return the probability of a voluntary end from its log-odds and a factor (see `hazard_factor`)."""
     return np.minimum(factor / (1.0 + np.exp(-score)), parameters.churn.highest)
 
 
-def level(parameters: Parameters, subs: Subscriptions, segment: Array) -> Array:
+def hazard_factor(parameters: Parameters, subs: Subscriptions, segment: Array) -> Array:
     """Return the factor on the hazard: the promo code's ratio times the segment's knob."""
     return np.array(parameters.churn.level)[segment] * subs.hazard_ratio
 
@@ -120,7 +120,9 @@ def _voluntary(parameters: Parameters, customers: Customers, rise: Array, span: 
         - churn.health * latent.health[account]
         + churn.price_sensitivity * accounts.price_sensitivity[account]
     )
-    return np.round(voluntary_chance(parameters, score, level(parameters, subs, segment)), 9)
+    return np.round(
+        voluntary_chance(parameters, score, hazard_factor(parameters, subs, segment)), 9
+    )
 
 
 def given_up_within(dunning: Dunning, renewal_at: Array, span: Span) -> Array:

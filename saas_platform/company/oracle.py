@@ -54,8 +54,8 @@ from saas_platform.company.hazards import (
     Customers,
     SubscriptionHazards,
     given_up_within,
+    hazard_factor,
     known_score,
-    level,
     list_rise,
     recovered_by,
     subscription_hazards,
@@ -315,7 +315,7 @@ class Observer:
         known = known_score(parameters, subs, segment, complaints, none, opening.span)
         latent = churn.price_sensitivity * self._price - churn.health * self._grid.health[:, None]
         score = known[:, None, None] + latent
-        factor = level(parameters, subs, segment)[:, None, None]
+        factor = hazard_factor(parameters, subs, segment)[:, None, None]
         chance = voluntary_chance(parameters, score, factor)
         rise = list_rise(offering, subs, hazards.renewal_at)
         kept = offering.price_list(subs.period_start) > subs.price_list

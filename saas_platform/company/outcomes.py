@@ -45,6 +45,9 @@ def draw_outcomes(
         span: the month.
         subs: the subscriptions at the start of the month.
         hazards: the hazards of these subscriptions.
+
+    Returns:
+        What becomes of each of these subscriptions in the month.
     """
     key, month = subs.subscription_id, span.index
     primary = ~subs.second

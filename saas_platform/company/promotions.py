@@ -159,6 +159,9 @@ def offer_to_trials(
         code: the promo code on offer.
         subs: the subscriptions, changed in place.
         account_ids: account id of each subscription.
+
+    Returns:
+        The redemptions of the trials that were assigned, those of the holdout included.
     """
     jitter = HOUR + dice.index(6 * HOUR, "offer", subs.subscription_id, code.promo_code_id)
     assigned_at = np.maximum(subs.trial_started_at, code.starts_at) + jitter

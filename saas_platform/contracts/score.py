@@ -1,4 +1,4 @@
-"""Score how much of the planted dirt was found, and how much was found that was never planted.
+"""Score how much of the injected dirt was found, and how much was found that was never injected.
 
 Contains: the pure comparison of two sets of spots. Out of scope: where the two sets come from.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Spot(NamedTuple):
-    """A row of a table, or one cell of it, in which dirt was planted or found."""
+    """A row of a table, or one cell of it, in which dirt was injected or found."""
 
     kind: str
     table: str
@@ -29,7 +29,7 @@ FOUND_BY_RULE = {
 
 @dataclass(frozen=True)
 class KindScore:
-    """The score of one kind: how many were planted, how many of those were found, and what else was found."""
+    """The score of one kind: how many were injected, how many of those were found, and what else was found."""
 
     kind: str
     planted: int
@@ -38,7 +38,7 @@ class KindScore:
 
     @property
     def share(self) -> float:
-        """The share of the planted dirt that was found, or 1 if none was planted."""
+        """The share of the injected dirt that was found, or 1 if none was injected."""
         return self.found / self.planted if self.planted else 1.0
 
 

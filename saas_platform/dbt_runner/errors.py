@@ -4,4 +4,4 @@ from saas_platform.errors import PlatformError
 
 
 class MartsError(PlatformError):
-    """A model failed to build, a test on a model failed, or dbt could not run."""
+    """A dbt model failed to build, a test on one failed, or dbt could not run."""

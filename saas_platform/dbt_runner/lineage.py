@@ -1,4 +1,4 @@
-"""Find the source columns of each column of a model in the SQL that dbt compiled.
+"""Find the source columns of each column of a dbt model in the SQL that dbt compiled.
 
 Contains: the parsing of that SQL. The result depends only on the code, so callers can cache it under the
 manifest's digest. Out of scope: anything about Dagster.
@@ -13,12 +13,12 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.lineage import Node, lineage
 
-#: For each model and each of its columns, the (schema, table, column) of every source.
+#: For each dbt model and each of its columns, the (schema, table, column) of every source.
 ColumnSources = dict[str, dict[str, list[tuple[str, str, str]]]]
 
 
 def column_sources(manifest: Mapping[str, Any]) -> ColumnSources:
-    """Return the sources of each column, for all models whose compiled SQL is in the manifest."""
+    """Return the sources of each column, for all dbt models whose compiled SQL is in the manifest."""
     models = [
         node
         for node in manifest["nodes"].values()

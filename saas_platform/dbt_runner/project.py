@@ -36,19 +36,19 @@ def build(
         as_of: the timestamp of the company's clock.
         target_path: the folder for dbt's artefacts.
         log_path: the folder for dbt's logs.
-        select: the models to build; None means all of them.
+        select: the dbt models to build; None means all of them.
         touched: for each raw table that changed since the last build, its first changed month as
             `YYYY-MM-DD`. None means a full refresh.
 
     Returns:
-        dbt's result, with one entry for each model and test.
+        dbt's result, with one entry for each dbt model and test.
 
     Raises:
-        MartsError: a model or a test failed. The message names it.
+        MartsError: a dbt model or a test failed. The message names it.
     """
     arguments = ["build", *UNIT_TESTS_LEFT_OUT, *options(as_of, target_path, log_path)]
     if select:
-        # A test that also needs a model outside the selection could read a table that does not exist.
+        # A test that also needs a dbt model outside the selection could read a table that does not exist.
         arguments += ["--select", *select, "--indirect-selection", "cautious"]
     return run(target.rebuilding(touched), [*arguments, *refresh(touched)])
 

@@ -21,8 +21,8 @@ def _check(name: str, table: sa.Table) -> dg.AssetChecksDefinition:
     return table_check(
         IN_PATTERN,
         name,
-        "The newest change of the row count is like those before it. Reports a table that lost or doubled its"
-        " rows in the source, since an exact mirror follows such a change.",
+        "The newest change of the row count is like those before it. Warns when a table loses or doubles rows in"
+        " the source, which no proof reports, because the mirror follows the source.",
         lambda platform: _result(name, judge(platform.warehouse.daily_rows(table, LOOK_BACK))),
     )
 

@@ -47,7 +47,7 @@ def dbt_resource(platform: Platform) -> DbtCliResource:
 
 
 def marts_assets(platform: Platform) -> dg.AssetsDefinition:
-    """Return an asset for every model of the dbt project."""
+    """Return an asset for every dbt model."""
 
     @dbt_assets(
         name=GROUP,
@@ -103,7 +103,7 @@ def _rebuild_message(needed: Rebuild) -> str:
 
 
 def _model(event: Any) -> str | None:
-    """Return the model that a dbt event reports as built; None if the event is about a test."""
+    """Return the dbt model that a dbt event reports as built; None if the event is about a test."""
     if not isinstance(event, dg.Output):
         return None
     return str(event.metadata["unique_id"].value).rpartition(".")[2]

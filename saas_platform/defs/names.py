@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from saas_platform.schema.mirror_names import mark
+from saas_platform.schema.mirror_names import name_suffix
 
 #: Maps the last part of an asset's key to its table.
 AssetTables = Mapping[str, sa.Table]
@@ -28,4 +28,4 @@ def asset_name(table: str) -> str:
     ('order_items', 'order_items_d92063')
     """
     slug = re.sub(r"[^A-Za-z0-9_]", "_", table)
-    return table if slug == table and table else f"{slug}_{mark(table)}"
+    return table if slug == table and table else f"{slug}_{name_suffix(table)}"

@@ -1,4 +1,8 @@
-"""An asset check of one table of raw, in a step of its own, so that a failing table skips no other check."""
+"""An asset check of one table of raw, in a step of its own, so that a failing table skips no other check.
+
+Out of scope: the full proof (proofs.py), which is one step for all tables, because it reads all of them in one
+snapshot of the source.
+"""
 
 from collections.abc import Callable, Collection
 

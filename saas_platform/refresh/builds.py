@@ -1,4 +1,4 @@
-"""Records what each layer above raw was last built from, in a table next to the marts.
+"""Record what each layer above raw was last built from, in a table next to the marts.
 
 The record is in the warehouse and not in a file, so that a deleted warehouse or another machine is noticed.
 Out of scope: deciding from the record what is stale (layers.py, mart_months.py).

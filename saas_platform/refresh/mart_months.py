@@ -1,7 +1,8 @@
 """Find which months of the marts must be rebuilt: the first touched month of each raw table.
 
 Contains: what the marts were built from, and the touched months, which follow from the log of syncs and from
-two views of the marts. Out of scope: which model is built from which table, which the models declare; building.
+two views of the marts. Out of scope: which dbt model reads which table (each model declares it), and
+the build itself.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ _KEY = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
 _ROW_VERSION = sa.BigInteger().with_variant(mssql.ROWVERSION(), "mssql")
 #: SQL Server's DATETIME rounds to 3 ms, and its DATETIME2 is finer than BigQuery's type, so every engine uses
 #: microseconds.
-_MOMENT = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")
+_TIMESTAMP = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")
 
 #: Every engine compares texts character by character. SQL Server's default collation treats 'A' and 'a' as
 #: equal.
@@ -56,7 +56,7 @@ def _ascii(length: int) -> sa.String:
 
 #: Lowest and highest value that anyone would expect. A value outside is legal, but a contract reports it.
 _PLAUSIBLE_CENTS = (-(10**12), 10**12)
-_PLAUSIBLE_MOMENTS = (datetime(2000, 1, 1), datetime(2099, 12, 31, 23, 59, 59, 999_999))
+_PLAUSIBLE_TIMESTAMPS = (datetime(2000, 1, 1), datetime(2099, 12, 31, 23, 59, 59, 999_999))
 
 
 def _info(pii: Pii | None = None, **more: Any) -> dict[str, Any]:
@@ -79,6 +79,9 @@ def reference(
         comment: what the column says, for documents.
         nullable: whether a row may reference nothing.
         on_delete: what the database does when the target goes: CASCADE or SET NULL.
+
+    Returns:
+        The column, with its foreign key.
     """
     return sa.Column(
         name,
@@ -100,6 +103,9 @@ def text(
         comment: what the column says, for documents.
         nullable: whether a row may have none.
         pii: the kind of personal data that it holds; None means none.
+
+    Returns:
+        The column.
     """
     return sa.Column(name, _unicode(length), nullable=nullable, comment=comment, info=_info(pii))
 
@@ -156,7 +162,11 @@ def flag(name: str, comment: str) -> sa.Column[bool]:
 def timestamp(name: str, comment: str, *, nullable: bool = False) -> sa.Column[Any]:
     """Build a timestamp column in UTC with at most microseconds."""
     return sa.Column(
-        name, _MOMENT, nullable=nullable, comment=comment, info={"plausible": _PLAUSIBLE_MOMENTS}
+        name,
+        _TIMESTAMP,
+        nullable=nullable,
+        comment=comment,
+        info={"plausible": _PLAUSIBLE_TIMESTAMPS},
     )
 
 

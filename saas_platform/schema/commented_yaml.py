@@ -3,7 +3,7 @@
 Out of scope: what is changed (merging.py).
 
 ruamel.yaml attaches the lines between two entries (comments and blank lines) to the entry before them, whereas a
-reader takes them to belong to the entry after them. This module calls them the rest of the entry before them.
+reader takes them to belong to the entry after them. This module calls them the trailing lines of the entry before them.
 """
 
 from __future__ import annotations
@@ -74,21 +74,21 @@ def put_first(node: CommentedMap, name: str, value: Any) -> None:
 
 def append(node: CommentedMap, name: str, value: Any) -> None:
     """Append an entry, before the blank lines and comments that lead to what follows the mapping."""
-    rest = _take_rest(node)
+    rest = _take_trailing(node)
     node[_quoted_name(name)] = value
-    _give_rest(node, rest)
+    _give_trailing(node, rest)
 
 
 def remove(node: CommentedMap, name: str) -> None:
     """Remove an entry; the blank lines and comments that lead to what follows it stay."""
     names = list(node)
     place = names.index(name)
-    rest = _take_rest_of(node, name)
+    rest = _take_trailing_of(node, name)
     del node[name]
     node.ca.items.pop(name, None)
     if place:
         before = names[place - 1]
-        _give_rest_of(node, before, _take_rest_of(node, before) + rest)
+        _give_trailing_of(node, before, _take_trailing_of(node, before) + rest)
     elif len(names) > 1 and rest.strip():
         tokens = node.ca.items.setdefault(names[1], [None] * 4)
         column = len(rest) - len(rest.lstrip())
@@ -98,12 +98,12 @@ def remove(node: CommentedMap, name: str) -> None:
         ]
 
 
-def _take_rest(node: CommentedMap) -> str:
-    return _take_rest_of(node, list(node)[-1]) if node else ""
+def _take_trailing(node: CommentedMap) -> str:
+    return _take_trailing_of(node, list(node)[-1]) if node else ""
 
 
-def _give_rest(node: CommentedMap, rest: str) -> None:
-    _give_rest_of(node, list(node)[-1], rest)
+def _give_trailing(node: CommentedMap, rest: str) -> None:
+    _give_trailing_of(node, list(node)[-1], rest)
 
 
 def _last_place(node: Any, name: Any) -> tuple[Any, Any]:
@@ -120,7 +120,7 @@ def _slot(node: Any) -> int:
     return 0 if isinstance(node, CommentedSeq) else 2
 
 
-def _take_rest_of(node: Any, name: Any) -> str:
+def _take_trailing_of(node: Any, name: Any) -> str:
     """Take away the lines after an entry and return them; the comment on the entry's own line stays."""
     node, name = _last_place(node, name)
     tokens = node.ca.items.get(name)
@@ -135,7 +135,7 @@ def _take_rest_of(node: Any, name: Any) -> str:
     return rest
 
 
-def _give_rest_of(node: Any, name: Any, rest: str) -> None:
+def _give_trailing_of(node: Any, name: Any, rest: str) -> None:
     if not rest:
         return
     node, name = _last_place(node, name)

@@ -47,7 +47,7 @@ class Kind:
         declared: what catalogues call the types that can hold the kind, without sizes.
         text: the form of the canonical text.
         frame: the check of dagster-pandas.
-        yaml: the Python types as which YAML reads the values that tables.yaml may list for a column.
+        yaml: the Python types that YAML gives to the values that tables.yaml may list for a column.
         in_file: whether tables.yaml can name it.
     """
 

@@ -36,7 +36,7 @@ from saas_platform.schema.declared import (
     type_name,
 )
 from saas_platform.schema.describing import counted
-from saas_platform.schema.mirror_names import folded, mark
+from saas_platform.schema.mirror_names import folded, name_suffix
 from saas_platform.schema.source_names import source_column, source_table
 
 
@@ -356,9 +356,9 @@ class _Work:
 
     @staticmethod
     def _free(taken: Collection[str], name: str, source: str) -> str:
-        """Return the name; if a warehouse would take it for a taken one, with the mark of the source's name."""
+        """Return the name; if a warehouse would take it for a taken one, with a suffix made from the source's name."""
         others = {folded(str(each)) for each in taken}
-        return f"{name}_{mark(source)}" if folded(name) in others else name
+        return f"{name}_{name_suffix(source)}" if folded(name) in others else name
 
 
 def _renamed(

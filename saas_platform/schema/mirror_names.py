@@ -23,10 +23,10 @@ def folded(name: str) -> str:
     return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
-def mark(name: str) -> str:
+def name_suffix(name: str) -> str:
     """Return six characters that stand for the name; another name is unlikely to have the same ones.
 
-    >>> mark("Orders") == mark("orders")
+    >>> name_suffix("Orders") == name_suffix("orders")
     False
     """
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:6]
@@ -36,8 +36,8 @@ def mirror_names(names: Iterable[str], taken: Collection[str] = ()) -> dict[str,
     """Return for each name of the source its name in the mirror, independently of their order.
 
     A name stays as it is, with three exceptions. A blank name becomes `unnamed`. A name with a prefix of ours gets
-    `source` before it. A name that a warehouse would take for another one of these, or for one that is `taken`, gets
-    the mark of the source's name after it.
+    `source` before it. A name that a warehouse would confuse with another of these names, or with one that is
+    `taken`, gets a suffix made from the source's name.
 
     >>> mirror_names(["id", "_sync_id", ""])
     {'id': 'id', '_sync_id': 'source_sync_id', '': 'unnamed'}
@@ -45,7 +45,7 @@ def mirror_names(names: Iterable[str], taken: Collection[str] = ()) -> dict[str,
     wanted = {name: _usable(name) for name in names}
     often = Counter(folded(name) for name in [*wanted.values(), *taken])
     return {
-        name: usable if often[folded(usable)] == 1 else f"{usable}_{mark(name)}"
+        name: usable if often[folded(usable)] == 1 else f"{usable}_{name_suffix(name)}"
         for name, usable in wanted.items()
     }
 

@@ -17,7 +17,7 @@ from saas_platform.schema import arrow_schema
 metadata = sa.MetaData()
 
 #: A timestamp. SQL Server's DATETIME would round it to 3 ms.
-_MOMENT = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")
+_TIMESTAMP = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")
 
 #: One row: the identity of this database, and the company that it holds.
 source_identity = sa.Table(
@@ -54,7 +54,7 @@ erasures = sa.Table(
     "_erasures",
     metadata,
     sa.Column("user_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("erased_at", _MOMENT, nullable=False),
+    sa.Column("erased_at", _TIMESTAMP, nullable=False),
 )
 
 #: The months that were applied, each with the fingerprint of the inputs it was generated from.
@@ -63,8 +63,8 @@ batches = sa.Table(
     metadata,
     sa.Column("month", sa.String(7), primary_key=True),
     sa.Column("fingerprint", sa.String(64), nullable=False),
-    sa.Column("as_of", _MOMENT, nullable=False),
-    sa.Column("applied_at", _MOMENT, nullable=False),
+    sa.Column("as_of", _TIMESTAMP, nullable=False),
+    sa.Column("applied_at", _TIMESTAMP, nullable=False),
     sa.Column("row_count", sa.BigInteger, nullable=False),
 )
 
@@ -78,7 +78,7 @@ intake_log = sa.Table(
     sa.Column("row_key", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("month", sa.String(7), primary_key=True),
     sa.Column("detail", sa.Unicode(400), nullable=False),
-    sa.Column("noted_at", _MOMENT, nullable=False),
+    sa.Column("noted_at", _TIMESTAMP, nullable=False),
 )
 
 

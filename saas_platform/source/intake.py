@@ -61,7 +61,7 @@ class Intake(ABC):
         in exactly this version is neither.
 
         Args:
-            early: the rows that `early_rows` returned. Some of them may no longer be staged.
+            earlier: the rows that `earlier_rows` returned. Some of them may no longer be staged.
         """
 
 

@@ -114,7 +114,7 @@ class SourceSnapshot(ABC):
     ) -> pa.RecordBatchReader:
         """Return the same texts, in which every mark within a value is doubled, so that they can be split.
 
-        A source whose `row_texts` leave out a check that no equal row needs makes it here.
+        A source makes a check here that its `row_texts` skip, because only the splitting of a text needs it.
         """
         return self.row_texts(table, slices)
 

@@ -42,7 +42,7 @@ class Home:
 
     @property
     def frames(self) -> Path:
-        """The Parquet files by which the assets hand data to one another. The folder keeps its older name."""
+        """The Parquet files by which the assets hand data to one another. The folder has the name that existing homes have."""
         return self.root / "staging"
 
     @property

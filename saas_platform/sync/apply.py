@@ -134,7 +134,7 @@ def recopy(
     snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table
     if not table.primary_key.columns:
         return load_all(pair, sync_id, last, compared=proof.slices_checked)
-    entry = new_entry(snapshot, table, "repair", sync_id, last)
+    entry = new_entry(snapshot, table, "diff", sync_id, last)
     source_counts, counts = snapshot.slice_counts(table), warehouse.slice_counts(table)
     with warehouse.stage(table, sync_id) as changes:
         slices = proof.slices_differing

@@ -7,7 +7,7 @@ A partial proof clears only what it checked. A digest mismatch stays open until 
 a count mismatch stays open until the next proof, because every proof compares all counts. A difference that a
 sync finds in the slices it touched is cleared by the second proof of the same sync.
 
-Tries are counted until a proof that followed no copying finds every slice equal. The proof at the end of a
+Tries are counted until a proof that no copying preceded finds every slice equal. The proof at the end of a
 repair does not reset the count: otherwise damage that comes back each time would be repaired for ever.
 """
 
@@ -93,7 +93,7 @@ def finding_in(proofs: Sequence[ProofEntry]) -> Finding | None:
 
 
 def _settles(proven: ProofEntry, differing: ProofEntry) -> bool:
-    """Return whether the passed proof checked again what the other one found to differ."""
+    """Return whether the passing proof covers what the differing proof found."""
     if proven.whole or differing.level == "counts":
         return True
     return differing.scope == "touched" and differing.sync_id == proven.sync_id is not None

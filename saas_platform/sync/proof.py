@@ -54,6 +54,9 @@ def verify(
         show_pii: whether to report personal data unmasked.
         on_progress: a callback, called as rows are read.
 
+    Returns:
+        A report for each table, in the order of the tables.
+
     Raises:
         WarehouseUnusableError: no table can be proven.
     """
@@ -95,6 +98,9 @@ def prove(
         source_counts: the source's row count of each slice, if the caller already has them.
         sync_id: the sync or repair that the proof belongs to; None means a proof of its own.
         explain: whether to find the rows that differ, instead of naming only the slices that differ.
+
+    Returns:
+        The report, which is not logged yet.
     """
     started = time.monotonic()
     snapshot, warehouse, table = pair.snapshot, pair.warehouse, pair.table

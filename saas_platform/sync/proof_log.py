@@ -38,6 +38,9 @@ def failed(
         level: the level of the proof that was wanted.
         error: the error that stopped it.
         sync_id: the id of the sync that the proof belongs to; None means a proof of its own.
+
+    Returns:
+        The report of the failed proof, with the error among its problems.
     """
     if isinstance(error, WarehouseUnusableError):
         raise error

@@ -75,6 +75,9 @@ def sync_table(
         also_prove: slices to prove by digest, and to repair, even if the sync does not touch them.
         on_progress: a callback, called as rows are read.
 
+    Returns:
+        What the sync did, with its proof.
+
     Raises:
         SyncError: the source has lost a declared column, or the warehouse can't have the table.
         SourceError: the table can't be read.

@@ -59,7 +59,7 @@ def read_model(
         model: the class of the model.
         path: the file; None means the model's defaults.
         error: the class of the error to raise.
-        place_words: turns the place of an error into words.
+        path_words: turns the place of an error into words.
         **overrides: values that take precedence over those in the file.
 
     Returns:

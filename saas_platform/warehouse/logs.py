@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-Mode = Literal["full", "incremental", "repair"]
+#: diff: the slices that differ by digest were compared row by row, and only the rows that differ were copied.
+Mode = Literal["full", "incremental", "diff"]
 ProofLevel = Literal["counts", "digest", "rows"]
 Scope = Literal["touched", "all"]
 #: counted: each slice has as many rows on both sides, and their values were not compared.

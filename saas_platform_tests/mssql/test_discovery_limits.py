@@ -127,7 +127,7 @@ def test_tables_in_memory_are_left_out_and_tables_elsewhere_are_not_counted(
     assert [table.name for table in found.tables] == ["far", "plain"]
     hot, far, plain = sorted(found.notes, key=lambda note: ("hot", "far", "pla").index(note[:3]))
     assert hot.startswith(
-        "hot is a memory-optimised table, which a transaction that sees all tables as of one time can't"
+        "hot is a memory-optimised table, which a transaction that sees one consistent state can't"
     )
     assert hot.endswith(" hot is left out.")
     assert far.startswith("far is an external table: its rows were not counted")

@@ -78,7 +78,7 @@ def test_a_column_that_is_left_out_keeps_nothing_back(
         assert snapshot.slice_counts(REST) == {}
 
 
-def test_a_new_column_is_told_to_be_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_column_is_reported_as_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The warning on a new column would else propose a line that stops the table."""
     columns = [(name, "int", "int", 4, 10, 0, True) for name in ("id", "email")]
     server = Server(

@@ -98,7 +98,7 @@ def test_a_sync_that_was_killed_before_its_proof_is_proven_by_the_next(
 
     assert report.succeeded
     assert report.proof is not None
-    assert (report.mode, report.repaired, report.proof.level) == ("repair", ("2024-01",), "digest")
+    assert (report.mode, report.repaired, report.proof.level) == ("diff", ("2024-01",), "digest")
     assert mirror_rows(warehouse.path, USERS) == source_rows(source.path, USERS)
     assert reasons(source, warehouse) == {None}
     assert sync(source, warehouse, [USERS])[0].mode is None
@@ -114,7 +114,7 @@ def test_a_first_load_that_was_killed_before_its_proof_is_proven_by_the_next(
     in_mirror(warehouse.path, "UPDATE raw.usage_events SET account_id = 99 WHERE event_id = 1")
     (report,) = sync(source, warehouse, [EVENTS])
     assert report.succeeded
-    assert (report.mode, report.rows_written) == ("repair", 1)
+    assert (report.mode, report.rows_written) == ("diff", 1)
     assert report.proof is not None
     assert (report.proof.scope, report.proof.slices_checked) == ("all", ROWS)
     assert mirror_rows(warehouse.path, EVENTS) == source_rows(source.path, EVENTS)

@@ -24,7 +24,7 @@ def test_slices_asked_for_are_proven_and_repaired_untouched(
 
     assert report.succeeded
     assert report.proof is not None
-    assert (report.mode, report.rows_written) == ("repair", 2)
+    assert (report.mode, report.rows_written) == ("diff", 2)
     assert report.repaired == ("2024-01-02", "2024-01-03")
     assert (report.proof.level, report.proof.slices_checked) == ("digest", 2)
     (proof,) = verify(source, warehouse, [EVENTS])

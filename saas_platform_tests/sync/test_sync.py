@@ -247,4 +247,4 @@ def test_slices_compared_and_copied_are_logged(
     assert report.slices_compared == 1
     in_mirror(warehouse.path, "DELETE FROM raw.usage_events WHERE event_id = 4")
     repair(source, warehouse, [EVENTS])
-    assert logged() == ("repair", ROWS - 1, 1)
+    assert logged() == ("diff", ROWS - 1, 1)

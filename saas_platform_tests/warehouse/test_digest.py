@@ -165,7 +165,7 @@ def test_reconcile_makes_any_mirror_equal(
     with warehouse.stage(TABLE, "two") as changes:
         changes.reconcile(slices, stream(source_rows))
         after = changes.counts_after()
-        changes.commit(SyncEntry("two", TABLE.name, "repair", "source", 1, timestamp, timestamp))
+        changes.commit(SyncEntry("two", TABLE.name, "diff", "source", 1, timestamp, timestamp))
     assert warehouse.digest_mirror(TABLE) == digest(warehouse, source_rows)
     assert warehouse.slice_counts(TABLE) == after
     found = warehouse.compare(TABLE, slices, texts(TABLE, named(source_rows)), samples=5)

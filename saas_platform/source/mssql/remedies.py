@@ -109,7 +109,7 @@ REMEDIES: tuple[tuple[Signs, str], ...] = (
                 "memory optimized tables using the READ COMMITTED isolation level",
             ),
         ),
-        "does not let a transaction that sees all tables as of one time read a memory-optimised table: take it"
+        "does not let a transaction that sees one consistent state read a memory-optimised table: take it"
         " out of tables.yaml, and name it under `skip:` there",
     ),
     (

@@ -40,7 +40,7 @@ class Special:
         if object_id not in self.in_memory:
             return None
         return (
-            f"{name} is a memory-optimised table, which a transaction that sees all tables as of one time can't"
+            f"{name} is a memory-optimised table, which a transaction that sees one consistent state can't"
             " read: copy it to a table on disk, and mirror that one."
         )
 

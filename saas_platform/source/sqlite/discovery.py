@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.describing import printable, type_words
+from saas_platform.schema.kinds import KindName, kind_of_type
 from saas_platform.source.discovery import Seen, SeenTable, propose
 from saas_platform.source.interface import Discovery
 from saas_platform.source.sqlite import catalogue, catalogue_types
@@ -200,13 +201,20 @@ def _likely(declared: sa.types.TypeEngine[Any] | None, stored: Stored) -> sa.typ
 
 def _weaker(kind: sa.types.TypeEngine[Any], stored: Stored) -> sa.types.TypeEngine[Any] | None:
     """Return the next type that holds more than this one; None if what is stored leaves no such type."""
-    match kind:
-        case sa.Date():
-            return sa.DateTime()
-        case sa.DateTime():
-            return sa.String()
-        case sa.Numeric() if not isinstance(kind, sa.Float):
-            if not stored.real:
-                return sa.BigInteger()
-            return AnyValue() if stored.wide else sa.Double()
-    return None
+    known = kind_of_type(kind)
+    weaker = None if known is None else _WEAKER.get(known.name)
+    return None if weaker is None else weaker(stored)
+
+
+def _weaker_than_decimal(stored: Stored) -> sa.types.TypeEngine[Any]:
+    if not stored.real:
+        return sa.BigInteger()
+    return AnyValue() if stored.wide else sa.Double()
+
+
+#: For each kind that has a weaker one, the function that chooses it. A kind without an entry has none.
+_WEAKER: Mapping[KindName, Callable[[Stored], sa.types.TypeEngine[Any]]] = {
+    "date": lambda _: sa.DateTime(),
+    "time": lambda _: sa.String(),
+    "decimal": _weaker_than_decimal,
+}

@@ -1,4 +1,4 @@
-"""Loads rows into BigQuery as Parquet files, each by one free load job that is done once.
+"""Load rows into BigQuery as Parquet files, each by one free load job that is done once.
 
 Contains: writing the Parquet, and both ways to load it: sent with the job, or through a bucket. Out of scope:
 the tables that rows are loaded into, and what happens to the rows there.
@@ -40,7 +40,7 @@ def load_rows(
     *,
     truncate: bool = False,
 ) -> int:
-    """Append the rows to a table and return their number.
+    """Append the rows to a table.
 
     Args:
         connection: the project.
@@ -49,6 +49,9 @@ def load_rows(
         rows: the rows.
         name: the name after which the load jobs are named.
         truncate: whether the first job replaces what the table, or the one day, holds.
+
+    Returns:
+        The number of rows.
     """
     loaded = 0
     for number, (file, count) in enumerate(_files(schema, rows)):
