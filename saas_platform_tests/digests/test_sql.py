@@ -32,8 +32,12 @@ def tsql_digest(table: sa.Table) -> str:
     return made
 
 
+def duckdb_digest(table: sa.Table) -> str:
+    return f"count(*), sum({duckdb_canonical.number(duckdb_canonical.row_text(table))})"
+
+
 DIALECTS = {
-    "duckdb": duckdb_canonical.digest,
+    "duckdb": duckdb_digest,
     "bigquery": bigquery_canonical.digest,
     "tsql": tsql_digest,
 }

@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from saas_platform.schema.describing import key_words
 from saas_platform.source.interface import SourceError
 from saas_platform.source.values import misfit_error
 
@@ -19,15 +18,6 @@ from saas_platform.source.values import misfit_error
 MISFITS = (pa.ArrowException, UnicodeError, OverflowError, TypeError, ValueError)
 #: Converts the values of a column to the column's Arrow type, or raises one of MISFITS.
 Make = Callable[[sa.Column[Any], Any], pa.Array]
-
-
-def null_error(column: sa.Column[Any], key: dict[str, Any]) -> SourceError:
-    """Return the error for a NULL in a column that is declared as NOT NULL."""
-    place = f" in the row with {key_words(column.table, key)}" if key else ""
-    return SourceError(
-        f"{column.table.name}.{column.name} of the source holds NULL{place}, declared as NOT NULL: correct"
-        " the row, then run again."
-    )
 
 
 def first_misfit(

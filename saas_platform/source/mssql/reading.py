@@ -18,7 +18,8 @@ import sqlalchemy as sa
 
 from saas_platform.schema.arrow import arrow_type
 from saas_platform.schema.kinds import KindName, kind_of
-from saas_platform.source.mssql.misfits import MISFITS, Make, first_misfit, key_of, null_error
+from saas_platform.source.mssql.misfits import MISFITS, Make, first_misfit, key_of
+from saas_platform.source.values import null_error
 
 #: The character that drivers put in place of half of a surrogate pair; a text may also contain it by right.
 REPLACEMENT = "\ufffd"

@@ -27,11 +27,6 @@ def number(row_text_: str) -> str:
     return f"CAST('0x' || left(md5({row_text_}), {2 * NUMBER_BYTES}) AS BIGINT)"
 
 
-def digest(table: sa.Table) -> str:
-    """Return SQL of the row count and the sum of row numbers of a group of rows."""
-    return f"count(*), sum({number(row_text(table))})"
-
-
 def cell(column: sa.Column, alias: str = "") -> str:
     """Return SQL of the cell of a mirrored value."""
     return f"concat({', '.join(_parts(column, alias))})"
