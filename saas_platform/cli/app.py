@@ -10,6 +10,7 @@ import functools
 import warnings
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import sqlalchemy as sa
@@ -85,7 +86,8 @@ def _command(function: Callable[P, bool]) -> Callable[P, None]:
         try:
             succeeded = function(*args, **kwargs)
         except PlatformError as error:
-            say_error(str(error))
+            for sentence in error.sentences:
+                say_error(sentence)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             say(errors, "Stopped. What was committed stays. Run the command again to continue.")
@@ -233,7 +235,13 @@ def verify(
     if level is VerifyLevel.sample:
         return print_samples(sample(source, warehouse, wanted, show_pii=show_pii), as_json=as_json)
     reports = verify_all(source, warehouse, wanted, level=_PROOFS[level], show_pii=show_pii)
-    return print_proofs(reports, as_json=as_json)
+    equal = print_proofs(reports, as_json=as_json)
+    if not equal:
+        say(
+            errors,
+            "Run `saas-platform repair`, which copies again only what differs, or reports why it can't.",
+        )
+    return equal
 
 
 @app.command()
@@ -289,10 +297,16 @@ def doctor(
     from saas_platform.cli.doctor import examine
 
     platform = Platform.load()
+    before = _content(platform.home.tables)
     written = _discover(platform, sample=sample, write=yes) if discover else True
-    # No sync has used the tables.yaml that was just discovered, so earlier proofs say nothing about it.
-    diagnoses = list(examine(Platform.load(), past=not discover))
+    # No sync has used a tables.yaml that was just written, so earlier proofs say nothing about it.
+    same = _content(platform.home.tables) == before
+    diagnoses = list(examine(Platform.load(), past=same))
     return print_diagnoses(diagnoses, as_json=as_json) and written
+
+
+def _content(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None
 
 
 def _discover(platform: Platform, *, sample: bool, write: bool) -> bool:

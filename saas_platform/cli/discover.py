@@ -87,7 +87,11 @@ def _merged(platform: Platform, file: Path, found: Discovery, *, write: bool) ->
     if changed:
         _write(file, merged.text)
     return Declared(
-        len(declaration.tables), found.notes, merged.changes, _marked(merged.added), written=changed
+        len(declaration.tables),
+        (*found.notes, *merged.remarks),
+        merged.changes,
+        _marked(merged.added),
+        written=changed,
     )
 
 

@@ -177,8 +177,7 @@ def _tables(platform: Platform) -> Iterator[Diagnosis]:
         faults, changed = check_tables(*asked), drift_warnings(*asked)
         more = () if faults else (*not_named(platform), *versions_kept_by_hand(platform))
     except PlatformError as error:
-        # A file with several faults has one line for each of them.
-        yield from (_wrong("tables", line) for line in str(error).splitlines())
+        yield from (_wrong("tables", sentence) for sentence in error.sentences)
         return
     for fault in faults.values():
         yield _wrong("tables", fault)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.table import Table
 
 from saas_platform.clock import Month
-from saas_platform.schema.describing import argument, quoted
+from saas_platform.schema.describing import argument, counted, quoted
 from saas_platform.sync.report import ProofReport, RepairReport, SampleReport, SyncReport, sentences
 from saas_platform.terminal import errors, output, say, say_error, say_warning, shown
 from saas_platform.warehouse.logs import Mode
@@ -161,10 +161,6 @@ def _number(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def print_warnings(warnings: Iterable[str]) -> None:
     """Print each warning on standard error."""
     for warning in warnings:
@@ -250,7 +246,7 @@ def print_discovery(found: Declared, file: Path) -> bool:
     if marked:
         say(
             errors,
-            f"{_counted(len(marked), 'column')} marked as personal, by name or by values: check each.",
+            f"{counted(len(marked), 'column')} marked as personal, by name or by values: check each.",
         )
         for mark in marked:
             say(errors, f"  {mark}")
@@ -258,7 +254,7 @@ def print_discovery(found: Declared, file: Path) -> bool:
         say(
             errors,
             f"{file} is not changed: run `saas-platform doctor --discover --yes` to write the"
-            f" {_counted(len(found.changes), 'change')} above into it. It keeps your edits."
+            f" {counted(len(found.changes), 'change')} above into it. It keeps your edits."
             if found.changes
             else f"{file} matches the source: there is nothing to change.",
         )
@@ -267,6 +263,6 @@ def print_discovery(found: Declared, file: Path) -> bool:
     else:
         say(
             errors,
-            f"{file} declares {_counted(found.tables, 'table')}: check it, then run `saas-platform run`.",
+            f"{file} declares {counted(found.tables, 'table')}: check it, then run `saas-platform run`.",
         )
     return found.written or not found.changes

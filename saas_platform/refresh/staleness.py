@@ -12,6 +12,7 @@ from saas_platform.clock import Month
 from saas_platform.platform import Platform
 from saas_platform.refresh.company_months import stale_months
 from saas_platform.refresh.layers import LAYERS, stale_layers
+from saas_platform.schema.describing import counted
 from saas_platform.sync import probe
 
 #: The groups of assets, each built from the one before.
@@ -33,12 +34,12 @@ def staleness(platform: Platform, through: Month) -> Staleness:
         months = tuple(month for month in stale_months(platform) if month <= through)
         if months:
             span = str(months[0]) if len(months) == 1 else f"{months[0]} to {months[-1]}"
-            reason = f"source: {len(months)} months to generate and write ({span})"
+            reason = f"source: {counted(len(months), 'month')} to generate and write ({span})"
             return Staleness(GROUPS, months, (reason,))
     found = probe(platform.source, platform.warehouse, platform.tables.values())
     stale = [f"{each.table} ({each.reason})" for each in found if each.reason is not None]
     if stale:
-        reason = f"raw: {len(stale)} tables to sync: {', '.join(stale)}"
+        reason = f"raw: {counted(len(stale), 'table')} to sync: {', '.join(stale)}"
         return Staleness(_from("raw"), (), (reason,))
     layers = stale_layers(platform) if platform.is_company else ()
     if layers:

@@ -48,6 +48,8 @@ class Merge:
     changes: tuple[str, ...]
     #: Columns that the changes add to the file.
     added: tuple[sa.Column[Any], ...]
+    #: A sentence for each column whose values suggest another type than the file keeps.
+    remarks: tuple[str, ...] = ()
 
 
 def merge(
@@ -66,9 +68,8 @@ def merge(
     """
     work = _Work(loaded(text), declaration, list(found), present)
     work.run()
-    return Merge(
-        dumped(work.file) if work.changes else text, tuple(work.changes), tuple(work.added)
-    )
+    merged = dumped(work.file) if work.changes else text
+    return Merge(merged, tuple(work.changes), tuple(work.added), tuple(work.remarks))
 
 
 _Key = TypeVar("_Key")
@@ -98,6 +99,7 @@ class _Work:
     present: Collection[SourcePlace]
     changes: list[str] = field(default_factory=list)
     added: list[sa.Column[Any]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         by_place = {source_table(table): table for table in self.found}
@@ -278,6 +280,12 @@ class _Work:
         node = self.tables[name]["columns"][column]
         was, now = str(node.get("declared", "")), str(found.info.get("declared", ""))
         if was.casefold() == now.casefold():
+            proposed = type_name(found)
+            if found.info.get("by_values") and str(node["type"]) != proposed:
+                self.remarks.append(
+                    f"{name}.{column} keeps its type {node['type']}. Where a value does not fit it, the table stops:"
+                    f" correct the value, or write `type: {proposed}` at {name}.{column} in tables.yaml."
+                )
             return
         node["declared"] = quoted_value(now)
         proposed = type_name(found)

@@ -40,6 +40,8 @@ class Seen:
     is_version: bool = False
     #: Some of its values, used to recognise personal data (source/personal.py).
     sample: Sequence[Any] = ()
+    #: Whether the values, and not the catalogue, decided the type.
+    by_values: bool = False
     #: How the database compares the values, unless it compares their bytes (SQLite: NOCASE, RTRIM).
     collation: str = ""
 
@@ -151,7 +153,10 @@ def _add_references(
 
 
 def _column(source_name: str, name: str, seen: Seen) -> sa.Column[Any]:
-    info: dict[str, Any] = {"declared": seen.declared}
+    info: dict[str, Any] = {
+        "declared": seen.declared,
+        **({"by_values": True} if seen.by_values else {}),
+    }
     if name != source_name:
         info["source_name"] = source_name
     found = personal(source_name, seen.sample, seen.type)

@@ -77,7 +77,7 @@ def read_model(
         sentences = (
             _Problem(detail, path_words).sentence(model, path, node) for detail in problem.errors()
         )
-        raise error("\n".join(dict.fromkeys(sentences))) from None
+        raise error(*dict.fromkeys(sentences)) from None
 
 
 class _Loader(yaml.SafeLoader):

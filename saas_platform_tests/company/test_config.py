@@ -97,7 +97,8 @@ def test_wrong_knobs(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(CompanyError) as raised:
         read_config(path)
     assert message in str(raised.value)
-    assert all("company.yaml" in line for line in str(raised.value).splitlines())
+    assert all("company.yaml" in sentence for sentence in raised.value.sentences)
+    assert "\n" not in str(raised.value)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

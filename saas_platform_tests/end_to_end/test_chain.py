@@ -113,7 +113,7 @@ def test_a_row_changed_by_hand_reaches_raw_and_the_page(home: Path) -> None:
         connection.execute("UPDATE accounts SET industry = 'public' WHERE account_id = 2401000001")
     output = command("run", "--json")
     assert output.code == 0
-    assert output.json["did"] == ["raw: 1 tables to sync: accounts (rows changed)"]
+    assert output.json["did"] == ["raw: 1 table to sync: accounts (rows changed)"]
     assert set(output.json["work_seconds"]) == {"raw", "marts", "models", "dashboards"}
     assert command("verify").code == 0
 

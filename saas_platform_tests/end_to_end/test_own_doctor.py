@@ -31,6 +31,15 @@ def test_the_doctor_shows_the_first_loads_that_failed(own: Own) -> None:
         ("✗", "orders"),
         ("✗", "people"),
     ], output.out
+    # The file matches the source, so discovery writes nothing, and the proofs still count.
+    again = command("doctor", "--discover", "--yes")
+    assert again.code == 1
+    assert [line.split()[0] for line in again.out.splitlines() if " proofs " in line] == ["✗"] * 2
+    assert "orders.amount keeps its type" in again.err
+    assert "write `type: text` at orders.amount in tables.yaml" in again.err
+    failed = command("verify")
+    assert failed.code == 1
+    assert "Run `saas-platform repair`" in failed.err
 
 
 def test_the_doctor_shows_what_is_wrong_with_the_file(own: Own) -> None:
@@ -41,6 +50,8 @@ def test_the_doctor_shows_what_is_wrong_with_the_file(own: Own) -> None:
     assert all(re.match(r"✗ tables +tables\.yaml, line \d+: table ", line) for line in lines)
     assert any("table orders, column id: 'int' is not a type" in line for line in lines)
     assert any("table people: slize is not a known name" in line for line in lines)
+    errors = command("sync").err.splitlines()
+    assert [line.split(",")[0] for line in errors] == ["error: tables.yaml"] * 2
     assert "Traceback" not in output.out + output.err
 
 

@@ -257,13 +257,13 @@ def test_other_types_than_the_declared_are_reported(tmp_path: Path) -> None:
         "INSERT INTO t VALUES ('2023-02-29', 'x', 1, 1, 2, 0.995, 'x'), (NULL, 1, 'x', 2, 1, 1, 'y');",
     )
     assert discovery.notes == (
-        "t.a is declared as DATE and holds values of other types: it is mirrored as a text.",
-        "t.b is declared as INTEGER and holds values of other types: it is mirrored as a value of any"
+        "t.a is declared as DATE and holds values of other types: discovery proposes a text.",
+        "t.b is declared as INTEGER and holds values of other types: discovery proposes a value of any"
         " type.",
-        "t.c has no type and holds values of other types: it is mirrored as a value of any type.",
-        "t.e is declared as BOOLEAN and holds values of other types: it is mirrored as a whole number of"
+        "t.c has no type and holds values of other types: discovery proposes a value of any type.",
+        "t.e is declared as BOOLEAN and holds values of other types: discovery proposes a whole number of"
         " at most 64 bits.",
-        "t.f is declared as NUMERIC(10,2) and holds values of other types: it is mirrored as a float.",
+        "t.f is declared as NUMERIC(10,2) and holds values of other types: discovery proposes a float.",
     )
 
 

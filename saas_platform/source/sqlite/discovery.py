@@ -79,7 +79,7 @@ def _seen(
         if unreadable.keys().isdisjoint(reference.columns)
     ]
     rows, stored = storage_counts(cursor, name, [column.name for column in columns])
-    types, notes = _types(cursor, name, columns, stored, check)
+    types, by_values, notes = _types(cursor, name, columns, stored, check)
     notes += [
         f"{printable(name)}.{printable(column)} is left out, because it {reason}."
         for column, reason in unreadable.items()
@@ -108,6 +108,7 @@ def _seen(
                 # SQLite itself allows NULL in a key.
                 nullable=not column.required or stored[column.name].null > 0,
                 has_null=stored[column.name].null > 0,
+                by_values=column.name in by_values,
                 collation=collations.get(column.name, ""),
                 sample=samples(cursor, name, column.name, types[column.name]),
             )
@@ -138,8 +139,10 @@ def _types(
     columns: Sequence[catalogue.CatalogueColumn],
     stored: Mapping[str, Stored],
     check: Callable[[], None],
-) -> tuple[Types, list[str]]:
-    """Return the type that the reader can read all values of each column with, and notes about them."""
+) -> tuple[Types, set[str], list[str]]:
+    """Return the type that the reader can read all values of each column with, those of which the values
+    decided the type, and notes about them.
+    """
     declared = {column.name: catalogue_types.portable(column.declared) for column in columns}
     types = {name: _likely(kind, stored[name]) for name, kind in declared.items()}
     hopeless: set[str] = set()
@@ -159,6 +162,7 @@ def _types(
         for name in types
         if name in hopeless
     ]
+    by_values: set[str] = set()
     for name, mirrored in _table(table, types).columns.items():
         as_in_catalogue = declared[name]
         differs = (
@@ -167,13 +171,14 @@ def _types(
             else type(as_in_catalogue) is not type(mirrored.type)
         )
         if stored[name].kinds and differs:
+            by_values.add(name)
             as_declared = next(column.declared for column in columns if column.name == name)
             beginning = f"is declared as {as_declared} and" if as_declared else "has no type and"
             notes.append(
                 f"{printable(table)}.{printable(name)} {printable(beginning)} holds values of other types:"
-                f" it is mirrored as {type_words(mirrored)}."
+                f" discovery proposes {type_words(mirrored)}."
             )
-    return types, notes
+    return types, by_values, notes
 
 
 def _table(name: str, types: Types) -> sa.Table:
