@@ -71,12 +71,12 @@ def of_another_program(path: Path, sql: bytes) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.create_function("their", 1, lambda value: value, deterministic=True)
         connection.create_collation("THEIRS", lambda a, b: (a > b) - (a < b))
-        placeholder = "\ue000"
-        connection.executescript(sql.replace(b"\xf6", placeholder.encode()).decode())
+        stand_in = "\ue000"
+        connection.executescript(sql.replace(b"\xf6", stand_in.encode()).decode())
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
             "UPDATE sqlite_master SET sql = CAST(replace(CAST(sql AS BLOB), ?, x'f6') AS TEXT)",
-            (placeholder.encode(),),
+            (stand_in.encode(),),
         )
         connection.commit()
 
