@@ -63,7 +63,7 @@ def declare_tables(platform: Platform, *, sample: bool = False, write: bool = Fa
             " SAAS_SOURCE_URL to your own database."
         )
     found = platform.database.discover(sample=sample)
-    if not found.tables:
+    if not found.tables and not (found.notes and file.exists()):
         nothing = (
             "None of the source's tables can be mirrored"
             if found.notes

@@ -7,6 +7,7 @@ scope: what the commands do (app.py), and how a text is made safe for a terminal
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -49,14 +50,22 @@ def mode_words(mode: Mode | None) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document."""
+    """Print one JSON document. Infinity and NaN, which JSON does not have, are texts in it."""
 
     def plain(thing: Any) -> Any:
         if isinstance(thing, datetime | Month):
             return thing.isoformat() if isinstance(thing, datetime) else str(thing)
         raise TypeError(f"{type(thing).__name__} has no JSON form")
 
-    sys.stdout.write(json.dumps(value, indent=2, default=plain) + "\n")
+    sys.stdout.write(json.dumps(_finite(value), indent=2, default=plain, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(value)
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    return [*map(_finite, value)] if isinstance(value, list | tuple) else value
 
 
 def print_costs(costs: Sequence[QueryCost] | None, engine: str, *, as_json: bool) -> bool:

@@ -9,27 +9,33 @@ reader takes them to belong to the entry after them. This module calls them the 
 from __future__ import annotations
 
 import io
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import Comment, CommentedMap, CommentedSeq
 from ruamel.yaml.error import CommentMark
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.resolver import VersionedResolver
+from ruamel.yaml.scalarstring import PlainScalarString, ScalarString
+from ruamel.yaml.tag import Tag
 from ruamel.yaml.tokens import CommentToken
 
 from saas_platform.schema.declared import yaml_text
 
 #: The ways in which YAML writes that there is no value.
 _NULLS = ("null", "Null", "NULL", "~", "")
+#: The tag of the name `<<`, which takes over the entries of other mappings.
+_MERGE = Tag(suffix="tag:yaml.org,2002:merge")
 
 
 class _AsWritten(VersionedResolver):
-    """Takes every scalar for a text, so that it is written as it was read: `no`, `1`, `1.50`, `null`."""
+    """Takes every scalar but `<<` for a text, so that it is written as it was read: `no`, `1`, `1.50`, `null`."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         if kind is ScalarNode:
-            return self.DEFAULT_SCALAR_TAG
+            is_merge = value == "<<" and implicit[0]
+            return _MERGE if is_merge else self.DEFAULT_SCALAR_TAG
         return super().resolve(kind, value, implicit)
 
 
@@ -96,6 +102,81 @@ def remove(node: CommentedMap, name: str) -> None:
             CommentToken(line.lstrip(" "), CommentMark(column), None)
             for line in rest.splitlines(keepends=True)
         ]
+
+
+# Aliases: an anchored entry (`&a`) stands in several places (`*a`), and a change of it would change all of them.
+
+#: A place in a tree: the id of the mapping or list, and the name or the index in it.
+_Place = tuple[int, str | int]
+
+
+def aliases(tree: Any) -> frozenset[_Place]:
+    """Return the places in the tree at which an entry stands that is written at another place, or taken over."""
+    written: set[int] = set()
+    found: set[_Place] = set()
+
+    def visit(node: Any) -> None:
+        for place, value in _entries(node):
+            # ruamel shares no scalar without an anchor.
+            if not isinstance(value, CommentedMap | CommentedSeq | ScalarString):
+                continue
+            if id(value) in written or place == "<<":
+                found.add((id(node), place))
+            if id(value) not in written:
+                written.add(id(value))
+                visit(value)
+
+    visit(tree)
+    return frozenset(found)
+
+
+def _entries(node: Any) -> Iterator[tuple[str | int, Any]]:
+    """Yield the entries of a mapping or list, and before them the mappings that a mapping takes over."""
+    if isinstance(node, CommentedSeq):
+        yield from enumerate(node)
+    elif isinstance(node, CommentedMap):
+        yield from (("<<", each) for each in node.merge)
+        yield from node.non_merged_items()
+
+
+def write_out(node: CommentedMap, name: str, aliases: Collection[_Place]) -> None:
+    """Replace an entry by an equal one that shares nothing with other entries.
+
+    Aliases and `<<` in it are written out; its comments move to the new entry.
+    """
+    node[name] = _written_out(node[name], aliases, (id(node), name) not in aliases)
+
+
+def _written_out(node: Any, aliases: Collection[_Place], is_written_here: bool) -> Any:
+    if isinstance(node, ScalarString):
+        copy: Any = type(node)(node)
+        return str(copy) if isinstance(node, PlainScalarString) else copy
+    if isinstance(node, CommentedSeq):
+        copy = CommentedSeq(
+            _written_out(value, aliases, (id(node), place) not in aliases)
+            for place, value in enumerate(node)
+        )
+    elif isinstance(node, CommentedMap):
+        own = dict(node.non_merged_items())
+        copy = CommentedMap(
+            (
+                name,
+                _written_out(node[name], aliases, name in own and (id(node), name) not in aliases),
+            )
+            for name in node
+        )
+    else:
+        return node
+    if node.fa.flow_style():
+        copy.fa.set_flow_style()
+    if is_written_here and hasattr(node, Comment.attrib):
+        setattr(copy, Comment.attrib, node.ca)
+        delattr(node, Comment.attrib)
+        # ruamel repeats the comment after an anchored scalar at each of its aliases.
+        for place, value in _entries(node):
+            if isinstance(value, ScalarString) and (id(node), place) in aliases:
+                copy.ca.items.get(place, [None] * 3)[_slot(copy)] = None
+    return copy
 
 
 def _take_trailing(node: CommentedMap) -> str:

@@ -7,8 +7,9 @@ What SQLAlchemy can't express is in `info`:
 
     of the metadata  `skipped`: the tables of the source that are left out on purpose
     of a table       `source_schema`, `source_name`: the names in the source, if the mirror has others
-                     (schema/source_names.py); `target_schema`: the warehouse's schema, if it is not raw; `skipped`:
-                     the source's columns that are left out on purpose; `slice`; `key_enforced`, if it is false
+                     (schema/source_names.py); `target_schema`: the warehouse's schema, if it is not raw; `skipped`
+                     and `dropped`: the source's columns that are left out on purpose, by `skip:` and by
+                     `mirror: drop`; `slice`; `key_enforced`, if it is false
     of a column      `declared`, `source_name`, `pii`, `collation`, `row_version`, `values`, `plausible`;
                      `mirror_form`: mask or hash (absent for keep), with `source_type`, because the mirror's column
                      is a text
@@ -16,8 +17,7 @@ What SQLAlchemy can't express is in `info`:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,12 +130,11 @@ def read_declaration(path: Path) -> Declaration:
 
 def _table(name: str, entry: DeclaredTable, metadata: sa.MetaData) -> sa.Table:
     schema, source = source_place(name, entry)
-    dropped = {
+    dropped = [
         each if column.source is None else column.source
         for each, column in entry.columns.items()
         if column.mirror == "drop"
-    }
-    skipped = frozenset(entry.skip) | dropped
+    ]
     info: dict[str, Any] = {
         **({} if entry.key_enforced else {"key_enforced": False}),
         **(
@@ -144,7 +143,8 @@ def _table(name: str, entry: DeclaredTable, metadata: sa.MetaData) -> sa.Table:
         **({} if schema is None else {"source_schema": schema}),
         **({} if source == name else {"source_name": source}),
         **({} if entry.schema_ is None else {"target_schema": entry.schema_}),
-        **({"skipped": skipped} if skipped else {}),
+        **({"skipped": entry.skip} if entry.skip else {}),
+        **({"dropped": tuple(dropped)} if dropped else {}),
     }
     return sa.Table(
         name,
@@ -203,15 +203,17 @@ def as_yaml(tables: Iterable[sa.Table], skipped: Iterable[SourcePlace] = ()) -> 
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes Unicode's line breaks as escapes, because YAML would read unescaped ones as a blank."""
+    """Writes line breaks and all other characters that a terminal would act on as escapes.
+
+    YAML would read an unescaped line break of Unicode as a blank.
+    """
 
 
 def _written_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = '"' if _BREAKS.search(text) else None
+    style = None if text.isprintable() else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_BREAKS = re.compile("[\x85\u2028\u2029]")
 _Dumper.add_representer(str, _written_text)
 
 
@@ -256,6 +258,12 @@ def place_entry(place: SourcePlace) -> str | dict[str, str]:
     return name if schema is None else {"schema": schema, "table": name}
 
 
+def skip_tables(skipped: Collection[SourcePlace], more: Iterable[SourcePlace]) -> str:
+    """Return the advice to skip more tables, with the line for them and for those that are skipped already."""
+    line = yaml_line("skip", [place_entry(place) for place in (*sorted(skipped, key=str), *more)])
+    return f"write `{line}` at the top of tables.yaml"
+
+
 def folded_place(place: SourcePlace) -> SourcePlace:
     """Return the place in small letters, to compare it with that in a catalogue that ignores case."""
     schema, name = place
@@ -265,11 +273,13 @@ def folded_place(place: SourcePlace) -> SourcePlace:
 def table_entry(table: sa.Table) -> dict[str, Any]:
     """Return a table as the file writes it."""
     slicing, version = slicing_of(table), version_of(table)
+    skipped = [*table.info.get("skipped", ()), *table.info.get("dropped", ())]
     place = source_table(table)
     return {
         **({} if place == (None, _plain(table.name)) else {"source": place_entry(place)}),
         **({"schema": table.info["target_schema"]} if "target_schema" in table.info else {}),
-        **({"skip": sorted(table.info["skipped"])} if "skipped" in table.info else {}),
+        # A written file has no line for a dropped column, so that it is skipped there.
+        **({"skip": skipped} if skipped else {}),
         "key": [_plain(column.name) for column in table.primary_key.columns],
         **({} if table.info.get("key_enforced", True) else {"key_enforced": False}),
         "version": None if version is None else _plain(version),

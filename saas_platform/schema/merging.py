@@ -4,8 +4,7 @@ Contains: the comparison, and the changed text, in which all other edits and com
 (source/discovery.py), and the decision to write the text (cli/discover.py).
 
 A new table or column is added, and a new column that can't be read is skipped. One that is gone is removed, together
-with everything that names it. One that seems to
-be renamed gets a `source:`, and `declared` follows the catalogue. Types, names, marks of personal data, keys,
+with everything that names it. One that seems to be renamed gets a `source:`, and `declared` follows the catalogue. Types, names, marks of personal data, keys,
 contracts and what is skipped belong to the person, and stay.
 """
 
@@ -16,28 +15,22 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from ruamel.yaml.comments import CommentedMap
 
-from saas_platform.schema.commented_yaml import (
-    append,
-    dumped,
-    loaded,
-    put_first,
-    quoted_value,
-    remove,
-)
+from saas_platform.schema.commented_yaml import append, put_first, quoted_value, remove
 from saas_platform.schema.declared import (
     Declaration,
     SourcePlace,
     column_entry,
     folded_place,
     place_entry,
+    skip_tables,
     table_entry,
     type_name,
 )
 from saas_platform.schema.describing import counted
 from saas_platform.schema.mirror_names import folded, name_suffix
 from saas_platform.schema.source_names import source_column, source_table
+from saas_platform.schema.tables_tree import TablesTree
 
 
 @dataclass(frozen=True)
@@ -48,7 +41,8 @@ class Merge:
     changes: tuple[str, ...]
     #: Columns that the changes add to the file.
     added: tuple[sa.Column[Any], ...]
-    #: A sentence for each column whose values suggest another type than the file keeps.
+    #: A sentence for each table that discovery leaves out, and for each column whose values suggest another type,
+    #: because the file keeps both.
     remarks: tuple[str, ...] = ()
 
 
@@ -66,9 +60,9 @@ def merge(
         found: the tables that discovery could examine.
         present: all tables of the source; one that discovery could not examine is not gone.
     """
-    work = _Work(loaded(text), declaration, list(found), present)
+    work = _Work(TablesTree(text), declaration, list(found), present)
     work.run()
-    merged = dumped(work.file) if work.changes else text
+    merged = work.tree.text() if work.changes else text
     return Merge(merged, tuple(work.changes), tuple(work.added), tuple(work.remarks))
 
 
@@ -93,7 +87,7 @@ def _paired(
 class _Work:
     """One merge. It changes the file's tree step by step, and notes each step."""
 
-    file: CommentedMap
+    tree: TablesTree
     declaration: Declaration
     found: list[sa.Table]
     present: Collection[SourcePlace]
@@ -123,19 +117,23 @@ class _Work:
         names = {str(by_place[place].name): name for name, place in paired.items()}
         for name, place in paired.items():
             self._merge_columns(name, by_place[place])
+        for name, place in wanted.items():
+            if name not in paired and name not in gone:
+                self.remarks.append(
+                    f"{name} stays in tables.yaml as it is, because discovery leaves {_dotted(place)} out. To leave it"
+                    f" out too: remove {name} from tables.yaml, with the references to it, and"
+                    f" {skip_tables(self.declaration.skipped, [place])}."
+                )
         for name in gone:
             self._remove_table(name)
         for table in new:
-            names[str(table.name)] = self._free(
-                self.tables, str(table.name), repr(source_table(table))
-            )
+            names[str(table.name)] = _free(self.tables, str(table.name), repr(source_table(table)))
         for table in new:
             self._add_table(names[str(table.name)], table, names)
 
     @property
-    def tables(self) -> CommentedMap:
-        tables: CommentedMap = self.file["tables"]
-        return tables
+    def tables(self) -> Mapping[str, Any]:
+        return self.tree.tables
 
     # Tables.
 
@@ -156,7 +154,7 @@ class _Work:
 
     def _rename_table(self, name: str, table: sa.Table) -> None:
         place = source_table(table)
-        node = self.tables[name]
+        node = self.tree.to_change(name)
         if place == (None, name):
             del node["source"]
         else:
@@ -167,11 +165,11 @@ class _Work:
         )
 
     def _remove_table(self, name: str) -> None:
-        remove(self.tables, name)
+        self.tree.remove(name)
         without = [
             other
             for other in self.tables
-            if self._drop(other, "references", lambda each: each["table"] == name)
+            if self.tree.drop(other, "references", lambda each: each["table"] == name)
         ]
         also = f", with the references to it in {', '.join(without)}" if without else ""
         self.changes.append(f"{name} is gone from the source: it is removed{also}")
@@ -187,7 +185,7 @@ class _Work:
         ]
         if references:
             node["references"] = references
-        append(self.tables, name, quoted_value({**node, "columns": columns}))
+        self.tree.append(name, {**node, "columns": columns})
         self.added += table.columns
         number = counted(len(columns), "column")
         self.changes.append(f"{name} is new in the source: it is added, with {number}")
@@ -261,11 +259,11 @@ class _Work:
                     f"{name}.{each} can't be read: it is added to `skip:` of {name}"
                 )
         if len(skipped) > len(known):
-            put_first(node, "skip", quoted_value(skipped))
+            put_first(self.tree.to_change(name), "skip", quoted_value(skipped))
         return {each.casefold() for each in unreadable}
 
     def _rename_column(self, name: str, column: str, source: str) -> None:
-        node = self.tables[name]["columns"][column]
+        node = self.tree.to_change(name)["columns"][column]
         was = node.get("source", column)
         if source == column:
             del node["source"]
@@ -287,6 +285,7 @@ class _Work:
                     f" correct the value, or write `type: {proposed}` at {name}.{column} in tables.yaml."
                 )
             return
+        node = self.tree.to_change(name)["columns"][column]
         node["declared"] = quoted_value(now)
         proposed = type_name(found)
         stays = "" if str(node["type"]) == proposed else (
@@ -297,7 +296,7 @@ class _Work:
         )
 
     def _remove_column(self, name: str, column: str, table: sa.Table, reason: str) -> None:
-        node = self.tables[name]
+        node = self.tree.to_change(name)
         remove(node["columns"], column)
         also = []
         if column in node["key"]:
@@ -312,14 +311,14 @@ class _Work:
         if _is_named(node.get("slice"), column):
             node["slice"] = "null"
             also.append("slice is now null")
-        if self._drop(name, "unique", lambda names: column in names):
+        if self.tree.drop(name, "unique", lambda names: column in names):
             also.append("the unique rules that named it are removed too")
-        if self._drop(name, "references", lambda each: column in each["columns"]):
+        if self.tree.drop(name, "references", lambda each: column in each["columns"]):
             also.append("the references that named it are removed too")
         also += [
             f"the references to it in {other} are removed too"
             for other in self.tables
-            if self._drop(
+            if self.tree.drop(
                 other, "references", lambda each: each["table"] == name and column in each["to"]
             )
         ]
@@ -335,9 +334,9 @@ class _Work:
         return key if usable and len(key) == len(sources) else []
 
     def _add_column(self, name: str, column: sa.Column[Any]) -> None:
-        columns = self.tables[name]["columns"]
+        columns = self.tree.to_change(name)["columns"]
         source = source_column(column)
-        free = self._free(columns, str(column.name), source)
+        free = _free(columns, str(column.name), source)
         node = column_entry(column)
         if free != source:
             node = {"source": source, **node}
@@ -345,28 +344,11 @@ class _Work:
         self.added.append(column)
         self.changes.append(f"{name}.{free} is new in the source: it is added as {node['type']}")
 
-    # Both.
 
-    def _drop(self, table: str, part: str, condition: Callable[[Any], bool]) -> bool:
-        """Remove the entries of a table's list that meet a condition, and the list if it is then empty.
-
-        Returns:
-            Whether any entry was removed.
-        """
-        node = self.tables[table]
-        entries = node.get(part, [])
-        places = [place for place, entry in enumerate(entries) if condition(entry)]
-        for place in reversed(places):
-            del entries[place]
-        if places and not entries:
-            remove(node, part)
-        return bool(places)
-
-    @staticmethod
-    def _free(taken: Collection[str], name: str, source: str) -> str:
-        """Return the name; if a warehouse would take it for a taken one, with a suffix made from the source's name."""
-        others = {folded(str(each)) for each in taken}
-        return f"{name}_{name_suffix(source)}" if folded(name) in others else name
+def _free(taken: Collection[str], name: str, source: str) -> str:
+    """Return the name; if a warehouse would take it for a taken one, with a suffix made from the source's name."""
+    others = {folded(str(each)) for each in taken}
+    return f"{name}_{name_suffix(source)}" if folded(name) in others else name
 
 
 def _renamed(

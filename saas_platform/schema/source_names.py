@@ -1,7 +1,8 @@
 """Look up the names of a mirrored table and its columns in the source.
 
 A mirror may use other names than the source (tables.yaml: `source:` of a table or a column). Contains: the way from
-the mirror's names to the source's. Out of scope: the declaration (schema/declared.py), and quoting.
+the mirror's names to the source's, and the names that have no mirror. Out of scope: the declaration
+(schema/declared.py), and quoting.
 """
 
 from __future__ import annotations
@@ -30,3 +31,9 @@ def source_column(column: sa.Column[Any]) -> str:
     """
     name: str = column.info.get("source_name", "".join(column.name))
     return name
+
+
+def left_out(table: sa.Table) -> frozenset[str]:
+    """Return the source's columns that are left out on purpose (`skip:` or `mirror: drop`), in small letters."""
+    names = (*table.info.get("skipped", ()), *table.info.get("dropped", ()))
+    return frozenset(name.casefold() for name in names)

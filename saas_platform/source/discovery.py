@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from saas_platform.schema.declared import refer
+from saas_platform.schema.describing import printable
 from saas_platform.schema.mirror_names import mirror_names
 from saas_platform.schema.slices import Slicing
 from saas_platform.schema.source_names import source_column
@@ -73,21 +74,25 @@ class SeenTable:
     unreadable: Sequence[str] = ()
 
 
-def propose(tables: Iterable[SeenTable]) -> list[sa.Table]:
-    """Return the tables, each with its proposed key, version column, slice and personal data."""
+def propose(tables: Iterable[SeenTable]) -> tuple[list[sa.Table], list[str]]:
+    """Return the tables, each with its proposed key, version column, slice and personal data.
+
+    The second part of the result has a note for each foreign key that can't be part of a contract.
+    """
+    notes: list[str] = []
     metadata = sa.MetaData()
     seen = {table.name: table for table in tables}
     names = mirror_names(seen)
     found = {each: _table(table, names[each], metadata) for each, table in seen.items()}
     for each, table in seen.items():
         _add_unique(found[each], table.unique)
-        _add_references(found[each], table.references, found)
-    return list(found.values())
+        notes += _add_references(found[each], table.references, found)
+    return list(found.values()), notes
 
 
 def _table(table: SeenTable, name: str, metadata: sa.MetaData) -> sa.Table:
     names = mirror_names(table.columns)
-    found = [_column(each, names[each], what) for each, what in table.columns.items()]
+    found = [_column(table.name, each, names[each], what) for each, what in table.columns.items()]
     with_null = {each for each, what in table.columns.items() if what.has_null}
     key = table.key or next(
         (names for names in table.candidates if not with_null.intersection(names)), []
@@ -115,7 +120,7 @@ def _table(table: SeenTable, name: str, metadata: sa.MetaData) -> sa.Table:
         info={
             **({} if slicing is None else {"slice": slicing}),
             **({} if table.name == name else {"source_name": table.name}),
-            **({"skipped": frozenset(table.unreadable)} if table.unreadable else {}),
+            **({"skipped": tuple(table.unreadable)} if table.unreadable else {}),
         },
     )
 
@@ -130,8 +135,13 @@ def _add_unique(table: sa.Table, unique: Iterable[Sequence[str]]) -> None:
 
 def _add_references(
     table: sa.Table, references: Sequence[SeenReference], tables: Mapping[str, sa.Table]
-) -> None:
-    """Add the foreign keys that the catalogue reports, if both sides have the same portable type."""
+) -> list[str]:
+    """Add the foreign keys that the catalogue reports, if both sides have the same portable type.
+
+    Returns:
+        A note for each foreign key whose sides have different types.
+    """
+    notes = []
     # A catalogue may ignore the case of names.
     by_name = {name.casefold(): each for name, each in tables.items()}
     columns = {source_column(column): column for column in table.columns}
@@ -145,21 +155,30 @@ def _add_references(
             parent_columns[name.casefold()] for name in names if name.casefold() in parent_columns
         ]
         referring = [columns[name] for name in reference.columns]
-        if len(referring) == len(to) and all(
+        if len(referring) != len(to):
+            continue
+        if all(
             type(m.type) is type(t.type) and str(m.type) == str(t.type)
             for m, t in zip(referring, to, strict=True)
         ):
             refer(table, [column.name for column in referring], parent, [c.name for c in to])
+        else:
+            own = ", ".join(printable(name) for name in reference.columns)
+            notes.append(
+                f"{printable(str(table.name))} references {printable(str(parent.name))} by {own}, but discovery"
+                " proposes different types for the two sides, so that this reference is not checked."
+            )
+    return notes
 
 
-def _column(source_name: str, name: str, seen: Seen) -> sa.Column[Any]:
+def _column(table: str, source_name: str, name: str, seen: Seen) -> sa.Column[Any]:
     info: dict[str, Any] = {
         "declared": seen.declared,
         **({"by_values": True} if seen.by_values else {}),
     }
     if name != source_name:
         info["source_name"] = source_name
-    found = personal(source_name, seen.sample, seen.type)
+    found = personal(source_name, seen.sample, seen.type, table)
     if found is not None:
         info |= {"pii": found.kind, "pii_why": found.why}
     if seen.collation:

@@ -37,6 +37,8 @@ class SourceColumn:
     portable: sa.types.TypeEngine[Any]
     #: Why its values can't be mirrored, as the words that follow its name in a sentence; None if they can.
     unreadable: str | None = None
+    #: Whether discovery leaves the column out, because nothing can make it readable.
+    is_left_out: bool = False
 
 
 class SourceSnapshot(ABC):

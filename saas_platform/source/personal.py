@@ -1,8 +1,8 @@
 """Recognise columns with personal data, by the words of their names and by a sample of their values.
 
-Contains: the words in several languages, the forms of values (python-stdnum checks the checksums), and the
-decision.
-Out of scope: drawing the sample (each engine's discovery.py), and how the column is treated (tables.yaml).
+Contains: the forms of values (python-stdnum checks the checksums), and the decision.
+Out of scope: the words (personal_words.py), drawing the sample (each engine's discovery.py), and how the column is
+treated (tables.yaml).
 
 The decision is conservative, because a wrong mark hides values that someone needs. A name must match by whole
 words, so `filename` does not match `name`. Values must have the form in a clear majority. A person reviews
@@ -32,6 +32,7 @@ from stdnum.us import ssn
 
 from saas_platform.schema.columns import Pii
 from saas_platform.schema.kinds import KindName, TextForm, kind_of_type
+from saas_platform.source.personal_words import ABOUT, NAMES, PERSONS, WHETHER, WORDS
 
 #: The share of the sampled values that must have a kind's form.
 _MAJORITY = 0.8
@@ -49,126 +50,6 @@ class Personal:
     kind: Pii
     why: str
 
-
-#: Words of names by kind, without accents. The first kind with a match wins, so narrower kinds come first.
-#: Words with blanks between them must follow one another. The languages are English, German, French,
-#: Spanish, Italian, Dutch, Portuguese, Swedish and Polish.
-_WORDS: dict[Pii, str] = {
-    "credential": (
-        "password, passwd, passwort, passphrase, pwd, kennwort, mot de passe, motdepasse, contrasena,"
-        " clave secreta, wachtwoord, senha, losenord, haslo, secret, token, access token, api key, apikey,"
-        " api secret, private key, access key, client secret, otp, totp"
-    ),
-    "email": (
-        "email, e mail, mail, mails, emails, email address, mail address, courriel, correo, correo electronico,"
-        " epost, e post, posta elettronica, mailadresse, emailadresse, email adresse"
-    ),
-    "ip": "ip, ip address, ip addr, ipaddress, ip adresse, ipv, remote addr, mac address, macaddress",
-    "card": (
-        "card number, cardnumber, card no, card num, credit card, creditcard, credit card number, ccnumber,"
-        " cc number, pan number, kartennummer, kreditkarte, kreditkartennummer, carte bancaire, numero carte,"
-        " numero tarjeta, tarjeta, kaartnummer, kortnummer, cartao, numer karty, cvv, cvc"
-    ),
-    "bank": (
-        "iban, bic, swift code, bank account, account iban, kontonummer, konto nr, kontonr, blz, bankleitzahl,"
-        " sort code, routing number, bank account number, numero compte, cuenta bancaria, bankrekening,"
-        " rekeningnummer, numer konta, conta bancaria"
-    ),
-    "national_id": (
-        "ssn, social security, social security number, social security no, national id, national insurance,"
-        " nin, nino, passport, passport number, passport no, passport id, passeport, pasaporte, passaporto,"
-        " paspoort, passaporte, reisepass, ausweis, ausweisnummer, ausweis nr, personalausweis,"
-        " personalausweisnummer, steuer id, steuerid, steuer nr, steuernummer,"
-        " steueridentifikationsnummer, sozialversicherungsnummer, tax id, taxid, tin, itin, dni, nie, nif,"
-        " curp, codice fiscale, bsn, burgerservicenummer, cpf, pesel, nip, personnummer, numero secu,"
-        " nir, driver license, drivers license, driving licence, license number, licence number,"
-        " fuhrerschein, fuehrerschein, license plate, licence plate, number plate, plate number, kennzeichen,"
-        " kfz kennzeichen, immatriculation, matricula, targa, kenteken, registreringsnummer"
-    ),
-    "phone": (
-        "phone, phones, phone number, telephone, tel, telefon, telefonnummer, telefono, telefone, telefoon,"
-        " telefoonnummer, telefonnr, handy, handynummer, mobile, mobil, mobilnummer, mobiltelefon, movil,"
-        " cellphone, cellulare, celular, komorka, fax, faxnummer, rufnummer, msisdn, whatsapp"
-    ),
-    "birth_date": (
-        "birth date, birthdate, date of birth, dob, birthday, birth year, year of birth, born, geburtsdatum,"
-        " geburtstag, geboren, gebdatum, geb datum, date naissance, date de naissance, naissance,"
-        " fecha nacimiento, fecha de nacimiento, nacimiento, data nascita, data di nascita, geboortedatum,"
-        " data nascimento, data de nascimento, nascimento, fodelsedatum, data urodzenia"
-    ),
-    "location": (
-        "latitude, longitude, lat, lng, lon, long lat, lat long, lat lng, geolocation, geo location,"
-        " geo point, gps, breitengrad, langengrad, laengengrad, coordinates, koordinaten, latitud, longitud"
-    ),
-    "address": (
-        "address, address line, address 1, address 2, addr, street, street name,"
-        " street address, streetname, house number, housenumber, home address, postal, postal code, postalcode,"
-        " postcode, post code, zip, zip code, zipcode, adresse, anschrift, strasse, str name, hausnummer, haus nr,"
-        " hausnr, plz, postleitzahl, rue, code postal, codepostal, direccion, calle, codigo postal, indirizzo,"
-        " cap code, adres, straat, straatnaam, huisnummer, endereco, rua, cep, adress, gata, gatuadress,"
-        " postnummer, ulica, kod pocztowy, domicilio, domicile"
-    ),
-    "name": (
-        "first name, firstname, fname, last name, lastname, lname, full name, fullname, given name, givenname,"
-        " family name, familyname, middle name, middlename, maiden name, surname, sur name, forename,"
-        " contact name, contactname, user name, username, nickname, nick name, display name, displayname,"
-        " customer name, person name, patient name, employee name, contact person, vorname, nachname,"
-        " familienname, geburtsname, zuname, prenom, nom de famille, nom famille, nombre, nombres, apellido,"
-        " apellidos, cognome, voornaam, achternaam, tussenvoegsel, sobrenome, apelido, fornamn, efternamn, imie,"
-        " nazwisko, ansprechpartner, kontaktperson"
-    ),
-    "free_text": (
-        "note, notes, comment, comments, remark, remarks, bemerkung, bemerkungen, notiz, notizen, anmerkung,"
-        " kommentar, kommentare, commentaire, commentaires, remarque, remarques, comentario, comentarios,"
-        " observacion, observaciones, commento, commenti, osservazioni, opmerking, opmerkingen, observacao,"
-        " observacoes, anteckning, uwagi, komentarz, free text, freetext, freitext"
-    ),
-}
-#: A column whose name ends with one of these describes the thing; it does not hold the thing itself.
-_ABOUT = frozenset(
-    [
-        "id",
-        "ids",
-        "key",
-        "type",
-        "typ",
-        "kind",
-        "status",
-        "state",
-        "count",
-        "counts",
-        "verified",
-        "valid",
-        "validated",
-        "sent",
-        "at",
-        "on",
-        "enabled",
-        "active",
-        "format",
-        "length",
-        "template",
-        "templates",
-        "category",
-        "domain",
-        "level",
-        "version",
-        "source",
-        "provider",
-        "opt",
-        "in",
-        "flag",
-        "expires",
-        "expiry",
-        "confirmed",
-        "required",
-        "available",
-    ]
-)
-#: So does a column whose name begins with one of these.
-_WHETHER = frozenset(
-    ["is", "has", "num", "count", "no", "n", "allow", "allows", "use", "uses", "send", "sends"]
-)
 
 _NUMBERS: frozenset[Pii] = frozenset({"phone", "card", "national_id", "bank"})
 #: For each kind of column, the personal data that it can hold.
@@ -189,26 +70,32 @@ _RECOGNISED: Collection[TextForm] = ("characters", "digits")
 
 
 def personal_kind(
-    name: str, values: Iterable[Any] = (), type_: sa.types.TypeEngine[Any] | None = None
+    name: str,
+    values: Iterable[Any] = (),
+    type_: sa.types.TypeEngine[Any] | None = None,
+    table: str = "",
 ) -> Pii | None:
     """Return the kind of personal data that a column holds; None if none is recognised.
 
     >>> personal_kind("customerEmail"), personal_kind("filename")
     ('email', None)
     """
-    found = personal(name, values, type_)
+    found = personal(name, values, type_, table)
     return None if found is None else found.kind
 
 
 def personal(
-    name: str, values: Iterable[Any] = (), type_: sa.types.TypeEngine[Any] | None = None
+    name: str,
+    values: Iterable[Any] = (),
+    type_: sa.types.TypeEngine[Any] | None = None,
+    table: str = "",
 ) -> Personal | None:
     """Return the personal data that a column holds, judged by its name, then by a sample of its values.
 
-    A type, if given, rules out the kinds that it can't hold: a flag `mobile` is not a telephone number.
-    Returns None if no personal data is recognised.
+    A type, if given, rules out the kinds that it can't hold: a flag `mobile` is not a telephone number. The name of
+    the table, if given, shows whether its rows are persons. Returns None if no personal data is recognised.
     """
-    by_name = _by_name(name)
+    by_name = _by_name(name) or _by_table(name, table)
     if by_name is not None and (type_ is None or _can_hold(by_name.kind, type_)):
         return by_name
     kind = None if type_ is None else kind_of_type(type_)
@@ -234,32 +121,40 @@ def words(name: str) -> list[str]:
 def _phrases() -> dict[tuple[str, ...], Pii]:
     return {
         tuple(phrase.split()): kind
-        for kind, listed in reversed(_WORDS.items())
+        for kind, listed in reversed(WORDS.items())
         for phrase in listed.split(", ")
     }
 
 
 _PHRASES = _phrases()
 _LONGEST = max(map(len, _PHRASES))
-_ORDER = list(_WORDS)
+_ORDER = list(WORDS)
 
 
 def _by_name(name: str) -> Personal | None:
     found = words(name)
-    if found and found[0] in _WHETHER:
+    if found and found[0] in WHETHER:
         return None
     matches = []
     for start in range(len(found)):
         for end in range(min(len(found), start + _LONGEST), start, -1):
             kind = _PHRASES.get(tuple(found[start:end]))
             # A word after the match may say that the column only describes it: email_sent, phone_type.
-            if kind is not None and not _ABOUT.intersection(found[end:]):
+            if kind is not None and not ABOUT.intersection(found[end:]):
                 matches.append((start - end, _ORDER.index(kind), start, end))
                 break
     if not matches:
         return None
     _, place, start, end = min(matches, key=lambda match: (match[1], match[0]))
     return Personal(_ORDER[place], f"its name has {' '.join(found[start:end])!r}")
+
+
+def _by_table(name: str, table: str) -> Personal | None:
+    """Return a mark for the column `name` of a table of persons. The last word of a table's name says what it holds."""
+    last = words(table)[-1:]
+    if len(found := words(name)) == 1 and found[0] in NAMES and PERSONS.intersection(last):
+        return Personal("name", f"it names the rows of a table of persons ({last[0]!r})")
+    return None
 
 
 def _can_hold(personal_data: Pii, type_: sa.types.TypeEngine[Any]) -> bool:

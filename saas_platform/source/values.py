@@ -6,33 +6,73 @@ Out of scope: finding such values, which each engine does itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
 from saas_platform.schema.describing import key_words, printable, type_words
+from saas_platform.schema.kinds import kind_of
+from saas_platform.schema.source_names import source_column
 from saas_platform.source.interface import SourceError
+from saas_platform.source.personal import personal_kind
+
+#: How many columns identify a row for a person if the table has no key.
+_MOST_NAMED = 3
 
 
-def misfit_error(column: sa.Column[Any], key: Mapping[str, Any], literal: str) -> SourceError:
-    """Return the error for a value that does not fit its column's type.
+def row_columns(column: sa.Column[Any]) -> list[sa.Column[Any]]:
+    """Return the columns by whose values a message names a row with a wrong value in `column`.
 
-    `key` is the key of the value's row, empty if the table has none. `literal` is the value as the
-    database writes it. Both are masked if the column holds personal data.
+    They are the key's. Without a key they are a few other columns that hold no personal data.
     """
     table = column.table
-    value = "a value" if column.info.get("pii") else printable(literal)
-    place = f" in the row with {key_words(table, key)}" if key else ""
-    own = ", or declare another type for the column in tables.yaml" if _is_own(column) else ""
+    others = (
+        each
+        for each in table.columns
+        if each is not column and not each.info.get("pii") and kind_of(each).name != "bytes"
+    )
+    return list(table.primary_key.columns) or [*islice(others, _MOST_NAMED)]
+
+
+def misfit_error(
+    column: sa.Column[Any], row: Mapping[str, Any], literal: str, *, fits_none: bool = False
+) -> SourceError:
+    """Return the error for a value that does not fit its column's type.
+
+    Args:
+        column: the column.
+        row: the values of `row_columns` in the value's row. Personal ones are masked.
+        literal: the value as the database writes it. It is not shown if it may be personal.
+        fits_none: whether no other type of the column could hold the value.
+    """
+    table = column.table
+    value = "a value" if _may_be_personal(column) else printable(literal)
+    place = f" in the row with {key_words(table, row)}" if row else ""
+    own = ""
+    if _is_own(column):
+        own = (
+            ", or leave the column out by `skip:` in tables.yaml"
+            if fits_none
+            else ", or declare another type for the column in tables.yaml"
+        )
     return SourceError(
         f"{table.name}.{column.name} of the source holds {value}{place}, which is not"
         f" {type_words(column)}: correct it in the source{own}, then run again."
     )
 
 
-def null_error(column: sa.Column[Any], key: Mapping[str, Any]) -> SourceError:
-    """Return the error for a NULL in a column that is declared as NOT NULL."""
-    place = f" in the row with {key_words(column.table, key)}" if key else ""
+def _may_be_personal(column: sa.Column[Any]) -> bool:
+    """Return whether the column holds personal data, or would by its name if its type could hold it."""
+    if column.info.get("pii"):
+        return True
+    name = source_column(column)
+    return personal_kind(name) is not None and personal_kind(name, (), column.type) is None
+
+
+def null_error(column: sa.Column[Any], row: Mapping[str, Any]) -> SourceError:
+    """Return the error for a NULL in a column that is declared as NOT NULL; `row` has values of `row_columns`."""
+    place = f" in the row with {key_words(column.table, row)}" if row else ""
     own = ", or declare the column nullable in tables.yaml" if _is_own(column) else ""
     return SourceError(
         f"{column.table.name}.{column.name} of the source holds NULL{place}, declared as NOT NULL:"

@@ -1,30 +1,28 @@
 """Drift: check that source and mirror have, or can have, the declared tables and columns.
 
-Contains: the checks, and the sentences on what differs; for a user's own database they name the line to write in
-tables.yaml. Out of scope: anything about rows.
+Out of scope: the sentences on what differs from the source (drift_sentences.py), and anything about rows.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Protocol
 
 import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
-from saas_platform.schema.declared import (
-    Declaration,
-    SourcePlace,
-    folded_place,
-    place_entry,
-    type_name,
-    yaml_line,
-)
+from saas_platform.schema.declared import Declaration, SourcePlace, folded_place
 from saas_platform.schema.kinds import kind_of
-from saas_platform.schema.source_names import source_column, source_table
+from saas_platform.schema.source_names import left_out, source_column, source_table
 from saas_platform.source.interface import SourceColumn, SourceSnapshot
+from saas_platform.sync.drift_sentences import (
+    CompanySentences,
+    Sentences,
+    UserSentences,
+    place_words,
+    readable,
+    unnamed_sentences,
+)
 from saas_platform.sync.formed_source import FormedSnapshot
 from saas_platform.sync.mirror_forms import form_of
 from saas_platform.warehouse.interface import Warehouse, target_schema
@@ -44,7 +42,7 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
 
     Raises:
         SyncError: the warehouse can't hold the table, or the source lacks the table, its key or a declared
-            column, or has a column of another type.
+            column, or has a column of another type or one that can't be read.
         TypeError: the table has masked or hashed columns, and the snapshot does not apply the forms.
     """
     if any(map(form_of, table.columns)) and not isinstance(snapshot, FormedSnapshot):
@@ -56,14 +54,21 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
         raise SyncError(unsupported_reason)
     found = {column.name: column for column in snapshot.columns(table)}
     own = is_own(table)
-    words: _Sentences = _UserSentences(table) if own else _CompanySentences(table)
+    words: Sentences = UserSentences(table) if own else CompanySentences(table)
     if not found:
         raise SyncError(words.no_table(_renamed_table(snapshot, table) if own else None))
     loose, other, gone = [], [], []
+    unreadable: dict[str, SourceColumn] = {}
     for column in table.columns:
         present = found.pop(source_column(column), None)
         if present is None:
             gone.append(column)
+            continue
+        if present.unreadable is not None:
+            reason = snapshot.unsupported_reason(table)
+            if reason is not None:
+                raise SyncError(words.unsupported(reason))
+            unreadable[column.name] = present
             continue
         wanted = _other_type(column, present.type)
         if wanted is not None:
@@ -71,15 +76,16 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
         # Catalogues disagree on whether the columns of a key may be NULL.
         elif present.nullable and not column.nullable and not column.primary_key:
             loose.append(column)
-    skipped = {name.casefold() for name in table.info.get("skipped", ())}
-    new = [column for name, column in found.items() if name.casefold() not in skipped]
-    renamed = _renamed_columns(gone, new)
-    faults = [words.gone(column, renamed.get(str(column.name))) for column in gone] + other
+    out = left_out(table)
+    new = [column for name, column in found.items() if name.casefold() not in out]
+    renamed = _renamed_columns(gone, readable(new))
+    faults = [words.gone(column, renamed.get(str(column.name))) for column in gone]
+    faults += [*words.unreadable(unreadable), *other]
     if faults:
         raise SyncError(" ".join(faults))
     if not _keeps_key(snapshot, table):
         raise SyncError(words.lost_key())
-    return (*(words.loose(column) for column in loose), *(words.new(column) for column in new))
+    return (*map(words.loose, loose), *words.new(new))
 
 
 def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[str, ...]:
@@ -96,22 +102,15 @@ def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[
                 renamed.add(_renamed_table(snapshot, table))
         except PlatformError as error:
             unseen.append(str(error))
-    unnamed = (_unnamed_sentence(snapshot, place) for place in new if place not in renamed)
-    return (*unseen, *unnamed)
+    reasons = {place: _why_unsupported(snapshot, place) for place in new if place not in renamed}
+    return (*unseen, *unnamed_sentences(reasons, declaration.skipped))
 
 
-def _unnamed_sentence(snapshot: SourceSnapshot, place: SourcePlace) -> str:
-    skip = f"write `{yaml_line('skip', [place_entry(place)])}` at the top of tables.yaml"
+def _why_unsupported(snapshot: SourceSnapshot, place: SourcePlace) -> str | None:
     try:
-        reason = snapshot.unsupported_reason(_table_at(place))
+        return snapshot.unsupported_reason(_table_at(place))
     except PlatformError as error:
-        reason = str(error)
-    if reason is not None:
-        return f"{reason} To leave the table out: {skip}."
-    return (
-        f"{_place_words(place)} of the source is not mirrored, because tables.yaml does not name it: add it"
-        f" with `saas-platform doctor --discover --yes`, or {skip}."
-    )
+        return str(error)
 
 
 def is_own(table: sa.Table) -> bool:
@@ -172,13 +171,13 @@ def _renamed_table(snapshot: SourceSnapshot, table: sa.Table) -> SourcePlace | N
         (source_column(column), str(column.info.get("declared", "")).casefold())
         for column in table.columns
     }
-    skipped = {name.casefold() for name in table.info.get("skipped", ())}
+    out = left_out(table)
     like = []
     for place in _unnamed(snapshot, named):
         columns = {
             (column.name, column.type.casefold())
-            for column in snapshot.columns(_table_at(place))
-            if column.name.casefold() not in skipped
+            for column in readable(snapshot.columns(_table_at(place)))
+            if column.name.casefold() not in out
         }
         if columns == wanted:
             like.append(place)
@@ -198,147 +197,7 @@ def _table_at(place: SourcePlace) -> sa.Table:
     """Return a table without columns, for questions to a snapshot."""
     schema, name = place
     info = {"source_name": name, **({} if schema is None else {"source_schema": schema})}
-    return sa.Table(_place_words(place), sa.MetaData(), info=info)
-
-
-# Sentences.
-
-_UNTIL_THEN = "Until then the table is not synced."
-
-
-class _Sentences(Protocol):
-    """The sentences on the drift of a table."""
-
-    def no_table(self, renamed: SourcePlace | None) -> str: ...
-    def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str: ...
-    def other_type(self, column: sa.Column, present: str, wanted: str) -> str: ...
-    def lost_key(self) -> str: ...
-    def loose(self, column: sa.Column) -> str: ...
-    def new(self, column: SourceColumn) -> str: ...
-
-
-@dataclass(frozen=True)
-class _CompanySentences:
-    """The sentences for the company's tables, which are declared in our own code."""
-
-    table: sa.Table
-
-    def no_table(self, renamed: SourcePlace | None) -> str:  # noqa: ARG002
-        return f"The source has no table {self.table.name}: create it, or restore it."
-
-    def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str:  # noqa: ARG002
-        return (
-            f"{self.table.name}.{column.name} is missing in the source: restore the column."
-            f" {_UNTIL_THEN}"
-        )
-
-    def other_type(self, column: sa.Column, present: str, wanted: str) -> str:
-        return (
-            f"{self.table.name}.{column.name} is {present or 'untyped'} in the source, but declared"
-            f" as {wanted}: change it back. {_UNTIL_THEN}"
-        )
-
-    def lost_key(self) -> str:
-        return (
-            f"{self.table.name} has lost its key, and nothing in the source keeps {_key(self.table)} unique now:"
-            f" restore the primary key or a unique constraint. {_UNTIL_THEN}"
-        )
-
-    def loose(self, column: sa.Column) -> str:
-        return (
-            f"{self.table.name}.{column.name} may be NULL in the source, but is declared as NOT NULL: change the"
-            " declaration, or restore the constraint. The first NULL in it stops the table."
-        )
-
-    def new(self, column: SourceColumn) -> str:
-        return (
-            f"{self.table.name}.{column.name} of the source is not mirrored, because it is not declared: declare"
-            " it in saas_platform/schema/tables.py if you want it."
-        )
-
-
-@dataclass(frozen=True)
-class _UserSentences:
-    """The sentences for a user's own tables, which tables.yaml declares. Each names the line to write there."""
-
-    table: sa.Table
-
-    def no_table(self, renamed: SourcePlace | None) -> str:
-        name = self.table.name
-        gone = f"The source no longer has the table {_place_words(source_table(self.table))}"
-        if renamed is not None:
-            line = yaml_line("source", place_entry(renamed))
-            return (
-                f"{gone}, but a new one, {_place_words(renamed)}, has the same columns: if it was renamed,"
-                f" write `{line}` under {name} in tables.yaml, which keeps the mirror. If not, remove"
-                f" {name} from tables.yaml. {_UNTIL_THEN}"
-            )
-        return (
-            f"{gone}: remove {name} from tables.yaml, or write `source:` with its new name under {name}"
-            f" there. {_UNTIL_THEN}"
-        )
-
-    def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str:
-        name = f"{self.table.name}.{column.name}"
-        gone = f"{name} is gone from the source"
-        if source_column(column) != column.name:
-            gone += f", where it was called {source_column(column)}"
-        if renamed is not None:
-            return (
-                f"{gone}, but a new column {renamed.name} has its type: if it was renamed, write"
-                f" `{yaml_line('source', renamed.name)}` at {name} in tables.yaml, which keeps the mirror."
-                f" If not, remove the column from tables.yaml. {_UNTIL_THEN}"
-            )
-        return (
-            f"{gone}: remove it from the columns of {self.table.name} in tables.yaml, and from everything there"
-            f" that names it. {_UNTIL_THEN}"
-        )
-
-    def other_type(self, column: sa.Column, present: str, wanted: str) -> str:
-        name = f"{self.table.name}.{column.name}"
-        return (
-            f"{name} is {present or 'untyped'} in the source, but {wanted} in tables.yaml: write"
-            f" `{yaml_line('declared', present)}` at {name} in tables.yaml, with a `type:` that can hold its values"
-            f" (`saas-platform doctor --discover` proposes one). {_UNTIL_THEN}"
-        )
-
-    def lost_key(self) -> str:
-        return (
-            f"{self.table.name} has lost its key, and nothing in the source keeps {_key(self.table)} unique now:"
-            f" write other columns, or `key: []`, under {self.table.name} in tables.yaml. If you know that they"
-            f" are unique, write `key_enforced: false` there instead. {_UNTIL_THEN}"
-        )
-
-    def loose(self, column: sa.Column) -> str:
-        name = f"{self.table.name}.{column.name}"
-        return (
-            f"{name} may be NULL in the source, but tables.yaml has `nullable: false`: write"
-            f" `nullable: true` at {name} in tables.yaml. The first NULL in it stops the table."
-        )
-
-    def new(self, column: SourceColumn) -> str:
-        table = self.table.name
-        name, skip = f"{table}.{column.name}", yaml_line("skip", [column.name])
-        if column.unreadable is not None:
-            return (
-                f"{name} is new in the source, is not mirrored, and {column.unreadable}. To leave it out: write"
-                f" `{skip}` under {table} in tables.yaml (`saas-platform doctor --discover --yes` writes it for you)."
-            )
-        proposed = type_name(sa.Column(column.name, column.portable))
-        described = {"type": proposed, "declared": column.type}
-        return (
-            f"{name} is new in the source, and is not mirrored: write `{yaml_line(column.name, described)}` under"
-            f" the columns of {table} in tables.yaml, or leave it out with `{skip}` under {table}"
-            " (`saas-platform doctor --discover --yes` adds it for you)."
-        )
-
-
-def _key(table: sa.Table) -> str:
-    return ", ".join(source_column(column) for column in table.primary_key.columns)
-
-
-def _place_words(place: SourcePlace) -> str:
-    return ".".join(part for part in place if part is not None)
+    return sa.Table(place_words(place), sa.MetaData(), info=info)
 
 
 def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:

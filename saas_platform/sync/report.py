@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from saas_platform.schema.describing import ShownValue, counted, escaped, plain, printable, quoted
+from saas_platform.schema.describing import (
+    Misfit,
+    ShownValue,
+    counted,
+    escaped,
+    plain,
+    printable,
+    quoted,
+)
 from saas_platform.warehouse.interface import DifferenceKind
 from saas_platform.warehouse.logs import Mode, ProofLevel, Scope, Verdict
 
@@ -240,13 +248,17 @@ def _row_sentence(table: str, row: Difference) -> str:
     slice_ = printable(row.slice)
     if row.kind == "different":
         values = "; ".join(
-            f"{c.column} is {escaped(quoted(c.source))} in the source,"
-            f" {escaped(quoted(c.mirror))} in the mirror"
+            f"{c.column} is {_clause(c.source)} in the source, {_clause(c.mirror)} in the mirror"
             for c in row.columns
         )
         return f"{table} {key} in {slice_}: {values}."
     where = "missing in the mirror" if row.kind == "missing" else "only in the mirror"
     return f"{table} {key} in {slice_}: {where}."
+
+
+def _clause(value: ShownValue) -> str:
+    # The words on a misfit are a clause, which a comma ends.
+    return escaped(quoted(value)) + ("," if isinstance(value, Misfit) else "")
 
 
 def _some(texts: Iterable[str], most: int = 5) -> str:

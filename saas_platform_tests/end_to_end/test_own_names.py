@@ -1,11 +1,14 @@
-"""Test that names and values that a terminal would interpret are shown as they are."""
+"""Test that names and values that a terminal or JSON would interpret are shown as they are."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.end_to_end.own import Own
@@ -79,3 +82,35 @@ def test_a_remedy_can_be_copied_whatever_a_table_is_called(make: type[Own], tmp_
     assert command("verify").code == 1
     assert "`saas-platform repair 'visit items'`" in command("doctor").out
     assert command("repair", "visit items").code == 0
+
+
+@pytest.mark.parametrize("level", ["rows", "sample"])
+def test_numbers_that_json_does_not_have_are_texts_in_it(
+    make: type[Own], tmp_path: Path, level: str
+) -> None:
+    shop = make(
+        tmp_path,
+        "CREATE TABLE f (id INTEGER PRIMARY KEY, v REAL);"
+        "INSERT INTO f VALUES (1, 9e999), (2, -9e999), (3, 0.5);",
+    )
+    assert command("doctor", "--discover").code == 0
+    assert command("sync").code == 0
+    shop.change("UPDATE f SET v = -v")
+    output = command("verify", "--level", level, "--json")
+    assert "Infinity" in output.out
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    (report,) = json.loads(output.out, parse_constant=refuse)
+    if level == "rows":
+        shown = {
+            row["key"]["id"]: [row["columns"][0][side] for side in ("source", "mirror")]
+            for row in report["differences"]["samples"]
+        }
+    else:
+        shown = {
+            row["source"]["id"]: [row[side]["v"] for side in ("source", "mirror")]
+            for row in report["rows"]
+        }
+    assert shown == {1: ["-Infinity", "Infinity"], 2: ["Infinity", "-Infinity"], 3: [-0.5, 0.5]}

@@ -126,3 +126,43 @@ def test_discovery_proposes_no_slices_that_name_people(make: type[Own], tmp_path
     )
     assert command("doctor", "--discover").code == 0
     assert "slice: {column: posted_at" in own.file.read_text()
+
+
+def test_a_row_without_a_key_is_named_by_other_values_and_no_personal_one_is_shown(
+    make: type[Own], tmp_path: Path
+) -> None:
+    own = make(
+        tmp_path,
+        "CREATE TABLE visits (mail TEXT, at DATETIME, raw BLOB, page TEXT, seconds INTEGER, referrer TEXT);"
+        "INSERT INTO visits VALUES ('ada@example.org', '2024-01-01', x'00', '/home', 5, NULL);",
+    )
+    assert command("doctor", "--discover").code == 0
+    assert command("sync").code == 0
+    own.change(
+        "INSERT INTO visits VALUES ('eve@example.org', '2024-01-02', x'00', '/buy', 'many', 'x')"
+    )
+    output = command("sync")
+    assert (
+        "visits.seconds of the source holds 'many' in the row with at 2024-01-02, page /buy, referrer x,"
+        " which is not a whole number" in output.error_text
+    )
+    own.change("UPDATE visits SET seconds = 1, mail = x'05' WHERE seconds = 'many'")
+    output = command("sync")
+    assert (
+        "visits.mail of the source holds a value in the row with at 2024-01-02" in output.error_text
+    )
+    assert "example.org" not in output.out + output.err
+
+
+def test_a_value_is_hidden_where_only_the_type_kept_the_column_from_being_marked(
+    make: type[Own], tmp_path: Path
+) -> None:
+    """Nobody marks a whole number called `email`; SQLite stores an address there all the same."""
+    own = make(tmp_path, "CREATE TABLE t (id INTEGER PRIMARY KEY, email INTEGER, hits INTEGER);")
+    assert command("doctor", "--discover").code == 0
+    own.change("INSERT INTO t VALUES (7, 'ada@example.org', 1)")
+    output = command("sync")
+    assert "t.email of the source holds a value in the row with id 7" in output.error_text
+    assert "example.org" not in output.out + output.err
+    own.change("UPDATE t SET email = 1, hits = 'none'")
+    assert "t.hits of the source holds 'none' in the row with id 7" in command("sync").error_text

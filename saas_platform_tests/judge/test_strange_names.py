@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,12 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from saas_platform.cli.discover import declare_tables, not_named
+from saas_platform.cli.discover import declare_tables
 from saas_platform.platform import Platform
 from saas_platform.schema.declared import yaml_line
+from saas_platform.schema.describing import escaped
 from saas_platform.schema.source_names import source_column, source_table
-from saas_platform.settings import SettingsError
-from saas_platform.sync import drift_warnings
 from saas_platform_tests.judge.own import Own
 
 
@@ -53,165 +51,6 @@ def test_an_update_with_a_version_is_seen_whatever_a_column_is_called(tmp_path: 
     own.execute('UPDATE q SET "true" = 0, ver = 3 WHERE id = 1')
     assert own.judged() == []
     assert own.mirror()["q"] == own.expected()["q"].rows
-
-
-#: Tables with a column that can't be read, each with the columns that are mirrored and those that form the key.
-UNREADABLE = {
-    "plain": (b"(id INTEGER PRIMARY KEY, gr\xf6sse TEXT, v TEXT)", ["id", "v"], ["id"]),
-    "in_key": (b"(gr\xf6sse TEXT, v TEXT, PRIMARY KEY (gr\xf6sse, v))", ["v"], []),
-    "alone": (b"(gr\xf6sse TEXT PRIMARY KEY)", None, []),
-    "twice": (b"(a TEXT UNIQUE, gr\xf6sse TEXT, v TEXT, UNIQUE (gr\xf6sse, v))", ["a", "v"], ["a"]),
-    "computed": (b"(id INTEGER PRIMARY KEY, a INT, g INT AS (their(a)))", ["id", "a"], ["id"]),
-    "collated": (b"(k TEXT COLLATE THEIRS PRIMARY KEY, v INT) WITHOUT ROWID", None, []),
-}
-
-
-def of_another_program(path: Path, sql: bytes) -> None:
-    """Run a script as a program would that has a function and a collation of its own."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.create_function("their", 1, lambda value: value, deterministic=True)
-        connection.create_collation("THEIRS", lambda a, b: (a > b) - (a < b))
-        stand_in = "\ue000"
-        connection.executescript(sql.replace(b"\xf6", stand_in.encode()).decode())
-        connection.execute("PRAGMA writable_schema = ON")
-        connection.execute(
-            "UPDATE sqlite_master SET sql = CAST(replace(CAST(sql AS BLOB), ?, x'f6') AS TEXT)",
-            (stand_in.encode(),),
-        )
-        connection.commit()
-
-
-def unreadable_tables() -> bytes:
-    return b"".join(
-        b"CREATE TABLE %s %s;" % (name.encode(), columns)
-        for name, (columns, _, _) in UNREADABLE.items()
-    )
-
-
-def test_a_column_that_can_not_be_read_is_skipped_and_the_rest_is_mirrored(tmp_path: Path) -> None:
-    """SQLite would take a quoted name that it does not know for a text, and read it in every row."""
-    path = tmp_path / "own.db"
-    of_another_program(
-        path,
-        unreadable_tables()
-        + b"INSERT INTO plain VALUES (1, 'L', 'a'); INSERT INTO in_key VALUES ('L', 'a'), ('M', 'a');"
-        b"INSERT INTO computed VALUES (1, 5); INSERT INTO collated VALUES ('a', 1);",
-    )
-    with closing(sqlite3.connect(path)) as connection:
-        connection.text_factory = bytes
-        names = [row[1] for row in connection.execute("PRAGMA table_info(plain)")]
-        assert b"gr\xf6sse" in names
-    own = make(tmp_path, [])
-    wanted = {name: each for name, each in UNREADABLE.items() if each[1] is not None}
-    assert {table.name: [*table.columns.keys()] for table in own.tables()} == {
-        name: columns for name, (_, columns, _) in wanted.items()
-    }
-    assert {table.name: [*table.primary_key.columns.keys()] for table in own.tables()} == {
-        name: key for name, (_, _, key) in wanted.items()
-    }
-    notes = "\n".join(own.discovery.notes)
-    assert "plain.gr\\xf6sse is left out, because it has a name that is not UTF-8." in notes
-    assert (
-        "computed.g is left out, because it is computed by a function that only the program which"
-        in notes
-    )
-    assert (
-        "alone is left out: it has no column that can be read: gr\\xf6sse has a name that" in notes
-    )
-    assert (
-        "collated is left out: it has a collation that only the program which wrote the file has."
-        in notes
-    )
-    reports = own.sync()
-    assert {name: report.rows_written for name, report in reports.items()} == {
-        "plain": 1, "in_key": 2, "twice": 0, "computed": 1
-    }  # fmt: skip
-    assert all(report.succeeded for report in reports.values()), reports
-    assert all(report.proven for report in own.verify("rows").values())
-    assert [*own.mirror(["in_key"])["in_key"].elements()] == [(("text", "a"),)] * 2
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the home of a platform whose source is `own.db` in the same folder."""
-    monkeypatch.setenv("SAAS_SYNTHETIC", "false")
-    monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{tmp_path / 'own.db'}")
-    monkeypatch.setenv("SAAS_HOME", str(tmp_path / "home"))
-    (tmp_path / "home").mkdir()
-    return tmp_path / "home"
-
-
-def warnings() -> tuple[str, ...]:
-    platform = Platform.load()
-    tables = platform.tables.values()
-    return (*drift_warnings(platform.source, platform.warehouse, tables), *not_named(platform))
-
-
-LATER = (
-    b"ALTER TABLE good ADD COLUMN gr\xf6sse TEXT; ALTER TABLE good ADD COLUMN g INT AS (their(id));"
-)
-
-
-@pytest.mark.parametrize("by_hand", [True, False])
-def test_what_is_advised_on_what_can_not_be_read_can_be_done(
-    tmp_path: Path, home: Path, by_hand: bool
-) -> None:
-    of_another_program(tmp_path / "own.db", b"CREATE TABLE good (id INTEGER PRIMARY KEY);")
-    declare_tables(Platform.load())
-    assert warnings() == ()
-    of_another_program(tmp_path / "own.db", unreadable_tables() + LATER)
-    said = warnings()
-    assert len(said) == 2 + len(UNREADABLE)
-    if not by_hand:
-        declare_tables(Platform.load(), write=True)
-        said = warnings()
-        left = {name for name, (_, columns, _) in UNREADABLE.items() if columns is None}
-        assert {sentence.split()[0] for sentence in said} == left
-    file = yaml.safe_load((home / "tables.yaml").read_text())
-    for sentence in said:
-        skip, place = re.findall(r"write `(skip: \[.*?\])` (under good|at the top)", sentence)[0]
-        node = file["tables"]["good"] if place == "under good" else file
-        node.setdefault("skip", []).extend(yaml.safe_load(skip)["skip"])
-    (home / "tables.yaml").write_text(yaml.safe_dump(file))
-    assert warnings() == ()
-
-
-def test_a_column_that_can_no_longer_be_read_is_moved_to_skip(tmp_path: Path, home: Path) -> None:
-    of_another_program(
-        tmp_path / "own.db", b"CREATE TABLE good (id INTEGER PRIMARY KEY, g INT, v TEXT UNIQUE);"
-    )
-    declare_tables(Platform.load())
-    of_another_program(
-        tmp_path / "own.db",
-        b"DROP TABLE good;"
-        b"CREATE TABLE good (id INTEGER PRIMARY KEY, g INT AS (their(id)), v TEXT UNIQUE);",
-    )
-    declared = declare_tables(Platform.load(), write=True)
-    assert declared.changes == (
-        "good.g can't be read: it is added to `skip:` of good",
-        "good.g can no longer be read: it is removed",
-    )
-    assert list(Platform.load().tables["good"].columns.keys()) == ["id", "v"]
-    assert declare_tables(Platform.load()).changes == ()
-
-
-@pytest.mark.parametrize(
-    ("tables", "message"),
-    [
-        (b"", r"The source has no tables: name another database in SAAS_SOURCE_URL\.$"),
-        (
-            b"CREATE TABLE only (gr\xf6sse TEXT);",
-            r"None of the source's tables can be mirrored: name another database in SAAS_SOURCE_URL\."
-            r" only is left out: it has no column that can be read: ",
-        ),
-    ],
-)
-def test_a_source_without_a_table_to_mirror(
-    tmp_path: Path, home: Path, tables: bytes, message: str
-) -> None:
-    of_another_program(tmp_path / "own.db", b"CREATE TABLE x (a); DROP TABLE x;" + tables)
-    with pytest.raises(SettingsError, match=message):
-        declare_tables(Platform.load())
 
 
 COLLATED = """
@@ -264,11 +103,27 @@ def test_a_misfit_under_such_a_collation_is_named(
     assert f"{table}.x of the source holds {shown} in the row with id 1, which is not" in error
 
 
-@pytest.mark.parametrize("name", ["a\x85b", "\u2028", "x" * 144, "no", "a: b"])
-def test_the_line_for_a_new_column_is_one_line_that_is_read(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\x85b",
+        "\u2028",
+        "x" * 144,
+        "no",
+        "a: b",
+        "a\nb",
+        "a\r\n\tb'",
+        "\x1b[31m",
+        "\u202ea",
+        'a"\\n\n',
+    ],
+)
+def test_the_line_for_a_new_column_is_one_line_that_is_read(name: str) -> None:
     line = yaml_line(name, {"type": "text", "declared": "TEXT"})
     assert len(line.splitlines()) == 1
     assert yaml.safe_load(line) == {name: {"type": "text", "declared": "TEXT"}}
+    # A person copies it from a terminal, where it is escaped.
+    assert yaml.safe_load(escaped(line)) == yaml.safe_load(line)
 
 
 @pytest.mark.parametrize("name", ["<<", "\x85", "\u2028", "no", "1", "null", "a: b", "# x", "'"])

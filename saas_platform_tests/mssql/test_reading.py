@@ -41,7 +41,7 @@ class Rows:
     """A stub of a cursor of pyodbc."""
 
     def __init__(self, values: list[Any], first: int = 1) -> None:
-        self._rows = [(n, value) for n, value in enumerate(values, first)]
+        self._rows: list[tuple[Any, Any]] = [*enumerate(values, first)]
 
     def execute(self, _: str) -> None:
         pass
@@ -112,6 +112,19 @@ def test_a_value_beyond_the_first_batch_stops_the_table_too(
     monkeypatch.setattr(streaming, "_ROWS", 10)
     with pytest.raises(SourceError, match=r"holds '7' in the row with id 25, which is not a whole"):
         read(Rows([*range(24), "7"]), table_of(sa.BigInteger()))
+
+
+def test_a_row_without_a_key_is_named_by_its_other_values() -> None:
+    table = sa.Table(
+        "t",
+        sa.MetaData(),
+        sa.Column("code", sa.String, info={"declared": "varchar(9)"}),
+        sa.Column("v", sa.BigInteger, info={"declared": "int"}),
+    )
+    rows = Rows([])
+    rows._rows = [("a", 1), ("b", "x")]
+    with pytest.raises(SourceError, match=r"t\.v of the source holds 'x' in the row with code b,"):
+        read(rows, table)
 
 
 #: A declared type, and the rows fetched at a time of a table with a key and a column of the type.

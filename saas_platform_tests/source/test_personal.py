@@ -21,7 +21,7 @@ NAMES = {
     " codice_fiscale",
     "bank": "iban bic kontonummer",
     "card": "card_number credit_card CreditCardNumber cvv",
-    "birth_date": "birth_date geburtsdatum DOB BirthDate date_naissance fecha_nacimiento",
+    "birth_date": "birth_date bday geburtsdatum DOB BirthDate date_naissance fecha_nacimiento",
     "free_text": "notes comment Bemerkung remarques opmerking",
     "credential": "token password api_key client_secret password_hash mot_de_passe apiKey",
     "ip": "ip_address ip last_ip IPAddress client_ip",
@@ -45,6 +45,26 @@ def test_words_of_names(kind: str, name: str) -> None:
 @pytest.mark.parametrize("name", NO_NAMES.split())
 def test_other_names(name: str) -> None:
     assert personal_kind(name) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "kind"),
+    [
+        ("customers", "name", "name"),
+        ("User", "Name", "name"),
+        ("crm_contacts", "name", "name"),
+        ("kunden", "Nom", "name"),
+        ("utilisateurs", "nom", "name"),
+        ("products", "name", None),
+        ("user_roles", "name", None),
+        ("customers", "plan_name", None),
+        ("customers", "status", None),
+        ("", "name", None),
+    ],
+)
+def test_a_name_is_personal_in_a_table_of_persons(table: str, name: str, kind: str | None) -> None:
+    assert personal_kind(name, [], sa.String(), table) == kind
+    assert personal_kind(name, [], sa.BigInteger(), table) is None
 
 
 def test_every_kind_has_words_and_is_documented() -> None:

@@ -31,7 +31,7 @@ def _seen(name: str, columns: list[str], **more: object) -> SeenTable:
 
 
 def test_reserved_names_blank_names_and_names_that_differ_by_case(tmp_path: Path) -> None:
-    tables = propose(
+    tables, _ = propose(
         [
             _seen(
                 "_sync_log", ["_sync_id", "", "Id", "ID", "x"], key=["Id"], unique=[["_sync_id"]]

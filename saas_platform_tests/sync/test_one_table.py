@@ -305,11 +305,11 @@ def test_few_ranges_cover_any_slices(days: set[Any], most: int) -> None:
 
 
 def test_a_report_is_ready_for_json(shop: Shop) -> None:
-    shop.mirror("UPDATE raw.customers SET name = 'a\x1b[31m\nb' WHERE id = 1")
-    (report,) = verify(shop.source, shop.warehouse, [shop.tables[1]], "rows")
+    shop.mirror("UPDATE raw.z_good SET s = 'a\x1b[31m\nb' WHERE id = 1")
+    (report,) = verify(shop.source, shop.warehouse, [shop.tables[2]], "rows")
     document = json.loads(json.dumps(asdict(report), default=str))
     (row,) = document["differences"]["samples"]
-    assert row["columns"] == [{"column": "name", "source": "x", "mirror": "a\x1b[31m\nb"}]
+    assert row["columns"] == [{"column": "s", "source": "x", "mirror": "a\x1b[31m\nb"}]
     assert row["key"] == {"id": 1}
 
 

@@ -181,5 +181,5 @@ def test_a_value_that_is_no_time_stops_only_its_table(
     assert not proof.holds
     assert (
         "updated_at is 'tomorrow', which is not a time (YYYY-MM-DD hh:mm:ss, years 1 to 9999, at most"
-        " microseconds, no zone) in the source" in " ".join(sentences(proof))
+        " microseconds, no zone), in the source" in " ".join(sentences(proof))
     )

@@ -90,7 +90,8 @@ def discover(
         except cursor_errors() as error:
             reason = to_user_error(address, error, location.mirror, location.full_name)
             notes.append(f"{reason} {location.mirror} is left out.")
-    tables = propose(found for found, _ in seen.values())
+    tables, unlike = propose(found for found, _ in seen.values())
+    notes += unlike
     for table, (location, (_, collations)) in zip(tables, seen.items(), strict=True):
         _mark(table, location, schemas[0], collations)
         number = examiner.number(location)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.source.interface import SourceError
-from saas_platform.source.values import misfit_error
+from saas_platform.source.values import misfit_error, row_columns
 
 #: The errors by which a conversion refuses a value.
 MISFITS = (pa.ArrowException, UnicodeError, OverflowError, TypeError, ValueError)
@@ -41,7 +41,7 @@ def first_misfit(
         try:
             make(column, alone)
         except MISFITS:
-            return misfit_error(column, key_of(columns, found, place), _literal(alone[0]))
+            return misfit_error(column, row_of(column, columns, found, place), _literal(alone[0]))
     return misfit_error(column, {}, f"values of {values.type}" if _is_arrow(values) else "values")
 
 
@@ -49,13 +49,13 @@ def _is_arrow(values: Any) -> bool:
     return isinstance(values, pa.Array)
 
 
-def key_of(columns: list[sa.Column[Any]], found: Sequence[Any], place: int) -> dict[str, Any]:
-    """Return the key of the row at that place."""
-    return {
-        column.name: _plain(values[place])
-        for column, values in zip(columns, found, strict=True)
-        if column.primary_key
-    }
+def row_of(
+    column: sa.Column[Any], columns: list[sa.Column[Any]], found: Sequence[Any], place: int
+) -> dict[str, Any]:
+    """Return the values of a batch by which a message names the row at that place (`row_columns`)."""
+    values = {each.name: found[number] for number, each in enumerate(columns)}
+    names = [each.name for each in row_columns(column) if each.name in values]
+    return {name: _plain(values[name][place]) for name in names}
 
 
 def _plain(value: Any) -> Any:

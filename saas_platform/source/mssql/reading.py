@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.arrow import arrow_type
 from saas_platform.schema.kinds import KindName, kind_of
-from saas_platform.source.mssql.misfits import MISFITS, Make, first_misfit, key_of
+from saas_platform.source.mssql.misfits import MISFITS, Make, first_misfit, row_of
 from saas_platform.source.values import null_error
 
 #: The character that drivers put in place of half of a surrogate pair; a text may also contain it by right.
@@ -58,7 +58,7 @@ def typed(columns: Iterable[sa.Column[Any]], found: Sequence[Any], make: Make) -
             raise first_misfit(columns, found, column, values, make) from error
         if array.null_count and not field.nullable:
             place = pc.index(pc.is_null(array), True).as_py()
-            raise null_error(column, key_of(columns, found, place))
+            raise null_error(column, row_of(column, columns, found, place))
         made.append(array)
     return pa.RecordBatch.from_arrays(made, schema=pa.schema(fields))
 

@@ -6,7 +6,7 @@ if SQLite can't answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import adbc_driver_sqlite.dbapi as adbc
@@ -14,8 +14,9 @@ import adbc_driver_sqlite.dbapi as adbc
 from saas_platform.schema.describing import printable
 from saas_platform.source.discovery import SeenReference
 from saas_platform.source.sqlite.cursors import SqliteCursor
+from saas_platform.source.sqlite.reading import is_utf8
 from saas_platform.source.sqlite.sql import column_name, literal, quoted
-from saas_platform.source.sqlite.streaming import StreamError, texts
+from saas_platform.source.sqlite.streaming import StreamError, raw_texts, texts
 
 _OTHER_KINDS = {
     "virtual": "is a virtual table",
@@ -31,17 +32,19 @@ _UNREADABLE = {
     "no query solution": _COLLATION,
     "no such collation": _COLLATION,
 }
-#: What marks a character of a name that is not UTF-8, after it was read.
-_ESCAPE = "\\x"
 
 
 @dataclass(frozen=True)
 class CatalogueColumn:
-    """A column in the catalogue. `key` is its place in the primary key; 0 if it is not part of it."""
+    """A column in the catalogue."""
 
     name: str
+    #: Whether a query can use the name. One that is not UTF-8 is escaped, and no query finds the column by it.
+    is_utf8: bool
     declared: str
+    #: Whether it can't be NULL.
     required: bool
+    #: Its place in the primary key; 0 if it is not part of it.
     key: int
 
 
@@ -57,8 +60,22 @@ class Index:
 def tables(cursor: SqliteCursor) -> list[str]:
     """Return the names of the tables, without SQLite's own."""
     source = "(SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name)"
-    found = (str(name) for (name,) in texts(cursor, ["name"], source))
+    found = _names([name or b"" for (name,) in raw_texts(cursor, ["name"], source)])
     return [name for name in found if not name.casefold().startswith("sqlite_")]
+
+
+def _names(raw: Sequence[bytes]) -> list[str]:
+    """Return the names as texts. Those that are not UTF-8 are escaped, and differ from all others."""
+    taken = {name.decode() for name in raw if is_utf8(name)}
+    found = []
+    for name in raw:
+        text = name.decode(errors="backslashreplace")
+        if not is_utf8(name):
+            while text in taken:
+                text += "_"
+            taken.add(text)
+        found.append(text)
+    return found
 
 
 def kind(cursor: SqliteCursor, table: str) -> str:
@@ -69,11 +86,24 @@ def kind(cursor: SqliteCursor, table: str) -> str:
 
 def columns(cursor: SqliteCursor, table: str) -> list[CatalogueColumn]:
     """Return the columns, including generated ones."""
-    asked = ["name", "coalesce(type, '')", 'CAST("notnull" AS TEXT)', "CAST(pk AS TEXT)"]
-    source = f"(SELECT * FROM pragma_table_xinfo({literal(table)}) WHERE hidden <> 1 ORDER BY cid)"
+    # Only an INTEGER PRIMARY KEY has no index of its own. It can't be NULL, although no constraint says so.
+    indexed = f"EXISTS (SELECT 1 FROM pragma_index_list({literal(table)}) WHERE origin = 'pk')"
+    source = (
+        f"(SELECT *, {indexed} AS indexed FROM pragma_table_xinfo({literal(table)})"
+        " WHERE hidden <> 1 ORDER BY cid)"
+    )
+    asked = ["name", "coalesce(type, '')", 'CAST("notnull" OR pk AND NOT indexed AS TEXT)']
+    found = [*raw_texts(cursor, [*asked, "CAST(pk AS TEXT)"], source)]
+    names = _names([name or b"" for name, _, _, _ in found])
     return [
-        CatalogueColumn(str(name), str(declared), required != "0", int(key or 0))
-        for name, declared, required, key in texts(cursor, asked, source)
+        CatalogueColumn(
+            name,
+            is_utf8(raw or b""),
+            (declared or b"").decode(errors="backslashreplace"),
+            required != b"0",
+            int(key or 0),
+        )
+        for name, (raw, declared, required, key) in zip(names, found, strict=True)
     ]
 
 
@@ -84,39 +114,33 @@ def why_not(cursor: SqliteCursor, table: str) -> str | None:
         return _OTHER_KINDS.get(found, f"is a {found}")
     if not table:
         return "needs a name to be mirrored"
-    names = [column.name for column in columns(cursor, table)]
-    if not all(names):
+    present = columns(cursor, table)
+    if not all(column.name for column in present):
         return "has a column without a name"
-    reasons = unreadable(cursor, table, names)
-    if len(reasons) < len(names):
+    reasons = unreadable(cursor, table, present)
+    if len(reasons) < len(present):
         return None
     if _COLLATION in reasons.values():
         # SQLite can't read any column of a table without row ids then, whichever column has the collation.
         return _COLLATION
-    return f"has no column that can be read: {printable(names[0])} {reasons[names[0]]}"
+    first = present[0].name
+    return f"has no column that can be read: {printable(first)} {reasons[first]}"
 
 
-def unreadable(cursor: SqliteCursor, table: str, names: Collection[str]) -> dict[str, str]:
+def unreadable(
+    cursor: SqliteCursor, table: str, present: Sequence[CatalogueColumn]
+) -> dict[str, str]:
     """Return those of the columns that can't be read, each with the reason as the words after its name."""
     found = {
-        name: "has a name that is not UTF-8" if name else "has no name"
-        for name in names
-        if not name or (_ESCAPE in name and not _has_column(cursor, table, name))
+        column.name: "has a name that is not UTF-8" if column.name else "has no name"
+        for column in present
+        if not (column.name and column.is_utf8)
     }
-    others = [name for name in names if name not in found]
+    others = [column.name for column in present if column.name not in found]
     if _why_unreadable(cursor, table, others) is not None:
         reasons = {name: _why_unreadable(cursor, table, [name]) for name in others}
         found |= {name: reason for name, reason in reasons.items() if reason is not None}
     return found
-
-
-def _has_column(cursor: SqliteCursor, table: str, column: str) -> bool:
-    """Return whether SQLite finds a column by the name that was read.
-
-    It does not find one whose name is not UTF-8, because the name was escaped when it was read.
-    """
-    source = f"pragma_table_xinfo({literal(table)}) WHERE name = {literal(column)}"
-    return any(True for _ in texts(cursor, ["name"], source))
 
 
 def _why_unreadable(cursor: SqliteCursor, table: str, names: Collection[str]) -> str | None:
@@ -137,40 +161,47 @@ def _why_unreadable(cursor: SqliteCursor, table: str, names: Collection[str]) ->
 
 
 def indexes(cursor: SqliteCursor, table: str) -> list[Index]:
-    """Return the indexes that keep columns unique in all rows: none that is partial or on an expression."""
+    """Return the indexes that keep columns unique in all rows: none that is partial or on an expression.
+
+    An index over a column whose name is not UTF-8 is not returned.
+    """
     source = (
-        "(SELECT i.name AS i, i.origin AS origin, c.name AS c, c.coll AS coll"
+        "(SELECT i.seq AS i, i.origin AS origin, c.name AS c, c.coll AS coll"
         f" FROM pragma_index_list({literal(table)}) i, pragma_index_xinfo(i.name) c"
         ' WHERE i."unique" AND NOT i.partial AND c.key ORDER BY i.seq DESC, c.seqno)'
     )
-    found: dict[str, list[tuple[str | None, str, str]]] = {}
-    for index, origin, column, collation in texts(cursor, ["i", "origin", "c", "coll"], source):
-        found.setdefault(str(index), []).append((column, str(collation), str(origin)))
+    asked = ["CAST(i AS TEXT)", "origin", "c", "coll"]
+    found: dict[bytes, list[tuple[bytes | None, bytes, bytes]]] = {}
+    for index, origin, column, collation in raw_texts(cursor, asked, source):
+        parts = found.setdefault(index or b"", [])
+        parts.append((column, collation or b"", origin or b""))
     return [
         Index(
-            tuple(str(column) for column, _, _ in parts),
-            tuple(collation for _, collation, _ in parts),
-            parts[0][2] == "u",
+            tuple(column.decode() for column, _, _ in parts if column is not None),
+            tuple(collation.decode(errors="backslashreplace") for _, collation, _ in parts),
+            parts[0][2] == b"u",
         )
         for parts in found.values()
-        if all(column is not None for column, _, _ in parts)
+        if all(column is not None and is_utf8(column) for column, _, _ in parts)
     ]
 
 
 def references(cursor: SqliteCursor, table: str) -> list[SeenReference]:
-    """Return the foreign keys of the table."""
+    """Return the foreign keys of the table, except those with a name that is not UTF-8."""
     source = f"(SELECT * FROM pragma_foreign_key_list({literal(table)}) ORDER BY id, seq)"
     asked = ["CAST(id AS TEXT)", '"table"', '"from"', '"to"']
-    found: dict[str, list[tuple[str, str, str | None]]] = {}
-    for number, parent, own, referenced in texts(cursor, asked, source):
-        found.setdefault(str(number), []).append((str(parent), str(own), referenced))
+    found: dict[bytes, list[tuple[bytes, bytes, bytes | None]]] = {}
+    for number, parent, own, referenced in raw_texts(cursor, asked, source):
+        parts = found.setdefault(number or b"", [])
+        parts.append((parent or b"", own or b"", referenced))
     return [
         SeenReference(
-            [own for _, own, _ in parts],
-            parts[0][0],
-            [referenced for _, _, referenced in parts if referenced is not None],
+            [own.decode() for _, own, _ in parts],
+            parts[0][0].decode(),
+            [referenced.decode() for _, _, referenced in parts if referenced is not None],
         )
         for parts in found.values()
+        if all(is_utf8(name) for part in parts for name in part if name is not None)
     ]
 
 

@@ -11,7 +11,7 @@ weaker type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,13 @@ from saas_platform.source.sqlite import catalogue, catalogue_types
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.errors import to_user_error
 from saas_platform.source.sqlite.opening import open_untouched
-from saas_platform.source.sqlite.profiling import Stored, misfit_columns, samples, storage_counts
+from saas_platform.source.sqlite.profiling import (
+    Stored,
+    holds_twice,
+    misfit_columns,
+    samples,
+    storage_counts,
+)
 from saas_platform.source.sqlite.reading import is_wide
 from saas_platform.source.sqlite.streaming import StreamError
 
@@ -59,14 +65,15 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
                 notes.append(
                     f"{printable(name) or 'A table without a name'} is left out: {reason}."
                 )
-    return Discovery(tuple(propose(seen)), tuple(notes))
+    tables, unlike = propose(seen)
+    return Discovery(tuple(tables), (*notes, *unlike))
 
 
 def _seen(
     cursor: SqliteCursor, name: str, check: Callable[[], None]
 ) -> tuple[SeenTable, list[str]]:
     present = catalogue.columns(cursor, name)
-    unreadable = catalogue.unreadable(cursor, name, [column.name for column in present])
+    unreadable = catalogue.unreadable(cursor, name, present)
     columns = [column for column in present if column.name not in unreadable]
     indexes = [
         index
@@ -78,18 +85,19 @@ def _seen(
         for reference in catalogue.references(cursor, name)
         if unreadable.keys().isdisjoint(reference.columns)
     ]
+    in_key = sorted((column for column in present if column.key), key=lambda column: column.key)
+    key = [column.name for column in in_key]
+    if not unreadable.keys().isdisjoint(key):
+        key = []
+    unique = [index.columns for index in indexes]
     rows, stored = storage_counts(cursor, name, [column.name for column in columns])
-    types, by_values, notes = _types(cursor, name, columns, stored, check)
+    types, by_values, notes = _types(cursor, name, columns, stored, [key, *unique], check)
     notes += [
         f"{printable(name)}.{printable(column)} is left out, because it {reason}."
         for column, reason in unreadable.items()
     ]
-    key = sorted((column for column in present if column.key), key=lambda column: column.key)
-    if not unreadable.keys().isdisjoint(column.name for column in key):
-        key = []
-    unique = [index.columns for index in indexes]
     compared = {
-        *(column.name for column in key),
+        *key,
         *(column for names in unique for column in names),
         *(column for reference in references for column in reference.columns),
     }
@@ -114,7 +122,7 @@ def _seen(
             )
             for column in columns
         },
-        key=[column.name for column in key],
+        key=key,
         candidates=[index.columns for index in indexes if index.is_constraint],
         unique=unique,
         references=references,
@@ -138,10 +146,13 @@ def _types(
     table: str,
     columns: Sequence[catalogue.CatalogueColumn],
     stored: Mapping[str, Stored],
+    unique: Sequence[Sequence[str]],
     check: Callable[[], None],
 ) -> tuple[Types, set[str], list[str]]:
     """Return the type that the reader can read all values of each column with, those of which the values
     decided the type, and notes about them.
+
+    What SQLite keeps `unique` stays so: a type that would make two of its values equal is not proposed.
     """
     declared = {column.name: catalogue_types.portable(column.declared) for column in columns}
     types = {name: _likely(kind, stored[name]) for name, kind in declared.items()}
@@ -162,7 +173,14 @@ def _types(
         for name in types
         if name in hopeless
     ]
-    by_values: set[str] = set()
+    merged = _merged(cursor, _table(table, types), unique)
+    types |= dict.fromkeys(merged, sa.String())
+    notes += [
+        f"{printable(table)}.{printable(name)} writes a time in several ways, which SQLite keeps apart in a key or a"
+        " unique rule: discovery proposes a text."
+        for name in merged
+    ]
+    by_values: set[str] = set(merged)
     for name, mirrored in _table(table, types).columns.items():
         as_in_catalogue = declared[name]
         differs = (
@@ -170,7 +188,7 @@ def _types(
             if as_in_catalogue is None
             else type(as_in_catalogue) is not type(mirrored.type)
         )
-        if stored[name].kinds and differs:
+        if stored[name].kinds and differs and name not in merged:
             by_values.add(name)
             as_declared = next(column.declared for column in columns if column.name == name)
             beginning = f"is declared as {as_declared} and" if as_declared else "has no type and"
@@ -179,6 +197,22 @@ def _types(
                 f" discovery proposes {type_words(mirrored)}."
             )
     return types, by_values, notes
+
+
+def _merged(
+    cursor: SqliteCursor, table: sa.Table, unique: Iterable[Sequence[str]]
+) -> dict[str, None]:
+    """Return the times in unique sets of columns of which two rows would be the same in the mirror.
+
+    Times are the only values that can be written in several ways (2024-01-01, 2024-01-01 00:00:00).
+    """
+    found: dict[str, None] = {}
+    for names in unique:
+        columns = [table.columns[name] for name in names]
+        times = [column.name for column in columns if isinstance(column.type, sa.DateTime)]
+        if times and holds_twice(cursor, columns):
+            found |= dict.fromkeys(times)
+    return found
 
 
 def _table(name: str, types: Types) -> sa.Table:

@@ -17,8 +17,8 @@ from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_utf8
 from saas_platform.source.sqlite.sql import BINARY, column_sql, table_sql
-from saas_platform.source.sqlite.streaming import texts
-from saas_platform.source.values import misfit_error, null_error
+from saas_platform.source.sqlite.streaming import raw_texts, texts
+from saas_platform.source.values import misfit_error, null_error, row_columns
 
 #: The most columns in one query. SQLite allows 1,000 arguments of a function and a depth of 1,000.
 _MOST_AT_ONCE = 400
@@ -45,10 +45,7 @@ def stored_misfit(cursor: SqliteCursor, table: sa.Table, where: str) -> SourceEr
         for (place,) in texts(cursor, ["CAST(place AS TEXT)"], first_such):
             column = some[int(place or 0)]
             found = _row(cursor, column, f"({where}) AND ({_is_misfit(column)})")
-            literal, key = found or (None, {})
-            return (
-                null_error(column, key) if literal is None else misfit_error(column, key, literal)
-            )
+            return _error(column, *(found or (None, {})))
     return None
 
 
@@ -71,8 +68,14 @@ def value_misfit(cursor: SqliteCursor, misfit: DoesNotFitError, where: str) -> S
     else:
         condition, parameters = f"{name} {BINARY} = ?", [value]
     found = _row(cursor, column, f"({where}) AND {condition}", parameters)
-    literal, key = found or (str(value), {})
-    return null_error(column, key) if literal is None else misfit_error(column, key, literal)
+    return _error(column, *(found or (str(value).encode(), {})))
+
+
+def _error(column: sa.Column[Any], literal: bytes | None, row: Mapping[str, Any]) -> SourceError:
+    if literal is None:
+        return null_error(column, row)
+    shown = literal.decode(errors="backslashreplace")
+    return misfit_error(column, row, shown, fits_none=not is_utf8(literal))
 
 
 def _unquoted(literal: bytes) -> bytes:
@@ -81,21 +84,22 @@ def _unquoted(literal: bytes) -> bytes:
 
 def _row(
     cursor: SqliteCursor, column: sa.Column[Any], where: str, parameters: Sequence[Any] = ()
-) -> tuple[str | None, dict[str, str | None]] | None:
-    """Return the literal of the column's value in the first row that matches, and the row's key."""
-    key = list(column.table.primary_key.columns)
-    asked = [_literal(column_sql(column)), *(_shown(column_sql(each)) for each in key)]
+) -> tuple[bytes | None, dict[str, str | None]] | None:
+    """Return the literal of the column's value in the first row that matches, and what names the row."""
+    named = row_columns(column)
+    asked = [_literal(column_sql(column)), *(_shown(column_sql(each)) for each in named)]
     # A subquery of columns, and not of expressions, would need the collation of the program that wrote the file.
     listed = ", ".join(f"{sql} AS a{place}" for place, sql in enumerate(asked))
     source = f"(SELECT {listed} FROM {table_sql(column.table)} WHERE {where} LIMIT 1)"
     names = [f"a{place}" for place in range(len(asked))]
-    for literal, *values in texts(cursor, names, source, parameters or None):
-        return literal, dict(zip([each.name for each in key], values, strict=True))
+    for literal, *values in raw_texts(cursor, names, source, parameters or None):
+        shown = (None if v is None else v.decode(errors="backslashreplace") for v in values)
+        return literal, dict(zip([each.name for each in named], shown, strict=True))
     return None
 
 
 def _shown(name: str) -> str:
-    """Return the SQL for the value as messages show it in a key."""
+    """Return the SQL for the value as messages show it to name a row."""
     return f"CASE typeof({name}) WHEN 'blob' THEN {_literal(name)} ELSE CAST({name} AS TEXT) END"
 
 

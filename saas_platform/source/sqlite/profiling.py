@@ -14,9 +14,10 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.source.personal import SAMPLE
+from saas_platform.source.sqlite.canonical import cell
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, readings
-from saas_platform.source.sqlite.sql import column_name, quoted
+from saas_platform.source.sqlite.sql import BINARY, column_name, column_sql, quoted, table_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, stream, texts
 
 #: The most characters of a sampled value. None of the forms of personal data is longer.
@@ -105,3 +106,18 @@ def misfit_columns(cursor: SqliteCursor, table: sa.Table, check: Callable[[], No
             except DoesNotFitError:
                 wrong.add(column.column.name)
     return wrong
+
+
+def holds_twice(cursor: SqliteCursor, columns: Sequence[sa.Column[Any]]) -> bool:
+    """Return whether two rows have the same values in all of the columns, none of them NULL, once times are read."""
+    names = [column_sql(column) for column in columns]
+    same = ", ".join(
+        cell(column) if isinstance(column.type, sa.DateTime) else f"{name} {BINARY}"
+        for column, name in zip(columns, names, strict=True)
+    )
+    some = " AND ".join(f"{name} IS NOT NULL" for name in names)
+    source = (
+        f"(SELECT 1 FROM {table_sql(columns[0].table)} WHERE {some}"
+        f" GROUP BY {same} HAVING count(*) > 1 LIMIT 1)"
+    )
+    return any(True for _ in texts(cursor, ["''"], source))

@@ -51,8 +51,7 @@ class SqliteSnapshot(SourceSnapshot):
         name = source_table(table)[1]
         with self._of(table):
             found = catalogue.columns(self._cursor, name)
-            names = [column.name for column in found]
-            unreadable = catalogue.unreadable(self._cursor, name, names)
+            unreadable = catalogue.unreadable(self._cursor, name, found)
         return [
             SourceColumn(
                 column.name,
@@ -61,6 +60,7 @@ class SqliteSnapshot(SourceSnapshot):
                 # If the catalogue does not name a type, values of any type can be read.
                 catalogue_types.portable(column.declared) or AnyValue(),
                 unreadable.get(column.name),
+                is_left_out=column.name in unreadable,
             )
             for column in found
         ]
@@ -74,7 +74,8 @@ class SqliteSnapshot(SourceSnapshot):
         return [
             (None, name)
             for name in catalogue.tables(self._cursor)
-            if catalogue.kind(self._cursor, name) == "table"
+            # A table that SQLite does not find by its name has no kind.
+            if catalogue.kind(self._cursor, name) in ("table", "")
         ]
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:

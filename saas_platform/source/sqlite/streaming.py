@@ -72,14 +72,22 @@ def _rows(batch: pa.RecordBatch, *, is_first: bool) -> pa.RecordBatch:
     return batch.slice(1) if is_first else batch
 
 
+def raw_texts(
+    cursor: SqliteCursor, asked: Sequence[str], source: str, parameters: Sequence[Any] | None = None
+) -> Iterator[tuple[bytes | None, ...]]:
+    """Yield the rows of expressions that are texts, as bytes, which may not be UTF-8. Raises StreamError."""
+    channels = [Channel(sql, pa.string()) for sql in asked]
+    for batch in stream(cursor, channels, source, parameters):
+        yield from zip(
+            *(column.cast(pa.binary()).to_pylist() for column in batch.columns), strict=True
+        )
+
+
 def texts(
     cursor: SqliteCursor, asked: Sequence[str], source: str, parameters: Sequence[Any] | None = None
 ) -> Iterator[tuple[str | None, ...]]:
-    """Yield the rows of expressions that are texts; escape what is not UTF-8. Raises StreamError."""
-    channels = [Channel(sql, pa.string()) for sql in asked]
-    for batch in stream(cursor, channels, source, parameters):
-        columns = [column.cast(pa.binary()).to_pylist() for column in batch.columns]
-        for row in zip(*columns, strict=True):
-            yield tuple(
-                None if value is None else value.decode(errors="backslashreplace") for value in row
-            )
+    """Yield the same rows as texts; escape what is not UTF-8. Raises StreamError."""
+    for row in raw_texts(cursor, asked, source, parameters):
+        yield tuple(
+            None if value is None else value.decode(errors="backslashreplace") for value in row
+        )

@@ -1,0 +1,245 @@
+"""The sentences on drift: what differs between the source and what is declared, and what to do.
+
+For a user's own database they name the line to write in tables.yaml. Out of scope: finding the drift (drift.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from saas_platform.schema.declared import (
+    SourcePlace,
+    place_entry,
+    skip_tables,
+    type_name,
+    yaml_line,
+)
+from saas_platform.schema.source_names import source_column, source_table
+from saas_platform.source.interface import SourceColumn
+
+_UNTIL_THEN = "Until then the table is not synced."
+
+
+class Sentences(Protocol):
+    """The sentences on the drift of a table."""
+
+    def no_table(self, renamed: SourcePlace | None) -> str: ...
+    def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str: ...
+    def unsupported(self, reason: str) -> str: ...
+    def unreadable(self, columns: Mapping[str, SourceColumn]) -> Iterator[str]: ...
+    def other_type(self, column: sa.Column, present: str, wanted: str) -> str: ...
+    def lost_key(self) -> str: ...
+    def loose(self, column: sa.Column) -> str: ...
+    def new(self, columns: Sequence[SourceColumn]) -> Iterator[str]: ...
+
+
+@dataclass(frozen=True)
+class CompanySentences:
+    """The sentences for the company's tables, which are declared in our own code."""
+
+    table: sa.Table
+
+    def no_table(self, renamed: SourcePlace | None) -> str:  # noqa: ARG002
+        return f"The source has no table {self.table.name}: create it, or restore it."
+
+    def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str:  # noqa: ARG002
+        return (
+            f"{self.table.name}.{column.name} is missing in the source: restore the column."
+            f" {_UNTIL_THEN}"
+        )
+
+    def unsupported(self, reason: str) -> str:
+        return f"{reason} {_UNTIL_THEN}"
+
+    def unreadable(self, columns: Mapping[str, SourceColumn]) -> Iterator[str]:
+        for name, present in columns.items():
+            yield f"{self.table.name}.{name} {present.unreadable}. {_UNTIL_THEN}"
+
+    def other_type(self, column: sa.Column, present: str, wanted: str) -> str:
+        return (
+            f"{self.table.name}.{column.name} is {present or 'untyped'} in the source, but declared"
+            f" as {wanted}: change it back. {_UNTIL_THEN}"
+        )
+
+    def lost_key(self) -> str:
+        return (
+            f"{self.table.name} has lost its key, and nothing in the source keeps {_key(self.table)} unique now:"
+            f" restore the primary key or a unique constraint. {_UNTIL_THEN}"
+        )
+
+    def loose(self, column: sa.Column) -> str:
+        return (
+            f"{self.table.name}.{column.name} may be NULL in the source, but is declared as NOT NULL: change the"
+            " declaration, or restore the constraint. The first NULL in it stops the table."
+        )
+
+    def new(self, columns: Sequence[SourceColumn]) -> Iterator[str]:
+        for column in columns:
+            yield (
+                f"{self.table.name}.{column.name} of the source is not mirrored, because it is not declared:"
+                " declare it in saas_platform/schema/tables.py if you want it."
+            )
+
+
+@dataclass(frozen=True)
+class UserSentences:
+    """The sentences for a user's own tables, which tables.yaml declares. Each names the line to write there."""
+
+    table: sa.Table
+
+    def no_table(self, renamed: SourcePlace | None) -> str:
+        name = self.table.name
+        gone = f"The source no longer has the table {place_words(source_table(self.table))}"
+        if renamed is not None:
+            line = yaml_line("source", place_entry(renamed))
+            return (
+                f"{gone}, but a new one, {place_words(renamed)}, has the same columns: if it was renamed,"
+                f" write `{line}` under {name} in tables.yaml, which keeps the mirror. If not, remove"
+                f" {name} from tables.yaml. {_UNTIL_THEN}"
+            )
+        return (
+            f"{gone}: remove {name} from tables.yaml, or write `source:` with its new name under {name}"
+            f" there. {_UNTIL_THEN}"
+        )
+
+    def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str:
+        name = f"{self.table.name}.{column.name}"
+        gone = f"{name} is gone from the source"
+        if source_column(column) != column.name:
+            gone += f", where it was called {source_column(column)}"
+        if renamed is not None:
+            return (
+                f"{gone}, but a new column {renamed.name} has its type: if it was renamed, write"
+                f" `{yaml_line('source', renamed.name)}` at {name} in tables.yaml, which keeps the mirror."
+                f" If not, remove the column from tables.yaml. {_UNTIL_THEN}"
+            )
+        return (
+            f"{gone}: remove it from the columns of {self.table.name} in tables.yaml, and from everything there"
+            f" that names it. {_UNTIL_THEN}"
+        )
+
+    def unsupported(self, reason: str) -> str:
+        skip = skip_tables(self.table.metadata.info["skipped"], [source_table(self.table)])
+        return (
+            f"{reason} To leave the table out: remove {self.table.name} from tables.yaml, with the references to"
+            f" it, and {skip}. {_UNTIL_THEN}"
+        )
+
+    def unreadable(self, columns: Mapping[str, SourceColumn]) -> Iterator[str]:
+        table = self.table.name
+        skip = self._skip(columns.values())
+        for name, present in columns.items():
+            by_itself = (
+                " (`saas-platform doctor --discover --yes` does both for you)"
+                if present.is_left_out
+                else ""
+            )
+            yield (
+                f"{table}.{name} {present.unreadable}. To leave it out: remove it from the columns of {table}"
+                f" in tables.yaml, with everything there that names it, and {skip}{by_itself}. {_UNTIL_THEN}"
+            )
+
+    def other_type(self, column: sa.Column, present: str, wanted: str) -> str:
+        name = f"{self.table.name}.{column.name}"
+        return (
+            f"{name} is {present or 'untyped'} in the source, but {wanted} in tables.yaml: write"
+            f" `{yaml_line('declared', present)}` at {name} in tables.yaml, with a `type:` that can hold its values"
+            f" (`saas-platform doctor --discover` proposes one). {_UNTIL_THEN}"
+        )
+
+    def lost_key(self) -> str:
+        return (
+            f"{self.table.name} has lost its key, and nothing in the source keeps {_key(self.table)} unique now:"
+            f" write other columns, or `key: []`, under {self.table.name} in tables.yaml. If you know that they"
+            f" are unique, write `key_enforced: false` there instead. {_UNTIL_THEN}"
+        )
+
+    def loose(self, column: sa.Column) -> str:
+        name = f"{self.table.name}.{column.name}"
+        return (
+            f"{name} may be NULL in the source, but tables.yaml has `nullable: false`: write"
+            f" `nullable: true` at {name} in tables.yaml. The first NULL in it stops the table."
+        )
+
+    def new(self, columns: Sequence[SourceColumn]) -> Iterator[str]:
+        others = readable(columns)
+        unreadable = [column for column in columns if column not in others]
+        table, alone = self.table.name, len(columns) == 1
+        for column in unreadable:
+            leave = f" To leave it out: {self._skip([column])}." if alone else ""
+            yield f"{table}.{column.name} is new in the source, is not mirrored, and {column.unreadable}.{leave}"
+        for column in others:
+            proposed = type_name(sa.Column(column.name, column.portable))
+            line = yaml_line(column.name, {"type": proposed, "declared": column.type})
+            leave = (
+                f"leave it out with `{self._skip_line([column])}` under {table}"
+                if alone
+                else f"list it in `skip:` of {table}"
+            )
+            yield (
+                f"{table}.{column.name} is new in the source, and is not mirrored: write `{line}` under the"
+                f" columns of {table} in tables.yaml, or {leave} (`saas-platform doctor --discover --yes` adds it"
+                " for you)."
+            )
+        if alone:
+            return
+        if unreadable:
+            yield f"To leave out the columns of {table} that can't be read: {self._skip(unreadable)}."
+        if others:
+            yield f"To leave out all new columns of {table}: {self._skip([*unreadable, *others])}."
+
+    def _skip(self, columns: Iterable[SourceColumn]) -> str:
+        return f"write `{self._skip_line(columns)}` under {self.table.name} in tables.yaml"
+
+    def _skip_line(self, columns: Iterable[SourceColumn]) -> str:
+        """Return the line that skips the columns, and those that are skipped already."""
+        skipped = self.table.info.get("skipped", ())
+        return yaml_line("skip", [*skipped, *(column.name for column in columns)])
+
+
+def _key(table: sa.Table) -> str:
+    return ", ".join(source_column(column) for column in table.primary_key.columns)
+
+
+def place_words(place: SourcePlace) -> str:
+    """Return the name of a table of the source, with its schema if that is not the default one."""
+    return ".".join(part for part in place if part is not None)
+
+
+def unnamed_sentences(
+    reasons: Mapping[SourcePlace, str | None], skipped: Collection[SourcePlace]
+) -> Iterator[str]:
+    """Yield the warnings on tables that the file does not name, each with the reason why it can't be mirrored."""
+    unsupported = [place for place, reason in reasons.items() if reason is not None]
+    others = [place for place in reasons if place not in unsupported]
+    alone = len(reasons) == 1
+    for place in unsupported:
+        yield f"{reasons[place]}{f' To leave the table out: {skip_tables(skipped, [place])}.' if alone else ''}"
+    for place in others:
+        leave = (
+            skip_tables(skipped, [place])
+            if alone
+            else "list it in `skip:` at the top of tables.yaml"
+        )
+        yield (
+            f"{place_words(place)} of the source is not mirrored, because tables.yaml does not name it: add it"
+            f" with `saas-platform doctor --discover --yes`, or {leave}."
+        )
+    if alone:
+        return
+    if unsupported:
+        yield f"To leave out the tables that can't be mirrored: {skip_tables(skipped, unsupported)}."
+    if others:
+        yield (
+            "To leave out all tables that tables.yaml does not name:"
+            f" {skip_tables(skipped, [*unsupported, *others])}."
+        )
+
+
+def readable(columns: Iterable[SourceColumn]) -> list[SourceColumn]:
+    """Return the columns whose values can be mirrored."""
+    return [column for column in columns if column.unreadable is None]
