@@ -17,6 +17,9 @@ from typing import Literal
 
 from saas_platform.dbt_runner.errors import MartsError
 
+#: Prefixes of the environment variables that change what dbt does: its own, and those of the profile.
+_READ_BY_DBT = ("DBT_", "SAAS_DBT_")
+
 
 @dataclass(frozen=True)
 class MartsTarget:
@@ -79,14 +82,23 @@ class MartsTarget:
 
     @contextmanager
     def in_environment(self) -> Iterator[None]:
-        """Set the environment variables that dbt's profile reads, and restore them at the end."""
-        before = {name: os.environ.get(name) for name in self.variables}
-        os.environ.update(self.variables)
+        """Give dbt the environment of this target, and restore the former one at the end.
+
+        The variables of a user's shell are hidden: DBT_PROFILE would stop every command, and DBT_EMPTY would
+        build tables without rows.
+        """
+        before = {
+            name: value for name, value in os.environ.items() if name.startswith(_READ_BY_DBT)
+        }
+        _replace_variables(self.variables)
         try:
             yield
         finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+            _replace_variables(before)
+
+
+def _replace_variables(variables: Mapping[str, str]) -> None:
+    """Make the given variables the only ones in the environment that dbt reads."""
+    for name in [name for name in os.environ if name.startswith(_READ_BY_DBT)]:
+        del os.environ[name]
+    os.environ.update(variables)

@@ -39,6 +39,16 @@ def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> N
     assert "SAAS_DBT_BIGQUERY_LOCATION" not in os.environ
 
 
+def test_variables_of_a_shell_are_hidden_from_dbt(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = {"DBT_PROFILE": "acme", "DBT_EMPTY": "true", "SAAS_DBT_REBUILD": "{}"}
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    with MartsTarget.duckdb(Path("a.duckdb")).in_environment():
+        seen = {name for name in os.environ if name.startswith(("DBT_", "SAAS_DBT_"))}
+    assert seen == {"SAAS_DBT_DUCKDB_PATH"}
+    assert theirs.items() <= os.environ.items()
+
+
 def test_a_missing_adapter_is_reported_with_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@
     Rebuilds models by month: a model is built again from the first month that can have changed, and earlier
     months are kept. Python passes the first touched month of each raw table (SAAS_DBT_REBUILD, JSON). Each
     model declares the raw tables that it is built from. If the log of syncs cannot tell what changed, Python
-    asks for a full refresh.
+    asks for a full refresh. If Python passes nothing, all months are built.
 #}
 
 {#
@@ -23,9 +23,13 @@
     {%- if target.type == 'bigquery' -%}
         {%- do found.update(
             incremental_strategy='insert_overwrite',
-            partition_by=by_month(field),
-            partitions=months_rebuilt(built_from, months_before)
+            partition_by=by_month(field)
         ) -%}
+        {%- if env_var('SAAS_DBT_REBUILD', '') -%}
+            {%- do found.update(partitions=months_rebuilt(built_from, months_before)) -%}
+        {%- else -%}
+            {%- do found.update(full_refresh=true) -%}
+        {%- endif -%}
         {%- if cluster_by is not none -%}
             {%- do found.update(cluster_by=cluster_by) -%}
         {%- endif -%}
