@@ -3,22 +3,33 @@
     months are kept. Python passes the first touched month of each raw table (SAAS_DBT_REBUILD, JSON). Each
     model declares the raw tables that it is built from. If the log of syncs cannot tell what changed, Python
     asks for a full refresh. If Python passes nothing, all months are built.
+
+    A test compares the declared tables with the lineage and with the rows. They could not be derived here: on
+    BigQuery the months are part of the config, which dbt evaluates before it knows the graph.
 #}
 
 {#
     Returns the config of a model that is rebuilt by month.
 
     field: the DATE column that assigns a row to its month.
-    built_from: the raw tables that the model's rows depend on.
+    built_from: the raw tables whose touched months the model's rows depend on. An unsliced table has none,
+        so it is left out: if its rows change, everything is built again.
+    unaffected_by: the other raw tables among the model's ancestors, each with the reason why a change of it
+        changes none of the model's rows.
     months_before: how many earlier months a touched month affects; 1 if a row depends on the next month.
     cluster_by: the columns by which BigQuery clusters the rows of a month.
 #}
-{% macro rebuilt_by_month(field, built_from, months_before=0, cluster_by=none) -%}
+{% macro rebuilt_by_month(field, built_from, unaffected_by={}, months_before=0, cluster_by=none) -%}
     {%- set found = {
         'materialized': 'incremental',
         'incremental_strategy': 'from_month',
         'on_schema_change': 'fail',
-        'meta': {'month_of': field, 'built_from': built_from, 'months_before': months_before},
+        'meta': {
+            'month_of': field,
+            'built_from': built_from,
+            'unaffected_by': unaffected_by,
+            'months_before': months_before
+        },
     } -%}
     {%- if target.type == 'bigquery' -%}
         {%- do found.update(

@@ -1,4 +1,9 @@
-{{ config(**rebuilt_by_month('month', ['usage_events'], cluster_by=['account_id'])) }}
+{{ config(**rebuilt_by_month(
+    'month',
+    ['usage_events'],
+    unaffected_by={'accounts': 'only the calendar depends on it, and a change of its first month leads to a full refresh'},
+    cluster_by=['account_id']
+)) }}
 
 -- Counts the features that an account used in the 28 days before the end of each month.
 with events as (

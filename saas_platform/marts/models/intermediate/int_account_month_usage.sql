@@ -1,4 +1,9 @@
-{{ config(**rebuilt_by_month('month', ['usage_events'], cluster_by=['account_id'])) }}
+{{ config(**rebuilt_by_month(
+    'month',
+    ['usage_events'],
+    unaffected_by={'accounts': 'only the calendar depends on it, and a change of its first month leads to a full refresh'},
+    cluster_by=['account_id']
+)) }}
 
 -- Sums the product usage of an account in the days before the end of each month.
 with usage_daily as (

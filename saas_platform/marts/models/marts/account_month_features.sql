@@ -1,8 +1,8 @@
 {{ config(**rebuilt_by_month(
     'month',
     [
-        'accounts', 'subscriptions', 'subscription_changes', 'plans', 'invoices', 'payments',
-        'promo_codes', 'promo_redemptions', 'usage_events', 'support_tickets'
+        'accounts', 'subscriptions', 'subscription_changes', 'invoices', 'payments', 'promo_redemptions',
+        'usage_events', 'support_tickets'
     ],
     months_before=1,
     cluster_by=['account_id']

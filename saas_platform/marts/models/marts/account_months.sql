@@ -1,5 +1,8 @@
 {{ config(**rebuilt_by_month(
-    'month', ['accounts', 'subscriptions', 'subscription_changes', 'plans'], cluster_by=['account_id']
+    'month',
+    ['accounts', 'subscriptions', 'subscription_changes'],
+    unaffected_by={'usage_events': 'only dim_account.activated_at depends on it, which is not read'},
+    cluster_by=['account_id']
 )) }}
 
 with accounts as (

@@ -1,6 +1,4 @@
-{{ config(**rebuilt_by_month(
-    'month', ['subscriptions', 'subscription_changes', 'plans'], cluster_by=['account_id']
-)) }}
+{{ config(**rebuilt_by_month('month', ['subscriptions', 'subscription_changes'], cluster_by=['account_id'])) }}
 
 with steps as (
     select * from {{ ref('int_mrr_steps') }}

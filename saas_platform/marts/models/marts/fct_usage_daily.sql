@@ -1,4 +1,4 @@
-{{ config(**rebuilt_by_month('usage_date', ['usage_events', 'features'], cluster_by=['account_id', 'user_id'])) }}
+{{ config(**rebuilt_by_month('usage_date', ['usage_events'], cluster_by=['account_id', 'user_id'])) }}
 
 with events as (
     select * from {{ ref('stg_usage_events') }}

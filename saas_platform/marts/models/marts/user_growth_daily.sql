@@ -1,6 +1,12 @@
 {# Usage in the days after a signup activates the account, so a touched month also affects the one before. #}
 {{ config(**rebuilt_by_month(
-    'date_day', ['usage_events', 'features', 'accounts', 'users'], months_before=1
+    'date_day',
+    ['usage_events', 'accounts', 'users'],
+    unaffected_by={
+        'subscriptions': 'of dim_account, only signed_up_at and activated_at are read',
+        'subscription_changes': 'of dim_account, only signed_up_at and activated_at are read'
+    },
+    months_before=1
 )) }}
 
 with dates as (
