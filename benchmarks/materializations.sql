@@ -1,8 +1,7 @@
 {#
-    Builds tables and views on DuckDB. One statement drops and creates the relation, in the transaction that
-    dbt has open. dbt's own way is to build under another name and to rename twice, for engines whose DDL
-    can't be rolled back. Here that took three tenths of a build's CPU time, and a killed build left the other
-    names behind.
+    Builds tables and views on DuckDB with one statement, which drops and creates the relation in the transaction
+    that dbt has open. The adapter builds under another name and renames twice, and drops the old relation after
+    the commit. benchmarks/materializations.py compares the two; the project uses the adapter's.
 #}
 {% macro replace_relation(existing, target, create_statement) -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
