@@ -143,7 +143,7 @@ def run(
     last = platform.settings.check_month(_month(through) or platform.settings.last_month)
     with platform.home.exclusive():
         stale = staleness(platform, last)
-        if not stale.groups and not select:
+        if not stale and not select:
             say(errors, "Everything is up to date: nothing to do.")
             return _end_run(platform, (), None, as_json=as_json)
         # Loading Dagster and dbt takes seconds, which a run with nothing to do should not cost.

@@ -13,7 +13,7 @@ from saas_platform.dashboard.data import MODEL_QUERIES, QUERIES, ROW_COUNTS
 from saas_platform.dbt_runner.project import compiled
 from saas_platform.platform import Platform
 from saas_platform.refresh.mart_months import READS
-from saas_platform.trained_models import churn
+from saas_platform.trained_models import features
 from saas_platform.warehouse.interface import MARTS, QueryCost
 
 
@@ -61,7 +61,7 @@ def _above(platform: Platform) -> Iterator[tuple[str, str, str]]:
         if node["config"]["materialized"] != "view":  # creating a view reads nothing
             yield f"{MARTS}/{name}", "all months", sql
         yield f"{MARTS}/{name}", "digest", platform.warehouse.digest_query(MARTS, [name])
-    yield "models/churn_features", "rows", churn.ROWS
+    yield "models/churn_features", "rows", features.ROWS
     for name, sql in {**QUERIES, **MODEL_QUERIES}.items():
         yield "dashboards/page", name, sql
     for name, sql in ROW_COUNTS.items():

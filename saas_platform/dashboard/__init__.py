@@ -5,6 +5,6 @@ of metrics, which are in the marts, and Dagster.
 """
 
 from saas_platform.dashboard.errors import DashboardError
-from saas_platform.dashboard.page import PageReport, build_page
+from saas_platform.dashboard.page import PAGE_NAME, PageReport, build_page
 
-__all__ = ["DashboardError", "PageReport", "build_page"]
+__all__ = ["PAGE_NAME", "DashboardError", "PageReport", "build_page"]

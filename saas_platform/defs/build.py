@@ -24,6 +24,7 @@ from saas_platform.defs.source import source_assets
 from saas_platform.defs.synthetic import synthetic_assets
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
+from saas_platform.refresh.staleness import given_versions, record_products
 
 
 def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.Definitions:
@@ -55,6 +56,10 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
         assets.append(dashboard_assets(marts, from_synthetic=from_synthetic))
     made = {job.name: job for job in jobs(tables, from_synthetic=from_synthetic)}
     repair = repair_job(tables)
+
+    def record(product: str) -> None:
+        record_products(platform, [product], given_versions(platform))
+
     return dg.Definitions(
         assets=assets,
         asset_checks=[
@@ -71,8 +76,8 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
             "work": work or WorkTimer(),
             "dbt": dbt_resource(platform),
             **bigquery,
-            "frames": FrameIO(platform.frames),
-            "artefacts": ArtefactIO(platform.artefacts),
+            "frames": FrameIO(platform.frames, record),
+            "artefacts": ArtefactIO(platform.artefacts, record),
         },
         loggers={"console": progress_logger},
         executor=dg.in_process_executor,

@@ -9,15 +9,15 @@ from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.models import GROUP as MODELS
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
-from saas_platform.refresh.builds import record_build
-from saas_platform.refresh.layers import fingerprints
+from saas_platform.refresh.products import PAGE, is_shown
+from saas_platform.refresh.staleness import given_versions, record_products
 
 GROUP = "dashboards"
 
 
 def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.AssetsDefinition:
     """Return the page. It shows the marts and, if the truth is known, the evaluation of the model."""
-    shown = [key for key in marts.keys if not key.path[-1].startswith(("stg_", "int_"))]
+    shown = [key for key in marts.keys if is_shown(key.to_user_string())]
     judged = [dg.AssetKey([MODELS, "churn_evaluation"])] if from_synthetic else []
 
     @dg.asset(
@@ -32,9 +32,9 @@ def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.
         platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkTimer]
     ) -> dg.MaterializeResult:
         with work.measure(GROUP) as measured, raise_failures():
-            wanted = fingerprints(platform)["dashboards"]
+            given = given_versions(platform)
             report = build_page(platform.warehouse, platform.home.dashboard, platform.as_of)
-            record_build(platform.warehouse, "dashboards", wanted)
+            record_products(platform, [PAGE], given)
         return dg.MaterializeResult(
             metadata={
                 "path": dg.MetadataValue.path(str(platform.home.dashboard / "index.html")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,9 @@ from saas_platform.defs.metadata import frame_schema
 from saas_platform.storage.artefacts import Artefacts
 from saas_platform.storage.frames import FrameStore
 
+#: Records that the product of that name is complete, which it is only with its file.
+Record = Callable[[str], None]
+
 
 def _name(context: dg.InputContext | dg.OutputContext) -> str:
     return "/".join(context.asset_key.path)
@@ -20,12 +24,14 @@ def _name(context: dg.InputContext | dg.OutputContext) -> str:
 class FrameIO(dg.IOManager):
     """Stores frames as Parquet files."""
 
-    def __init__(self, frames: FrameStore) -> None:
+    def __init__(self, frames: FrameStore, record: Record) -> None:
         self._frames = frames
+        self._record = record
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         table = pa.Table.from_pandas(obj, preserve_index=False)
         written = self._frames.write(_name(context), table)
+        self._record(_name(context))
         context.add_output_metadata(
             {
                 "dagster/row_count": len(obj),
@@ -42,11 +48,13 @@ class FrameIO(dg.IOManager):
 class ArtefactIO(dg.IOManager):
     """Stores fitted models as joblib files."""
 
-    def __init__(self, artefacts: Artefacts) -> None:
+    def __init__(self, artefacts: Artefacts, record: Record) -> None:
         self._artefacts = artefacts
+        self._record = record
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         size, content = self._artefacts.write(_name(context), obj)
+        self._record(_name(context))
         context.add_output_metadata(
             {"bytes": size, "digest": content, "dagster/uri": self._artefacts.url}
         )

@@ -12,8 +12,7 @@ import dagster as dg
 from saas_platform.clock import Month
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.instance import fewer_disk_waits, open_instance, prepare
-from saas_platform.defs.jobs import EVERYTHING, full_proofs
-from saas_platform.defs.names import asset_names
+from saas_platform.defs.jobs import EVERYTHING
 from saas_platform.defs.partitions import range_tags
 from saas_platform.defs.plan import Plan, selected_plan, stale_plan
 from saas_platform.defs.timing import WorkTimer
@@ -82,7 +81,7 @@ def execute(
     """Materialise the plan's assets in one run. Raises RunError if a step or a blocking check fails."""
     work.seconds.clear()
     began = time.perf_counter()
-    job = _job(platform, definitions, plan)
+    job = _job(definitions, plan)
     log = platform.home.run_log
     # dbt's lines would hide the progress, and they would break standard output for programs that read it.
     with (
@@ -102,17 +101,16 @@ def execute(
     return RunOutcome(result.run_id, time.perf_counter() - began, work.seconds)
 
 
-def _job(platform: Platform, definitions: dg.Definitions, plan: Plan) -> dg.JobDefinition:
-    """Return the job `everything`, or a job with only the plan's assets."""
-    if len(plan.assets) == len(definitions.resolve_all_asset_specs()):
-        return definitions.resolve_job_def(EVERYTHING)
-    # A subset of `everything` would include all checks of the assets, also the full proofs.
-    part = dg.define_asset_job(
-        f"part_of_{EVERYTHING}",
-        dg.AssetSelection.assets(*plan.assets) - full_proofs(asset_names(platform.tables)),
-        executor_def=dg.in_process_executor,
+def _job(definitions: dg.Definitions, plan: Plan) -> dg.JobDefinition:
+    """Return the job `everything`, cut down to the plan's assets and their checks."""
+    job = definitions.resolve_job_def(EVERYTHING)
+    chosen = set(plan.assets)
+    # Without a list of checks, the full proofs, which the job leaves out, would come back.
+    checks = job.asset_layer.asset_graph.asset_check_keys
+    return job.get_subset(
+        asset_selection=chosen,
+        asset_check_selection={check for check in checks if check.asset_key in chosen},
     )
-    return dg.Definitions.merge(definitions, dg.Definitions(jobs=[part])).resolve_job_def(part.name)
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:

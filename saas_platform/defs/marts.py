@@ -1,8 +1,10 @@
 """Assets of group `marts`: the dbt models as assets, and the dbt tests as asset checks."""
 
 import json
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,8 @@ from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
-from saas_platform.refresh.layers import fingerprints
-from saas_platform.refresh.mart_months import Rebuild, rebuild, record_marts
+from saas_platform.refresh.mart_months import Rebuild, forget_marts, rebuild, record_marts
+from saas_platform.refresh.staleness import given_versions, record_products, stale_products
 from saas_platform.schema.slices import SliceDigest
 
 GROUP = "marts"
@@ -63,10 +65,12 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     ) -> Iterator[Any]:
         target = platform.marts_target
         with work.measure(GROUP), raise_failures():
-            wanted = fingerprints(platform)["marts"]
-            needed = rebuild(platform)
+            given = given_versions(platform)
+            needed = rebuild(platform, _unknown(platform, context.selected_asset_keys))
             context.log.info(_rebuild_message(needed))
-            with target.rebuilding(needed.months).in_environment():
+            if needed.months is None:
+                forget_marts(platform)
+            with target.rebuilding(needed.months).in_environment(), _own_tests_only():
                 invocation = dbt.cli(
                     [
                         *("build", *UNIT_TESTS_LEFT_OUT, *refresh(needed.months)),
@@ -81,19 +85,66 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
                 # DuckDB file.
                 events = list(invocation.stream())
             succeeded = invocation.is_successful()
-            # A build of some of the marts does not show that the others are up to date.
-            if succeeded and context.selected_asset_keys == marts.keys:
-                record_marts(platform, needed, wanted)
-            digests = _digests(platform, events) if succeeded else {}
+            results = invocation.get_artifact("run_results.json")
+            digests = _digests(platform, events)
+            complete = _complete(results, invocation.get_artifact("manifest.json"), digests)
+            record_products(platform, complete, given, _versions(digests))
+            if not any(name.startswith(f"{GROUP}/") for name in stale_products(platform)):
+                record_marts(platform, needed)
             lineage = column_lineage(platform.home.dbt, target) if succeeded else {}
         for event in events:
             yield _with_metadata(event, digests, lineage)
         if not succeeded:
-            raise dg.Failure(
-                f"dbt build failed: {_errors(invocation.get_artifact('run_results.json'))}"
-            )
+            raise dg.Failure(f"dbt build failed: {_errors(results)}")
 
     return marts
+
+
+@contextmanager
+def _own_tests_only() -> Iterator[None]:
+    """Make dbt run, in a build of some marts, only the tests that read no other mart than these and those below."""
+    name = "DBT_INDIRECT_SELECTION"
+    before = os.environ.get(name)
+    os.environ[name] = "buildable"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _unknown(platform: Platform, selected: Collection[dg.AssetKey]) -> dict[str, str]:
+    """Return the selected marts of which nothing is known, each with the words that say why."""
+    chosen = {key.to_user_string() for key in selected}
+    return {
+        name: cause.words
+        for name, cause in stale_products(platform).items()
+        if cause.is_own and name in chosen
+    }
+
+
+def _complete(
+    results: Mapping[str, Any], manifest: Mapping[str, Any], built: Collection[str]
+) -> list[str]:
+    """Return the products that were built and of which no test failed, by dbt's record of the run."""
+    nodes = {name: manifest["nodes"].get(name) for name in map(_id, _failed(results))}
+    doubted = {each for node in nodes.values() if node for each in node["depends_on"]["nodes"]}
+    wrong = {name.rpartition(".")[2] for name in (*nodes, *doubted)}
+    return [f"{GROUP}/{name}" for name in built if name not in wrong]
+
+
+def _id(result: Mapping[str, Any]) -> str:
+    return str(result["unique_id"])
+
+
+def _failed(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [result for result in results["results"] if result["status"] in ("error", "fail")]
+
+
+def _versions(digests: Mapping[str, SliceDigest]) -> dict[str, str]:
+    return {f"{GROUP}/{name}": f"{each.rows}/{each.total:x}" for name, each in digests.items()}
 
 
 def _rebuild_message(needed: Rebuild) -> str:
@@ -144,9 +195,5 @@ def _lineage(sources: Mapping[str, Sequence[Sequence[str]]]) -> dg.TableColumnLi
 
 def _errors(results: Mapping[str, Any]) -> str:
     """Return what failed, according to dbt's own record of the run."""
-    failed = [
-        f"{result['unique_id'].split('.')[2]} ({result['message']})"
-        for result in results["results"]
-        if result["status"] in ("error", "fail")
-    ]
+    failed = [f"{_id(each).split('.')[2]} ({each['message']})" for each in _failed(results)]
     return "; ".join(failed) or "see dbt's log"

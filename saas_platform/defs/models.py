@@ -12,9 +12,9 @@ from saas_platform.defs.metadata import frame_schema
 from saas_platform.defs.synthetic import TRUTH
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
-from saas_platform.refresh.builds import record_build
-from saas_platform.refresh.layers import fingerprints
-from saas_platform.trained_models import churn
+from saas_platform.refresh.products import EVALUATION
+from saas_platform.refresh.staleness import given_versions, record_products
+from saas_platform.trained_models import churn, features
 from saas_platform.trained_models.evaluation import evaluate
 
 GROUP = "models"
@@ -30,13 +30,13 @@ FEATURES_FRAME = frame_type(
     [
         dp.PandasColumn.integer_column("account_id", non_nullable=True),
         timestamp_column("month", required=True),
-        *(dp.PandasColumn.string_column(name, non_nullable=True) for name in churn.CATEGORIES),
+        *(dp.PandasColumn.string_column(name, non_nullable=True) for name in features.CATEGORIES),
         *(
             dp.PandasColumn.numeric_column(name, min_value=0, ignore_missing_vals=True)
-            for name in churn.COUNTS
+            for name in features.COUNTS
         ),
-        *(dp.PandasColumn.exists(name, non_nullable=True) for name in churn.NUMBERS),
-        dp.PandasColumn.exists(churn.LABEL),
+        *(dp.PandasColumn.exists(name, non_nullable=True) for name in features.NUMBERS),
+        dp.PandasColumn.exists(features.LABEL),
     ],
 )
 
@@ -61,22 +61,9 @@ def model_assets(*, from_synthetic: bool) -> list[dg.AssetsDefinition]:
     return [*assets, churn_evaluation] if from_synthetic else assets
 
 
-def _features_frame(rows: pa.Table) -> pd.DataFrame:
-    """Convert decimals to floats (they are features here, not money) and booleans to nullable ones."""
-    for index, field in enumerate(rows.schema):
-        if pa.types.is_decimal(field.type):
-            rows = rows.set_column(index, field.name, rows[index].cast(pa.float64()))
-    frame = rows.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
-    return frame.assign(
-        month=pd.to_datetime(frame["month"]),
-        is_past_due=frame["is_past_due"].astype(bool),
-        days_since_last_login=frame["days_since_last_login"].astype("float64"),
-    )
-
-
 @dg.asset(
     key=[GROUP, "churn_features"],
-    deps=[[MARTS, churn.FEATURES]],
+    deps=[[MARTS, features.MART]],
     group_name=GROUP,
     kinds={"python", "pandas"},
     dagster_type=FEATURES_FRAME,
@@ -90,14 +77,14 @@ def churn_features(
     work: dg.ResourceParam[WorkTimer],
 ) -> pd.DataFrame:
     with work.measure(GROUP) as measured, raise_failures():
-        frame = _features_frame(platform.warehouse.query(churn.ROWS))
+        frame = features.frame(platform.warehouse.query(features.ROWS))
     context.add_output_metadata({"seconds": measured.seconds})
     return frame
 
 
 @dg.asset(
     key=[GROUP, "churn_model"],
-    ins={"features": dg.AssetIn(key=[GROUP, "churn_features"], dagster_type=FEATURES_FRAME)},
+    ins={"rows": dg.AssetIn(key=[GROUP, "churn_features"], dagster_type=FEATURES_FRAME)},
     group_name=GROUP,
     kinds={"python", "scikitlearn"},
     io_manager_key="artefacts",
@@ -105,11 +92,11 @@ def churn_features(
 )
 def churn_model(
     context: dg.AssetExecutionContext,
-    features: pd.DataFrame,
+    rows: pd.DataFrame,
     work: dg.ResourceParam[WorkTimer],
 ) -> churn.ChurnModel:
     with work.measure(GROUP) as measured:
-        model = churn.train(features)
+        model = churn.train(rows)
     kind = "base rate" if model.pipeline is None else "logistic regression"
     if model.pipeline is None:
         context.log.warning("The history is too short for a model, so the base rate is used.")
@@ -132,7 +119,7 @@ def churn_model(
     key=[GROUP, "churn_scores"],
     ins={
         "model": dg.AssetIn(key=[GROUP, "churn_model"]),
-        "features": dg.AssetIn(key=[GROUP, "churn_features"], dagster_type=FEATURES_FRAME),
+        "rows": dg.AssetIn(key=[GROUP, "churn_features"], dagster_type=FEATURES_FRAME),
     },
     group_name=GROUP,
     kinds={"python", "table"},
@@ -144,16 +131,13 @@ def churn_model(
 def churn_scores(
     context: dg.AssetExecutionContext,
     model: churn.ChurnModel,
-    features: pd.DataFrame,
+    rows: pd.DataFrame,
     platform: dg.ResourceParam[Platform],
     work: dg.ResourceParam[WorkTimer],
 ) -> pd.DataFrame:
     with work.measure(GROUP) as measured, raise_failures():
-        wanted = fingerprints(platform)["models"]
-        scores = churn.score(model, features)
+        scores = churn.score(model, rows)
         _write(platform, "churn_scores", scores)
-        if not platform.settings.synthetic:
-            record_build(platform.warehouse, "models", wanted)
     context.add_output_metadata({"seconds": measured.seconds})
     return scores
 
@@ -191,7 +175,6 @@ def churn_evaluation(
     work: dg.ResourceParam[WorkTimer],
 ) -> dg.MaterializeResult:
     with work.measure(GROUP) as measured, raise_failures():
-        wanted = fingerprints(platform)["models"]
         truth = platform.truth.read("account_months").to_pandas()
         found = evaluate(scores, truth, model.base_rate)
         metrics = pd.DataFrame(
@@ -200,7 +183,7 @@ def churn_evaluation(
         name = "churn_evaluation"
         written = _write(platform, name, metrics)
         _write(platform, "churn_calibration", found.calibration)
-        record_build(platform.warehouse, "models", wanted)
+        record_products(platform, [EVALUATION], given_versions(platform))
     return dg.MaterializeResult(
         metadata={
             **{metric: round(value, 6) for metric, value in found.metrics.items()},

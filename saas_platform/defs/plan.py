@@ -30,9 +30,11 @@ class Plan:
 
 
 def stale_plan(specs: Sequence[dg.AssetSpec], stale: Staleness, through: Month) -> Plan:
-    """Return a plan with all assets of the stale groups."""
+    """Return a plan with all assets of the stale groups, and the stale products."""
     months = stale.months or (through,)
-    return Plan(_in_groups(specs, stale.groups), (months[0], months[-1]), stale.reasons)
+    chosen = {spec.key for spec in specs if spec.key.to_user_string() in stale.products}
+    chosen.update(_in_groups(specs, stale.groups))
+    return Plan(tuple(sorted(chosen)), (months[0], months[-1]), stale.reasons)
 
 
 def selected_plan(

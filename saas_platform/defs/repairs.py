@@ -19,7 +19,7 @@ from saas_platform.defs.proofs import EVERY_SLICE
 from saas_platform.defs.raw import EQUALS_SOURCE, GROUP
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
-from saas_platform.refresh.layers import stale_layers
+from saas_platform.refresh.staleness import stale_products
 from saas_platform.sync import Finding, RepairReport, open_findings, repair
 from saas_platform.sync.findings import MOST_TRIES
 from saas_platform.sync.report import repair_sentence, sentences
@@ -157,7 +157,7 @@ def failed_proofs_sensor(
         try:
             findings = open_findings(platform.warehouse, tables.values())
             done = sorted(name for name in asked if name not in findings)
-            rebuild = bool(done) and platform.is_company and bool(stale_layers(platform))
+            rebuild = bool(done) and platform.is_company and bool(stale_products(platform))
         except PlatformError as error:
             return dg.SensorResult(skip_reason=str(error))
         messages, requests = [], []

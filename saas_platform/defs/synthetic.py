@@ -13,6 +13,7 @@ from saas_platform.defs.partitions import ONE_RUN, months_of
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
 from saas_platform.refresh.company_months import write_month
+from saas_platform.refresh.staleness import given_versions, record_products
 from saas_platform.schema import TABLES
 
 GROUP = "synthetic"
@@ -83,11 +84,13 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkTimer]
     ) -> dg.MaterializeResult:
         with work.measure(GROUP) as measured, raise_failures():
+            given = given_versions(platform)
             tables = {
                 **platform.company.truth(platform.as_of),
                 PLANTED: platform.company.planted_until(platform.settings.start, platform.as_of),
             }
             written = {name: platform.truth.write(name, table) for name, table in tables.items()}
+            record_products(platform, [TRUTH.to_user_string()], given)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(table.num_rows for table in tables.values()),

@@ -1,27 +1,28 @@
-"""Record what each layer above raw was last built from, in a table next to the marts.
+"""Record what each product above raw was last built from, in a table next to the marts.
 
 The record is in the warehouse and not in a file, so that a deleted warehouse or another machine is noticed.
-Out of scope: deciding from the record what is stale (layers.py, mart_months.py).
+Out of scope: deciding from the record what is stale (staleness.py, mart_months.py).
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 import pyarrow as pa
 
 from saas_platform.warehouse.interface import MARTS, Warehouse
 
-Layer = Literal["marts", "models", "dashboards"]
-
 _TABLE = "_builds"
 _SCHEMA = pa.schema(
     [
-        pa.field("layer", pa.string(), nullable=False),
-        pa.field("fingerprint", pa.string(), nullable=False),
-        pa.field("inputs", pa.string()),
+        pa.field("product", pa.string(), nullable=False),
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("inputs", pa.string(), nullable=False),
+        pa.field("version", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
         pa.field("built_at", pa.timestamp("us"), nullable=False),
     ]
 )
@@ -29,33 +30,63 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Build:
-    """The last complete build of a layer.
+    """The last complete build of a product.
 
     Attributes:
-        fingerprint: covers the layers below and the layer's own code.
-        inputs: what the layer was built from, as JSON; None if the fingerprint is enough.
+        product: the product's name.
+        code: the fingerprint of the code that built it.
+        inputs: the version of each input that it was built from, as JSON.
+        version: the version of what was built; equal contents have equal versions, if that can be known.
+        state: what the storage said of the product when it was complete (states.py).
         built_at: when the build was complete, in UTC.
     """
 
-    layer: Layer
-    fingerprint: str
-    inputs: str | None
+    product: str
+    code: str
+    inputs: str
+    version: str
+    state: str
     built_at: datetime
 
+    @classmethod
+    def now(
+        cls, product: str, code: str, inputs: Mapping[str, str], version: str, state: str
+    ) -> Build:
+        """Return the build of a product that is complete now.
 
-def last_builds(warehouse: Warehouse) -> dict[Layer, Build]:
-    """Return the last complete build of each layer that has one."""
+        Args:
+            product: the product's name.
+            code: the fingerprint of the code that built it.
+            inputs: the version of each input.
+            version: the version of what was built.
+            state: its state.
+        """
+        at = datetime.now(UTC).replace(tzinfo=None)
+        return cls(product, code, json.dumps(inputs, sort_keys=True), version, state, at)
+
+
+def last_builds(warehouse: Warehouse) -> dict[str, Build]:
+    """Return the last complete build of each product that has one, by the product's name."""
     if not warehouse.table_exists(MARTS, _TABLE):
         return {}
-    rows = warehouse.query(f"SELECT {', '.join(_SCHEMA.names)} FROM {MARTS}.{_TABLE}")
-    return {row["layer"]: Build(**row) for row in rows.to_pylist()}
+    rows = warehouse.query(f"SELECT * FROM {MARTS}.{_TABLE}")
+    if {*rows.schema.names} != {*_SCHEMA.names}:
+        return {}  # an earlier version of the platform recorded whole layers
+    return {row["product"]: Build(**row) for row in rows.to_pylist()}
 
 
-def record_build(
-    warehouse: Warehouse, layer: Layer, fingerprint: str, inputs: str | None = None
-) -> None:
-    """Record what a layer has been built from. Call this after the layer is complete."""
-    build = Build(layer, fingerprint, inputs, datetime.now(UTC).replace(tzinfo=None))
-    builds = {**last_builds(warehouse), layer: build}
+def record_builds(warehouse: Warehouse, builds: Iterable[Build]) -> None:
+    """Record builds. Call this after the products are complete."""
+    _write(warehouse, {**last_builds(warehouse), **{build.product: build for build in builds}})
+
+
+def forget_build(warehouse: Warehouse, product: str) -> None:
+    """Remove the record of a product, which counts as never built then."""
+    kept = last_builds(warehouse)
+    if kept.pop(product, None) is not None:
+        _write(warehouse, kept)
+
+
+def _write(warehouse: Warehouse, builds: Mapping[str, Build]) -> None:
     rows = [asdict(each) for each in builds.values()]
     warehouse.replace_table(MARTS, _TABLE, pa.Table.from_pylist(rows, schema=_SCHEMA))

@@ -16,8 +16,7 @@ from pydantic import TypeAdapter
 
 from saas_platform.clock import Month
 from saas_platform.platform import Platform
-from saas_platform.refresh.builds import last_builds, record_build
-from saas_platform.refresh.layers import code_digest
+from saas_platform.refresh.builds import Build, forget_build, last_builds, record_builds
 from saas_platform.schema import TABLES
 from saas_platform.schema.slices import slicing_of
 from saas_platform.warehouse.interface import MARTS, RAW, SYNC_ID, Warehouse
@@ -33,7 +32,6 @@ Backdated = dict[str, dict[Day, Day]]
 class Inputs:
     """What the marts are built from."""
 
-    code: str
     as_of: datetime
     #: The calendar of the marts begins with its month.
     first_signup: datetime | None
@@ -52,6 +50,8 @@ class Rebuild:
 
 
 _INPUTS = TypeAdapter(Inputs)
+#: The name of the record of what all marts were last built from, among the records of the products.
+_ALL_MARTS = "marts"
 
 #: The queries that find the touched months, in addition to those of the logs.
 READS = {
@@ -63,13 +63,20 @@ READS = {
 }
 
 
-def rebuild(platform: Platform) -> Rebuild:
+def rebuild(platform: Platform, unknown: Mapping[str, str] | None = None) -> Rebuild:
     """Return what must be rebuilt now.
 
     Call this before the build reads anything, so that a later sync counts as touched in the next build.
+
+    Args:
+        platform: the platform.
+        unknown: the marts of which nothing is known: missing, changed by hand, or of other code, each with the
+            words that say so. They, and all that is built from them, need every month.
     """
     with platform.warehouse.session():
         now = _inputs(platform)
+        for mart, words in (unknown or {}).items():
+            return Rebuild(None, f"{mart} {words}", now)
         before = _built_from(platform.warehouse)
         try:
             months = _touched(platform.warehouse, before, now)
@@ -79,11 +86,20 @@ def rebuild(platform: Platform) -> Rebuild:
     return Rebuild(months, f"touched: {touched}", now)
 
 
-def record_marts(platform: Platform, built: Rebuild, fingerprint: str) -> None:
+def record_marts(platform: Platform, built: Rebuild) -> None:
     """Record what all marts have been built from. Call this after they are complete."""
     with platform.warehouse.session():
         found = Inputs(**{**vars(built.inputs), "backdated": _backdated(platform.warehouse)})
-        record_build(platform.warehouse, "marts", fingerprint, _INPUTS.dump_json(found).decode())
+        inputs = _INPUTS.dump_python(found, mode="json")
+        record_builds(platform.warehouse, [Build.now(_ALL_MARTS, "", inputs, "", "")])
+
+
+def forget_marts(platform: Platform) -> None:
+    """Forget what the marts were built from, so that the next build is a full refresh unless this one completes.
+
+    Call this before a full refresh. If it ended halfway, nobody could say which months of the other marts are old.
+    """
+    forget_build(platform.warehouse, _ALL_MARTS)
 
 
 class _FullRefresh(Exception):  # noqa: N818
@@ -97,7 +113,6 @@ def _inputs(platform: Platform) -> Inputs:
     )
     first = warehouse.query(READS["first signup"])
     return Inputs(
-        code=code_digest("marts"),
         as_of=platform.as_of,
         first_signup=first.to_pylist()[0]["first"],
         synced={row["table_name"]: row["finished_at"] for row in log.to_pylist()},
@@ -106,16 +121,14 @@ def _inputs(platform: Platform) -> Inputs:
 
 
 def _built_from(warehouse: Warehouse) -> Inputs | None:
-    last = last_builds(warehouse).get("marts")
-    return None if last is None or last.inputs is None else _INPUTS.validate_json(last.inputs)
+    last = last_builds(warehouse).get(_ALL_MARTS)
+    return None if last is None else _INPUTS.validate_json(last.inputs)
 
 
 def _touched(warehouse: Warehouse, before: Inputs | None, now: Inputs) -> dict[str, Day]:
     """Return the first touched month of each table and of the clock. Raises _FullRefresh."""
     if before is None:
         raise _FullRefresh("there is no earlier build")
-    if before.code != now.code:
-        raise _FullRefresh("the dbt models have changed")
     if now.as_of < before.as_of:
         raise _FullRefresh(f"as_of went back from {before.as_of} to {now.as_of}")
     if _month(now.first_signup) != _month(before.first_signup):

@@ -21,7 +21,7 @@ class Artefacts:
         """Replace the object of that name. Returns its size in bytes and the SHA-256 of those bytes."""
         content = BytesIO()
         joblib.dump(thing, content, compress=3)
-        path = f"{self._root}/{name}.joblib"
+        path = self._path(name)
         self._files.create_dir(path.rpartition("/")[0], recursive=True)
         with self._files.open_output_stream(path) as stream:
             stream.write(content.getvalue())
@@ -29,5 +29,15 @@ class Artefacts:
 
     def read(self, name: str) -> Any:
         """Load the object of that name."""
-        with self._files.open_input_stream(f"{self._root}/{name}.joblib") as stream:
+        with self._files.open_input_stream(self._path(name)) as stream:
             return joblib.load(BytesIO(stream.read()))
+
+    def state(self, name: str) -> str | None:
+        """Return the SHA-256 of the object's file; None if there is none."""
+        if self._files.get_file_info(self._path(name)).type != fs.FileType.File:
+            return None
+        with self._files.open_input_stream(self._path(name)) as stream:
+            return hashlib.sha256(stream.read()).hexdigest()
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}.joblib"

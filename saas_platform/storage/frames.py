@@ -72,6 +72,18 @@ class FrameStore:
                 f"{self.url}/{name}.parquet is missing: materialise the asset that writes it first."
             ) from None
 
+    def names(self) -> list[str]:
+        """Return the names of all tables that were written, sorted."""
+        found = self._files.get_file_info(
+            fs.FileSelector(self._root, recursive=True, allow_not_found=True)
+        )
+        paths = (info.path.removeprefix(f"{self._root}/") for info in found if info.is_file)
+        return sorted(path.removesuffix(".parquet") for path in paths if path.endswith(".parquet"))
+
+    def state(self, name: str) -> str | None:
+        """Return a text that changes with the file of that name; None if there is none."""
+        return self.written(name).digest if self.has(name) else None
+
     def has(self, name: str) -> bool:
         """Return whether a table of that name was written."""
         return self._files.get_file_info(self._path(name)).type == fs.FileType.File

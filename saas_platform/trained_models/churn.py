@@ -1,7 +1,6 @@
 """The churn model. It predicts whether an account that pays at a month's end churns by the next month's end.
 
-Its rows come from `marts.account_month_features`. They contain what is known at the month's end and the label
-`churned_next_month`, which is missing if the next month is not over.
+Its rows are those of features.py.
 """
 
 from __future__ import annotations
@@ -12,49 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from saas_platform.trained_models.features import CATEGORIES, COUNTS, LABEL, NUMBERS
+
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-
-KEY = ["account_id", "month"]
-LABEL = "churned_next_month"
-
-CATEGORIES = [
-    "segment",
-    "industry",
-    "country",
-    "acquisition_channel",
-    "tier",
-    "billing_interval",
-    "promo_kind",
-]
-#: Heavy-tailed and never negative. The log-odds of churn relate to their logarithm.
-COUNTS = [
-    "tenure_months",
-    "employee_count",
-    "seats",
-    "mrr",
-    "active_users_7d",
-    "active_users_28d",
-    "events_30d",
-    "events_previous_30d",
-    "days_since_last_login",
-    "features_used_28d",
-    "tickets_90d",
-    "complaints_90d",
-    "failed_payments_60d",
-]
-NUMBERS = [
-    "discount_percent",
-    "promo_discount_percent",
-    "seats_change_90d",
-    "complaints_30d",
-    "is_past_due",
-    "months_to_renewal",
-]
-COLUMNS = [*KEY, *CATEGORIES, *COUNTS, *NUMBERS, LABEL]
-#: The mart that contains these columns, and the query that reads its rows.
-FEATURES = "account_month_features"
-ROWS = f"SELECT {', '.join(COLUMNS)} FROM marts.{FEATURES} ORDER BY account_id, month"
 
 #: The number of labelled months, the newest ones, that are held out from training.
 HOLDOUT_MONTHS = 6

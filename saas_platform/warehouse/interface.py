@@ -237,6 +237,14 @@ class Warehouse(ABC):
     def digest_tables(self, schema: str, names: Collection[str]) -> dict[str, SliceDigest]:
         """Return row count and digest of whole tables, by one query; comparable within one engine only."""
 
+    @abstractmethod
+    def states(self, schema: str, names: Collection[str]) -> dict[str, str]:
+        """Return the state of each of these tables and views that exists, as a text that its content changes.
+
+        A table's state changes if anybody changes a row of it, and a view's if its query changes. States are
+        comparable within one engine only, and finding them bills nothing.
+        """
+
     # The mirror and its log.
 
     @abstractmethod

@@ -215,9 +215,13 @@ def test_scores_are_probabilities(values: dict[str, Any], passes: bool) -> None:
     assert SCORES_FRAME.type_check(None, scores(**values)).success is passes  # type: ignore[arg-type]
 
 
+#: The products that the IO managers recorded as complete.
+RECORDED: list[str] = []
+
+
 @pytest.fixture
 def frames(tmp_path: Path) -> FrameIO:
-    return FrameIO(FrameStore((tmp_path / "staging").as_uri()))
+    return FrameIO(FrameStore((tmp_path / "staging").as_uri()), RECORDED.append)
 
 
 def round_trip(manager: dg.IOManager, key: list[str], thing: Any) -> tuple[Any, dict[str, Any]]:
@@ -230,6 +234,7 @@ def round_trip(manager: dg.IOManager, key: list[str], thing: Any) -> tuple[Any, 
 
 def test_a_frame_comes_out_as_it_went_in(frames: FrameIO, tmp_path: Path) -> None:
     found, metadata = round_trip(frames, ["models", "churn_scores"], scores())
+    assert RECORDED[-1] == "models/churn_scores"
     pd.testing.assert_frame_equal(found, scores())
     assert SCORES_FRAME.type_check(None, found).success  # type: ignore[arg-type]
     path = tmp_path / "staging" / "models" / "churn_scores.parquet"
@@ -252,7 +257,7 @@ def test_a_frame_written_again_is_replaced(frames: FrameIO) -> None:
 
 
 def test_a_model_comes_out_as_it_went_in(tmp_path: Path) -> None:
-    manager = ArtefactIO(Artefacts((tmp_path / "artefacts").as_uri()))
+    manager = ArtefactIO(Artefacts((tmp_path / "artefacts").as_uri()), RECORDED.append)
     model = ChurnModel(None, 0.04, pd.Timestamp("2025-07-01"), 1000, 40)
     found, metadata = round_trip(manager, ["models", "churn_model"], model)
     assert found == model

@@ -16,8 +16,7 @@ from saas_platform.defs.proofs import EVERY_SLICE, full_proof
 from saas_platform.defs.raw import EQUALS_SOURCE
 from saas_platform.defs.repairs import failed_proofs_sensor, repair_job
 from saas_platform.platform import Platform
-from saas_platform.refresh.builds import record_build
-from saas_platform.refresh.layers import fingerprints
+from saas_platform.refresh.staleness import Cause, given_versions
 from saas_platform.schema import TABLES
 from saas_platform.sync import sync, verify
 from saas_platform_tests.defs.test_automation import WINDOW, PlatformOf, skip_reason, source_path
@@ -35,11 +34,17 @@ QUIET = "According to the proofs, every raw table equals its source."
 
 
 @pytest.fixture
-def platform(synced: Path, platform_of: PlatformOf) -> Platform:
+def platform(synced: Path, platform_of: PlatformOf, monkeypatch: pytest.MonkeyPatch) -> Platform:
     made = platform_of(**WINDOW)
     shutil.copytree(synced, made.home.root)
-    for layer, fingerprint in fingerprints(made).items():
-        record_build(made.warehouse, layer, fingerprint)
+    synced_as = given_versions(made)
+
+    def stale(platform: Platform) -> dict[str, Cause]:
+        """Return as stale what is built from raw, as soon as raw was written to."""
+        same = given_versions(platform) == synced_as
+        return {} if same else {"marts/dim_user": Cause("is older than raw/users", is_own=False)}
+
+    monkeypatch.setattr("saas_platform.defs.repairs.stale_products", stale)
     return made
 
 

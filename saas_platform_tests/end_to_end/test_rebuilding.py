@@ -13,8 +13,8 @@ import pytest
 from saas_platform.dbt_runner import project
 from saas_platform.dbt_runner.target import MartsTarget
 from saas_platform.platform import Platform
-from saas_platform.refresh.layers import stale_layers
 from saas_platform.refresh.mart_months import Rebuild, rebuild, record_marts
+from saas_platform.refresh.staleness import stale_products
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.rows import by_hand
 
@@ -107,7 +107,7 @@ def build_touched(platform: Platform, home: Path) -> Rebuild:
     """Build what must be rebuilt, as the asset does."""
     needed = rebuild(platform)
     build(platform, home / "warehouse.duckdb", needed.months)
-    record_marts(platform, needed, "tested")
+    record_marts(platform, needed)
     return needed
 
 
@@ -183,7 +183,7 @@ def test_changes_without_a_first_month_give_a_full_refresh_and_a_reason(
 
     edit(home, f"INSERT INTO plans {NEW_PLAN}")
     assert rebuild(platform).months == {"as_of": "2024-07-01"}
-    record_marts(platform, rebuild(platform), "tested")
+    record_marts(platform, rebuild(platform))
 
     for statement, reason in {
         "UPDATE plans SET tier = 'other' WHERE plan_id = 1": "plans has changed",
@@ -196,13 +196,10 @@ def test_changes_without_a_first_month_give_a_full_refresh_and_a_reason(
         found = rebuild(platform)
         assert found.months is None, statement
         assert reason in found.reason
-        record_marts(platform, found, "tested")
+        record_marts(platform, found)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            "saas_platform.refresh.mart_months.code_digest", lambda package: f"other {package}"
-        )
-        assert rebuild(platform).reason == "the dbt models have changed"
+    unknown = rebuild(platform, {"marts/dim_plan": "is missing"})
+    assert (unknown.months, unknown.reason) == (None, "marts/dim_plan is missing")
     monkeypatch.setenv("SAAS_AS_OF", "2024-06-01")
     assert "as_of went back" in rebuild(Platform.load()).reason
     platform.warehouse.drop()
@@ -212,5 +209,7 @@ def test_building_some_marts_does_not_mark_all_as_built(platform: Platform, home
     edit(home, "DELETE FROM usage_events WHERE occurred_at >= '2024-07-10'")
     before = rebuild(platform)
     assert command("run", "--select", "marts/dim_plan").code == 0
-    assert "marts" in stale_layers(platform)
+    stale = stale_products(platform)
+    assert "marts/fct_usage_daily" in stale
+    assert "marts/dim_plan" not in stale
     assert rebuild(platform).months == before.months

@@ -89,7 +89,7 @@ def build_touched(platform: Platform, folder: Path) -> Rebuild:
     again = rebuild(platform)
     arguments = options(platform.as_of, folder / "target", folder / "logs")
     run(platform.marts_target.rebuilding(again.months), ["run", *arguments, *refresh(again.months)])
-    record_marts(platform, again, "tested")
+    record_marts(platform, again)
     return again
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from saas_platform.trained_models import churn
+from saas_platform.trained_models import features
 
 FIRST = pd.Timestamp("2024-01-01")
 _CHOICES = {
@@ -82,7 +82,7 @@ def simulate(*, accounts: int = 250, months: int = 12, seed: int = 1, level: flo
     observable = pd.Series(hazard).groupby(failed).transform("mean").to_numpy()
     label = pd.array(rng.random(rows) < hazard, dtype="boolean")
     label[number == months - 1] = pd.NA
-    frame[churn.LABEL] = label
+    frame[features.LABEL] = label
     truth = pd.DataFrame(
         {
             "account_id": frame["account_id"],
@@ -94,4 +94,4 @@ def simulate(*, accounts: int = 250, months: int = 12, seed: int = 1, level: flo
             "observable_involuntary_hazard": 0.25 * observable,
         }
     )
-    return World(frame[churn.COLUMNS], truth, hazard)
+    return World(frame[features.COLUMNS], truth, hazard)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from saas_platform.trained_models import churn
+from saas_platform.trained_models import churn, features
 from saas_platform_tests.trained_models.simulated import World, simulate
 
-LABEL = churn.LABEL
+LABEL = features.LABEL
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_changed_label_before_the_held_out_months_changes_the_model(
 
 def test_labels_and_keys_are_not_features(world: World, model: churn.ChurnModel) -> None:
     columns = churn.design(world.features).columns
-    assert not {LABEL, *churn.KEY} & set(columns)
+    assert not {LABEL, *features.KEY} & set(columns)
     turned = world.features.assign(**{LABEL: ~world.features[LABEL]}).assign(account_id=1)
     np.testing.assert_array_equal(model.predict(turned), model.predict(world.features))
 
@@ -127,7 +127,7 @@ def test_scores_have_one_row_each_and_are_probabilities(months: int) -> None:
     assert list(scores) == [
         "account_id", "month", "probability", "is_holdout", "churned_next_month",
     ]  # fmt: skip
-    assert scores[churn.KEY].equals(world.features[churn.KEY].reset_index(drop=True))
+    assert scores[features.KEY].equals(world.features[features.KEY].reset_index(drop=True))
     assert scores["probability"].between(0, 1).all()
     assert scores["churned_next_month"].equals(world.features[LABEL].reset_index(drop=True))
 
@@ -203,7 +203,7 @@ def test_two_labelled_months_train_and_hold_nothing_out() -> None:
     assert not churn.score(model, world.features)["is_holdout"].any()
 
 
-@pytest.mark.parametrize("column", churn.CATEGORIES)
+@pytest.mark.parametrize("column", features.CATEGORIES)
 def test_a_category_never_seen_before_is_scored(
     world: World, model: churn.ChurnModel, column: str
 ) -> None:
@@ -219,7 +219,7 @@ def test_no_rows_have_no_scores(world: World, model: churn.ChurnModel) -> None:
 
 
 def test_extreme_values_have_a_probability(world: World, model: churn.ChurnModel) -> None:
-    for name in churn.COUNTS:
+    for name in features.COUNTS:
         for value in (0, 10**9):
             predicted = model.predict(world.features.iloc[:50].assign(**{name: value}))
             assert ((predicted >= 0) & (predicted <= 1)).all(), name

@@ -383,6 +383,22 @@ def test_tables_are_digested_whole_whatever_their_order(any_warehouse: Warehouse
     assert [list(row.values())[:2] for row in asked] == [["three", found["three"].rows]]
 
 
+def test_the_state_of_a_relation_changes_with_it(any_warehouse: Warehouse) -> None:
+    rows = pa.table({"a": [1, 2, 2], "b": ["x", None, ""]})
+    for name in ("one", "two"):
+        any_warehouse.replace_table("marts", name, rows)
+    before = any_warehouse.states("marts", ["one", "two", "three"])
+    assert before.keys() == {"one", "two"}
+    assert any_warehouse.states("marts", ["one"]) == {"one": before["one"]}
+    assert any_warehouse.states("marts", []) == {}
+    any_warehouse.replace_table("marts", "two", rows.slice(1))
+    after = any_warehouse.states("marts", ["one", "two"])
+    assert after["one"] == before["one"]
+    assert after["two"] != before["two"]
+    any_warehouse.drop()
+    assert any_warehouse.states("marts", ["one"]) == {}
+
+
 def test_drop_drops_all_and_can_be_repeated(any_warehouse: Warehouse) -> None:
     load(any_warehouse, FEATURES, rows_of(FEATURES, [1]))
     any_warehouse.drop()

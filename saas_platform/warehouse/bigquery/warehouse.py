@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -189,6 +190,12 @@ class BigqueryWarehouse(Warehouse):
         found = self._connection.run(self.digest_query(schema, names))
         return {name: SliceDigest(rows, int(total or 0)) for name, rows, total in found}
 
+    def states(self, schema: str, names: Collection[str]) -> dict[str, str]:
+        with ThreadPoolExecutor(_AT_ONCE) as asking:
+            found = asking.map(lambda name: self._connection.table(schema, name), names)
+            tables = dict(zip(names, found, strict=True))
+        return {name: _state(table) for name, table in tables.items() if table is not None}
+
     def unsupported_reason(self, table: sa.Table) -> str | None:
         return unsupported_reason(table)
 
@@ -333,6 +340,13 @@ class BigqueryWarehouse(Warehouse):
             f" WHERE {q.within(table, slices)}"
         )
         return narrowed(rows, arrow_schema(table, with_row_version=True))
+
+
+def _state(table: bigquery.Table) -> str:
+    """Return the query of a view; of a table, the time of its last change and its number of rows."""
+    if table.view_query is not None:
+        return hashlib.sha256(table.view_query.encode()).hexdigest()
+    return f"{table.modified.isoformat()}/{table.num_rows}"
 
 
 def _newest(log: sa.Table, table: sa.Table, timestamp: str) -> str:

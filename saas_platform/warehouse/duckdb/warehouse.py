@@ -193,6 +193,26 @@ class DuckdbWarehouse(Warehouse):
             found = connection.run(self.digest_query(schema, names))
         return {name: SliceDigest(rows, total or 0) for name, rows, total in found}
 
+    def states(self, schema: str, names: Collection[str]) -> dict[str, str]:
+        if not self.path.exists():
+            return {}
+        with self._connected() as connection:
+            views = dict(
+                connection.run(
+                    "SELECT view_name, md5(sql) FROM duckdb_views()"
+                    " WHERE database_name = current_database() AND schema_name = ?",
+                    [schema],
+                )
+            )
+            tables = connection.run(
+                "SELECT table_name FROM duckdb_tables()"
+                " WHERE database_name = current_database() AND schema_name = ?",
+                [schema],
+            )
+            found = self.digest_tables(schema, [name for (name,) in tables if name in names])
+        digests = {name: f"{digest.rows}/{digest.total:x}" for name, digest in found.items()}
+        return {name: state for name, state in {**views, **digests}.items() if name in names}
+
     def unsupported_reason(self, table: sa.Table) -> str | None:
         found = clash(table, SYNC_ID)
         if found is not None or not self.path.exists():
