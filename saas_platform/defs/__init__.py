@@ -7,10 +7,8 @@ import warnings
 
 import dagster as dg
 
-# These beta features are used on purpose: one run for many months, and the types of frames (all of
-# dagster-pandas is beta). Dagster itself sets `owners` when it binds resources to a sensor.
-warnings.filterwarnings(
-    "ignore",
-    category=dg.BetaWarning,
-    message=r".*(`backfill_policy`|`owners`|Pandas|Constraint|dataframe)",
-)
+#: Dagster's warnings on beta features that are used on purpose: one run for many months, the versions of what is built,
+#: the links to the code, and the types of frames (all of dagster-pandas is beta). Dagster itself sets `owners` when it
+#: binds resources to a sensor.
+KNOWN_BETA = r".*(`backfill_policy`|`data_version`|`owners`|[cC]odeReference|code_references|Pandas|Constraint|dataframe)"
+warnings.filterwarnings("ignore", category=dg.BetaWarning, message=KNOWN_BETA)

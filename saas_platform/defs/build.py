@@ -7,6 +7,7 @@ import dagster as dg
 from saas_platform.defs.automation import schedules, source_sensor
 from saas_platform.defs.bigquery import with_bigquery
 from saas_platform.defs.contracts import contract_checks
+from saas_platform.defs.conventions import by_convention, code_versions
 from saas_platform.defs.dashboards import dashboard_assets
 from saas_platform.defs.dirt_score import dirt_score
 from saas_platform.defs.growth import growth_checks
@@ -20,6 +21,7 @@ from saas_platform.defs.progress import progress_logger
 from saas_platform.defs.proofs import full_proof
 from saas_platform.defs.raw import raw_assets
 from saas_platform.defs.repairs import failed_proofs_sensor, repair_job
+from saas_platform.defs.reporting import facts_sensor
 from saas_platform.defs.source import source_assets
 from saas_platform.defs.synthetic import synthetic_assets
 from saas_platform.defs.timing import WorkTimer
@@ -60,8 +62,9 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
     def record(product: str) -> None:
         record_products(platform, [product], given_versions(platform))
 
+    versions = code_versions(platform, tables)
     return dg.Definitions(
-        assets=assets,
+        assets=[by_convention(each, versions, tables) for each in assets],
         asset_checks=[
             full_proof(tables),
             *contract_checks(tables),
@@ -70,7 +73,11 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
         ],
         jobs=[*made.values(), repair],
         schedules=schedules(tables, from_synthetic=from_synthetic),
-        sensors=[source_sensor(), failed_proofs_sensor(tables, repair, made[REFRESH])],
+        sensors=[
+            source_sensor(),
+            failed_proofs_sensor(tables, repair, made[REFRESH]),
+            facts_sensor(tables),
+        ],
         resources={
             "platform": platform,
             "work": work or WorkTimer(),

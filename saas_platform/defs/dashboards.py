@@ -35,15 +35,17 @@ def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.
             given = given_versions(platform)
             report = build_page(platform.warehouse, platform.home.dashboard, platform.as_of)
             record_products(platform, [PAGE], given)
+        digest = hashlib.sha256(report.path.read_bytes()).hexdigest()
         return dg.MaterializeResult(
+            data_version=dg.DataVersion(digest),
             metadata={
                 "path": dg.MetadataValue.path(str(platform.home.dashboard / "index.html")),
                 "bytes": report.bytes,
-                "digest": hashlib.sha256(report.path.read_bytes()).hexdigest(),
+                "digest": digest,
                 "seconds": measured.seconds,
                 "charts": report.charts,
-                "dagster/row_count": report.rows,
-            }
+                "rows_shown": report.rows,
+            },
         )
 
     return page

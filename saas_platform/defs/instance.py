@@ -61,7 +61,9 @@ def fewer_disk_waits() -> Iterator[None]:
     """
     kept: dict[str, sqlite3.Connection] = {}
 
-    def on_connect(connection: sqlite3.Connection, _: object) -> None:
+    def on_connect(connection: object, _: object) -> None:
+        if not isinstance(connection, sqlite3.Connection):
+            return  # dagster.yaml names another storage, such as PostgreSQL
         connection.execute("PRAGMA synchronous = NORMAL")
         path = connection.execute("PRAGMA database_list").fetchone()[2]
         if path not in kept:

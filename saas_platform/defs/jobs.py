@@ -6,10 +6,9 @@ scope: the job `repair`, which materialises nothing (repairs.py).
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import (
-    UnresolvedAssetJobDefinition,
-)
 
 from saas_platform.defs.dirt_score import DIRT_FOUND
 from saas_platform.defs.names import AssetTables
@@ -18,6 +17,9 @@ from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.source import GROUP as SOURCE
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.synthetic import TRUTH
+
+#: A job of assets, as `dg.define_asset_job` makes it. Dagster gives its class no public name.
+AssetJob = Any
 
 #: Materialises all groups in order, for `saas-platform run`.
 EVERYTHING = "everything"
@@ -36,7 +38,7 @@ def full_proofs(tables: AssetTables) -> dg.AssetSelection:
     )
 
 
-def jobs(tables: AssetTables, *, from_synthetic: bool) -> list[UnresolvedAssetJobDefinition]:
+def jobs(tables: AssetTables, *, from_synthetic: bool) -> list[AssetJob]:
     """Return the jobs. A job is partitioned by month if one of its assets is."""
     proofs = full_proofs(tables)
     # The truth goes with its check. With an older list, the dirt of later months would be false alarms.

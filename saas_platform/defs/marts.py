@@ -26,7 +26,7 @@ GROUP = "marts"
 
 
 class _Translator(DagsterDbtTranslator):
-    """Gives dbt's nodes the names of the platform: `marts/<model>` and `raw/<table>`."""
+    """Gives dbt's nodes the names of the platform: `marts/<model>` and `raw/<table>`, and a group for each folder."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         name = dbt_resource_props["name"]
@@ -34,8 +34,17 @@ class _Translator(DagsterDbtTranslator):
             [RAW if dbt_resource_props["resource_type"] == "source" else GROUP, name]
         )
 
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:  # noqa: ARG002
-        return GROUP
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        # The first part is the project, the second its folder: staging, intermediate, marts or reports.
+        return str(dbt_resource_props["fqn"][1])
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        path = PROJECT_DIR / dbt_resource_props["original_file_path"]
+        link = dg.LocalFileCodeReference(file_path=str(path), label=path.name)
+        return {
+            **super().get_metadata(dbt_resource_props),
+            "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[link]),
+        }
 
 
 def dbt_resource(platform: Platform) -> DbtCliResource:
@@ -144,7 +153,11 @@ def _failed(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _versions(digests: Mapping[str, SliceDigest]) -> dict[str, str]:
-    return {f"{GROUP}/{name}": f"{each.rows}/{each.total:x}" for name, each in digests.items()}
+    return {f"{GROUP}/{name}": _version(each) for name, each in digests.items()}
+
+
+def _version(digest: SliceDigest) -> str:
+    return f"{digest.rows}/{digest.total:x}"
 
 
 def _rebuild_message(needed: Rebuild) -> str:
@@ -177,7 +190,12 @@ def _with_metadata(event: Any, digests: Mapping[str, SliceDigest], lineage: Colu
         "dagster/column_lineage": _lineage(lineage.get(name, {})),
         "seconds": event.metadata.get("Execution Duration", 0.0),
     }
-    return event.with_metadata({**event.metadata, **more})
+    return dg.Output(
+        event.value,
+        event.output_name,
+        metadata={**event.metadata, **more},
+        data_version=dg.DataVersion(_version(found)),
+    )
 
 
 def _lineage(sources: Mapping[str, Sequence[Sequence[str]]]) -> dg.TableColumnLineage:

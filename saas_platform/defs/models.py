@@ -1,7 +1,10 @@
 """Assets of group `models`: the churn model, from its features to its evaluation against the truth."""
 
+from typing import TypeVar
+
 import dagster as dg
 import dagster_pandas as dp
+import joblib
 import pandas as pd
 import pyarrow as pa
 
@@ -16,6 +19,8 @@ from saas_platform.refresh.products import EVALUATION
 from saas_platform.refresh.staleness import given_versions, record_products
 from saas_platform.trained_models import churn, features
 from saas_platform.trained_models.evaluation import evaluate
+
+T = TypeVar("T")
 
 GROUP = "models"
 BEATS_BASE_RATE = "beats_base_rate"
@@ -75,11 +80,11 @@ def churn_features(
     context: dg.AssetExecutionContext,
     platform: dg.ResourceParam[Platform],
     work: dg.ResourceParam[WorkTimer],
-) -> pd.DataFrame:
+) -> dg.Output[pd.DataFrame]:
     with work.measure(GROUP) as measured, raise_failures():
         frame = features.frame(platform.warehouse.query(features.ROWS))
     context.add_output_metadata({"seconds": measured.seconds})
-    return frame
+    return _versioned(frame)
 
 
 @dg.asset(
@@ -94,7 +99,7 @@ def churn_model(
     context: dg.AssetExecutionContext,
     rows: pd.DataFrame,
     work: dg.ResourceParam[WorkTimer],
-) -> churn.ChurnModel:
+) -> dg.Output[churn.ChurnModel]:
     with work.measure(GROUP) as measured:
         model = churn.train(rows)
     kind = "base rate" if model.pipeline is None else "logistic regression"
@@ -112,7 +117,7 @@ def churn_model(
             else f"{model.holdout_from:%Y-%m}",
         }
     )
-    return model
+    return _versioned(model)
 
 
 @dg.asset(
@@ -134,12 +139,12 @@ def churn_scores(
     rows: pd.DataFrame,
     platform: dg.ResourceParam[Platform],
     work: dg.ResourceParam[WorkTimer],
-) -> pd.DataFrame:
+) -> dg.Output[pd.DataFrame]:
     with work.measure(GROUP) as measured, raise_failures():
         scores = churn.score(model, rows)
         _write(platform, "churn_scores", scores)
     context.add_output_metadata({"seconds": measured.seconds})
-    return scores
+    return _versioned(scores)
 
 
 @dg.asset(
@@ -183,8 +188,9 @@ def churn_evaluation(
         name = "churn_evaluation"
         written = _write(platform, name, metrics)
         _write(platform, "churn_calibration", found.calibration)
-        record_products(platform, [EVALUATION], given_versions(platform))
+        made = record_products(platform, [EVALUATION], given_versions(platform))
     return dg.MaterializeResult(
+        data_version=dg.DataVersion(made[EVALUATION]),
         metadata={
             **{metric: round(value, 6) for metric, value in found.metrics.items()},
             "calibration": dg.MetadataValue.md(_markdown(found.calibration)),
@@ -195,6 +201,11 @@ def churn_evaluation(
         },
         check_results=_checks(model, found.metrics),
     )
+
+
+def _versioned(thing: T) -> dg.Output[T]:
+    """Return a frame or a model as an output whose data version is made from its content."""
+    return dg.Output(thing, data_version=dg.DataVersion(joblib.hash(thing)))
 
 
 def _write(platform: Platform, name: str, frame: pd.DataFrame) -> pa.Table:

@@ -67,4 +67,4 @@ def selected_plan(
 
 
 def _in_groups(specs: Sequence[dg.AssetSpec], groups: Collection[str]) -> tuple[dg.AssetKey, ...]:
-    return tuple(sorted(spec.key for spec in specs if spec.group_name in groups))
+    return tuple(sorted(spec.key for spec in specs if spec.key.path[0] in groups))

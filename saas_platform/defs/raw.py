@@ -100,13 +100,19 @@ def _raw_asset(
         work: dg.ResourceParam[WorkTimer],
     ) -> dg.MaterializeResult:
         months = months_of(context) if partitions else []
-        with work.measure(GROUP), raise_failures(), platform.source.snapshot() as snapshot:
-            report = sync_table(
-                snapshot, platform.warehouse, table, also_prove=_slices_of(table, months)
-            )
-        for warning in report.warnings:
-            context.log.warning(warning)
-        return dg.MaterializeResult(metadata=_metadata(report), check_results=[_check(report)])
+        with work.measure(GROUP), raise_failures():
+            with platform.source.snapshot() as snapshot:
+                report = sync_table(
+                    snapshot, platform.warehouse, table, also_prove=_slices_of(table, months)
+                )
+            for warning in report.warnings:
+                context.log.warning(warning)
+            newest = platform.warehouse.last_sync(table)
+        return dg.MaterializeResult(
+            metadata=_metadata(report),
+            check_results=[_check(report)],
+            data_version=dg.DataVersion(newest.sync_id if newest else "never synced"),
+        )
 
     return mirror
 

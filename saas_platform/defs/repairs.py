@@ -6,12 +6,10 @@ Both read the warehouse's log of proofs, which shows what differs and how many r
 import json
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import (
-    UnresolvedAssetJobDefinition,
-)
 from pydantic import Field
 
 from saas_platform.defs.failures import raise_failures
+from saas_platform.defs.jobs import AssetJob
 from saas_platform.defs.metadata import proof_metadata
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import key_of
@@ -134,7 +132,7 @@ def _markdown(reports: list[RepairReport]) -> str:
 def failed_proofs_sensor(
     tables: AssetTables,
     repairing: dg.JobDefinition,
-    refreshing: UnresolvedAssetJobDefinition,
+    refreshing: AssetJob,
 ) -> dg.SensorDefinition:
     """Return the sensor that requests a repair of each table that its proofs found to differ.
 

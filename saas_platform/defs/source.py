@@ -66,6 +66,7 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
         for name, change in total.items():
             yield dg.MaterializeResult(
                 asset_key=[GROUP, name],
+                data_version=dg.DataVersion(content[name].hexdigest()),
                 metadata={
                     "dagster/row_count": change.offered,
                     "digest": content[name].hexdigest(),

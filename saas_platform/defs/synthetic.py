@@ -61,6 +61,7 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         for name in TABLES:
             yield dg.MaterializeResult(
                 asset_key=[GROUP, name],
+                data_version=dg.DataVersion(content[name].hexdigest()),
                 metadata={
                     "dagster/row_count": rows[name],
                     "bytes": size[name],
@@ -90,8 +91,9 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
                 PLANTED: platform.company.planted_until(platform.settings.start, platform.as_of),
             }
             written = {name: platform.truth.write(name, table) for name, table in tables.items()}
-            record_products(platform, [TRUTH.to_user_string()], given)
+            made = record_products(platform, [TRUTH.to_user_string()], given)
         return dg.MaterializeResult(
+            data_version=dg.DataVersion(made[TRUTH.to_user_string()]),
             metadata={
                 "dagster/row_count": sum(table.num_rows for table in tables.values()),
                 "dagster/column_schema": frame_schema(tables["account_months"].schema),
@@ -99,7 +101,7 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
                 "seconds": measured.seconds,
                 "tables": list(tables),
                 "dagster/uri": platform.truth.url,
-            }
+            },
         )
 
     return [synthetic, truth]

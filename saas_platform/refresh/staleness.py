@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from saas_platform.clock import Month
 from saas_platform.platform import Platform
@@ -42,14 +43,17 @@ class Staleness:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a product is stale, in words that follow its name.
-
-    `is_own` is true if the product itself is missing, changed or of other code, and false if only what it is built
-    from is newer. In the first case nothing is known of what it holds now.
-    """
+    """Why a product is stale, in words that follow its name."""
 
     words: str
-    is_own: bool
+    #: `unbuilt`: it was never built; `gone`: it is missing, or no longer what was built; `code`: its code is another;
+    #: `inputs`: what it is built from is newer, or stale itself.
+    kind: Literal["unbuilt", "gone", "code", "inputs"]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether nothing is known of what the product should hold, so that all of it must be built."""
+        return self.kind != "inputs"
 
 
 def staleness(platform: Platform, through: Month) -> Staleness:
@@ -98,19 +102,19 @@ def _cause(
     stale: Mapping[str, Cause],
 ) -> Cause | None:
     if build is None:
-        return Cause("was never built", is_own=True)
+        return Cause("was never built", "unbuilt")
     if state is None:
-        return Cause("is missing", is_own=True)
+        return Cause("is missing", "gone")
     if state != build.state:
-        return Cause("was changed after it was built", is_own=True)
+        return Cause("was changed after it was built", "gone")
     if product.code != build.code:
-        return Cause("has other code now", is_own=True)
+        return Cause("has other code now", "code")
     below = sorted(product.inputs & stale.keys())
     if below:
-        return Cause(f"is built from {_listed(below)}", is_own=False)
+        return Cause(f"is built from {_listed(below)}", "inputs")
     before = json.loads(build.inputs)
     newer = sorted(name for name in product.inputs if before.get(name) != versions[name])
-    return Cause(f"is older than {_listed(newer)}", is_own=False) if newer else None
+    return Cause(f"is older than {_listed(newer)}", "inputs") if newer else None
 
 
 def given_versions(platform: Platform) -> dict[str, str]:

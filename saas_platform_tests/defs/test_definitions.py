@@ -20,11 +20,13 @@ import pytest
 import sqlalchemy as sa
 
 import saas_platform
+from saas_platform.defs import KNOWN_BETA
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.partitions import monthly
 from saas_platform.defs.raw import _mirror_words
 from saas_platform.platform import Platform
 from saas_platform.refresh.company_months import months
+from saas_platform.refresh.products import CLOCK, COMPANY, TRUTH, products
 from saas_platform.schema import TABLES
 
 _GOLDEN = Path(__file__).parent / "golden" / "definitions.json"
@@ -71,6 +73,7 @@ def _snapshot(definitions: dg.Definitions) -> dict[str, Any]:
         "assets": {
             key: {
                 "group": spec.group_name,
+                "owners": list(spec.owners),
                 "kinds": sorted(spec.kinds),
                 "partitions": _span(spec.partitions_def),
                 "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
@@ -114,11 +117,53 @@ def test_dagster_can_load_them(request: pytest.FixtureRequest, which: str) -> No
     dg.Definitions.validate_loadable(request.getfixturevalue(which))
 
 
-def test_every_asset_has_group_kinds_and_description(default: dg.Definitions) -> None:
+#: The groups of the marts: the folders of the dbt project.
+_FOLDERS = ("staging", "intermediate", "marts", "reports")
+
+
+def test_every_asset_has_what_a_dagster_user_looks_for(default: dg.Definitions) -> None:
     for key, spec in _specs(default).items():
-        assert spec.group_name == spec.key.path[0], key
+        layer = spec.key.path[0]
+        assert spec.group_name in (_FOLDERS if layer == "marts" else (layer,)), key
         assert spec.kinds, key
         assert spec.description, key
+        assert spec.owners, key
+        assert spec.tags["layer"] == layer, key
+        assert spec.code_version, key
+        (reference, *_) = spec.metadata["dagster/code_references"].code_references
+        assert Path(reference.file_path).is_file(), key
+        automated = layer in ("marts", "models", "dashboards")
+        assert (spec.automation_condition is not None) is automated, key
+
+
+def test_links_of_marts_lead_to_their_sql(default: dg.Definitions) -> None:
+    for key, spec in _specs(default).items():
+        if spec.key.path[0] == "marts":
+            references = spec.metadata["dagster/code_references"].code_references
+            assert f"{spec.key.path[1]}.sql" in {
+                Path(each.file_path).name for each in references
+            }, key
+
+
+def test_tables_with_personal_data_are_tagged(default: dg.Definitions) -> None:
+    tagged = {key for key, spec in _specs(default).items() if "personal_data" in spec.tags}
+    assert {"raw/users", "source/users", "synthetic/users"} <= tagged
+    assert "raw/plans" not in tagged
+
+
+def test_dagster_depends_on_what_the_products_are_built_from(
+    default: dg.Definitions, parsed_platform_of: PlatformOf
+) -> None:
+    """What `run` takes for inputs is what the UI shows as upstream; the clock and the settings are no assets."""
+    specs = _specs(default)
+    found = products(parsed_platform_of())
+    assert found.keys() == {
+        key for key in specs if key.split("/")[0] in ("marts", "models", "dashboards")
+    } | {TRUTH}
+    for name, product in found.items():
+        if name != TRUTH:
+            upstream = {dep.asset_key.to_user_string() for dep in specs[name].deps}
+            assert product.inputs - {CLOCK, COMPANY} == upstream, name
 
 
 def test_every_check_is_described(default: dg.Definitions) -> None:
@@ -187,7 +232,7 @@ def test_only_the_evaluation_depends_on_the_truth(default: dg.Definitions) -> No
 
 def test_without_the_company_its_assets_are_left_out(mirror_only: dg.Definitions) -> None:
     groups = {spec.group_name for spec in _specs(mirror_only).values()}
-    assert groups == {"raw", "marts", "models", "dashboards"}
+    assert groups == {"raw", *_FOLDERS, "models", "dashboards"}
     assert "models/churn_evaluation" not in _specs(mirror_only)
     assert sorted(_jobs(mirror_only)) == ["everything", "full_proof", "refresh", "repair"]
     assert [s.name for s in mirror_only.schedules or []] == ["nightly_full_proof"]
@@ -229,6 +274,7 @@ def test_building_them_gives_no_warning_from_our_code(parsed_platform_of: Platfo
     ours = str(Path(saas_platform.__file__).parent)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", category=dg.BetaWarning, message=KNOWN_BETA)
         definitions = build_definitions(parsed_platform_of())
         for name in _jobs(definitions):
             definitions.resolve_job_def(name)

@@ -42,7 +42,7 @@ def platform(synced: Path, platform_of: PlatformOf, monkeypatch: pytest.MonkeyPa
     def stale(platform: Platform) -> dict[str, Cause]:
         """Return as stale what is built from raw, as soon as raw was written to."""
         same = given_versions(platform) == synced_as
-        return {} if same else {"marts/dim_user": Cause("is older than raw/users", is_own=False)}
+        return {} if same else {"marts/dim_user": Cause("is older than raw/users", "inputs")}
 
     monkeypatch.setattr("saas_platform.defs.repairs.stale_products", stale)
     return made

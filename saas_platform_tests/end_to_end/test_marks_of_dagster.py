@@ -1,0 +1,92 @@
+"""Dagster's marks of what is stale agree with `run`, even if somebody synced, dropped or edited something outside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+# Dagster has no public way to ask for what the UI shows.
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
+
+from saas_platform.defs.build import build_definitions
+from saas_platform.defs.instance import open_instance
+from saas_platform.platform import Platform
+from saas_platform.refresh.staleness import stale_products
+from saas_platform_tests.end_to_end.command_line import command
+from saas_platform_tests.rows import by_hand
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    with open_instance(Platform.load().home) as made:
+        yield made
+
+
+def marks(instance: dg.DagsterInstance) -> dict[str, StaleStatus]:
+    """Return the assets that the UI marks as stale or missing."""
+    graph = build_definitions(Platform.load()).resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+    found = {key.to_user_string(): resolver.get_status(key) for key in graph.get_all_asset_keys()}
+    return {name: status for name, status in found.items() if status != StaleStatus.FRESH}
+
+
+def tick(instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
+    """Evaluate the sensor once and store its events, as the daemon does."""
+    platform = Platform.load()
+    definitions = build_definitions(platform)
+    repository = definitions.get_repository_def()
+    context = dg.build_sensor_context(
+        instance=instance, repository_def=repository, resources={"platform": platform}
+    )
+    result = repository.get_sensor_def("facts")(context)
+    assert isinstance(result, dg.SensorResult | dg.SkipReason)
+    for event in result.asset_events if isinstance(result, dg.SensorResult) else ():
+        instance.report_runless_asset_event(event)
+    return result
+
+
+def sql(home: Path, statement: str) -> None:
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute(statement)
+
+
+def test_marks_agree_with_run(home: Path, instance: dg.DagsterInstance) -> None:
+    assert marks(instance) == {}
+    assert isinstance(tick(instance), dg.SkipReason)
+
+    sql(home, "DROP TABLE marts.mrr_monthly")
+    sql(home, "UPDATE marts.churn_monthly SET churned_customers = 7")
+    (home / "dashboard" / "index.html").unlink()
+    assert isinstance(tick(instance), dg.SensorResult)
+    assert isinstance(tick(instance), dg.SkipReason), "it is reported once"
+    found = marks(instance)
+    assert found.keys() == stale_products(Platform.load()).keys()
+    gone = {name for name, cause in stale_products(Platform.load()).items() if cause.kind == "gone"}
+    assert {name for name, status in found.items() if status == StaleStatus.MISSING} == gone
+
+    assert command("run").code == 0
+    assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+
+
+def test_a_sync_on_the_command_line_is_reported(home: Path, instance: dg.DagsterInstance) -> None:
+    with_edit = "UPDATE users SET role = 'viewer' WHERE user_id = (SELECT min(user_id) FROM users)"
+    edit_source(home, with_edit)
+    assert command("sync").code == 0
+    assert isinstance(tick(instance), dg.SensorResult)
+    found = marks(instance)
+    assert found.keys() <= stale_products(Platform.load()).keys()
+    assert "marts/stg_users" in found
+    assert command("run").code == 0
+    assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+
+
+def edit_source(home: Path, statement: str) -> None:
+    with by_hand(home / "source.db") as connection:
+        connection.execute(statement)
