@@ -1,0 +1,79 @@
+"""The command line works on a Dagster home whose storage is PostgreSQL. Runs a server of its own, if one is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from saas_platform.defs.instance import open_instance
+from saas_platform.platform import Platform
+from saas_platform_tests.end_to_end.command_line import command
+
+pytestmark = pytest.mark.slow
+
+_FOLDERS = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+_PROGRAMS = os.pathsep.join([os.environ.get("PATH", ""), *_FOLDERS])
+
+
+def _run(program: str, *arguments: str) -> None:
+    path = shutil.which(program, path=_PROGRAMS)
+    if path is None:
+        pytest.skip(f"PostgreSQL is not installed: there is no {program}")
+    # The server refuses to run as root.
+    owner: dict[str, Any] = {"user": "postgres"} if os.getuid() == 0 else {}
+    done = subprocess.run([path, *arguments], capture_output=True, text=True, **owner)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Start a server without a password, on a port of its own. Return the port."""
+    folder = tmp_path_factory.mktemp("postgres")
+    data = folder / "data"
+    data.mkdir()
+    if os.getuid() == 0:
+        for each in (folder, *folder.parents[:2]):
+            each.chmod(0o755)
+        shutil.chown(data, "postgres", "postgres")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    _run("initdb", "-D", str(data), "-A", "trust", "-U", "dagster", "--no-sync")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+    _run("pg_ctl", "-D", str(data), "-w", "-l", str(data / "log"), "-o", options, "start")
+    yield port
+    _run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+
+
+def test_run_on_a_dagster_home_in_postgresql(home: Path, server: int) -> None:
+    place = {
+        # SQLAlchemy would take psycopg 3 otherwise, which dagster-postgres does not install.
+        "scheme": "postgresql+psycopg2",
+        "hostname": "127.0.0.1",
+        "port": server,
+        "username": "dagster",
+        "password": "",
+        "db_name": "postgres",
+    }
+    config = yaml.safe_load((home / "dagster" / "dagster.yaml").read_text())
+    config["storage"] = {"postgres": {"postgres_db": place}}
+    (home / "dagster" / "dagster.yaml").write_text(yaml.safe_dump(config))
+    (home / "dashboard" / "index.html").unlink()
+    output = command("run")
+    assert output.code == 0, output.err
+    assert "page is missing" in output.err
+    with open_instance(Platform.load().home) as instance:
+        assert type(instance.run_storage).__name__ == "PostgresRunStorage"
+        (run,) = instance.get_runs()
+        assert run.status == dg.DagsterRunStatus.SUCCESS
+        assert instance.get_latest_materialization_event(dg.AssetKey(["dashboards", "page"]))
+    assert "nothing to do" in command("run").err
