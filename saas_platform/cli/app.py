@@ -31,7 +31,7 @@ from saas_platform.cli.printing import (
 from saas_platform.clock import Month
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
-from saas_platform.schema.describing import counted
+from saas_platform.schema.describing import counted, escaped
 from saas_platform.settings import SettingsError
 from saas_platform.terminal import errors, output, say, say_error
 from saas_platform.warehouse.logs import ProofLevel
@@ -100,12 +100,14 @@ def _command(function: Callable[P, bool]) -> Callable[P, None]:
 
 def _tables(platform: Platform, names: Sequence[str] | None) -> list[sa.Table]:
     known = platform.tables
-    unknown = [name for name in names or () if name not in known]
+    # Messages show a name escaped, and a person copies it from there.
+    by_name = {**{escaped(name): table for name, table in known.items()}, **known}
+    unknown = [name for name in names or () if name not in by_name]
     if unknown:
         raise SettingsError(
             f"The source has no table {', '.join(unknown)}: choose from {', '.join(known)}."
         )
-    return [known[name] for name in names or known]
+    return [by_name[name] for name in names or known]
 
 
 @app.command()

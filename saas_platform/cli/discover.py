@@ -98,7 +98,8 @@ def _merged(platform: Platform, file: Path, found: Discovery, *, write: bool) ->
 def _write(file: Path, text: str) -> None:
     """Replace the file, but only if the new text can be read. Raises TablesError otherwise."""
     partial = file.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
+    ends = "\r\n" if file.exists() and b"\r\n" in file.read_bytes() else "\n"
+    partial.write_text(text, encoding="utf-8", newline=ends)
     try:
         read_declaration(partial)
     except TablesError as error:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saas_platform.platform import Platform
+from saas_platform.schema.describing import escaped
 from saas_platform.settings import SettingsError
 from saas_platform.warehouse.interface import SCHEMAS, Mirror
 
@@ -61,8 +62,9 @@ def reset_mirrors(platform: Platform, names: Sequence[str]) -> list[str]:
 
 
 def _names(mirror: Mirror) -> set[str]:
-    """Return the names of a mirror: the bare one, and the one with its schema, which is unique."""
-    return {mirror.name, str(mirror)}
+    """Return the names of a mirror: the bare one, and the one with its schema, which is unique; also as shown."""
+    names = {mirror.name, str(mirror)}
+    return names | set(map(escaped, names))
 
 
 def _remove(path: Path) -> bool:

@@ -235,12 +235,13 @@ class _Work:
             new.remove(column)
         for each, source in paired.items():
             self._follow_declared(name, each, by_source[source])
+        # A new column may be the key's, so it comes before the key is looked for again.
+        for column in new:
+            self._add_column(name, column)
         for each in gone:
             self._remove_column(name, each, table, "is gone from the source")
         for each in lost:
             self._remove_column(name, each, table, "can no longer be read")
-        for column in new:
-            self._add_column(name, column)
 
     def _skip_unreadable(self, name: str, table: sa.Table) -> set[str]:
         """Skip the columns that the source can't read, unless the file skips them already.

@@ -73,7 +73,13 @@ def _may_be_personal(column: sa.Column[Any]) -> bool:
 def null_error(column: sa.Column[Any], row: Mapping[str, Any]) -> SourceError:
     """Return the error for a NULL in a column that is declared as NOT NULL; `row` has values of `row_columns`."""
     place = f" in the row with {key_words(column.table, row)}" if row else ""
-    own = ", or declare the column nullable in tables.yaml" if _is_own(column) else ""
+    own = ""
+    if _is_own(column):
+        own = (
+            f", or write other columns or `key: []` under {column.table.name} in tables.yaml"
+            if column.primary_key
+            else ", or declare the column nullable in tables.yaml"
+        )
     return SourceError(
         f"{column.table.name}.{column.name} of the source holds NULL{place}, declared as NOT NULL:"
         f" correct the row{own}, then run again."

@@ -18,6 +18,7 @@ from saas_platform.schema.declared import (
     type_name,
     yaml_line,
 )
+from saas_platform.schema.mirror_names import mirror_names
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.interface import SourceColumn
 
@@ -174,7 +175,11 @@ class UserSentences:
             yield f"{table}.{column.name} is new in the source, is not mirrored, and {column.unreadable}.{leave}"
         for column in others:
             proposed = type_name(sa.Column(column.name, column.portable))
-            line = yaml_line(column.name, {"type": proposed, "declared": column.type})
+            described = {"type": proposed, "declared": column.type}
+            name = mirror_names([column.name], self.table.columns.keys())[column.name]
+            if name != column.name:
+                described = {"source": column.name, **described}
+            line = yaml_line(name, described)
             leave = (
                 f"leave it out with `{self._skip_line([column])}` under {table}"
                 if alone

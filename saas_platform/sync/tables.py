@@ -93,8 +93,10 @@ def sync_table(
             raise
 
 
-#: The entry of the sync itself, the entry of the repair that its proof required, and the last proof.
-_Outcome = tuple[SyncEntry | None, SyncEntry | None, ProofReport]
+#: How often a sync copies again what its own proof finds.
+_MOST_REPAIRS = 3
+#: The entry of the sync itself, the entries of the repairs that its proofs required, and the last proof.
+_Outcome = tuple[SyncEntry | None, list[SyncEntry], ProofReport]
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class _TableSync:
     also_prove: Collection[str]
 
     def run(self) -> SyncReport:
-        """Bring the mirror up to the snapshot, prove it, and repair once what the proof found."""
+        """Bring the mirror up to the snapshot, prove it, and repair what the proof found."""
         snapshot, warehouse, table = self.pair.snapshot, self.pair.warehouse, self.pair.table
         started = time.monotonic()
         last = warehouse.last_sync(table)
@@ -145,15 +147,19 @@ class _TableSync:
         also = {slice_id for slice_id in self.also_prove if counts is None or slice_id in counts}
         if not done and not also and not unseen:
             # Nothing lies above the watermark. Only the counts can show a change, and no proof is logged.
-            return None, None, prove(pair, "counts", source_counts=counts)
+            return None, [], prove(pair, "counts", source_counts=counts)
         proof = self._prove(done, also, counts, unseen=unseen)
-        repaired: SyncEntry | None = None
-        if not proof.holds:
-            repaired = recopy(pair, proof, self.sync_id, entry or last)
-        if repaired is not None:
+        repairs: list[SyncEntry] = []
+        # A row that is copied to one slice may leave another one that had the right number of rows by chance.
+        while not proof.holds and len(repairs) < _MOST_REPAIRS:
+            newest = repairs[-1] if repairs else entry or last
+            repaired = recopy(pair, proof, self.sync_id, newest)
+            if repaired is None:
+                break
+            repairs.append(repaired)
             done.append(repaired)
             proof = self._prove(done, also, counts, unseen=unseen)
-        return entry, repaired, proof
+        return entry, repairs, proof
 
     def _by_digest(self, last: SyncEntry) -> _Outcome:
         """Sync a table without a row version. Only digests of every slice show what changed in it."""
@@ -163,7 +169,7 @@ class _TableSync:
         if entry is not None:
             proof = prove_again(pair, proof, entry, self.sync_id)
         record(pair.warehouse, proof)
-        return entry, None, proof
+        return entry, [], proof
 
     def _prove(
         self,
@@ -194,9 +200,9 @@ class _TableSync:
 
 
 def _with_outcome(report: SyncReport, outcome: _Outcome) -> SyncReport:
-    entry, repaired, proof = outcome
+    entry, repairs, proof = outcome
     report = replace(report, proof=proof)
-    entries = [done for done in (entry, repaired) if done is not None]
+    entries = [*([] if entry is None else [entry]), *repairs]
     if not entries:
         return report
     return replace(
@@ -208,7 +214,7 @@ def _with_outcome(report: SyncReport, outcome: _Outcome) -> SyncReport:
         rows_written=sum(e.rows_written for e in entries),
         rows_deleted=sum(e.rows_deleted for e in entries),
         slices=tuple(sorted({slice_id for e in entries for slice_id in e.slices})),
-        repaired=() if repaired is None else repaired.slices,
+        repaired=tuple(sorted({slice_id for e in repairs for slice_id in e.slices})),
         slices_compared=sum(e.slices_compared or 0 for e in entries),
         bytes=sum(e.bytes for e in entries),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.end_to_end.own import Own
@@ -70,3 +71,48 @@ def test_doctor_discover_prints_one_json_document(own: Own) -> None:
     output = command("doctor", "--discover", "--json")
     assert output.code == 1
     assert {finding["ok"] for finding in json.loads(output.out)} == {True}
+
+
+def test_the_ends_of_lines_stay_as_the_file_has_them(own: Own) -> None:
+    own.file.write_bytes(own.file.read_bytes().replace(b"\n", b"\r\n"))
+    own.change("ALTER TABLE orders ADD COLUMN phone TEXT")
+    assert command("doctor", "--discover", "--yes").code == 0
+    text = own.file.read_bytes()
+    assert b"phone" in text
+    assert text.count(b"\r\n") == text.count(b"\n")
+
+
+def test_another_primary_key_becomes_the_key(own: Own) -> None:
+    own.change(
+        "DROP TABLE orders; CREATE TABLE orders (uuid TEXT PRIMARY KEY, amount NUMERIC(8,2) NOT NULL, note TEXT);"
+        "INSERT INTO orders VALUES ('a', 1, 'x')"
+    )
+    output = command("doctor", "--discover", "--yes")
+    assert "orders.id is gone from the source: it is removed; the key is now [uuid]" in output.err
+    assert command("sync").code == 0
+    assert command("doctor", "--discover").code == 0
+    assert "key: [uuid]" in own.file.read_text()
+
+
+def test_a_null_in_a_key_names_a_remedy_that_works(make: type[Own], tmp_path: Path) -> None:
+    own = make(tmp_path, "CREATE TABLE t (k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', 1);")
+    assert command("doctor", "--discover").code == 0
+    own.change("INSERT INTO t VALUES (NULL, 2)")
+    assert "write other columns or `key: []` under t in tables.yaml" in command("sync").error_text
+    own.edit(
+        ("key: [k]", "key: []"),
+        ("declared: TEXT, nullable: false", "declared: TEXT, nullable: true"),
+    )
+    assert command("sync").code == 0
+    assert own.raw("SELECT count(*) FROM raw.t") == [(2,)]
+
+
+def test_a_name_is_accepted_as_messages_show_it(make: type[Own], tmp_path: Path) -> None:
+    own = make(tmp_path, 'CREATE TABLE "a\nb" (id INTEGER PRIMARY KEY, v INTEGER);')
+    assert command("doctor", "--discover").code == 0
+    assert command("sync", "a\\nb").code == 0
+    assert command("repair", "a\\nb").code == 0
+    assert "raw.a\\nb, with its log entries" in command("reset", "--table", "a\\nb", "--yes").out
+    assert own.raw(
+        "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'a' || chr(10) || 'b'"
+    ) == [(0,)]

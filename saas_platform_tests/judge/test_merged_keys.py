@@ -97,3 +97,24 @@ def test_a_reference_between_different_types_is_told(tmp_path: Path) -> None:
         "u references t by at, but discovery proposes different types for the two sides, so that this reference"
         " is not checked."
     ) in own.discovery.notes
+
+
+def test_one_sync_repairs_what_its_own_repair_displaces(tmp_path: Path) -> None:
+    """Rows were moved, inserted, deleted and re-keyed without a rising version, so that counts match by chance."""
+    own = Own(
+        tmp_path,
+        "CREATE TABLE t (k INTEGER PRIMARY KEY, ver INTEGER, at DATE NOT NULL, s TEXT);"
+        "INSERT INTO t VALUES (1, 99, '2024-03-01', 'b'), (2, 98, '2024-01-01', 'b'), (3, 97, '2024-01-01', 'a'),"
+        " (4, 96, '2024-03-01', 'b'), (5, 200, '2024-01-01', 'b'), (6, 94, '2024-02-01', 'a'),"
+        " (7, 93, '2024-01-01', 'b'), (8, 200, '2024-02-01', 'a'), (9, 91, '2024-02-01', 'b'),"
+        " (10, 90, '2024-04-01', 'b')",
+        lambda tables: tables["t"].update(version="ver", slice={"column": "at", "grain": "month"}),
+    )
+    assert own.judged() == []
+    own.execute(
+        "INSERT INTO t VALUES (14, 89, '2024-02-01', 'a'); UPDATE t SET at = '2024-04-01' WHERE k = 8;"
+        "DELETE FROM t WHERE k = 7; UPDATE OR REPLACE t SET k = 10, ver = 87 WHERE k = 3"
+    )
+    report = own.sync()["t"]
+    assert report.succeeded, report
+    assert own.mirror()["t"] == own.expected()["t"].rows

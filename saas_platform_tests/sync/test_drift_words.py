@@ -176,6 +176,16 @@ def test_a_new_column(tmp_path: Path, declared: str, type_: str) -> None:
     assert own.quiet
 
 
+@pytest.mark.parametrize("name", ["_sync_id", "_Proof_x", "_copy", " ", "no"])
+def test_the_line_for_a_new_column_has_a_name_that_the_mirror_can_have(
+    tmp_path: Path, name: str
+) -> None:
+    own = Drifted(tmp_path, f'ALTER TABLE orders ADD COLUMN "{name}" TEXT;')
+    (said,) = own.warnings()
+    own.edit("      note:", f"      {_proposed(said)[0]}\n      note:")
+    assert own.quiet
+
+
 def test_a_renamed_column(tmp_path: Path) -> None:
     own = Drifted(tmp_path, "ALTER TABLE orders RENAME COLUMN amount TO 'no';")
     said = own.errors()["orders"]

@@ -107,6 +107,21 @@ def columns(cursor: SqliteCursor, table: str) -> list[CatalogueColumn]:
     ]
 
 
+def scanned(cursor: SqliteCursor, table: str) -> str:
+    """Return the quoted name of a table for a query that must see every row, to be put after FROM.
+
+    SQLite may answer from an index alone, and a damaged index lacks rows that the table has. A table without row ids is
+    itself the index of its primary key, and for it SQLite ignores NOT INDEXED.
+    """
+    source = (
+        f"pragma_table_list({literal(table)}) l, pragma_index_list({literal(table)}) i"
+        " WHERE l.schema = 'main' AND l.wr AND i.origin = 'pk'"
+    )
+    for (key,) in texts(cursor, ["i.name"], source):
+        return f"{quoted(table)} INDEXED BY {quoted(str(key))}"
+    return f"{quoted(table)} NOT INDEXED"
+
+
 def why_not(cursor: SqliteCursor, table: str) -> str | None:
     """Return why a table can't be mirrored, as the words after its name; None if it can."""
     found = kind(cursor, table)

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from saas_platform.source.personal import SAMPLE
 from saas_platform.source.sqlite.canonical import cell
+from saas_platform.source.sqlite.catalogue import scanned
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, readings
-from saas_platform.source.sqlite.sql import BINARY, column_name, column_sql, quoted, table_sql
+from saas_platform.source.sqlite.sql import BINARY, column_name, column_sql, quoted
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, stream, texts
 
 #: The most characters of a sampled value. None of the forms of personal data is longer.
@@ -69,7 +70,7 @@ def storage_counts(
         some = names[first : first + at_once]
         asked = ["count(*)", *(count for name in some for count in counts[name])]
         channels = [Channel(sql, pa.int64()) for sql in asked]
-        for batch in stream(cursor, channels, quoted(table)):
+        for batch in stream(cursor, channels, scanned(cursor, table)):
             numbers = iter([column[0].as_py() for column in batch.columns])
             rows = next(numbers)
             for name in some:
@@ -94,7 +95,7 @@ def misfit_columns(cursor: SqliteCursor, table: sa.Table, check: Callable[[], No
     columns = readings(list(table.columns))
     channels = [channel for column in columns for channel in column.channels]
     wrong = set()
-    for batch in stream(cursor, channels, quoted(table.name)):
+    for batch in stream(cursor, channels, scanned(cursor, table.name)):
         check()
         arrays = iter(batch.columns)
         for column in columns:
@@ -117,7 +118,7 @@ def holds_twice(cursor: SqliteCursor, columns: Sequence[sa.Column[Any]]) -> bool
     )
     some = " AND ".join(f"{name} IS NOT NULL" for name in names)
     source = (
-        f"(SELECT 1 FROM {table_sql(columns[0].table)} WHERE {some}"
+        f"(SELECT 1 FROM {scanned(cursor, columns[0].table.name)} WHERE {some}"
         f" GROUP BY {same} HAVING count(*) > 1 LIMIT 1)"
     )
     return any(True for _ in texts(cursor, ["''"], source))

@@ -15,9 +15,16 @@ import sqlalchemy as sa
 from saas_platform.schema import slicing_of, version_of
 from saas_platform.schema.slices import Slicing, ranges
 from saas_platform.schema.source_names import source_column, source_table
+from saas_platform.source.sqlite.catalogue import scanned
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.sql import BINARY, column_sql, literal, slice_text, table_sql
+from saas_platform.source.sqlite.sql import (
+    BINARY,
+    column_sql,
+    literal,
+    slice_text,
+    table_sql,
+)
 from saas_platform.source.sqlite.streaming import texts
 
 #: A WHERE with more ranges than this costs more than a scan.
@@ -81,7 +88,7 @@ def slice_counts(cursor: SqliteCursor, table: sa.Table) -> dict[str, int]:
         if counts is not None:
             return counts
     asked = [slice_text(table), "CAST(count(*) AS TEXT)"]
-    source = f"{table_sql(table)} GROUP BY {slice_text(table)}"
+    source = f"{scanned(cursor, source_table(table)[1])} GROUP BY {slice_text(table)}"
     return {str(slice_id): int(rows or 0) for slice_id, rows in texts(cursor, asked, source)}
 
 
@@ -97,7 +104,7 @@ def _leads_an_index(cursor: SqliteCursor, column: sa.Column[Any]) -> bool:
 def _by_seeking(cursor: SqliteCursor, table: sa.Table, slicing: Slicing) -> dict[str, int] | None:
     """Count the rows of each slice by index seeks.
 
-    Returns None if a value is NULL, or is not a text that begins with a full slice id.
+    Returns None if a value is NULL, or is not a text that begins with a full slice id, or if the index lacks rows.
     """
     name, length = table_sql(table), slicing.id_length
     column = f"t.{column_sql(table.columns[slicing.column])}"
@@ -115,7 +122,7 @@ def _by_seeking(cursor: SqliteCursor, table: sa.Table, slicing: Slicing) -> dict
     )
     counts = dict(cursor.fetchall())
     whole = all(len(slice_id) == length for slice_id in counts)
-    total = scalar(cursor, f"SELECT count(*) FROM {name}")
+    total = scalar(cursor, f"SELECT count(*) FROM {scanned(cursor, source_table(table)[1])}")
     return counts if whole and sum(counts.values()) == total else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -11,9 +11,10 @@ import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
-from saas_platform.schema import arrow_schema, version_of
+from saas_platform.schema import arrow_schema, slicing_of, version_of
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
+from saas_platform.schema.describing import counted
 from saas_platform.schema.source_names import source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
@@ -25,6 +26,9 @@ from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
 from saas_platform.source.sqlite.sql import slice_text, table_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream
+
+#: The condition that every row meets.
+_EVERY_ROW = "1"
 
 
 class SqliteSnapshot(SourceSnapshot):
@@ -40,6 +44,7 @@ class SqliteSnapshot(SourceSnapshot):
         self._cursor = cursor
         self._path = path
         self._check = check
+        self._counts: dict[str, Mapping[str, int]] = {}
         # The first read fixes the view that all later reads see.
         scalar(cursor, "SELECT count(*) FROM sqlite_master")
         self.identity = f"{path.name}, file {path.stat().st_ino}"
@@ -103,21 +108,54 @@ class SqliteSnapshot(SourceSnapshot):
         slices: Collection[str] | None = None,
     ) -> pa.RecordBatchReader:
         schema = arrow_schema(table, with_row_version=True)
-        where = self._where(table, slices)
-        if above is not None:
-            where = f"({where}) AND {queries.above_version(table, above)}"
-        return pa.RecordBatchReader.from_batches(schema, self._rows(table, schema, where))
+        batches = self._rows(table, schema, self._where(table, slices), above)
+        return pa.RecordBatchReader.from_batches(
+            schema, batches if above is not None else self._counted(table, slices, batches)
+        )
+
+    def _from(self, table: sa.Table, where: str) -> str:
+        """Return what follows FROM. Every row is read from the table itself, and some rows with an index's help."""
+        if where != _EVERY_ROW:
+            return f"{table_sql(table)} WHERE {where}"
+        with self._of(table):
+            return f"{catalogue.scanned(self._cursor, source_table(table)[1])} WHERE {where}"
+
+    def _counted(
+        self,
+        table: sa.Table,
+        slices: Collection[str] | None,
+        batches: Iterator[pa.RecordBatch],
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the batches. Raise SourceError after them if an index led to other rows than the slices have."""
+        rows = 0
+        for batch in batches:
+            rows += batch.num_rows
+            yield batch
+        if slices is None or slicing_of(table) is None:
+            return
+        counts = self.slice_counts(table)
+        wanted = sum(counts.get(slice_id, 0) for slice_id in slices)
+        if rows != wanted:
+            raise SourceError(
+                f"{table.name} of the source has {counted(wanted, 'row')} in the slices that were read, but an index"
+                f" led to {rows:,}: the index is damaged. Check {self._path} with SQLite's PRAGMA integrity_check, and"
+                " repair it with REINDEX."
+            )
 
     def _where(self, table: sa.Table, slices: Collection[str] | None) -> str:
         if slices is None:
-            return "1"
+            return _EVERY_ROW
         with self._of(table):
             return queries.in_slices(self._cursor, table, slices)
 
-    def _rows(self, table: sa.Table, schema: pa.Schema, where: str) -> Iterator[pa.RecordBatch]:
+    def _rows(
+        self, table: sa.Table, schema: pa.Schema, where: str, above: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        if above is not None:
+            where = f"({where}) AND {queries.above_version(table, above)}"
         columns = readings(list(table.columns))
         channels = [channel for column in columns for channel in column.channels]
-        source = f"{table_sql(table)} WHERE {where}"
+        source = self._from(table, where)
         try:
             for batch in stream(self._cursor, channels, source):
                 self._check()
@@ -148,7 +186,12 @@ class SqliteSnapshot(SourceSnapshot):
     ) -> pa.RecordBatchReader:
         asked = [slice_text(table), canonical.row_text(table)]
         return pa.RecordBatchReader.from_batches(
-            ROW_TEXTS, self._texts(table, asked, slices, ROW_TEXTS, [canonical.valid_row(table)])
+            ROW_TEXTS,
+            self._counted(
+                table,
+                slices,
+                self._texts(table, asked, slices, ROW_TEXTS, [canonical.valid_row(table)]),
+            ),
         )
 
     def divisible_texts(
@@ -156,7 +199,12 @@ class SqliteSnapshot(SourceSnapshot):
     ) -> pa.RecordBatchReader:
         asked = [slice_text(table), canonical.divisible(canonical.row_text(table), table)]
         return pa.RecordBatchReader.from_batches(
-            ROW_TEXTS, self._texts(table, asked, slices, ROW_TEXTS, [canonical.valid_row(table)])
+            ROW_TEXTS,
+            self._counted(
+                table,
+                slices,
+                self._texts(table, asked, slices, ROW_TEXTS, [canonical.valid_row(table)]),
+            ),
         )
 
     def cells(self, table: sa.Table, slices: Collection[str] | None = None) -> pa.RecordBatchReader:
@@ -182,7 +230,7 @@ class SqliteSnapshot(SourceSnapshot):
     ) -> Iterator[pa.RecordBatch]:
         """Yield the slice's id and the texts that are asked for; `valid` has a function for each such text."""
         channels = [Channel(sql, pa.string()) for sql in asked]
-        source = f"{table_sql(table)} WHERE {self._where(table, slices)}"
+        source = self._from(table, self._where(table, slices))
         try:
             for batch in stream(self._cursor, channels, source):
                 self._check()
@@ -199,8 +247,11 @@ class SqliteSnapshot(SourceSnapshot):
         return None
 
     def slice_counts(self, table: sa.Table) -> dict[str, int]:
-        with self._of(table):
-            return queries.slice_counts(self._cursor, table)
+        # The snapshot sees one state, in which a table's counts stay the same.
+        if table.name not in self._counts:
+            with self._of(table):
+                self._counts[table.name] = queries.slice_counts(self._cursor, table)
+        return dict(self._counts[table.name])
 
     def unversioned(self, table: sa.Table) -> int:
         query = queries.unversioned_query(table)
