@@ -1,10 +1,8 @@
 """Assets of group `marts`: the dbt models as assets, and the dbt tests as asset checks."""
 
 import json
-import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +77,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             context.log.info(_rebuild_message(needed))
             if needed.months is None:
                 forget_marts(platform)
-            with target.rebuilding(needed.months).in_environment(), _own_tests_only():
+            with target.rebuilding(needed.months).in_environment():
                 invocation = dbt.cli(
                     [
                         *("build", *UNIT_TESTS_LEFT_OUT, *refresh(needed.months)),
@@ -107,21 +105,6 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             raise dg.Failure(f"dbt build failed: {_errors(results)}")
 
     return marts
-
-
-@contextmanager
-def _own_tests_only() -> Iterator[None]:
-    """Make dbt run, in a build of some marts, only the tests that read no other mart than these and those below."""
-    name = "DBT_INDIRECT_SELECTION"
-    before = os.environ.get(name)
-    os.environ[name] = "buildable"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 def _unknown(platform: Platform, selected: Collection[dg.AssetKey]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,30 +29,30 @@ def _run(program: str, *arguments: str) -> None:
     path = shutil.which(program, path=_PROGRAMS)
     if path is None:
         pytest.skip(f"PostgreSQL is not installed: there is no {program}")
-    # The server refuses to run as root.
+    # The server refuses to run as root, and its own user can't enter every folder.
     owner: dict[str, Any] = {"user": "postgres"} if os.getuid() == 0 else {}
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, **owner)
+    done = subprocess.run([path, *arguments], capture_output=True, text=True, cwd="/", **owner)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def server() -> Iterator[int]:
     """Start a server without a password, on a port of its own. Return the port."""
-    folder = tmp_path_factory.mktemp("postgres")
-    data = folder / "data"
-    data.mkdir()
-    if os.getuid() == 0:
-        for each in (folder, *folder.parents[:2]):
-            each.chmod(0o755)
-        shutil.chown(data, "postgres", "postgres")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data:
+        if os.getuid() == 0:
+            shutil.chown(data, "postgres", "postgres")
+        yield from _running(data)
+
+
+def _running(data: str) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    _run("initdb", "-D", str(data), "-A", "trust", "-U", "dagster", "--no-sync")
+    _run("initdb", "-D", data, "-A", "trust", "-U", "dagster", "--no-sync")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-    _run("pg_ctl", "-D", str(data), "-w", "-l", str(data / "log"), "-o", options, "start")
+    _run("pg_ctl", "-D", data, "-w", "-l", f"{data}/log", "-o", options, "start")
     yield port
-    _run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+    _run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
 
 
 def test_run_on_a_dagster_home_in_postgresql(home: Path, server: int) -> None:
