@@ -33,7 +33,7 @@ from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.schema.describing import counted, escaped
 from saas_platform.settings import SettingsError
-from saas_platform.terminal import errors, output, say, say_error
+from saas_platform.terminal import errors, output, say, say_error, say_warning
 from saas_platform.warehouse.logs import ProofLevel
 
 app = typer.Typer(
@@ -158,20 +158,21 @@ def run(
 def _end_run(
     platform: Platform, reasons: Sequence[str], outcome: RunOutcome | None, *, as_json: bool
 ) -> bool:
+    from saas_platform.cli.discover import unnamed_and_left_behind
     from saas_platform.cli.summary import summarise
 
-    tables = summarise(platform)
-    print_warnings(_unnamed_and_left_behind(platform))
+    try:
+        tables = summarise(platform)
+    except PlatformError as error:
+        if outcome is None:
+            raise
+        # A part of the chain was asked for, and it is done; what comes after it is not there yet.
+        say_warning(f"What was selected is done. {error}")
+        tables = []
+    print_warnings(unnamed_and_left_behind(platform))
     page = platform.home.dashboard / "index.html"
     shown = page if page.exists() and platform.is_company else None
     return print_run(tables, reasons, outcome, shown, as_json=as_json)
-
-
-def _unnamed_and_left_behind(platform: Platform) -> tuple[str, ...]:
-    """Return warnings on tables that tables.yaml does not name, and on mirrors of tables removed from it."""
-    from saas_platform.cli.discover import left_behind, not_named
-
-    return (*not_named(platform), *left_behind(platform))
 
 
 def _say(line: str) -> None:
@@ -194,6 +195,7 @@ def sync(tables: TableNames = None, as_json: AsJson = False) -> bool:
     or by digests in a table without one. Then it proves the slices it touched by digest, and all others
     by row count. Marts, models and dashboard stay as they are; `run` updates those too.
     """
+    from saas_platform.cli.discover import unnamed_and_left_behind
     from saas_platform.sync import sync as sync_all
 
     platform = Platform.load()
@@ -205,7 +207,7 @@ def sync(tables: TableNames = None, as_json: AsJson = False) -> bool:
         lambda r: f"{mode_words(r.mode)}, {r.rows_written:,} written, {r.rows_deleted:,} deleted",
         as_json=as_json,
     )
-    print_warnings(_unnamed_and_left_behind(platform))
+    print_warnings(unnamed_and_left_behind(platform))
     return succeeded
 
 

@@ -160,3 +160,8 @@ def left_behind(platform: Platform) -> tuple[str, ...]:
         return ()
     found = leftovers(platform.warehouse, platform.tables.values())
     return tuple(map(leftover_sentence, found))
+
+
+def unnamed_and_left_behind(platform: Platform) -> tuple[str, ...]:
+    """Return warnings on tables that tables.yaml does not name, and on mirrors of tables removed from it."""
+    return (*not_named(platform), *left_behind(platform))

@@ -1,5 +1,6 @@
 """The schedules and the sensor of the source. They decide when to run; the jobs do the work."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 
@@ -11,14 +12,22 @@ from saas_platform.defs.partitions import key_of, range_tags
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.refresh.company_months import stale_months
+from saas_platform.refresh.staleness import stale_products
 from saas_platform.schema import version_of
 from saas_platform.sync import probe
+from saas_platform.sync.findings import MOST_TRIES
 from saas_platform.sync.probe import NO_ROW_VERSION
 
 #: The company's day ends at midnight UTC. The schedules run before anyone is at work.
 COMPANY_AT = "15 0 * * *"
 PROOF_AT = "0 2 * * *"
 DIGESTS_AT = "30 * * * *"
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 
 
 def schedules(tables: AssetTables, *, from_synthetic: bool) -> list[dg.ScheduleDefinition]:
@@ -61,7 +70,7 @@ def _daily_company() -> dg.ScheduleDefinition:
         stale = stale_months(platform)
         if not stale:
             yield dg.SkipReason(
-                f"The source already has everything before SAAS_AS_OF {platform.as_of.date()}."
+                f"The source already has everything before SAAS_AS_OF {platform.as_of.date()}{_how_to_go_on(platform)}."
             )
             return
         yield dg.RunRequest(
@@ -70,6 +79,12 @@ def _daily_company() -> dg.ScheduleDefinition:
         )
 
     return daily_company
+
+
+def _how_to_go_on(platform: Platform) -> str:
+    if platform.settings.as_of == "now":
+        return ""
+    return ": set SAAS_AS_OF=now to let the company go on each day"
 
 
 def source_sensor() -> dg.SensorDefinition:
@@ -91,10 +106,7 @@ def source_sensor() -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason=str(error))
         stale = {each.table: each for each in found if each.reason not in (None, NO_ROW_VERSION)}
         if not stale:
-            # An empty cursor would keep the old one. With "{}", an old state that comes back counts as new.
-            return dg.SensorResult(
-                skip_reason="Every raw table is up to date with its source.", cursor="{}"
-            )
+            return _above_raw(context, platform)
         state = json.dumps(
             {
                 name: [each.watermark, each.version, each.rows_source]
@@ -107,15 +119,50 @@ def source_sensor() -> dg.SensorDefinition:
             )
         reasons = ", ".join(f"{name} ({each.reason})" for name, each in sorted(stale.items()))
         context.log.info(f"Stale: {reasons}")
-        month = platform.settings.last_month
-        return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(
-                    partition_key=key_of(month) if platform.is_company else None,
-                    tags={"reason": reasons[:200]},
-                )
-            ],
-            cursor=state,
-        )
+        return dg.SensorResult(run_requests=[_refresh(platform, reasons)], cursor=state)
 
     return source_changed
+
+
+def _refresh(platform: Platform, reason: str) -> dg.RunRequest:
+    month = platform.settings.last_month
+    return dg.RunRequest(
+        partition_key=key_of(month) if platform.is_company else None,
+        tags={"reason": reason[:200]},
+    )
+
+
+def _above_raw(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
+    """Request a refresh if something above raw is stale, by the rule of `run`: a build failed, or was damaged since.
+
+    The same state is asked for a few times, and then left to a person. The cursor has the state and the number of
+    requests. An empty cursor would keep the old one; with "{}", an old state that comes back counts as new.
+    """
+    try:
+        causes = stale_products(platform)
+    except PlatformError as error:
+        return dg.SensorResult(skip_reason=str(error))
+    if not causes:
+        quiet = (
+            "Every raw table is up to date with its source, and what is built from raw with raw."
+        )
+        return dg.SensorResult(skip_reason=quiet, cursor="{}")
+    if context.instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED), limit=1):
+        return dg.SensorResult(
+            skip_reason="A run is in progress, after which this is looked at again."
+        )
+    found = "; ".join(f"{name} {cause.words}" for name, cause in causes.items() if cause.is_own)
+    reason = found or "; ".join(f"{name} {cause.words}" for name, cause in causes.items())
+    state = hashlib.sha256(reason.encode()).hexdigest()
+    before = json.loads(context.cursor or "{}")
+    tries = before["tries"] if before.get("above") == state else 0
+    if tries >= MOST_TRIES:
+        return dg.SensorResult(
+            skip_reason=f"{tries} runs did not bring up to date what is stale: look at their logs, then run"
+            f" `saas-platform run`. {reason}"
+        )
+    context.log.info(f"Stale above raw: {reason}")
+    return dg.SensorResult(
+        run_requests=[_refresh(platform, reason)],
+        cursor=json.dumps({"above": state, "tries": tries + 1}),
+    )

@@ -12,7 +12,7 @@ import dagster as dg
 
 from saas_platform.defs.dirt_score import DIRT_FOUND
 from saas_platform.defs.names import AssetTables
-from saas_platform.defs.proofs import EVERY_SLICE
+from saas_platform.defs.raw import EVERY_SLICE
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.source import GROUP as SOURCE
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC

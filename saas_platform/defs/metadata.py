@@ -12,6 +12,9 @@ import sqlalchemy as sa
 from saas_platform.schema import arrow_schema, slicing_of
 from saas_platform.sync.report import ProofReport
 
+#: The tag of an event with the version of what was materialised.
+DATA_VERSION = "dagster/data_version"
+
 
 def column_schema(table: sa.Table, types: Mapping[str, str]) -> dg.TableSchema:
     """Return the columns for the Dagster UI, with type, comment, constraints and kind of personal data."""

@@ -31,9 +31,16 @@ def key_of(month: Month) -> str:
 
 
 def months_of(context: dg.AssetExecutionContext) -> list[Month]:
-    """Return the months that a run asks for, oldest first; empty if it asks for none."""
+    """Return the months that a run asks for, oldest first.
+
+    Raises dagster.Failure if it asks for none: the run would write nothing, and record that all was done.
+    """
     if not context.has_partition_key_range:
-        return []
+        raise dg.Failure(
+            "This run has no partition, so it is not known which months to materialise: choose them in the dialog"
+            " Materialize, or use `saas-platform run`.",
+            allow_retries=False,
+        )
     return sorted(Month.parse(key.removesuffix("-01")) for key in context.partition_keys)
 
 

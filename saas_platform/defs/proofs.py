@@ -6,12 +6,10 @@ import dagster as dg
 
 from saas_platform.defs.metadata import proof_metadata
 from saas_platform.defs.names import AssetTables
-from saas_platform.defs.raw import GROUP
+from saas_platform.defs.raw import EVERY_SLICE, GROUP
 from saas_platform.platform import Platform
 from saas_platform.sync import open_findings, verify
 from saas_platform.sync.report import sentences
-
-EVERY_SLICE = "every_slice_equals_source"
 
 
 def full_proof(tables: AssetTables) -> dg.AssetChecksDefinition:

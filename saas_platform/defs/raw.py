@@ -10,7 +10,7 @@ from saas_platform.clock import Month
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import definition_metadata, digest_words, proof_metadata
 from saas_platform.defs.names import AssetTables
-from saas_platform.defs.partitions import ONE_RUN, months_of
+from saas_platform.defs.partitions import ONE_RUN, key_of, months_of
 from saas_platform.defs.source import GROUP as SOURCE
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
@@ -22,6 +22,8 @@ from saas_platform.warehouse.interface import Warehouse, target_schema
 GROUP = "raw"
 #: The name of the check that the mirror of a table equals its source.
 EQUALS_SOURCE = "equals_source"
+#: The name of the check that reads the whole table.
+EVERY_SLICE = "every_slice_equals_source"
 #: The only table partitioned by month: a single month can be backfilled and proven.
 PARTITIONED = "usage_events"
 #: For a source that changes: two days without a refresh are a warning, but a quiet weekend is no failure.
@@ -108,8 +110,13 @@ def _raw_asset(
             for warning in report.warnings:
                 context.log.warning(warning)
             newest = platform.warehouse.last_sync(table)
+            _report_full_proof(context.instance, key, report)
+            for month in months:
+                context.add_asset_metadata(
+                    _of_month(platform, table, month), partition_key=key_of(month)
+                )
         return dg.MaterializeResult(
-            metadata=_metadata(report),
+            metadata=_metadata(report, of_table=not months),
             check_results=[_check(report)],
             data_version=dg.DataVersion(newest.sync_id if newest else "never synced"),
         )
@@ -139,10 +146,41 @@ def _slices_of(table: sa.Table, months: list[Month]) -> set[str]:
     )
 
 
-def _metadata(report: SyncReport) -> dict[str, Any]:
+def _report_full_proof(instance: dg.DagsterInstance, key: dg.AssetKey, report: SyncReport) -> None:
+    """Report a proof of every slice as the check of that name, which the nightly job makes otherwise."""
     proof = report.proof
+    if proof is not None and proof.level == "digest" and proof.scope == "all":
+        # The event belongs to no run, because a run may only report checks that it has planned.
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=key,
+                check_name=EVERY_SLICE,
+                passed=proof.holds,
+                description=" ".join(sentences(proof)),
+                metadata=proof_metadata(proof),
+            )
+        )
+
+
+def _of_month(platform: Platform, table: sa.Table, month: Month) -> dict[str, Any]:
+    """Return the number of rows and the digest of a month of a mirror."""
+    found = platform.warehouse.digest_mirror(table, _slices_of(table, [month])).values()
     return {
-        "dagster/row_count": proof.rows_mirror if proof else 0,
+        "dagster/row_count": sum(each.rows for each in found),
+        "digest": f"{sum(each.total for each in found):x}",
+    }
+
+
+def _metadata(report: SyncReport, *, of_table: bool) -> dict[str, Any]:
+    """Return what a sync did. The rows and the digest are those of the table, unless each month has its own."""
+    proof = report.proof
+    rows = proof.rows_mirror if proof else 0
+    return {
+        **(
+            {"dagster/row_count": rows, "digest": digest_words(proof)}
+            if of_table
+            else {"rows_in_table": rows}
+        ),
         "mode": report.mode or "nothing to do",
         "reason": report.reason or "rows changed" if report.mode else "no row changed",
         "rows_read": report.rows_read,
@@ -156,7 +194,6 @@ def _metadata(report: SyncReport) -> dict[str, Any]:
         "slices_compared_by_proof": f"{proof.slices_checked} of {proof.slices_total}"
         if proof
         else "none",
-        "digest": digest_words(proof),
         "seconds": round(report.seconds + (proof.seconds if proof else 0.0), 3),
         "watermark": report.watermark or 0,
     }

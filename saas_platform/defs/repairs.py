@@ -10,11 +10,10 @@ from pydantic import Field
 
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.jobs import AssetJob
-from saas_platform.defs.metadata import proof_metadata
+from saas_platform.defs.metadata import DATA_VERSION, digest_words, proof_metadata
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import key_of
-from saas_platform.defs.proofs import EVERY_SLICE
-from saas_platform.defs.raw import EQUALS_SOURCE, GROUP
+from saas_platform.defs.raw import EQUALS_SOURCE, EVERY_SLICE, GROUP
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.refresh.staleness import stale_products
@@ -64,6 +63,8 @@ def repair_job(named: AssetTables) -> dg.JobDefinition:
         for report in reports:
             message = messages[report.table]
             context.log.info(message)
+            if report.sync_id is not None and report.mode is not None:
+                context.log_event(_materialization(report, assets[report.table], message))
             for check in (EVERY_SLICE, EQUALS_SOURCE):
                 # The event belongs to no run, because a run may only report checks that it has planned.
                 context.instance.report_runless_asset_event(
@@ -98,6 +99,23 @@ def _message(report: RepairReport, finding: Finding | None) -> str:
     proof = sentences(report.proof) if report.proof else [report.error or "There was no proof."]
     standing = [] if report.succeeded or finding is None else [finding.message]
     return " ".join([repair_sentence(report), *proof, *report.warnings, *standing])
+
+
+def _materialization(report: RepairReport, asset: str, message: str) -> dg.AssetMaterialization:
+    """Return the event by which the UI knows that the mirror changed, and what is built from it is older."""
+    return dg.AssetMaterialization(
+        asset_key=dg.AssetKey([GROUP, asset]),
+        description=message,
+        metadata={
+            "dagster/row_count": report.proof.rows_mirror if report.proof else 0,
+            "digest": digest_words(report.proof),
+            "rows_written": report.rows_written,
+            "rows_deleted": report.rows_deleted,
+            "slices_repaired": list(report.slices),
+            "seconds": round(report.seconds, 3),
+        },
+        tags={DATA_VERSION: report.sync_id or ""},
+    )
 
 
 def _evaluation(

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
+from saas_platform.defs.metadata import DATA_VERSION
 from saas_platform.defs.names import AssetTables
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.refresh.staleness import stale_products
 
-#: The tag of an event with the version of what was materialised, and the version of what is not there. Dagster shows
-#: an asset of that version as missing.
-DATA_VERSION, NOT_THERE = "dagster/data_version", "NULL"
+#: The version of what is not there. Dagster shows an asset of that version as missing.
+NOT_THERE = "NULL"
 
 
 def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:

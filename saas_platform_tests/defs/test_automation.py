@@ -17,6 +17,7 @@ from saas_platform.defs.build import build_definitions
 from saas_platform.defs.partitions import monthly
 from saas_platform.platform import Platform
 from saas_platform.refresh.company_months import read_month, write_month
+from saas_platform.refresh.staleness import Cause
 from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import sync
@@ -31,7 +32,15 @@ WINDOW: dict[str, Any] = {"accounts": 20, "start": "2024-01", "as_of": date(2024
 
 
 @pytest.fixture
-def platform(synced: Path, platform_of: PlatformOf) -> Platform:
+def above_raw(monkeypatch: pytest.MonkeyPatch) -> dict[str, Cause]:
+    """What is stale above raw, which a test may change. Building the marts would take longer than all other tests."""
+    causes: dict[str, Cause] = {}
+    monkeypatch.setattr("saas_platform.defs.automation.stale_products", lambda _: causes)
+    return causes
+
+
+@pytest.fixture
+def platform(synced: Path, platform_of: PlatformOf, above_raw: dict[str, Cause]) -> Platform:
     """A platform on a copy of the synced home. Syncing again would take longer than most tests."""
     made = platform_of(**WINDOW)
     shutil.copytree(synced, made.home.root)
@@ -49,9 +58,15 @@ def refresh(platform: Platform) -> None:
     assert all(report.succeeded for report in reports)
 
 
-def tick(platform: Platform, cursor: str | None = None) -> dg.SensorResult:
+def tick(
+    platform: Platform, cursor: str | None = None, instance: dg.DagsterInstance | None = None
+) -> dg.SensorResult:
     """Evaluate the sensor once."""
-    context = dg.build_sensor_context(cursor=cursor, resources={"platform": platform})
+    context = dg.build_sensor_context(
+        cursor=cursor,
+        resources={"platform": platform},
+        instance=instance or dg.DagsterInstance.ephemeral(),
+    )
     result = source_sensor()(context)
     assert isinstance(result, dg.SensorResult)
     return result
@@ -69,11 +84,52 @@ def skip_reason(result: dg.SensorResult) -> str:
     return str(reason.skip_message if isinstance(reason, dg.SkipReason) else reason)
 
 
-UP_TO_DATE = "Every raw table is up to date with its source."
+UP_TO_DATE = "Every raw table is up to date with its source, and what is built from raw with raw."
 
 
 def test_a_fresh_warehouse_requests_nothing(platform: Platform) -> None:
     assert skip_reason(tick(platform)) == UP_TO_DATE
+
+
+GONE, OLDER = Cause("is missing", "gone"), Cause("is older than raw/users", "inputs")
+
+
+def test_what_is_stale_above_raw_is_asked_for_a_few_times(
+    platform: Platform, above_raw: dict[str, Cause]
+) -> None:
+    above_raw.update({"marts/dim_plan": GONE, "dashboards/page": OLDER})
+    cursor = None
+    for _ in range(3):
+        result = tick(platform, cursor)
+        (request,) = result.run_requests or []
+        assert request.tags["reason"] == "marts/dim_plan is missing"
+        assert request.partition_key == "2024-04-01"
+        cursor = next_cursor(result, cursor)
+    last = tick(platform, cursor)
+    assert skip_reason(last).startswith(
+        "3 runs did not bring up to date what is stale: look at their logs"
+    )
+    assert "marts/dim_plan is missing" in skip_reason(last)
+    above_raw["marts/dim_plan"] = Cause("has other code now", "code")
+    assert len(tick(platform, next_cursor(last, cursor)).run_requests or []) == 1
+    above_raw.clear()
+    fresh = tick(platform, cursor)
+    assert skip_reason(fresh) == UP_TO_DATE
+    above_raw["dashboards/page"] = OLDER
+    (request,) = tick(platform, next_cursor(fresh, cursor)).run_requests or []
+    assert request.tags["reason"] == "dashboards/page is older than raw/users"
+
+
+def test_nothing_is_asked_for_while_a_run_is_in_progress(
+    platform: Platform, above_raw: dict[str, Cause]
+) -> None:
+    above_raw["marts/dim_plan"] = GONE
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = dg.DagsterRun("refresh", status=dg.DagsterRunStatus.STARTED)
+        instance.add_run(run)
+        assert "A run is in progress" in skip_reason(tick(platform, None, instance))
+        instance.report_run_failed(run)
+        assert len(tick(platform, None, instance).run_requests or []) == 1
 
 
 @pytest.mark.parametrize(
@@ -261,7 +317,10 @@ def test_an_up_to_date_source_is_left_alone(company: Platform) -> None:
     apply(company, *JANUARY.until(Month(2024, 4)))
     answer = due(company)
     assert isinstance(answer, dg.SkipReason)
-    assert answer.skip_message == "The source already has everything before SAAS_AS_OF 2024-04-10."
+    assert answer.skip_message == (
+        "The source already has everything before SAAS_AS_OF 2024-04-10: set SAAS_AS_OF=now to let the company go"
+        " on each day."
+    )
 
 
 def test_each_day_brings_the_current_month_up_to_the_clock(company: Platform) -> None:

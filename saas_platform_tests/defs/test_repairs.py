@@ -12,8 +12,8 @@ import pytest
 
 from saas_platform.cli.summary import summarise
 from saas_platform.defs.jobs import REFRESH, jobs
-from saas_platform.defs.proofs import EVERY_SLICE, full_proof
-from saas_platform.defs.raw import EQUALS_SOURCE
+from saas_platform.defs.proofs import full_proof
+from saas_platform.defs.raw import EQUALS_SOURCE, EVERY_SLICE
 from saas_platform.defs.repairs import failed_proofs_sensor, repair_job
 from saas_platform.platform import Platform
 from saas_platform.refresh.staleness import Cause, given_versions
@@ -135,6 +135,14 @@ def test_damage_is_found_requested_repaired_and_forgotten(
     )
 
     result = repaired(platform, instance, request.run_config)
+    event = instance.get_latest_materialization_event(dg.AssetKey(["raw", "users"]))
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["rows_written"].value == 2
+    newest = platform.warehouse.last_sync(USERS)
+    assert newest is not None
+    assert event.asset_materialization.tags == {"dagster/data_version": newest.sync_id}
+    assert instance.get_latest_materialization_event(dg.AssetKey(["raw", "plans"])) is None
 
     assert result.success
     assert passes(instance, EVERY_SLICE)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+import duckdb
+import pyarrow.parquet as pq
 import pytest
 
+from saas_platform.defs.build import build_definitions
 from saas_platform.defs.instance import open_instance
+from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.storage.home import Home
 from saas_platform_tests.end_to_end.command_line import Output, command
@@ -40,6 +45,73 @@ def test_the_ui_sees_the_finished_run(home: Path, first_run: tuple[Path, Output]
         assert run.status == dg.DagsterRunStatus.SUCCESS
         months = instance.get_materialized_partitions(dg.AssetKey(["source", "accounts"]))
         assert months == {f"2024-{month:02d}-01" for month in range(1, 8)}
+
+
+def of_each_month(instance: dg.DagsterInstance, *key: str) -> dict[str, dict[str, object]]:
+    """Return the newest metadata of each partition of an asset."""
+    found: dict[str, dict[str, object]] = {}
+    records = instance.fetch_materializations(dg.AssetKey([*key]), limit=100).records
+    for record in reversed(records):
+        assert record.partition_key is not None
+        assert record.asset_materialization is not None
+        metadata = record.asset_materialization.metadata
+        found[record.partition_key[:7]] = {name: each.value for name, each in metadata.items()}
+    return found
+
+
+def test_each_month_has_its_own_rows_and_digest(home: Path) -> None:
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        wanted = dict(
+            connection.execute(
+                "SELECT strftime(occurred_at, '%Y-%m'), count(*) FROM raw.usage_events GROUP BY ALL"
+            ).fetchall()
+        )
+    with open_instance(Home(home)) as instance:
+        events = of_each_month(instance, "raw", "usage_events")
+        assert {month: each["dagster/row_count"] for month, each in events.items()} == wanted
+        assert len({each["digest"] for each in events.values()}) == len(wanted) == 7
+        for group in ("synthetic", "source"):
+            months = of_each_month(instance, group, "accounts")
+            for month, each in months.items():
+                path = home / "staging" / "synthetic" / "accounts" / f"{month}.parquet"
+                assert each["dagster/row_count"] == pq.read_metadata(path).num_rows
+                assert each["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_first_load_that_proved_every_slice_is_seen_as_that(home: Path) -> None:
+    with open_instance(Home(home)) as instance:
+        for name in TABLES:
+            key = dg.AssetCheckKey(dg.AssetKey(["raw", name]), "every_slice_equals_source")
+            (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+            assert record.status.value == "SUCCEEDED", name
+
+
+def test_a_part_of_the_chain_ends_well_on_a_new_home(
+    tmp_path: Path, settings_of: Callable[[Path], None]
+) -> None:
+    settings_of(tmp_path / "new")
+    output = command("run", "--select", "synthetic")
+    assert output.code == 0
+    assert "What was selected is done." in output.error_text
+    assert "holds no company yet" in output.error_text
+
+
+def test_a_run_without_months_is_refused_before_anything_is_recorded(
+    home: Path,
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = (
+            build_definitions(Platform.load())
+            .resolve_job_def("company_month")
+            .execute_in_process(instance=instance, raise_on_error=False)
+        )
+        assert not result.success
+        (failure,) = [e for e in result.all_events if e.is_step_failure]
+        data = failure.step_failure_data.user_failure_data
+        assert data is not None
+        assert "This run has no partition" in (data.description or "")
+        keys = [dg.AssetKey([group, name]) for group in ("synthetic", "source") for name in TABLES]
+        assert all(instance.get_latest_materialization_event(key) is None for key in keys)
 
 
 def test_the_ui_sees_every_check_passed(home: Path) -> None:
@@ -79,7 +151,7 @@ def test_every_asset_reports_rows_seconds_and_a_digest(home: Path) -> None:
         assert event.asset_materialization is not None
         metadata = event.asset_materialization.metadata
         assert metadata["digest"].value, name
-        assert "seconds" in metadata, name
+        assert "seconds" in metadata or "seconds_of_run" in metadata, name
         # A fitted model has no rows, and the page shows those of others.
         without = {"models/churn_model", "dashboards/page"}
         assert ("dagster/row_count" in metadata) is (name not in without), name
