@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from dagster_dbt import DbtCliResource, dbt_assets
 
 from saas_platform.dbt_runner.lineage import ColumnSources
 from saas_platform.dbt_runner.manifest import column_lineage, manifest, target_of
 from saas_platform.dbt_runner.project import PROJECT_DIR, UNIT_TESTS_LEFT_OUT, refresh
+from saas_platform.defs.dbt_translator import Translator
 from saas_platform.defs.failures import raise_failures
-from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
 from saas_platform.refresh.mart_months import Rebuild, forget_marts, rebuild, record_marts
@@ -21,28 +21,6 @@ from saas_platform.refresh.staleness import given_versions, record_products, sta
 from saas_platform.schema.slices import SliceDigest
 
 GROUP = "marts"
-
-
-class _Translator(DagsterDbtTranslator):
-    """Gives dbt's nodes the names of the platform: `marts/<model>` and `raw/<table>`, and a group for each folder."""
-
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        name = dbt_resource_props["name"]
-        return dg.AssetKey(
-            [RAW if dbt_resource_props["resource_type"] == "source" else GROUP, name]
-        )
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        # The first part is the project, the second its folder: staging, intermediate, marts or reports.
-        return str(dbt_resource_props["fqn"][1])
-
-    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
-        path = PROJECT_DIR / dbt_resource_props["original_file_path"]
-        link = dg.LocalFileCodeReference(file_path=str(path), label=path.name)
-        return {
-            **super().get_metadata(dbt_resource_props),
-            "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[link]),
-        }
 
 
 def dbt_resource(platform: Platform) -> DbtCliResource:
@@ -61,7 +39,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     @dbt_assets(
         name=GROUP,
         manifest=manifest(platform.home.dbt, platform.marts_target, platform.as_of),
-        dagster_dbt_translator=_Translator(),
+        dagster_dbt_translator=Translator(),
         backfill_policy=None,
     )
     def marts(

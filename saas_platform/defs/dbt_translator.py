@@ -1,0 +1,74 @@
+"""Translate dbt's nodes into assets and checks with the names, groups, links and descriptions of the platform.
+
+Out of scope: building the models (marts.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtProject
+
+from saas_platform.dbt_runner.project import PROJECT_DIR
+from saas_platform.warehouse.interface import MARTS, RAW
+
+
+class Translator(DagsterDbtTranslator):
+    """Gives dbt's nodes the names of the platform: `marts/<model>` and `raw/<table>`, and a group for each folder."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        name = dbt_resource_props["name"]
+        return dg.AssetKey(
+            [RAW if dbt_resource_props["resource_type"] == "source" else MARTS, name]
+        )
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        # The first part is the project, the second its folder: staging, intermediate, marts or reports.
+        return str(dbt_resource_props["fqn"][1])
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        path = PROJECT_DIR / dbt_resource_props["original_file_path"]
+        link = dg.LocalFileCodeReference(file_path=str(path), label=path.name)
+        return {
+            **super().get_metadata(dbt_resource_props),
+            "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[link]),
+        }
+
+    def get_asset_check_spec(
+        self,
+        asset_spec: dg.AssetSpec,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DbtProject | None,
+    ) -> dg.AssetCheckSpec | None:
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None:
+            return None
+        return dg.AssetCheckSpec(
+            spec.name,
+            asset=spec.asset_key,
+            description=words_of_test(manifest["nodes"][unique_id]),
+            additional_deps=spec.additional_deps,
+            blocking=spec.blocking,
+            metadata=spec.metadata,
+        )
+
+
+def words_of_test(node: Mapping[str, Any]) -> str:
+    """Return what a dbt test proves: a sentence on its columns, or the comment at the head of its SQL."""
+    made: Mapping[str, Any] = node.get("test_metadata") or {}
+    values = made.get("kwargs", {})
+    match made.get("name"):
+        case "accepted_values":
+            return (
+                f"Each {values['column_name']} is one of: {', '.join(map(str, values['values']))}."
+            )
+        case "relationships":
+            parent = str(values["to"]).removeprefix("ref('").removesuffix("')")
+            return f"Each {values['column_name']} is the {values['field']} of a row of {parent}."
+        case "unique_combination":
+            return f"No two rows have the same {' and '.join(values['columns'])}."
+    lines = (line.strip() for line in node["raw_code"].splitlines())
+    return " ".join(line.removeprefix("--").strip() for line in lines if line.startswith("--"))
