@@ -10,10 +10,13 @@ import json
 import tempfile
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from saas_platform.dbt_runner.lineage import ColumnSources, column_sources
 from saas_platform.dbt_runner.project import PROJECT_DIR, options, run
 from saas_platform.dbt_runner.target import MartsTarget
+
+if TYPE_CHECKING:
+    from saas_platform.dbt_runner.lineage import ColumnSources
 
 _PARSED = ("*.sql", "*.yml")
 
@@ -66,6 +69,9 @@ def column_lineage(folder: Path, target: MartsTarget) -> ColumnSources:
     if kept.exists():
         found: ColumnSources = json.loads(kept.read_text())
         return found
+    # sqlglot takes a quarter of a second to import. Only its users should wait for it.
+    from saas_platform.dbt_runner.lineage import column_sources
+
     built = json.loads((target_of(folder) / "manifest.json").read_text())
     sources = column_sources(built)
     if len(sources) == sum(n["resource_type"] == "model" for n in built["nodes"].values()):

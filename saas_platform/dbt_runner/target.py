@@ -21,6 +21,16 @@ from saas_platform.dbt_runner.errors import MartsError
 _ALWAYS = {
     # A build of some marts runs only the tests that read no other mart than these and those below them.
     "DBT_INDIRECT_SELECTION": "buildable",
+    # The project's own settings come too late for the warnings on these two, which it needs for dbt by hand.
+    "DBT_WARN_ERROR_OPTIONS": json.dumps(
+        {
+            "silence": [
+                "ConfigLogPathDeprecation",
+                "ConfigTargetPathDeprecation",
+                "DeprecationsSummary",
+            ]
+        }
+    ),
 }
 _READ_BY_DBT = ("DBT_", "SAAS_DBT_")
 

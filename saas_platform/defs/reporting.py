@@ -7,7 +7,7 @@ Out of scope: what is done about it (automation.py), and deciding what is stale 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -17,8 +17,10 @@ from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.refresh.staleness import stale_products
 
-#: The version of what is not there. Dagster shows an asset of that version as missing.
-NOT_THERE = "NULL"
+#: The tag of an event with the version of the code that made what was materialised.
+CODE_VERSION = "dagster/code_version"
+#: The version of what is no longer what was built. No code makes it, so that Dagster shows the asset as stale.
+GONE = "gone"
 
 
 def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
@@ -59,12 +61,13 @@ def _synced(
         newest = {name: platform.warehouse.last_sync(table) for name, table in tables.items()}
     for name, sync in newest.items():
         key = dg.AssetKey(["raw", name])
-        if sync is not None and _known(instance, key) not in (None, sync.sync_id):
-            yield _event(
-                key,
-                sync.sync_id,
-                "It was synced outside of Dagster.",
-                {"rows_written": sync.rows_written},
+        known = _tags(instance, key)
+        if sync is not None and known and known.get(DATA_VERSION) != sync.sync_id:
+            yield dg.AssetMaterialization(
+                asset_key=key,
+                description="It was synced outside of Dagster.",
+                metadata={"rows_written": sync.rows_written, "rows_deleted": sync.rows_deleted},
+                tags={**known, DATA_VERSION: sync.sync_id},
             )
 
 
@@ -72,21 +75,19 @@ def _gone(instance: dg.DagsterInstance, platform: Platform) -> Iterator[dg.Asset
     """Yield an event for each product that is no longer what was built."""
     for name, cause in stale_products(platform).items():
         key = dg.AssetKey(name.split("/"))
-        if cause.kind == "gone" and _known(instance, key) not in (None, NOT_THERE):
-            yield _event(key, NOT_THERE, f"It {cause.words}.", {})
+        known = _tags(instance, key)
+        if cause.kind == "gone" and known and known.get(DATA_VERSION) != GONE:
+            yield dg.AssetMaterialization(
+                asset_key=key,
+                description=f"It {cause.words}.",
+                tags={**known, DATA_VERSION: GONE, CODE_VERSION: GONE},
+            )
 
 
-def _known(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
-    """Return the version of an asset by its newest materialisation; None if Dagster knows of none."""
+def _tags(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, str]:
+    """Return what the newest event of an asset says of its versions and its inputs; empty if there is none."""
     event = instance.get_latest_materialization_event(key)
     if event is None or event.asset_materialization is None:
-        return None
-    return (event.asset_materialization.tags or {}).get(DATA_VERSION)
-
-
-def _event(
-    key: dg.AssetKey, version: str, description: str, metadata: Mapping[str, int]
-) -> dg.AssetMaterialization:
-    return dg.AssetMaterialization(
-        asset_key=key, description=description, metadata=metadata, tags={DATA_VERSION: version}
-    )
+        return {}
+    tags = event.asset_materialization.tags or {}
+    return {name: value for name, value in tags.items() if name.startswith("dagster/")}
