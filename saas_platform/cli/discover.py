@@ -83,6 +83,11 @@ def _merged(platform: Platform, file: Path, found: Discovery, *, write: bool) ->
     with platform.database.snapshot() as snapshot:
         present = snapshot.tables()
     merged = merge(file.read_text(encoding="utf-8"), declaration, found.tables, present)
+    if not merged.tables:
+        raise TablesError(
+            f"Every table that {file} declares is gone from the source, and all others are skipped: name another"
+            " database in SAAS_SOURCE_URL, or remove the file and discover again."
+        )
     changed = bool(merged.changes) and write
     if changed:
         _write(file, merged.text)

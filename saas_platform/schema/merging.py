@@ -26,6 +26,7 @@ from saas_platform.schema.declared import (
     skip_tables,
     table_entry,
     type_name,
+    yaml_line,
 )
 from saas_platform.schema.describing import counted
 from saas_platform.schema.mirror_names import folded, name_suffix
@@ -44,6 +45,8 @@ class Merge:
     #: A sentence for each table that discovery leaves out, and for each column whose values suggest another type,
     #: because the file keeps both.
     remarks: tuple[str, ...] = ()
+    #: How many tables the file declares with the changes.
+    tables: int = field(default=0, compare=False)
 
 
 def merge(
@@ -63,7 +66,13 @@ def merge(
     work = _Work(TablesTree(text), declaration, list(found), present)
     work.run()
     merged = work.tree.text() if work.changes else text
-    return Merge(merged, tuple(work.changes), tuple(work.added), tuple(work.remarks))
+    return Merge(
+        merged,
+        tuple(work.changes),
+        tuple(work.added),
+        tuple(work.remarks),
+        len(work.tables),
+    )
 
 
 _Key = TypeVar("_Key")
@@ -242,6 +251,7 @@ class _Work:
             self._remove_column(name, each, table, "is gone from the source")
         for each in lost:
             self._remove_column(name, each, table, "can no longer be read")
+        self._compare_key(name, table)
 
     def _skip_unreadable(self, name: str, table: sa.Table) -> set[str]:
         """Skip the columns that the source can't read, unless the file skips them already.
@@ -325,6 +335,21 @@ class _Work:
         ]
         self.changes.append("; ".join([f"{name}.{column} {reason}: it is removed", *also]))
 
+    def _compare_key(self, name: str, table: sa.Table) -> None:
+        """Remark on a key of the file that the source no longer keeps unique, if the source has another one."""
+        entry = self.tables[name]
+        columns = entry["columns"]
+        of_file = {str(columns[each].get("source", each)) for each in entry["key"]}
+        kept = (sa.UniqueConstraint, sa.PrimaryKeyConstraint)
+        unique = [each for each in table.constraints if isinstance(each, kept) and each.columns]
+        is_kept = any({*map(source_column, each.columns)} <= of_file for each in unique)
+        now = self._key(name, table)
+        if of_file and now and not is_kept and str(entry.get("key_enforced", "true")) != "false":
+            self.remarks.append(
+                f"{name} keeps its key [{', '.join(map(str, entry['key']))}], which nothing in the source keeps unique"
+                f" now: write `{yaml_line('key', now)}` under {name} in tables.yaml."
+            )
+
     def _key(self, name: str, table: sa.Table) -> list[str]:
         """Return the source's present key in the file's names; no columns if the file lacks one of them."""
         columns = self.tables[name]["columns"]
@@ -370,4 +395,4 @@ def _is_named(node: Any, column: str) -> bool:
 
 
 def _dotted(place: SourcePlace) -> str:
-    return ".".join(part for part in place if part is not None)
+    return ".".join(filter(None, place))

@@ -6,6 +6,7 @@ Contains: the model of the file, and its rules. Out of scope: the way to SQLAlch
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
@@ -97,7 +98,17 @@ class DeclaredColumn(_Part):
         wanted = _VALUES.get(kind, ())
         bounds = [bound for bound in self.plausible or () if bound is not None]
         for role, values in (("values", self.values), ("plausible", bounds)):
+            if values and not wanted:
+                raise MisplacedError(
+                    f"{role} can't be given for a column of type {self.type}: remove it", role
+                )
             for value in values:
+                if isinstance(value, float) and not math.isfinite(value):
+                    raise MisplacedError(
+                        f"{value} in {role} is no value that a row can be compared with: remove it, or write null"
+                        " for no bound",
+                        role,
+                    )
                 if type(value) not in wanted:
                     raise MisplacedError(f"{value} in {role} is not of type {self.type}", role)
             if values and self.mirror != "keep":
@@ -218,6 +229,12 @@ class DeclaredTable(_Part):
             for name in names:
                 form = self.columns[name].mirror
                 allowed = ("keep",) if place[0] in ("version", "slice") else ("keep", "hash")
+                if form == "hash" and self.columns[name].collation not in (None, BINARY):
+                    raise MisplacedError(
+                        "`mirror: hash` gives different hashes to texts that the source takes for equal"
+                        f" (collation {self.columns[name].collation}), but {place[0]} compares them: use keep",
+                        *("columns", name, "mirror"),
+                    )
                 if form not in allowed:
                     raise MisplacedError(
                         f"`mirror: {form}` {why[form]}, but {place[0]} needs it: use"

@@ -76,7 +76,8 @@ def null_error(column: sa.Column[Any], row: Mapping[str, Any]) -> SourceError:
     own = ""
     if _is_own(column):
         own = (
-            f", or write other columns or `key: []` under {column.table.name} in tables.yaml"
+            f", or write other columns or `key: []` under {column.table.name} in tables.yaml, and `nullable: true`"
+            f" at {column.name}"
             if column.primary_key
             else ", or declare the column nullable in tables.yaml"
         )

@@ -7,8 +7,9 @@ A partial proof clears only what it checked. A digest mismatch stays open until 
 a count mismatch stays open until the next proof, because every proof compares all counts. A difference that a
 sync finds in the slices it touched is cleared by the second proof of the same sync.
 
-Tries are counted until a proof that no copying preceded finds every slice equal. The proof at the end of a
-repair does not reset the count: otherwise damage that comes back each time would be repaired for ever.
+Tries are counted until another proof finds every slice equal. The proof at the end of a repair does not reset the
+count: otherwise damage that comes back each time would be repaired for ever. A sync of a table in which nothing
+differs is no try.
 """
 
 from __future__ import annotations
@@ -78,14 +79,15 @@ def finding_in(proofs: Sequence[ProofEntry]) -> Finding | None:
     standing: list[ProofEntry] = []
     tries: set[str] = set()
     for proof in proofs:
-        if proof.sync_id is not None and proof.whole and began is not None:
+        if proof.sync_id is not None and proof.whole and began is not None and standing:
             tries |= {proof.sync_id} - {began.sync_id}
         if proof.verdict == "differs":
             began = began or proof
             standing.append(proof)
             continue
         standing = [each for each in standing if not _settles(proof, each)]
-        if proof.confirms or not (standing or tries):
+        is_later = proof.whole and proof.sync_id not in tries
+        if proof.confirms or not (standing or tries) or (is_later and not standing):
             began, tries = None, set()
     if began is None or not standing:
         return None

@@ -5,6 +5,7 @@ Contains also: which errors stop only the table that meets them. Out of scope: h
 
 from __future__ import annotations
 
+import re
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -58,7 +59,13 @@ def sentence(table: sa.Table, error: Exception) -> str:
         if isinstance(error, PlatformError)
         else f"can't be read: {str(error).splitlines()[0]}"
     )
-    return text if table.name in text else f"{table.name}: {text}"
+    return text if _is_named(table.name, text) else f"{table.name}: {text}"
+
+
+def _is_named(name: str, text: str) -> bool:
+    """Return whether a sentence has a name as a word, and not only as a part of a path or of another word."""
+    without_paths = re.sub(r"\S*/\S*", " ", text)
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", without_paths) is not None
 
 
 def unproven(

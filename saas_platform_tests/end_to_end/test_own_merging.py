@@ -116,3 +116,60 @@ def test_a_name_is_accepted_as_messages_show_it(make: type[Own], tmp_path: Path)
     assert own.raw(
         "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'a' || chr(10) || 'b'"
     ) == [(0,)]
+
+
+def test_another_key_of_the_source_is_shown_with_the_line_to_write(
+    make: type[Own], tmp_path: Path
+) -> None:
+    own = make(tmp_path, "CREATE TABLE t (a INTEGER, b INTEGER, PRIMARY KEY (a));")
+    assert command("doctor", "--discover").code == 0
+    own.change("DROP TABLE t; CREATE TABLE t (a INTEGER, b INTEGER, PRIMARY KEY (a, b));")
+    output = command("doctor", "--discover")
+    assert "t keeps its key [a], which nothing in the source keeps unique now" in output.error_text
+    assert "write `key: [a, b]` under t in tables.yaml" in output.error_text
+
+
+def test_a_source_without_any_declared_table_is_one_sentence(
+    make: type[Own], tmp_path: Path
+) -> None:
+    own = make(tmp_path, "CREATE TABLE t (a INTEGER PRIMARY KEY); CREATE TABLE u (a INTEGER);")
+    assert command("doctor", "--discover").code == 0
+    own.file.write_text("skip: [u]\n" + own.file.read_text().partition("\n  u:")[0] + "\n")
+    own.change("DROP TABLE t")
+    for words in (["--yes"], []):
+        output = command("doctor", "--discover", *words)
+        assert output.code == 2
+        assert "is gone from the source, and all others are skipped" in output.error_text
+
+
+def test_a_schema_named_like_the_file_of_the_warehouse_stops_the_table_with_a_sentence(
+    own: Own,
+) -> None:
+    own.edit(("  orders:\n", "  orders:\n    schema: warehouse\n"))
+    output = command("sync")
+    assert output.code == 1
+    assert "orders can't go to the schema warehouse" in output.error_text
+    assert "people: full load" in output.out
+
+
+def test_values_that_no_row_can_be_compared_with_are_refused(
+    make: type[Own], tmp_path: Path
+) -> None:
+    own = make(tmp_path, "CREATE TABLE t (a INTEGER PRIMARY KEY, f REAL, b BOOLEAN);")
+    assert command("doctor", "--discover").code == 0
+    before = own.file.read_text()
+    for old, new, said in (
+        ("declared: REAL", "declared: REAL, plausible: [0, .inf]", "inf in plausible is no value"),
+        ("declared: REAL", "declared: REAL, values: [1.5, .nan]", "nan in values is no value"),
+        (
+            "declared: BOOLEAN",
+            "declared: BOOLEAN, values: [true]",
+            "values can't be given for a column of type flag",
+        ),
+    ):
+        own.file.write_text(before)
+        own.edit((old, new))
+        output = command("sync")
+        assert output.code == 2
+        assert said in output.error_text
+        assert "line " in output.error_text

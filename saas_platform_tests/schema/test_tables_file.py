@@ -157,6 +157,7 @@ WRONG = [
     ("pii: email, mirror: hash}\n      placed", "mirror: hash}\n      placed", "line 21: table orders, column buyer: `mirror: hash` is for personal data: name its kind with `pii:`"),
     ("mirror: mask", "mirror: maks", "line 29: table people, column full_name: mirror is 'maks': choose keep, mask, hash or drop"),
     ("mail: {type: text, pii: email, mirror: hash}", "mail: {type: text, pii: email, mirror: mask}", "line 28: table people, column mail: `mirror: mask` would make all values of the column equal, but key needs it"),
+    ("mail: {type: text, pii: email, mirror: hash}", "mail: {type: text, pii: email, mirror: hash, collation: NOCASE}", "line 28: table people, column mail: `mirror: hash` gives different hashes to texts that the source takes for equal (collation NOCASE), but key compares them: use keep"),
     ("mail: {type: text, pii: email, mirror: hash}", "mail: {type: text, pii: email, mirror: drop}", "line 28: table people, column mail: `mirror: drop` would leave the column out, but key needs it"),
     ("placed: {type: date, nullable: false}", "placed: {type: date, nullable: false, pii: birth_date, mirror: hash}", "line 22: table orders, column placed: `mirror: hash` would destroy the order of the column's values, but slice needs it"),
     ("mirror: mask", "mirror: mask, values: [a]", "line 29: table people, column full_name: values can't be checked in a column"),

@@ -13,10 +13,12 @@ import sqlalchemy as sa
 
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
+from saas_platform.schema.source_names import source_table
 from saas_platform.source.interface import SourceError
+from saas_platform.source.sqlite.catalogue import scanned
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_utf8
-from saas_platform.source.sqlite.sql import BINARY, column_sql, table_sql
+from saas_platform.source.sqlite.sql import BINARY, column_sql
 from saas_platform.source.sqlite.streaming import raw_texts, texts
 from saas_platform.source.values import misfit_error, null_error, row_columns
 
@@ -39,7 +41,7 @@ def stored_misfit(cursor: SqliteCursor, table: sa.Table, where: str) -> SourceEr
         )
         which = f"coalesce({which}, NULL)"
         first_such = (
-            f"(SELECT {which} AS place FROM {table_sql(table)}"
+            f"(SELECT {which} AS place FROM {scanned(cursor, source_table(table)[1])}"
             f" WHERE ({where}) AND {which} IS NOT NULL LIMIT 1)"
         )
         for (place,) in texts(cursor, ["CAST(place AS TEXT)"], first_such):
@@ -90,7 +92,7 @@ def _row(
     asked = [_literal(column_sql(column)), *(_shown(column_sql(each)) for each in named)]
     # A subquery of columns, and not of expressions, would need the collation of the program that wrote the file.
     listed = ", ".join(f"{sql} AS a{place}" for place, sql in enumerate(asked))
-    source = f"(SELECT {listed} FROM {table_sql(column.table)} WHERE {where} LIMIT 1)"
+    source = f"(SELECT {listed} FROM {scanned(cursor, source_table(column.table)[1])} WHERE {where} LIMIT 1)"
     names = [f"a{place}" for place in range(len(asked))]
     for literal, *values in raw_texts(cursor, names, source, parameters or None):
         shown = (None if v is None else v.decode(errors="backslashreplace") for v in values)

@@ -25,12 +25,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import adbc_driver_sqlite.dbapi as adbc
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
 
 from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS
@@ -82,17 +83,44 @@ def open_untouched(path: Path) -> Iterator[tuple[SqliteCursor, Untouched]]:
     """
     check_present(path)
     try:
-        with _connected(path) as (cursor, untouched):
-            cursor.execute("BEGIN")
-            # The first read fixes the view that all later reads see.
-            cursor.execute("SELECT count(*) FROM sqlite_master")
-            cursor.fetchall()
+        with ExitStack() as opened:
+            cursor, untouched = _TRYING(_begin, path, opened)
             yield cursor, untouched
             # If a page is corrupt, SQLite has ended the transaction, and the caller has seen the error.
             with suppress(adbc.Error):
                 cursor.execute("ROLLBACK")
     except adbc.Error as error:
         raise to_user_error(path, error, ours=False) from error
+
+
+def _begin(path: Path, opened: ExitStack) -> tuple[SqliteCursor, Untouched]:
+    """Begin a read transaction, which the stack ends; an attempt that fails leaves nothing on the stack."""
+    with ExitStack() as attempt:
+        cursor, untouched = attempt.enter_context(_connected(path))
+        cursor.execute("BEGIN")
+        # The first read fixes the view that all later reads see.
+        cursor.execute("SELECT count(*) FROM sqlite_master")
+        cursor.fetchall()
+        opened.push(attempt.pop_all())
+    return cursor, untouched
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Return whether the error may be due to a program that closed the file at this moment.
+
+    The last program that closes a file in WAL mode removes its `-wal` and `-shm`.
+    """
+    return isinstance(error, FileNotFoundError) or (
+        isinstance(error, adbc.Error) and "unable to open" in str(error)
+    )
+
+
+_TRYING = Retrying(
+    retry=retry_if_exception(_may_pass),
+    stop=stop_after_attempt(5),
+    wait=wait_fixed(0.05),
+    reraise=True,
+)
 
 
 @contextmanager

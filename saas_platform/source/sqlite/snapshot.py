@@ -113,12 +113,18 @@ class SqliteSnapshot(SourceSnapshot):
             schema, batches if above is not None else self._counted(table, slices, batches)
         )
 
-    def _from(self, table: sa.Table, where: str) -> str:
-        """Return what follows FROM. Every row is read from the table itself, and some rows with an index's help."""
-        if where != _EVERY_ROW:
+    def _from(self, table: sa.Table, where: str = _EVERY_ROW) -> str:
+        """Return what follows FROM. Only the platform's own file is trusted to have sound indexes, for single slices."""
+        if self._ours and where != _EVERY_ROW:
             return f"{table_sql(table)} WHERE {where}"
+        return f"{self._scanned(table)} WHERE {where}"
+
+    def _rows_for_versions(self, table: sa.Table) -> str:
+        return table_sql(table) if self._ours else self._scanned(table)
+
+    def _scanned(self, table: sa.Table) -> str:
         with self._of(table):
-            return f"{catalogue.scanned(self._cursor, source_table(table)[1])} WHERE {where}"
+            return catalogue.scanned(self._cursor, source_table(table)[1])
 
     def _counted(
         self,
@@ -146,7 +152,7 @@ class SqliteSnapshot(SourceSnapshot):
         if slices is None:
             return _EVERY_ROW
         with self._of(table):
-            return queries.in_slices(self._cursor, table, slices)
+            return queries.in_slices(self._cursor, table, slices, by_index=self._ours)
 
     def _rows(
         self, table: sa.Table, schema: pa.Schema, where: str, above: int | None
@@ -250,18 +256,20 @@ class SqliteSnapshot(SourceSnapshot):
         # The snapshot sees one state, in which a table's counts stay the same.
         if table.name not in self._counts:
             with self._of(table):
-                self._counts[table.name] = queries.slice_counts(self._cursor, table)
+                self._counts[table.name] = queries.slice_counts(
+                    self._cursor, table, by_index=self._ours
+                )
         return dict(self._counts[table.name])
 
     def unversioned(self, table: sa.Table) -> int:
-        query = queries.unversioned_query(table)
+        query = queries.unversioned_query(table, self._rows_for_versions(table))
         if query is None:
             return 0
         with self._of(table):
             return int(scalar(self._cursor, query))
 
     def highest_version(self, table: sa.Table) -> int:
-        query = queries.highest_query(table)
+        query = queries.highest_query(table, self._rows_for_versions(table))
         if query is None:
             return 0
         with self._of(table):

@@ -215,6 +215,12 @@ class DuckdbWarehouse(Warehouse):
 
     def unsupported_reason(self, table: sa.Table) -> str | None:
         found = clash(table, SYNC_ID)
+        if target_schema(table).casefold() == self.path.stem.casefold():
+            # DuckDB would take the schema's name for the file's.
+            found = (
+                f"{table.name} can't go to the schema {target_schema(table)}, because the warehouse's file is"
+                f" {self.path.name}: write another `schema:` for it in tables.yaml."
+            )
         if found is not None or not self.path.exists():
             return found
         # DuckDB ignores the case of ASCII letters in names: two such tables would be one mirror.
