@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from saas_platform.dbt_runner import PROJECT_DIR
+from saas_platform.dbt_runner.project import options, run
 from saas_platform.platform import Platform
 from saas_platform.schema.slices import SliceDigest
 from saas_platform_tests.end_to_end.command_line import command
@@ -137,3 +138,20 @@ def test_the_variables_of_a_shell_do_not_change_a_run(
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         ((rows,),) = connection.execute("SELECT count(*) FROM marts.dim_plan").fetchall()
     assert rows > 0
+
+
+@pytest.mark.slow
+def test_dbt_waits_while_another_process_has_the_warehouse_open(home: Path) -> None:
+    """A sensor of the platform opens it each minute; dbt itself would fail at its first attempt."""
+    path = home / "warehouse.duckdb"
+    holding = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(4)"
+    platform = Platform.load()
+    folders = platform.home.dbt / "target", platform.home.dbt / "logs"
+    arguments = ["run", *options(platform.as_of, *folders), "--select", "dim_plan"]
+    with subprocess.Popen(
+        [sys.executable, "-c", holding, str(path)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        (result,) = run(platform.marts_target, arguments).results
+    assert result.status == "success"

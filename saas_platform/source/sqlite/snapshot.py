@@ -137,8 +137,8 @@ class SqliteSnapshot(SourceSnapshot):
         for batch in batches:
             rows += batch.num_rows
             yield batch
-        if slices is None or slicing_of(table) is None:
-            return
+        if not self._ours or slices is None or slicing_of(table) is None:
+            return  # no index was used
         counts = self.slice_counts(table)
         wanted = sum(counts.get(slice_id, 0) for slice_id in slices)
         if rows != wanted:
