@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from saas_platform.company import CompanyConfig
 from saas_platform.dbt_runner.target import MartsTarget
 from saas_platform.schema import TABLES
 from saas_platform.schema.declared import Declaration, read_declaration
@@ -32,7 +33,6 @@ from saas_platform.warehouse.interface import Warehouse
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
-    from saas_platform.company import DirtyCompany
     from saas_platform.warehouse.bigquery.target import BigqueryTarget
 
 
@@ -99,76 +99,28 @@ class Platform:
 
     @cached_property
     def source(self) -> Source:
-        """The source database.
-
-        Raises SettingsError if the source is the user's own and nothing declares its tables.
-        """
-        if self.settings.synthetic:
-            return self._company_source
-        if self.home.tables.exists():
-            return FormedSource(self.database, self.hash_salt)
-        source = self._company_read_only
-        if not source.exists():
-            raise SettingsError(
-                f"SAAS_SYNTHETIC is false, but {self.home.tables}, which declares the tables to mirror, does"
-                " not exist: write it with `saas-platform doctor --discover`."
-            )
-        return source
-
-    @property
-    def _company_source(self) -> WritableSource:
-        address = self._source_address
-        return SqliteSource(address) if isinstance(address, Path) else MssqlSource(address)
-
-    @property
-    def _company_read_only(self) -> SqliteCompany | MssqlSource:
-        address = self._source_address
-        return SqliteCompany(address) if isinstance(address, Path) else MssqlSource(address)
+        """The source database. Raises SettingsError as `open_source` does."""
+        return open_source(
+            self.settings.source,
+            synthetic=self.settings.synthetic,
+            tables=self.home.tables,
+            hash_salt=self.hash_salt,
+        )
 
     @property
     def database(self) -> Source:
         """The source, treated as the user's own database whatever it contains."""
-        address = self._source_address
-        return SqliteDatabase(address) if isinstance(address, Path) else MssqlDatabase(address)
-
-    @property
-    def _source_address(self) -> Path | Address:
-        url = self.settings.source
-        match url.get_backend_name():
-            case "sqlite" if url.database:
-                return Path(url.database).absolute()
-            case "mssql":
-                return Address.of(url)
-        raise SettingsError(
-            f"SAAS_SOURCE_URL names {url.get_backend_name()}, which this version can't read:"
-            " use sqlite:///FILE, or mssql+pyodbc://USER:PASSWORD@HOST/DATABASE."
-        )
+        return _own_database(self.settings.source)
 
     @property
     def owned_source(self) -> WritableSource:
         """The source, if the platform may write to it. Raises SettingsError otherwise."""
-        if not self.settings.synthetic or not isinstance(self.source, WritableSource):
-            raise SettingsError(
-                "SAAS_SYNTHETIC is false, so nothing may be written to the source:"
-                " set it to true to fill the source with the synthetic company."
-            )
-        return self.source
+        return owned(self.source, synthetic=self.settings.synthetic)
 
     @cached_property
     def warehouse(self) -> Warehouse:
         """The warehouse. Raises SettingsError for an engine that is not supported."""
-        url = self.settings.warehouse
-        if url.get_backend_name() == "duckdb" and url.database:
-            return DuckdbWarehouse(Path(url.database).absolute())
-        if url.get_backend_name() == "bigquery":
-            # Google's client takes a second to import. Only its users should wait for it.
-            from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
-
-            return BigqueryWarehouse(self.bigquery, self.bigquery_client)
-        raise SettingsError(
-            f"SAAS_WAREHOUSE_URL names {url.get_backend_name()}, which this version can't load:"
-            " use duckdb:///FILE, or bigquery://PROJECT?location=EU."
-        )
+        return open_warehouse(self.settings.warehouse, self.bigquery_client)
 
     @cached_property
     def bigquery(self) -> BigqueryTarget:
@@ -205,16 +157,92 @@ class Platform:
         """The simulator's truth, kept apart from source and warehouse. Only the evaluation reads it."""
         return FrameStore(self.home.truth_files.as_uri())
 
-    @cached_property
-    def company(self) -> DirtyCompany:
-        """The company with its dirt. Without SAAS_DIRT, its batches stay unchanged."""
-        from saas_platform.company import Company, DirtyCompany
-
-        s = self.settings
-        return DirtyCompany(Company(s.config), s.seed, s.dirt)
-
     @property
     def company_name(self) -> str:
         """A description of the company that differs from the description of any other company."""
-        s = self.settings
-        return f"{s.config.name}, dirt {s.dirt!r}" if s.dirt else s.config.name
+        return company_name(self.settings.config, self.settings.dirt)
+
+
+def company_name(config: CompanyConfig, dirt: float) -> str:
+    """Return a description of a company and its dirt that differs from that of any other company."""
+    return f"{config.name}, dirt {dirt!r}" if dirt else config.name
+
+
+def open_source(url: sa.URL, *, synthetic: bool, tables: Path, hash_salt: str) -> Source:
+    """Return the source database of a URL. It is connected to on first use.
+
+    Args:
+        url: the SQLAlchemy URL of the database.
+        synthetic: whether the platform may fill it with the synthetic company.
+        tables: the file that declares the tables of the user's own database.
+        hash_salt: the secret that is hashed with each column declared `mirror: hash`.
+
+    Raises:
+        SettingsError: the engine is not supported, or the source is the user's own and nothing declares its tables.
+    """
+    address = _address(url)
+    if synthetic:
+        return SqliteSource(address) if isinstance(address, Path) else MssqlSource(address)
+    if tables.exists():
+        return FormedSource(_own_database(url), hash_salt)
+    source = SqliteCompany(address) if isinstance(address, Path) else MssqlSource(address)
+    if not source.exists():
+        raise SettingsError(
+            f"SAAS_SYNTHETIC is false, but {tables}, which declares the tables to mirror, does"
+            " not exist: write it with `saas-platform doctor --discover`."
+        )
+    return source
+
+
+def owned(source: Source, *, synthetic: bool) -> WritableSource:
+    """Return the source, if the platform may write to it. Raises SettingsError otherwise."""
+    if not synthetic or not isinstance(source, WritableSource):
+        raise SettingsError(
+            "SAAS_SYNTHETIC is false, so nothing may be written to the source:"
+            " set it to true to fill the source with the synthetic company."
+        )
+    return source
+
+
+def open_warehouse(
+    url: sa.URL, bigquery_client: Callable[[], bigquery.Client] | None = None
+) -> Warehouse:
+    """Return the warehouse of a URL. It is opened on first use.
+
+    Args:
+        url: the URL of the warehouse.
+        bigquery_client: returns the client of a BigQuery warehouse. Without it, a client is made from the environment.
+
+    Raises:
+        SettingsError: the engine is not supported.
+        WarehouseError: the URL of a BigQuery warehouse is not usable.
+    """
+    if url.get_backend_name() == "duckdb" and url.database:
+        return DuckdbWarehouse(Path(url.database).absolute())
+    if url.get_backend_name() == "bigquery":
+        # Google's client takes a second to import. Only its users should wait for it.
+        from saas_platform.warehouse.bigquery.target import BigqueryTarget
+        from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
+
+        return BigqueryWarehouse(BigqueryTarget.of(url), bigquery_client)
+    raise SettingsError(
+        f"SAAS_WAREHOUSE_URL names {url.get_backend_name()}, which this version can't load:"
+        " use duckdb:///FILE, or bigquery://PROJECT?location=EU."
+    )
+
+
+def _own_database(url: sa.URL) -> Source:
+    address = _address(url)
+    return SqliteDatabase(address) if isinstance(address, Path) else MssqlDatabase(address)
+
+
+def _address(url: sa.URL) -> Path | Address:
+    match url.get_backend_name():
+        case "sqlite" if url.database:
+            return Path(url.database).absolute()
+        case "mssql":
+            return Address.of(url)
+    raise SettingsError(
+        f"SAAS_SOURCE_URL names {url.get_backend_name()}, which this version can't read:"
+        " use sqlite:///FILE, or mssql+pyodbc://USER:PASSWORD@HOST/DATABASE."
+    )

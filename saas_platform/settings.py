@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     @property
     def config(self) -> CompanyConfig:
         """The company that these settings and the company's file describe. Raises CompanyError."""
-        return _config(self.company, self.seed, self.accounts, self.start)
+        return company_config(self.company, self.seed, self.accounts, self.start)
 
     @property
     def clock(self) -> Clock:
@@ -168,8 +168,11 @@ def _file_url(backend: str, path: Path) -> sa.URL:
 
 
 @cache
-def _config(path: Path | None, seed: int, accounts: int, start: Month) -> CompanyConfig:
-    """Read the company's file once, so that a change of the file within a run has no effect."""
+def company_config(path: Path | None, seed: int, accounts: int, start: Month) -> CompanyConfig:
+    """Read the company's file once, so that a change of the file within a run has no effect.
+
+    Raises CompanyError if the file is wrong.
+    """
     return read_config(path, seed=seed, accounts=accounts, start=start)
 
 

@@ -6,13 +6,18 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from saas_platform.clock import Clock, Month
 from saas_platform.defs.jobs import COMPANY_MONTH, FULL_PROOF, REFRESH
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import key_of, range_tags
+from saas_platform.defs.resources import (
+    CompanyClock,
+    SourceDatabase,
+    SyntheticCompany,
+    WarehouseResource,
+)
 from saas_platform.errors import PlatformError
-from saas_platform.platform import Platform
-from saas_platform.refresh.company_months import stale_months
-from saas_platform.refresh.staleness import stale_products
+from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.schema import version_of
 from saas_platform.sync import probe
 from saas_platform.sync.findings import MOST_TRIES
@@ -65,30 +70,35 @@ def _daily_company() -> dg.ScheduleDefinition:
         " the rest of the month that just ended.",
     )
     def daily_company(
-        platform: dg.ResourceParam[Platform],
+        source: SourceDatabase, company: SyntheticCompany
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        stale = stale_months(platform)
+        months = company.months()
+        stale = months.stale(source.owned())
+        day = months.clock.as_of.date()
         if not stale:
             yield dg.SkipReason(
-                f"The source already has everything before SAAS_AS_OF {platform.as_of.date()}{_how_to_go_on(platform)}."
+                f"The source already has everything before SAAS_AS_OF {day}{_how_to_go_on(months.clock)}."
             )
             return
         yield dg.RunRequest(
-            run_key=f"{platform.company_name}/{platform.as_of.date()}/{stale[0]}..{stale[-1]}",
+            run_key=f"{months.name}/{day}/{stale[0]}..{stale[-1]}",
             tags=range_tags(stale[0], stale[-1]),
         )
 
     return daily_company
 
 
-def _how_to_go_on(platform: Platform) -> str:
-    if platform.settings.as_of == "now":
+def _how_to_go_on(clock: Clock) -> str:
+    if clock.setting == "now":
         return ""
     return ": set SAAS_AS_OF=now to let the company go on each day"
 
 
-def source_sensor() -> dg.SensorDefinition:
-    """Return the sensor that requests a refresh when a table of the source has changed."""
+def source_sensor(tables: AssetTables, *, by_month: bool) -> dg.SensorDefinition:
+    """Return the sensor that requests a refresh when a table of the source has changed.
+
+    `by_month` says whether the job is partitioned by month.
+    """
 
     @dg.sensor(
         name="source_changed",
@@ -98,15 +108,20 @@ def source_sensor() -> dg.SensorDefinition:
         " no matter who wrote to it, and then refreshes everything that depends on it.",
     )
     def source_changed(
-        context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
+        context: dg.SensorEvaluationContext,
+        source: SourceDatabase,
+        warehouse: WarehouseResource,
+        clock: CompanyClock,
+        bookkeeping: dg.ResourceParam[Bookkeeping],
     ) -> dg.SensorResult:
+        month = clock.read().last_month if by_month else None
         try:
-            found = probe(platform.source, platform.warehouse, platform.tables.values())
+            found = probe(source.open(), warehouse.open(), tables.values())
         except PlatformError as error:
             return dg.SensorResult(skip_reason=str(error))
         stale = {each.table: each for each in found if each.reason not in (None, NO_ROW_VERSION)}
         if not stale:
-            return _above_raw(context, platform)
+            return _above_raw(context, bookkeeping, month)
         state = json.dumps(
             {
                 name: [each.watermark, each.version, each.rows_source]
@@ -119,27 +134,28 @@ def source_sensor() -> dg.SensorDefinition:
             )
         reasons = ", ".join(f"{name} ({each.reason})" for name, each in sorted(stale.items()))
         context.log.info(f"Stale: {reasons}")
-        return dg.SensorResult(run_requests=[_refresh(platform, reasons)], cursor=state)
+        return dg.SensorResult(run_requests=[_refresh(month, reasons)], cursor=state)
 
     return source_changed
 
 
-def _refresh(platform: Platform, reason: str) -> dg.RunRequest:
-    month = platform.settings.last_month
+def _refresh(month: Month | None, reason: str) -> dg.RunRequest:
     return dg.RunRequest(
-        partition_key=key_of(month) if platform.is_company else None,
+        partition_key=None if month is None else key_of(month),
         tags={"reason": reason[:200]},
     )
 
 
-def _above_raw(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
+def _above_raw(
+    context: dg.SensorEvaluationContext, bookkeeping: Bookkeeping, month: Month | None
+) -> dg.SensorResult:
     """Request a refresh if something above raw is stale, by the rule of `run`: a build failed, or was damaged since.
 
     The same state is asked for a few times, and then left to a person. The cursor has the state and the number of
     requests. An empty cursor would keep the old one; with "{}", an old state that comes back counts as new.
     """
     try:
-        causes = stale_products(platform)
+        causes = bookkeeping.stale()
     except PlatformError as error:
         return dg.SensorResult(skip_reason=str(error))
     if not causes:
@@ -163,6 +179,6 @@ def _above_raw(context: dg.SensorEvaluationContext, platform: Platform) -> dg.Se
         )
     context.log.info(f"Stale above raw: {reason}")
     return dg.SensorResult(
-        run_requests=[_refresh(platform, reason)],
+        run_requests=[_refresh(month, reason)],
         cursor=json.dumps({"above": state, "tries": tries + 1}),
     )

@@ -1,11 +1,10 @@
-"""dagster-gcp's resource for BigQuery. In every run the platform's own warehouse uses its client.
+"""dagster-gcp's resource for BigQuery. The platform's own warehouse uses its client, and your assets can use it.
 
 Out of scope: the queries that are sent with the client.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from os import environ
 
 from dagster_gcp import BigQueryResource
@@ -29,20 +28,15 @@ class WarehouseBigQuery(BigQueryResource):
             with super().get_client() as client:
                 yield client
 
-
-def with_bigquery(platform: Platform) -> tuple[Platform, dict[str, BigQueryResource]]:
-    """Return the platform with the client of the resource `bigquery`, and that resource.
-
-    Your own assets can use the resource. A platform with another warehouse is returned unchanged, with no
-    resource.
-    """
-    if platform.settings.warehouse.get_backend_name() != "bigquery":
-        return platform, {}
-    there = platform.bigquery
-    resource = WarehouseBigQuery(project=there.project, location=there.location)
-
-    def client() -> bigquery.Client:
-        with resource.get_client() as made:
+    def client(self) -> bigquery.Client:
+        """Return a client, which stays usable."""
+        with self.get_client() as made:
             return made
 
-    return replace(platform, bigquery_client=client), {"bigquery": resource}
+
+def bigquery_of(platform: Platform) -> WarehouseBigQuery | None:
+    """Return the resource of a platform whose warehouse is BigQuery; None for another warehouse."""
+    if platform.settings.warehouse.get_backend_name() != "bigquery":
+        return None
+    there = platform.bigquery
+    return WarehouseBigQuery(project=there.project, location=there.location)

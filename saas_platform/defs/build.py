@@ -5,15 +5,13 @@ from __future__ import annotations
 import dagster as dg
 
 from saas_platform.defs.automation import schedules, source_sensor
-from saas_platform.defs.bigquery import with_bigquery
 from saas_platform.defs.contracts import contract_checks
 from saas_platform.defs.conventions import by_convention, code_versions
 from saas_platform.defs.dashboards import dashboard_assets
 from saas_platform.defs.dirt_score import dirt_score
 from saas_platform.defs.growth import growth_checks
-from saas_platform.defs.io import ArtefactIO, FrameIO
 from saas_platform.defs.jobs import REFRESH, jobs
-from saas_platform.defs.marts import dbt_resource, marts_assets
+from saas_platform.defs.marts import marts_assets
 from saas_platform.defs.models import model_assets
 from saas_platform.defs.names import asset_names
 from saas_platform.defs.partitions import monthly
@@ -22,11 +20,11 @@ from saas_platform.defs.proofs import full_proof
 from saas_platform.defs.raw import raw_assets
 from saas_platform.defs.repairs import failed_proofs_sensor, repair_job
 from saas_platform.defs.reporting import facts_sensor
+from saas_platform.defs.resources import resources_of
 from saas_platform.defs.source import source_assets
 from saas_platform.defs.synthetic import synthetic_assets
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
-from saas_platform.refresh.staleness import given_versions, record_products
 
 
 def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.Definitions:
@@ -34,7 +32,6 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
 
     Pass `work` to read from it afterwards how long the work itself took.
     """
-    platform, bigquery = with_bigquery(platform)
     partitions = monthly(platform)
     from_synthetic = platform.settings.synthetic
     source_engine = platform.settings.source.get_backend_name()
@@ -55,13 +52,11 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
         marts = marts_assets(platform)
         assets.append(marts)
         assets += model_assets(from_synthetic=from_synthetic)
-        assets.append(dashboard_assets(marts, from_synthetic=from_synthetic))
+        assets.append(
+            dashboard_assets(marts, platform.home.dashboard, from_synthetic=from_synthetic)
+        )
     made = {job.name: job for job in jobs(tables, from_synthetic=from_synthetic)}
     repair = repair_job(tables)
-
-    def record(product: str) -> None:
-        record_products(platform, [product], given_versions(platform))
-
     versions = code_versions(platform, tables)
     return dg.Definitions(
         assets=[by_convention(each, versions, tables) for each in assets],
@@ -74,18 +69,11 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
         jobs=[*made.values(), repair],
         schedules=schedules(tables, from_synthetic=from_synthetic),
         sensors=[
-            source_sensor(),
+            source_sensor(tables, by_month=platform.is_company),
             failed_proofs_sensor(tables, repair, made[REFRESH]),
             facts_sensor(tables),
         ],
-        resources={
-            "platform": platform,
-            "work": work or WorkTimer(),
-            "dbt": dbt_resource(platform),
-            **bigquery,
-            "frames": FrameIO(platform.frames, record),
-            "artefacts": ArtefactIO(platform.artefacts, record),
-        },
+        resources=resources_of(platform, work),
         loggers={"console": progress_logger},
         executor=dg.in_process_executor,
     )

@@ -28,7 +28,7 @@ def _check(name: str, table: sa.Table, names: Mapping[sa.Table, str]) -> dg.Asse
         name,
         "Every row is as the schema declares (errors) and as anyone would expect (warnings): types, NULLs,"
         " values, ranges, keys and clean texts.",
-        lambda platform: _result(name, evaluate(platform.warehouse, table)),
+        lambda warehouse: _result(name, evaluate(warehouse, table)),
         after=[names[parent] for parent in parents if parent in names],
     )
 

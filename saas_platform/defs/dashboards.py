@@ -1,22 +1,28 @@
 """The asset of group `dashboards`, which is the page."""
 
 import hashlib
+from pathlib import Path
 
 import dagster as dg
 
 from saas_platform.dashboard import build_page
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.models import GROUP as MODELS
+from saas_platform.defs.resources import CompanyClock, WarehouseResource
 from saas_platform.defs.timing import WorkTimer
-from saas_platform.platform import Platform
+from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.refresh.products import PAGE, is_shown
-from saas_platform.refresh.staleness import given_versions, record_products
 
 GROUP = "dashboards"
 
 
-def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.AssetsDefinition:
-    """Return the page. It shows the marts and, if the truth is known, the evaluation of the model."""
+def dashboard_assets(
+    marts: dg.AssetsDefinition, folder: Path, *, from_synthetic: bool
+) -> dg.AssetsDefinition:
+    """Return the page, which is written to a folder.
+
+    It shows the marts and, if the truth is known, the evaluation of the model.
+    """
     shown = [key for key in marts.keys if is_shown(key.to_user_string())]
     judged = [dg.AssetKey([MODELS, "churn_evaluation"])] if from_synthetic else []
 
@@ -29,17 +35,20 @@ def dashboard_assets(marts: dg.AssetsDefinition, *, from_synthetic: bool) -> dg.
         " network.",
     )
     def page(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkTimer]
+        warehouse: WarehouseResource,
+        clock: CompanyClock,
+        bookkeeping: dg.ResourceParam[Bookkeeping],
+        work: dg.ResourceParam[WorkTimer],
     ) -> dg.MaterializeResult:
         with work.measure(GROUP) as measured, raise_failures():
-            given = given_versions(platform)
-            report = build_page(platform.warehouse, platform.home.dashboard, platform.as_of)
-            record_products(platform, [PAGE], given)
+            given = bookkeeping.given()
+            report = build_page(warehouse.open(), folder, clock.read().as_of)
+            bookkeeping.record([PAGE], given)
         digest = hashlib.sha256(report.path.read_bytes()).hexdigest()
         return dg.MaterializeResult(
             data_version=dg.DataVersion(digest),
             metadata={
-                "path": dg.MetadataValue.path(str(platform.home.dashboard / "index.html")),
+                "path": dg.MetadataValue.path(str(report.path)),
                 "bytes": report.bytes,
                 "digest": digest,
                 "seconds": measured.seconds,

@@ -11,10 +11,13 @@ from saas_platform.contracts import offenders
 from saas_platform.contracts.score import FOUND_BY_RULE, KindScore, Spot, score
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.raw import GROUP as RAW
+from saas_platform.defs.resources import SourceDatabase, TruthFiles, WarehouseResource
 from saas_platform.defs.synthetic import PLANTED, TRUTH
 from saas_platform.defs.timing import WorkTimer
-from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
+from saas_platform.source.interface import WritableSource
+from saas_platform.storage.frames import FrameStore
+from saas_platform.warehouse.interface import Warehouse
 
 DIRT_FOUND = "dirt_found"
 
@@ -30,31 +33,36 @@ def dirt_score() -> dg.AssetChecksDefinition:
         " dirt and reported nothing else.",
     )
     def dirt_found(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkTimer]
+        source: SourceDatabase,
+        warehouse: WarehouseResource,
+        truth: TruthFiles,
+        work: dg.ResourceParam[WorkTimer],
     ) -> dg.AssetCheckResult:
-        with work.measure(RAW) as measured, raise_failures(), platform.warehouse.session():
-            if not all(platform.warehouse.table_exists(RAW, name) for name in TABLES):
-                return _nothing_yet()
-            scores = score(_planted(platform), _found(platform))
+        with work.measure(RAW) as measured, raise_failures():
+            database, into = source.owned(), warehouse.open()
+            with into.session():
+                if not all(into.table_exists(RAW, name) for name in TABLES):
+                    return _nothing_yet()
+                scores = score(_planted(truth.open(), database), _found(into, database))
         return _result(scores, measured.seconds)
 
     return dirt_found
 
 
-def _planted(platform: Platform) -> Iterator[Spot]:
+def _planted(truth: FrameStore, source: WritableSource) -> Iterator[Spot]:
     """Yield the injected errors of the months that the source has."""
-    applied = {str(month) for month in platform.owned_source.applied_months()}
-    for row in platform.truth.read(PLANTED).to_pylist():
+    applied = {str(month) for month in source.applied_months()}
+    for row in truth.read(PLANTED).to_pylist():
         if row["month"] in applied:
             yield Spot(row["kind"], row["table"], row["key"], row["column"])
 
 
-def _found(platform: Platform) -> Iterator[Spot]:
+def _found(warehouse: Warehouse, source: WritableSource) -> Iterator[Spot]:
     """Yield what the intake and the contracts found."""
-    for row in platform.owned_source.intake_log().to_pylist():
+    for row in source.intake_log().to_pylist():
         yield Spot(row["finding"], row["table_name"], row["row_key"])
     for table in TABLES.values():
-        for rule, (key,) in offenders(platform.warehouse, table):
+        for rule, (key,) in offenders(warehouse, table):
             kind = FOUND_BY_RULE.get(rule.kind, rule.kind)
             # A rule on a single column marks the cell. Any other rule marks the row.
             yield Spot(kind, table.name, key, rule.columns[0] if len(rule.columns) == 1 else None)

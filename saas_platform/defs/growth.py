@@ -23,7 +23,7 @@ def _check(name: str, table: sa.Table) -> dg.AssetChecksDefinition:
         name,
         "The newest change of the row count is like those before it. Warns when a table loses or doubles rows in"
         " the source, which no proof reports, because the mirror follows the source.",
-        lambda platform: _result(name, judge(platform.warehouse.daily_rows(table, LOOK_BACK))),
+        lambda warehouse: _result(name, judge(warehouse.daily_rows(table, LOOK_BACK))),
     )
 
 

@@ -1,9 +1,7 @@
 """Assets of group `marts`: the dbt models as assets, and the dbt tests as asset checks."""
 
 import json
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,59 +9,54 @@ from dagster_dbt import DbtCliResource, dbt_assets
 
 from saas_platform.dbt_runner.lineage import ColumnSources
 from saas_platform.dbt_runner.manifest import column_lineage, manifest, target_of
-from saas_platform.dbt_runner.project import PROJECT_DIR, UNIT_TESTS_LEFT_OUT, refresh
+from saas_platform.dbt_runner.project import UNIT_TESTS_LEFT_OUT, refresh
 from saas_platform.defs.dbt_translator import Translator
 from saas_platform.defs.failures import raise_failures
+from saas_platform.defs.resources import CompanyClock, WarehouseResource
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
-from saas_platform.refresh.mart_months import Rebuild, forget_marts, rebuild, record_marts
-from saas_platform.refresh.staleness import given_versions, record_products, stale_products
+from saas_platform.refresh.bookkeeping import Bookkeeping
+from saas_platform.refresh.mart_months import Rebuild
 from saas_platform.schema.slices import SliceDigest
+from saas_platform.warehouse.interface import Warehouse
 
 GROUP = "marts"
 
 
-def dbt_resource(platform: Platform) -> DbtCliResource:
-    """Return the dbt of this Python environment, regardless of PATH."""
-    return DbtCliResource(
-        project_dir=str(PROJECT_DIR),
-        profiles_dir=str(PROJECT_DIR),
-        target=platform.marts_target.name,
-        dbt_executable=str(Path(sys.executable).with_name("dbt")),
-    )
-
-
 def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     """Return an asset for every dbt model."""
+    target, folder = platform.marts_target, platform.home.dbt
 
     @dbt_assets(
         name=GROUP,
-        manifest=manifest(platform.home.dbt, platform.marts_target, platform.as_of),
+        manifest=manifest(folder, target, platform.as_of),
         dagster_dbt_translator=Translator(),
         backfill_policy=None,
     )
     def marts(
         context: dg.AssetExecutionContext,
         dbt: DbtCliResource,
-        platform: dg.ResourceParam[Platform],
+        warehouse: WarehouseResource,
+        clock: CompanyClock,
+        bookkeeping: dg.ResourceParam[Bookkeeping],
         work: dg.ResourceParam[WorkTimer],
     ) -> Iterator[Any]:
-        target = platform.marts_target
+        as_of = clock.read().as_of
         with work.measure(GROUP), raise_failures():
-            given = given_versions(platform)
-            needed = rebuild(platform, _unknown(platform, context.selected_asset_keys))
+            given = bookkeeping.given()
+            needed = bookkeeping.rebuild(_unknown(bookkeeping, context.selected_asset_keys))
             context.log.info(_rebuild_message(needed))
             if needed.months is None:
-                forget_marts(platform)
+                bookkeeping.forget_marts()
             with target.rebuilding(needed.months).in_environment():
                 invocation = dbt.cli(
                     [
                         *("build", *UNIT_TESTS_LEFT_OUT, *refresh(needed.months)),
-                        *("--vars", json.dumps({"as_of": platform.as_of.isoformat(" ")})),
-                        *("--log-path", str(platform.home.dbt / "logs")),
+                        *("--vars", json.dumps({"as_of": as_of.isoformat(" ")})),
+                        *("--log-path", str(folder / "logs")),
                     ],
                     context=context,
-                    target_path=target_of(platform.home.dbt),
+                    target_path=target_of(folder),
                     raise_on_error=False,
                 )
                 # The events are reported after the build: while dbt runs, no other process may open the
@@ -71,12 +64,12 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
                 events = list(invocation.stream())
             succeeded = invocation.is_successful()
             results = invocation.get_artifact("run_results.json")
-            digests = _digests(platform, events)
+            digests = _digests(warehouse.open(), events)
             complete = _complete(results, invocation.get_artifact("manifest.json"), digests)
-            record_products(platform, complete, given, _versions(digests))
-            if not any(name.startswith(f"{GROUP}/") for name in stale_products(platform)):
-                record_marts(platform, needed)
-            lineage = column_lineage(platform.home.dbt, target) if succeeded else {}
+            bookkeeping.record(complete, given, _versions(digests))
+            if not any(name.startswith(f"{GROUP}/") for name in bookkeeping.stale()):
+                bookkeeping.record_marts(needed)
+            lineage = column_lineage(folder, target) if succeeded else {}
         for event in events:
             yield _with_metadata(event, digests, lineage)
         if not succeeded:
@@ -85,12 +78,12 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     return marts
 
 
-def _unknown(platform: Platform, selected: Collection[dg.AssetKey]) -> dict[str, str]:
+def _unknown(bookkeeping: Bookkeeping, selected: Collection[dg.AssetKey]) -> dict[str, str]:
     """Return the selected marts of which nothing is known, each with the words that say why."""
     chosen = {key.to_user_string() for key in selected}
     return {
         name: cause.words
-        for name, cause in stale_products(platform).items()
+        for name, cause in bookkeeping.stale().items()
         if cause.is_own and name in chosen
     }
 
@@ -134,10 +127,10 @@ def _model(event: Any) -> str | None:
     return str(event.metadata["unique_id"].value).rpartition(".")[2]
 
 
-def _digests(platform: Platform, events: list[Any]) -> dict[str, SliceDigest]:
+def _digests(warehouse: Warehouse, events: list[Any]) -> dict[str, SliceDigest]:
     """Return the rows and digest of each table and view that was built."""
     built = [name for name in map(_model, events) if name is not None]
-    return platform.warehouse.digest_tables(GROUP, built)
+    return warehouse.digest_tables(GROUP, built)
 
 
 def _with_metadata(event: Any, digests: Mapping[str, SliceDigest], lineage: ColumnSources) -> Any:

@@ -12,13 +12,14 @@ from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.frames import frame_type, timestamp_column
 from saas_platform.defs.marts import GROUP as MARTS
 from saas_platform.defs.metadata import frame_schema
+from saas_platform.defs.resources import TruthFiles, WarehouseResource
 from saas_platform.defs.synthetic import TRUTH
 from saas_platform.defs.timing import WorkTimer
-from saas_platform.platform import Platform
+from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.refresh.products import EVALUATION
-from saas_platform.refresh.staleness import given_versions, record_products
 from saas_platform.trained_models import churn, features
 from saas_platform.trained_models.evaluation import evaluate
+from saas_platform.warehouse.interface import Warehouse
 
 T = TypeVar("T")
 
@@ -78,11 +79,11 @@ def model_assets(*, from_synthetic: bool) -> list[dg.AssetsDefinition]:
 )
 def churn_features(
     context: dg.AssetExecutionContext,
-    platform: dg.ResourceParam[Platform],
+    warehouse: WarehouseResource,
     work: dg.ResourceParam[WorkTimer],
 ) -> dg.Output[pd.DataFrame]:
     with work.measure(GROUP) as measured, raise_failures():
-        frame = features.frame(platform.warehouse.query(features.ROWS))
+        frame = features.frame(warehouse.open().query(features.ROWS))
     context.add_output_metadata({"seconds": measured.seconds})
     return _versioned(frame)
 
@@ -137,12 +138,12 @@ def churn_scores(
     context: dg.AssetExecutionContext,
     model: churn.ChurnModel,
     rows: pd.DataFrame,
-    platform: dg.ResourceParam[Platform],
+    warehouse: WarehouseResource,
     work: dg.ResourceParam[WorkTimer],
 ) -> dg.Output[pd.DataFrame]:
     with work.measure(GROUP) as measured, raise_failures():
         scores = churn.score(model, rows)
-        _write(platform, "churn_scores", scores)
+        _write(warehouse.open(), "churn_scores", scores)
     context.add_output_metadata({"seconds": measured.seconds})
     return _versioned(scores)
 
@@ -176,19 +177,23 @@ def churn_scores(
 def churn_evaluation(
     model: churn.ChurnModel,
     scores: pd.DataFrame,
-    platform: dg.ResourceParam[Platform],
+    warehouse: WarehouseResource,
+    truth: TruthFiles,
+    bookkeeping: dg.ResourceParam[Bookkeeping],
     work: dg.ResourceParam[WorkTimer],
 ) -> dg.MaterializeResult:
     with work.measure(GROUP) as measured, raise_failures():
-        truth = platform.truth.read("account_months").to_pandas()
-        found = evaluate(scores, truth, model.base_rate)
+        hazards = truth.open().read("account_months").to_pandas()
+        found = evaluate(scores, hazards, model.base_rate)
         metrics = pd.DataFrame(
             {"metric": list(found.metrics), "value": list(found.metrics.values())}
         ).astype({"metric": "string", "value": "float64"})
         name = "churn_evaluation"
-        written = _write(platform, name, metrics)
-        _write(platform, "churn_calibration", found.calibration)
-        made = record_products(platform, [EVALUATION], given_versions(platform))
+        into = warehouse.open()
+        written = _write(into, name, metrics)
+        _write(into, "churn_calibration", found.calibration)
+        made = bookkeeping.record([EVALUATION], bookkeeping.given())
+        (digest,) = into.digest_tables(GROUP, [name]).values()
     return dg.MaterializeResult(
         data_version=dg.DataVersion(made[EVALUATION]),
         metadata={
@@ -196,7 +201,7 @@ def churn_evaluation(
             "calibration": dg.MetadataValue.md(_markdown(found.calibration)),
             "dagster/row_count": written.num_rows,
             "dagster/column_schema": frame_schema(written.schema),
-            "digest": f"{platform.warehouse.digest_tables(GROUP, [name])[name].total:x}",
+            "digest": f"{digest.total:x}",
             "seconds": measured.seconds,
         },
         check_results=_checks(model, found.metrics),
@@ -208,9 +213,9 @@ def _versioned(thing: T) -> dg.Output[T]:
     return dg.Output(thing, data_version=dg.DataVersion(joblib.hash(thing)))
 
 
-def _write(platform: Platform, name: str, frame: pd.DataFrame) -> pa.Table:
+def _write(warehouse: Warehouse, name: str, frame: pd.DataFrame) -> pa.Table:
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    platform.warehouse.replace_table(GROUP, name, table)
+    warehouse.replace_table(GROUP, name, table)
     return table
 
 

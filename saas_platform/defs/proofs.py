@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import proof_metadata
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.raw import EVERY_SLICE, GROUP
-from saas_platform.platform import Platform
+from saas_platform.defs.resources import SourceDatabase, WarehouseResource
 from saas_platform.sync import open_findings, verify
 from saas_platform.sync.report import sentences
 
@@ -28,13 +29,17 @@ def full_proof(tables: AssetTables) -> dg.AssetChecksDefinition:
         can_subset=True,
     )
     def proof(
-        context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+        context: dg.AssetCheckExecutionContext,
+        source: SourceDatabase,
+        warehouse: WarehouseResource,
     ) -> Iterator[dg.AssetCheckResult]:
         wanted = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
         proven = {table.name: name for name, table in tables.items() if name in wanted}
         chosen = [tables[name] for name in proven.values()]
-        reports = verify(platform.source, platform.warehouse, chosen)
-        findings = open_findings(platform.warehouse, chosen)
+        with raise_failures():
+            into = warehouse.open()
+            reports = verify(source.open(), into, chosen)
+            findings = open_findings(into, chosen)
         for report in reports:
             standing = [findings[report.table].message] if report.table in findings else []
             yield dg.AssetCheckResult(

@@ -11,9 +11,9 @@ from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import definition_metadata, digest_words, proof_metadata
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import ONE_RUN, key_of, months_of
+from saas_platform.defs.resources import SourceDatabase, WarehouseResource
 from saas_platform.defs.source import GROUP as SOURCE
 from saas_platform.defs.timing import WorkTimer
-from saas_platform.platform import Platform
 from saas_platform.schema import slicing_of
 from saas_platform.sync import sync_table
 from saas_platform.sync.report import SyncReport, sentences
@@ -98,22 +98,22 @@ def _raw_asset(
     )
     def mirror(
         context: dg.AssetExecutionContext,
-        platform: dg.ResourceParam[Platform],
+        source: SourceDatabase,
+        warehouse: WarehouseResource,
         work: dg.ResourceParam[WorkTimer],
     ) -> dg.MaterializeResult:
         months = months_of(context) if partitions else []
         with work.measure(GROUP), raise_failures():
-            with platform.source.snapshot() as snapshot:
-                report = sync_table(
-                    snapshot, platform.warehouse, table, also_prove=_slices_of(table, months)
-                )
+            into = warehouse.open()
+            with source.open().snapshot() as snapshot:
+                report = sync_table(snapshot, into, table, also_prove=_slices_of(table, months))
             for warning in report.warnings:
                 context.log.warning(warning)
-            newest = platform.warehouse.last_sync(table)
+            newest = into.last_sync(table)
             _report_full_proof(context.instance, key, report)
             for month in months:
                 context.add_asset_metadata(
-                    _of_month(platform, table, month), partition_key=key_of(month)
+                    _of_month(into, table, month), partition_key=key_of(month)
                 )
         return dg.MaterializeResult(
             metadata=_metadata(report, of_table=not months),
@@ -162,9 +162,9 @@ def _report_full_proof(instance: dg.DagsterInstance, key: dg.AssetKey, report: S
         )
 
 
-def _of_month(platform: Platform, table: sa.Table, month: Month) -> dict[str, Any]:
+def _of_month(warehouse: Warehouse, table: sa.Table, month: Month) -> dict[str, Any]:
     """Return the number of rows and the digest of a month of a mirror."""
-    found = platform.warehouse.digest_mirror(table, _slices_of(table, [month])).values()
+    found = warehouse.digest_mirror(table, _slices_of(table, [month])).values()
     return {
         "dagster/row_count": sum(each.rows for each in found),
         "digest": f"{sum(each.total for each in found):x}",

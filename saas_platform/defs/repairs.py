@@ -14,9 +14,9 @@ from saas_platform.defs.metadata import DATA_VERSION, digest_words, proof_metada
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import key_of
 from saas_platform.defs.raw import EQUALS_SOURCE, EVERY_SLICE, GROUP
+from saas_platform.defs.resources import CompanyClock, SourceDatabase, WarehouseResource
 from saas_platform.errors import PlatformError
-from saas_platform.platform import Platform
-from saas_platform.refresh.staleness import stale_products
+from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.sync import Finding, RepairReport, open_findings, repair
 from saas_platform.sync.findings import MOST_TRIES
 from saas_platform.sync.report import repair_sentence, sentences
@@ -45,7 +45,8 @@ def repair_job(named: AssetTables) -> dg.JobDefinition:
     def copy_what_differs(
         context: dg.OpExecutionContext,
         config: RepairConfig,
-        platform: dg.ResourceParam[Platform],
+        source: SourceDatabase,
+        warehouse: WarehouseResource,
     ) -> None:
         unknown = [name for name in config.tables if name not in tables]
         if unknown:
@@ -55,8 +56,9 @@ def repair_job(named: AssetTables) -> dg.JobDefinition:
             )
         wanted = [tables[name] for name in config.tables or tables]
         with raise_failures():
-            reports = repair(platform.source, platform.warehouse, wanted)
-            findings = open_findings(platform.warehouse, wanted)
+            into = warehouse.open()
+            reports = repair(source.open(), into, wanted)
+            findings = open_findings(into, wanted)
         messages = {
             report.table: _message(report, findings.get(report.table)) for report in reports
         }
@@ -167,13 +169,16 @@ def failed_proofs_sensor(
         " refreshes everything that was built from the damaged rows.",
     )
     def failed_proofs(
-        context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
+        context: dg.SensorEvaluationContext,
+        warehouse: WarehouseResource,
+        clock: CompanyClock,
+        bookkeeping: dg.ResourceParam[Bookkeeping],
     ) -> dg.SensorResult:
         asked: dict[str, str] = json.loads(context.cursor or "{}")
         try:
-            findings = open_findings(platform.warehouse, tables.values())
+            findings = open_findings(warehouse.open(), tables.values())
             done = sorted(name for name in asked if name not in findings)
-            rebuild = bool(done) and platform.is_company and bool(stale_products(platform))
+            rebuild = bool(done) and bool(bookkeeping.stale())
         except PlatformError as error:
             return dg.SensorResult(skip_reason=str(error))
         messages, requests = [], []
@@ -194,7 +199,7 @@ def failed_proofs_sensor(
                 dg.RunRequest(
                     job_name=refreshing.name,
                     run_key="/".join(["rebuild", *(asked[name] for name in done)]),
-                    partition_key=key_of(platform.settings.last_month),
+                    partition_key=key_of(clock.read().last_month),
                     tags={"reason": f"repaired: {', '.join(done)}"[:200]},
                 )
             )

@@ -7,15 +7,17 @@ Out of scope: what is done about it (automation.py), and deciding what is stale 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
 from saas_platform.defs.metadata import DATA_VERSION
 from saas_platform.defs.names import AssetTables
+from saas_platform.defs.resources import WarehouseResource
 from saas_platform.errors import PlatformError
-from saas_platform.platform import Platform
-from saas_platform.refresh.staleness import stale_products
+from saas_platform.refresh.bookkeeping import Bookkeeping
+from saas_platform.refresh.staleness import Cause
+from saas_platform.warehouse.interface import Warehouse
 
 #: The tag of an event with the version of the code that made what was materialised.
 CODE_VERSION = "dagster/code_version"
@@ -35,12 +37,14 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
         " starts no run.",
     )
     def facts(
-        context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
+        context: dg.SensorEvaluationContext,
+        warehouse: WarehouseResource,
+        bookkeeping: dg.ResourceParam[Bookkeeping],
     ) -> dg.SensorResult | dg.SkipReason:
         try:
             events = [
-                *_synced(context.instance, platform, tables),
-                *_gone(context.instance, platform),
+                *_synced(context.instance, warehouse.open(), tables),
+                *_gone(context.instance, bookkeeping.stale()),
             ]
         except PlatformError as error:
             return dg.SkipReason(str(error))
@@ -54,11 +58,11 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
 
 
 def _synced(
-    instance: dg.DagsterInstance, platform: Platform, tables: AssetTables
+    instance: dg.DagsterInstance, warehouse: Warehouse, tables: AssetTables
 ) -> Iterator[dg.AssetMaterialization]:
     """Yield an event for each mirror whose newest sync Dagster does not know."""
-    with platform.warehouse.session():
-        newest = {name: platform.warehouse.last_sync(table) for name, table in tables.items()}
+    with warehouse.session():
+        newest = {name: warehouse.last_sync(table) for name, table in tables.items()}
     for name, sync in newest.items():
         key = dg.AssetKey(["raw", name])
         known = _tags(instance, key)
@@ -71,9 +75,11 @@ def _synced(
             )
 
 
-def _gone(instance: dg.DagsterInstance, platform: Platform) -> Iterator[dg.AssetMaterialization]:
+def _gone(
+    instance: dg.DagsterInstance, stale: Mapping[str, Cause]
+) -> Iterator[dg.AssetMaterialization]:
     """Yield an event for each product that is no longer what was built."""
-    for name, cause in stale_products(platform).items():
+    for name, cause in stale.items():
         key = dg.AssetKey(name.split("/"))
         known = _tags(instance, key)
         if cause.kind == "gone" and known and known.get(DATA_VERSION) != GONE:

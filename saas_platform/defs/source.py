@@ -8,10 +8,9 @@ from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.frames import check_frame
 from saas_platform.defs.metadata import definition_metadata, source_types
 from saas_platform.defs.partitions import ONE_RUN, key_of, months_of
+from saas_platform.defs.resources import SourceDatabase, SyntheticCompany
 from saas_platform.defs.synthetic import GROUP as SYNTHETIC
 from saas_platform.defs.timing import WorkTimer
-from saas_platform.platform import Platform
-from saas_platform.refresh.company_months import file_digest, read_month
 from saas_platform.schema import TABLES
 
 GROUP = "source"
@@ -38,16 +37,17 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
         partitions_def=partitions,
         pool="source",
     )
-    def source(
+    def apply(
         context: dg.AssetExecutionContext,
-        platform: dg.ResourceParam[Platform],
+        source: SourceDatabase,
+        company: SyntheticCompany,
         work: dg.ResourceParam[WorkTimer],
     ) -> Iterator[dg.MaterializeResult]:
-        database = platform.owned_source
         with work.measure(GROUP) as measured, raise_failures():
+            database, company_months = source.owned(), company.months()
             database.create_schema()
             for month in months_of(context):
-                batch = read_month(platform, month)
+                batch = company_months.read(month)
                 for name, rows in batch.rows.items():
                     if rows.num_rows:
                         check_frame(TABLES[name], rows)
@@ -55,7 +55,7 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
                 for name, change in changes.items():
                     of_month = {
                         "dagster/row_count": change.offered,
-                        "digest": file_digest(platform, name, month),
+                        "digest": company_months.file_digest(name, month),
                         "rows_written": change.written,
                         "rows_deleted": change.deleted,
                         "rows_refused": change.refused,
@@ -70,4 +70,4 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
                 asset_key=[GROUP, name], metadata={"seconds_of_run": measured.seconds}
             )
 
-    return source
+    return apply

@@ -7,10 +7,9 @@ import dagster as dg
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import arrow_types, definition_metadata, frame_schema
 from saas_platform.defs.partitions import ONE_RUN, key_of, months_of
+from saas_platform.defs.resources import SyntheticCompany, TruthFiles
 from saas_platform.defs.timing import WorkTimer
-from saas_platform.platform import Platform
-from saas_platform.refresh.company_months import write_month
-from saas_platform.refresh.staleness import given_versions, record_products
+from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.schema import TABLES
 
 GROUP = "synthetic"
@@ -41,12 +40,13 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
     )
     def synthetic(
         context: dg.AssetExecutionContext,
-        platform: dg.ResourceParam[Platform],
+        company: SyntheticCompany,
         work: dg.ResourceParam[WorkTimer],
     ) -> Iterator[dg.MaterializeResult]:
         with work.measure(GROUP) as measured, raise_failures():
+            months = company.months()
             for month in months_of(context):
-                written_files = write_month(platform, month)
+                written_files = months.write(month)
                 for name in TABLES:
                     count, written = written_files[name]
                     of_month = {
@@ -61,7 +61,7 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
                 asset_key=[GROUP, name],
                 metadata={
                     "seconds_of_run": measured.seconds,
-                    "dagster/uri": f"{platform.frames.url}/{GROUP}/{name}",
+                    "dagster/uri": f"{company.frames}/{GROUP}/{name}",
                 },
             )
 
@@ -75,17 +75,22 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         deps=[[GROUP, "subscriptions"]],
         backfill_policy=ONE_RUN,
     )
-    def truth(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkTimer]
+    def write_truth(
+        company: SyntheticCompany,
+        truth: TruthFiles,
+        bookkeeping: dg.ResourceParam[Bookkeeping],
+        work: dg.ResourceParam[WorkTimer],
     ) -> dg.MaterializeResult:
         with work.measure(GROUP) as measured, raise_failures():
-            given = given_versions(platform)
+            given = bookkeeping.given()
+            months, files = company.months(), truth.open()
+            start, as_of = months.config.start, months.clock.as_of
             tables = {
-                **platform.company.truth(platform.as_of),
-                PLANTED: platform.company.planted_until(platform.settings.start, platform.as_of),
+                **months.company.truth(as_of),
+                PLANTED: months.company.planted_until(start, as_of),
             }
-            written = {name: platform.truth.write(name, table) for name, table in tables.items()}
-            made = record_products(platform, [TRUTH.to_user_string()], given)
+            written = {name: files.write(name, table) for name, table in tables.items()}
+            made = bookkeeping.record([TRUTH.to_user_string()], given)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(made[TRUTH.to_user_string()]),
             metadata={
@@ -94,8 +99,8 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
                 "digest": {name: file.digest for name, file in written.items()},
                 "seconds": measured.seconds,
                 "tables": list(tables),
-                "dagster/uri": platform.truth.url,
+                "dagster/uri": truth.url,
             },
         )
 
-    return [synthetic, truth]
+    return [synthetic, write_truth]

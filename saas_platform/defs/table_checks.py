@@ -10,15 +10,16 @@ import dagster as dg
 
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.raw import GROUP
+from saas_platform.defs.resources import WarehouseResource
 from saas_platform.defs.timing import WorkTimer
-from saas_platform.platform import Platform
+from saas_platform.warehouse.interface import Warehouse
 
 
 def table_check(
     name: str,
     table: str,
     description: str,
-    evaluate: Callable[[Platform], dg.AssetCheckResult],
+    evaluate: Callable[[Warehouse], dg.AssetCheckResult],
     *,
     after: Collection[str] = (),
 ) -> dg.AssetChecksDefinition:
@@ -39,9 +40,9 @@ def table_check(
         description=description,
     )
     def check(
-        platform: dg.ResourceParam[Platform], work: dg.ResourceParam[WorkTimer]
+        warehouse: WarehouseResource, work: dg.ResourceParam[WorkTimer]
     ) -> dg.AssetCheckResult:
         with work.measure(GROUP), raise_failures():
-            return evaluate(platform)
+            return evaluate(warehouse.open())
 
     return check

@@ -15,8 +15,9 @@ from saas_platform.clock import Clock, Month
 from saas_platform.defs.automation import COMPANY_AT, PROOF_AT, schedules, source_sensor
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.partitions import monthly
+from saas_platform.defs.resources import resources_of
 from saas_platform.platform import Platform
-from saas_platform.refresh.company_months import read_month, write_month
+from saas_platform.refresh.company_months import CompanyMonths
 from saas_platform.refresh.staleness import Cause
 from saas_platform.schema import TABLES
 from saas_platform.source.sqlite import SqliteSource
@@ -35,7 +36,7 @@ WINDOW: dict[str, Any] = {"accounts": 20, "start": "2024-01", "as_of": date(2024
 def above_raw(monkeypatch: pytest.MonkeyPatch) -> dict[str, Cause]:
     """What is stale above raw, which a test may change. Building the marts would take longer than all other tests."""
     causes: dict[str, Cause] = {}
-    monkeypatch.setattr("saas_platform.defs.automation.stale_products", lambda _: causes)
+    monkeypatch.setattr("saas_platform.refresh.bookkeeping.stale_products", lambda _: causes)
     return causes
 
 
@@ -62,12 +63,12 @@ def tick(
     platform: Platform, cursor: str | None = None, instance: dg.DagsterInstance | None = None
 ) -> dg.SensorResult:
     """Evaluate the sensor once."""
-    context = dg.build_sensor_context(
+    with dg.build_sensor_context(
         cursor=cursor,
-        resources={"platform": platform},
+        resources=resources_of(platform),
         instance=instance or dg.DagsterInstance.ephemeral(),
-    )
-    result = source_sensor()(context)
+    ) as context:
+        result = source_sensor(TABLES, by_month=True)(context)
     assert isinstance(result, dg.SensorResult)
     return result
 
@@ -263,9 +264,10 @@ def company(platform_of: PlatformOf) -> Platform:
 
 
 def apply(platform: Platform, *months: Month) -> None:
+    company = CompanyMonths.of(platform)
     for month in months:
-        write_month(platform, month)
-        platform.owned_source.apply(read_month(platform, month))
+        company.write(month)
+        platform.owned_source.apply(company.read(month))
 
 
 def at(platform: Platform, as_of: date) -> Platform:
@@ -276,12 +278,12 @@ def at(platform: Platform, as_of: date) -> Platform:
 def due(platform: Platform) -> dg.RunRequest | dg.SkipReason:
     """Evaluate the daily schedule once."""
     (daily,) = (s for s in schedules(TABLES, from_synthetic=True) if s.name == "daily_company")
-    context = dg.build_schedule_context(
+    with dg.build_schedule_context(
         scheduled_execution_time=datetime(2024, 4, 10, 0, 15, tzinfo=UTC),
-        resources={"platform": platform},
-    )
-    answers: Any = daily(context)
-    (answer,) = answers
+        resources=resources_of(platform),
+    ) as context:
+        answers: Any = daily(context)
+        (answer,) = answers
     assert isinstance(answer, dg.RunRequest | dg.SkipReason)
     return answer
 

@@ -25,9 +25,8 @@ def definitions(platform_of: Callable[..., Platform]) -> Callable[[str], dg.Defi
 
 def client_of(definitions: dg.Definitions) -> Any:
     """Return the client of the warehouse that the assets get."""
-    platform = (definitions.resources or {})["platform"]
-    assert isinstance(platform, Platform)
-    return platform.warehouse._bare.client  # type: ignore[attr-defined]
+    with dg.build_resources({"warehouse": (definitions.resources or {})["warehouse"]}) as made:
+        return made.warehouse.open()._bare.client
 
 
 def test_the_warehouse_takes_its_client_from_the_resource(
@@ -50,6 +49,16 @@ def test_the_warehouse_takes_its_client_from_the_resource(
     assert asked == ["credentials"]
     assert isinstance(client, bigquery.Client)
     assert (client.project, client.location) == ("acme", "europe-west3")
+
+
+def test_the_bookkeeping_takes_its_client_from_the_resource_too(
+    definitions: Callable[[str], dg.Definitions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9050")
+    resources = {"it": (definitions(URL).resources or {})["bookkeeping"]}
+    with dg.build_resources(resources) as made:
+        assert made.it.platform.bigquery_client is not None
+        assert isinstance(made.it.platform.bigquery_client()._credentials, AnonymousCredentials)
 
 
 def test_without_a_location_the_default_of_the_datasets_is_used(

@@ -25,7 +25,7 @@ from saas_platform.defs.build import build_definitions
 from saas_platform.defs.partitions import monthly
 from saas_platform.defs.raw import _mirror_words
 from saas_platform.platform import Platform
-from saas_platform.refresh.company_months import months
+from saas_platform.refresh.company_months import CompanyMonths
 from saas_platform.refresh.products import CLOCK, COMPANY, TRUTH, products
 from saas_platform.schema import TABLES
 
@@ -254,7 +254,7 @@ def test_months_run_from_start_to_the_clock(platform_of: PlatformOf) -> None:
     platform = platform_of(start="2024-03", as_of=date(2024, 7, 15))
     keys = monthly(platform).get_partition_keys()
     assert keys == [f"2024-{month:02d}-01" for month in range(3, 8)]
-    assert keys == [f"{month}-01" for month in months(platform)]
+    assert keys == [f"{month}-01" for month in CompanyMonths.of(platform).all()]
 
 
 def test_a_clock_at_midnight_of_a_first_day_ends_the_month_before(platform_of: PlatformOf) -> None:

@@ -16,11 +16,9 @@ import pytest
 import sqlalchemy as sa
 
 from saas_platform.defs.frames import check_frame, frame_type, table_frame_type
-from saas_platform.defs.io import ArtefactIO, FrameIO
+from saas_platform.defs.io import ArtefactFiles, FrameFiles
 from saas_platform.defs.models import FEATURES_FRAME, SCORES_FRAME
 from saas_platform.schema import TABLES, arrow_schema
-from saas_platform.storage.artefacts import Artefacts
-from saas_platform.storage.frames import FrameStore
 from saas_platform.trained_models.churn import ChurnModel
 from saas_platform_tests.rows import row
 
@@ -220,8 +218,26 @@ RECORDED: list[str] = []
 
 
 @pytest.fixture
-def frames(tmp_path: Path) -> FrameIO:
-    return FrameIO(FrameStore((tmp_path / "staging").as_uri()), RECORDED.append)
+def frames(tmp_path: Path) -> FrameFiles:
+    return manager_of(FrameFiles, tmp_path / "staging")
+
+
+class Recorded:
+    """Stands for the bookkeeping, and remembers what was recorded."""
+
+    def given(self) -> dict[str, str]:
+        return {}
+
+    def record(self, made: list[str], _: dict[str, str]) -> None:
+        RECORDED.extend(made)
+
+
+def manager_of(kind: Any, folder: Path) -> Any:
+    """Return an IO manager as a run would have it."""
+    bookkeeping = dg.ResourceDefinition.hardcoded_resource(Recorded())
+    made = kind(url=folder.as_uri(), bookkeeping=bookkeeping)
+    with dg.build_resources({"manager": made}) as resources:
+        return resources.manager
 
 
 def round_trip(manager: dg.IOManager, key: list[str], thing: Any) -> tuple[Any, dict[str, Any]]:
@@ -232,7 +248,7 @@ def round_trip(manager: dg.IOManager, key: list[str], thing: Any) -> tuple[Any, 
     return manager.load_input(dg.build_input_context(asset_key=dg.AssetKey(key))), metadata
 
 
-def test_a_frame_comes_out_as_it_went_in(frames: FrameIO, tmp_path: Path) -> None:
+def test_a_frame_comes_out_as_it_went_in(frames: FrameFiles, tmp_path: Path) -> None:
     found, metadata = round_trip(frames, ["models", "churn_scores"], scores())
     assert RECORDED[-1] == "models/churn_scores"
     pd.testing.assert_frame_equal(found, scores())
@@ -244,20 +260,20 @@ def test_a_frame_comes_out_as_it_went_in(frames: FrameIO, tmp_path: Path) -> Non
     assert [column.name for column in metadata["dagster/column_schema"].columns] == list(found)
 
 
-def test_an_empty_frame_keeps_its_types(frames: FrameIO) -> None:
+def test_an_empty_frame_keeps_its_types(frames: FrameFiles) -> None:
     found, metadata = round_trip(frames, ["models", "churn_scores"], scores().iloc[:0])
     assert found.dtypes.to_dict() == scores().dtypes.to_dict()
     assert metadata["dagster/row_count"] == 0
 
 
-def test_a_frame_written_again_is_replaced(frames: FrameIO) -> None:
+def test_a_frame_written_again_is_replaced(frames: FrameFiles) -> None:
     round_trip(frames, ["models", "churn_scores"], scores())
     found, _ = round_trip(frames, ["models", "churn_scores"], scores().iloc[:1])
     assert len(found) == 1
 
 
 def test_a_model_comes_out_as_it_went_in(tmp_path: Path) -> None:
-    manager = ArtefactIO(Artefacts((tmp_path / "artefacts").as_uri()), RECORDED.append)
+    manager = manager_of(ArtefactFiles, tmp_path / "artefacts")
     model = ChurnModel(None, 0.04, pd.Timestamp("2025-07-01"), 1000, 40)
     found, metadata = round_trip(manager, ["models", "churn_model"], model)
     assert found == model

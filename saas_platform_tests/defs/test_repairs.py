@@ -15,6 +15,7 @@ from saas_platform.defs.jobs import REFRESH, jobs
 from saas_platform.defs.proofs import full_proof
 from saas_platform.defs.raw import EQUALS_SOURCE, EVERY_SLICE
 from saas_platform.defs.repairs import failed_proofs_sensor, repair_job
+from saas_platform.defs.resources import WarehouseResource, resources_of
 from saas_platform.platform import Platform
 from saas_platform.refresh.staleness import Cause, given_versions
 from saas_platform.schema import TABLES
@@ -44,7 +45,7 @@ def platform(synced: Path, platform_of: PlatformOf, monkeypatch: pytest.MonkeyPa
         same = given_versions(platform) == synced_as
         return {} if same else {"marts/dim_user": Cause("is older than raw/users", "inputs")}
 
-    monkeypatch.setattr("saas_platform.defs.repairs.stale_products", stale)
+    monkeypatch.setattr("saas_platform.refresh.bookkeeping.stale_products", stale)
     return made
 
 
@@ -58,11 +59,14 @@ def in_raw(platform: Platform, sql: str) -> None:
     in_mirror(Path(str(platform.settings.warehouse.database)), sql)
 
 
-def tick(platform: Platform, cursor: str | None = None) -> dg.SensorResult:
+def tick(platform: Platform, cursor: str | None = None, **resources: Any) -> dg.SensorResult:
     """Evaluate the sensor once."""
     (refresh,) = (job for job in jobs(TABLES, from_synthetic=True) if job.name == REFRESH)
     sensor = failed_proofs_sensor(TABLES, repair_job(TABLES), refresh)
-    result = sensor(dg.build_sensor_context(cursor=cursor, resources={"platform": platform}))
+    with dg.build_sensor_context(
+        cursor=cursor, resources={**resources_of(platform), **resources}
+    ) as context:
+        result = sensor(context)
     assert isinstance(result, dg.SensorResult)
     return result
 
@@ -71,7 +75,7 @@ def repaired(
     platform: Platform, instance: dg.DagsterInstance, run_config: Any = None
 ) -> dg.ExecuteInProcessResult:
     """Run the job with the configuration of a request."""
-    job = dg.Definitions(jobs=[repair_job(TABLES)], resources={"platform": platform})
+    job = dg.Definitions(jobs=[repair_job(TABLES)], resources=resources_of(platform))
     return job.resolve_job_def("repair").execute_in_process(
         run_config=run_config, instance=instance, raise_on_error=False
     )
@@ -97,7 +101,7 @@ def nightly_proof(platform: Platform, instance: dg.DagsterInstance) -> None:
         assets=raw,
         asset_checks=[full_proof(TABLES)],
         jobs=[dg.define_asset_job("night", dg.AssetSelection.all_asset_checks())],
-        resources={"platform": platform},
+        resources=resources_of(platform),
     )
     assert (
         definitions.resolve_job_def("night")
@@ -278,6 +282,7 @@ def test_a_repair_is_reported(platform: Platform, instance: dg.DagsterInstance) 
     assert "| users | 1 | 0 | 1 | proven |" in str(metadata["repaired"].value)
 
 
-def test_an_unsupported_warehouse_is_reported(platform_of: PlatformOf) -> None:
-    platform = platform_of(warehouse_url="snowflake://account/db", **WINDOW)
-    assert "SAAS_WAREHOUSE_URL names snowflake, which" in skip_reason(tick(platform))
+def test_an_unsupported_warehouse_is_reported(platform: Platform) -> None:
+    elsewhere = WarehouseResource(url="snowflake://account/db")
+    reason = skip_reason(tick(platform, warehouse=elsewhere))
+    assert "SAAS_WAREHOUSE_URL names snowflake, which" in reason

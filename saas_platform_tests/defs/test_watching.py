@@ -13,7 +13,7 @@ import pytest
 
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.growth import IN_PATTERN, growth_checks
-from saas_platform.defs.timing import WorkTimer
+from saas_platform.defs.resources import resources_of
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.sync import sync
@@ -37,7 +37,7 @@ def checked(platform: Platform) -> dict[str, dg.AssetCheckEvaluation]:
         assets=[dg.AssetSpec(["raw", name]) for name in TABLES],
         asset_checks=growth_checks(TABLES),
         jobs=[dg.define_asset_job("watch", dg.AssetSelection.all_asset_checks())],
-        resources={"platform": platform, "work": WorkTimer()},
+        resources=resources_of(platform),
     )
     result = definitions.resolve_job_def("watch").execute_in_process()
     return {each.asset_key.path[-1]: each for each in result.get_asset_check_evaluations()}

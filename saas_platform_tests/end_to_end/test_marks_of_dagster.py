@@ -15,6 +15,7 @@ from dagster._core.loader import LoadingContextForTest
 
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.instance import open_instance
+from saas_platform.defs.resources import resources_of
 from saas_platform.platform import Platform
 from saas_platform.refresh.staleness import stale_products
 from saas_platform_tests.end_to_end.command_line import command
@@ -48,10 +49,10 @@ def tick(instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
     platform = Platform.load()
     definitions = build_definitions(platform)
     repository = definitions.get_repository_def()
-    context = dg.build_sensor_context(
-        instance=instance, repository_def=repository, resources={"platform": platform}
-    )
-    result = repository.get_sensor_def("facts")(context)
+    with dg.build_sensor_context(
+        instance=instance, repository_def=repository, resources=resources_of(platform)
+    ) as context:
+        result = repository.get_sensor_def("facts")(context)
     assert isinstance(result, dg.SensorResult | dg.SkipReason)
     for event in result.asset_events if isinstance(result, dg.SensorResult) else ():
         instance.report_runless_asset_event(event)

@@ -13,6 +13,7 @@ import pytest
 
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.names import asset_names
+from saas_platform.defs.resources import resources_of
 from saas_platform.platform import Platform
 from saas_platform.settings import Settings
 from saas_platform_tests.sync.own_databases import DATABASES, execute, make
@@ -100,11 +101,18 @@ def test_definitions_contain_only_the_mirror(own: Own) -> None:
     definitions = build_definitions(platform)
     groups = {spec.group_name for spec in definitions.resolve_all_asset_specs()}
     assert groups == {"raw"}
+    assert {*(definitions.resources or {})} == {
+        "source",
+        "warehouse",
+        "clock",
+        "bookkeeping",
+        "work",
+    }
     names = asset_names(platform.tables)
     assert len(names) == len(platform.tables)
     assert definitions.resolve_job_def("refresh")
     sensor = definitions.resolve_sensor_def("source_changed")
-    context = dg.build_sensor_context(resources={"platform": platform}, definitions=definitions)
+    context = dg.build_sensor_context(resources=resources_of(platform), definitions=definitions)
     # A database that was never synced is a reason to run. After that only digests show a change, and the
     # schedule compares them, not the sensor.
     assert sensor.evaluate_tick(context).run_requests

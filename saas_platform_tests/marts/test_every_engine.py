@@ -25,7 +25,7 @@ from saas_platform.dashboard.data import MODEL_QUERIES
 from saas_platform.dbt_runner.analysis import analysis_sql
 from saas_platform.dbt_runner.project import UNIT_TESTS_LEFT_OUT, options, refresh, run
 from saas_platform.platform import Platform
-from saas_platform.refresh.company_months import months, read_month, write_month
+from saas_platform.refresh.company_months import CompanyMonths
 from saas_platform.refresh.mart_months import Rebuild, rebuild, record_marts
 from saas_platform.schema import TABLES
 from saas_platform.settings import Settings
@@ -107,9 +107,10 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     )
     platform = Platform(made)
     platform.owned_source.create_schema()
-    for month in months(platform):
-        write_month(platform, month)
-        platform.owned_source.apply(read_month(platform, month))
+    company = CompanyMonths.of(platform)
+    for month in company.all():
+        company.write(month)
+        platform.owned_source.apply(company.read(month))
     return made
 
 
