@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -35,7 +35,7 @@ class Build:
     Attributes:
         product: the product's name.
         code: the fingerprint of the code that built it.
-        inputs: the version of each input that it was built from, as JSON.
+        inputs: the version of each input that it was built from, as JSON; empty if the build is forgotten.
         version: the version of what was built; equal contents have equal versions, if that can be known.
         state: what the storage said of the product when it was complete (states.py).
         built_at: when the build was complete, in UTC.
@@ -70,23 +70,29 @@ def last_builds(warehouse: Warehouse) -> dict[str, Build]:
     if not warehouse.table_exists(MARTS, _TABLE):
         return {}
     rows = warehouse.query(f"SELECT * FROM {MARTS}.{_TABLE}")
-    if {*rows.schema.names} != {*_SCHEMA.names}:
-        return {}  # an earlier version of the platform recorded whole layers
-    return {row["product"]: Build(**row) for row in rows.to_pylist()}
+    if not _is_known(rows.schema):
+        return {}
+    return {row["product"]: Build(**row) for row in rows.to_pylist() if row["inputs"]}
 
 
 def record_builds(warehouse: Warehouse, builds: Iterable[Build]) -> None:
-    """Record builds. Call this after the products are complete."""
-    _write(warehouse, {**last_builds(warehouse), **{build.product: build for build in builds}})
+    """Record builds. Call this after the products are complete. Two processes may record at once."""
+    rows = pa.Table.from_pylist([asdict(each) for each in builds], schema=_SCHEMA)
+    if warehouse.table_exists(MARTS, _TABLE):
+        present = warehouse.query(f"SELECT * FROM {MARTS}.{_TABLE} LIMIT 0").schema
+        if not _is_known(present):
+            warehouse.replace_table(MARTS, _TABLE, rows)
+            return
+    if rows.num_rows:
+        warehouse.merge_rows(MARTS, _TABLE, "product", rows)
 
 
 def forget_build(warehouse: Warehouse, product: str) -> None:
-    """Remove the record of a product, which counts as never built then."""
-    kept = last_builds(warehouse)
-    if kept.pop(product, None) is not None:
-        _write(warehouse, kept)
+    """Forget the build of a product, which counts as never built then."""
+    if product in last_builds(warehouse):
+        record_builds(warehouse, [replace(Build.now(product, "", {}, "", ""), inputs="")])
 
 
-def _write(warehouse: Warehouse, builds: Mapping[str, Build]) -> None:
-    rows = [asdict(each) for each in builds.values()]
-    warehouse.replace_table(MARTS, _TABLE, pa.Table.from_pylist(rows, schema=_SCHEMA))
+def _is_known(schema: pa.Schema) -> bool:
+    """Return whether the table has the columns of this version. An earlier one recorded whole layers."""
+    return {*schema.names} == {*_SCHEMA.names}

@@ -230,6 +230,19 @@ class Warehouse(ABC):
         """Make the table hold exactly these rows, atomically."""
 
     @abstractmethod
+    def merge_rows(self, schema: str, name: str, key: str, rows: pa.Table) -> None:
+        """Put rows into a small table, atomically, and create it if there is none.
+
+        Two processes may do so at once: each replaces only the rows that have its keys.
+
+        Args:
+            schema: the schema of the table.
+            name: the name of the table.
+            key: the column whose values no two rows share. A row replaces the row that has its value.
+            rows: the rows, with the columns of the table.
+        """
+
+    @abstractmethod
     def digest_query(self, schema: str, names: Collection[str]) -> str:
         """Return the query that `digest_tables` runs."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -368,6 +369,45 @@ def test_replace_table_holds_the_rows_and_no_others(any_warehouse: Warehouse) ->
     skip_gap(any_warehouse, "truncate")
     any_warehouse.replace_table("models", "scores", pa.table({"other": ["x"]}))
     assert any_warehouse.query("SELECT * FROM models.scores").to_pylist() == [{"other": "x"}]
+
+
+def test_merged_rows_replace_those_with_their_keys_and_no_others(any_warehouse: Warehouse) -> None:
+    schema = pa.schema(
+        [("id", pa.string()), ("made_at", pa.timestamp("us")), ("note", pa.string())]
+    )
+
+    def rows(**notes: str | None) -> pa.Table:
+        made = [{"id": key, "made_at": _NOON, "note": note} for key, note in notes.items()]
+        return pa.Table.from_pylist(made, schema=schema)
+
+    def held() -> dict[str, str | None]:
+        found = any_warehouse.query("SELECT * FROM marts.notes ORDER BY id").to_pylist()
+        assert all(row["made_at"] == _NOON for row in found)
+        assert len({row["id"] for row in found}) == len(found)
+        return {row["id"]: row["note"] for row in found}
+
+    any_warehouse.merge_rows("marts", "notes", "id", rows(a='it\'s \\ {"x": 1}', b="two"))
+    assert held() == {"a": 'it\'s \\ {"x": 1}', "b": "two"}
+    any_warehouse.merge_rows("marts", "notes", "id", rows(b=None, c=""))
+    assert held() == {"a": 'it\'s \\ {"x": 1}', "b": None, "c": ""}
+
+
+def test_rows_merged_at_once_are_all_kept(any_warehouse: Warehouse) -> None:
+    """Steps of a run that run side by side record what they built at the same time."""
+    if any_warehouse.engine == "duckdb":
+        pytest.skip("only one process writes to a DuckDB file, one statement after the other")
+    schema = pa.schema([("id", pa.string()), ("note", pa.string())])
+    keys = [f"product {number}" for number in range(6)]
+
+    def merge(key: str) -> None:
+        for note in ("first", "last"):
+            rows = pa.Table.from_pylist([{"id": key, "note": note}], schema=schema)
+            any_warehouse.merge_rows("marts", "notes", "id", rows)
+
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(merge, keys))
+    found = any_warehouse.query("SELECT id, note FROM marts.notes ORDER BY id").to_pylist()
+    assert found == [{"id": key, "note": "last"} for key in keys]
 
 
 def test_tables_are_digested_whole_whatever_their_order(any_warehouse: Warehouse) -> None:

@@ -13,7 +13,7 @@
     {%- set builds = adapter.get_relation(target.database, target.schema, '_builds') -%}
     {%- set found = [] -%}
     {%- if builds is not none -%}
-        {%- set found = run_query("select inputs from " ~ builds ~ " where product = 'marts'").columns[0].values() -%}
+        {%- set found = run_query("select inputs from " ~ builds ~ " where product = 'marts' and inputs <> ''").columns[0].values() -%}
     {%- endif -%}
     {%- if not found -%}
         {%- do exceptions.raise_compiler_error(

@@ -66,15 +66,22 @@ def load_rows(
     return loaded
 
 
+def create_table(
+    connection: Connection, schema: str, name: str, fields: Sequence[bigquery.SchemaField]
+) -> None:
+    """Create a table unless it exists."""
+    made = bigquery.Table(connection.reference(schema, name), schema=fields)
+    made.labels = {**LABELS, "layer": schema}
+    with translate_errors(connection.target):
+        connection.client.create_table(made, exists_ok=True)
+
+
 def replace_rows(connection: Connection, schema: str, name: str, rows: pa.Table) -> None:
     """Replace a table's rows and columns by those of `rows`, in one job, which is atomic."""
     place = connection.reference(schema, name)
     fields = fields_of(rows.schema)
     config = _config("WRITE_TRUNCATE", fields)
-    with translate_errors(connection.target):
-        made = bigquery.Table(place, schema=fields)
-        made.labels = {**LABELS, "layer": schema}
-        connection.client.create_table(made, exists_ok=True)
+    create_table(connection, schema, name, fields)
     with _spool() as file:
         pq.write_table(rows.cast(loadable(rows.schema)), file, compression="zstd")
         _load_file(connection, place, file, job_name("replace", schema, uuid.uuid4().hex), config)

@@ -29,6 +29,7 @@ from saas_platform.warehouse.bigquery.digests import mirror_digests, mirror_quer
 from saas_platform.warehouse.bigquery.first_load import load_by_days, may_load_by_days
 from saas_platform.warehouse.bigquery.jobs import job_name
 from saas_platform.warehouse.bigquery.loads import replace_rows
+from saas_platform.warehouse.bigquery.merging import merge_rows
 from saas_platform.warehouse.bigquery.schemas import drop, examine, prepare
 from saas_platform.warehouse.bigquery.tables import (
     mirror_schema,
@@ -180,6 +181,9 @@ class BigqueryWarehouse(Warehouse):
 
     def replace_table(self, schema: str, name: str, rows: pa.Table) -> None:
         replace_rows(self._connection, schema, name, rows)
+
+    def merge_rows(self, schema: str, name: str, key: str, rows: pa.Table) -> None:
+        merge_rows(self._connection, schema, name, key, rows)
 
     def digest_query(self, schema: str, names: Collection[str]) -> str:
         return tables_query(schema, names)

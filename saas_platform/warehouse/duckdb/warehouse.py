@@ -183,6 +183,18 @@ class DuckdbWarehouse(Warehouse):
                 f"CREATE OR REPLACE TABLE {q.qualified(schema, name)} AS SELECT * FROM {relation}"
             )
 
+    def merge_rows(self, schema: str, name: str, key: str, rows: pa.Table) -> None:
+        into, by = q.qualified(schema, name), q.quoted(key)
+        with (
+            self._connected() as connection,
+            connection.registered(rows) as relation,
+            connection.transaction(),
+        ):
+            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quoted(schema)}")
+            connection.run(f"CREATE TABLE IF NOT EXISTS {into} AS SELECT * FROM {relation} LIMIT 0")
+            connection.run(f"DELETE FROM {into} WHERE {by} IN (SELECT {by} FROM {relation})")
+            connection.run(f"INSERT INTO {into} BY NAME SELECT * FROM {relation}")
+
     def digest_query(self, schema: str, names: Collection[str]) -> str:
         return tables_query(schema, names)
 
