@@ -95,6 +95,13 @@ class Settings(BaseSettings):
         True, description="Whether the platform may fill the source with the synthetic company"
     )
 
+    steps_at_once: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Number of steps of a run that Dagster's daemon and UI run side by side, each in a process of"
+        " its own; more than 1 needs a BigQuery warehouse",
+    )
     dirt: float = Field(
         0.0, ge=0, le=1, description="Share of dirt (injected errors) in the company's data"
     )
@@ -219,6 +226,11 @@ def load_settings() -> Settings:
             _check_url(f"{_PREFIX}{name}_URL", url)
     except ValidationError as error:
         raise SettingsError(_message(error)) from None
+    if settings.steps_at_once > 1 and settings.warehouse.get_backend_name() == "duckdb":
+        raise SettingsError(
+            f"SAAS_STEPS_AT_ONCE is {settings.steps_at_once}, but only one process can write to a DuckDB file:"
+            " set it to 1, or name a BigQuery project in SAAS_WAREHOUSE_URL."
+        )
     settings = _with_company(settings)
     if settings.last_month < settings.start:
         raise SettingsError(

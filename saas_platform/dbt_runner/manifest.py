@@ -65,9 +65,7 @@ def column_lineage(folder: Path, target: MartsTarget) -> ColumnSources:
     Finding them takes seconds, so the result is cached if the build compiled all models. A build of some
     models gives the sources for those models only.
     """
-    kept = folder / f"lineage-{_digest(target)}.json"
-    if kept.exists():
-        found: ColumnSources = json.loads(kept.read_text())
+    if found := known_lineage(folder, target):
         return found
     # sqlglot takes a quarter of a second to import. Only its users should wait for it.
     from saas_platform.dbt_runner.lineage import column_sources
@@ -77,5 +75,18 @@ def column_lineage(folder: Path, target: MartsTarget) -> ColumnSources:
     if len(sources) == sum(n["resource_type"] == "model" for n in built["nodes"].values()):
         for old in folder.glob("lineage-*.json"):
             old.unlink(missing_ok=True)
-        kept.write_text(json.dumps(sources))
+        _lineage_file(folder, target).write_text(json.dumps(sources))
     return sources
+
+
+def known_lineage(folder: Path, target: MartsTarget) -> ColumnSources:
+    """Return what `column_lineage` found at an earlier build of the same code; empty if there was none."""
+    kept = _lineage_file(folder, target)
+    if not kept.exists():
+        return {}
+    found: ColumnSources = json.loads(kept.read_text())
+    return found
+
+
+def _lineage_file(folder: Path, target: MartsTarget) -> Path:
+    return folder / f"lineage-{_digest(target)}.json"

@@ -10,7 +10,7 @@ from saas_platform.defs.conventions import by_convention, code_versions
 from saas_platform.defs.dashboards import dashboard_assets
 from saas_platform.defs.dirt_score import dirt_score
 from saas_platform.defs.growth import growth_checks
-from saas_platform.defs.jobs import REFRESH, jobs
+from saas_platform.defs.jobs import REFRESH, executor_of, jobs
 from saas_platform.defs.marts import marts_assets
 from saas_platform.defs.models import model_assets
 from saas_platform.defs.names import asset_names
@@ -55,14 +55,21 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
         assets.append(
             dashboard_assets(marts, platform.home.dashboard, from_synthetic=from_synthetic)
         )
-    made = {job.name: job for job in jobs(tables, from_synthetic=from_synthetic)}
+    made = {
+        job.name: job
+        for job in jobs(
+            tables,
+            from_synthetic=from_synthetic,
+            steps_at_once=platform.settings.steps_at_once,
+        )
+    }
     repair = repair_job(tables)
     versions = code_versions(platform, tables)
     return dg.Definitions(
         assets=[by_convention(each, versions, tables) for each in assets],
         asset_checks=[
             full_proof(tables),
-            *contract_checks(tables),
+            *contract_checks(tables, side_by_side=platform.settings.steps_at_once > 1),
             *growth_checks(tables),
             *([dirt_score()] if from_synthetic else []),
         ],
@@ -75,5 +82,5 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
         ],
         resources=resources_of(platform, work),
         loggers={"console": progress_logger},
-        executor=dg.in_process_executor,
+        executor=executor_of(platform.settings.steps_at_once),
     )

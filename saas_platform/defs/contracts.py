@@ -12,16 +12,24 @@ from saas_platform.defs.table_checks import table_check
 from saas_platform.schema.describing import escaped
 
 CONTRACT = "contract"
+#: The priority of a step that runs after every sync, and before the marts.
+AFTER_ALL_SYNCS = -1
 
 
-def contract_checks(tables: AssetTables) -> list[dg.AssetChecksDefinition]:
-    """Return a check for each table. Each has its own step, so that a failing table skips no other check."""
-    names = {table: name for name, table in tables.items()}
+def contract_checks(
+    tables: AssetTables, *, side_by_side: bool = False
+) -> list[dg.AssetChecksDefinition]:
+    """Return a check for each table. Each has its own step, so that a failing table skips no other check.
+
+    A reference can be checked only after the referenced table was synced. If steps run one at a time, a low priority
+    sees to it. If they run side by side, only a dependency can, by which Dagster skips the check of a table whose
+    referenced table fails.
+    """
+    names = {table: name for name, table in tables.items()} if side_by_side else {}
     return [_check(name, table, names) for name, table in tables.items()]
 
 
 def _check(name: str, table: sa.Table, names: Mapping[sa.Table, str]) -> dg.AssetChecksDefinition:
-    # A foreign key can be checked only after the parent table is there.
     parents = {key.referred_table for key in table.foreign_key_constraints} - {table}
     return table_check(
         CONTRACT,
@@ -30,6 +38,7 @@ def _check(name: str, table: sa.Table, names: Mapping[sa.Table, str]) -> dg.Asse
         " values, ranges, keys and clean texts.",
         lambda warehouse: _result(name, evaluate(warehouse, table)),
         after=[names[parent] for parent in parents if parent in names],
+        priority=AFTER_ALL_SYNCS,
     )
 
 

@@ -28,6 +28,7 @@ def dirt_score() -> dg.AssetChecksDefinition:
     @dg.asset_check(
         name=DIRT_FOUND,
         asset=TRUTH,
+        pool="source",
         additional_deps=[[RAW, name] for name in TABLES],
         description="The intake of the source and the contracts of raw found all of the injected"
         " dirt and reported nothing else.",

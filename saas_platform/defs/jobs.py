@@ -38,8 +38,16 @@ def full_proofs(tables: AssetTables) -> dg.AssetSelection:
     )
 
 
-def jobs(tables: AssetTables, *, from_synthetic: bool) -> list[AssetJob]:
+def executor_of(steps_at_once: int) -> dg.ExecutorDefinition:
+    """Return the executor of the jobs, which runs so many steps at once, each in a process of its own if several."""
+    if steps_at_once == 1:
+        return dg.in_process_executor
+    return dg.multiprocess_executor.configured({"max_concurrent": steps_at_once})
+
+
+def jobs(tables: AssetTables, *, from_synthetic: bool, steps_at_once: int = 1) -> list[AssetJob]:
     """Return the jobs. A job is partitioned by month if one of its assets is."""
+    executor = executor_of(steps_at_once)
     proofs = full_proofs(tables)
     # The truth goes with its check. With an older list, the dirt of later months would be false alarms.
     truth = dg.AssetSelection.assets(TRUTH) | dg.AssetSelection.checks(
@@ -52,20 +60,20 @@ def jobs(tables: AssetTables, *, from_synthetic: bool) -> list[AssetJob]:
             EVERYTHING,
             everything - proofs,
             description="Runs the whole chain: company, source, proven mirror, marts, models, page.",
-            executor_def=dg.in_process_executor,
+            executor_def=executor,
         ),
         dg.define_asset_job(
             REFRESH,
             everything - proofs - company - truth if from_synthetic else everything - proofs,
             description="Copies what has changed in the source to raw and proves it; then builds"
             " marts, models and page.",
-            executor_def=dg.in_process_executor,
+            executor_def=executor,
         ),
         dg.define_asset_job(
             FULL_PROOF,
             proofs,
             description="Proves every slice of every raw table against the source.",
-            executor_def=dg.in_process_executor,
+            executor_def=executor,
         ),
     ]
     if from_synthetic:
@@ -74,7 +82,7 @@ def jobs(tables: AssetTables, *, from_synthetic: bool) -> list[AssetJob]:
                 COMPANY_MONTH,
                 company,
                 description="Generates a month of the synthetic company and writes it to the source.",
-                executor_def=dg.in_process_executor,
+                executor_def=executor,
             )
         )
     return made

@@ -8,11 +8,13 @@ import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
 
 from saas_platform.dbt_runner.lineage import ColumnSources
-from saas_platform.dbt_runner.manifest import column_lineage, manifest, target_of
+from saas_platform.dbt_runner.manifest import column_lineage, known_lineage, manifest, target_of
 from saas_platform.dbt_runner.project import UNIT_TESTS_LEFT_OUT, refresh
+from saas_platform.defs.contracts import AFTER_ALL_SYNCS
 from saas_platform.defs.dbt_translator import Translator
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.resources import CompanyClock, WarehouseResource
+from saas_platform.defs.table_checks import PRIORITY
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
 from saas_platform.refresh.bookkeeping import Bookkeeping
@@ -32,6 +34,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         manifest=manifest(folder, target, platform.as_of),
         dagster_dbt_translator=Translator(),
         backfill_policy=None,
+        op_tags={PRIORITY: str(AFTER_ALL_SYNCS - 1)},
     )
     def marts(
         context: dg.AssetExecutionContext,
@@ -41,7 +44,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         bookkeeping: dg.ResourceParam[Bookkeeping],
         work: dg.ResourceParam[WorkTimer],
     ) -> Iterator[Any]:
-        as_of = clock.read().as_of
+        as_of, into = clock.read().as_of, warehouse.open()
         with work.measure(GROUP), raise_failures():
             given = bookkeeping.given()
             needed = bookkeeping.rebuild(_unknown(bookkeeping, context.selected_asset_keys))
@@ -59,18 +62,28 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
                     target_path=target_of(folder),
                     raise_on_error=False,
                 )
-                # The events are reported after the build: while dbt runs, no other process may open the
-                # DuckDB file.
-                events = list(invocation.stream())
+            digests: dict[str, SliceDigest] = {}
+            lineage = known_lineage(folder, target)
+            waiting: list[Any] = []
+            for event in invocation.stream():
+                if line := _line(event):
+                    context.log.info(line)
+                if target.name == "duckdb":
+                    # Until dbt ends, no other process can read from the DuckDB file what was built.
+                    waiting.append(event)
+                else:
+                    digests |= _digests(into, [event])
+                    yield _with_metadata(event, digests, lineage)
             succeeded = invocation.is_successful()
             results = invocation.get_artifact("run_results.json")
-            digests = _digests(warehouse.open(), events)
+            digests |= _digests(into, waiting)
             complete = _complete(results, invocation.get_artifact("manifest.json"), digests)
             bookkeeping.record(complete, given, _versions(digests))
             if not any(name.startswith(f"{GROUP}/") for name in bookkeeping.stale()):
                 bookkeeping.record_marts(needed)
-            lineage = column_lineage(folder, target) if succeeded else {}
-        for event in events:
+            if succeeded:
+                lineage = column_lineage(folder, target)
+        for event in waiting:
             yield _with_metadata(event, digests, lineage)
         if not succeeded:
             raise dg.Failure(f"dbt build failed: {_errors(results)}")
@@ -118,6 +131,17 @@ def _rebuild_message(needed: Rebuild) -> str:
     if needed.months is None:
         return f"Full refresh of the marts: {needed.reason}."
     return f"The marts are rebuilt by month; {needed.reason}."
+
+
+def _line(event: Any) -> str | None:
+    """Return what the log of a run says of a dbt event, as soon as it comes; None for nothing."""
+    if isinstance(event, dg.AssetCheckResult) and not event.passed and event.asset_key is not None:
+        return f"{event.asset_key.to_user_string()}: the test {event.check_name} failed."
+    model = _model(event)
+    if model is None:
+        return None
+    seconds = float(event.metadata["Execution Duration"].value)
+    return f"{GROUP}/{model}: built in {seconds:.1f} s."
 
 
 def _model(event: Any) -> str | None:

@@ -27,6 +27,7 @@ def full_proof(tables: AssetTables) -> dg.AssetChecksDefinition:
             for name in tables
         ],
         can_subset=True,
+        pool="source",
     )
     def proof(
         context: dg.AssetCheckExecutionContext,

@@ -14,6 +14,9 @@ from saas_platform.defs.resources import WarehouseResource
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.warehouse.interface import Warehouse
 
+#: The tag by which Dagster orders steps that are ready.
+PRIORITY = "dagster/priority"
+
 
 def table_check(
     name: str,
@@ -22,6 +25,7 @@ def table_check(
     evaluate: Callable[[Warehouse], dg.AssetCheckResult],
     *,
     after: Collection[str] = (),
+    priority: int = 0,
 ) -> dg.AssetChecksDefinition:
     """Return a check of a table of raw.
 
@@ -30,7 +34,8 @@ def table_check(
         table: the name of the table's asset.
         description: what the check proves, for the UI.
         evaluate: the function that does the work. It runs within the timer, and its errors are translated.
-        after: the names of other assets that must exist before the check runs.
+        after: the names of other assets that must be materialised before the check runs.
+        priority: steps that are ready run in the order of their priorities, the highest first.
     """
 
     @dg.asset_check(
@@ -38,6 +43,7 @@ def table_check(
         asset=[GROUP, table],
         additional_deps=[[GROUP, other] for other in after],
         description=description,
+        op_tags={PRIORITY: str(priority)} if priority else None,
     )
     def check(
         warehouse: WarehouseResource, work: dg.ResourceParam[WorkTimer]

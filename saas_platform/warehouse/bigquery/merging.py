@@ -8,8 +8,6 @@ No counterpart in DuckDB: there a transaction deletes and inserts (warehouse.py)
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from typing import Any
 
 import pyarrow as pa
 
@@ -17,7 +15,7 @@ from saas_platform.warehouse.bigquery import sql as q
 from saas_platform.warehouse.bigquery.connection import Connection
 from saas_platform.warehouse.bigquery.jobs import job_name
 from saas_platform.warehouse.bigquery.loads import create_table
-from saas_platform.warehouse.bigquery.tables import LABELS, fields_of
+from saas_platform.warehouse.bigquery.tables import LABELS, fields_of, types_of
 
 
 def merge_rows(connection: Connection, schema: str, name: str, key: str, rows: pa.Table) -> None:
@@ -26,21 +24,18 @@ def merge_rows(connection: Connection, schema: str, name: str, key: str, rows: p
     Of statements that change the same table at the same time, BigQuery runs one after the other. In transactions all
     but one would fail.
     """
-    create_table(connection, schema, name, fields_of(rows.schema))
+    fields = fields_of(rows.schema)
+    create_table(connection, schema, name, fields)
     columns = [*map(q.quoted, rows.schema.names)]
-    values = (_struct(columns, row.values()) for row in rows.to_pylist())
+    types = ", ".join(map(" ".join, zip(columns, types_of(fields).values(), strict=True)))
+    values = (f"({', '.join(map(q.literal, row.values()))})" for row in rows.to_pylist())
     by = q.quoted(key)
     statement = (
-        f"MERGE {q.qualified(schema, name)} AS held USING UNNEST([{', '.join(values)}]) AS given ON held.{by} = given.{by}"
+        f"MERGE {q.qualified(schema, name)} AS held"
+        f" USING UNNEST(ARRAY<STRUCT<{types}>>[{', '.join(values)}]) AS given"
+        f" ON held.{by} = given.{by}"
         f" WHEN MATCHED THEN UPDATE SET {', '.join(f'{column} = given.{column}' for column in columns)}"
         f" WHEN NOT MATCHED THEN INSERT ({', '.join(columns)})"
         f" VALUES ({', '.join(f'given.{column}' for column in columns)})"
     )
     connection.script(statement, job_name("merge", schema, uuid.uuid4().hex), LABELS)
-
-
-def _struct(columns: Iterable[str], values: Iterable[Any]) -> str:
-    named = (
-        f"{q.literal(value)} AS {column}" for column, value in zip(columns, values, strict=True)
-    )
-    return f"STRUCT({', '.join(named)})"
