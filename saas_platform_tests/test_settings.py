@@ -37,6 +37,8 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("SAAS_DIRT", "1.5", "SAAS_DIRT is '1.5': write a number of at most 1.0."),
         ("SAAS_DIRT", "-0.1", "SAAS_DIRT is '-0.1': write a number of at least 0.0."),
         ("SAAS_DIRT", "nan", "SAAS_DIRT is 'nan'"),
+        ("SAAS_STEPS_AT_ONCE", "0", "SAAS_STEPS_AT_ONCE is '0': write a number of at least 1."),
+        ("SAAS_STEPS_AT_ONCE", "2", "only one process can write to a DuckDB file: set it to 1"),
         ("SAAS_START", "2024", "write it as YYYY-MM"),
         ("SAAS_AS_OF", "tomorrow", "SAAS_AS_OF is 'tomorrow': write it as YYYY-MM-DD, or now"),
         ("SAAS_AS_OF", "2023-12-31", "is not later than the first day of SAAS_START 2024-01"),
