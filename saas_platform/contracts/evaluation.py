@@ -13,8 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.contracts.rules import Rule, Severity, rules_of
-from saas_platform.schema.collations import BINARY
+from saas_platform.contracts.rules import Rule, Severity, compared, rules_of
 from saas_platform.warehouse.interface import Warehouse, target_schema
 
 #: The most offenders that are shown for each rule.
@@ -170,12 +169,14 @@ def _groups(warehouse: Warehouse, table: sa.Table, rule: Rule) -> str:
 def _compared(warehouse: Warehouse, table: sa.Table, rule: Rule) -> list[str]:
     """Return SQL for the rule's columns of a row `r`, folded so that values compare as in the source."""
     return [
-        warehouse.folded(
+        compared(
+            warehouse,
+            table.columns[column],
             f"r.{warehouse.quoted(column)}",
-            table.columns[column].info.get("collation", BINARY),
+            collation,
             broadly=False,
         )
-        for column in rule.columns
+        for column, collation in zip(rule.columns, rule.collations, strict=True)
     ]
 
 

@@ -9,13 +9,14 @@ against a regular expression in RE2 syntax.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 
-from saas_platform.schema.collations import BINARY
+from saas_platform.schema.any_value import equates_numbers
+from saas_platform.schema.collations import collation_of
 from saas_platform.warehouse.interface import Warehouse
 
 #: An error is something that the schema forbids. A warning is something that it allows but nobody expects.
@@ -52,7 +53,7 @@ class Rule:
     A rule applies to single rows, except for the kinds `type` (about a column) and `unique` (about several
     rows together). `message` states what must hold. `offends` is SQL that is true for an offending row `r`
     of `raw.<table>`, for a rule that needs only one row. `pattern` is an RE2 expression that matches an
-    offending text.
+    offending text. `collations` says how a rule of the kind `unique` compares each of its columns.
     """
 
     table: str
@@ -62,6 +63,7 @@ class Rule:
     message: str
     offends: str | None = None
     pattern: str | None = None
+    collations: tuple[str, ...] = ()
 
     @property
     def severity(self) -> Severity:
@@ -113,8 +115,7 @@ def _between(name: str, low: Any, high: Any) -> str:
 
 
 def _of_table(table: sa.Table, warehouse: Warehouse) -> Iterator[Rule]:
-    for reference in _sorted(table.foreign_key_constraints):
-        yield _foreign_key(table, reference, warehouse)
+    yield from _references(table, warehouse)
     known = {f"ck_{table.name}_{column.name}_known" for column in table.columns}
     for constraint in sorted(
         (c for c in table.constraints if isinstance(c, sa.CheckConstraint)),
@@ -132,12 +133,79 @@ def _of_table(table: sa.Table, warehouse: Warehouse) -> Iterator[Rule]:
             # As in databases, a check holds if its result is NULL.
             f"NOT ({text})",
         )
-    unique = _sorted(c for c in table.constraints if isinstance(c, sa.UniqueConstraint))
-    for columns in (_names_of(constraint.columns) for constraint in (table.primary_key, *unique)):
-        if columns:
-            name = "_".join(columns)
-            message = f"no two rows share {', '.join(columns)}"
-            yield Rule(table.name, f"{name}_unique", "unique", columns, message)
+    yield from _unique(table)
+
+
+def _unique(table: sa.Table) -> Iterator[Rule]:
+    """Yield the rules of the key and of the unique constraints, each once."""
+    constraints = _sorted(c for c in table.constraints if isinstance(c, sa.UniqueConstraint))
+    declared: list[tuple[Iterable[sa.Column], Mapping[str, str]]] = [
+        (table.primary_key.columns, table.info.get("key_collation", {})),
+        *((c.columns, c.info.get("collation", {})) for c in constraints),
+    ]
+    known: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+    names: set[str] = set()
+    for compared, others in declared:
+        columns = _names_of(compared)
+        collations = tuple(
+            others.get(str(column.name), collation_of(column)) for column in compared
+        )
+        if not columns or (columns, collations) in known:
+            continue
+        known.add((columns, collations))
+        name, message = "_".join(columns), f"no two rows share {', '.join(columns)}"
+        if others:
+            name += "_" + "_".join(others.values()).lower()
+            message += (
+                f" ({', '.join(f'{each} compared as {word}' for each, word in others.items())})"
+            )
+        yield Rule(
+            table.name,
+            _free(f"{name}_unique", names),
+            "unique",
+            columns,
+            message,
+            collations=collations,
+        )
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return the name, with a number if it is taken, and take it."""
+    found, number = name, 2
+    while found in taken:
+        found, number = f"{name}_{number}", number + 1
+    taken.add(found)
+    return found
+
+
+def _references(table: sa.Table, warehouse: Warehouse) -> Iterator[Rule]:
+    """Yield the rules of the references, each once."""
+    known: set[str | None] = set()
+    names: set[str] = set()
+    for reference in _sorted(table.foreign_key_constraints):
+        rule = _foreign_key(table, reference, warehouse)
+        if rule.offends not in known:
+            known.add(rule.offends)
+            yield replace(rule, name=_free(rule.name, names))
+
+
+def compared(
+    warehouse: Warehouse, column: sa.Column, sql: str, collation: str, *, broadly: bool
+) -> str:
+    """Return SQL that is equal for two values of the column if the source takes the values for equal.
+
+    Args:
+        warehouse: the warehouse that supplies the SQL.
+        column: the column of the values.
+        sql: SQL of the value.
+        collation: how the source compares texts.
+        broadly: whether to fold whatever any collation of that name may fold.
+    """
+    if equates_numbers(column):
+        return warehouse.folded_literal(sql, collation, broadly=broadly)
+    if not isinstance(column.type, sa.String):
+        return sql
+    return warehouse.folded(sql, collation, broadly=broadly)
 
 
 def _foreign_key(
@@ -148,16 +216,19 @@ def _foreign_key(
     parents = _names_of(element.column for element in constraint.elements)
     parent = constraint.referred_table
     there = " AND ".join(f"r.{quoted(column)} IS NOT NULL" for column in columns)
-    # Databases compare a reference by the collation of the referenced column.
-    collations = [element.column.info.get("collation", BINARY) for element in constraint.elements]
+    # Databases compare a reference by the collation of the referenced column, or of the key that it names.
+    others: Mapping[str, str] = constraint.info.get("collation", {})
 
-    def compared(sql: str, collation: str) -> str:
-        return warehouse.folded(sql, collation, broadly=True)
+    def same_value(element: sa.ForeignKey) -> str:
+        to, own = element.column, element.parent
+        word = others.get(str(to.name), collation_of(to))
+        there_, here = (
+            compared(warehouse, column, f"{row}.{quoted(column.name)}", word, broadly=True)
+            for row, column in (("p", to), ("r", own))
+        )
+        return f"{there_} = {here}"
 
-    same = " AND ".join(
-        f"{compared(f'p.{quoted(referenced)}', collation)} = {compared(f'r.{quoted(own)}', collation)}"
-        for own, referenced, collation in zip(columns, parents, collations, strict=True)
-    )
+    same = " AND ".join(map(same_value, constraint.elements))
     return Rule(
         table.name,
         f"{'_'.join(columns)}_foreign_key",
@@ -176,7 +247,15 @@ _Constraint = TypeVar("_Constraint", sa.UniqueConstraint, sa.ForeignKeyConstrain
 
 
 def _sorted(constraints: Iterable[_Constraint]) -> list[_Constraint]:
-    return sorted(constraints, key=lambda constraint: _names_of(constraint.columns))
+    """Return the constraints in an order that stays, also where several have the same columns."""
+    return sorted(
+        constraints,
+        key=lambda constraint: (
+            _names_of(constraint.columns),
+            [element.target_fullname for element in getattr(constraint, "elements", ())],
+            sorted(constraint.info.get("collation", {}).items()),
+        ),
+    )
 
 
 def _names(text: str, column: str) -> bool:

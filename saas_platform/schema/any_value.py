@@ -8,7 +8,12 @@ Out of scope: how the literal is written, which each source defines itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
+
+#: SQL Server's type whose values have types of their own. It keeps a float apart from the same whole number.
+_VARIANT = "sql_variant"
 
 
 class AnyValue(sa.String):
@@ -16,3 +21,12 @@ class AnyValue(sa.String):
 
     __visit_name__ = "string"
     cache_ok = True
+
+
+def equates_numbers(column: sa.Column[Any]) -> bool:
+    """Return whether the source takes a number of the column for equal to another one with another literal.
+
+    SQLite compares whole numbers and floats by value.
+    """
+    declared = str(column.info.get("declared", "")).casefold()
+    return isinstance(column.type, AnyValue) and declared != _VARIANT

@@ -6,10 +6,13 @@ form of the file (schema/tables_file.py), and finding the tables (source/discove
 What SQLAlchemy can't express is in `info`:
 
     of the metadata  `skipped`: the tables of the source that are left out on purpose
+    of a rule        `collation` of a unique constraint or reference: how it compares some columns, if not by the
+                     collation of the column itself
     of a table       `source_schema`, `source_name`: the names in the source, if the mirror has others
                      (schema/source_names.py); `target_schema`: the warehouse's schema, if it is not raw; `skipped`
                      and `dropped`: the source's columns that are left out on purpose, by `skip:` and by
-                     `mirror: drop`; `slice`; `key_enforced`, if it is false
+                     `mirror: drop`; `slice`; `key_enforced`, if it is false; `key_collation`, as
+                     the `collation` of a rule
     of a column      `declared`, `source_name`, `pii`, `collation`, `row_version`, `values`, `plausible`;
                      `mirror_form`: mask or hash (absent for keep), with `source_type`, because the mirror's column
                      is a text
@@ -77,6 +80,9 @@ _HEAD = f"""\
 #
 # The contract, which `run` and Dagster check. They report the rows that break it, and drop none:
 #   unique, of a table:     lists of columns; no two rows have the same values in all columns of a list.
+#                           {{columns: [a], collation: {{a: BINARY}}}} compares a in another way than its
+#                           column says. references may have such a `collation` for the columns `to`,
+#                           and the key has `key_collation: {{a: BINARY}}`.
 #   references, of a table: `columns` of this table hold values of the columns `to` of another `table`.
 #   collation, of a column: which texts the source takes for equal in keys, unique and references:
 #                           {", ".join(FACTS)}, joined by _.
@@ -124,7 +130,8 @@ def read_declaration(path: Path) -> Declaration:
     found = {name: _table(name, table, metadata) for name, table in file.tables.items()}
     for name, table in file.tables.items():
         for reference in table.references:
-            refer(found[name], reference.columns, found[reference.table], reference.to)
+            parent = found[reference.table]
+            refer(found[name], reference.columns, parent, reference.to, reference.collation)
     return Declaration(found, skipped)
 
 
@@ -137,6 +144,7 @@ def _table(name: str, entry: DeclaredTable, metadata: sa.MetaData) -> sa.Table:
     ]
     info: dict[str, Any] = {
         **({} if entry.key_enforced else {"key_enforced": False}),
+        **({"key_collation": entry.key_collation} if entry.key_collation else {}),
         **(
             {} if entry.slice is None else {"slice": Slicing(entry.slice.column, entry.slice.grain)}
         ),
@@ -154,7 +162,7 @@ def _table(name: str, entry: DeclaredTable, metadata: sa.MetaData) -> sa.Table:
             for each, column in entry.columns.items()
             if column.mirror != "drop"
         ),
-        *(sa.UniqueConstraint(*names) for names in entry.unique),
+        *(unique_rule(rule.columns, rule.collation) for rule in entry.unique),
         comment=f"Table {source} of the source",
         info=info,
     )
@@ -185,11 +193,35 @@ def _column(name: str, entry: DeclaredColumn, *, in_key: bool, is_version: bool)
     )
 
 
-def refer(table: sa.Table, columns: Sequence[str], parent: sa.Table, to: Sequence[str]) -> None:
-    """Declare that the columns hold values of the columns `to` of another table, or of the same one."""
+def unique_rule(columns: Sequence[str], collations: Mapping[str, str]) -> sa.UniqueConstraint:
+    """Return the rule that no two rows share the columns, which compares some of them by other collations."""
+    return sa.UniqueConstraint(*columns, info=_compared(collations))
+
+
+def refer(
+    table: sa.Table,
+    columns: Sequence[str],
+    parent: sa.Table,
+    to: Sequence[str],
+    collations: Mapping[str, str],
+) -> None:
+    """Declare that the columns hold values of the columns `to` of another table, or of the same one.
+
+    Args:
+        table: the table that refers.
+        columns: its columns.
+        parent: the table that is referred to.
+        to: the columns of the parent.
+        collations: how some of the columns `to` are compared, if not by their own collation.
+    """
     # With Column objects, because a text such as `a.b.c` does not show which dot is part of a name.
     referenced = [parent.columns[name] for name in to]
-    table.append_constraint(sa.ForeignKeyConstraint(columns, referenced))
+    constraint = sa.ForeignKeyConstraint(columns, referenced, info=_compared(collations))
+    table.append_constraint(constraint)
+
+
+def _compared(collations: Mapping[str, str]) -> dict[str, Any]:
+    return {"collation": dict(collations)} if collations else {}
 
 
 def as_yaml(tables: Iterable[sa.Table], skipped: Iterable[SourcePlace] = ()) -> str:
@@ -282,6 +314,9 @@ def table_entry(table: sa.Table) -> dict[str, Any]:
         **({"skip": skipped} if skipped else {}),
         "key": [_plain(column.name) for column in table.primary_key.columns],
         **({} if table.info.get("key_enforced", True) else {"key_enforced": False}),
+        **(
+            {"key_collation": collations} if (collations := table.info.get("key_collation")) else {}
+        ),
         "version": None if version is None else _plain(version),
         "slice": None
         if slicing is None
@@ -313,23 +348,35 @@ def _is_folded(column: sa.Column[Any]) -> bool:
 
 
 def _contract(table: sa.Table) -> dict[str, Any]:
-    unique = sorted(
-        [_plain(column.name) for column in constraint.columns]
-        for constraint in table.constraints
-        if isinstance(constraint, sa.UniqueConstraint)
-    )
+    rules = [each for each in table.constraints if isinstance(each, sa.UniqueConstraint)]
+    unique = [_unique_entry(each) for each in sorted(rules, key=_place_of_unique)]
     references = [
         {
             "columns": [_plain(column.name) for column in constraint.columns],
             "table": _plain(constraint.referred_table.name),
             "to": [_plain(element.column.name) for element in constraint.elements],
+            **constraint.info,
         }
-        for constraint in sorted(table.foreign_key_constraints, key=lambda c: list(c.column_keys))
+        for constraint in sorted(table.foreign_key_constraints, key=_place_of_reference)
     ]
     return {
         **({"unique": unique} if unique else {}),
         **({"references": references} if references else {}),
     }
+
+
+def _unique_entry(constraint: sa.UniqueConstraint) -> Any:
+    columns = [_plain(column.name) for column in constraint.columns]
+    return {"columns": columns, **constraint.info} if constraint.info else columns
+
+
+def _place_of_unique(constraint: sa.UniqueConstraint) -> tuple[list[str], list[tuple[str, str]]]:
+    compared = constraint.info.get("collation", {})
+    return [str(column.name) for column in constraint.columns], sorted(compared.items())
+
+
+def _place_of_reference(constraint: sa.ForeignKeyConstraint) -> tuple[list[str], list[str]]:
+    return list(constraint.column_keys), [each.target_fullname for each in constraint.elements]
 
 
 def _plain(name: str) -> str:

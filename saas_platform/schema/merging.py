@@ -10,9 +10,9 @@ contracts and what is skipped belong to the person, and stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -29,7 +29,7 @@ from saas_platform.schema.declared import (
     yaml_line,
 )
 from saas_platform.schema.describing import counted
-from saas_platform.schema.mirror_names import folded, name_suffix
+from saas_platform.schema.merging_names import free_name, pair_names, renamed_columns
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.schema.tables_tree import TablesTree
 
@@ -75,23 +75,6 @@ def merge(
     )
 
 
-_Key = TypeVar("_Key")
-
-
-def _paired(
-    wanted: Mapping[str, _Key], there: Collection[_Key], fold: Callable[[_Key], object]
-) -> dict[str, _Key]:
-    """Return the source's key for each name of the file that the source has, in the same or in another case."""
-    by_fold = {fold(each): each for each in there if each not in wanted.values()}
-    paired = {}
-    for name, key in wanted.items():
-        if key in there:
-            paired[name] = key
-        elif fold(key) in by_fold:
-            paired[name] = by_fold[fold(key)]
-    return paired
-
-
 @dataclass
 class _Work:
     """One merge. It changes the file's tree step by step, and notes each step."""
@@ -107,7 +90,7 @@ class _Work:
     def run(self) -> None:
         by_place = {source_table(table): table for table in self.found}
         wanted = {name: source_table(table) for name, table in self.declaration.tables.items()}
-        paired = _paired(wanted, by_place, folded_place)
+        paired = pair_names(wanted, by_place, folded_place)
         skipped = {folded_place(place) for place in self.declaration.skipped}
         new = [
             table
@@ -136,7 +119,9 @@ class _Work:
         for name in gone:
             self._remove_table(name)
         for table in new:
-            names[str(table.name)] = _free(self.tables, str(table.name), repr(source_table(table)))
+            names[str(table.name)] = free_name(
+                self.tables, str(table.name), repr(source_table(table))
+            )
         for table in new:
             self._add_table(names[str(table.name)], table, names)
 
@@ -219,7 +204,10 @@ class _Work:
             types = [type_name(parent.columns[each]) for each in to]
         if not kept or types != [columns[column]["type"] for column in found["columns"]]:
             return None
-        return {**found, "table": name, "to": to}
+        renamed_to = dict(zip(found["to"], to, strict=True))
+        words = {renamed_to[each]: word for each, word in found.get("collation", {}).items()}
+        reference = {"columns": found["columns"], "table": name, "to": to}
+        return {**reference, "collation": words} if words else reference
 
     # Columns.
 
@@ -227,7 +215,7 @@ class _Work:
         node = self.tables[name]["columns"]
         by_source = {source_column(column): column for column in table.columns}
         wanted = {each: str(column.get("source", each)) for each, column in node.items()}
-        paired = _paired(wanted, by_source, str.casefold)
+        paired = pair_names(wanted, by_source, str.casefold)
         skipped = {str(each).casefold() for each in self.tables[name].get("skip", ())}
         new = [
             column
@@ -238,7 +226,7 @@ class _Work:
         unreadable = self._skip_unreadable(name, table)
         lost = [each for each in gone if wanted[each].casefold() in unreadable]
         gone = [each for each in gone if each not in lost]
-        for each, column in _renamed(gone, new, node):
+        for each, column in renamed_columns(gone, new, node):
             self._rename_column(name, each, source_column(column))
             gone.remove(each)
             new.remove(column)
@@ -313,6 +301,7 @@ class _Work:
         if column in node["key"]:
             key = self._key(name, table)
             node["key"] = quoted_value(key)
+            self._compare_as(node, key, table)
             also.append(f"the key is now [{', '.join(key)}]")
         if node.get("version") == column or (
             not node["key"] and node.get("version", "null") != "null"
@@ -322,7 +311,7 @@ class _Work:
         if _is_named(node.get("slice"), column):
             node["slice"] = "null"
             also.append("slice is now null")
-        if self.tree.drop(name, "unique", lambda names: column in names):
+        if self.tree.drop(name, "unique", lambda rule: column in _unique_columns(rule)):
             also.append("the unique rules that named it are removed too")
         if self.tree.drop(name, "references", lambda each: column in each["columns"]):
             also.append("the references that named it are removed too")
@@ -359,10 +348,20 @@ class _Work:
         usable = all(columns[each].get("mirror", "keep") in ("keep", "hash") for each in key)
         return key if usable and len(key) == len(sources) else []
 
+    def _compare_as(self, node: Any, key: list[str], table: sa.Table) -> None:
+        """Note in a table's entry how the source compares the columns of its new key."""
+        if "key_collation" in node:
+            remove(node, "key_collation")
+        words = table.info.get("key_collation", {})
+        by_key = dict(zip(key, table.primary_key.columns, strict=False))
+        found = {each: words[c.name] for each, c in by_key.items() if c.name in words}
+        if found:
+            put_first(node, "key_collation", quoted_value(found))
+
     def _add_column(self, name: str, column: sa.Column[Any]) -> None:
         columns = self.tree.to_change(name)["columns"]
         source = source_column(column)
-        free = _free(columns, str(column.name), source)
+        free = free_name(columns, str(column.name), source)
         node = column_entry(column)
         if free != source:
             node = {"source": source, **node}
@@ -371,23 +370,8 @@ class _Work:
         self.changes.append(f"{name}.{free} is new in the source: it is added as {node['type']}")
 
 
-def _free(taken: Collection[str], name: str, source: str) -> str:
-    """Return the name; if a warehouse would take it for a taken one, with a suffix made from the source's name."""
-    others = {folded(str(each)) for each in taken}
-    return f"{name}_{name_suffix(source)}" if folded(name) in others else name
-
-
-def _renamed(
-    gone: list[str], new: list[sa.Column[Any]], node: Mapping[str, Any]
-) -> list[tuple[str, sa.Column[Any]]]:
-    """Return pairs of a column that is gone and the new one of its type, if there is exactly one of each."""
-    types = {each: str(node[each].get("declared", "")).casefold() for each in gone}
-    found = []
-    for each in gone:
-        like = [c for c in new if str(c.info.get("declared", "")).casefold() == types[each]]
-        if len(like) == 1 and list(types.values()).count(types[each]) == 1:
-            found.append((each, like[0]))
-    return found
+def _unique_columns(rule: Any) -> Any:
+    return rule["columns"] if isinstance(rule, Mapping) else rule
 
 
 def _is_named(node: Any, column: str) -> bool:

@@ -12,18 +12,24 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     model_validator,
 )
 
-from saas_platform.schema.collations import BINARY, FACTS, collation, facts
+from saas_platform.schema.collations import BINARY, is_collation
 from saas_platform.schema.columns import Pii
 from saas_platform.schema.kinds import KINDS, NAMED
 from saas_platform.schema.mirror_names import folded
+from saas_platform.schema.tables_rules import (
+    Collations,
+    Part,
+    Reference,
+    UniqueField,
+    fault,
+    not_a_collation,
+)
 from saas_platform.validation.yaml_file import MisplacedError, ValuePath
 
 DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
@@ -40,11 +46,7 @@ _TAKEN_SCHEMAS = frozenset(
 _OTHER_SLICE = "choose another column, or `slice: null`"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SourceName(_Part):
+class SourceName(Part):
     """A table's name in the source, and its schema there; the schema is None for the source's default one."""
 
     table: str
@@ -57,10 +59,9 @@ def _whole(value: Any) -> Any:
 
 
 SourceNameField = Annotated[SourceName, BeforeValidator(_whole)]
-_Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-class DeclaredColumn(_Part):
+class DeclaredColumn(Part):
     type: Annotated[str, StringConstraints(strip_whitespace=True)]
     declared: str = ""
     source: str | None = None
@@ -80,12 +81,8 @@ class DeclaredColumn(_Part):
             known = ", ".join([*NAMED, "decimal(p, s) with p up to 38"])
             raise MisplacedError(f"{self.type!r} is not a type: choose {known}", "type")
         self._check_values("decimal" if match else self.type)
-        if self.collation is not None and collation(facts(self.collation)) != self.collation:
-            raise MisplacedError(
-                f"{self.collation!r} is not a collation: choose {BINARY}, or some of {', '.join(FACTS)},"
-                " joined by _ in this order",
-                "collation",
-            )
+        if self.collation is not None and not is_collation(self.collation):
+            raise MisplacedError(not_a_collation(self.collation), "collation")
         if self.mirror != "keep" and self.pii is None:
             raise MisplacedError(
                 f"`mirror: {self.mirror}` is for personal data: name its kind with"
@@ -127,18 +124,12 @@ class DeclaredColumn(_Part):
             )
 
 
-class DeclaredSlicing(_Part):
+class DeclaredSlicing(Part):
     column: str
     grain: Literal["day", "month"] = "month"
 
 
-class Reference(_Part):
-    columns: _Names
-    table: str
-    to: tuple[str, ...]
-
-
-class DeclaredTable(_Part):
+class DeclaredTable(Part):
     source: SourceNameField | None = None
     schema_: str | None = Field(None, alias="schema")
     skip: tuple[str, ...] = ()
@@ -146,7 +137,8 @@ class DeclaredTable(_Part):
     key_enforced: bool = True
     version: str | None = None
     slice: DeclaredSlicing | None = None
-    unique: tuple[_Names, ...] = ()
+    key_collation: Collations
+    unique: tuple[UniqueField, ...] = ()
     references: tuple[Reference, ...] = ()
     columns: dict[str, DeclaredColumn] = Field(min_length=1)
 
@@ -163,6 +155,7 @@ class DeclaredTable(_Part):
         if len(set(self.key)) < len(self.key):
             raise MisplacedError("key names a column twice: name it once", "key")
         self._check_version()
+        self._check_collations()
         self._check_forms()
         self._check_slice()
         self._check_names()
@@ -180,10 +173,36 @@ class DeclaredTable(_Part):
             yield ("version",), (self.version,)
         if self.slice is not None:
             yield ("slice", "column"), (self.slice.column,)
-        for number, names in enumerate(self.unique):
-            yield ("unique", number), names
+        for number, rule in enumerate(self.unique):
+            yield ("unique", number), rule.columns
         for number, reference in enumerate(self.references):
             yield ("references", number, "columns"), reference.columns
+
+    def _compared(self) -> Iterator[tuple[ValuePath, Mapping[str, str], tuple[str, ...]]]:
+        """Yield each place that names collations of the table's columns, with these and the columns of the rule."""
+        yield ("key_collation",), self.key_collation, self.key
+        for number, rule in enumerate(self.unique):
+            yield ("unique", number, "collation"), rule.collation, rule.columns
+
+    def _check_collations(self) -> None:
+        for place, named, columns in self._compared():
+            for name in named:
+                if name not in columns:
+                    raise MisplacedError(
+                        f"{place[-1]} names {name}, which is not one of the columns that it compares: choose from"
+                        f" {', '.join(columns)}",
+                        *place,
+                    )
+                self._check_hash(name, named[name], place[0])
+
+    def _check_hash(self, name: str, collation: str | None, part: object) -> None:
+        """Check that a hashed column is compared by bytes, because its hashes have nothing else in common."""
+        if self.columns[name].mirror == "hash" and collation not in (None, BINARY):
+            raise MisplacedError(
+                "`mirror: hash` gives different hashes to texts that the source takes for equal"
+                f" (collation {collation}), but {part} compares them: use keep",
+                *("columns", name, "mirror"),
+            )
 
     def _check_version(self) -> None:
         if self.version is None:
@@ -229,12 +248,7 @@ class DeclaredTable(_Part):
             for name in names:
                 form = self.columns[name].mirror
                 allowed = ("keep",) if place[0] in ("version", "slice") else ("keep", "hash")
-                if form == "hash" and self.columns[name].collation not in (None, BINARY):
-                    raise MisplacedError(
-                        "`mirror: hash` gives different hashes to texts that the source takes for equal"
-                        f" (collation {self.columns[name].collation}), but {place[0]} compares them: use keep",
-                        *("columns", name, "mirror"),
-                    )
+                self._check_hash(name, self.columns[name].collation, place[0])
                 if form not in allowed:
                     raise MisplacedError(
                         f"`mirror: {form}` {why[form]}, but {place[0]} needs it: use"
@@ -282,7 +296,7 @@ class DeclaredTable(_Part):
             )
 
 
-class TablesFile(_Part):
+class TablesFile(Part):
     skip: tuple[SourceNameField, ...] = ()
     tables: dict[str, DeclaredTable] = Field(min_length=1)
 
@@ -323,7 +337,7 @@ class TablesFile(_Part):
     def _refer(self) -> TablesFile:
         for name, table in self.tables.items():
             for number, reference in enumerate(table.references):
-                found = _fault(name, table, reference, self.tables)
+                found = fault(name, table, reference, self.tables)
                 if found is not None:
                     raise MisplacedError(found, "tables", name, "references", number)
         return self
@@ -332,39 +346,6 @@ class TablesFile(_Part):
 def source_place(name: str, table: DeclaredTable) -> tuple[str | None, str]:
     """Return the schema and the name in the source of a table that has this name in the file."""
     return (None, name) if table.source is None else (table.source.schema_, table.source.table)
-
-
-def _fault(
-    name: str, table: DeclaredTable, reference: Reference, tables: Mapping[str, DeclaredTable]
-) -> str | None:
-    """Return what is wrong with a reference; None if nothing is."""
-    refers = f"{name} references {reference.table}"
-    parent = tables.get(reference.table)
-    if parent is None:
-        return f"{refers}, which is not one of the tables: remove the reference, or add the table"
-    if len(reference.columns) != len(reference.to):
-        return (
-            f"{refers} with {len(reference.columns)} in `columns` and {len(reference.to)} in `to`: name as many"
-            " in both"
-        )
-    for own, referenced in zip(reference.columns, reference.to, strict=True):
-        if referenced not in parent.columns:
-            return (
-                f"{refers}.{referenced}, which is not one of its columns: choose from"
-                f" {', '.join(parent.columns)}"
-            )
-        column, other = table.columns[own], parent.columns[referenced]
-        if column.type != other.type:
-            return (
-                f"{refers}.{referenced}, of type {other.type}, by {own}, of type {column.type}: give both the same"
-                " type, or remove the reference"
-            )
-        if column.mirror != other.mirror:
-            return (
-                f"{refers}.{referenced}, which is `mirror: {other.mirror}`, by {own}, which is"
-                f" `mirror: {column.mirror}`: give both the same form, or they can't be joined"
-            )
-    return None
 
 
 def path_words(place: ValuePath) -> tuple[str, str]:

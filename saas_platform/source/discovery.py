@@ -8,14 +8,14 @@ Out of scope: reading a catalogue (each engine's discovery.py), and writing the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.schema.declared import refer
-from saas_platform.schema.describing import printable
+from saas_platform.schema.declared import refer, unique_rule
+from saas_platform.schema.describing import counted, printable
 from saas_platform.schema.mirror_names import mirror_names
 from saas_platform.schema.slices import Slicing
 from saas_platform.schema.source_names import source_column
@@ -23,6 +23,7 @@ from saas_platform.source.personal import personal
 
 #: A table with fewer rows is compared quickly as one slice.
 _LARGE = 100_000
+_UNCHECKED = "so that this reference is not checked"
 _CREATED = re.compile(r"creat|insert|order|invoice|issued|occurred|posted|date|_at$", re.IGNORECASE)
 
 
@@ -48,12 +49,27 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class SeenUnique:
+    """A set of columns that is unique, whatever enforces it."""
+
+    columns: Sequence[str]
+    #: How some of the columns are compared, if not by their own collation.
+    collations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class SeenReference:
     """A foreign key as the catalogue reports it. If `to` is empty, it refers to the parent's primary key."""
 
     columns: Sequence[str]
     table: str
     to: Sequence[str]
+    #: How some of the parent's columns are compared, if not by their own collation.
+    collations: Mapping[str, str] = field(default_factory=dict)
+    #: Why a contract can't check the reference, as the words after `but`; empty if it can.
+    why_not: str = ""
+    #: What the contract's check of the reference leaves open, as the words after the comma; empty if nothing.
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,10 +82,12 @@ class SeenTable:
     key: Sequence[str]
     #: Columns of each unique constraint. The first constraint without a NULL can serve as the key.
     candidates: Sequence[Sequence[str]]
-    #: All sets of columns that are unique, whatever enforces it.
-    unique: Iterable[Sequence[str]]
+    #: All sets of columns that are unique.
+    unique: Sequence[SeenUnique]
     references: Sequence[SeenReference]
     rows: int
+    #: How some columns of the primary key are compared, if not by their own collation.
+    key_collations: Mapping[str, str] = field(default_factory=dict)
     #: Further columns, which the engine can't read. The proposal skips them.
     unreadable: Sequence[str] = ()
 
@@ -77,7 +95,7 @@ class SeenTable:
 def propose(tables: Iterable[SeenTable]) -> tuple[list[sa.Table], list[str]]:
     """Return the tables, each with its proposed key, version column, slice and personal data.
 
-    The second part of the result has a note for each foreign key that can't be part of a contract.
+    The second part of the result has a note for each foreign key that can't be part of a contract, or not quite.
     """
     notes: list[str] = []
     metadata = sa.MetaData()
@@ -86,7 +104,7 @@ def propose(tables: Iterable[SeenTable]) -> tuple[list[sa.Table], list[str]]:
     found = {each: _table(table, names[each], metadata) for each, table in seen.items()}
     for each, table in seen.items():
         _add_unique(found[each], table.unique)
-        notes += _add_references(found[each], table.references, found)
+        notes += _add_references(found[each], table.references, found, seen)
     return list(found.values()), notes
 
 
@@ -121,54 +139,115 @@ def _table(table: SeenTable, name: str, metadata: sa.MetaData) -> sa.Table:
             **({} if slicing is None else {"slice": slicing}),
             **({} if table.name == name else {"source_name": table.name}),
             **({"skipped": tuple(table.unreadable)} if table.unreadable else {}),
+            **_key_collation(table, key if in_key else [], names),
         },
     )
 
 
-def _add_unique(table: sa.Table, unique: Iterable[Sequence[str]]) -> None:
+def _key_collation(
+    table: SeenTable, key: Sequence[str], names: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Return the entry of a table's `info` on how its key is compared; none if as its columns are."""
+    others = table.key_collations
+    if not table.key:  # a unique constraint is the key
+        like = [each.collations for each in table.unique if list(each.columns) == list(key)]
+        others = min(like, key=len, default={})
+    found = {names[each]: word for each, word in others.items() if each in key}
+    return {"key_collation": found} if found else {}
+
+
+def _add_unique(table: sa.Table, unique: Iterable[SeenUnique]) -> None:
     """Add the unique constraints that the catalogue reports, except the primary key."""
     by_source = {source_column(column): str(column.name) for column in table.columns}
-    key = tuple(column.name for column in table.primary_key.columns)
-    for names in sorted({tuple(by_source[each] for each in names) for names in unique} - {key}):
-        table.append_constraint(sa.UniqueConstraint(*names))
+    compared = table.info.get("key_collation", {})
+    rules = {
+        (
+            tuple(by_source[name] for name in each.columns),
+            tuple(sorted((by_source[name], word) for name, word in each.collations.items())),
+        )
+        for each in unique
+    }
+    key = tuple(str(column.name) for column in table.primary_key.columns)
+    for names, others in sorted(rules - {(key, tuple(sorted(compared.items())))}):
+        table.append_constraint(unique_rule(names, dict(others)))
 
 
 def _add_references(
-    table: sa.Table, references: Sequence[SeenReference], tables: Mapping[str, sa.Table]
+    table: sa.Table,
+    references: Sequence[SeenReference],
+    tables: Mapping[str, sa.Table],
+    seen: Mapping[str, SeenTable],
 ) -> list[str]:
-    """Add the foreign keys that the catalogue reports, if both sides have the same portable type.
+    """Add each foreign key that the catalogue reports once, if both sides have the same portable type.
 
     Returns:
-        A note for each foreign key whose sides have different types.
+        A note for each foreign key that is not added, with the reason, and for each that is checked in another way.
     """
-    notes = []
-    # A catalogue may ignore the case of names.
-    by_name = {name.casefold(): each for name, each in tables.items()}
+    notes: dict[str, None] = {}
     columns = {source_column(column): column for column in table.columns}
+    added: set[tuple[str, frozenset[tuple[str, str]]]] = set()
     for reference in references:
-        parent = tables.get(reference.table, by_name.get(reference.table.casefold()))
-        if parent is None:
+        place = spelt(reference.table, tables)
+        if place not in tables:
+            said = _said(table, reference, reference.table)
+            notes[f"{said}, but that table is not mirrored, {_UNCHECKED}."] = None
             continue
-        parent_columns = {source_column(column).casefold(): column for column in parent.columns}
-        names = reference.to or [source_column(c) for c in parent.primary_key.columns]
-        to = [
-            parent_columns[name.casefold()] for name in names if name.casefold() in parent_columns
-        ]
+        parent = tables[place]
+        to, why_not = _referred(reference, parent, seen[place])
         referring = [columns[name] for name in reference.columns]
-        if len(referring) != len(to):
-            continue
-        if all(
-            type(m.type) is type(t.type) and str(m.type) == str(t.type)
+        if not why_not and any(
+            type(m.type) is not type(t.type) or str(m.type) != str(t.type)
             for m, t in zip(referring, to, strict=True)
         ):
-            refer(table, [column.name for column in referring], parent, [c.name for c in to])
-        else:
-            own = ", ".join(printable(name) for name in reference.columns)
-            notes.append(
-                f"{printable(str(table.name))} references {printable(str(parent.name))} by {own}, but discovery"
-                " proposes different types for the two sides, so that this reference is not checked."
-            )
-    return notes
+            why_not = "discovery proposes different types for the two sides"
+        said = _said(table, reference, str(parent.name))
+        if why_not:
+            notes[f"{said}, but {why_not}, {_UNCHECKED}."] = None
+            continue
+        names = [(str(m.name), str(t.name)) for m, t in zip(referring, to, strict=True)]
+        if (place, frozenset(names)) in added:
+            continue
+        added.add((place, frozenset(names)))
+        compared = {
+            str(t.name): reference.collations[source_column(t)]
+            for t in to
+            if source_column(t) in reference.collations
+        }
+        refer(table, [m for m, _ in names], parent, [t for _, t in names], compared)
+        if reference.remark:
+            notes[f"{said}, {reference.remark}."] = None
+    return list(notes)
+
+
+def _referred(
+    reference: SeenReference, parent: sa.Table, seen: SeenTable
+) -> tuple[list[sa.Column[Any]], str]:
+    """Return the columns that a foreign key refers to, and why it can't be checked; an empty text if it can."""
+    columns = {source_column(column): column for column in parent.columns}
+    # The key of the catalogue, which is not the mirror's key if it contains NULL.
+    names = [spelt(name, columns) for name in reference.to or seen.key]
+    to = [columns[name] for name in names if name in columns]
+    if reference.why_not:
+        return to, reference.why_not
+    if not names:
+        return to, "that table has no primary key that can be read"
+    lacking = [name for name in names if name not in columns]
+    if lacking:
+        return to, f"that table has no column {', '.join(map(printable, lacking))} in the mirror"
+    if len(to) != len(reference.columns):
+        return to, f"its primary key has {counted(len(to), 'column')}"
+    return to, ""
+
+
+def spelt(name: str, names: Collection[str]) -> str:
+    """Return the name as it is among the others, because a catalogue may ignore the case of names."""
+    like = [each for each in names if each.casefold() == name.casefold()]
+    return name if name in names or not like else like[-1]
+
+
+def _said(table: sa.Table, reference: SeenReference, parent: str) -> str:
+    own = ", ".join(map(printable, reference.columns))
+    return f"{printable(str(table.name))} references {printable(parent)} by {own}"
 
 
 def _column(table: str, source_name: str, name: str, seen: Seen) -> sa.Column[Any]:

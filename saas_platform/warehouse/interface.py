@@ -222,6 +222,13 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
+    def folded_literal(self, literal: str, collation: str, *, broadly: bool) -> str:
+        """Return SQL that folds a literal of SQLite: literals of equal values become equal.
+
+        The number 1 equals 1.0, and neither equals the text '1'. Texts are folded as `folded` does.
+        """
+
+    @abstractmethod
     def table_exists(self, schema: str, name: str) -> bool:
         """Return whether the table or view exists."""
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.schema.mirror_names import folded, mirror_names
 from saas_platform.schema.source_names import source_column, source_table
-from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
+from saas_platform.source.discovery import Seen, SeenReference, SeenTable, SeenUnique, propose
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import sync
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
@@ -34,7 +34,10 @@ def test_reserved_names_blank_names_and_names_that_differ_by_case(tmp_path: Path
     tables, _ = propose(
         [
             _seen(
-                "_sync_log", ["_sync_id", "", "Id", "ID", "x"], key=["Id"], unique=[["_sync_id"]]
+                "_sync_log",
+                ["_sync_id", "", "Id", "ID", "x"],
+                key=["Id"],
+                unique=[SeenUnique(["_sync_id"])],
             ),
             _seen("Orders", ["id"], key=["id"]),
             _seen("orders", ["id"], references=[SeenReference(["id"], "_sync_log", ["_sync_id"])]),

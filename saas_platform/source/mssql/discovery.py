@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from saas_platform.schema.collations import Fact, collation
 from saas_platform.schema.source_names import source_column
 from saas_platform.source.cursor import Cursor
-from saas_platform.source.discovery import Seen, SeenReference, SeenTable, propose
+from saas_platform.source.discovery import Seen, SeenReference, SeenTable, SeenUnique, propose
 from saas_platform.source.interface import Discovery, SourceColumn, SourceError
 from saas_platform.source.mssql import catalogue, catalogue_types
 from saas_platform.source.mssql.address import EVERY_SCHEMA, Address
@@ -195,7 +195,7 @@ class _Examiner:
             },
             key=key,
             candidates=unique,
-            unique=unique,
+            unique=[SeenUnique(names) for names in unique],
             references=[
                 SeenReference(own, mirrors[parent], referenced)
                 for own, parent, referenced in catalogue.foreign_keys(cursor, full_name)

@@ -34,6 +34,10 @@ _UNREADABLE = {
 }
 
 
+#: The collation of a column if only the program which wrote the file has it.
+UNKNOWN = ""
+
+
 @dataclass(frozen=True)
 class CatalogueColumn:
     """A column in the catalogue."""
@@ -50,11 +54,14 @@ class CatalogueColumn:
 
 @dataclass(frozen=True)
 class Index:
-    """A unique index over columns, with or without a constraint, and how each column is compared."""
+    """A unique index over columns, with or without a constraint."""
 
     columns: tuple[str, ...]
+    #: How the index compares each column, in capitals: BINARY, NOCASE, RTRIM or a collation of another program.
     collations: tuple[str, ...]
     is_constraint: bool
+    #: Whether it is the index of the primary key.
+    is_key: bool
 
 
 def tables(cursor: SqliteCursor) -> list[str]:
@@ -76,6 +83,12 @@ def _names(raw: Sequence[bytes]) -> list[str]:
             taken.add(text)
         found.append(text)
     return found
+
+
+def is_strict(cursor: SqliteCursor, table: str) -> bool:
+    """Return whether the table is STRICT."""
+    source = f"pragma_table_list({literal(table)}) WHERE schema = 'main'"
+    return any(found == "1" for (found,) in texts(cursor, ["CAST(strict AS TEXT)"], source))
 
 
 def kind(cursor: SqliteCursor, table: str) -> str:
@@ -193,8 +206,9 @@ def indexes(cursor: SqliteCursor, table: str) -> list[Index]:
     return [
         Index(
             tuple(column.decode() for column, _, _ in parts if column is not None),
-            tuple(collation.decode(errors="backslashreplace") for _, collation, _ in parts),
-            parts[0][2] == b"u",
+            tuple(collation.decode(errors="backslashreplace").upper() for _, collation, _ in parts),
+            is_constraint=parts[0][2] == b"u",
+            is_key=parts[0][2] == b"pk",
         )
         for parts in found.values()
         if all(column is not None and is_utf8(column) for column, _, _ in parts)
@@ -221,7 +235,7 @@ def references(cursor: SqliteCursor, table: str) -> list[SeenReference]:
 
 
 def collations(cursor: SqliteCursor, table: str, names: Collection[str]) -> dict[str, str]:
-    """Return the collation of those columns that are compared as NOCASE or RTRIM.
+    """Return the collation of those columns that are not compared as BINARY: NOCASE, RTRIM or UNKNOWN.
 
     The catalogue does not show the collation of a column without an index. In a UNION, a column passes its
     collation on to the values below it, even if it has no rows itself.
@@ -235,7 +249,7 @@ def collations(cursor: SqliteCursor, table: str, names: Collection[str]) -> dict
         try:
             ((collation,),) = texts(cursor, [asked], source)
         except StreamError:
-            continue  # a collation that only the program which wrote the file has
+            collation = UNKNOWN
         if collation is not None:
             found[name] = collation
     return found

@@ -1,4 +1,4 @@
-"""Find the portable type that a type in SQLite's catalogue stands for.
+"""Find the portable type and the affinity that a type in SQLite's catalogue stands for.
 
 Out of scope: the values that a column really holds, which may be of any type (discovery.py).
 """
@@ -6,7 +6,7 @@ Out of scope: the values that a column really holds, which may be of any type (d
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -21,6 +21,24 @@ _KINDS: list[tuple[str, sa.types.TypeEngine[Any]]] = [
     (r"BLOB|BINARY", sa.LargeBinary()),
     (r"REAL|FLOA|DOUB", sa.Double()),
 ]
+
+
+#: To what SQLite converts the values of a column: numbers to texts, texts to numbers where they are some, or nothing.
+Affinity = Literal["text", "number", "none"]
+
+
+def affinity(declared: str, *, strict: bool) -> Affinity:
+    """Return the affinity of a column by its declared type. SQLite has three for numbers, which equate the same values.
+
+    >>> affinity("VARCHAR(9)", strict=False), affinity("ANY", strict=False), affinity("ANY", strict=True)
+    ('text', 'number', 'none')
+    """
+    upper = declared.upper()
+    if "INT" in upper:
+        return "number"
+    if any(word in upper for word in ("CHAR", "CLOB", "TEXT")):
+        return "text"
+    return "none" if not upper or "BLOB" in upper or (strict and upper == "ANY") else "number"
 
 
 def portable(declared: str) -> sa.types.TypeEngine[Any] | None:

@@ -34,6 +34,7 @@ from saas_platform.source.sqlite.profiling import (
     storage_counts,
 )
 from saas_platform.source.sqlite.reading import is_wide
+from saas_platform.source.sqlite.references import Compared, judged, texts_of, unique_rules
 from saas_platform.source.sqlite.streaming import StreamError
 
 Types = dict[str, sa.types.TypeEngine[Any]]
@@ -42,6 +43,7 @@ Types = dict[str, sa.types.TypeEngine[Any]]
 def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
     """Return the tables of the file except `ours`. Raises SourceError if the file can't be read at all."""
     seen: list[SeenTable] = []
+    compared: dict[str, Compared] = {}
     notes: list[str] = []
     with open_untouched(path) as (cursor, untouched):
         try:
@@ -56,7 +58,7 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
                 if reason is not None:
                     reason = f"it {reason}"
                 else:
-                    table, its_notes = _seen(cursor, name, untouched.check)
+                    table, compared[name], its_notes = _seen(cursor, name, untouched.check)
                     seen.append(table)
                     notes += its_notes
             except StreamError as error:
@@ -65,13 +67,18 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
                 notes.append(
                     f"{printable(name) or 'A table without a name'} is left out: {reason}."
                 )
+        try:
+            seen = judged(cursor, seen, compared)
+        except StreamError as error:
+            raise to_user_error(path, error, ours=False) from error
     tables, unlike = propose(seen)
     return Discovery(tuple(tables), (*notes, *unlike))
 
 
 def _seen(
     cursor: SqliteCursor, name: str, check: Callable[[], None]
-) -> tuple[SeenTable, list[str]]:
+) -> tuple[SeenTable, Compared, list[str]]:
+    """Return what there is to know about the table, how SQLite compares its columns, and notes."""
     present = catalogue.columns(cursor, name)
     unreadable = catalogue.unreadable(cursor, name, present)
     columns = [column for column in present if column.name not in unreadable]
@@ -89,24 +96,25 @@ def _seen(
     key = [column.name for column in in_key]
     if not unreadable.keys().isdisjoint(key):
         key = []
-    unique = [index.columns for index in indexes]
     rows, stored = storage_counts(cursor, name, [column.name for column in columns])
-    types, by_values, notes = _types(cursor, name, columns, stored, [key, *unique], check)
+    unique = [key, *(index.columns for index in indexes)]
+    types, by_values, notes = _types(cursor, name, columns, stored, unique, check)
     notes += [
         f"{printable(name)}.{printable(column)} is left out, because it {reason}."
         for column, reason in unreadable.items()
     ]
-    compared = {
-        *key,
-        *(column for names in unique for column in names),
-        *(column for reference in references for column in reference.columns),
-    }
-    collations = {
-        **_of_indexes(indexes),
-        **catalogue.collations(
-            cursor, name, [each for each in types if each in compared and stored[each].text]
-        ),
-    }
+    texts = texts_of(types)
+    strict = catalogue.is_strict(cursor, name)
+    of_key = next((index for index in indexes if index.is_key), None)
+    compared = Compared(
+        catalogue.collations(cursor, name, texts),
+        {
+            column.name: catalogue_types.affinity(column.declared, strict=strict)
+            for column in columns
+        },
+        indexes,
+        key_is_rowid=bool(key) and of_key is None,
+    )
     found = SeenTable(
         name,
         {
@@ -117,28 +125,19 @@ def _seen(
                 nullable=not column.required or stored[column.name].null > 0,
                 has_null=stored[column.name].null > 0,
                 by_values=column.name in by_values,
-                collation=collations.get(column.name, ""),
                 sample=samples(cursor, name, column.name, types[column.name]),
             )
             for column in columns
         },
         key=key,
         candidates=[index.columns for index in indexes if index.is_constraint],
-        unique=unique,
+        unique=unique_rules(compared, texts),
         references=references,
         rows=rows,
         unreadable=tuple(unreadable),
+        key_collations={} if of_key is None else compared.of_index(of_key, texts),
     )
-    return found, notes
-
-
-def _of_indexes(indexes: Sequence[catalogue.Index]) -> dict[str, str]:
-    return {
-        column: collation
-        for index in indexes
-        for column, collation in zip(index.columns, index.collations, strict=True)
-        if collation in ("NOCASE", "RTRIM")
-    }
+    return found, compared, notes
 
 
 def _types(

@@ -122,3 +122,13 @@ def holds_twice(cursor: SqliteCursor, columns: Sequence[sa.Column[Any]]) -> bool
         f" GROUP BY {same} HAVING count(*) > 1 LIMIT 1)"
     )
     return any(True for _ in texts(cursor, ["''"], source))
+
+
+def time_forms(cursor: SqliteCursor, table: str, column: str) -> set[str]:
+    """Return the forms in which the column's times are written: the mark after the day, and the length."""
+    c = column_name(column)
+    source = (
+        f"(SELECT DISTINCT substr({c}, 11, 1) || length({c}) AS x FROM {scanned(cursor, table)}"
+        f" WHERE {c} IS NOT NULL)"
+    )
+    return {str(form) for (form,) in texts(cursor, ["x"], source)}

@@ -24,6 +24,8 @@ FIRST_TIMESTAMP = datetime(1, 1, 1)
 MOST_RANGES = 1_000
 #: NUMERIC has 29 digits before the point and 9 after it; BIGNUMERIC has 38 of each.
 _NUMERIC_WHOLE, _NUMERIC_SCALE = 29, 9
+#: SQL of a text as a float, NULL if it is none, and of a float as the text of a whole number; see `folding`.
+NUMBERS = ("SAFE_CAST({} AS FLOAT64)", "CAST(SAFE_CAST({} AS INT64) AS STRING)")
 
 
 def quoted(name: str) -> str:

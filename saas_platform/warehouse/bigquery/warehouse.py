@@ -41,7 +41,7 @@ from saas_platform.warehouse.bigquery.target import BigqueryTarget
 from saas_platform.warehouse.duckdb.comparison import compare
 from saas_platform.warehouse.duckdb.digests import hash_texts
 from saas_platform.warehouse.duckdb.scratch import holding, narrowed, scratch
-from saas_platform.warehouse.folding import folded
+from saas_platform.warehouse.folding import folded, folded_literal, unquoted
 from saas_platform.warehouse.interface import (
     RAW,
     Changes,
@@ -175,6 +175,10 @@ class BigqueryWarehouse(Warehouse):
 
     def folded(self, text: str, collation: str, *, broadly: bool) -> str:
         return folded(text, collation, broadly=broadly, without_accents=_WITHOUT_ACCENTS)
+
+    def folded_literal(self, literal: str, collation: str, *, broadly: bool) -> str:
+        text = self.folded(unquoted(literal), collation, broadly=broadly)
+        return folded_literal(literal, text, *q.NUMBERS)
 
     def table_exists(self, schema: str, name: str) -> bool:
         return self._bare.table(schema, name) is not None

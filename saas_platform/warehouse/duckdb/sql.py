@@ -17,6 +17,9 @@ from saas_platform.schema.slices import WHOLE, slicing_of
 from saas_platform.warehouse.bounds import Bounds
 from saas_platform.warehouse.naming import Naming
 
+#: SQL of a text as a float, NULL if it is none, and of a float as the text of a whole number; see `folding`.
+NUMBERS = ("TRY_CAST({} AS DOUBLE)", "CAST(TRY_CAST({} AS BIGINT) AS VARCHAR)")
+
 
 def quoted(name: str) -> str:
     """Return a quoted identifier, whatever characters the name has."""

@@ -28,7 +28,7 @@ from saas_platform.warehouse.duckdb.digests import mirror_digests, tables_query,
 from saas_platform.warehouse.duckdb.errors import translate_errors
 from saas_platform.warehouse.duckdb.schemas import drop, prepare
 from saas_platform.warehouse.duckdb.tables import declared, definition
-from saas_platform.warehouse.folding import folded
+from saas_platform.warehouse.folding import folded, folded_literal, unquoted
 from saas_platform.warehouse.interface import (
     RAW,
     SCHEMAS,
@@ -159,6 +159,10 @@ class DuckdbWarehouse(Warehouse):
 
     def folded(self, text: str, collation: str, *, broadly: bool) -> str:
         return folded(text, collation, broadly=broadly, without_accents="strip_accents({})")
+
+    def folded_literal(self, literal: str, collation: str, *, broadly: bool) -> str:
+        text = self.folded(unquoted(literal), collation, broadly=broadly)
+        return folded_literal(literal, text, *q.NUMBERS)
 
     def table_exists(self, schema: str, name: str) -> bool:
         if not self.path.exists():
