@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema import version_of
 from saas_platform.source.interface import Source, SourceSnapshot
+from saas_platform.sync.declaration import declared_otherwise
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.proof_log import TABLE_ERRORS, sentence
 from saas_platform.sync.report import TableProbe
@@ -39,7 +40,7 @@ def reason_for_full(
         return NEVER_SYNCED
     if mirror_faults(warehouse, table):
         return MIRROR_CHANGED
-    if last.definition is not None and last.definition != snapshot.definition(table):
+    if declared_otherwise(snapshot, table, last):
         return DEFINITION_CHANGED
     if version_of(table) is None:
         return None

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.source.interface import Source
+from saas_platform.sync.declaration import check_declaration
 from saas_platform.sync.diff import find_differences
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.pair import TablePair
@@ -76,6 +77,7 @@ def verify(
 
 def _verify(pair: TablePair, level: ProofLevel) -> ProofReport:
     check_table(pair.snapshot, pair.warehouse, pair.table)
+    check_declaration(pair.snapshot, pair.warehouse, pair.table)
     report = prove(pair, level)
     return replace(report, warnings=pair.snapshot.notes(pair.table))
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from saas_platform.source.interface import Source
 from saas_platform.sync.apply import load_all, recopy
+from saas_platform.sync.declaration import declared_otherwise
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.log_entries import new_sync_id
 from saas_platform.sync.pair import TablePair
@@ -53,14 +54,14 @@ def repair(
 
 
 def repair_table(pair: TablePair, sync_id: str) -> RepairReport:
-    """Repair one table. A mirror that is missing or has other columns is loaded from scratch."""
+    """Repair one table. A mirror that is missing, has other columns or was made under another declaration is loaded whole."""
     started = time.monotonic()
     warehouse, table = pair.warehouse, pair.table
     with warehouse.session():
         check_table(pair.snapshot, warehouse, table)
         last = warehouse.last_sync(table)
         entry: SyncEntry | None = None
-        if mirror_faults(warehouse, table):
+        if mirror_faults(warehouse, table) or declared_otherwise(pair.snapshot, table, last):
             entry = load_all(pair, sync_id, last)
             proof = prove(pair, "digest", sync_id=sync_id)
             record(warehouse, proof)

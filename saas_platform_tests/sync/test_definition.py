@@ -7,16 +7,18 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import duckdb
 import pytest
 
 from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.source.sqlite import SqliteDatabase
-from saas_platform.sync import probe, sync, verify
+from saas_platform.sync import open_findings, probe, repair, sync, verify
 from saas_platform.sync.formed_source import FormedSource
 from saas_platform.sync.report import SyncReport
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform.warehouse.logs import ProofLevel
 
 SQL = """
 CREATE TABLE p (
@@ -149,3 +151,59 @@ def test_a_version_that_was_changed_is_followed(own: Own) -> None:
 def test_a_comment_or_another_name_for_a_kind_of_data_changes_nothing(own: Own) -> None:
     own.edit(("  p:\n", "  # ours\n  p:\n"))
     assert own.sync().mode is None
+
+
+def test_a_key_that_the_mirror_repeats_is_not_proven(tmp_path: Path) -> None:
+    """Both sides have the same rows, but two of them share the key that is declared now."""
+    with closing(sqlite3.connect(tmp_path / "own.db")) as connection:
+        connection.executescript(
+            "CREATE TABLE t (code TEXT, v INTEGER); INSERT INTO t VALUES ('b', 1), ('b', 2), ('c', 3)"
+        )
+    source = SqliteDatabase(tmp_path / "own.db")
+    warehouse = DuckdbWarehouse(tmp_path / "warehouse.duckdb")
+    file = tmp_path / "tables.yaml"
+    file.write_text(as_yaml(source.discover().tables))
+    assert all(report.succeeded for report in sync(source, warehouse, read_tables(file).values()))
+    without_key = file.read_text()
+    file.write_text(without_key.replace("key: []", "key: [code]\n    key_enforced: false"))
+    tables = read_tables(file).values()
+    (report,) = sync(source, warehouse, tables)
+    said = "t has more than one row with the key code b"
+    assert report.error is not None
+    assert report.error.startswith(said)
+    for level in get_args(ProofLevel):
+        (proof,) = verify(source, warehouse, tables, level)
+        assert not proof.holds
+        assert proof.problems == (report.error,)
+        assert set(open_findings(warehouse, tables)) == {"t"}
+    (repaired,) = repair(source, warehouse, tables)
+    assert repaired.error == report.error
+    assert set(open_findings(warehouse, tables)) == {"t"}
+    with closing(sqlite3.connect(tmp_path / "own.db")) as connection, connection:
+        connection.execute("DELETE FROM t WHERE v = 2")
+    (report,) = sync(source, warehouse, tables)
+    assert report.succeeded
+    assert open_findings(warehouse, tables) == {}
+    assert all(proof.holds for proof in verify(source, warehouse, tables))
+
+
+def test_a_mirror_of_another_declaration_is_not_proven(own: Own) -> None:
+    own.edit(("slice: null", "slice: {column: made, grain: month}"))
+    (proof,) = verify(own.source, own.warehouse, own.tables)  # type: ignore[arg-type]
+    assert proof.problems == (
+        "p was mirrored under another declaration than tables.yaml has now: run `saas-platform sync p`, which loads it"
+        " again.",
+    )
+    assert set(open_findings(own.warehouse, own.tables)) == {"p"}  # type: ignore[arg-type]
+    assert own.sync().succeeded
+    (proof,) = verify(own.source, own.warehouse, own.tables)  # type: ignore[arg-type]
+    assert proof.holds
+    assert open_findings(own.warehouse, own.tables) == {}  # type: ignore[arg-type]
+
+
+def test_a_repair_loads_a_mirror_of_another_declaration(own: Own) -> None:
+    own.edit(("slice: null", "slice: {column: made, grain: month}"))
+    (report,) = repair(own.source, own.warehouse, own.tables)  # type: ignore[arg-type]
+    assert (report.mode, report.succeeded) == ("full", True)
+    (proof,) = verify(own.source, own.warehouse, own.tables)  # type: ignore[arg-type]
+    assert (proof.holds, proof.slices_checked) == (True, 2)
