@@ -46,7 +46,13 @@ _SHARED = f"{_READ_ONLY}&readonly_shm=1"
 _UNLOCKED = f"{_READ_ONLY}&vfs=unix-none"
 #: Without reading any other file.
 _FILE_ALONE = f"{_READ_ONLY}&immutable=1"
+#: What SQLite answers while another program opens or closes the file.
+_PASSING = ("unable to open", "readonly database")
 _EXCLUSIVE = "PRAGMA locking_mode = EXCLUSIVE"
+
+
+class WrittenMeanwhileError(SourceError):
+    """Another program wrote to the file while it was read without a lock."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,9 @@ class Untouched:
     stamp: tuple[int, ...] | None
 
     def check(self) -> None:
-        """Raise SourceError if another program has written to the file since it was opened."""
+        """Raise WrittenMeanwhileError if another program has written to the file since it was opened."""
         if self.stamp is not None and self.stamp != _stamp(self.path):
-            raise SourceError(
+            raise WrittenMeanwhileError(
                 f"The source {self.path} was written to by another program while it was read: run"
                 " again."
             )
@@ -101,17 +107,20 @@ def _begin(path: Path, opened: ExitStack) -> tuple[SqliteCursor, Untouched]:
         # The first read fixes the view that all later reads see.
         cursor.execute("SELECT count(*) FROM sqlite_master")
         cursor.fetchall()
+        # Before anything else is read, a file that was written to can be opened again.
+        untouched.check()
         opened.push(attempt.pop_all())
     return cursor, untouched
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Return whether the error may be due to a program that closed the file at this moment.
+    """Return whether the error may be due to a program that opened or closed the file at this moment.
 
-    The last program that closes a file in WAL mode removes its `-wal` and `-shm`.
+    The last program that closes a file in WAL mode removes its `-wal` and `-shm`. The first one that opens it makes
+    them again, and until it has filled the `-shm`, SQLite answers that it would have to write to it.
     """
-    return isinstance(error, FileNotFoundError) or (
-        isinstance(error, adbc.Error) and "unable to open" in str(error)
+    return isinstance(error, FileNotFoundError | WrittenMeanwhileError) or (
+        isinstance(error, adbc.Error) and any(sign in str(error) for sign in _PASSING)
     )
 
 
