@@ -29,6 +29,7 @@ from saas_platform.schema.declared import (
     yaml_line,
 )
 from saas_platform.schema.describing import counted
+from saas_platform.schema.kept_comments import with_comments
 from saas_platform.schema.merging_names import free_name, pair_names, renamed_columns
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.schema.tables_tree import TablesTree
@@ -65,7 +66,7 @@ def merge(
     """
     work = _Work(TablesTree(text), declaration, list(found), present)
     work.run()
-    merged = work.tree.text() if work.changes else text
+    merged = with_comments(text, work.tree.text()) if work.changes else text
     return Merge(
         merged,
         tuple(work.changes),
