@@ -7,7 +7,7 @@ and the outcome. Out of scope: the rules themselves, and any write.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,23 @@ class Breach:
 
 @dataclass(frozen=True)
 class ContractResult:
-    """The outcome of checking a table against its contract. `rows` is None if the table is missing."""
+    """The outcome of checking a table against its contract.
+
+    Attributes:
+        table: the table's name.
+        rows: the rows of its mirror; None if there is none.
+        rules: how many rules were checked.
+        breaches: the rules that are broken.
+        seconds: the wall time of checking.
+        unknown: the referenced tables whose rows are not known, so that references to them were not checked.
+    """
 
     table: str
     rows: int | None
     rules: int
     breaches: tuple[Breach, ...]
     seconds: float
+    unknown: tuple[str, ...] = ()
 
     @property
     def kept(self) -> bool:
@@ -57,11 +67,24 @@ class ContractResult:
         return "error" if worst else "warning"
 
 
-def evaluate(warehouse: Warehouse, table: sa.Table) -> ContractResult:
-    """Check the mirror of a table against all its rules."""
+def evaluate(
+    warehouse: Warehouse, table: sa.Table, differing: Collection[str] = ()
+) -> ContractResult:
+    """Check the mirror of a table against all its rules.
+
+    `differing` names tables whose mirrors are known to differ from their source. References to them, and to tables
+    without a mirror, are not checked: a row would seem to reference nothing only because its parent is not mirrored.
+    """
     began = time.perf_counter()
     with warehouse.session():
-        rules = rules_of(table, warehouse)
+        parents = {key.referred_table for key in table.foreign_key_constraints} - {table}
+        unknown = {
+            parent.name
+            for parent in parents
+            if parent.name in differing
+            or not warehouse.table_exists(target_schema(parent), parent.name)
+        }
+        rules = [rule for rule in rules_of(table, warehouse) if rule.parent not in unknown]
         wrong = _wrong_types(warehouse, table)
         breaches = [
             Breach(rule, 1, (wrong[rule.columns[0]],))
@@ -73,7 +96,12 @@ def evaluate(warehouse: Warehouse, table: sa.Table) -> ContractResult:
             Breach(rule, count, _samples(warehouse, table, rule)) for rule, count in counts if count
         ]
     return ContractResult(
-        table.name, rows, len(rules), tuple(breaches), time.perf_counter() - began
+        table.name,
+        rows,
+        len(rules),
+        tuple(breaches),
+        time.perf_counter() - began,
+        tuple(sorted(unknown)),
     )
 
 

@@ -64,6 +64,8 @@ class Rule:
     offends: str | None = None
     pattern: str | None = None
     collations: tuple[str, ...] = ()
+    #: The referenced table, for a rule of the kind `foreign_key`.
+    parent: str | None = None
 
     @property
     def severity(self) -> Severity:
@@ -236,6 +238,7 @@ def _foreign_key(
         columns,
         f"{', '.join(columns)} exists in {parent.name}.{', '.join(parents)}",
         f"{there} AND NOT EXISTS (SELECT 1 FROM {warehouse.mirror_rows(parent)} AS p WHERE {same})",
+        parent=parent.name,
     )
 
 

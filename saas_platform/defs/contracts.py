@@ -10,6 +10,7 @@ from saas_platform.defs.names import AssetTables
 from saas_platform.defs.raw import GROUP
 from saas_platform.defs.table_checks import table_check
 from saas_platform.schema.describing import escaped
+from saas_platform.sync import open_findings
 
 CONTRACT = "contract"
 #: The priority of a step that runs after every sync, and before the marts.
@@ -36,7 +37,9 @@ def _check(name: str, table: sa.Table, names: Mapping[sa.Table, str]) -> dg.Asse
         name,
         "Every row is as the schema declares (errors) and as anyone would expect (warnings): types, NULLs,"
         " values, ranges, keys and clean texts.",
-        lambda warehouse: _result(name, evaluate(warehouse, table)),
+        lambda warehouse: _result(
+            name, evaluate(warehouse, table, open_findings(warehouse, parents))
+        ),
         after=[names[parent] for parent in parents if parent in names],
         priority=AFTER_ALL_SYNCS,
     )
@@ -45,15 +48,22 @@ def _check(name: str, table: sa.Table, names: Mapping[sa.Table, str]) -> dg.Asse
 def _result(name: str, result: ContractResult) -> dg.AssetCheckResult:
     breaches = result.breaches
     error = result.severity == "error"
+    described = "; ".join(map(_breach_words, breaches)) or f"All {result.rules} rules hold."
+    if result.unknown:
+        described += (
+            f" References to {', '.join(map(escaped, result.unknown))} were not checked, because the mirror of the"
+            " referenced table is not up to date."
+        )
     return dg.AssetCheckResult(
         check_name=CONTRACT,
         asset_key=[GROUP, name],
-        passed=result.kept,
+        passed=result.kept and not result.unknown,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
-        description="; ".join(map(_breach_words, breaches)) or f"All {result.rules} rules hold.",
+        description=described,
         metadata={
             "rules": result.rules,
             "rules_broken": len(breaches),
+            "references_not_checked": list(result.unknown),
             "offenders": {breach.rule.name: breach.offenders for breach in breaches},
             "samples": {breach.rule.name: list(breach.samples) for breach in breaches},
             "breaches": dg.MetadataValue.md(_markdown(result)),

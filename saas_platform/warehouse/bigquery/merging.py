@@ -23,6 +23,13 @@ def merge_rows(connection: Connection, schema: str, name: str, key: str, rows: p
 
     Of statements that change the same table at the same time, BigQuery runs one after the other. In transactions all
     but one would fail.
+
+    Args:
+        connection: the project.
+        schema: the schema of the table.
+        name: the name of the table.
+        key: the column by whose values rows replace each other.
+        rows: the rows, with the columns of the table.
     """
     fields = fields_of(rows.schema)
     create_table(connection, schema, name, fields)
