@@ -21,6 +21,8 @@ nux:
   enabled: false
 telemetry:
   enabled: false
+code_servers:
+  local_startup_timeout: 900
 concurrency:
   runs:
     max_concurrent_runs: 1

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
-from dagster_dbt import DbtCliResource, dbt_assets
+import duckdb
+from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
 
 from saas_platform.dbt_runner.lineage import ColumnSources
 from saas_platform.dbt_runner.manifest import column_lineage, known_lineage, manifest, target_of
@@ -20,9 +21,13 @@ from saas_platform.platform import Platform
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.refresh.mart_months import Rebuild
 from saas_platform.schema.slices import SliceDigest
+from saas_platform.warehouse.duckdb.errors import is_locked, to_user_error
+from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.interface import Warehouse
 
 GROUP = "marts"
+#: The file of dbt's own record of a build.
+RESULTS: Final = "run_results.json"
 
 
 def marts_assets(platform: Platform) -> dg.AssetsDefinition:
@@ -51,6 +56,8 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             context.log.info(_rebuild_message(needed))
             if needed.months is None:
                 bookkeeping.forget_marts()
+            # If dbt can't even connect, it writes no results, and those of an earlier build must not be taken for them.
+            (target_of(folder) / RESULTS).unlink(missing_ok=True)
             with target.rebuilding(needed.months).in_environment():
                 invocation = dbt.cli(
                     [
@@ -75,7 +82,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
                     digests |= _digests(into, [event])
                     yield _with_metadata(event, digests, lineage)
             succeeded = invocation.is_successful()
-            results = invocation.get_artifact("run_results.json")
+            results = _results(invocation)
             digests |= _digests(into, waiting)
             complete = _complete(results, invocation.get_artifact("manifest.json"), digests)
             bookkeeping.record(complete, given, _versions(digests))
@@ -86,7 +93,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         for event in waiting:
             yield _with_metadata(event, digests, lineage)
         if not succeeded:
-            raise dg.Failure(f"dbt build failed: {_errors(results)}")
+            raise dg.Failure(_reason(results, str(invocation.get_error()), platform))
 
     return marts
 
@@ -109,6 +116,14 @@ def _complete(
     doubted = {each for node in nodes.values() if node for each in node["depends_on"]["nodes"]}
     wrong = {name.rpartition(".")[2] for name in (*nodes, *doubted)}
     return [f"{GROUP}/{name}" for name in built if name not in wrong]
+
+
+def _results(invocation: DbtCliInvocation) -> Mapping[str, Any]:
+    """Return dbt's own record of the build; without results if dbt ended before it built anything."""
+    try:
+        return dict(invocation.get_artifact(RESULTS))
+    except FileNotFoundError:
+        return {"results": []}
 
 
 def _id(result: Mapping[str, Any]) -> str:
@@ -189,7 +204,18 @@ def _lineage(sources: Mapping[str, Sequence[Sequence[str]]]) -> dg.TableColumnLi
     )
 
 
-def _errors(results: Mapping[str, Any]) -> str:
-    """Return what failed, according to dbt's own record of the run."""
+def _reason(results: Mapping[str, Any], error: str, platform: Platform) -> str:
+    """Return in a sentence why the build failed.
+
+    Args:
+        results: dbt's own record of the build.
+        error: the error of the invocation, which ends with dbt's messages.
+        platform: the platform, whose warehouse another process may have open.
+    """
     failed = [f"{_id(each).split('.')[2]} ({each['message']})" for each in _failed(results)]
-    return "; ".join(failed) or "see dbt's log"
+    if failed:
+        return f"dbt build failed: {'; '.join(failed)}"
+    said = error.partition("Errors parsed from dbt logs:")[2].strip()
+    if is_locked(said) and isinstance(platform.warehouse, DuckdbWarehouse):
+        return str(to_user_error(platform.warehouse.path, duckdb.IOException(said)))
+    return f"dbt build failed: {' '.join(said.split()) or 'it said nothing'}"

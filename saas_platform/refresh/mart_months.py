@@ -19,7 +19,7 @@ from saas_platform.platform import Platform
 from saas_platform.refresh.builds import Build, forget_build, last_builds, record_builds
 from saas_platform.schema import TABLES
 from saas_platform.schema.slices import slicing_of
-from saas_platform.warehouse.interface import MARTS, RAW, SYNC_ID, Warehouse
+from saas_platform.warehouse.interface import MARTS, RAW, SYNC_ID, Warehouse, WarehouseError
 from saas_platform.warehouse.logs import SYNC_LOG, SyncEntry
 
 #: First day of a month, as ISO text.
@@ -72,6 +72,9 @@ def rebuild(platform: Platform, unknown: Mapping[str, str] | None = None) -> Reb
         platform: the platform.
         unknown: the marts of which nothing is known: missing, changed by hand, or of other code, each with the
             words that say so. They, and all that is built from them, need every month.
+
+    Raises:
+        WarehouseError: a raw table is missing.
     """
     with platform.warehouse.session():
         now = _inputs(platform)
@@ -108,6 +111,12 @@ class _FullRefresh(Exception):  # noqa: N818
 
 def _inputs(platform: Platform) -> Inputs:
     warehouse = platform.warehouse
+    missing = [name for name in TABLES if not warehouse.table_exists(RAW, name)]
+    if missing:
+        lacks = "is empty" if len(missing) == len(TABLES) else f"lacks {', '.join(missing)}"
+        raise WarehouseError(
+            f"The marts are built from {RAW}, which {lacks}: run `saas-platform run`, which syncs the tables first."
+        )
     log = warehouse.query(
         f"SELECT table_name, MAX(finished_at) AS finished_at FROM {RAW}.{SYNC_LOG.name} GROUP BY table_name"
     )

@@ -25,8 +25,8 @@ _FULL = ("No space left on device", "File too large", "Disk quota exceeded")
 _ANOTHER_VERSION = "read a database file with version"
 
 
-def is_locked(error: duckdb.Error) -> bool:
-    """Return whether another process has the file open."""
+def is_locked(error: duckdb.Error | str) -> bool:
+    """Return whether an error, or its message, says that another process has the file open."""
     return _LOCKED in str(error)
 
 
