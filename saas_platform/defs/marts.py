@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import dagster as dg
-import duckdb
 from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
 
 from saas_platform.dbt_runner.lineage import ColumnSources
@@ -21,8 +20,6 @@ from saas_platform.platform import Platform
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.refresh.mart_months import Rebuild
 from saas_platform.schema.slices import SliceDigest
-from saas_platform.warehouse.duckdb.errors import is_locked, to_user_error
-from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.interface import Warehouse
 
 GROUP = "marts"
@@ -93,7 +90,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         for event in waiting:
             yield _with_metadata(event, digests, lineage)
         if not succeeded:
-            raise dg.Failure(_reason(results, str(invocation.get_error()), platform))
+            raise dg.Failure(_reason(results, str(invocation.get_error()), into))
 
     return marts
 
@@ -204,18 +201,19 @@ def _lineage(sources: Mapping[str, Sequence[Sequence[str]]]) -> dg.TableColumnLi
     )
 
 
-def _reason(results: Mapping[str, Any], error: str, platform: Platform) -> str:
+def _reason(results: Mapping[str, Any], error: str, warehouse: Warehouse) -> str:
     """Return in a sentence why the build failed.
 
     Args:
         results: dbt's own record of the build.
         error: the error of the invocation, which ends with dbt's messages.
-        platform: the platform, whose warehouse another process may have open.
+        warehouse: the warehouse, which another process may have open.
     """
     failed = [f"{_id(each).split('.')[2]} ({each['message']})" for each in _failed(results)]
     if failed:
         return f"dbt build failed: {'; '.join(failed)}"
     said = error.partition("Errors parsed from dbt logs:")[2].strip()
-    if is_locked(said) and isinstance(platform.warehouse, DuckdbWarehouse):
-        return str(to_user_error(platform.warehouse.path, duckdb.IOException(said)))
-    return f"dbt build failed: {' '.join(said.split()) or 'it said nothing'}"
+    known = warehouse.error_of(said)
+    return (
+        str(known) if known else f"dbt build failed: {' '.join(said.split()) or 'it said nothing'}"
+    )

@@ -165,6 +165,10 @@ class Warehouse(ABC):
         return work()
 
     @abstractmethod
+    def error_of(self, message: str) -> WarehouseError | None:
+        """Return the error to show for what another program, such as dbt, says of the engine; None to show that."""
+
+    @abstractmethod
     def ping(self) -> str:
         """Return a few words on the warehouse that answers. Raises WarehouseError if none does."""
 

@@ -31,7 +31,7 @@ Runtime Error
 def test_a_warehouse_held_elsewhere_is_named_with_its_holder(platform_of: PlatformOf) -> None:
     platform = platform_of()
     path = platform.settings.warehouse.database
-    assert _reason({"results": []}, LOCKED, platform) == (
+    assert _reason({"results": []}, LOCKED, platform.warehouse) == (
         f"The warehouse {path} is in use by process 4711: wait until it ends, or stop it."
     )
 
@@ -40,7 +40,7 @@ def test_without_results_dbts_own_words_are_told(platform_of: PlatformOf) -> Non
     error = (
         "failed.\n\nErrors parsed from dbt logs:\n\nCompilation Error\n  in model x (models/x.sql)"
     )
-    assert _reason({"results": []}, error, platform_of()) == (
+    assert _reason({"results": []}, error, platform_of().warehouse) == (
         "dbt build failed: Compilation Error in model x (models/x.sql)"
     )
 
@@ -52,7 +52,7 @@ def test_results_name_what_failed_and_nothing_else(platform_of: PlatformOf) -> N
         {"unique_id": "test.saas_marts.c.1234", "status": "fail", "message": "Got 2 results"},
         {"unique_id": "model.saas_marts.d", "status": "skipped", "message": None},
     ]
-    assert _reason({"results": results}, LOCKED, platform_of()) == (
+    assert _reason({"results": results}, LOCKED, platform_of().warehouse) == (
         "dbt build failed: b (no such column); c (Got 2 results)"
     )
 

@@ -1,8 +1,6 @@
 """Merge a few rows into a small table of BigQuery by one statement.
 
 Out of scope: the mirrors, which are changed through a staging table (changes.py).
-
-No counterpart in DuckDB: there a transaction deletes and inserts (warehouse.py).
 """
 
 from __future__ import annotations

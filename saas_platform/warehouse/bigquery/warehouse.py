@@ -50,6 +50,7 @@ from saas_platform.warehouse.interface import (
     Mirror,
     QueryCost,
     Warehouse,
+    WarehouseError,
     target_schema,
 )
 from saas_platform.warehouse.logs import (
@@ -100,6 +101,9 @@ class BigqueryWarehouse(Warehouse):
     def _name(self, sync_id: str, table: sa.Table) -> str:
         self._jobs[sync_id, table.name] += 1
         return job_name(sync_id, table.name, self._jobs[sync_id, table.name])
+
+    def error_of(self, message: str) -> WarehouseError | None:  # noqa: ARG002
+        return None
 
     def ping(self) -> str:
         return examine(self._bare)

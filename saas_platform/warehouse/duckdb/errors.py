@@ -25,8 +25,8 @@ _FULL = ("No space left on device", "File too large", "Disk quota exceeded")
 _ANOTHER_VERSION = "read a database file with version"
 
 
-def is_locked(error: duckdb.Error | str) -> bool:
-    """Return whether an error, or its message, says that another process has the file open."""
+def is_locked(error: duckdb.Error) -> bool:
+    """Return whether another process has the file open."""
     return _LOCKED in str(error)
 
 
@@ -60,6 +60,12 @@ def to_user_error(path: Path, error: duckdb.Error) -> WarehouseError:
         )
     first = message.strip().splitlines()[0].rstrip(".")
     return WarehouseError(f"The warehouse {path} answered: {first}.")
+
+
+def error_in(path: Path, message: str) -> WarehouseError | None:
+    """Return the error to show if a message of another program, such as dbt, says that the file is held."""
+    error = duckdb.IOException(message)
+    return to_user_error(path, error) if is_locked(error) else None
 
 
 @contextmanager

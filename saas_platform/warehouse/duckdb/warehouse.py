@@ -25,7 +25,8 @@ from saas_platform.warehouse.duckdb.changes import (
 from saas_platform.warehouse.duckdb.comparison import compare
 from saas_platform.warehouse.duckdb.connection import STAGING, Connection, connect
 from saas_platform.warehouse.duckdb.digests import mirror_digests, tables_query, text_digests
-from saas_platform.warehouse.duckdb.errors import translate_errors
+from saas_platform.warehouse.duckdb.errors import error_in, translate_errors
+from saas_platform.warehouse.duckdb.merging import merge_rows
 from saas_platform.warehouse.duckdb.schemas import drop, prepare
 from saas_platform.warehouse.duckdb.tables import declared, definition
 from saas_platform.warehouse.folding import folded, folded_literal, unquoted
@@ -93,6 +94,9 @@ class DuckdbWarehouse(Warehouse):
             except WarehouseMemoryError:
                 connection.lift_limit()
                 return work()
+
+    def error_of(self, message: str) -> WarehouseError | None:
+        return error_in(self.path, message)
 
     def ping(self) -> str:
         if not self.path.exists():
@@ -188,16 +192,8 @@ class DuckdbWarehouse(Warehouse):
             )
 
     def merge_rows(self, schema: str, name: str, key: str, rows: pa.Table) -> None:
-        into, by = q.qualified(schema, name), q.quoted(key)
-        with (
-            self._connected() as connection,
-            connection.registered(rows) as relation,
-            connection.transaction(),
-        ):
-            connection.run(f"CREATE SCHEMA IF NOT EXISTS {q.quoted(schema)}")
-            connection.run(f"CREATE TABLE IF NOT EXISTS {into} AS SELECT * FROM {relation} LIMIT 0")
-            connection.run(f"DELETE FROM {into} WHERE {by} IN (SELECT {by} FROM {relation})")
-            connection.run(f"INSERT INTO {into} BY NAME SELECT * FROM {relation}")
+        with self._connected() as connection:
+            merge_rows(connection, schema, name, key, rows)
 
     def digest_query(self, schema: str, names: Collection[str]) -> str:
         return tables_query(schema, names)
