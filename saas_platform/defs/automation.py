@@ -10,6 +10,7 @@ from saas_platform.clock import Clock, Month
 from saas_platform.defs.jobs import COMPANY_MONTH, FULL_PROOF, REFRESH
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import key_of, range_tags
+from saas_platform.defs.reporting import is_running
 from saas_platform.defs.resources import (
     CompanyClock,
     SourceDatabase,
@@ -27,12 +28,6 @@ from saas_platform.sync.probe import NO_ROW_VERSION
 COMPANY_AT = "15 0 * * *"
 PROOF_AT = "0 2 * * *"
 DIGESTS_AT = "30 * * * *"
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 
 
 def schedules(tables: AssetTables, *, from_synthetic: bool) -> list[dg.ScheduleDefinition]:
@@ -163,7 +158,7 @@ def _above_raw(
             "Every raw table is up to date with its source, and what is built from raw with raw."
         )
         return dg.SensorResult(skip_reason=quiet, cursor="{}")
-    if context.instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED), limit=1):
+    if is_running(context.instance):
         return dg.SensorResult(
             skip_reason="A run is in progress, after which this is looked at again."
         )

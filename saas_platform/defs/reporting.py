@@ -16,13 +16,18 @@ from saas_platform.defs.names import AssetTables
 from saas_platform.defs.resources import WarehouseResource
 from saas_platform.errors import PlatformError
 from saas_platform.refresh.bookkeeping import Bookkeeping
-from saas_platform.refresh.staleness import Cause
 from saas_platform.warehouse.interface import Warehouse
 
 #: The tag of an event with the version of the code that made what was materialised.
 CODE_VERSION = "dagster/code_version"
 #: The version of what is no longer what was built. No code makes it, so that Dagster shows the asset as stale.
 GONE = "gone"
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 
 
 def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
@@ -33,8 +38,7 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Compares what Dagster knows with the warehouse and the files, and reports what it missed: tables"
-        " that were synced outside of it, and marts, models and pages that are missing or were changed by hand. It"
-        " starts no run.",
+        " that were synced outside of it, and marts, models and pages that are stale. It starts no run.",
     )
     def facts(
         context: dg.SensorEvaluationContext,
@@ -44,7 +48,7 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
         try:
             events = [
                 *_synced(context.instance, warehouse.open(), tables),
-                *_gone(context.instance, bookkeeping.stale()),
+                *_stale(context.instance, bookkeeping),
             ]
         except PlatformError as error:
             return dg.SkipReason(str(error))
@@ -75,19 +79,43 @@ def _synced(
             )
 
 
-def _gone(
-    instance: dg.DagsterInstance, stale: Mapping[str, Cause]
+def _stale(
+    instance: dg.DagsterInstance, bookkeeping: Bookkeeping
 ) -> Iterator[dg.AssetMaterialization]:
-    """Yield an event for each product that is no longer what was built."""
-    for name, cause in stale.items():
-        key = dg.AssetKey(name.split("/"))
-        known = _tags(instance, key)
-        if cause.kind == "gone" and known and known.get(DATA_VERSION) != GONE:
-            yield dg.AssetMaterialization(
-                asset_key=key,
-                description=f"It {cause.words}.",
-                tags={**known, DATA_VERSION: GONE, CODE_VERSION: GONE},
-            )
+    """Yield an event for each stale product. Dagster sees only some of them by itself.
+
+    It knows neither what was dropped, nor the clock, and an asset above a stale one is not stale for it. A run in
+    progress makes stale products and ends by building them.
+    """
+    if is_running(instance):
+        return
+    for name, cause in bookkeeping.stale().items():
+        known = _tags(instance, _key(name))
+        if known and known.get(DATA_VERSION) != GONE:
+            yield _event(name, cause.words, known)
+
+
+def is_running(instance: dg.DagsterInstance) -> bool:
+    """Return whether a run is in progress, or about to start."""
+    return bool(instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED), limit=1))
+
+
+def report_gone(instance: dg.DagsterInstance, product: str, words: str) -> None:
+    """Report that a product is not what its newest event says. `words` say why, after its name."""
+    known = _tags(instance, _key(product))
+    instance.report_runless_asset_event(_event(product, words, known))
+
+
+def _event(product: str, words: str, known: Mapping[str, str]) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        asset_key=_key(product),
+        description=f"It {words}.",
+        tags={**known, DATA_VERSION: GONE, CODE_VERSION: GONE},
+    )
+
+
+def _key(product: str) -> dg.AssetKey:
+    return dg.AssetKey(product.split("/"))
 
 
 def _tags(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, str]:

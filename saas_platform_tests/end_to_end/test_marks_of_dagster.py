@@ -87,10 +87,33 @@ def test_a_sync_on_the_command_line_is_reported(home: Path, instance: dg.Dagster
     assert command("sync").code == 0
     assert isinstance(tick(instance), dg.SensorResult)
     found = marks(instance)
-    assert found.keys() <= stale_products(Platform.load()).keys()
+    assert found.keys() == stale_products(Platform.load()).keys()
     assert "marts/stg_users" in found
     assert command("run").code == 0
     assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+
+
+def test_a_mart_whose_test_failed_is_marked(home: Path, instance: dg.DagsterInstance) -> None:
+    sql(home, "UPDATE raw.plans SET tier = 'nobody' WHERE plan_id = 1")
+    sql(home, "DROP TABLE marts.dim_plan")
+    assert command("run").code == 2
+    assert "marts/dim_plan" in marks(instance)
+    tick(instance)
+    assert marks(instance).keys() == stale_products(Platform.load()).keys()
+    sql(home, "UPDATE raw.plans SET tier = 'starter' WHERE plan_id = 1")
+    assert command("run").code == 0
+    assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+
+
+def test_a_later_clock_is_marked(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No asset is newer, and still the marts of the month are not those of today."""
+    monkeypatch.setenv("SAAS_AS_OF", "2024-07-20")
+    tick(instance)
+    found = marks(instance)
+    assert found.keys() == stale_products(Platform.load()).keys()
+    assert {"dashboards/page", "synthetic/truth"} <= found.keys()
 
 
 def edit_source(home: Path, statement: str) -> None:
