@@ -13,7 +13,7 @@ from saas_platform.dbt_runner.project import UNIT_TESTS_LEFT_OUT, refresh
 from saas_platform.defs.contracts import AFTER_ALL_SYNCS
 from saas_platform.defs.dbt_translator import Translator
 from saas_platform.defs.failures import raise_failures
-from saas_platform.defs.reporting import report_gone
+from saas_platform.defs.reporting import report_stale
 from saas_platform.defs.resources import CompanyClock, WarehouseResource
 from saas_platform.defs.table_checks import PRIORITY
 from saas_platform.defs.timing import WorkTimer
@@ -91,7 +91,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         for event in waiting:
             yield _with_metadata(event, digests, lineage)
         for name in {f"{GROUP}/{built}" for built in digests} - {*complete}:
-            report_gone(context.instance, name, "is not complete: a test on it failed")
+            report_stale(context.instance, name, "is not complete: a test on it failed")
         if not succeeded:
             raise dg.Failure(_reason(results, str(invocation.get_error()), into))
 

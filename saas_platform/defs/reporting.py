@@ -7,12 +7,15 @@ Out of scope: what is done about it (automation.py), and deciding what is stale 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from saas_platform.defs.metadata import DATA_VERSION
 from saas_platform.defs.names import AssetTables
+from saas_platform.defs.partitions import key_of
+from saas_platform.defs.raw import GROUP as RAW
+from saas_platform.defs.raw import PARTITIONED
 from saas_platform.defs.resources import WarehouseResource
 from saas_platform.errors import PlatformError
 from saas_platform.refresh.bookkeeping import Bookkeeping
@@ -20,8 +23,8 @@ from saas_platform.warehouse.interface import Warehouse
 
 #: The tag of an event with the version of the code that made what was materialised.
 CODE_VERSION = "dagster/code_version"
-#: The version of what is no longer what was built. No code makes it, so that Dagster shows the asset as stale.
-GONE = "gone"
+#: Begins the version of what is stale. No code makes it, so that Dagster shows the asset as stale.
+STALE = "stale after "
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -38,7 +41,7 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Compares what Dagster knows with the warehouse and the files, and reports what it missed: tables"
-        " that were synced outside of it, and marts, models and pages that are stale. It starts no run.",
+        " that were synced outside of it, and whatever `saas-platform run` would materialise. It starts no run.",
     )
     def facts(
         context: dg.SensorEvaluationContext,
@@ -48,7 +51,7 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
         try:
             events = [
                 *_synced(context.instance, warehouse.open(), tables),
-                *_stale(context.instance, bookkeeping),
+                *_stale(context.instance, bookkeeping, tables),
             ]
         except PlatformError as error:
             return dg.SkipReason(str(error))
@@ -61,6 +64,17 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
     return facts
 
 
+def is_running(instance: dg.DagsterInstance) -> bool:
+    """Return whether a run is in progress, or about to start."""
+    return bool(instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED), limit=1))
+
+
+def report_stale(instance: dg.DagsterInstance, product: str, words: str) -> None:
+    """Report that a product is stale, although it was just materialised. `words` say why, after its name."""
+    for event in _marks(instance, product.split("/"), words):
+        instance.report_runless_asset_event(event)
+
+
 def _synced(
     instance: dg.DagsterInstance, warehouse: Warehouse, tables: AssetTables
 ) -> Iterator[dg.AssetMaterialization]:
@@ -68,9 +82,9 @@ def _synced(
     with warehouse.session():
         newest = {name: warehouse.last_sync(table) for name, table in tables.items()}
     for name, sync in newest.items():
-        key = dg.AssetKey(["raw", name])
+        key = dg.AssetKey([RAW, name])
         known = _tags(instance, key)
-        if sync is not None and known and known.get(DATA_VERSION) != sync.sync_id:
+        if sync is not None and known and not known[DATA_VERSION].endswith(sync.sync_id):
             yield dg.AssetMaterialization(
                 asset_key=key,
                 description="It was synced outside of Dagster.",
@@ -80,48 +94,65 @@ def _synced(
 
 
 def _stale(
-    instance: dg.DagsterInstance, bookkeeping: Bookkeeping
+    instance: dg.DagsterInstance, bookkeeping: Bookkeeping, tables: AssetTables
 ) -> Iterator[dg.AssetMaterialization]:
-    """Yield an event for each stale product. Dagster sees only some of them by itself.
+    """Yield an event for each asset that `run` would materialise and that Dagster takes for fresh.
 
-    It knows neither what was dropped, nor the clock, and an asset above a stale one is not stale for it. A run in
-    progress makes stale products and ends by building them.
+    Dagster sees only some of them by itself: it knows neither the source, nor what was dropped, nor the clock, and an
+    asset above a stale one is not stale for it. A run in progress makes assets stale and ends by building them.
     """
     if is_running(instance):
         return
-    for name, cause in bookkeeping.stale().items():
-        known = _tags(instance, _key(name))
-        if known and known.get(DATA_VERSION) != GONE:
-            yield _event(name, cause.words, known)
-
-
-def is_running(instance: dg.DagsterInstance) -> bool:
-    """Return whether a run is in progress, or about to start."""
-    return bool(instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED), limit=1))
-
-
-def report_gone(instance: dg.DagsterInstance, product: str, words: str) -> None:
-    """Report that a product is not what its newest event says. `words` say why, after its name."""
-    known = _tags(instance, _key(product))
-    instance.report_runless_asset_event(_event(product, words, known))
-
-
-def _event(product: str, words: str, known: Mapping[str, str]) -> dg.AssetMaterialization:
-    return dg.AssetMaterialization(
-        asset_key=_key(product),
-        description=f"It {words}.",
-        tags={**known, DATA_VERSION: GONE, CODE_VERSION: GONE},
+    found = bookkeeping.to_materialise()
+    why = "is stale: " + "; ".join(found.reasons)
+    if found.months:
+        parts = [key_of(month) for month in found.months]
+        for name in tables:
+            yield from _marks(instance, ["synthetic", name], why, parts)
+            yield from _marks(instance, ["source", name], why, parts)
+    below = (
+        [*tables]
+        if found.months
+        else [name for name, table in tables.items() if table.name in found.changed]
     )
+    for name in below:
+        part = [key_of(bookkeeping.platform.settings.last_month)] if name == PARTITIONED else None
+        yield from _marks(instance, [RAW, name], why, part)
+    for product in bookkeeping.products():
+        cause = found.causes.get(product)
+        if cause or (below and product.partition("/")[0] in found.groups):
+            yield from _marks(instance, product.split("/"), cause.words if cause else why)
 
 
-def _key(product: str) -> dg.AssetKey:
-    return dg.AssetKey(product.split("/"))
+def _marks(
+    instance: dg.DagsterInstance,
+    path: Sequence[str],
+    words: str,
+    parts: Sequence[str] | None = None,
+) -> Iterator[dg.AssetMaterialization]:
+    """Yield the event by which an asset is stale for Dagster, unless it is so already, for each of the partitions."""
+    key = dg.AssetKey(path)
+    wanted: Sequence[str | None] = parts or [None]
+    for part in wanted:
+        known = _tags(instance, key, part)
+        if known and not known[DATA_VERSION].startswith(STALE):
+            version = f"{STALE}{known[DATA_VERSION]}"
+            yield dg.AssetMaterialization(
+                asset_key=key,
+                partition=part,
+                description=f"It {words}.",
+                tags={**known, DATA_VERSION: version, CODE_VERSION: STALE},
+            )
 
 
-def _tags(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, str]:
+def _tags(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None = None
+) -> dict[str, str]:
     """Return what the newest event of an asset says of its versions and its inputs; empty if there is none."""
-    event = instance.get_latest_materialization_event(key)
-    if event is None or event.asset_materialization is None:
-        return {}
-    tags = event.asset_materialization.tags or {}
-    return {name: value for name, value in tags.items() if name.startswith("dagster/")}
+    wanted = dg.AssetRecordsFilter(key, asset_partitions=[partition] if partition else None)
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        made = record.asset_materialization
+        tags = (made.tags if made else None) or {}
+        found = {name: value for name, value in tags.items() if name.startswith("dagster/")}
+        return {DATA_VERSION: "", **found}
+    return {}

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 
 from saas_platform.platform import Platform
 from saas_platform.refresh.mart_months import Rebuild, forget_marts, rebuild, record_marts
-from saas_platform.refresh.staleness import Cause, given_versions, record_products, stale_products
+from saas_platform.refresh.products import products
+from saas_platform.refresh.staleness import (
+    Cause,
+    Staleness,
+    given_versions,
+    record_products,
+    stale_products,
+    staleness,
+)
 
 
 @dataclass(frozen=True)
@@ -23,9 +31,17 @@ class Bookkeeping:
         """Return the version of each input that is no product: the raw tables, the clock and the company."""
         return given_versions(self.platform)
 
+    def products(self) -> Collection[str]:
+        """Return the names of all products."""
+        return products(self.platform).keys()
+
     def stale(self) -> dict[str, Cause]:
         """Return the products above raw that must be built, each with the cause, in the order of building."""
         return stale_products(self.platform)
+
+    def to_materialise(self) -> Staleness:
+        """Return what `saas-platform run` would materialise now."""
+        return staleness(self.platform, self.platform.settings.last_month)
 
     def record(
         self,

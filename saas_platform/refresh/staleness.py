@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from saas_platform.clock import Month
@@ -20,25 +20,13 @@ from saas_platform.refresh.products import CLOCK, COMPANY, Product, products
 from saas_platform.refresh.states import states
 from saas_platform.schema.describing import counted
 from saas_platform.sync import probe
+from saas_platform.sync.probe import NO_ROW_VERSION
 from saas_platform.warehouse.interface import RAW
 
 #: The groups of assets, each built from the one before.
 GROUPS = ("synthetic", "source", RAW, "marts", "models", "dashboards")
 #: How many products of a group a reason names.
 _MOST_NAMED = 3
-
-
-@dataclass(frozen=True)
-class Staleness:
-    """What to materialise: whole groups, further products, the months to generate, and a line for each reason."""
-
-    groups: tuple[str, ...]
-    products: tuple[str, ...]
-    months: tuple[Month, ...]
-    reasons: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        return bool(self.groups or self.products)
 
 
 @dataclass(frozen=True)
@@ -56,6 +44,30 @@ class Cause:
         return self.kind != "inputs"
 
 
+@dataclass(frozen=True)
+class Staleness:
+    """What to materialise, and why.
+
+    Attributes:
+        groups: the groups of which everything is materialised.
+        products: the products to materialise besides.
+        months: the months of the company to generate.
+        reasons: a line for each reason.
+        changed: the raw tables that are known to differ from the source. The others of a stale group may differ.
+        causes: why each product is stale, as far as it is known without what is to be materialised before it.
+    """
+
+    groups: tuple[str, ...]
+    products: tuple[str, ...]
+    months: tuple[Month, ...]
+    reasons: tuple[str, ...]
+    changed: tuple[str, ...] = ()
+    causes: Mapping[str, Cause] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.groups or self.products)
+
+
 def staleness(platform: Platform, through: Month) -> Staleness:
     """Return the first stale group and all groups that depend on it, or the stale products above raw."""
     if platform.settings.synthetic:
@@ -71,8 +83,10 @@ def staleness(platform: Platform, through: Month) -> Staleness:
         reason = f"{RAW}: {counted(len(stale), 'table')} to sync: {', '.join(stale)}"
         above = GROUPS[GROUPS.index(RAW) :]
         others = tuple(name for name in causes if name.partition("/")[0] not in above)
-        return Staleness(above, others, (), (reason, *_reasons(causes, GROUPS[:2])))
-    return Staleness((), tuple(causes), (), tuple(_reasons(causes, GROUPS)))
+        changed = [each.table for each in found if each.reason not in (None, NO_ROW_VERSION)]
+        reasons = (reason, *_reasons(causes, GROUPS[:2]))
+        return Staleness(above, others, (), reasons, tuple(changed), causes)
+    return Staleness((), tuple(causes), (), tuple(_reasons(causes, GROUPS)), (), causes)
 
 
 def stale_products(platform: Platform) -> dict[str, Cause]:

@@ -17,7 +17,7 @@ from saas_platform.defs.build import build_definitions
 from saas_platform.defs.instance import open_instance
 from saas_platform.defs.resources import resources_of
 from saas_platform.platform import Platform
-from saas_platform.refresh.staleness import stale_products
+from saas_platform.refresh.staleness import stale_products, staleness
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.rows import by_hand
 
@@ -105,15 +105,42 @@ def test_a_mart_whose_test_failed_is_marked(home: Path, instance: dg.DagsterInst
     assert (marks(instance), stale_products(Platform.load())) == ({}, {})
 
 
+def to_materialise() -> set[str]:
+    """Return the assets that `run` would materialise now."""
+    platform = Platform.load()
+    found = staleness(platform, platform.settings.last_month)
+    keys = build_definitions(platform).resolve_asset_graph().get_all_asset_keys()
+    names = {key.to_user_string() for key in keys}
+    return {name for name in names if name.partition("/")[0] in found.groups} | {*found.products}
+
+
 def test_a_later_clock_is_marked(
     home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No asset is newer, and still the marts of the month are not those of today."""
+    """No asset is newer, and still the month is not that of today."""
     monkeypatch.setenv("SAAS_AS_OF", "2024-07-20")
-    tick(instance)
+    assert isinstance(tick(instance), dg.SensorResult)
+    assert isinstance(tick(instance), dg.SkipReason), "it is reported once"
     found = marks(instance)
-    assert found.keys() == stale_products(Platform.load()).keys()
-    assert {"dashboards/page", "synthetic/truth"} <= found.keys()
+    assert {name.partition(" ")[0] for name in found} == to_materialise()
+    assert {name.partition(" ")[2] for name in found} == {"", "2024-07-01"}
+    assert command("run").code == 0
+    assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+
+
+def test_a_change_of_the_source_is_marked(home: Path, instance: dg.DagsterInstance) -> None:
+    edit_source(
+        home, "UPDATE users SET role = 'viewer' WHERE user_id = (SELECT min(user_id) FROM users)"
+    )
+    assert isinstance(tick(instance), dg.SensorResult)
+    assert isinstance(tick(instance), dg.SkipReason), "it is reported once"
+    found = marks(instance)
+    assert {name for name in found if name.startswith("raw/")} == {"raw/users"}
+    assert found.keys() - {"raw/users"} == {
+        name for name in to_materialise() if not name.startswith("raw/")
+    }
+    assert command("run").code == 0
+    assert (marks(instance), stale_products(Platform.load())) == ({}, {})
 
 
 def edit_source(home: Path, statement: str) -> None:
