@@ -151,9 +151,13 @@ class TruthFiles(dg.ConfigurableResource):
         return FrameStore(self.url)
 
 
-def dbt_of(platform: Platform) -> DbtCliResource:
+class MartsDbt(DbtCliResource):
+    """dbt, which builds the marts from raw in the warehouse and tests them."""
+
+
+def dbt_of(platform: Platform) -> MartsDbt:
     """Return the dbt of this Python environment, regardless of PATH."""
-    return DbtCliResource(
+    return MartsDbt(
         project_dir=str(PROJECT_DIR),
         profiles_dir=str(PROJECT_DIR),
         target=platform.marts_target.name,
