@@ -12,7 +12,7 @@ from saas_platform.defs.table_checks import table_check
 from saas_platform.schema.describing import escaped
 from saas_platform.sync import open_findings
 
-CONTRACT = "contract"
+CONTRACT = "contract_holds"
 #: The priority of a step that runs after every sync, and before the marts.
 AFTER_ALL_SYNCS = -1
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -171,12 +172,25 @@ def test_every_check_is_described(default: dg.Definitions) -> None:
     words = {key.name: graph.get_check_spec(key).description for key in graph.asset_check_keys}
     assert len(words) > 60
     assert {name: said for name, said in words.items() if not (said or "").endswith(".")} == {}
-    tier = "accepted_values_dim_plan_tier__starter__team__business__enterprise"
-    assert words[tier] == "Each tier is one of: starter, team, business, enterprise."
-    assert words["relationships_dim_user_account_id__account_id__ref_dim_account_"] == (
+    assert words["tier_is_known_in_dim_plan"] == (
+        "Each tier is one of: starter, team, business, enterprise."
+    )
+    assert words["account_exists_for_dim_user"] == (
         "Each account_id is the account_id of a row of dim_account."
     )
-    assert (words["mrr_invariant_by_account_month"] or "").startswith("For each account and month")
+    assert (words["mrr_adds_up_by_account_and_month"] or "").startswith(
+        "For each account and month"
+    )
+
+
+def test_the_name_of_a_check_says_what_holds(default: dg.Definitions) -> None:
+    """dbt would make a name of the kind of the test, the model, the columns and their values."""
+    kinds = ("accepted_values", "not_null", "relationships", "unique", "dbt_")
+    names = {key.name for key in default.resolve_asset_graph().asset_check_keys}
+    assert [name for name in sorted(names) if name.startswith(kinds) or "__" in name] == []
+    verb = re.compile(r"holds|adds?_up|exists|is_|one_row_per|found|beats|equals|in_pattern|well_")
+    assert [name for name in sorted(names) if not verb.search(name)] == []
+    assert max(map(len, names)) <= 64
 
 
 @pytest.mark.parametrize("group", _FROM_SCHEMA)

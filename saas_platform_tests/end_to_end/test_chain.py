@@ -129,10 +129,10 @@ def test_the_ui_sees_every_check_passed(home: Path) -> None:
     }
     assert all(checks.values())
     assert {(f"raw/{name}", "equals_source") for name in TABLES} <= set(checks)
-    assert {(f"raw/{name}", "contract") for name in TABLES} <= set(checks)
+    assert {(f"raw/{name}", "contract_holds") for name in TABLES} <= set(checks)
     assert ("synthetic/truth", "dirt_found") in checks
     assert ("models/churn_evaluation", "beats_base_rate") in checks
-    assert ("marts/fct_mrr_movements", "mrr_invariant_by_account_month") in checks
+    assert ("marts/fct_mrr_movements", "mrr_adds_up_by_account_and_month") in checks
     assert sum(asset.startswith("marts/") for asset, _ in checks) > 50
     assert not any(check == "every_slice_equals_source" for _, check in checks)
 

@@ -88,13 +88,13 @@ def test_all_injected_errors_are_found_and_nothing_else(home: Path) -> None:
 
 def test_contracts_warn_of_suspicious_values_and_drop_nothing(home: Path) -> None:
     found = results(home)
-    contracts = {name: found[f"raw/{name}", "contract"] for name in TABLES}
+    contracts = {name: found[f"raw/{name}", "contract_holds"] for name in TABLES}
     assert contracts["accounts"].severity == dg.AssetCheckSeverity.WARN
     assert not contracts["accounts"].passed
     assert value(contracts["accounts"], "offenders")["name_odd_unicode"] > 0
     assert contracts["plans"].passed
     others = [check for check in found.values() if not check.passed]
-    assert {check.check_name for check in others} == {"contract"}
+    assert {check.check_name for check in others} == {"contract_holds"}
     assert all(found[f"raw/{name}", "equals_source"].passed for name in TABLES)
 
 

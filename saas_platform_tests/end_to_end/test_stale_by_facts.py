@@ -206,7 +206,7 @@ def test_a_build_that_fails_is_asked_for_again(home: Path) -> None:
     for _ in range(2):
         output = command("run")
         assert output.code == 2
-        assert "accepted_values_dim_plan_tier" in output.err
+        assert "tier_is_known_in_dim_plan" in output.err
     found = stale_products(Platform.load())
     assert found["marts/dim_plan"].is_own
     assert "marts/dim_promo_code" not in found

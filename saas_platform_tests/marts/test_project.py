@@ -29,7 +29,7 @@ def test_a_failed_test_is_named_and_the_file_is_closed(
     company.account(1)
     path = tmp_path / "warehouse.duckdb"
     load(path, company.tables())
-    with pytest.raises(MartsError, match="unique_combination_dim_account"):
+    with pytest.raises(MartsError, match="one_row_per_account_in_dim_account"):
         build(MartsTarget.duckdb(path), datetime(2026, 1, 1), *dbt_paths, select=["+dim_account"])
     duckdb.connect(str(path)).close()
 
