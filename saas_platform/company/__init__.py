@@ -8,9 +8,12 @@ from saas_platform.company.config import (
     CompanyError,
     read_config,
 )
-from saas_platform.company.dirt import PLANTED_SCHEMA, DirtyCompany
+from saas_platform.company.dirt import DirtyCompany
+from saas_platform.company.truth import ACCOUNT_MONTHS_SCHEMA, CAMPAIGNS_SCHEMA, PLANTED_SCHEMA
 
 __all__ = [
+    "ACCOUNT_MONTHS_SCHEMA",
+    "CAMPAIGNS_SCHEMA",
     "COMPANY_VERSION",
     "ERASURES_SCHEMA",
     "PLANTED_SCHEMA",

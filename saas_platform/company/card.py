@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import jinja2
+import pyarrow as pa
 import yaml
 
 from saas_platform.company.config import COMPANY_VERSION, CompanyConfig
@@ -41,11 +42,21 @@ def data_card(config: CompanyConfig, as_of: datetime, rows: Mapping[str, int], f
         form=form,
         rows=rows,
         tables=list(TABLES.values()),
-        truth={name: schema for name, schema in _TRUTH.items() if f"truth/{name}" in rows},
+        truth={name: _described(of) for name, of in _TRUTH.items() if f"truth/{name}" in rows},
         parameters=yaml.safe_dump(
             _plain(asdict(config.parameters)), sort_keys=False, default_flow_style=None
         ),
     )
+
+
+def _described(schema: pa.Schema) -> dict[str, Any]:
+    """Return what a schema of the truth says of its columns, and the words that it defines."""
+    return {
+        "columns": [
+            (each.name, each.type, each.metadata[b"description"].decode()) for each in schema
+        ],
+        "words": {word.decode(): said.decode() for word, said in (schema.metadata or {}).items()},
+    }
 
 
 def _plain(value: Any) -> Any:

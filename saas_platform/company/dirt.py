@@ -26,6 +26,7 @@ from saas_platform.company.batch import ERASURES_SCHEMA, Batch
 from saas_platform.company.columns import Array
 from saas_platform.company.company import Company
 from saas_platform.company.randomness import Dice
+from saas_platform.company.truth import PLANTED_SCHEMA
 from saas_platform.schema import TABLES
 
 DirtKind = Literal[
@@ -38,17 +39,6 @@ DirtKind = Literal[
 ]
 
 #: The list of injected errors, `planted`: one row for each row or cell that is not in the clean batch.
-PLANTED_SCHEMA = pa.schema(
-    [
-        pa.field("month", pa.string(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("table", pa.string(), nullable=False),
-        pa.field("key", pa.int64(), nullable=False),
-        pa.field("column", pa.string()),
-        pa.field("detail", pa.string(), nullable=False),
-    ]
-)
-
 #: Characters that are invisible or look like others. Each has broken a join, a page or an export.
 ODD = {
     "right-to-left override": "\u202e",

@@ -1,6 +1,6 @@
 """The truth behind the rows, which no mart and no model may read; evaluation compares with it.
 
-Contains: the two tables of the truth and their meaning. Out of scope: where the hazards come from
+Contains: the tables of the truth and the meaning of their columns. Out of scope: where the hazards come from
 (hazards.py) and how much of them can be observed (oracle.py).
 
 Churn in a month m is defined so that marts can compute it from `subscription_changes`. The account pays
@@ -36,36 +36,75 @@ _MEANING = {
     b" reduced to a margin",
 }
 
+
+def _field(name: str, type_: pa.DataType, words: str, *, nullable: bool = False) -> pa.Field:
+    return pa.field(name, type_, nullable=nullable, metadata={"description": words})
+
+
 ACCOUNT_MONTHS_SCHEMA = pa.schema(
     [
-        pa.field("account_id", pa.int64(), nullable=False),
-        pa.field("month", pa.date32(), nullable=False),
-        pa.field("voluntary_hazard", pa.float64(), nullable=False),
-        pa.field("involuntary_hazard", pa.float64(), nullable=False),
-        pa.field("observable_voluntary_hazard", pa.float64(), nullable=False),
-        pa.field("observable_involuntary_hazard", pa.float64(), nullable=False),
-        pa.field("health", pa.float64(), nullable=False),
-        pa.field("mrr_cents", pa.int64(), nullable=False),
-        pa.field("segment", pa.string(), nullable=False),
-        pa.field("expected_remaining_value_cents", pa.int64(), nullable=False),
+        _field("account_id", pa.int64(), "Account that pays at the start of the month"),
+        _field("month", pa.date32(), "First day of the month in which the hazards act"),
+        _field("voluntary_hazard", pa.float64(), "Hazard of an end that the customer decides"),
+        _field("involuntary_hazard", pa.float64(), "Hazard of an end by payments that fail"),
+        _field(
+            "observable_voluntary_hazard",
+            pa.float64(),
+            "What the source database reveals of voluntary_hazard",
+        ),
+        _field(
+            "observable_involuntary_hazard",
+            pa.float64(),
+            "What the source database reveals of involuntary_hazard",
+        ),
+        _field(
+            "health",
+            pa.float64(),
+            "Latent health at the end of the month before; the higher, the less likely a churn",
+        ),
+        _field("mrr_cents", pa.int64(), "MRR at the start of the month (US cents)"),
+        _field("segment", pa.string(), "Size class of the company, as given at signup"),
+        _field(
+            "expected_remaining_value_cents",
+            pa.int64(),
+            "Expected revenue of the next 36 months, neither discounted nor reduced to a margin (US cents)",
+        ),
     ],
     metadata=_MEANING,
 )
 CAMPAIGNS_SCHEMA = pa.schema(
     [
-        pa.field("promo_code_id", pa.int64(), nullable=False),
-        pa.field("code", pa.string(), nullable=False),
-        pa.field("holdout_percent", pa.int64(), nullable=False),
-        pa.field("true_conversion_lift", pa.float64(), nullable=False),
-        pa.field("true_hazard_ratio", pa.float64(), nullable=False),
-    ],
-    metadata={
-        b"holdout_percent": b"percentage of the eligible accounts held out from the offer at random;"
-        b" promo_redemptions.arm names them",
-        b"true_conversion_lift": b"factor on the conversion probability of a treated trial",
-        b"true_hazard_ratio": b"factor on the voluntary hazard of a subscription with the code; for a"
-        b" loyalty code only while its discount lasts",
-    },
+        _field("promo_code_id", pa.int64(), "Key of the promo code"),
+        _field("code", pa.string(), "The code that the customer enters"),
+        _field(
+            "holdout_percent",
+            pa.int64(),
+            "Percentage of the eligible accounts held out from the offer at random;"
+            " promo_redemptions.arm names them",
+        ),
+        _field(
+            "true_conversion_lift",
+            pa.float64(),
+            "Factor on the conversion probability of a treated trial",
+        ),
+        _field(
+            "true_hazard_ratio",
+            pa.float64(),
+            "Factor on the voluntary hazard of a subscription with the code; for a loyalty code only"
+            " while its discount lasts",
+        ),
+    ]
+)
+#: The errors that were injected on purpose (dirt.py).
+PLANTED_SCHEMA = pa.schema(
+    [
+        _field("month", pa.string(), "Month whose batch has the error, as YYYY-MM"),
+        _field("kind", pa.string(), "Kind of the error, such as late_row or odd_unicode"),
+        _field("table", pa.string(), "Table of the row"),
+        _field("key", pa.int64(), "Primary key of the row"),
+        _field("column", pa.string(), "Column with the error; NULL for a whole row", nullable=True),
+        _field("detail", pa.string(), "What was done, in words"),
+    ]
 )
 
 

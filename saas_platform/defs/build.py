@@ -51,7 +51,7 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
     if platform.is_company:
         marts = marts_assets(platform)
         assets.append(marts)
-        assets += model_assets(from_synthetic=from_synthetic)
+        assets += model_assets(marts, platform.warehouse, from_synthetic=from_synthetic)
         assets.append(
             dashboard_assets(marts, platform.home.dashboard, from_synthetic=from_synthetic)
         )

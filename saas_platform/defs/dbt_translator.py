@@ -12,11 +12,18 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject
 
 from saas_platform.dbt_runner.project import PROJECT_DIR
-from saas_platform.warehouse.interface import MARTS, RAW
+from saas_platform.warehouse.interface import MARTS, RAW, Warehouse
 
 
 class Translator(DagsterDbtTranslator):
-    """Gives dbt's nodes the names of the platform: `marts/<model>` and `raw/<table>`, and a group for each folder."""
+    """Gives dbt's nodes the names of the platform: `marts/<model>` and `raw/<table>`, and a group for each folder.
+
+    The warehouse names the types of the columns, and is not opened.
+    """
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        super().__init__()
+        self._warehouse = warehouse
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         name = dbt_resource_props["name"]
@@ -33,8 +40,20 @@ class Translator(DagsterDbtTranslator):
         link = dg.LocalFileCodeReference(file_path=str(path), label=path.name)
         return {
             **super().get_metadata(dbt_resource_props),
+            "dagster/column_schema": dg.TableSchema(
+                [self._column(each) for each in dbt_resource_props["columns"].values()]
+            ),
             "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[link]),
         }
+
+    def _column(self, column: Mapping[str, Any]) -> dg.TableColumn:
+        constraints = [each["type"] for each in column["constraints"]]
+        return dg.TableColumn(
+            name=column["name"],
+            type=self._warehouse.name_of_type(column["data_type"]),
+            description=column["description"],
+            constraints=dg.TableColumnConstraints(nullable="not_null" not in constraints),
+        )
 
     def get_asset_check_spec(
         self,

@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from saas_platform.defs.metadata import frame_schema
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.storage.artefacts import Artefacts
 from saas_platform.storage.frames import FrameStore
@@ -33,7 +32,6 @@ class FrameFiles(dg.ConfigurableIOManager):
         context.add_output_metadata(
             {
                 "dagster/row_count": len(obj),
-                "dagster/column_schema": frame_schema(table.schema),
                 "bytes": written.bytes,
                 "digest": written.digest,
             }

@@ -35,7 +35,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     @dbt_assets(
         name=GROUP,
         manifest=manifest(folder, target, platform.as_of),
-        dagster_dbt_translator=Translator(),
+        dagster_dbt_translator=Translator(platform.warehouse),
         backfill_policy=None,
         op_tags={PRIORITY: str(AFTER_ALL_SYNCS - 1)},
     )

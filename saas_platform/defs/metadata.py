@@ -23,11 +23,30 @@ def column_schema(table: sa.Table, types: Mapping[str, str]) -> dg.TableSchema:
     )
 
 
-def frame_schema(schema: pa.Schema) -> dg.TableSchema:
-    """Return the columns of Arrow rows that belong to no source table."""
+def frame_schema(
+    schema: pa.Schema,
+    types: Mapping[str, str] | None = None,
+    descriptions: Mapping[str, str] | None = None,
+) -> dg.TableSchema:
+    """Return the columns of Arrow rows that belong to no source table.
+
+    A column is described by its field's metadata, or else by `descriptions`. `types` are the columns' types as the
+    warehouse names them; without them the rows are in Parquet, whose types have Arrow's names.
+    """
     return dg.TableSchema(
-        columns=[dg.TableColumn(name=field.name, type=str(field.type)) for field in schema]
+        columns=[
+            dg.TableColumn(
+                name=field.name,
+                type=types[field.name] if types else str(field.type),
+                description=_description(field) or (descriptions or {}).get(field.name),
+            )
+            for field in schema
+        ]
     )
+
+
+def _description(field: pa.Field) -> str:
+    return (field.metadata or {}).get(b"description", b"").decode()
 
 
 def _column(table: sa.Table, column: sa.Column, type_: str) -> dg.TableColumn:

@@ -18,7 +18,7 @@ from saas_platform.defs.timing import WorkTimer
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.refresh.products import EVALUATION
 from saas_platform.trained_models import churn, features
-from saas_platform.trained_models.evaluation import evaluate
+from saas_platform.trained_models.evaluation import METRICS, evaluate
 from saas_platform.warehouse.interface import Warehouse
 
 T = TypeVar("T")
@@ -61,10 +61,34 @@ SCORES_FRAME = frame_type(
 )
 
 
-def model_assets(*, from_synthetic: bool) -> list[dg.AssetsDefinition]:
-    """Return the features, model and scores, and the evaluation if the truth is known."""
+def model_assets(
+    marts: dg.AssetsDefinition, warehouse: Warehouse, *, from_synthetic: bool
+) -> list[dg.AssetsDefinition]:
+    """Return the features, model and scores, and the evaluation if the truth is known.
+
+    Args:
+        marts: describe the features, which are columns of one of them.
+        warehouse: names the types of the columns, and is not opened.
+        from_synthetic: whether the truth is known.
+    """
+    mart = marts.get_asset_spec(dg.AssetKey([MARTS, features.MART]))
+    columns: dg.TableSchema = mart.metadata["dagster/column_schema"]
+    described = {column.name: column.description or "" for column in columns.columns}
+    schemas = {
+        "churn_features": frame_schema(features.SCHEMA, None, described),
+        "churn_scores": frame_schema(churn.SCORES, warehouse.columns_of(churn.SCORES), described),
+        "churn_evaluation": frame_schema(METRICS, warehouse.columns_of(METRICS)),
+    }
+
+    def with_columns(spec: dg.AssetSpec) -> dg.AssetSpec:
+        schema = schemas.get(spec.key.path[-1])
+        return spec.merge_attributes(metadata={"dagster/column_schema": schema}) if schema else spec
+
     assets = [churn_features, churn_model, churn_scores]
-    return [*assets, churn_evaluation] if from_synthetic else assets
+    return [
+        each.map_asset_specs(with_columns)
+        for each in ([*assets, churn_evaluation] if from_synthetic else assets)
+    ]
 
 
 @dg.asset(
@@ -143,7 +167,7 @@ def churn_scores(
 ) -> dg.Output[pd.DataFrame]:
     with work.measure(GROUP) as measured, raise_failures():
         scores = churn.score(model, rows)
-        _write(warehouse.open(), "churn_scores", scores)
+        _write(warehouse.open(), "churn_scores", _table(scores))
     context.add_output_metadata({"seconds": measured.seconds})
     return _versioned(scores)
 
@@ -185,13 +209,13 @@ def churn_evaluation(
     with work.measure(GROUP) as measured, raise_failures():
         hazards = truth.open().read("account_months").to_pandas()
         found = evaluate(scores, hazards, model.base_rate)
-        metrics = pd.DataFrame(
-            {"metric": list(found.metrics), "value": list(found.metrics.values())}
-        ).astype({"metric": "string", "value": "float64"})
         name = "churn_evaluation"
         into = warehouse.open()
-        written = _write(into, name, metrics)
-        _write(into, "churn_calibration", found.calibration)
+        metrics = pd.DataFrame(found.metrics.items(), columns=METRICS.names)
+        # A metric that is not defined is NaN in pandas, and becomes NULL.
+        written = pa.Table.from_pandas(metrics, schema=METRICS, preserve_index=False)
+        _write(into, name, written)
+        _write(into, "churn_calibration", _table(found.calibration))
         made = bookkeeping.record([EVALUATION], bookkeeping.given())
         (digest,) = into.digest_tables(GROUP, [name]).values()
     return dg.MaterializeResult(
@@ -200,7 +224,6 @@ def churn_evaluation(
             **{metric: round(value, 6) for metric, value in found.metrics.items()},
             "calibration": dg.MetadataValue.md(_markdown(found.calibration)),
             "dagster/row_count": written.num_rows,
-            "dagster/column_schema": frame_schema(written.schema),
             "digest": f"{digest.total:x}",
             "seconds": measured.seconds,
         },
@@ -213,10 +236,12 @@ def _versioned(thing: T) -> dg.Output[T]:
     return dg.Output(thing, data_version=dg.DataVersion(joblib.hash(thing)))
 
 
-def _write(warehouse: Warehouse, name: str, frame: pd.DataFrame) -> pa.Table:
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    warehouse.replace_table(GROUP, name, table)
-    return table
+def _table(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+
+
+def _write(warehouse: Warehouse, name: str, rows: pa.Table) -> None:
+    warehouse.replace_table(GROUP, name, rows)
 
 
 def _checks(model: churn.ChurnModel, metrics: dict[str, float]) -> list[dg.AssetCheckResult]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from saas_platform.company import ACCOUNT_MONTHS_SCHEMA, CAMPAIGNS_SCHEMA, PLANTED_SCHEMA
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import arrow_types, definition_metadata, frame_schema
 from saas_platform.defs.partitions import ONE_RUN, key_of, months_of
@@ -71,7 +72,13 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         kinds={"python", "parquet"},
         description="The simulator's truth: true churn hazards, health and remaining value per"
         " account and month, each campaign's true lift, and the injected dirt. It is kept apart from"
-        " source and warehouse. No mart, feature or model reads it; only evaluations do.",
+        " source and warehouse. No mart, feature or model reads it; only evaluations do. The columns are those"
+        " of its largest table, account_months.",
+        metadata={
+            "dagster/column_schema": frame_schema(ACCOUNT_MONTHS_SCHEMA),
+            "columns_of_campaigns": frame_schema(CAMPAIGNS_SCHEMA),
+            "columns_of_planted": frame_schema(PLANTED_SCHEMA),
+        },
         deps=[[GROUP, "subscriptions"]],
         backfill_policy=ONE_RUN,
     )
@@ -95,7 +102,6 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
             data_version=dg.DataVersion(made[TRUTH.to_user_string()]),
             metadata={
                 "dagster/row_count": sum(table.num_rows for table in tables.values()),
-                "dagster/column_schema": frame_schema(tables["account_months"].schema),
                 "digest": {name: file.digest for name, file in written.items()},
                 "seconds": measured.seconds,
                 "tables": list(tables),

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from saas_platform.trained_models.features import CATEGORIES, COUNTS, LABEL, NUMBERS
+from saas_platform.trained_models.features import CATEGORIES, COUNTS, KEY, LABEL, NUMBERS, SCHEMA
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -24,6 +25,23 @@ MIN_CHURNS = 30
 PENALTY = 0.1
 #: A longer time since the last login carries no more information. No login at all counts as this long.
 LONGEST_SILENCE_DAYS = 60.0
+#: The columns of the scores. Those that the features have too are described where the features are.
+SCORES = pa.schema(
+    [
+        *(SCHEMA.field(name) for name in KEY),
+        pa.field(
+            "probability",
+            pa.float64(),
+            metadata={"description": "Probability that the account churns in the next month"},
+        ),
+        pa.field(
+            "is_holdout",
+            pa.bool_(),
+            metadata={"description": "Whether the month was held out from training"},
+        ),
+        SCHEMA.field(LABEL),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -114,11 +132,7 @@ def train(features: pd.DataFrame) -> ChurnModel:
 
 
 def score(model: ChurnModel, features: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each account and month, with its probability and its label.
-
-    The columns are `account_id`, `month`, `probability`, `is_holdout` (whether the month was held out) and
-    the label `churned_next_month`.
-    """
+    """Return one row for each account and month, with its probability and its label (`SCORES`)."""
     return pd.DataFrame(
         {
             "account_id": features["account_id"].astype("int64"),

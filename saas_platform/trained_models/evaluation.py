@@ -13,10 +13,26 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 #: Probabilities are clipped by this much, because a wrong 0 or 1 would have an infinite log-loss.
 _CLIP = 1e-6
 _BINS = 10
+#: The columns of the metrics as a table, with one row per metric.
+METRICS = pa.schema(
+    [
+        pa.field(
+            "metric",
+            pa.string(),
+            metadata={"description": "Name of the metric, such as log_loss_model or skill"},
+        ),
+        pa.field(
+            "value",
+            pa.float64(),
+            metadata={"description": "Its value on the held-out months, not rounded"},
+        ),
+    ]
+)
 
 
 @dataclass(frozen=True)

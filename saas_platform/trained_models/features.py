@@ -46,6 +46,17 @@ NUMBERS = [
     "months_to_renewal",
 ]
 COLUMNS = [*KEY, *CATEGORIES, *COUNTS, *NUMBERS, LABEL]
+#: The types of the columns that are not integers. The days since a login are floats, because they may be missing.
+_TYPES = {
+    "month": pa.timestamp("ns"),
+    **dict.fromkeys(CATEGORIES, pa.string()),
+    "mrr": pa.float64(),
+    "days_since_last_login": pa.float64(),
+    "is_past_due": pa.bool_(),
+    LABEL: pa.bool_(),
+}
+#: The types of a frame's columns, whichever warehouse the rows come from.
+SCHEMA = pa.schema([(name, _TYPES.get(name, pa.int64())) for name in COLUMNS])
 #: The mart that contains these columns, and the query that reads its rows.
 MART = "account_month_features"
 ROWS = f"SELECT {', '.join(COLUMNS)} FROM marts.{MART} ORDER BY account_id, month"
@@ -53,12 +64,5 @@ ROWS = f"SELECT {', '.join(COLUMNS)} FROM marts.{MART} ORDER BY account_id, mont
 
 def frame(rows: pa.Table) -> pd.DataFrame:
     """Return the rows of the query as a frame; decimals become floats (they are features here, not money)."""
-    for index, field in enumerate(rows.schema):
-        if pa.types.is_decimal(field.type):
-            rows = rows.set_column(index, field.name, rows[index].cast(pa.float64()))
-    found = rows.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
-    return found.assign(
-        month=pd.to_datetime(found["month"]),
-        is_past_due=found["is_past_due"].astype(bool),
-        days_since_last_login=found["days_since_last_login"].astype("float64"),
-    )
+    found = rows.cast(SCHEMA).to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    return found.assign(is_past_due=found["is_past_due"].astype(bool))

@@ -254,6 +254,14 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
+    def columns_of(self, schema: pa.Schema) -> dict[str, str]:
+        """Return the columns that `replace_table` makes of such rows, in order, with their engine types."""
+
+    @abstractmethod
+    def name_of_type(self, declared: str) -> str:
+        """Return the engine's own name of a type that the dbt project declares, such as BIGINT for int64."""
+
+    @abstractmethod
     def digest_query(self, schema: str, names: Collection[str]) -> str:
         """Return the query that `digest_tables` runs."""
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from saas_platform.clock import Month
 from saas_platform.company import Batch, Company, CompanyConfig, DirtyCompany, dirt
 from saas_platform.company.batch import ERASURES_SCHEMA
+from saas_platform.company.truth import PLANTED_SCHEMA
 from saas_platform.schema import TABLES
 from saas_platform_tests.company.test_same_company import assert_same
 from saas_platform_tests.company.world import AS_OF, SMALL, START, key_of
@@ -102,7 +103,7 @@ def test_share_0_is_the_clean_company(clean: Known) -> None:
     for month in MONTHS[:3]:
         assert company.batch(month, AS_OF) is clean.batch(month, AS_OF)
         assert company.planted(month, AS_OF).num_rows == 0
-    assert company.planted_until(START, AS_OF).equals(dirt.PLANTED_SCHEMA.empty_table())
+    assert company.planted_until(START, AS_OF).equals(PLANTED_SCHEMA.empty_table())
 
 
 def test_dirt_of_every_kind_and_place_is_injected(clean: Known) -> None:

@@ -78,6 +78,7 @@ def test_the_card_states_the_true_parameters_and_the_command(folder: Path, tmp_p
     for table in TABLES.values():
         assert f"### {table.name}\n" in card
         assert all(f"| {c.name} |" in card for c in table.columns if c.name != "row_version")
+    assert "| true_hazard_ratio | double | Factor on the voluntary hazard" in card
     assert read_config(folder / CONFIG) == SMALL
     (command,) = [line.strip() for line in card.splitlines() if line.startswith("    python -m")]
     arguments = command.removeprefix("python -m saas_platform.company ").split()

@@ -31,7 +31,6 @@ from saas_platform.refresh.products import CLOCK, COMPANY, TRUTH, products
 from saas_platform.schema import TABLES
 
 _GOLDEN = Path(__file__).parent / "golden" / "definitions.json"
-_FROM_SCHEMA = ("synthetic", "source", "raw")
 
 PlatformOf = Callable[..., Platform]
 
@@ -191,35 +190,6 @@ def test_the_name_of_a_check_says_what_holds(default: dg.Definitions) -> None:
     verb = re.compile(r"holds|adds?_up|exists|is_|one_row_per|found|beats|equals|in_pattern|well_")
     assert [name for name in sorted(names) if not verb.search(name)] == []
     assert max(map(len, names)) <= 64
-
-
-@pytest.mark.parametrize("group", _FROM_SCHEMA)
-def test_columns_are_those_of_the_schema(default: dg.Definitions, group: str) -> None:
-    specs = _specs(default)
-    found = {key.path[1] for key in (s.key for s in specs.values()) if key.path[0] == group}
-    assert found - {"truth"} == set(TABLES)
-    for name, table in TABLES.items():
-        schema = specs[f"{group}/{name}"].metadata["dagster/column_schema"]
-        assert isinstance(schema, dg.TableSchema)
-        assert [column.name for column in schema.columns] == [c.name for c in table.columns]
-        assert all(column.description for column in schema.columns), name
-
-
-@pytest.mark.parametrize(
-    ("asset", "types"),
-    [
-        ("synthetic/plans", {"plan_id": "int64", "name": "string", "created_at": "timestamp[us]"}),
-        ("source/plans", {"plan_id": "INTEGER", "name": "VARCHAR(64)", "created_at": "DATETIME"}),
-        ("raw/plans", {"plan_id": "BIGINT", "name": "VARCHAR", "created_at": "TIMESTAMP"}),
-    ],
-)
-def test_types_are_those_of_the_engine(
-    default: dg.Definitions, asset: str, types: dict[str, str]
-) -> None:
-    schema = _specs(default)[asset].metadata["dagster/column_schema"]
-    assert isinstance(schema, dg.TableSchema)
-    found = {column.name: column.type for column in schema.columns}
-    assert {name: found[name] for name in types} == types
 
 
 def test_a_mirror_is_called_what_it_is() -> None:

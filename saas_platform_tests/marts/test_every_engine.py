@@ -30,6 +30,7 @@ from saas_platform.refresh.mart_months import Rebuild, rebuild, record_marts
 from saas_platform.schema import TABLES
 from saas_platform.settings import Settings
 from saas_platform.sync import sync
+from saas_platform.warehouse.bigquery.tables import types_of
 from saas_platform.warehouse.interface import Warehouse
 from saas_platform_tests.marts.test_analyses import NAMES as ANALYSES
 from saas_platform_tests.rows import by_hand
@@ -287,6 +288,17 @@ def test_every_column_is_described_in_bigquery(on_bigquery: Built) -> None:
         described = {column.name: column.description for column in found.schema}
         columns = on_bigquery.models[name]["columns"]
         assert described == {column: columns[column]["description"] for column in columns}
+
+
+def test_types_are_those_that_the_ui_shows(on_bigquery: Built) -> None:
+    """schema.yml states them. dbt compares those of marts and reports with the tables, but no others."""
+    client = on_bigquery.warehouse.target.client()  # type: ignore[attr-defined]
+    for name, model in on_bigquery.models.items():
+        found = types_of(client.get_table(f"every-engine.marts.{name}").schema)
+        assert {column: type_.partition("(")[0] for column, type_ in found.items()} == {
+            column: on_bigquery.warehouse.name_of_type(declared["data_type"])
+            for column, declared in model["columns"].items()
+        }, name
 
 
 def test_every_job_is_labelled_and_bounded(

@@ -45,8 +45,8 @@ _TAKEN = (
     "_change_timestamp",
 )
 _CLUSTERED = {"BOOL", "INT64", "STRING", "DATE", "TIMESTAMP", "NUMERIC", "BIGNUMERIC"}
-#: The service reports types by these names, whichever name declared them.
-_TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+#: Aliases of types. The service reports some of them, whichever name declared a column, and dbt declares others.
+_TYPES = {"INTEGER": "INT64", "INT": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 
 
 def unsupported_reason(table: sa.Table) -> str | None:
@@ -187,6 +187,12 @@ def types_of(
         field.name: _type_of(field) + (_tag_of(field) if field.name in tagged else "")
         for field in schema
     }
+
+
+def name_of_type(declared: str) -> str:
+    """Return BigQuery's name of a type, without its sizes: a view has none, whatever its tables have."""
+    name = declared.partition("(")[0].strip().upper()
+    return _TYPES.get(name, name)
 
 
 def _tag_of(field: bigquery.SchemaField) -> str:

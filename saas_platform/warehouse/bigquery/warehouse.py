@@ -32,7 +32,9 @@ from saas_platform.warehouse.bigquery.loads import replace_rows
 from saas_platform.warehouse.bigquery.merging import merge_rows
 from saas_platform.warehouse.bigquery.schemas import drop, examine, prepare
 from saas_platform.warehouse.bigquery.tables import (
+    fields_of,
     mirror_schema,
+    name_of_type,
     tagged,
     types_of,
     unsupported_reason,
@@ -192,6 +194,12 @@ class BigqueryWarehouse(Warehouse):
 
     def merge_rows(self, schema: str, name: str, key: str, rows: pa.Table) -> None:
         merge_rows(self._connection, schema, name, key, rows)
+
+    def columns_of(self, schema: pa.Schema) -> dict[str, str]:
+        return types_of(fields_of(schema))
+
+    def name_of_type(self, declared: str) -> str:
+        return name_of_type(declared)
 
     def digest_query(self, schema: str, names: Collection[str]) -> str:
         return tables_query(schema, names)

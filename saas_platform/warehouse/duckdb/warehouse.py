@@ -28,7 +28,7 @@ from saas_platform.warehouse.duckdb.digests import mirror_digests, tables_query,
 from saas_platform.warehouse.duckdb.errors import error_in, translate_errors
 from saas_platform.warehouse.duckdb.merging import merge_rows
 from saas_platform.warehouse.duckdb.schemas import drop, prepare
-from saas_platform.warehouse.duckdb.tables import declared, definition
+from saas_platform.warehouse.duckdb.tables import columns_of, declared, definition, name_of_type
 from saas_platform.warehouse.folding import folded, folded_literal, unquoted
 from saas_platform.warehouse.interface import (
     RAW,
@@ -195,6 +195,12 @@ class DuckdbWarehouse(Warehouse):
         with self._connected() as connection:
             merge_rows(connection, schema, name, key, rows)
 
+    def columns_of(self, schema: pa.Schema) -> dict[str, str]:
+        return columns_of(schema)
+
+    def name_of_type(self, declared: str) -> str:
+        return name_of_type(declared)
+
     def digest_query(self, schema: str, names: Collection[str]) -> str:
         return tables_query(schema, names)
 
@@ -349,15 +355,9 @@ class DuckdbWarehouse(Warehouse):
 
     def rows_like(self, table: sa.Table, cells: pa.Table) -> pa.Table:
         places = cells.schema.names[1:]
-        listed = ", ".join(
-            f"{cell(column, 'r')} AS {place}"
-            for column, place in zip(table.columns, places, strict=True)
-        )
-        keys = [
-            place
-            for column, place in zip(table.columns, places, strict=True)
-            if column.primary_key or not q.keys(table)
-        ]
+        pairs = list(zip(table.columns, places, strict=True))
+        listed = ", ".join(f"{cell(column, 'r')} AS {place}" for column, place in pairs)
+        keys = [place for column, place in pairs if column.primary_key or not q.keys(table)]
         same = " AND ".join(f"m.{place} = s.{place}" for place in keys)
         with self._connected() as connection, connection.registered(cells) as wanted:
             return connection.arrow(
