@@ -75,6 +75,21 @@ class Translator(DagsterDbtTranslator):
         )
 
 
+def with_short_names(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return dbt's manifest with the names of tests as Dagster shows them, next to the name of the dbt model.
+
+    In the dbt project they end with that name, so that dbt's own messages say where a test failed, as in
+    `tier_is_known_in_dim_plan`. Dagster's list of checks has room for some 27 characters.
+    """
+
+    def named(node: Mapping[str, Any]) -> dict[str, Any]:
+        model = (node.get("attached_node") or "").rpartition(".")[2]
+        name = node["name"].removesuffix(f"_in_{model}").removesuffix(f"_for_{model}")
+        return {**node, "name": name} if model else {**node}
+
+    return {**manifest, "nodes": {id_: named(node) for id_, node in manifest["nodes"].items()}}
+
+
 def words_of_test(node: Mapping[str, Any]) -> str:
     """Return what a dbt test proves: a sentence on its columns, or the comment at the head of its SQL."""
     made: Mapping[str, Any] = node.get("test_metadata") or {}

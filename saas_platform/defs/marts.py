@@ -11,7 +11,7 @@ from saas_platform.dbt_runner.lineage import ColumnSources
 from saas_platform.dbt_runner.manifest import column_lineage, known_lineage, manifest, target_of
 from saas_platform.dbt_runner.project import UNIT_TESTS_LEFT_OUT, refresh
 from saas_platform.defs.contracts import AFTER_ALL_SYNCS
-from saas_platform.defs.dbt_translator import Translator
+from saas_platform.defs.dbt_translator import Translator, with_short_names
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.reporting import report_stale
 from saas_platform.defs.resources import CompanyClock, WarehouseResource
@@ -31,10 +31,11 @@ RESULTS: Final = "run_results.json"
 def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     """Return an asset for every dbt model."""
     target, folder = platform.marts_target, platform.home.dbt
+    parsed = manifest(folder, target, platform.as_of)
 
     @dbt_assets(
         name=GROUP,
-        manifest=manifest(folder, target, platform.as_of),
+        manifest=with_short_names(json.loads(parsed.read_text())),
         dagster_dbt_translator=Translator(platform.warehouse),
         backfill_policy=None,
         op_tags={PRIORITY: str(AFTER_ALL_SYNCS - 1)},
