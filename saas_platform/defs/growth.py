@@ -1,13 +1,15 @@
 """An asset check that compares the row count of each raw table with its own past and warns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import sqlalchemy as sa
 
+from saas_platform.defs.plots import rows_plot
 from saas_platform.defs.raw import GROUP
 from saas_platform.defs.table_checks import table_check
-from saas_platform.sync.growth import LOOK_BACK, Judgement, judge
+from saas_platform.sync.growth import LOOK_BACK, judge
+from saas_platform.warehouse.logs import DayRows
 
 IN_PATTERN = "row_count_in_pattern"
 
@@ -23,11 +25,12 @@ def _check(name: str, table: sa.Table) -> dg.AssetChecksDefinition:
         name,
         "The newest change of the row count is like those before it. Warns when a table loses or doubles rows in"
         " the source, which no proof reports, because the mirror follows the source.",
-        lambda warehouse: _result(name, judge(warehouse.daily_rows(table, LOOK_BACK))),
+        lambda warehouse: _result(name, warehouse.daily_rows(table, LOOK_BACK)),
     )
 
 
-def _result(name: str, judgement: Judgement) -> dg.AssetCheckResult:
+def _result(name: str, days: Sequence[DayRows]) -> dg.AssetCheckResult:
+    judgement = judge(days)
     numbers = {
         "rows_expected": judgement.expected,
         "usual_growth_per_day": judgement.growth,
@@ -42,5 +45,17 @@ def _result(name: str, judgement: Judgement) -> dg.AssetCheckResult:
         passed=judgement.outcome != "unusual",
         severity=dg.AssetCheckSeverity.WARN,
         description=judgement.message,
-        metadata={"rows": judgement.rows, "changes_known": judgement.changes, **shown},
+        metadata={
+            "rows": judgement.rows,
+            "changes_known": judgement.changes,
+            **shown,
+            **_plot(days),
+        },
     )
+
+
+def _plot(days: Sequence[DayRows]) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return the image of the row counts, if there are several."""
+    if len(days) < 2:
+        return {}
+    return {"rows_by_day": rows_plot({f"{each.day}": each.rows for each in days}, "Rows by day")}

@@ -12,6 +12,7 @@ from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.frames import frame_type, timestamp_column
 from saas_platform.defs.marts import GROUP as MARTS
 from saas_platform.defs.metadata import frame_schema
+from saas_platform.defs.plots import calibration_plot
 from saas_platform.defs.resources import TruthFiles, WarehouseResource
 from saas_platform.defs.synthetic import TRUTH
 from saas_platform.defs.timing import WorkTimer
@@ -223,6 +224,7 @@ def churn_evaluation(
         metadata={
             **{metric: round(value, 6) for metric, value in found.metrics.items()},
             "calibration": dg.MetadataValue.md(_markdown(found.calibration)),
+            **_plot(found.calibration),
             "dagster/row_count": written.num_rows,
             "digest": f"{digest.total:x}",
             "seconds": measured.seconds,
@@ -276,6 +278,17 @@ def _checks(model: churn.ChurnModel, metrics: dict[str, float]) -> list[dg.Asset
             metadata={"ratio": ratio},
         ),
     ]
+
+
+def _plot(calibration: pd.DataFrame) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return the image of the calibration; none if no month was held out."""
+    if calibration.empty:
+        return {}
+    predicted, *shares = (
+        calibration[name].tolist() for name in ("predicted", "observed", "true_hazard")
+    )
+    named = dict(zip(("churned", "true hazard"), shares, strict=True))
+    return {"calibration_plot": calibration_plot(predicted, named)}
 
 
 def _markdown(calibration: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """Assets of group `raw`: the tables of the source, mirrored in the warehouse, each with its proof."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import definition_metadata, digest_words, proof_metadata
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import ONE_RUN, key_of, months_of
+from saas_platform.defs.plots import rows_plot
 from saas_platform.defs.resources import SourceDatabase, WarehouseResource
 from saas_platform.defs.source import GROUP as SOURCE
 from saas_platform.defs.timing import WorkTimer
@@ -111,10 +113,11 @@ def _raw_asset(
                 context.log.warning(warning)
             newest = into.last_sync(table)
             _report_full_proof(context.instance, key, report)
-            for month in months:
-                context.add_asset_metadata(
-                    _of_month(into, table, month), partition_key=key_of(month)
-                )
+            made = {key_of(month): _of_month(into, table, month) for month in months}
+            if made:
+                made[max(made)] |= _rows_by_month(context.instance, key, made)
+            for partition, found in made.items():
+                context.add_asset_metadata(found, partition_key=partition)
         return dg.MaterializeResult(
             metadata=_metadata(report, of_table=not months),
             check_results=[_check(report)],
@@ -169,6 +172,26 @@ def _of_month(warehouse: Warehouse, table: sa.Table, month: Month) -> dict[str, 
         "dagster/row_count": sum(each.rows for each in found),
         "digest": f"{sum(each.total for each in found):x}",
     }
+
+
+def _rows_by_month(
+    instance: dg.DagsterInstance, key: dg.AssetKey, made: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return the image of the rows of each month: those of this run, and those that earlier runs reported."""
+    ids = instance.get_latest_storage_id_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION
+    )
+    rows: dict[str, int] = {}
+    if ids:
+        newest = dg.AssetRecordsFilter(key, storage_ids=[*ids.values()])
+        for record in instance.fetch_materializations(newest, limit=len(ids)).records:
+            reported = record.asset_materialization
+            count = reported.metadata.get("dagster/row_count") if reported else None
+            if record.partition_key and isinstance(count, dg.IntMetadataValue):
+                rows[record.partition_key] = count.value or 0
+    rows |= {partition: found["dagster/row_count"] for partition, found in made.items()}
+    by_month = {partition[:7]: rows[partition] for partition in sorted(rows)}
+    return {"rows_by_month": rows_plot(by_month, "Rows of each month")}
 
 
 def _metadata(report: SyncReport, *, of_table: bool) -> dict[str, Any]:

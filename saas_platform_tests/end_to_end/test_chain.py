@@ -70,6 +70,7 @@ def test_each_month_has_its_own_rows_and_digest(home: Path) -> None:
         events = of_each_month(instance, "raw", "usage_events")
         assert {month: each["dagster/row_count"] for month, each in events.items()} == wanted
         assert len({each["digest"] for each in events.values()}) == len(wanted) == 7
+        assert [month for month, each in events.items() if "rows_by_month" in each] == ["2024-07"]
         for group in ("synthetic", "source"):
             months = of_each_month(instance, group, "accounts")
             for month, each in months.items():
@@ -132,6 +133,7 @@ def test_the_ui_sees_every_check_passed(home: Path) -> None:
     assert {(f"raw/{name}", "contract_holds") for name in TABLES} <= set(checks)
     assert ("synthetic/truth", "dirt_found") in checks
     assert ("models/churn_evaluation", "beats_base_rate") in checks
+    assert ("marts/dim_plan", "tier_is_known") in checks
     assert ("marts/fct_mrr_movements", "mrr_adds_up_by_account_and_month") in checks
     assert sum(asset.startswith("marts/") for asset, _ in checks) > 50
     assert not any(check == "every_slice_equals_source" for _, check in checks)
@@ -156,6 +158,10 @@ def test_every_asset_reports_rows_seconds_and_a_digest(home: Path) -> None:
         without = {"models/churn_model", "dashboards/page"}
         assert ("dagster/row_count" in metadata) is (name not in without), name
         assert "dagster/column_lineage" in metadata or not name.startswith("marts/"), name
+    evaluated = assets["models/churn_evaluation"]
+    assert evaluated is not None
+    assert evaluated.asset_materialization is not None
+    assert "calibration_plot" in evaluated.asset_materialization.metadata
 
 
 def test_the_source_got_exactly_what_was_written(home: Path) -> None:
