@@ -1,6 +1,6 @@
 """Assets of group `raw`: the tables of the source, mirrored in the warehouse, each with its proof."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from saas_platform.clock import Month
+from saas_platform.defs.evaluations import report_evaluation
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import definition_metadata, digest_words, proof_metadata
 from saas_platform.defs.names import AssetTables
@@ -103,7 +104,7 @@ def _raw_asset(
         source: SourceDatabase,
         warehouse: WarehouseResource,
         work: dg.ResourceParam[WorkTimer],
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.MaterializeResult]:
         months = months_of(context) if partitions else []
         with work.measure(GROUP), raise_failures():
             into = warehouse.open()
@@ -112,17 +113,18 @@ def _raw_asset(
             for warning in report.warnings:
                 context.log.warning(warning)
             newest = into.last_sync(table)
-            _report_full_proof(context.instance, key, report)
             made = {key_of(month): _of_month(into, table, month) for month in months}
             if made:
                 made[max(made)] |= _rows_by_month(context.instance, key, made)
             for partition, found in made.items():
                 context.add_asset_metadata(found, partition_key=partition)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata=_metadata(report, of_table=not months),
             check_results=[_check(report)],
             data_version=dg.DataVersion(newest.sync_id if newest else "never synced"),
         )
+        # Now the materialisation is recorded, to which the proof belongs.
+        _report_full_proof(context.instance, key, report)
 
     return mirror
 
@@ -153,15 +155,12 @@ def _report_full_proof(instance: dg.DagsterInstance, key: dg.AssetKey, report: S
     """Report a proof of every slice as the check of that name, which the nightly job makes otherwise."""
     proof = report.proof
     if proof is not None and proof.level == "digest" and proof.scope == "all":
-        # The event belongs to no run, because a run may only report checks that it has planned.
-        instance.report_runless_asset_event(
-            dg.AssetCheckEvaluation(
-                asset_key=key,
-                check_name=EVERY_SLICE,
-                passed=proof.holds,
-                description=" ".join(sentences(proof)),
-                metadata=proof_metadata(proof),
-            )
+        report_evaluation(
+            instance,
+            dg.AssetCheckKey(key, EVERY_SLICE),
+            passed=proof.holds,
+            description=" ".join(sentences(proof)),
+            metadata=proof_metadata(proof),
         )
 
 

@@ -4,10 +4,12 @@ Both read the warehouse's log of proofs, which shows what differs and how many r
 """
 
 import json
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
+from saas_platform.defs.evaluations import report_evaluation
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.jobs import AssetJob
 from saas_platform.defs.metadata import DATA_VERSION, digest_words, proof_metadata
@@ -68,9 +70,13 @@ def repair_job(named: AssetTables) -> dg.JobDefinition:
             if report.sync_id is not None and report.mode is not None:
                 context.log_event(_materialization(report, assets[report.table], message))
             for check in (EVERY_SLICE, EQUALS_SOURCE):
-                # The event belongs to no run, because a run may only report checks that it has planned.
-                context.instance.report_runless_asset_event(
-                    _evaluation(report, assets[report.table], check, message)
+                report_evaluation(
+                    context.instance,
+                    dg.AssetCheckKey(dg.AssetKey([GROUP, assets[report.table]]), check),
+                    passed=report.succeeded,
+                    description=message,
+                    metadata=_proof_and_repair(report),
+                    blocking=check == EQUALS_SOURCE,
                 )
         context.add_output_metadata(
             {
@@ -120,23 +126,14 @@ def _materialization(report: RepairReport, asset: str, message: str) -> dg.Asset
     )
 
 
-def _evaluation(
-    report: RepairReport, asset: str, check: str, message: str
-) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey([GROUP, asset]),
-        check_name=check,
-        passed=report.succeeded,
-        description=message,
-        blocking=check == EQUALS_SOURCE,
-        metadata={
-            **proof_metadata(report.proof),
-            "rows_copied": report.rows_written,
-            "rows_removed": report.rows_deleted,
-            "slices_repaired": list(report.slices),
-            "seconds": round(report.seconds, 3),
-        },
-    )
+def _proof_and_repair(report: RepairReport) -> dict[str, Any]:
+    return {
+        **proof_metadata(report.proof),
+        "rows_copied": report.rows_written,
+        "rows_removed": report.rows_deleted,
+        "slices_repaired": list(report.slices),
+        "seconds": round(report.seconds, 3),
+    }
 
 
 def _markdown(reports: list[RepairReport]) -> str:
