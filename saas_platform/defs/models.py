@@ -222,9 +222,9 @@ def churn_evaluation(
     return dg.MaterializeResult(
         data_version=dg.DataVersion(made[EVALUATION]),
         metadata={
+            **_plot(found.calibration),
             **{metric: round(value, 6) for metric, value in found.metrics.items()},
             "calibration": dg.MetadataValue.md(_markdown(found.calibration)),
-            **_plot(found.calibration),
             "dagster/row_count": written.num_rows,
             "digest": f"{digest.total:x}",
             "seconds": measured.seconds,

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import dagster as dg
 
 #: Pixels of the area of the plot, and of the margins for texts at its left, above it and below it.
-_WIDTH, _HEIGHT = 400, 140
+_WIDTH, _HEIGHT = 290, 130
 _LEFT, _TOP, _BELOW = 50, 14, 18
 #: More bars would not fit into 1000 characters.
 _MOST_BARS = 48
@@ -34,7 +34,7 @@ def calibration_plot(
         points = [(x / most, y / most) for x, y in zip(predicted, share, strict=True)]
         drawn.append(_path(points, f"stroke='{_COLOURS[place]}' stroke-width='2'"))
         drawn.append(_text(0.03, 0.9 - 0.12 * place, name, _COLOURS[place]))
-    drawn.append(_text(0.4, -0.1, "mean prediction of each tenth"))
+    drawn.append(_text(0.3, -0.1, "mean prediction of each tenth"))
     return _image("Calibration", f"{most:.1%}", drawn)
 
 
@@ -51,7 +51,7 @@ def rows_plot(rows: Mapping[str, int], words: str) -> dg.MarkdownMetadataValue:
     drawn = [
         f"<path stroke='{_COLOURS[0]}' stroke-width='{_WIDTH * step * 0.7:.3g}' d='{bars}'/>",
         _text(0, -0.1, first),
-        _text(0.88, -0.1, last),
+        _text(0.8, -0.1, last),
     ]
     return _image(words, f"{most:,}", drawn)
 
