@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 EMULATOR := $(VENV)/emulator
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help run test test-all emulator lint ui dashboard up-mssql clean
+.PHONY: help run test test-all emulator lint docs ui dashboard up-mssql clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -32,6 +32,10 @@ lint: $(VENV)/.installed-dev ## check style, prose, types, the Dagster definitio
 	$(BIN)/mypy
 	$(BIN)/dagster definitions validate -w workspace.yaml
 	deploy/terraform/check
+
+docs: $(VENV)/.installed ## write docs/column-lineage.md from the dbt models
+	@$(BIN)/python -m saas_platform.dbt_runner > docs/column-lineage.md.new
+	@mv docs/column-lineage.md.new docs/column-lineage.md
 
 ui: $(VENV)/.installed ## start the Dagster UI on your SAAS_HOME, at http://127.0.0.1:3000
 	@DAGSTER_HOME="$$($(BIN)/python -m saas_platform.defs.instance)" && export DAGSTER_HOME \

@@ -1,12 +1,13 @@
 """Find the source columns of each column of a dbt model in the SQL that dbt compiled.
 
-Contains: the parsing of that SQL. The result depends only on the code, so callers can cache it under the
+Contains: the parsing of that SQL, and the way back to raw. The result depends only on the code, so callers can cache it under the
 manifest's digest. Out of scope: anything about Dagster.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import sqlglot
@@ -48,3 +49,21 @@ def _leaves(node: Node) -> Iterator[tuple[str, str, str]]:
         table = each.expression
         if isinstance(table, exp.Table) and table.db:
             yield table.db, table.name, each.name.rpartition(".")[2].strip('"')
+
+
+def raw_columns(sources: ColumnSources) -> dict[str, dict[str, set[tuple[str, str]]]]:
+    """Return for each dbt model and column the (table, column) of raw that it leads to through all dbt models."""
+
+    @cache
+    def led(model: str, column: str) -> set[tuple[str, str]]:
+        return set().union(
+            *(
+                led(table, source) if table in sources else {(table, source)}
+                for _, table, source in sources[model][column]
+            )
+        )
+
+    return {
+        model: {column: led(model, column) for column in columns}
+        for model, columns in sources.items()
+    }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from saas_platform.dbt_runner import PROJECT_DIR
-from saas_platform.dbt_runner.lineage import ColumnSources, column_sources
+from saas_platform.dbt_runner.lineage import ColumnSources, column_sources, raw_columns
+from saas_platform.dbt_runner.lineage_page import lineage_page
 from saas_platform.schema import TABLES
 from saas_platform_tests.marts.conftest import Build
 
@@ -36,3 +39,31 @@ def test_only_counts_and_constants_have_no_source(sources: ColumnSources) -> Non
     found = [column for columns in sources.values() for column in columns.values()]
     assert len(sources) == len(list((PROJECT_DIR / "models").rglob("*.sql")))
     assert sum(not column for column in found) < 0.03 * len(found)
+
+
+def test_columns_lead_back_to_raw(sources: ColumnSources) -> None:
+    known = {(name, column.name) for name, table in TABLES.items() for column in table.c}
+    found = raw_columns(sources)
+    assert {model: list(columns) for model, columns in found.items()} == {
+        model: list(columns) for model, columns in sources.items()
+    }
+    assert set().union(*(led for columns in found.values() for led in columns.values())) <= known
+    assert found["dim_plan"]["monthly_seat_price"] == {
+        ("plans", "seat_price_cents"),
+        ("plans", "billing_interval"),
+    }
+    # Through eight dbt models.
+    assert ("subscription_changes", "unit_price_cents") in found["report_revenue"]["closing_mrr"]
+
+
+def test_the_page_is_up_to_date(hand_written_build: Build) -> None:
+    page = Path(__file__).parents[2] / "docs" / "column-lineage.md"
+    assert page.read_text() == lineage_page(hand_written_build.models.manifest), "run `make docs`"
+
+
+def test_the_page_names_every_column_of_reports_and_marts(sources: ColumnSources) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "column-lineage.md").read_text()
+    for layer in ("reports", "marts"):
+        for path in (PROJECT_DIR / "models" / layer).glob("*.sql"):
+            section = page.split(f"### {path.stem}\n")[1].split("\n#")[0]
+            assert all(f"`{column}`" in section for column in sources[path.stem]), path.stem
