@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import dagster as dg
 
-# Dagster exports the evaluation, but not this part of it.
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData as Target,
-)
+#: The type of that part of an evaluation. Dagster exports the evaluation alone.
+(_TARGET, _) = get_args(get_type_hints(dg.AssetCheckEvaluation)["target_materialization_data"])
 
 
 def report_evaluation(
@@ -44,7 +42,7 @@ def report_evaluation(
             description=description,
             metadata=metadata,
             blocking=blocking,
-            target_materialization_data=Target(
+            target_materialization_data=_TARGET(
                 storage_id=newest.storage_id, run_id=newest.run_id, timestamp=newest.timestamp
             )
             if newest
