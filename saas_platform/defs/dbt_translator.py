@@ -35,6 +35,10 @@ class Translator(DagsterDbtTranslator):
         # The first part is the project, the second its folder: staging, intermediate, marts or reports.
         return str(dbt_resource_props["fqn"][1])
 
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        # Without this, the page of a mart opens with its SQL, to which it has a link anyway.
+        return str(dbt_resource_props["description"])
+
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
         path = PROJECT_DIR / dbt_resource_props["original_file_path"]
         link = dg.LocalFileCodeReference(file_path=str(path), label=path.name)

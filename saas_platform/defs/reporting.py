@@ -80,15 +80,24 @@ def _synced(
 ) -> Iterator[dg.AssetMaterialization]:
     """Yield an event for each mirror whose newest sync Dagster does not know."""
     with warehouse.session():
-        newest = {name: warehouse.last_sync(table) for name, table in tables.items()}
-    for name, sync in newest.items():
+        last = {
+            name: (warehouse.last_sync(table), warehouse.last_proof(table))
+            for name, table in tables.items()
+        }
+    for name, (sync, proof) in last.items():
         key = dg.AssetKey([RAW, name])
-        known = _tags(instance, key)
-        if sync is not None and known and not known[DATA_VERSION].endswith(sync.sync_id):
+        newest = _newest(instance, key)
+        known = _versions(newest)
+        if sync is not None and newest and not known[DATA_VERSION].endswith(sync.sync_id):
+            rows = {"dagster/row_count": proof.rows_mirror} if proof else {}
             yield dg.AssetMaterialization(
                 asset_key=key,
                 description="It was synced outside of Dagster.",
-                metadata={"rows_written": sync.rows_written, "rows_deleted": sync.rows_deleted},
+                metadata={
+                    **rows,
+                    "rows_written": sync.rows_written,
+                    "rows_deleted": sync.rows_deleted,
+                },
                 tags={**known, DATA_VERSION: sync.sync_id},
             )
 
@@ -134,25 +143,31 @@ def _marks(
     key = dg.AssetKey(path)
     wanted: Sequence[str | None] = parts or [None]
     for part in wanted:
-        known = _tags(instance, key, part)
-        if known and not known[DATA_VERSION].startswith(STALE):
+        newest = _newest(instance, key, part)
+        known = _versions(newest)
+        if newest and not known[DATA_VERSION].startswith(STALE):
             version = f"{STALE}{known[DATA_VERSION]}"
             yield dg.AssetMaterialization(
                 asset_key=key,
                 partition=part,
                 description=f"It {words}.",
+                # The UI shows the newest event's, and they still are those of what was built.
+                metadata=newest.metadata,
                 tags={**known, DATA_VERSION: version, CODE_VERSION: STALE},
             )
 
 
-def _tags(
+def _newest(
     instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None = None
-) -> dict[str, str]:
-    """Return what the newest event of an asset says of its versions and its inputs; empty if there is none."""
+) -> dg.AssetMaterialization | None:
+    """Return the newest materialisation of an asset, or of one of its partitions."""
     wanted = dg.AssetRecordsFilter(key, asset_partitions=[partition] if partition else None)
-    for record in instance.fetch_materializations(wanted, limit=1).records:
-        made = record.asset_materialization
-        tags = (made.tags if made else None) or {}
-        found = {name: value for name, value in tags.items() if name.startswith("dagster/")}
-        return {DATA_VERSION: "", **found}
-    return {}
+    found = instance.fetch_materializations(wanted, limit=1).records
+    return found[0].asset_materialization if found else None
+
+
+def _versions(event: dg.AssetMaterialization | None) -> dict[str, str]:
+    """Return what an event says of the versions of an asset and of its inputs."""
+    tags = (event.tags if event else None) or {}
+    found = {name: value for name, value in tags.items() if name.startswith("dagster/")}
+    return {DATA_VERSION: "", **found}

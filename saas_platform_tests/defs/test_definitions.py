@@ -127,6 +127,7 @@ def test_every_asset_has_what_a_dagster_user_looks_for(default: dg.Definitions) 
         assert spec.group_name in (_FOLDERS if layer == "marts" else (layer,)), key
         assert spec.kinds, key
         assert spec.description, key
+        assert "select" not in spec.description, f"{key} shows its SQL"
         assert spec.owners, key
         assert spec.tags["layer"] == layer, key
         assert spec.code_version, key

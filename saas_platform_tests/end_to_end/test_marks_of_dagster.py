@@ -59,6 +59,14 @@ def tick(instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
     return result
 
 
+def newest(instance: dg.DagsterInstance, name: str) -> dg.AssetMaterialization:
+    """Return the event whose metadata the UI shows."""
+    event = instance.get_latest_materialization_event(dg.AssetKey(name.split("/")))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return event.asset_materialization
+
+
 def sql(home: Path, statement: str) -> None:
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         connection.execute(statement)
@@ -68,6 +76,8 @@ def test_marks_agree_with_run(home: Path, instance: dg.DagsterInstance) -> None:
     assert marks(instance) == {}
     assert isinstance(tick(instance), dg.SkipReason)
 
+    built = newest(instance, "marts/churn_monthly").metadata
+    assert "dagster/row_count" in built
     sql(home, "DROP TABLE marts.mrr_monthly")
     sql(home, "UPDATE marts.churn_monthly SET churned_customers = 7")
     (home / "dashboard" / "index.html").unlink()
@@ -76,6 +86,7 @@ def test_marks_agree_with_run(home: Path, instance: dg.DagsterInstance) -> None:
     found = marks(instance)
     assert found.keys() == stale_products(Platform.load()).keys()
     assert set(found.values()) == {StaleStatus.STALE}
+    assert newest(instance, "marts/churn_monthly").metadata == built, "the UI shows it still"
 
     assert command("run").code == 0
     assert (marks(instance), stale_products(Platform.load())) == ({}, {})
@@ -89,6 +100,10 @@ def test_a_sync_on_the_command_line_is_reported(home: Path, instance: dg.Dagster
     found = marks(instance)
     assert found.keys() == stale_products(Platform.load()).keys()
     assert "marts/stg_users" in found
+    shown = newest(instance, "raw/users").metadata
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        rows = connection.execute("SELECT count(*) FROM raw.users").fetchall()
+    assert [(shown["dagster/row_count"].value,)] == rows
     assert command("run").code == 0
     assert (marks(instance), stale_products(Platform.load())) == ({}, {})
 
