@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from saas_platform.clock import Month
@@ -20,8 +22,12 @@ def monthly(platform: Platform) -> dg.MonthlyPartitionsDefinition:
     first = settings.start.start.strftime("%Y-%m-%d")
     if settings.as_of == "now":
         return dg.MonthlyPartitionsDefinition(first, end_offset=1)
+    # By default Dagster has only the months that have ended by the calendar, and the clock may be later.
+    known = min(Month.of(datetime.now(UTC)), settings.start).plus(-1)
     return dg.MonthlyPartitionsDefinition(
-        first, end_date=settings.last_month.end.strftime("%Y-%m-%d")
+        first,
+        end_date=settings.last_month.end.strftime("%Y-%m-%d"),
+        end_offset=max(0, settings.last_month.index - known.index),
     )
 
 

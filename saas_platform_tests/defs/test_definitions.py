@@ -12,7 +12,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +244,19 @@ def test_months_run_from_start_to_the_clock(platform_of: PlatformOf) -> None:
     keys = monthly(platform).get_partition_keys()
     assert keys == [f"2024-{month:02d}-01" for month in range(3, 8)]
     assert keys == [f"{month}-01" for month in CompanyMonths.of(platform).all()]
+
+
+@pytest.mark.parametrize("days", [-3, 0, 1, 40, 800])
+def test_months_do_not_depend_on_the_calendar(platform_of: PlatformOf, days: int) -> None:
+    """The company's clock may show a day of the current month, or one of the future."""
+    as_of = datetime.now(UTC).date() + timedelta(days=days)
+    for start in ("2024-03", f"{as_of - timedelta(days=1):%Y-%m}"):
+        platform = platform_of(start=start, as_of=as_of)
+        partitions = monthly(platform)
+        wanted = [f"{month}-01" for month in CompanyMonths.of(platform).all()]
+        assert partitions.get_partition_keys() == wanted
+        assert partitions.get_last_partition_key() == wanted[-1]
+        assert all(map(partitions.has_partition_key, wanted))
 
 
 def test_a_clock_at_midnight_of_a_first_day_ends_the_month_before(platform_of: PlatformOf) -> None:
