@@ -125,6 +125,11 @@ class Settings(BaseSettings):
     def _empty_as_none(cls, value: Any) -> Any:
         return value or None
 
+    @field_validator("home", mode="before")
+    @classmethod
+    def _blank_as_default(cls, value: Any) -> Any:
+        return value or cls.model_fields["home"].default
+
     @field_validator("home", "company")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:

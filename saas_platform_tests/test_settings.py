@@ -106,3 +106,15 @@ def test_env_example_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     plain = load_settings()
     (tmp_path / ".env").write_text((_REPOSITORY / ".env.example").read_text())
     assert load_settings() == plain
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_home_is_the_default_and_not_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SAAS_HOME", raising=False)
+    (tmp_path / ".env").write_text(f"SAAS_HOME={blank}\n")
+    assert load_settings().home == tmp_path / ".saas"
+    monkeypatch.setenv("SAAS_HOME", "")
+    assert load_settings().home == tmp_path / ".saas"

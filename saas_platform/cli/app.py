@@ -376,8 +376,9 @@ def reset(
             else f"{_company(platform)}raw, marts, models and the files in {platform.home.root}"
         )
         raise SettingsError(f"This would drop {what}: add --yes to confirm.")
+    is_home = platform.home.is_known
     with platform.home.exclusive():
-        dropped = reset_mirrors(platform, table) if table else drop(platform)
+        dropped = reset_mirrors(platform, table) if table else drop(platform, with_files=is_home)
     if as_json:
         print_json({"dropped": dropped})
     else:

@@ -12,12 +12,16 @@ from saas_platform.settings import SettingsError
 from saas_platform.warehouse.interface import SCHEMAS, Mirror
 
 
-def reset(platform: Platform) -> list[str]:
+def reset(platform: Platform, *, with_files: bool) -> list[str]:
     """Drop the company from the source, our schemas from the warehouse, and our files from the home.
 
     A database file in its default place in SAAS_HOME is ours as a whole, so it is deleted even if it is
     corrupt. In a database that the settings name, only what the platform created is dropped. A source of
     the user's own (SAAS_SYNTHETIC=false) is never touched.
+
+    Args:
+        platform: the platform.
+        with_files: whether SAAS_HOME is a home of the platform, so that the files with its names are ours.
 
     Returns:
         A line for each thing that was dropped.
@@ -34,7 +38,7 @@ def reset(platform: Platform) -> list[str]:
         platform.warehouse.drop()
         dropped.append("schemas raw, marts and models in the warehouse")
         dropped += map(str, elsewhere)
-    ours = platform.home.created(with_source=platform.settings.synthetic)
+    ours = platform.home.created(with_source=platform.settings.synthetic) if with_files else []
     return dropped + [str(path) for path in ours if _remove(path)]
 
 

@@ -14,6 +14,8 @@ from filelock import FileLock, Timeout
 
 from saas_platform.errors import PlatformError
 
+_LOCK = "run.lock"
+
 
 class HomeError(PlatformError):
     """SAAS_HOME can't be used."""
@@ -89,8 +91,32 @@ class Home:
             *(self.dbt, self.dashboard, self.dagster),
         ]
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the platform has used the folder as its home: as a command, in Dagster's UI, or to load definitions."""
+        config = self.dagster / "dagster.yaml"
+        return (
+            (self.root / _LOCK).exists()
+            or (config.is_file() and "saas-platform" in config.read_text(errors="replace"))
+            or any(self.dbt.glob("manifest-*.json"))
+        )
+
+    def _check_owner(self) -> None:
+        """Raise HomeError if the folder has others' folders with our names, which `reset` would delete."""
+        ours = (self.frames, self.truth_files, self.artefacts, self.dbt, self.dashboard)
+        foreign = [path.name for path in (*ours, self.dagster) if path.exists()]
+        if foreign and not self.is_known:
+            raise HomeError(
+                f"SAAS_HOME {self.root} holds {', '.join(foreign)}, which saas-platform did not make and would"
+                " overwrite: set SAAS_HOME to a new folder."
+            )
+
     def create(self) -> None:
-        """Create the folder. Raises HomeError if the folder can't be created or can't be written to."""
+        """Create the folder.
+
+        Raises HomeError if the folder is somebody else's, or can't be created or written to.
+        """
+        self._check_owner()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe = self.root / ".writable"
@@ -106,7 +132,7 @@ class Home:
     def exclusive(self) -> Iterator[None]:
         """Lock the home for one writing command. Raises HomeError if another command holds the lock."""
         self.create()
-        lock = FileLock(self.root / "run.lock")
+        lock = FileLock(self.root / _LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
