@@ -7,7 +7,7 @@ that the file does not name. Out of scope: looking at a source (source/), mergin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ import sqlalchemy as sa
 
 from saas_platform.platform import Platform
 from saas_platform.schema.arrow import version_of
-from saas_platform.schema.declared import TablesError, as_yaml, read_declaration
+from saas_platform.schema.declared import Declaration, TablesError, as_yaml, read_declaration
 from saas_platform.schema.describing import counted
 from saas_platform.schema.merging import merge
+from saas_platform.schema.source_names import left_out, source_column, source_table
 from saas_platform.settings import SettingsError
-from saas_platform.source.interface import Discovery
+from saas_platform.source.interface import Advice, Discovery
 from saas_platform.sync import leftover_sentence, leftovers, unnamed_tables
 
 
@@ -93,11 +94,31 @@ def _merged(platform: Platform, file: Path, found: Discovery, *, write: bool) ->
         _write(file, merged.text)
     return Declared(
         len(declaration.tables),
-        (*found.notes, *merged.remarks),
+        (*_needed(found, declaration), *merged.remarks),
         merged.changes,
         _marked(merged.added),
         written=changed,
     )
+
+
+def _needed(found: Discovery, declaration: Declaration) -> Iterator[str]:
+    """Yield the notes whose advice the file does not follow yet."""
+    skipped = {name for _, name in declaration.skipped}
+    tables = {source_table(table)[1]: table for table in declaration.tables.values()}
+
+    def is_open(advice: Advice, place: tuple[str, str]) -> bool:
+        name, column = place
+        if name not in tables:
+            return name not in skipped
+        if column.casefold() in left_out(tables[name]):
+            return False
+        declared = [each for each in tables[name].columns if source_column(each) == column]
+        return not declared or advice.is_needed(declared[0])
+
+    for note in found.notes:
+        advice = found.advice.get(note)
+        if advice is None or any(is_open(advice, place) for place in advice.columns):
+            yield note
 
 
 def _write(file: Path, text: str) -> None:

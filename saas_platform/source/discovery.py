@@ -16,9 +16,11 @@ import sqlalchemy as sa
 
 from saas_platform.schema.declared import refer, unique_rule
 from saas_platform.schema.describing import counted, printable
+from saas_platform.schema.kinds import kind_of
 from saas_platform.schema.mirror_names import mirror_names
 from saas_platform.schema.slices import Slicing
-from saas_platform.schema.source_names import source_column
+from saas_platform.schema.source_names import source_column, source_table
+from saas_platform.source.interface import Advice
 from saas_platform.source.personal import personal
 
 #: A table with fewer rows is compared quickly as one slice.
@@ -70,6 +72,8 @@ class SeenReference:
     why_not: str = ""
     #: What the contract's check of the reference leaves open, as the words after the comma; empty if nothing.
     remark: str = ""
+    #: How the times of the two sides are compared in another way, as the words after the comma; empty if they are not.
+    times: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,19 +96,20 @@ class SeenTable:
     unreadable: Sequence[str] = ()
 
 
-def propose(tables: Iterable[SeenTable]) -> tuple[list[sa.Table], list[str]]:
+def propose(tables: Iterable[SeenTable]) -> tuple[list[sa.Table], dict[str, Advice | None]]:
     """Return the tables, each with its proposed key, version column, slice and personal data.
 
-    The second part of the result has a note for each foreign key that can't be part of a contract, or not quite.
+    The second part of the result has a note for each foreign key that can't be part of a contract, or not quite, with
+    the advice that it gives.
     """
-    notes: list[str] = []
+    notes: dict[str, Advice | None] = {}
     metadata = sa.MetaData()
     seen = {table.name: table for table in tables}
     names = mirror_names(seen)
     found = {each: _table(table, names[each], metadata) for each, table in seen.items()}
     for each, table in seen.items():
         _add_unique(found[each], table.unique)
-        notes += _add_references(found[each], table.references, found, seen)
+        notes |= _add_references(found[each], table.references, found, seen)
     return list(found.values()), notes
 
 
@@ -177,13 +182,14 @@ def _add_references(
     references: Sequence[SeenReference],
     tables: Mapping[str, sa.Table],
     seen: Mapping[str, SeenTable],
-) -> list[str]:
+) -> dict[str, Advice | None]:
     """Add each foreign key that the catalogue reports once, if both sides have the same portable type.
 
     Returns:
-        A note for each foreign key that is not added, with the reason, and for each that is checked in another way.
+        A note for each foreign key that is not added, with the reason, and for each that is checked in another way,
+        with the advice that the note gives.
     """
-    notes: dict[str, None] = {}
+    notes: dict[str, Advice | None] = {}
     columns = {source_column(column): column for column in table.columns}
     added: set[tuple[str, frozenset[tuple[str, str]]]] = set()
     for reference in references:
@@ -216,7 +222,16 @@ def _add_references(
         refer(table, [m for m, _ in names], parent, [t for _, t in names], compared)
         if reference.remark:
             notes[f"{said}, {reference.remark}."] = None
-    return list(notes)
+        if reference.times:
+            sides = [*referring, *to]
+            places = tuple((source_table(each.table)[1], source_column(each)) for each in sides)
+            notes[f"{said}, {reference.times}."] = Advice(places, is_time)
+    return notes
+
+
+def is_time(column: sa.Column[Any]) -> bool:
+    """Return whether the column is declared as a time."""
+    return kind_of(column).name == "time"
 
 
 def _referred(

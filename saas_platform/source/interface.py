@@ -7,9 +7,9 @@ belong together. All writing is one call, which applies a month's batch in one t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -231,14 +231,26 @@ class TableChange:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What a note on columns advises, so that it is left out once tables.yaml follows it."""
+
+    #: The table and the column, as the source names them.
+    columns: tuple[tuple[str, str], ...]
+    #: Whether a declared column still needs the advice.
+    is_needed: Callable[[sa.Column[Any]], bool]
+
+
+@dataclass(frozen=True)
 class Discovery:
     """The result of discovery: the tables, each with its proposal, and notes for a person.
 
-    Each note is a sentence that names its table. It also says if the table was left out.
+    Each note is a sentence that names its table. It also says if the table was left out. `advice` has an entry for
+    each note that gives any.
     """
 
     tables: tuple[sa.Table, ...]
     notes: tuple[str, ...] = ()
+    advice: Mapping[str, Advice] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[sa.Table]:
         """Iterate over the tables."""

@@ -36,7 +36,7 @@ def row_columns(column: sa.Column[Any]) -> list[sa.Column[Any]]:
 
 
 def misfit_error(
-    column: sa.Column[Any], row: Mapping[str, Any], literal: str, *, fits_none: bool = False
+    column: sa.Column[Any], row: Mapping[str, Any], literal: str, *, fits_none: str = ""
 ) -> SourceError:
     """Return the error for a value that does not fit its column's type.
 
@@ -44,7 +44,7 @@ def misfit_error(
         column: the column.
         row: the values of `row_columns` in the value's row. Personal ones are masked.
         literal: the value as the database writes it. It is not shown if it may be personal.
-        fits_none: whether no other type of the column could hold the value.
+        fits_none: what the value is not, if therefore no type of the column could hold it.
     """
     table = column.table
     value = "a value" if _may_be_personal(column) else printable(literal)
@@ -52,14 +52,21 @@ def misfit_error(
     own = ""
     if _is_own(column):
         own = (
-            ", or leave the column out by `skip:` in tables.yaml"
+            f", or {leave_out(table.name, in_key=column.primary_key)}"
             if fits_none
             else ", or declare another type for the column in tables.yaml"
         )
     return SourceError(
         f"{table.name}.{column.name} of the source holds {value}{place}, which is not"
-        f" {type_words(column)}: correct it in the source{own}, then run again."
+        f" {fits_none or type_words(column)}: correct it in the source{own}, then run again."
     )
+
+
+def leave_out(table: str, *, in_key: bool) -> str:
+    """Return the advice to leave out a column that can't be mirrored, or the table that has it `in_key`."""
+    if in_key:
+        return f"remove {table} from tables.yaml, with the references to it, and add it to `skip:` at the top"
+    return f"move the column from the columns of {table} in tables.yaml to its `skip:`"
 
 
 def _may_be_personal(column: sa.Column[Any]) -> bool:

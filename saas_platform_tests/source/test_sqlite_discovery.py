@@ -244,8 +244,8 @@ def test_a_text_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
     discovery = source.discover()
     assert types(discovery) == {"id": "BigInteger()", "v": "String()", "w": "AnyValue()"}
     assert [note for note in discovery.notes if "UTF-8" in note] == [
-        f"t.{name} holds a text that is not UTF-8: t can't be mirrored until it is corrected in the"
-        " source; leave the table out until then."
+        f"t.{name} holds a text that is not UTF-8, so that t can't be mirrored: correct it in the source, or move"
+        " the column from the columns of t in tables.yaml to its `skip:`."
         for name in ("v", "w")
     ]
 

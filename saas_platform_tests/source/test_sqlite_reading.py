@@ -152,7 +152,7 @@ def test_a_misfit_is_named_wherever_it_is(
     assert str(caught.value).startswith(start.replace("\\", "\\")), str(caught.value)
     # No type of a column can hold a text that is not UTF-8.
     remedy = (
-        "leave the column out by `skip:` in tables.yaml"
+        "move the column from the columns of t in tables.yaml to its `skip:`"
         if isinstance(value, Raw)
         else "declare another type for the column in tables.yaml"
     )

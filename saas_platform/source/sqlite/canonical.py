@@ -36,15 +36,15 @@ _TIME = "0000-00-00 00:00:00.000000"
 _TIME_LENGTHS = (10, 13, 16, 19, *range(21, 27))
 
 
-def row_text(table: sa.Table) -> str:
-    """Return the SQL for the text of a row.
+def row_text(table: sa.Table, *, utf16: bool = False) -> str:
+    """Return the SQL for the text of a row. `utf16`: whether the database stores texts as UTF-16 (`cell`).
 
     In most rows, the text of each value is also the text of its cell. Such a row is written in one step,
     which takes a sixth less time than joining its cells.
     """
     columns = list(table.columns)
-    cells = _concatenated([cell(column) for column in columns])
-    conditions = _are_plain(columns)
+    cells = _concatenated([cell(column, utf16=utf16) for column in columns])
+    conditions = [] if utf16 else _are_plain(columns)
     if not conditions or len(conditions) > _MOST_CONDITIONS:
         return cells
     at_once = _concatenated([part for column in columns for part in _parts(column)])
@@ -103,12 +103,20 @@ def _concatenated(parts: Sequence[str]) -> str:
     return f"concat({', '.join(parts)})"
 
 
-def cell(column: sa.Column[Any]) -> str:
-    """Return the SQL for the cell of a value."""
+def cell(column: sa.Column[Any], *, utf16: bool = False) -> str:
+    """Return the SQL for the cell of a value.
+
+    If the database stores texts as `utf16`, every function alters a text that is not valid UTF-16, or that has
+    U+FFFE or U+FFFF, without an error. Such a text becomes the misfit that shows its bytes.
+    """
     c = column_sql(column)
     fits = "".join(
         f" WHEN {condition} THEN {text} || '{VALUE_END}'" for condition, text in _fits(column, c)
     )
+    if utf16:
+        stored = f"hex(CAST({c} AS BLOB))"
+        altered = f"typeof({c}) = 'text' AND hex(concat({c})) <> {stored}"
+        fits = f" WHEN {altered} THEN concat('X''', {stored}, '''{MISFIT_END}'){fits}"
     other = f"{_doubled(_literal(c))} || '{MISFIT_END}'"
     return f"CASE{fits} WHEN {c} IS NULL THEN '{NULL}' ELSE {other} END"
 
@@ -141,26 +149,28 @@ def _time(c: str) -> list[tuple[str, str]]:
     ]
 
 
-def divisible(row_text_: str, table: sa.Table) -> str:
+def divisible(table: sa.Table, *, utf16: bool = False) -> str:
     """Return SQL for the text of a row, which can be split into its cells, because every mark within a value is doubled.
 
     Only what looks like a time and is none may have a mark that is not. To look for one in every time would cost a
     tenth of the time of a proof that finds no difference.
     """
+    whole = row_text(table, utf16=utf16)
     times = [column_sql(column) for column in table.columns if kind_of(column).name == "time"]
     if not times:
-        return row_text_
+        return whole
     marked = f"instr({_concatenated(times)}, '{MARK}')"
-    cells = _concatenated([_divisible_cell(column) for column in table.columns])
-    return f"CASE WHEN {marked} THEN {cells} ELSE {row_text_} END"
+    cells = _concatenated([_divisible_cell(column, utf16=utf16) for column in table.columns])
+    return f"CASE WHEN {marked} THEN {cells} ELSE {whole} END"
 
 
-def _divisible_cell(column: sa.Column[Any]) -> str:
+def _divisible_cell(column: sa.Column[Any], *, utf16: bool) -> str:
     c = column_sql(column)
+    whole = cell(column, utf16=utf16)
     if kind_of(column).name != "time":
-        return cell(column)
+        return whole
     misfit_ = f"{_doubled(_literal(c))} || '{MISFIT_END}'"
-    return f"CASE WHEN instr({c}, '{MARK}') THEN {misfit_} ELSE {cell(column)} END"
+    return f"CASE WHEN instr({c}, '{MARK}') THEN {misfit_} ELSE {whole} END"
 
 
 def _any(c: str) -> list[tuple[str, str]]:

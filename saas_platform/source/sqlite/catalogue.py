@@ -85,6 +85,12 @@ def _names(raw: Sequence[bytes]) -> list[str]:
     return found
 
 
+def is_utf16(cursor: SqliteCursor) -> bool:
+    """Return whether the file stores texts as UTF-16."""
+    source = "pragma_encoding"
+    return any(found != "UTF-8" for (found,) in texts(cursor, ["encoding"], source))
+
+
 def is_strict(cursor: SqliteCursor, table: str) -> bool:
     """Return whether the table is STRICT."""
     source = f"pragma_table_list({literal(table)}) WHERE schema = 'main'"

@@ -20,14 +20,15 @@ import sqlalchemy as sa
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.describing import printable, type_words
 from saas_platform.schema.kinds import KindName, kind_of_type
-from saas_platform.source.discovery import Seen, SeenTable, propose
-from saas_platform.source.interface import Discovery
+from saas_platform.source.discovery import Seen, SeenTable, is_time, propose
+from saas_platform.source.interface import Advice, Discovery
 from saas_platform.source.sqlite import catalogue, catalogue_types
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.errors import to_user_error
 from saas_platform.source.sqlite.opening import open_untouched
 from saas_platform.source.sqlite.profiling import (
     Stored,
+    altered_columns,
     holds_twice,
     misfit_columns,
     samples,
@@ -36,6 +37,7 @@ from saas_platform.source.sqlite.profiling import (
 from saas_platform.source.sqlite.reading import is_wide
 from saas_platform.source.sqlite.references import Compared, judged, texts_of, unique_rules
 from saas_platform.source.sqlite.streaming import StreamError
+from saas_platform.source.values import leave_out
 
 Types = dict[str, sa.types.TypeEngine[Any]]
 
@@ -44,7 +46,7 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
     """Return the tables of the file except `ours`. Raises SourceError if the file can't be read at all."""
     seen: list[SeenTable] = []
     compared: dict[str, Compared] = {}
-    notes: list[str] = []
+    notes: dict[str, Advice | None] = {}
     with open_untouched(path) as (cursor, untouched):
         try:
             names = catalogue.tables(cursor)
@@ -60,25 +62,26 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
                 else:
                     table, compared[name], its_notes = _seen(cursor, name, untouched.check)
                     seen.append(table)
-                    notes += its_notes
+                    notes |= its_notes
             except StreamError as error:
                 reason = str(to_user_error(path, error, ours=False)).removesuffix(".")
             if reason is not None:
-                notes.append(
-                    f"{printable(name) or 'A table without a name'} is left out: {reason}."
-                )
+                shown = printable(name) or "A table without a name"
+                notes[f"{shown} is left out: {reason}."] = None
         try:
             seen = judged(cursor, seen, compared)
         except StreamError as error:
             raise to_user_error(path, error, ours=False) from error
     tables, unlike = propose(seen)
-    return Discovery(tuple(tables), (*notes, *unlike))
+    notes |= unlike
+    given = {note: advice for note, advice in notes.items() if advice is not None}
+    return Discovery(tuple(tables), tuple(notes), given)
 
 
 def _seen(
     cursor: SqliteCursor, name: str, check: Callable[[], None]
-) -> tuple[SeenTable, Compared, list[str]]:
-    """Return what there is to know about the table, how SQLite compares its columns, and notes."""
+) -> tuple[SeenTable, Compared, dict[str, Advice | None]]:
+    """Return what there is to know about the table, how SQLite compares its columns, and notes with their advice."""
     present = catalogue.columns(cursor, name)
     unreadable = catalogue.unreadable(cursor, name, present)
     columns = [column for column in present if column.name not in unreadable]
@@ -97,12 +100,12 @@ def _seen(
     if not unreadable.keys().isdisjoint(key):
         key = []
     rows, stored = storage_counts(cursor, name, [column.name for column in columns])
-    unique = [key, *(index.columns for index in indexes)]
-    types, by_values, notes = _types(cursor, name, columns, stored, unique, check)
-    notes += [
-        f"{printable(name)}.{printable(column)} is left out, because it {reason}."
+    unique = [index.columns for index in indexes]
+    types, by_values, notes = _types(cursor, name, columns, stored, [key, *unique], check)
+    notes |= {
+        f"{printable(name)}.{printable(column)} is left out, because it {reason}.": None
         for column, reason in unreadable.items()
-    ]
+    }
     texts = texts_of(types)
     strict = catalogue.is_strict(cursor, name)
     of_key = next((index for index in indexes if index.is_key), None)
@@ -147,15 +150,17 @@ def _types(
     stored: Mapping[str, Stored],
     unique: Sequence[Sequence[str]],
     check: Callable[[], None],
-) -> tuple[Types, set[str], list[str]]:
+) -> tuple[Types, set[str], dict[str, Advice | None]]:
     """Return the type that the reader can read all values of each column with, those of which the values
-    decided the type, and notes about them.
+    decided the type, and notes about them with their advice.
 
-    What SQLite keeps `unique` stays so: a type that would make two of its values equal is not proposed.
+    What SQLite keeps `unique`, the key first, stays so: a type that would make two of its values equal is not
+    proposed.
     """
     declared = {column.name: catalogue_types.portable(column.declared) for column in columns}
     types = {name: _likely(kind, stored[name]) for name, kind in declared.items()}
-    hopeless: set[str] = set()
+    altered = altered_columns(cursor, table, list(types))
+    hopeless = set(altered)
     while True:
         wrong = misfit_columns(cursor, _table(table, types), check) - hopeless
         if not wrong:
@@ -166,19 +171,22 @@ def _types(
                 hopeless.add(name)
             else:
                 types[name] = weaker
-    notes = [
-        f"{printable(table)}.{printable(name)} holds a text that is not UTF-8: {printable(table)} can't"
-        " be mirrored until it is corrected in the source; leave the table out until then."
-        for name in types
-        if name in hopeless
-    ]
+    notes: dict[str, Advice | None] = {}
+    for name in types:
+        if name in hopeless:
+            wrong_text = "SQLite can't convert to UTF-8" if name in altered else "is not UTF-8"
+            remedy = leave_out(printable(table), in_key=name in unique[0])
+            notes[
+                f"{printable(table)}.{printable(name)} holds a text that {wrong_text}, so that {printable(table)} can't"
+                f" be mirrored: correct it in the source, or {remedy}."
+            ] = Advice(((table, name),), lambda _: True)
     merged = _merged(cursor, _table(table, types), unique)
     types |= dict.fromkeys(merged, sa.String())
-    notes += [
+    notes |= {
         f"{printable(table)}.{printable(name)} writes a time in several ways, which SQLite keeps apart in a key or a"
-        " unique rule: discovery proposes a text."
+        " unique rule: discovery proposes a text.": Advice(((table, name),), is_time)
         for name in merged
-    ]
+    }
     by_values: set[str] = set(merged)
     for name, mirrored in _table(table, types).columns.items():
         as_in_catalogue = declared[name]
@@ -188,14 +196,19 @@ def _types(
             else type(as_in_catalogue) is not type(mirrored.type)
         )
         if stored[name].kinds and differs and name not in merged:
-            by_values.add(name)
+            if name not in hopeless:
+                by_values.add(name)
             as_declared = next(column.declared for column in columns if column.name == name)
             beginning = f"is declared as {as_declared} and" if as_declared else "has no type and"
-            notes.append(
+            notes[
                 f"{printable(table)}.{printable(name)} {printable(beginning)} holds values of other types:"
                 f" discovery proposes {type_words(mirrored)}."
-            )
+            ] = Advice(((table, name),), _is_not(mirrored))
     return types, by_values, notes
+
+
+def _is_not(proposed: sa.Column[Any]) -> Callable[[sa.Column[Any]], bool]:
+    return lambda declared: type_words(declared) != type_words(proposed)
 
 
 def _merged(

@@ -15,10 +15,10 @@ from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.kinds import KindName, decimal_sizes, kind_of
 from saas_platform.schema.source_names import source_table
 from saas_platform.source.interface import SourceError
-from saas_platform.source.sqlite.catalogue import scanned
+from saas_platform.source.sqlite.catalogue import is_utf16, scanned
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_utf8
-from saas_platform.source.sqlite.sql import BINARY, column_sql
+from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_altered, is_utf8
+from saas_platform.source.sqlite.sql import BINARY, column_sql, literal
 from saas_platform.source.sqlite.streaming import raw_texts, texts
 from saas_platform.source.values import misfit_error, null_error, row_columns
 
@@ -26,6 +26,8 @@ from saas_platform.source.values import misfit_error, null_error, row_columns
 _MOST_AT_ONCE = 400
 #: The most bytes of a BLOB that a message shows.
 _SHOWN_BYTES = 100
+#: How the literal of a text begins that is shown by its bytes, in SQL and in a message.
+_OF_BYTES = "CAST(X'"
 
 
 def stored_misfit(cursor: SqliteCursor, table: sa.Table, where: str) -> SourceError | None:
@@ -33,11 +35,12 @@ def stored_misfit(cursor: SqliteCursor, table: sa.Table, where: str) -> SourceEr
 
     The values are judged by how SQLite stores them. `where` selects the rows to search.
     """
-    columns = list(table.columns)
+    columns, utf16 = list(table.columns), is_utf16(cursor)
     for first in range(0, len(columns), _MOST_AT_ONCE):
         some = columns[first : first + _MOST_AT_ONCE]
         which = ", ".join(
-            f"CASE WHEN {_is_misfit(column)} THEN {place} END" for place, column in enumerate(some)
+            f"CASE WHEN {_is_misfit(column, utf16=utf16)} THEN {place} END"
+            for place, column in enumerate(some)
         )
         which = f"coalesce({which}, NULL)"
         first_such = (
@@ -46,8 +49,8 @@ def stored_misfit(cursor: SqliteCursor, table: sa.Table, where: str) -> SourceEr
         )
         for (place,) in texts(cursor, ["CAST(place AS TEXT)"], first_such):
             column = some[int(place or 0)]
-            found = _row(cursor, column, f"({where}) AND ({_is_misfit(column)})")
-            return _error(column, *(found or (None, {})))
+            found = _row(cursor, column, f"({where}) AND ({_is_misfit(column, utf16=utf16)})")
+            return _error(column, *(found or (None, {})), utf16=utf16)
     return None
 
 
@@ -73,15 +76,19 @@ def value_misfit(cursor: SqliteCursor, misfit: DoesNotFitError, where: str) -> S
     return _error(column, *(found or (str(value).encode(), {})))
 
 
-def _error(column: sa.Column[Any], literal: bytes | None, row: Mapping[str, Any]) -> SourceError:
-    if literal is None:
+def _error(
+    column: sa.Column[Any], value: bytes | None, row: Mapping[str, Any], *, utf16: bool = False
+) -> SourceError:
+    if value is None:
         return null_error(column, row)
-    shown = literal.decode(errors="backslashreplace")
-    return misfit_error(column, row, shown, fits_none=not is_utf8(literal))
+    shown = value.decode(errors="backslashreplace")
+    if utf16 and value.startswith(_OF_BYTES.encode()):
+        return misfit_error(column, row, shown, fits_none="a text that SQLite can convert to UTF-8")
+    return misfit_error(column, row, shown, fits_none="" if is_utf8(value) else "a text in UTF-8")
 
 
-def _unquoted(literal: bytes) -> bytes:
-    return literal[1:-1].replace(b"''", b"'")
+def _unquoted(value: bytes) -> bytes:
+    return value[1:-1].replace(b"''", b"'")
 
 
 def _row(
@@ -90,13 +97,18 @@ def _row(
     """Return the literal of the column's value in the first row that matches, and what names the row."""
     named = row_columns(column)
     asked = [_literal(column_sql(column)), *(_shown(column_sql(each)) for each in named)]
+    if is_utf16(cursor):
+        asked = [
+            f"CASE WHEN {is_altered(name)} THEN {_bytes(name)} ELSE {sql} END"
+            for name, sql in zip(map(column_sql, [column, *named]), asked, strict=True)
+        ]
     # A subquery of columns, and not of expressions, would need the collation of the program that wrote the file.
     listed = ", ".join(f"{sql} AS a{place}" for place, sql in enumerate(asked))
     source = f"(SELECT {listed} FROM {scanned(cursor, source_table(column.table)[1])} WHERE {where} LIMIT 1)"
     names = [f"a{place}" for place in range(len(asked))]
-    for literal, *values in raw_texts(cursor, names, source, parameters or None):
+    for value, *values in raw_texts(cursor, names, source, parameters or None):
         shown = (None if v is None else v.decode(errors="backslashreplace") for v in values)
-        return literal, dict(zip([each.name for each in named], shown, strict=True))
+        return value, dict(zip([each.name for each in named], shown, strict=True))
     return None
 
 
@@ -118,11 +130,19 @@ def _literal(name: str) -> str:
     )
 
 
-def _is_misfit(column: sa.Column[Any]) -> str:
+def _bytes(name: str) -> str:
+    """Return the SQL for a text by its bytes, as SQLite reads it again; for a long text, its beginning."""
+    blob = f"CAST({name} AS BLOB)"
+    return f"concat({literal(_OF_BYTES)}, hex(substr({blob}, 1, {_SHOWN_BYTES})), ''' AS TEXT)')"
+
+
+def _is_misfit(column: sa.Column[Any], *, utf16: bool) -> str:
     """Return a condition: how the value is stored does not fit the column's type."""
     name, kind = column_sql(column), kind_of(column)
     stored = ", ".join(f"'{each}'" for each in sorted(kind.sqlite))
     wrong = [f"typeof({name}) NOT IN ({stored})", *_OUT_OF_RANGE[kind.name](column, name)]
+    if utf16:
+        wrong.append(is_altered(name))
     missing = "" if column.nullable else f" OR {name} IS NULL"
     return f"({name} IS NOT NULL AND ({' OR '.join(wrong)})){missing}"
 

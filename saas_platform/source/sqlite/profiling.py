@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from saas_platform.source.personal import SAMPLE
 from saas_platform.source.sqlite.canonical import cell
-from saas_platform.source.sqlite.catalogue import scanned
+from saas_platform.source.sqlite.catalogue import is_utf16, scanned
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, readings
+from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_altered, readings
 from saas_platform.source.sqlite.sql import BINARY, column_name, column_sql, quoted
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, stream, texts
 
@@ -88,6 +88,22 @@ def _counts(name: str) -> list[str]:
         f"{integer} AND {c} + 0 NOT IN (0, 1)",
     ]
     return [f"count(*) FILTER (WHERE {condition})" for condition in conditions]
+
+
+def altered_columns(cursor: SqliteCursor, table: str, names: Sequence[str]) -> set[str]:
+    """Return the columns with a text that SQLite alters when it is read. Only a database in UTF-16 has any."""
+    found: set[str] = set()
+    if not is_utf16(cursor):
+        return found
+    for first in range(0, len(names), MOST_COLUMNS):
+        some = names[first : first + MOST_COLUMNS]
+        counts = [f"count(*) FILTER (WHERE {is_altered(column_name(name))})" for name in some]
+        channels = [Channel(count, pa.int64()) for count in counts]
+        for batch in stream(cursor, channels, scanned(cursor, table)):
+            found |= {
+                name for name, column in zip(some, batch.columns, strict=True) if column[0].as_py()
+            }
+    return found
 
 
 def misfit_columns(cursor: SqliteCursor, table: sa.Table, check: Callable[[], None]) -> set[str]:

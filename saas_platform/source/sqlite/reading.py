@@ -64,14 +64,14 @@ class ColumnReading:
 _How = tuple[Callable[[str], str], pa.DataType, Callable[[sa.Column[Any], pa.Array], pa.Array]]
 
 
-def readings(columns: Sequence[sa.Column[Any]]) -> list[ColumnReading]:
-    """Return how each column is read."""
+def readings(columns: Sequence[sa.Column[Any]], *, utf16: bool = False) -> list[ColumnReading]:
+    """Return how each column is read. With `utf16`, a text that SQLite would alter ends the query (`is_altered`)."""
     wide = sum(is_wide(column.type) for column in columns)
     pairs = len(columns) + wide <= MOST_COLUMNS
-    return [_reading(column, pairs=pairs) for column in columns]
+    return [_reading(column, pairs=pairs, utf16=utf16) for column in columns]
 
 
-def _reading(column: sa.Column[Any], *, pairs: bool) -> ColumnReading:
+def _reading(column: sa.Column[Any], *, pairs: bool, utf16: bool) -> ColumnReading:
     """Return how the column is read. `pairs`: whether a wide decimal may use two expressions."""
     name, kind = column_sql(column), kind_of(column).name
     if kind == "decimal" and is_wide(column.type):
@@ -79,7 +79,22 @@ def _reading(column: sa.Column[Any], *, pairs: bool) -> ColumnReading:
             return _wide_decimal(column, name)
         return _one(column, _number_text_sql(name), pa.string(), _decimals_of_texts)
     expression, type_, make = _by_kind()[kind]
-    return _one(column, expression(name), type_, make)
+    sql = expression(name)
+    if utf16 and type_ == pa.string():
+        sql = f"CASE WHEN {is_altered(name)} THEN {_fails(name)} ELSE {sql} END"
+    return _one(column, sql, type_, make)
+
+
+def is_altered(name: str) -> str:
+    """Return a condition: SQLite alters the text when it converts it between UTF-16 and UTF-8.
+
+    In a database in UTF-16, it converts each text that a function or the driver reads, and reports no error. A
+    surrogate without its pair becomes another character, as do U+FFFE and U+FFFF.
+    """
+    return (
+        f"(typeof({name}) = 'text'"
+        f" AND CAST(concat({name}) AS BLOB) <> CAST({name} AS BLOB) {BINARY})"
+    )
 
 
 def _by_kind() -> Mapping[KindName, _How]:

@@ -152,20 +152,20 @@ def _judged(
                 reference,
                 why_not=f"SQLite compares {words} there, and keeps them apart in {printable(own)}",
             )
-    remarks = []
+    remark = times = ""
     is_rowid = parent[1].key_is_rowid and to == list(parent[0].key)
     if reference.to and not is_rowid and not parent[1].keeps(to):
-        remarks.append(
+        remark = (
             f"which SQLite itself can't check, because no unique index of {printable(parent[0].name)} compares"
             f" {', '.join(map(printable, to))} as the table declares it: the contract checks it"
         )
     if any(_mixes_forms(cursor, child[0], own, parent[0], name) for own, name in pairs):
-        remarks.append(
+        times = (
             "whose times are written in several ways: SQLite compares the texts, and the contract the times, so that"
             " it takes 2024-01-01 for 2024-01-01 00:00:00. To compare texts, write `type: text` for both sides in"
             " tables.yaml"
         )
-    return replace(reference, collations=collations, remark="; and ".join(remarks))
+    return replace(reference, collations=collations, remark=remark, times=times)
 
 
 def _mixes_forms(

@@ -47,6 +47,7 @@ class SqliteSnapshot(SourceSnapshot):
         self._counts: dict[str, Mapping[str, int]] = {}
         # The first read fixes the view that all later reads see.
         scalar(cursor, "SELECT count(*) FROM sqlite_master")
+        self._utf16 = catalogue.is_utf16(cursor)
         self.identity = f"{path.name}, file {path.stat().st_ino}"
 
     def high_watermark(self, table: sa.Table) -> int:
@@ -159,7 +160,7 @@ class SqliteSnapshot(SourceSnapshot):
     ) -> Iterator[pa.RecordBatch]:
         if above is not None:
             where = f"({where}) AND {queries.above_version(table, above)}"
-        columns = readings(list(table.columns))
+        columns = readings(list(table.columns), utf16=self._utf16)
         channels = [channel for column in columns for channel in column.channels]
         source = self._from(table, where)
         try:
@@ -190,7 +191,7 @@ class SqliteSnapshot(SourceSnapshot):
     def row_texts(
         self, table: sa.Table, slices: Collection[str] | None = None
     ) -> pa.RecordBatchReader:
-        asked = [slice_text(table), canonical.row_text(table)]
+        asked = [slice_text(table), canonical.row_text(table, utf16=self._utf16)]
         return pa.RecordBatchReader.from_batches(
             ROW_TEXTS,
             self._counted(
@@ -203,7 +204,7 @@ class SqliteSnapshot(SourceSnapshot):
     def divisible_texts(
         self, table: sa.Table, slices: Collection[str] | None = None
     ) -> pa.RecordBatchReader:
-        asked = [slice_text(table), canonical.divisible(canonical.row_text(table), table)]
+        asked = [slice_text(table), canonical.divisible(table, utf16=self._utf16)]
         return pa.RecordBatchReader.from_batches(
             ROW_TEXTS,
             self._counted(
@@ -221,7 +222,8 @@ class SqliteSnapshot(SourceSnapshot):
                 canonical.split(batch, schema) for batch in self.divisible_texts(table, slices)
             )
         else:
-            asked = [slice_text(table), *map(canonical.cell, table.columns)]
+            texts = (canonical.cell(column, utf16=self._utf16) for column in table.columns)
+            asked = [slice_text(table), *texts]
             valid = map(canonical.valid_cell, table.columns)
             batches = self._texts(table, asked, slices, schema, [*valid])
         return pa.RecordBatchReader.from_batches(schema, batches)
