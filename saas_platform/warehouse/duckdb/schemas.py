@@ -1,6 +1,6 @@
 """What the platform needs in a DuckDB file before it can work: schemas and logs.
 
-Contains: their creation, and their removal. Out of scope: mirrors.
+Contains: their creation, their removal, and the views that stand where a mirror must be. Out of scope: mirrors.
 """
 
 from __future__ import annotations
@@ -35,6 +35,24 @@ def prepare(connection: Connection) -> None:
                     f"ALTER TABLE {q.qualified(RAW, log.name)}"
                     f" ADD COLUMN {q.quoted(column.name)} {q.type_of(column)}"
                 )
+
+
+def view_in_place(connection: Connection, schema: str, name: str) -> str | None:
+    """Return the sentence on a view that has the name of a mirror; None if there is none.
+
+    Nothing of the platform's is a view there, so a person made it, and it is not dropped.
+    """
+    found = connection.run(
+        "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = current_database()"
+        " AND lower(schema_name) = lower(?) AND lower(view_name) = lower(?)",
+        [schema, name],
+    )
+    if not found:
+        return None
+    return (
+        f"{schema}.{name} of the warehouse is a view, and the mirror must be a table: drop the view in DuckDB with"
+        f" `DROP VIEW {q.qualified(*found[0])}`, then run `saas-platform sync`, which loads the table again."
+    )
 
 
 def drop(connection: Connection) -> None:

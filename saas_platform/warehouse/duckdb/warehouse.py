@@ -27,7 +27,7 @@ from saas_platform.warehouse.duckdb.connection import STAGING, Connection, conne
 from saas_platform.warehouse.duckdb.digests import mirror_digests, tables_query, text_digests
 from saas_platform.warehouse.duckdb.errors import error_in, translate_errors
 from saas_platform.warehouse.duckdb.merging import merge_rows
-from saas_platform.warehouse.duckdb.schemas import drop, prepare
+from saas_platform.warehouse.duckdb.schemas import drop, prepare, view_in_place
 from saas_platform.warehouse.duckdb.tables import columns_of, declared, definition, name_of_type
 from saas_platform.warehouse.folding import folded, folded_literal, unquoted
 from saas_platform.warehouse.interface import (
@@ -127,6 +127,9 @@ class DuckdbWarehouse(Warehouse):
     def drop_mirror(self, mirror: Mirror) -> None:
         log, proofs = (q.qualified(RAW, each.name) for each in (SYNC_LOG, PROOF_LOG))
         with self._connected() as connection, connection.transaction():
+            view = view_in_place(connection, mirror.schema, mirror.name)
+            if view is not None:
+                raise WarehouseError(view)
             connection.run(f"DROP TABLE IF EXISTS {q.qualified(mirror.schema, mirror.name)}")
             connection.run(
                 f"DELETE FROM {log} WHERE table_name = ? AND coalesce(mirror_schema, ?) = ?",
@@ -246,7 +249,8 @@ class DuckdbWarehouse(Warehouse):
             logged = connection.run(
                 f"SELECT DISTINCT table_name FROM {q.qualified(RAW, SYNC_LOG.name)}"
             )
-        return differs_by_case(table, (name for (name,) in logged))
+            view = view_in_place(connection, target_schema(table), table.name)
+        return view or differs_by_case(table, (name for (name,) in logged))
 
     def declared_columns(self, table: sa.Table) -> dict[str, str]:
         return declared(table)
