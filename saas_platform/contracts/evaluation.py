@@ -43,7 +43,7 @@ class ContractResult:
         table: the table's name.
         rows: the rows of its mirror; None if there is none.
         rules: how many rules were checked.
-        breaches: the rules that are broken.
+        breaches: the rules that are broken, errors first.
         seconds: the wall time of checking.
         unknown: the referenced tables whose rows are not known, so that references to them were not checked.
     """
@@ -95,6 +95,7 @@ def evaluate(
         breaches += [
             Breach(rule, count, _samples(warehouse, table, rule)) for rule, count in counts if count
         ]
+        breaches.sort(key=lambda breach: breach.rule.severity)
     return ContractResult(
         table.name,
         rows,

@@ -66,6 +66,8 @@ class Rule:
     collations: tuple[str, ...] = ()
     #: The referenced table, for a rule of the kind `foreign_key`.
     parent: str | None = None
+    #: How the rule may compare values in another way than the source, as the words after its outcome.
+    remark: str = ""
 
     @property
     def severity(self) -> Severity:
@@ -168,7 +170,20 @@ def _unique(table: sa.Table) -> Iterator[Rule]:
             columns,
             message,
             collations=collations,
+            remark=_remark(compared),
         )
+
+
+def _remark(columns: Iterable[sa.Column]) -> str:
+    """Return the remark on times of a user's own table. SQLite keeps them as texts, and compares these."""
+    times = [
+        str(column.name)
+        for column in columns
+        if isinstance(column.type, sa.DateTime) and "declared" in column.info
+    ]
+    if not times:
+        return ""
+    return f"{', '.join(times)} compared by the time, and not by the text that writes it"
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -239,6 +254,7 @@ def _foreign_key(
         f"{', '.join(columns)} exists in {parent.name}.{', '.join(parents)}",
         f"{there} AND NOT EXISTS (SELECT 1 FROM {warehouse.mirror_rows(parent)} AS p WHERE {same})",
         parent=parent.name,
+        remark=_remark(constraint.columns),
     )
 
 

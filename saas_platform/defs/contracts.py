@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 import sqlalchemy as sa
 
-from saas_platform.contracts import Breach, ContractResult, evaluate
+from saas_platform.contracts import Breach, ContractResult, Rule, evaluate
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.raw import GROUP
 from saas_platform.defs.table_checks import table_check
@@ -48,8 +48,11 @@ def _check(name: str, table: sa.Table, names: Mapping[sa.Table, str]) -> dg.Asse
 def _result(name: str, result: ContractResult) -> dg.AssetCheckResult:
     breaches = result.breaches
     error = result.severity == "error"
-    described = "; ".join(map(_breach_words, breaches)) or f"All {result.rules} rules hold."
+    words = [_breach_words(each, among_errors=error) for each in breaches]
+    described = "; ".join(words) or f"All {result.rules} rules hold."
     if result.unknown:
+        # What was found ends without a full stop.
+        described += "." if words else ""
         described += (
             f" References to {', '.join(map(escaped, result.unknown))} were not checked, because the mirror of the"
             " referenced table is not up to date."
@@ -73,10 +76,12 @@ def _result(name: str, result: ContractResult) -> dg.AssetCheckResult:
     )
 
 
-def _breach_words(breach: Breach) -> str:
-    """Return the rule, how many rows break it, and the first of them by its key."""
+def _breach_words(breach: Breach, *, among_errors: bool) -> str:
+    """Return the rule, how many rows break it, and the first of them by its key; and whether it is only a warning."""
     example = f", such as {escaped(breach.samples[0])}" if breach.samples else ""
-    return f"{breach.rule.name}: broken by {breach.offenders:,}{example}"
+    remark = f" ({escaped(breach.rule.remark)})" if breach.rule.remark else ""
+    marked = "warning " if among_errors and breach.rule.severity == "warning" else ""
+    return f"{marked}{breach.rule.name}: broken by {breach.offenders:,}{example}{remark}"
 
 
 def _markdown(result: ContractResult) -> str:
@@ -84,11 +89,15 @@ def _markdown(result: ContractResult) -> str:
         return "None."
     lines = ["| severity | rule | meaning | offenders | examples |", "|--|--|--|--|--|"]
     lines += [
-        f"| {b.rule.severity} | {_cell(b.rule.name)} | {_cell(b.rule.message)} | {b.offenders}"
+        f"| {b.rule.severity} | {_cell(b.rule.name)} | {_cell(_meaning(b.rule))} | {b.offenders}"
         f" | {_cell(', '.join(b.samples))} |"
         for b in result.breaches
     ]
     return "\n".join(lines)
+
+
+def _meaning(rule: Rule) -> str:
+    return f"{rule.message} ({rule.remark})" if rule.remark else rule.message
 
 
 def _cell(text: str) -> str:

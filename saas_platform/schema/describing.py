@@ -13,13 +13,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.kinds import kind_of, sized
 
 #: A value as JSON represents it; timestamps are ISO texts.
 ShownValue = str | int | float | bool | None
 
 
-class Misfit(str):
+class Literal(str):
+    """A value of any type, as the text of its literal. It has its own quotes if it is a text."""
+
+    __slots__ = ()
+
+
+class Misfit(Literal):
     """The literal of a value that its column's type can't hold, followed by what it is not."""
 
     __slots__ = ()
@@ -46,6 +53,8 @@ def shown(column: sa.Column, value: Any, show_pii: bool = False) -> ShownValue:
         return value
     if isinstance(value, Misfit):
         return Misfit(shortened(value))
+    if isinstance(column.type, AnyValue):
+        return Literal(shortened(value))
     return shortened(value.isoformat(" ") if isinstance(value, datetime) else str(value))
 
 
@@ -63,9 +72,9 @@ def plain(value: ShownValue) -> str:
 def quoted(value: ShownValue) -> str:
     """Return a value as SQL would write it, with quotes around a text.
 
-    The quotes show where the text ends, and that `'1'` is not `1`. A misfit has the quotes of its literal.
+    The quotes show where the text ends, and that `'1'` is not `1`. A literal has its own.
     """
-    is_text = isinstance(value, str) and not isinstance(value, Misfit)
+    is_text = isinstance(value, str) and not isinstance(value, Literal)
     return f"'{value}'" if is_text else plain(value)
 
 

@@ -25,7 +25,7 @@ def _breach(kind: Any, message: str = "name is there") -> Breach:
     [
         (("plausible",), dg.AssetCheckSeverity.WARN),
         (("blank_edges", "odd_unicode"), dg.AssetCheckSeverity.WARN),
-        (("blank_edges", "not_null"), dg.AssetCheckSeverity.ERROR),
+        (("not_null", "blank_edges"), dg.AssetCheckSeverity.ERROR),
         (("foreign_key",), dg.AssetCheckSeverity.ERROR),
     ],
 )
@@ -34,11 +34,30 @@ def test_the_worst_breach_decides(kinds: tuple[str, ...], severity: dg.AssetChec
     assert not result.passed
     assert result.severity == severity
     assert result.description == "; ".join(
-        f"name_{kind}: broken by 1,234, such as 7: 'a|b'" for kind in kinds
+        f"{'warning ' if kinds == ('not_null', 'blank_edges') and kind == 'blank_edges' else ''}name_{kind}:"
+        " broken by 1,234, such as 7: 'a|b'"
+        for kind in kinds
     )
     assert result.metadata["offenders"].value == dict.fromkeys(
         (f"name_{kind}" for kind in kinds), 1234
     )
+
+
+def test_what_was_not_checked_is_a_sentence_of_its_own() -> None:
+    unchecked = "References to plans were not checked, because the mirror of the referenced table is not up to date."
+    broken = ContractResult("accounts", 8, 44, (_breach("not_null"),), 0.0123, ("plans",))
+    assert contracts._result("users", broken).description == (
+        f"name_not_null: broken by 1,234, such as 7: 'a|b'. {unchecked}"
+    )
+    kept = ContractResult("accounts", 8, 44, (), 0.0123, ("plans",))
+    assert contracts._result("users", kept).description == f"All 44 rules hold. {unchecked}"
+
+
+def test_how_times_are_compared_is_said_where_a_rule_is_broken() -> None:
+    rule = Rule("t", "k_unique", "unique", ("k",), "no two rows share k", remark="by the time")
+    result = contracts._result("t", _contract_result(Breach(rule, 2, ("1",))))
+    assert result.description == "k_unique: broken by 2, such as 1 (by the time)"
+    assert "| no two rows share k (by the time) |" in str(result.metadata["breaches"].value)
 
 
 def test_a_kept_contract_passes() -> None:
