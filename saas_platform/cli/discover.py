@@ -103,13 +103,13 @@ def _merged(platform: Platform, file: Path, found: Discovery, *, write: bool) ->
 
 def _needed(found: Discovery, declaration: Declaration) -> Iterator[str]:
     """Yield the notes whose advice the file does not follow yet."""
-    skipped = {name for _, name in declaration.skipped}
+    skipped = {name.casefold() for _, name in declaration.skipped}
     tables = {source_table(table)[1]: table for table in declaration.tables.values()}
 
     def is_open(advice: Advice, place: tuple[str, str]) -> bool:
         name, column = place
         if name not in tables:
-            return name not in skipped
+            return name.casefold() not in skipped
         if column.casefold() in left_out(tables[name]):
             return False
         declared = [each for each in tables[name].columns if source_column(each) == column]

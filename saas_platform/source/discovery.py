@@ -193,10 +193,12 @@ def _add_references(
     columns = {source_column(column): column for column in table.columns}
     added: set[tuple[str, frozenset[tuple[str, str]]]] = set()
     for reference in references:
+        own = tuple((source_table(table)[1], name) for name in reference.columns)
+        unchecked = Advice(own, lambda declared: not declared.foreign_keys)
         place = spelt(reference.table, tables)
         if place not in tables:
             said = _said(table, reference, reference.table)
-            notes[f"{said}, but that table is not mirrored, {_UNCHECKED}."] = None
+            notes[f"{said}, but that table is not mirrored, {_UNCHECKED}."] = unchecked
             continue
         parent = tables[place]
         to, why_not = _referred(reference, parent, seen[place])
@@ -208,7 +210,7 @@ def _add_references(
             why_not = "discovery proposes different types for the two sides"
         said = _said(table, reference, str(parent.name))
         if why_not:
-            notes[f"{said}, but {why_not}, {_UNCHECKED}."] = None
+            notes[f"{said}, but {why_not}, {_UNCHECKED}."] = unchecked
             continue
         names = [(str(m.name), str(t.name)) for m, t in zip(referring, to, strict=True)]
         if (place, frozenset(names)) in added:

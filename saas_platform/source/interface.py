@@ -232,12 +232,12 @@ class TableChange:
 
 @dataclass(frozen=True)
 class Advice:
-    """What a note on columns advises, so that it is left out once tables.yaml follows it."""
+    """What a note is about, so that it is left out once tables.yaml follows it, or skips what it is about."""
 
-    #: The table and the column, as the source names them.
+    #: The table and the column, as the source names them; the column is empty if the note is about the table.
     columns: tuple[tuple[str, str], ...]
-    #: Whether a declared column still needs the advice.
-    is_needed: Callable[[sa.Column[Any]], bool]
+    #: Whether a declared column still needs the note.
+    is_needed: Callable[[sa.Column[Any]], bool] = lambda _: True
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ class Discovery:
     """The result of discovery: the tables, each with its proposal, and notes for a person.
 
     Each note is a sentence that names its table. It also says if the table was left out. `advice` has an entry for
-    each note that gives any.
+    each note that a declaration can settle.
     """
 
     tables: tuple[sa.Table, ...]

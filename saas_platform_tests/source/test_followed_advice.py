@@ -77,6 +77,36 @@ def test_times_of_a_unique_rule(home: Path) -> None:
     assert said in notes()
 
 
+def test_a_reference_that_is_declared_by_hand(home: Path) -> None:
+    execute(
+        home,
+        "CREATE TABLE p (v DATETIME PRIMARY KEY); CREATE TABLE c (id INTEGER PRIMARY KEY, v TEXT REFERENCES p);"
+        "INSERT INTO p VALUES ('2024-01-01')",
+    )
+    said = "discovery proposes different types for the two sides, so that this reference is not checked"
+    assert said in notes()
+    edit(home, p__v={"type": "text"})
+    assert said in notes()
+    declared = yaml.safe_load((home / "tables.yaml").read_text())
+    declared["tables"]["c"]["references"] = [{"columns": ["v"], "table": "p", "to": ["v"]}]
+    (home / "tables.yaml").write_text(yaml.safe_dump(declared))
+    assert notes() == ""
+
+
+def test_a_table_that_is_skipped(home: Path) -> None:
+    execute(
+        home, "CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE VIRTUAL TABLE f USING fts5(words)"
+    )
+    said = "f is left out: it is a virtual table."
+    assert said in notes()
+    assert said in notes()
+    declared = yaml.safe_load((home / "tables.yaml").read_text())
+    (home / "tables.yaml").write_text(yaml.safe_dump({"skip": ["f"], **declared}))
+    found = notes()
+    assert said not in found
+    assert "f_data is left out: it is a part of a virtual table." in found
+
+
 def test_values_of_other_types(home: Path) -> None:
     execute(
         home, "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER); INSERT INTO t VALUES (1, 'x')"

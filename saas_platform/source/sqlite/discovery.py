@@ -67,7 +67,7 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
                 reason = str(to_user_error(path, error, ours=False)).removesuffix(".")
             if reason is not None:
                 shown = printable(name) or "A table without a name"
-                notes[f"{shown} is left out: {reason}."] = None
+                notes[f"{shown} is left out: {reason}."] = Advice(((name, ""),))
         try:
             seen = judged(cursor, seen, compared)
         except StreamError as error:
@@ -103,7 +103,9 @@ def _seen(
     unique = [index.columns for index in indexes]
     types, by_values, notes = _types(cursor, name, columns, stored, [key, *unique], check)
     notes |= {
-        f"{printable(name)}.{printable(column)} is left out, because it {reason}.": None
+        f"{printable(name)}.{printable(column)} is left out, because it {reason}.": Advice(
+            ((name, column),)
+        )
         for column, reason in unreadable.items()
     }
     texts = texts_of(types)
@@ -179,7 +181,7 @@ def _types(
             notes[
                 f"{printable(table)}.{printable(name)} holds a text that {wrong_text}, so that {printable(table)} can't"
                 f" be mirrored: correct it in the source, or {remedy}."
-            ] = Advice(((table, name),), lambda _: True)
+            ] = Advice(((table, name),))
     merged = _merged(cursor, _table(table, types), unique)
     types |= dict.fromkeys(merged, sa.String())
     notes |= {
