@@ -18,7 +18,7 @@ from saas_platform.defs.resources import SourceDatabase, WarehouseResource
 from saas_platform.defs.source import GROUP as SOURCE
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.schema import slicing_of
-from saas_platform.sync import sync_table
+from saas_platform.sync import sync_one
 from saas_platform.sync.report import SyncReport, sentences
 from saas_platform.warehouse.interface import Warehouse, target_schema
 
@@ -108,8 +108,7 @@ def _raw_asset(
         months = months_of(context) if partitions else []
         with work.measure(GROUP), raise_failures():
             into = warehouse.open()
-            with source.open().snapshot() as snapshot:
-                report = sync_table(snapshot, into, table, also_prove=_slices_of(table, months))
+            report = sync_one(source.open(), into, table, also_prove=_slices_of(table, months))
             for warning in report.warnings:
                 context.log.warning(warning)
             newest = into.last_sync(table)

@@ -24,7 +24,7 @@ from saas_platform.sync.report import (
     sentences,
 )
 from saas_platform.sync.sample import sample
-from saas_platform.sync.tables import sync, sync_table
+from saas_platform.sync.tables import sync, sync_one, sync_table
 
 __all__ = [
     "ColumnDifference",
@@ -50,6 +50,7 @@ __all__ = [
     "sample",
     "sentences",
     "sync",
+    "sync_one",
     "sync_table",
     "unnamed_tables",
     "verify",

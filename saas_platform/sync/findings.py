@@ -9,7 +9,7 @@ sync finds in the slices it touched is cleared by the second proof of the same s
 
 Tries are counted until another proof finds every slice equal. The proof at the end of a repair does not reset the
 count: otherwise damage that comes back each time would be repaired for ever. A sync of a table in which nothing
-differs is no try.
+differs is no try, and neither is a repair that could not read the rows: it says nothing about the mirror.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def finding_in(proofs: Sequence[ProofEntry]) -> Finding | None:
     standing: list[ProofEntry] = []
     tries: set[str] = set()
     for proof in proofs:
-        if proof.sync_id is not None and proof.whole and began is not None and standing:
+        is_read = proof.whole and not proof.blind
+        if proof.sync_id is not None and is_read and began is not None and standing:
             tries |= {proof.sync_id} - {began.sync_id}
         if proof.verdict == "differs":
             began = began or proof

@@ -5,8 +5,8 @@ Contains: the reasons why a mirror is stale. Out of scope: acting on them.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
-from contextlib import suppress
 
 import sqlalchemy as sa
 
@@ -14,9 +14,10 @@ from saas_platform.schema import version_of
 from saas_platform.source.interface import Source, SourceSnapshot
 from saas_platform.sync.declaration import declared_otherwise
 from saas_platform.sync.drift import check_table, mirror_faults
-from saas_platform.sync.proof_log import TABLE_ERRORS, sentence
+from saas_platform.sync.proof_log import sentence
 from saas_platform.sync.report import TableProbe
-from saas_platform.warehouse.interface import Warehouse, WarehouseUnusableError
+from saas_platform.sync.undisturbed import each_table
+from saas_platform.warehouse.interface import Warehouse
 from saas_platform.warehouse.logs import SyncEntry
 
 NEVER_SYNCED = "never synced"
@@ -64,29 +65,30 @@ def check_tables(
     source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]
 ) -> dict[str, str]:
     """Return the error of each table whose sync would stop, by the table's name. Reads no rows."""
-    found = {}
-    with source.snapshot() as snapshot:
-        for table in tables:
-            try:
-                check_table(snapshot, warehouse, table)
-                # A login may be able to see a table that it may not read.
-                snapshot.rows(table, slices=[]).read_all()
-            except TABLE_ERRORS as error:
-                found[table.name] = sentence(table, error)
-    return found
+
+    def checked(snapshot: SourceSnapshot, table: sa.Table) -> tuple[str, str | None]:
+        check_table(snapshot, warehouse, table)
+        # A login may be able to see a table that it may not read.
+        snapshot.rows(table, slices=[]).read_all()
+        return table.name, None
+
+    found = each_table(
+        source, tables, checked, lambda table, error: (table.name, sentence(table, error))
+    )
+    return {name: fault for name, fault in found if fault is not None}
 
 
 def drift_warnings(
     source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]
 ) -> tuple[str, ...]:
     """Return the warnings that the sync of each table would give, except for tables whose sync would stop."""
-    found: list[str] = []
-    with source.snapshot() as snapshot:
-        for table in tables:
-            # `check_tables` reports the others.
-            with suppress(*TABLE_ERRORS):
-                found += check_table(snapshot, warehouse, table)
-    return tuple(found)
+    found = each_table(
+        source,
+        tables,
+        lambda snapshot, table: check_table(snapshot, warehouse, table),
+        lambda _table, _error: (),  # `check_tables` reports it
+    )
+    return tuple(itertools.chain.from_iterable(found))
 
 
 def probe(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> list[TableProbe]:
@@ -96,16 +98,13 @@ def probe(source: Source, warehouse: Warehouse, tables: Iterable[sa.Table]) -> l
 
     Raises WarehouseUnusableError if no table can be examined.
     """
-    found = []
-    with source.snapshot() as snapshot, warehouse.session():
-        for table in tables:
-            try:
-                found.append(_probe(snapshot, warehouse, table))
-            except WarehouseUnusableError:
-                raise
-            except TABLE_ERRORS as error:
-                found.append(TableProbe(table.name, sentence(table, error)))
-    return found
+    with warehouse.session():
+        return each_table(
+            source,
+            tables,
+            lambda snapshot, table: _probe(snapshot, warehouse, table),
+            lambda table, error: TableProbe(table.name, sentence(table, error)),
+        )
 
 
 def _probe(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> TableProbe:

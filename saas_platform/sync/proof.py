@@ -19,14 +19,15 @@ from functools import partial
 import sqlalchemy as sa
 
 from saas_platform.schema.slices import SliceDigest
-from saas_platform.source.interface import Source
+from saas_platform.source.interface import Source, SourceSnapshot
 from saas_platform.sync.declaration import check_declaration
 from saas_platform.sync.diff import find_differences
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.pair import TablePair
-from saas_platform.sync.proof_log import TABLE_ERRORS, failed, now, record, unproven
+from saas_platform.sync.proof_log import failed, now, record, unproven
 from saas_platform.sync.reading import slices_to_ask
 from saas_platform.sync.report import Differences, OnProgress, ProofReport
+from saas_platform.sync.undisturbed import each_table
 from saas_platform.warehouse.interface import Warehouse
 from saas_platform.warehouse.logs import ProofLevel, SyncEntry, Verdict
 from saas_platform.warehouse.stream import RowStream
@@ -41,7 +42,9 @@ def verify(
     show_pii: bool = False,
     on_progress: OnProgress | None = None,
 ) -> list[ProofReport]:
-    """Prove every slice of the tables as of one snapshot, and log the proofs.
+    """Prove every slice of the tables, and log the proofs.
+
+    All are proven as of one snapshot, unless another program disturbs that.
 
     The reports name the rows and columns that differ. If one of the two sides of a table can't be read, its
     report says why, and the other tables are still proven.
@@ -61,18 +64,17 @@ def verify(
     Raises:
         WarehouseUnusableError: no table can be proven.
     """
-    reports = []
-    with source.snapshot() as snapshot:
-        for table in tables:
-            pair = TablePair(snapshot, warehouse, table, on_progress, show_pii)
-            with warehouse.session():
-                try:
-                    report = warehouse.with_room(partial(_verify, pair, level))
-                    record(warehouse, report)
-                except TABLE_ERRORS as error:
-                    report = failed(warehouse, table, level, error)
-            reports.append(report)
-    return reports
+
+    def proven(snapshot: SourceSnapshot, table: sa.Table) -> ProofReport:
+        pair = TablePair(snapshot, warehouse, table, on_progress, show_pii)
+        with warehouse.session():
+            report = warehouse.with_room(partial(_verify, pair, level))
+            record(warehouse, report)
+        return report
+
+    return each_table(
+        source, tables, proven, lambda table, error: failed(warehouse, table, level, error)
+    )
 
 
 def _verify(pair: TablePair, level: ProofLevel) -> ProofReport:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
+from saas_platform.source.interface import WrittenMeanwhileError
 from saas_platform.sync.report import ProofReport
 from saas_platform.warehouse.interface import Warehouse, WarehouseError, WarehouseUnusableError
 from saas_platform.warehouse.logs import ProofEntry, ProofLevel
@@ -31,6 +32,8 @@ def failed(
 ) -> ProofReport:
     """Append the failed proof of a table that an error stopped to the log, and return it.
 
+    An error of another program's that says nothing about the table is not logged.
+
     Raises the error again if it does not concern this table alone.
 
     Args:
@@ -47,8 +50,9 @@ def failed(
         raise error
     report = unproven(table, level, (sentence(table, error),), sync_id)
     # If the log can't be written either, the first error is still the one to report.
-    with suppress(WarehouseError):
-        record(warehouse, report)
+    if not isinstance(error, WrittenMeanwhileError):
+        with suppress(WarehouseError):
+            record(warehouse, report)
     return report
 
 

@@ -12,15 +12,16 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from saas_platform.source.interface import Source
+from saas_platform.source.interface import Source, SourceSnapshot
 from saas_platform.sync.apply import load_all, recopy
 from saas_platform.sync.declaration import declared_otherwise
 from saas_platform.sync.drift import check_table, mirror_faults
 from saas_platform.sync.log_entries import new_sync_id
 from saas_platform.sync.pair import TablePair
 from saas_platform.sync.proof import prove, prove_again
-from saas_platform.sync.proof_log import TABLE_ERRORS, failed, record
+from saas_platform.sync.proof_log import failed, record
 from saas_platform.sync.report import OnProgress, RepairReport
+from saas_platform.sync.undisturbed import each_table
 from saas_platform.warehouse.interface import Warehouse
 from saas_platform.warehouse.logs import SyncEntry
 
@@ -31,26 +32,24 @@ def repair(
     tables: Iterable[sa.Table],
     on_progress: OnProgress | None = None,
 ) -> list[RepairReport]:
-    """Repair the tables as of one snapshot.
+    """Repair the tables, as of one snapshot unless another program disturbs that.
 
     If a table can't be repaired, its report says why, and the other tables are still repaired.
 
     Raises WarehouseUnusableError if no table can be repaired.
     """
     sync_id = new_sync_id()
-    reports = []
-    with source.snapshot() as snapshot:
-        for table in tables:
-            with warehouse.session():
-                pair = TablePair(snapshot, warehouse, table, on_progress)
-                try:
-                    report = warehouse.with_room(partial(repair_table, pair, sync_id))
-                except TABLE_ERRORS as error:
-                    # Log a failed proof, so that the attempts can be counted.
-                    proof = failed(warehouse, table, "digest", error, sync_id)
-                    report = RepairReport(table.name, error=proof.problems[0])
-            reports.append(report)
-    return reports
+
+    def repaired(snapshot: SourceSnapshot, table: sa.Table) -> RepairReport:
+        pair = TablePair(snapshot, warehouse, table, on_progress)
+        with warehouse.session():
+            return warehouse.with_room(partial(repair_table, pair, sync_id))
+
+    def stopped(table: sa.Table, error: Exception) -> RepairReport:
+        proof = failed(warehouse, table, "digest", error, sync_id)
+        return RepairReport(table.name, error=proof.problems[0])
+
+    return each_table(source, tables, repaired, stopped)
 
 
 def repair_table(pair: TablePair, sync_id: str) -> RepairReport:

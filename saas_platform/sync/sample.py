@@ -17,10 +17,11 @@ from saas_platform.schema.canonical import cells_schema, value_of
 from saas_platform.schema.describing import ShownValue, shown
 from saas_platform.source.interface import Source, SourceSnapshot
 from saas_platform.sync.drift import check_table, mirror_faults
-from saas_platform.sync.proof_log import TABLE_ERRORS, sentence
+from saas_platform.sync.proof_log import sentence
 from saas_platform.sync.reading import slices_to_ask
 from saas_platform.sync.report import SampledRow, SampleReport
-from saas_platform.warehouse.interface import Warehouse, WarehouseUnusableError
+from saas_platform.sync.undisturbed import each_table
+from saas_platform.warehouse.interface import Warehouse
 
 #: How many rows of each table are drawn.
 ROWS = 3
@@ -55,23 +56,21 @@ def sample(
         WarehouseUnusableError: no table can be read.
     """
     chance = random.Random(seed)
-    reports = []
-    with source.snapshot() as snapshot, warehouse.session():
-        for table in tables:
-            try:
-                check_table(snapshot, warehouse, table)
-                problems = mirror_faults(warehouse, table)
-                drawn = () if problems else _sample(snapshot, warehouse, table, rows, chance)
-            except WarehouseUnusableError:
-                raise
-            except TABLE_ERRORS as error:
-                problems, drawn = (sentence(table, error),), ()
-            reports.append(
-                SampleReport(
-                    table.name, tuple(_row(table, *each, show_pii) for each in drawn), problems
-                )
-            )
-    return reports
+
+    def sampled(snapshot: SourceSnapshot, table: sa.Table) -> SampleReport:
+        check_table(snapshot, warehouse, table)
+        problems = mirror_faults(warehouse, table)
+        drawn = () if problems else _sample(snapshot, warehouse, table, rows, chance)
+        found = tuple(_row(table, *each, show_pii) for each in drawn)
+        return SampleReport(table.name, found, problems)
+
+    with warehouse.session():
+        return each_table(
+            source,
+            tables,
+            sampled,
+            lambda table, error: SampleReport(table.name, (), (sentence(table, error),)),
+        )
 
 
 def _sample(

@@ -21,7 +21,8 @@ from saas_platform.sync.probe import reason_for_full, unseen_since
 from saas_platform.sync.proof import prove, prove_again
 from saas_platform.sync.proof_log import TABLE_ERRORS, failed, record, sentence
 from saas_platform.sync.report import OnProgress, ProofReport, SyncReport
-from saas_platform.warehouse.interface import Warehouse, WarehouseUnusableError
+from saas_platform.sync.undisturbed import each_table
+from saas_platform.warehouse.interface import Warehouse
 from saas_platform.warehouse.logs import SyncEntry
 
 
@@ -31,7 +32,7 @@ def sync(
     tables: Iterable[sa.Table],
     on_progress: OnProgress | None = None,
 ) -> list[SyncReport]:
-    """Sync the tables as of one snapshot, under one sync id.
+    """Sync the tables under one sync id, and as of one snapshot unless another program disturbs that.
 
     If a table can't be synced, its report says why, and the other tables are still synced. Raising an error for it
     is left to the caller.
@@ -39,19 +40,34 @@ def sync(
     Raises WarehouseUnusableError if no table can be synced.
     """
     sync_id = new_sync_id()
-    reports = []
-    with source.snapshot() as snapshot:
-        for table in tables:
-            try:
-                report = sync_table(
-                    snapshot, warehouse, table, sync_id=sync_id, on_progress=on_progress
-                )
-            except WarehouseUnusableError:
-                raise
-            except TABLE_ERRORS as error:
-                report = SyncReport(table.name, error=sentence(table, error))
-            reports.append(report)
-    return reports
+    return each_table(
+        source,
+        tables,
+        lambda snapshot, table: sync_table(
+            snapshot, warehouse, table, sync_id=sync_id, on_progress=on_progress
+        ),
+        lambda table, error: SyncReport(table.name, error=sentence(table, error)),
+    )
+
+
+def sync_one(
+    source: Source, warehouse: Warehouse, table: sa.Table, *, also_prove: Collection[str] = ()
+) -> SyncReport:
+    """Sync one table as `sync_table` does, and begin again if another program disturbs the snapshot.
+
+    Raises what `sync_table` raises.
+    """
+
+    def stopped(_: sa.Table, error: Exception) -> SyncReport:
+        raise error
+
+    (report,) = each_table(
+        source,
+        [table],
+        lambda snapshot, each: sync_table(snapshot, warehouse, each, also_prove=also_prove),
+        stopped,
+    )
+    return report
 
 
 def sync_table(

@@ -64,9 +64,9 @@ def failed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     errors: list[str] = []
     begin = opening._begin
 
-    def noted(path: Path, opened: ExitStack) -> object:
+    def noted(path: Path, opened: ExitStack, expected: float) -> object:
         try:
-            return begin(path, opened)
+            return begin(path, opened, expected)
         except (OSError, adbc.Error, SourceError) as error:
             errors.append(str(error))
             raise
@@ -122,7 +122,7 @@ def test_a_fault_that_lasts_is_reported(
     monkeypatch.setattr(opening, "_options", refused)
     with pytest.raises(SourceError, match=r"own\.db (can't be opened|holds a transaction)"):
         SqliteDatabase(path).ping()
-    assert failed == [answer] * 5
+    assert failed == [answer] * 10
 
 
 def test_a_file_that_is_written_to_before_its_first_read_is_opened_again(

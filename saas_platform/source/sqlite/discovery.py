@@ -12,6 +12,7 @@ weaker type.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.describing import printable, type_words
 from saas_platform.schema.kinds import KindName, kind_of_type
 from saas_platform.source.discovery import Seen, SeenTable, is_time, propose
-from saas_platform.source.interface import Advice, Discovery
+from saas_platform.source.interface import Advice, Discovery, WrittenMeanwhileError
 from saas_platform.source.sqlite import catalogue, catalogue_types
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.errors import to_user_error
-from saas_platform.source.sqlite.opening import open_untouched
+from saas_platform.source.sqlite.opening import EXPECTED_SECONDS, open_untouched
 from saas_platform.source.sqlite.profiling import (
     Stored,
     altered_columns,
@@ -44,13 +45,21 @@ Types = dict[str, sa.types.TypeEngine[Any]]
 
 def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
     """Return the tables of the file except `ours`. Raises SourceError if the file can't be read at all."""
+    for expected in EXPECTED_SECONDS[:-1]:
+        with suppress(WrittenMeanwhileError):
+            return _discovered(path, ours, expected)
+    return _discovered(path, ours, EXPECTED_SECONDS[-1])
+
+
+def _discovered(path: Path, ours: Collection[str], expected: float) -> Discovery:
     seen: list[SeenTable] = []
     compared: dict[str, Compared] = {}
     notes: dict[str, Advice | None] = {}
-    with open_untouched(path) as (cursor, untouched):
+    with open_untouched(path, expected) as (cursor, untouched):
         try:
             names = catalogue.tables(cursor)
         except StreamError as error:
+            untouched.check()
             raise to_user_error(path, error, ours=False) from error
         for name in names:
             if name in ours:
@@ -64,6 +73,7 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
                     seen.append(table)
                     notes |= its_notes
             except StreamError as error:
+                untouched.check()
                 reason = str(to_user_error(path, error, ours=False)).removesuffix(".")
             if reason is not None:
                 shown = printable(name) or "A table without a name"
@@ -71,7 +81,9 @@ def discover_file(path: Path, ours: Collection[str] = ()) -> Discovery:
         try:
             seen = judged(cursor, seen, compared)
         except StreamError as error:
+            untouched.check()
             raise to_user_error(path, error, ours=False) from error
+        untouched.check()
     tables, unlike = propose(seen)
     notes |= unlike
     given = {note: advice for note, advice in notes.items() if advice is not None}

@@ -18,12 +18,17 @@ program to close a connection copies the `-wal` into the file and removes it. Th
 In the last two cases nothing prevents another program from opening the file and writing to it meanwhile. So
 the file is checked after each read. If it has changed, what was read is rejected.
 
+A program that opens and closes the file again and again would always do that. So if the file was written to just now,
+its next opening is awaited for a moment. A reader that begins while the file is open holds its view, whatever is
+written later: the program's close is then not the last one, so SQLite leaves the `-wal` for the next opening.
+
 No counterpart in SQL Server: a client can't change the files of a server by reading.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -31,9 +36,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import adbc_driver_sqlite.dbapi as adbc
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random
 
-from saas_platform.source.interface import SourceError
+from saas_platform.source.interface import SourceError, WrittenMeanwhileError
 from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.errors import to_user_error
@@ -49,10 +54,15 @@ _FILE_ALONE = f"{_READ_ONLY}&immutable=1"
 #: What SQLite answers while another program opens or closes the file.
 _PASSING = ("unable to open", "readonly database")
 _EXCLUSIVE = "PRAGMA locking_mode = EXCLUSIVE"
-
-
-class WrittenMeanwhileError(SourceError):
-    """Another program wrote to the file while it was read without a lock."""
+#: A program that wrote to the file within so many seconds is expected to open it again. If it disturbs the reading
+#: of the file all the same, it is expected within the next longer time.
+EXPECTED_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
+#: How often the file is looked at meanwhile. A program may have it open for a few milliseconds only.
+_LOOK_SECONDS = 0.001
+#: How long to try again while other programs write to the file.
+_PATIENCE_SECONDS = 5.0
+#: How often to try after errors of SQLite's that may be due to them.
+_MOST_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -62,9 +72,14 @@ class Untouched:
     path: Path
     stamp: tuple[int, ...] | None
 
+    @property
+    def is_written_to(self) -> bool:
+        """Whether another program has written to the file since it was opened."""
+        return self.stamp is not None and self.stamp != _stamp(self.path)
+
     def check(self) -> None:
         """Raise WrittenMeanwhileError if another program has written to the file since it was opened."""
-        if self.stamp is not None and self.stamp != _stamp(self.path):
+        if self.is_written_to:
             raise WrittenMeanwhileError(
                 f"The source {self.path} was written to by another program while it was read: run"
                 " again."
@@ -82,15 +97,19 @@ def check_present(path: Path) -> None:
 
 
 @contextmanager
-def open_untouched(path: Path) -> Iterator[tuple[SqliteCursor, Untouched]]:
+def open_untouched(
+    path: Path, expected: float = EXPECTED_SECONDS[0]
+) -> Iterator[tuple[SqliteCursor, Untouched]]:
     """Open a cursor in a read transaction on the file, with a check whether the file stayed the same.
+
+    A program that wrote to the file within the last `expected` seconds is awaited for the rest of them.
 
     Raises SourceError for every error of the driver.
     """
     check_present(path)
     try:
         with ExitStack() as opened:
-            cursor, untouched = _TRYING(_begin, path, opened)
+            cursor, untouched = _TRYING(_begin, path, opened, expected)
             yield cursor, untouched
             # If a page is corrupt, SQLite has ended the transaction, and the caller has seen the error.
             with suppress(adbc.Error):
@@ -99,10 +118,10 @@ def open_untouched(path: Path) -> Iterator[tuple[SqliteCursor, Untouched]]:
         raise to_user_error(path, error, ours=False) from error
 
 
-def _begin(path: Path, opened: ExitStack) -> tuple[SqliteCursor, Untouched]:
+def _begin(path: Path, opened: ExitStack, expected: float) -> tuple[SqliteCursor, Untouched]:
     """Begin a read transaction, which the stack ends; an attempt that fails leaves nothing on the stack."""
     with ExitStack() as attempt:
-        cursor, untouched = attempt.enter_context(_connected(path))
+        cursor, untouched = attempt.enter_context(_connected(path, expected))
         cursor.execute("BEGIN")
         # The first read fixes the view that all later reads see.
         cursor.execute("SELECT count(*) FROM sqlite_master")
@@ -124,23 +143,53 @@ def _may_pass(error: BaseException) -> bool:
     )
 
 
+def _is_over(state: RetryCallState) -> bool:
+    """Return whether an attempt was the last one."""
+    if state.outcome is not None and isinstance(state.outcome.exception(), adbc.Error):
+        return state.attempt_number >= _MOST_TRIES
+    return (state.seconds_since_start or 0) > _PATIENCE_SECONDS
+
+
 _TRYING = Retrying(
     retry=retry_if_exception(_may_pass),
-    stop=stop_after_attempt(5),
-    wait=wait_fixed(0.05),
+    stop=_is_over,
+    # A fixed pause could meet the other program's rhythm each time.
+    wait=wait_random(0.005, 0.1),
     reraise=True,
 )
 
 
 @contextmanager
-def _connected(path: Path) -> Iterator[tuple[SqliteCursor, Untouched]]:
+def _connected(path: Path, expected: float) -> Iterator[tuple[SqliteCursor, Untouched]]:
     stamp = _stamp(path)
     options = _options(path)
+    if options == _FILE_ALONE and _opens_again(path, expected):
+        options = _SHARED
     with _cursor(path, options) as cursor:
         if options == _UNLOCKED:
             cursor.execute(_EXCLUSIVE)
         is_locked = options in (_READ_ONLY, _SHARED)
         yield cursor, Untouched(path, None if is_locked else stamp)
+
+
+def _opens_again(path: Path, expected: float) -> bool:
+    """Wait for another program to open a file that was written to just now; return whether one did."""
+    found = path.stat()
+    age = time.time() - found.st_mtime
+    if not found.st_size or not 0 <= age < expected:
+        return False
+    files = _next_to(path)
+    end = time.monotonic() + expected - age
+    while time.monotonic() < end:
+        if all(each.exists() for each in files):
+            return True
+        time.sleep(_LOOK_SECONDS)
+    return False
+
+
+def _next_to(path: Path) -> tuple[Path, Path]:
+    """Return the paths of the file's `-wal` and `-shm`."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
 
 
 @contextmanager
@@ -153,7 +202,7 @@ def _cursor(path: Path, options: str) -> Iterator[SqliteCursor]:
 
 def _options(path: Path) -> str:
     """Return the options with which to open the file in its present state."""
-    wal, shm = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    wal, shm = _next_to(path)
     if not path.stat().st_size:
         # SQLite would remove the `-wal` of an empty file.
         return _FILE_ALONE

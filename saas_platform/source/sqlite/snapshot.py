@@ -176,6 +176,7 @@ class SqliteSnapshot(SourceSnapshot):
 
     def _misfit(self, table: sa.Table, where: str, error: Exception) -> SourceError:
         """Return why rows could not be read: the first value that does not fit, if there is one."""
+        self._check()
         try:
             if isinstance(error, DoesNotFitError):
                 return value_misfit(self._cursor, error, where)
@@ -185,6 +186,8 @@ class SqliteSnapshot(SourceSnapshot):
         return found or self._unreadable(table, error)
 
     def _unreadable(self, table: sa.Table, error: Exception) -> SourceError:
+        # Pages of two states may look like a damaged file.
+        self._check()
         reason = to_user_error(self._path, error, ours=self._ours)
         return SourceError(f"{table.name} of the source can't be read. {reason}")
 

@@ -30,7 +30,7 @@ from saas_platform.source.sqlite.apply import SqliteWriter
 from saas_platform.source.sqlite.connection import connect, scalar, transaction
 from saas_platform.source.sqlite.ddl import create_statements, later_statements
 from saas_platform.source.sqlite.discovery import discover_file
-from saas_platform.source.sqlite.opening import open_untouched
+from saas_platform.source.sqlite.opening import EXPECTED_SECONDS, open_untouched
 from saas_platform.source.sqlite.snapshot import CompanySnapshot, SqliteSnapshot
 from saas_platform.source.sqlite.sql import quoted
 
@@ -183,6 +183,8 @@ class SqliteDatabase(Source):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        #: How often another program wrote to the file while a snapshot read it.
+        self._disturbed = 0
 
     def ping(self) -> str:
         with open_untouched(self.path) as (cursor, _):
@@ -193,5 +195,9 @@ class SqliteDatabase(Source):
 
     @contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:
-        with open_untouched(self.path) as (cursor, untouched):
-            yield SqliteSnapshot(cursor, self.path, untouched.check)
+        expected = EXPECTED_SECONDS[min(self._disturbed, len(EXPECTED_SECONDS) - 1)]
+        with open_untouched(self.path, expected) as (cursor, untouched):
+            try:
+                yield SqliteSnapshot(cursor, self.path, untouched.check)
+            finally:
+                self._disturbed += untouched.is_written_to
