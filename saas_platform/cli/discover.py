@@ -83,7 +83,10 @@ def _merged(platform: Platform, file: Path, found: Discovery, *, write: bool) ->
     declaration = read_declaration(file)
     with platform.database.snapshot() as snapshot:
         present = snapshot.tables()
-    merged = merge(file.read_text(encoding="utf-8"), declaration, found.tables, present)
+        views = {
+            source_table(table) for table in declaration.tables.values() if snapshot.is_view(table)
+        }
+    merged = merge(file.read_text(encoding="utf-8"), declaration, found.tables, present, views)
     if not merged.tables:
         raise TablesError(
             f"Every table that {file} declares is gone from the source, and all others are skipped: name another"

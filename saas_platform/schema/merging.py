@@ -30,7 +30,13 @@ from saas_platform.schema.declared import (
 )
 from saas_platform.schema.describing import counted
 from saas_platform.schema.kept_comments import with_comments
-from saas_platform.schema.merging_names import free_name, pair_names, renamed_columns
+from saas_platform.schema.merging_names import (
+    declared_alike,
+    free_name,
+    has_columns_of,
+    pair_names,
+)
+from saas_platform.schema.renames import alike, undecided
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.schema.tables_tree import TablesTree
 
@@ -55,6 +61,7 @@ def merge(
     declaration: Declaration,
     found: Iterable[sa.Table],
     present: Collection[SourcePlace],
+    views: Collection[SourcePlace] = (),
 ) -> Merge:
     """Bring the file's text up to date with what discovery found.
 
@@ -63,8 +70,9 @@ def merge(
         declaration: what the text declares.
         found: the tables that discovery could examine.
         present: all tables of the source; one that discovery could not examine is not gone.
+        views: the places of the file at which the source has a view now, which can't be mirrored.
     """
-    work = _Work(TablesTree(text), declaration, list(found), present)
+    work = _Work(TablesTree(text), declaration, list(found), present, views)
     work.run()
     merged = with_comments(text, work.tree.text()) if work.changes else text
     return Merge(
@@ -84,6 +92,7 @@ class _Work:
     declaration: Declaration
     found: list[sa.Table]
     present: Collection[SourcePlace]
+    views: Collection[SourcePlace]
     changes: list[str] = field(default_factory=list)
     added: list[sa.Column[Any]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -100,14 +109,19 @@ class _Work:
         ]
         here = {folded_place(place) for place in self.present}
         gone = [n for n, p in wanted.items() if n not in paired and folded_place(p) not in here]
-        for name in list(gone):
-            like = [table for table in new if self._columns_of(table, name) == self._columns(name)]
-            if len(like) == 1:
-                self._rename_table(name, like[0])
-                new.remove(like[0])
+        for each in alike(gone, new, lambda name, table: has_columns_of(self.tables[name], table)):
+            if each.is_rename:
+                (name,), (table,) = each.gone, each.new
+                self._rename_table(name, table, self._why_gone(wanted[name]))
+                new.remove(table)
                 gone.remove(name)
-                paired[name] = source_table(like[0])
-        names = {str(by_place[place].name): name for name, place in paired.items()}
+                paired[name] = source_table(table)
+            else:
+                names = [_dotted(source_table(table)) for table in each.new]
+                self.changes.append(
+                    undecided(each.gone, names, kind="tables", alike_by="the same columns")
+                )
+        by_name = {str(by_place[place].name): name for name, place in paired.items()}
         for name, place in paired.items():
             self._merge_columns(name, by_place[place])
         for name, place in wanted.items():
@@ -118,13 +132,13 @@ class _Work:
                     f" {skip_tables(self.declaration.skipped, [place])}."
                 )
         for name in gone:
-            self._remove_table(name)
+            self._remove_table(name, self._why_gone(wanted[name]))
         for table in new:
-            names[str(table.name)] = free_name(
+            by_name[str(table.name)] = free_name(
                 self.tables, str(table.name), repr(source_table(table))
             )
         for table in new:
-            self._add_table(names[str(table.name)], table, names)
+            self._add_table(by_name[str(table.name)], table, by_name)
 
     @property
     def tables(self) -> Mapping[str, Any]:
@@ -132,22 +146,10 @@ class _Work:
 
     # Tables.
 
-    def _columns(self, name: str) -> set[tuple[str, str]]:
-        """Return name and type in the source of each column of a table in the file."""
-        return {
-            (str(node.get("source", each)), str(node.get("declared", "")).casefold())
-            for each, node in self.tables[name]["columns"].items()
-        }
+    def _why_gone(self, place: SourcePlace) -> str:
+        return "is a view now in the source" if place in self.views else "is gone from the source"
 
-    def _columns_of(self, table: sa.Table, name: str) -> set[tuple[str, str]]:
-        """Return the same of a found table, without the columns that the table of that name in the file skips."""
-        return {
-            (source_column(column), str(column.info.get("declared", "")).casefold())
-            for column in table.columns
-            if source_column(column) not in self.tables[name].get("skip", ())
-        }
-
-    def _rename_table(self, name: str, table: sa.Table) -> None:
+    def _rename_table(self, name: str, table: sa.Table, why: str) -> None:
         place = source_table(table)
         node = self.tree.to_change(name)
         if place == (None, name):
@@ -155,11 +157,11 @@ class _Work:
         else:
             put_first(node, "source", quoted_value(place_entry(place)))
         self.changes.append(
-            f"{name} is gone from the source, where {_dotted(place)} is new and has the same columns: it is"
+            f"{name} {why}, where {_dotted(place)} is new and has the same columns: it is"
             " read from there now"
         )
 
-    def _remove_table(self, name: str) -> None:
+    def _remove_table(self, name: str, why: str) -> None:
         self.tree.remove(name)
         without = [
             other
@@ -167,7 +169,7 @@ class _Work:
             if self.tree.drop(other, "references", lambda each: each["table"] == name)
         ]
         also = f", with the references to it in {', '.join(without)}" if without else ""
-        self.changes.append(f"{name} is gone from the source: it is removed{also}")
+        self.changes.append(f"{name} {why}: it is removed{also}")
 
     def _add_table(self, name: str, table: sa.Table, names: Mapping[str, str]) -> None:
         node = table_entry(table)
@@ -227,10 +229,17 @@ class _Work:
         unreadable = self._skip_unreadable(name, table)
         lost = [each for each in gone if wanted[each].casefold() in unreadable]
         gone = [each for each in gone if each not in lost]
-        for each, column in renamed_columns(gone, new, node):
-            self._rename_column(name, each, source_column(column))
-            gone.remove(each)
-            new.remove(column)
+        for like in alike(gone, new, lambda each, column: declared_alike(node[each], column)):
+            if like.is_rename:
+                (renamed,), (found,) = like.gone, like.new
+                self._rename_column(name, renamed, source_column(found))
+                gone.remove(renamed)
+                new.remove(found)
+            else:
+                olds = [f"{name}.{each}" for each in like.gone]
+                news = [*map(source_column, like.new)]
+                has = "the same type"
+                self.changes.append(undecided(olds, news, kind="columns", alike_by=has))
         for each, source in paired.items():
             self._follow_declared(name, each, by_source[source])
         # A new column may be the key's, so it comes before the key is looked for again.

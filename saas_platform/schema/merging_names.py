@@ -1,6 +1,6 @@
 """Match the names of a `tables.yaml` with those that a discovery found.
 
-Contains: which names are the same, which are taken, and which seem to be renamed. Out of scope: the changes that follow
+Contains: which names are the same, which are taken, and which things are alike. Out of scope: the changes that follow
 in the file (schema/merging.py).
 """
 
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from saas_platform.schema.mirror_names import folded, name_suffix
+from saas_platform.schema.source_names import source_column
 
 _Key = TypeVar("_Key")
 
@@ -36,14 +37,20 @@ def free_name(taken: Collection[str], name: str, source: str) -> str:
     return f"{name}_{name_suffix(source)}" if folded(name) in others else name
 
 
-def renamed_columns(
-    gone: list[str], new: list[sa.Column[Any]], node: Mapping[str, Any]
-) -> list[tuple[str, sa.Column[Any]]]:
-    """Return pairs of a column that is gone and the new one of its type, if there is exactly one of each."""
-    types = {each: str(node[each].get("declared", "")).casefold() for each in gone}
-    found = []
-    for each in gone:
-        like = [c for c in new if str(c.info.get("declared", "")).casefold() == types[each]]
-        if len(like) == 1 and list(types.values()).count(types[each]) == 1:
-            found.append((each, like[0]))
-    return found
+def declared_alike(node: Mapping[str, Any], column: sa.Column[Any]) -> bool:
+    """Return whether a column of the file and one that was found have the same type in the source."""
+    there = str(column.info.get("declared", ""))
+    return str(node.get("declared", "")).casefold() == there.casefold()
+
+
+def has_columns_of(node: Mapping[str, Any], table: sa.Table) -> bool:
+    """Return whether a table that was found has the columns of one in the file, apart from those that it skips."""
+    wanted = {
+        (str(each.get("source", name)), str(each.get("declared", "")).casefold())
+        for name, each in node["columns"].items()
+    }
+    return wanted == {
+        (source_column(column), str(column.info.get("declared", "")).casefold())
+        for column in table.columns
+        if source_column(column) not in node.get("skip", ())
+    }

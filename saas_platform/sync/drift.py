@@ -13,10 +13,14 @@ import sqlalchemy as sa
 from saas_platform.errors import PlatformError
 from saas_platform.schema.declared import Declaration, SourcePlace, folded_place
 from saas_platform.schema.kinds import kind_of
+from saas_platform.schema.renames import alike
 from saas_platform.schema.source_names import left_out, source_column, source_table
 from saas_platform.source.interface import SourceColumn, SourceSnapshot
 from saas_platform.sync.drift_sentences import (
+    NO_COLUMN,
+    NOTHING_LIKE_IT,
     CompanySentences,
+    LikeTables,
     Sentences,
     UserSentences,
     place_words,
@@ -52,11 +56,13 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
     unsupported_reason = warehouse.unsupported_reason(table)
     if unsupported_reason is not None:
         raise SyncError(unsupported_reason)
-    found = {column.name: column for column in snapshot.columns(table)}
     own = is_own(table)
     words: Sentences = UserSentences(table) if own else CompanySentences(table)
+    if own and snapshot.is_view(table):
+        raise SyncError(words.no_table(_like_table(snapshot, table), is_view=True))
+    found = {column.name: column for column in snapshot.columns(table)}
     if not found:
-        raise SyncError(words.no_table(_renamed_table(snapshot, table) if own else None))
+        raise SyncError(words.no_table(_like_table(snapshot, table) if own else NOTHING_LIKE_IT))
     loose, other, gone = [], [], []
     unreadable: dict[str, SourceColumn] = {}
     for column in table.columns:
@@ -78,8 +84,12 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
             loose.append(column)
     out = left_out(table)
     new = [column for name, column in found.items() if name.casefold() not in out]
-    renamed = _renamed_columns(gone, readable(new))
-    faults = [words.gone(column, renamed.get(str(column.name))) for column in gone]
+    like = {
+        str(column.name): each
+        for each in alike(gone, readable(new), _is_like_column)
+        for column in each.gone
+    }
+    faults = [words.gone(column, like.get(str(column.name), NO_COLUMN)) for column in gone]
     faults += [*words.unreadable(unreadable), *other]
     if faults:
         raise SyncError(" ".join(faults))
@@ -94,12 +104,12 @@ def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[
     They come after the errors of those tables that it names and that can't be examined.
     """
     new = _unnamed(snapshot, declaration.known)
-    renamed: set[SourcePlace | None] = set()
+    renamed: set[SourcePlace] = set()
     unseen = []
     for table in declaration.tables.values():
         try:
-            if not snapshot.columns(table):
-                renamed.add(_renamed_table(snapshot, table))
+            if snapshot.is_view(table) or not snapshot.columns(table):
+                renamed |= {*_like_table(snapshot, table).new}
         except PlatformError as error:
             unseen.append(str(error))
     reasons = {place: _why_unsupported(snapshot, place) for place in new if place not in renamed}
@@ -145,43 +155,36 @@ def _base(declared: str) -> str:
 # Renames: something is gone, and something like it is new.
 
 
-def _renamed_columns(gone: list[sa.Column], new: list[SourceColumn]) -> dict[str, SourceColumn]:
-    """Return for columns that are gone the new column that each may have become.
+def _is_like_column(gone: sa.Column, new: SourceColumn) -> bool:
+    return new.type.casefold() == str(gone.info.get("declared", "")).casefold()
 
-    A rename is assumed only if exactly one column of a type is gone and exactly one of that type is new.
+
+def _like_table(snapshot: SourceSnapshot, table: sa.Table) -> LikeTables:
+    """Return the tables of the source that this one may have become, with all that may have become one of them.
+
+    They are not mirrored, and have the same columns.
     """
-    found = {}
-    for column in gone:
-        declared = str(column.info.get("declared", "")).casefold()
-        like = [each for each in new if each.type.casefold() == declared]
-        others = [c for c in gone if str(c.info.get("declared", "")).casefold() == declared]
-        if len(like) == len(others) == 1:
-            found[str(column.name)] = like[0]
-    return found
-
-
-def _renamed_table(snapshot: SourceSnapshot, table: sa.Table) -> SourcePlace | None:
-    """Return the table of the source that this one may have become; None if there is none.
-
-    It must be the only table that is not mirrored and has the same columns.
-    """
-    named = {source_table(each) for each in table.metadata.tables.values()}
+    declared = table.metadata.tables.values()
+    named = {source_table(each) for each in declared}
     named |= table.metadata.info.get("skipped", frozenset())
-    wanted = {
-        (source_column(column), str(column.info.get("declared", "")).casefold())
-        for column in table.columns
-    }
-    out = left_out(table)
-    like = []
-    for place in _unnamed(snapshot, named):
-        columns = {
+    there = {folded_place(place) for place in snapshot.tables()}
+    gone = [each for each in declared if folded_place(source_table(each)) not in there]
+    new = _unnamed(snapshot, named)
+    columns = {place: readable(snapshot.columns(_table_at(place))) for place in new}
+
+    def is_like(each: sa.Table, place: SourcePlace) -> bool:
+        out = left_out(each)
+        return {
             (column.name, column.type.casefold())
-            for column in readable(snapshot.columns(_table_at(place)))
+            for column in columns[place]
             if column.name.casefold() not in out
+        } == {
+            (source_column(column), str(column.info.get("declared", "")).casefold())
+            for column in each.columns
         }
-        if columns == wanted:
-            like.append(place)
-    return like[0] if len(like) == 1 else None
+
+    found = (each for each in alike(gone, new, is_like) if table in each.gone)
+    return next(found, NOTHING_LIKE_IT)
 
 
 def _unnamed(snapshot: SourceSnapshot, known: Collection[SourcePlace]) -> list[SourcePlace]:

@@ -19,8 +19,15 @@ from saas_platform.schema.declared import (
     yaml_line,
 )
 from saas_platform.schema.mirror_names import mirror_names
+from saas_platform.schema.renames import Alike, listed
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.interface import SourceColumn
+
+#: Tables or columns of the file that are gone, and the new ones of the source that are like them.
+LikeTables = Alike[sa.Table, SourcePlace]
+LikeColumns = Alike[sa.Column, SourceColumn]
+NOTHING_LIKE_IT = LikeTables((), ())
+NO_COLUMN = LikeColumns((), ())
 
 _UNTIL_THEN = "Until then the table is not synced."
 
@@ -28,8 +35,8 @@ _UNTIL_THEN = "Until then the table is not synced."
 class Sentences(Protocol):
     """The sentences on the drift of a table."""
 
-    def no_table(self, renamed: SourcePlace | None) -> str: ...
-    def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str: ...
+    def no_table(self, like: LikeTables, *, is_view: bool = False) -> str: ...
+    def gone(self, column: sa.Column, like: LikeColumns) -> str: ...
     def unsupported(self, reason: str) -> str: ...
     def unreadable(self, columns: Mapping[str, SourceColumn]) -> Iterator[str]: ...
     def other_type(self, column: sa.Column, present: str, wanted: str) -> str: ...
@@ -44,10 +51,10 @@ class CompanySentences:
 
     table: sa.Table
 
-    def no_table(self, renamed: SourcePlace | None) -> str:  # noqa: ARG002
+    def no_table(self, like: LikeTables, *, is_view: bool = False) -> str:  # noqa: ARG002
         return f"The source has no table {self.table.name}: create it, or restore it."
 
-    def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str:  # noqa: ARG002
+    def gone(self, column: sa.Column, like: LikeColumns) -> str:  # noqa: ARG002
         return (
             f"{self.table.name}.{column.name} is missing in the source: restore the column."
             f" {_UNTIL_THEN}"
@@ -92,35 +99,47 @@ class UserSentences:
 
     table: sa.Table
 
-    def no_table(self, renamed: SourcePlace | None) -> str:
-        name = self.table.name
-        gone = f"The source no longer has the table {place_words(source_table(self.table))}"
-        if renamed is not None:
-            line = yaml_line("source", place_entry(renamed))
+    def no_table(self, like: LikeTables, *, is_view: bool = False) -> str:
+        name, place = self.table.name, place_words(source_table(self.table))
+        gone = (
+            f"{place} is a view in the source now, which can't be mirrored"
+            if is_view
+            else f"The source no longer has the table {place}"
+        )
+        if not like.new:
             return (
-                f"{gone}, but a new one, {place_words(renamed)}, has the same columns: if it was renamed,"
-                f" write `{line}` under {name} in tables.yaml, which keeps the mirror. If not, remove"
-                f" {name} from tables.yaml. {_UNTIL_THEN}"
+                f"{gone}: remove {name} from tables.yaml, or write `source:` with its new name under {name}"
+                f" there. {_UNTIL_THEN}"
             )
+        if like.is_rename:
+            line = f"`{yaml_line('source', place_entry(like.new[0]))}`"
+        else:
+            line = "`source:` with its new name"
+        new = listed([*map(place_words, like.new)])
+        one, has = ("a new one", "has") if len(like.new) == 1 else ("new ones", "have")
         return (
-            f"{gone}: remove {name} from tables.yaml, or write `source:` with its new name under {name}"
-            f" there. {_UNTIL_THEN}"
+            f"{gone}, but {one}, {new}, {has} the same columns{_rivals(self.table, like.gone)}: if it was renamed,"
+            f" write {line} under {name} in tables.yaml, which keeps the mirror. If not, remove"
+            f" {name} from tables.yaml. {_UNTIL_THEN}"
         )
 
-    def gone(self, column: sa.Column, renamed: SourceColumn | None) -> str:
+    def gone(self, column: sa.Column, like: LikeColumns) -> str:
         name = f"{self.table.name}.{column.name}"
         gone = f"{name} is gone from the source"
         if source_column(column) != column.name:
             gone += f", where it was called {source_column(column)}"
-        if renamed is not None:
+        if not like.new:
             return (
-                f"{gone}, but a new column {renamed.name} has its type: if it was renamed, write"
-                f" `{yaml_line('source', renamed.name)}` at {name} in tables.yaml, which keeps the mirror."
-                f" If not, remove the column from tables.yaml. {_UNTIL_THEN}"
+                f"{gone}: remove it from the columns of {self.table.name} in tables.yaml, and from everything there"
+                f" that names it. {_UNTIL_THEN}"
             )
+        new = listed([each.name for each in like.new])
+        line = f"`{yaml_line('source', new)}`" if like.is_rename else "`source:` with its new name"
+        words = f"a new column {new} has" if len(like.new) == 1 else f"new columns {new} have"
         return (
-            f"{gone}: remove it from the columns of {self.table.name} in tables.yaml, and from everything there"
-            f" that names it. {_UNTIL_THEN}"
+            f"{gone}, but {words} its type{_rivals(column, like.gone)}: if it was renamed, write"
+            f" {line} at {name} in tables.yaml, which keeps the mirror."
+            f" If not, remove the column from tables.yaml. {_UNTIL_THEN}"
         )
 
     def unsupported(self, reason: str) -> str:
@@ -204,6 +223,14 @@ class UserSentences:
         """Return the line that skips the columns, and those that are skipped already."""
         skipped = self.table.info.get("skipped", ())
         return yaml_line("skip", [*skipped, *(column.name for column in columns)])
+
+
+def _rivals(own: sa.Table | sa.Column, gone: Sequence[sa.Table | sa.Column]) -> str:
+    """Return the words on other things that are gone and may have been renamed instead; none if there are none."""
+    others = [str(each.name) for each in gone if each is not own]
+    if not others:
+        return ""
+    return f" (as had {listed(others)}, which may have been renamed instead)"
 
 
 def _key(table: sa.Table) -> str:

@@ -133,6 +133,9 @@ class FormedSnapshot(SourceSnapshot):
     def tables(self) -> list[tuple[str | None, str]]:
         return self._snapshot.tables()
 
+    def is_view(self, table: sa.Table) -> bool:
+        return self._snapshot.is_view(table)
+
     def unsupported_reason(self, table: sa.Table) -> str | None:
         return self._snapshot.unsupported_reason(table)
 

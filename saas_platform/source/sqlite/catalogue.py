@@ -98,7 +98,7 @@ def is_strict(cursor: SqliteCursor, table: str) -> bool:
 
 
 def kind(cursor: SqliteCursor, table: str) -> str:
-    """Return the kind of the table: `table`, `virtual` or `shadow`; an empty text if there is none."""
+    """Return the kind of the table: `table`, `view`, `virtual` or `shadow`; an empty text if there is none."""
     source = f"pragma_table_list({literal(table)}) WHERE schema = 'main'"
     return next((str(found) for (found,) in texts(cursor, ["type"], source)), "")
 

@@ -71,6 +71,10 @@ class SqliteSnapshot(SourceSnapshot):
             for column in found
         ]
 
+    def is_view(self, table: sa.Table) -> bool:
+        with self._of(table):
+            return catalogue.kind(self._cursor, source_table(table)[1]) == "view"
+
     def unsupported_reason(self, table: sa.Table) -> str | None:
         with self._of(table):
             reason = catalogue.why_not(self._cursor, source_table(table)[1])
