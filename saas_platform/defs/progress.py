@@ -9,6 +9,8 @@ import dagster as dg
 
 from saas_platform.terminal import errors, say
 
+_BEGINNINGS = (dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_RESTARTED)
+
 
 class _LogHandler(logging.Handler):
     """Prints Dagster's events as lines: a step's own messages, materialised assets and failed checks."""
@@ -25,19 +27,20 @@ class _LogHandler(logging.Handler):
         if event is None:
             # dbt logs every command that it is given. Its lines are in run.log, so only warnings show here.
             least = logging.WARNING if step == "marts" else logging.INFO
-            if step and record.levelno >= least:
+            # Lines on a step that never began are Dagster's own, such as why it does not execute the step.
+            if step in self._began and record.levelno >= least:
                 style = "yellow" if record.levelno >= logging.WARNING else "dim"
                 for line in str(meta.get("orig_message", record.msg)).split("\n"):
                     say(errors, f"    {line}", style=style)
             return
         kind = event.event_type
-        if kind == dg.DagsterEventType.STEP_START:
+        if kind in _BEGINNINGS:
             self._began[step] = time.perf_counter()
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             self._with_assets.add(step)
         elif kind == dg.DagsterEventType.STEP_SUCCESS and step in self._with_assets:
             # A step that only runs checks gets a line only if one of its checks fails.
-            seconds = time.perf_counter() - self._began.pop(step, time.perf_counter())
+            seconds = time.perf_counter() - self._began.get(step, time.perf_counter())
             say(errors, "  ", ("✓", "green"), f" {step.replace('__', '/'):<34} {seconds:6.1f} s")
         elif kind == dg.DagsterEventType.STEP_FAILURE:
             say(errors, f"  ✗ {step.replace('__', '/')}", style="red")
