@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -57,14 +57,15 @@ def examine(platform: Platform, *, past: bool = True) -> Iterator[Diagnosis]:
     source = _attempt("source", lambda: _source(platform))
     yield source
     # A source that can't be read is one diagnosis: its tables would only repeat it.
+    stopped: Collection[str] = ()
     if source.ok and not platform.settings.synthetic:
-        yield from _tables(platform)
+        stopped = yield from _tables(platform)
     if _is_company(platform):
         yield _attempt("marts", lambda: _marts(platform))
     warehouse = _attempt("warehouse", lambda: _warehouse(platform))
     yield warehouse
     if warehouse.ok and past:
-        yield from _differing(platform)
+        yield from _differing(platform, stopped)
     if warehouse.ok and source.ok and not platform.settings.synthetic:
         yield from _left_behind(platform)
 
@@ -170,26 +171,32 @@ def _is_company(platform: Platform) -> bool:
         return False
 
 
-def _tables(platform: Platform) -> Iterator[Diagnosis]:
-    """Yield one diagnosis for all tables, or one for each that would stop its sync; then the notices."""
+def _tables(platform: Platform) -> Generator[Diagnosis, None, Collection[str]]:
+    """Yield one diagnosis for all tables, or one for each that would stop its sync; then the notices.
+
+    Returns:
+        The names of the tables that would stop.
+    """
     try:
         asked = (platform.source, platform.warehouse, platform.tables.values())
         faults, changed = check_tables(*asked), drift_warnings(*asked)
         more = () if faults else (*not_named(platform), *versions_kept_by_hand(platform))
     except PlatformError as error:
         yield from (_wrong("tables", sentence) for sentence in error.sentences)
-        return
+        return ()
     for fault in faults.values():
         yield _wrong("tables", fault)
     if not faults:
         yield Diagnosis("tables", True, _declared(platform))
     yield from (_notice("tables", sentence) for sentence in (*changed, *more))
+    return faults
 
 
-def _differing(platform: Platform) -> Iterator[Diagnosis]:
+def _differing(platform: Platform, stopped: Collection[str]) -> Iterator[Diagnosis]:
     """Yield the tables that differ from their source by the log of proofs.
 
-    A table at which a sync stopped is among them.
+    A table at which a sync stopped is among them. A repair would stop at the tables of `stopped` too, for each of which
+    another diagnosis has the remedy.
     """
     try:
         found = open_findings(platform.warehouse, platform.tables.values())
@@ -201,7 +208,7 @@ def _differing(platform: Platform) -> Iterator[Diagnosis]:
     for table, finding in found.items():
         repair = f"run `saas-platform repair {argument(table)}`, which copies what differs or reports why it can't"
         detail, remedy = split_remedy(finding.message.rstrip("."))
-        yield Diagnosis("proofs", False, detail, remedy or repair)
+        yield Diagnosis("proofs", False, detail, "" if table in stopped else remedy or repair)
 
 
 def _left_behind(platform: Platform) -> Iterator[Diagnosis]:

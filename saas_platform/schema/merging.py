@@ -71,6 +71,9 @@ def merge(
         found: the tables that discovery could examine.
         present: all tables of the source; one that discovery could not examine is not gone.
         views: the places of the file at which the source has a view now, which can't be mirrored.
+
+    Returns:
+        The changed text, with all changes.
     """
     work = _Work(TablesTree(text), declaration, list(found), present, views)
     work.run()

@@ -106,6 +106,32 @@ def test_doctor_shows_the_tables_whose_proof_failed(make: type[Own], tmp_path: P
     assert command("doctor").code == 0
 
 
+def test_the_doctor_advises_no_repair_of_a_table_that_stops(own: Own) -> None:
+    own.change(
+        "CREATE TABLE more (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO more VALUES (1, 1)"
+    )
+    assert command("doctor", "--discover", "--yes").code == 0
+    assert command("sync").code == 0
+    own.raw("UPDATE raw.more SET n = 2")
+    assert command("verify").code == 1
+    own.change(
+        "DROP TABLE orders; DROP TABLE people; CREATE TABLE people (mail BLOB PRIMARY KEY, c7 TEXT)"
+    )
+    assert command("sync", "orders", "people").code == 1
+    lines = [line for line in command("doctor").out.splitlines() if line.startswith("✗")]
+    assert [
+        re.split(r"\s+", line)[1:3] for line in lines if "orders" in line or "people" in line
+    ] == [
+        ["tables", "The"],
+        ["tables", "people.mail"],
+        ["proofs", "orders"],
+        ["proofs", "people"],
+    ]
+    # It helps where only the mirror differs.
+    (line,) = [line for line in lines if "saas-platform repair" in line]
+    assert re.search(r"^✗ proofs +more has differed .*: run `saas-platform repair more`", line)
+
+
 def test_the_doctor_shows_a_new_column(own: Own) -> None:
     own.change("ALTER TABLE orders ADD COLUMN colour TEXT")
     output = command("doctor")
