@@ -148,6 +148,7 @@ def write_out(node: CommentedMap, name: str, aliases: Collection[_Place]) -> Non
 
 
 def _written_out(node: Any, aliases: Collection[_Place], is_written_here: bool) -> Any:
+    rest = ""
     if isinstance(node, ScalarString):
         copy: Any = type(node)(node)
         return str(copy) if isinstance(node, PlainScalarString) else copy
@@ -158,12 +159,15 @@ def _written_out(node: Any, aliases: Collection[_Place], is_written_here: bool) 
         )
     elif isinstance(node, CommentedMap):
         own = dict(node.non_merged_items())
+        names = _read_order(node)
+        # The comments after the last entry stay at the end, even if it takes the place of one that was taken over.
+        rest = _take_trailing_of(node, [*own][-1]) if own and is_written_here else ""
         copy = CommentedMap(
             (
                 name,
                 _written_out(node[name], aliases, name in own and (id(node), name) not in aliases),
             )
-            for name in node
+            for name in names
         )
     else:
         return node
@@ -176,7 +180,15 @@ def _written_out(node: Any, aliases: Collection[_Place], is_written_here: bool) 
         for place, value in _entries(node):
             if isinstance(value, ScalarString) and (id(node), place) in aliases:
                 copy.ca.items.get(place, [None] * 3)[_slot(copy)] = None
+    if rest:
+        _give_trailing(copy, rest)
     return copy
+
+
+def _read_order(node: CommentedMap) -> list[str]:
+    """Return the names in the order in which the file's reader has them: those that are taken over come first."""
+    taken_over = [name for each in reversed([*node.merge]) for name in _read_order(each)]
+    return list(dict.fromkeys([*taken_over, *(name for name, _ in node.non_merged_items())]))
 
 
 def _take_trailing(node: CommentedMap) -> str:

@@ -19,6 +19,8 @@ import yaml
 
 #: The names and numbers that lead to an entry.
 _Path = tuple[str | int, ...]
+#: In a path, the sign `<<` that takes over the entries of other mappings. A name `"<<"` is in quotes.
+_MERGE = -1
 _COMMENT = re.compile(r"#[^\r\n\x85\u2028\u2029]*")
 _BREAK = re.compile(r"[\r\n\x85\u2028\u2029]")
 
@@ -72,7 +74,7 @@ def with_comments(before: str, after: str) -> str:
         return after
     above: dict[int, list[str]] = {}
     for comment in lost:
-        above.setdefault(_line_of(comment, old, new), []).append(comment.text)
+        above.setdefault(_line_of(comment, old, new, after), []).append(comment.text)
     placed = _inserted(after, above)
     if _means_the_same(placed, after):
         return placed
@@ -95,10 +97,14 @@ def _without_strayed(before: str, after: str) -> str:
 
 def _is_thing(path: _Path) -> bool:
     """Return whether the entry is a table, or a column of one."""
-    return path[:1] == ("tables",) and (len(path) == 2 or (len(path) == 4 and path[2] == "columns"))
+    return (
+        path[:1] == ("tables",)
+        and path[-1] != _MERGE
+        and (len(path) == 2 or (len(path) == 4 and path[2] == "columns"))
+    )
 
 
-def _line_of(comment: _Comment, old: list[_Entry], new: Mapping[_Path, _Entry]) -> int:
+def _line_of(comment: _Comment, old: list[_Entry], new: Mapping[_Path, _Entry], text: str) -> int:
     """Return the line of the changed text above which the comment goes."""
     around = [each for each in old if each.index < comment.index]
     in_flow = any(each.is_flow and comment.index < each.end for each in around)
@@ -107,6 +113,8 @@ def _line_of(comment: _Comment, old: list[_Entry], new: Mapping[_Path, _Entry]) 
         for each in old:
             if each.index > comment.index and each.path in new:
                 return new[each.path].line
+        if around:
+            return text.rstrip("\n").count("\n") + 1  # It ends the file.
     path: _Path = around[-1].path if around else ()
     while path and path not in new:
         path = path[:-1]
@@ -117,7 +125,7 @@ def _inserted(text: str, above: Mapping[int, list[str]]) -> str:
     """Return the text with the comments above the lines, each as far to the right as the line."""
     lines = text.split("\n")
     for number in sorted(above, reverse=True):
-        line = lines[number]
+        line = lines[number] if number < len(lines) else ""
         blank = line[: len(line) - len(line.lstrip(" "))]
         lines[number:number] = [blank + comment for comment in above[number]]
     return "\n".join(lines)
@@ -195,7 +203,8 @@ def _entry_of(event: yaml.NodeEvent, around: list[_Open], found: list[_Entry]) -
         path = (*inner.entry.path, inner.place)
         inner.place += 1
     elif inner is not None:
-        inner.place = str(getattr(event, "value", ""))
+        name, style = str(getattr(event, "value", "")), getattr(event, "style", None)
+        inner.place = _MERGE if name == "<<" and style is None else name
         path = (*inner.entry.path, inner.place)
     entry = _Entry(path, *_place(event.start_mark))
     if path:

@@ -152,3 +152,94 @@ def test_a_quoted_merge_key_is_a_name(name: str) -> None:
     tree = loaded(text)
     assert list(tree["tables"]) == ["a", "<<"]
     assert dumped(tree) == text
+
+
+_COLS = """\
+tables:
+  b:
+    key: [id]
+    columns: &cols
+      id: {type: integer, declared: INTEGER, nullable: false}
+      x: {type: text, declared: TEXT}
+"""
+_B = {"id": INTEGER, "x": TEXT}
+
+
+def _part(text: str) -> str:
+    return text[text.index("  a:\n") :]
+
+
+def test_entries_that_are_taken_over_stay_first_and_keep_their_comment(tmp_path: Path) -> None:
+    text = f"""\
+{_COLS}  a:
+    key: [id]
+    columns:
+      <<: *cols  # as b has them
+      z: {{type: integer, declared: INT}}  # own
+# The end.
+"""
+    found = {"b": _B, "a": {**_B, "z": {**INTEGER, "declared": "INT"}, "n": TEXT}}
+    merged = _merged(tmp_path, text, found)
+    assert merged.changes == ("a.n is new in the source: it is added as text",)
+    assert (
+        _part(merged.text)
+        == """\
+  a:
+    key: [id]
+    # as b has them
+    columns:
+      id: {type: integer, declared: INTEGER, nullable: false}
+      x: {type: text, declared: TEXT}
+      z: {type: integer, declared: INT}  # own
+      n: {type: text, declared: TEXT, nullable: true}
+# The end.
+"""
+    )
+    before, after = tmp_path / "before.yaml", tmp_path / "after.yaml"
+    before.write_text(text)
+    after.write_text(merged.text)
+    # Another order of the columns would load the table again.
+    columns = [[*read_declaration(each).tables["a"].columns.keys()] for each in (before, after)]
+    assert columns == [["id", "x", "z"], ["id", "x", "z", "n"]]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "<<: *cols\n      id: {type: integer, declared: INT, nullable: false}",
+        "z: {type: integer, declared: INT}\n      <<: *cols",
+        "z: {type: integer, declared: INT}\n      <<: *cols  # as in b",
+        "<<: *cols\n      id:\n        type: integer\n        declared: INT",
+    ],
+)
+@pytest.mark.parametrize("end", ["# The end.\n", "\n  # Of the tables.\n\n# The end.\n"])
+def test_the_last_comment_of_a_file_stays_the_last_line(
+    tmp_path: Path, last: str, end: str
+) -> None:
+    text = f"{_COLS}  a:\n    key: [id]\n    columns:\n      {last}\n{end}"
+    own = {"z": {**INTEGER, "declared": "INT"}} if "z:" in last else {}
+    found = {"b": _B, "a": {**_B, **own, "n": TEXT, "m": TEXT}}
+    merged = _merged(tmp_path, text, found)
+    assert len(merged.changes) >= 2
+    assert merged.text.endswith(f"nullable: true}}\n{end}")
+    assert sorted(_comments(merged.text)) == sorted(_comments(text))
+
+
+def test_the_comment_of_what_is_taken_over_stays_if_another_table_changes(tmp_path: Path) -> None:
+    text = f"""\
+{_COLS}  a:
+    key: [id]
+    columns:
+      <<: *cols  # as b has them
+  c: {{key: [id], columns: {{id: {{type: integer, declared: INTEGER, nullable: false}}}}}}
+"""
+    merged = _merged(tmp_path, text, {"b": _B, "a": _B, "c": {"id": INTEGER, "n": TEXT}})
+    assert "<<: *cols" in merged.text
+    assert _comments(merged.text) == ["# as b has them"]
+
+
+def test_an_alone_comment_after_a_lost_last_table_ends_the_file(tmp_path: Path) -> None:
+    text = f"{_COLS}  a: {{key: [id], columns: *cols}}\n# The end.\n"
+    merged = _merged(tmp_path, text, {"b": _B})
+    assert merged.text.startswith("tables:\n  b:\n    key: [id]\n    columns:")
+    assert merged.text.endswith("      x: {type: text, declared: TEXT}\n# The end.\n")
