@@ -41,13 +41,18 @@ def months_of(context: dg.AssetExecutionContext) -> list[Month]:
 
     Raises dagster.Failure if it asks for none: the run would write nothing, and record that all was done.
     """
-    if not context.has_partition_key_range:
+    require_partition(context)
+    return sorted(Month.parse(key.removesuffix("-01")) for key in context.partition_keys)
+
+
+def require_partition(context: dg.AssetExecutionContext) -> None:
+    """Raise dagster.Failure if the run has no partition."""
+    if not (context.has_partition_key or context.has_partition_key_range):
         raise dg.Failure(
             "This run has no partition, so it is not known which months to materialise: choose them in the dialog"
             " Materialize, or use `saas-platform run`.",
             allow_retries=False,
         )
-    return sorted(Month.parse(key.removesuffix("-01")) for key in context.partition_keys)
 
 
 def range_tags(first: Month, last: Month) -> dict[str, str]:

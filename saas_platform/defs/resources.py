@@ -64,7 +64,8 @@ class SourceDatabase(dg.ConfigurableResource):
         """Return the resource of a platform's source."""
         url = platform.settings.source
         hidden = {name: value for name, value in url.query.items() if name.lower() not in _HARMLESS}
-        shown = url.set(password=None).difference_update_query([*hidden])
+        # `URL.set` takes None for a value that was not given, and would keep the password.
+        shown = url._replace(password=None).difference_update_query([*hidden])
         secrets = SourceSecrets(
             None if url.password is None else str(url.password), hidden, platform.hash_salt
         )
