@@ -12,7 +12,7 @@ from saas_platform.defs.evaluations import report_evaluation
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import definition_metadata, digest_words, proof_metadata
 from saas_platform.defs.names import AssetTables
-from saas_platform.defs.partitions import ONE_RUN, key_of, months_of
+from saas_platform.defs.partitions import ONE_RUN, key_of, months_of, require_partition
 from saas_platform.defs.plots import rows_plot
 from saas_platform.defs.resources import SourceDatabase, WarehouseResource
 from saas_platform.defs.source import GROUP as SOURCE
@@ -57,7 +57,7 @@ def raw_assets(
             name,
             table,
             warehouse,
-            partitions if table.name == PARTITIONED else None,
+            partitions,
             [dg.AssetKey([SOURCE, name])] if from_synthetic else [],
             FRESHNESS if stays_fresh else None,
         )
@@ -74,6 +74,7 @@ def _raw_asset(
     freshness: dg.FreshnessPolicy | None,
 ) -> dg.AssetsDefinition:
     key = dg.AssetKey([GROUP, name])
+    own_partitions = partitions if table.name == PARTITIONED else None
 
     @dg.asset(
         key=key,
@@ -85,7 +86,7 @@ def _raw_asset(
             **definition_metadata(table, warehouse.declared_columns(table)),
             "dagster/table_name": f"{target_schema(table)}.{table.name}",
         },
-        partitions_def=partitions,
+        partitions_def=own_partitions,
         backfill_policy=ONE_RUN,
         freshness_policy=freshness,
         check_specs=[
@@ -105,7 +106,9 @@ def _raw_asset(
         warehouse: WarehouseResource,
         work: dg.ResourceParam[WorkTimer],
     ) -> Iterator[dg.MaterializeResult]:
-        months = months_of(context) if partitions else []
+        if partitions and _is_partitioned(context):
+            require_partition(context)
+        months = months_of(context) if own_partitions else []
         with work.measure(GROUP), raise_failures():
             into = warehouse.open()
             report = sync_one(source.open(), into, table, also_prove=_slices_of(table, months))
@@ -126,6 +129,15 @@ def _raw_asset(
         _report_full_proof(context.instance, key, report)
 
     return mirror
+
+
+def _is_partitioned(context: dg.AssetExecutionContext) -> bool:
+    """Return whether the run materialises the table that has a partition for each month.
+
+    A run that lacks its partition is refused at its first table, before it has recorded anything.
+    """
+    selected = context.run.asset_selection
+    return not selected or dg.AssetKey([GROUP, PARTITIONED]) in selected
 
 
 def _mirror_words(table: sa.Table) -> str:

@@ -1,0 +1,82 @@
+"""Runs as the sensors, the schedules and the UI's dialogs request them: by one partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from saas_platform.defs.build import build_definitions
+from saas_platform.defs.instance import open_instance
+from saas_platform.defs.resources import resources_of
+from saas_platform.platform import Platform
+from saas_platform.refresh.staleness import stale_products
+from saas_platform_tests.rows import by_hand
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    with open_instance(Platform.load().home) as made:
+        yield made
+
+
+def execute(instance: dg.DagsterInstance, job: str, **how: Any) -> dg.ExecuteInProcessResult:
+    definitions = build_definitions(Platform.load())
+    return definitions.resolve_job_def(job).execute_in_process(
+        instance=instance, raise_on_error=False, **how
+    )
+
+
+def test_what_the_sensor_requests_ends_well(home: Path, instance: dg.DagsterInstance) -> None:
+    with by_hand(home / "source.db") as connection:
+        connection.execute(
+            "UPDATE users SET role = 'viewer' WHERE user_id = (SELECT min(user_id) FROM users)"
+        )
+        connection.execute(
+            "UPDATE usage_events SET feature_id = feature_id WHERE event_id = (SELECT max(event_id) FROM usage_events)"
+        )
+    platform = Platform.load()
+    repository = build_definitions(platform).get_repository_def()
+    with dg.build_sensor_context(
+        instance=instance, repository_def=repository, resources=resources_of(platform)
+    ) as context:
+        tick = repository.get_sensor_def("source_changed").evaluate_tick(context)
+    (request,) = tick.run_requests or ()
+    assert request.partition_key == "2024-07-01"
+    result = execute(instance, "refresh", partition_key=request.partition_key)
+    assert result.success
+    assert stale_products(Platform.load()) == {}
+
+
+def test_one_month_of_the_company_is_written(home: Path, instance: dg.DagsterInstance) -> None:
+    result = execute(instance, "company_month", partition_key="2024-06-01")
+    assert result.success
+    months = {
+        event.partition
+        for event in result.all_events
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION
+    }
+    assert months == {"2024-06-01"}
+
+
+@pytest.mark.parametrize("job", ["company_month", "refresh", "everything"])
+def test_a_run_without_its_partition_records_nothing(
+    home: Path, instance: dg.DagsterInstance, job: str
+) -> None:
+    result = execute(instance, job)
+    assert not result.success
+    kinds = [event.event_type for event in result.all_events]
+    assert dg.DagsterEventType.ASSET_MATERIALIZATION not in kinds
+    messages = {
+        failure.description
+        for event in result.all_events
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE
+        and (failure := event.step_failure_data.user_failure_data)
+    }
+    assert len(messages) == 1
+    assert "This run has no partition" in str(messages.pop())
