@@ -7,6 +7,7 @@ error. The exit code is 0 only for success.
 from __future__ import annotations
 
 import functools
+import logging
 import warnings
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -370,10 +371,11 @@ def reset(
 
     platform = Platform.load()
     if not yes:
+        company = "the company, " if platform.settings.synthetic else ""
         what = (
             f"the mirrors of {', '.join(table)} with their log entries"
             if table
-            else f"{_company(platform)}raw, marts, models and the files in {platform.home.root}"
+            else f"{company}raw, marts, models and the files in {platform.home.root}"
         )
         raise SettingsError(f"This would drop {what}: add --yes to confirm.")
     is_home = platform.home.is_known
@@ -389,12 +391,10 @@ def reset(
     return True
 
 
-def _company(platform: Platform) -> str:
-    return "the company, " if platform.settings.synthetic else ""
-
-
 def main() -> None:
     """Run the command line `saas-platform`."""
     # SQLAlchemy warns of odd types and circular references in the user's database; we handle both.
     warnings.filterwarnings("ignore", category=sa.exc.SAWarning)
+    # A library of dbt calls `basicConfig`, which would show every line of Dagster's log, but for another handler.
+    logging.getLogger().addHandler(logging.NullHandler())
     app()

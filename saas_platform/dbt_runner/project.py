@@ -103,7 +103,8 @@ def run(target: MartsTarget, arguments: Sequence[str]) -> Any:
     with target.in_environment(), _closing(target):
         outcome: Any = dbtRunner().invoke([*arguments, "--target", target.name])
     if outcome.exception is not None:
-        raise MartsError(f"dbt {arguments[0]} could not run: {outcome.exception}")
+        said = " ".join(str(outcome.exception).split())
+        raise MartsError(f"dbt {arguments[0]} could not run: {said}")
     if not outcome.success:
         failures = [
             f"{result.node.name} ({result.message})"

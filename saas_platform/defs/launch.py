@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -84,9 +83,6 @@ def execute(
     began = time.perf_counter()
     job = _job(definitions, plan)
     log = platform.home.run_log
-    # A library that dbt imports calls `basicConfig`, which does nothing if there is a handler. Otherwise every line of
-    # Dagster's log would appear on the terminal, between the lines of progress.
-    logging.getLogger().addHandler(logging.NullHandler())
     # dbt's lines would hide the progress, and they would break standard output for programs that read it.
     with (
         fewer_disk_waits(),

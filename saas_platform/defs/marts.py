@@ -213,7 +213,10 @@ def _reason(results: Mapping[str, Any], error: str, warehouse: Warehouse) -> str
         error: the error of the invocation, which ends with dbt's messages.
         warehouse: the warehouse, which another process may have open.
     """
-    failed = [f"{_id(each).split('.')[2]} ({each['message']})" for each in _failed(results)]
+    failed = [
+        f"{_id(each).split('.')[2]} ({' '.join(str(each['message']).split())})"
+        for each in _failed(results)
+    ]
     if failed:
         return f"dbt build failed: {'; '.join(failed)}"
     said = error.partition("Errors parsed from dbt logs:")[2].strip()

@@ -26,7 +26,8 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
                 [GROUP, name],
                 deps=[[SYNTHETIC, name]],
                 group_name=GROUP,
-                description=f"{table.comment}. The table in the source database.",
+                description=f"{table.comment}. The table in the source database. A month of all tables is"
+                " written in one transaction, so they are materialised together.",
                 kinds={engine, "table"},
                 metadata=definition_metadata(table, source_types(table, engine)),
                 partitions_def=partitions,

@@ -29,7 +29,8 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
             dg.AssetSpec(
                 [GROUP, name],
                 group_name=GROUP,
-                description=f"{table.comment}. The rows that were created or changed in the month.",
+                description=f"{table.comment}. The rows that were created or changed in the month. All"
+                " tables of a month are generated, and materialised, together.",
                 kinds={"python", "parquet"},
                 metadata=definition_metadata(table, arrow_types(table)),
                 partitions_def=partitions,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -44,19 +44,24 @@ def marks(instance: dg.DagsterInstance) -> dict[str, StaleStatus]:
     return {name: status for name, status in found.items() if status != StaleStatus.FRESH}
 
 
-def tick(instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
-    """Evaluate the sensor once and store its events, as the daemon does."""
+def tick(instance: dg.DagsterInstance, cursors: dict[str, str] = {}) -> list[str]:  # noqa: B006
+    """Evaluate the sensor once and store its events and its cursor, as the daemon does. Return what it reported."""
     platform = Platform.load()
     definitions = build_definitions(platform)
     repository = definitions.get_repository_def()
+    place = instance.root_directory
     with dg.build_sensor_context(
-        instance=instance, repository_def=repository, resources=resources_of(platform)
+        instance=instance,
+        repository_def=repository,
+        resources=resources_of(platform),
+        cursor=cursors.get(place),
     ) as context:
         result = repository.get_sensor_def("facts")(context)
-    assert isinstance(result, dg.SensorResult | dg.SkipReason)
-    for event in result.asset_events if isinstance(result, dg.SensorResult) else ():
+    assert isinstance(result, dg.SensorResult)
+    cursors[place] = result.cursor or ""
+    for event in result.asset_events:
         instance.report_runless_asset_event(event)
-    return result
+    return [event.asset_key.to_user_string() for event in result.asset_events]
 
 
 def newest(instance: dg.DagsterInstance, name: str) -> dg.AssetMaterialization:
@@ -74,15 +79,15 @@ def sql(home: Path, statement: str) -> None:
 
 def test_marks_agree_with_run(home: Path, instance: dg.DagsterInstance) -> None:
     assert marks(instance) == {}
-    assert isinstance(tick(instance), dg.SkipReason)
+    assert tick(instance) == []
 
     built = newest(instance, "marts/churn_monthly").metadata
     assert "dagster/row_count" in built
     sql(home, "DROP TABLE marts.mrr_monthly")
     sql(home, "UPDATE marts.churn_monthly SET churned_customers = 7")
     (home / "dashboard" / "index.html").unlink()
-    assert isinstance(tick(instance), dg.SensorResult)
-    assert isinstance(tick(instance), dg.SkipReason), "it is reported once"
+    assert tick(instance)
+    assert tick(instance) == [], "it is reported once"
     found = marks(instance)
     assert found.keys() == stale_products(Platform.load()).keys()
     assert set(found.values()) == {StaleStatus.STALE}
@@ -96,7 +101,7 @@ def test_a_sync_on_the_command_line_is_reported(home: Path, instance: dg.Dagster
     with_edit = "UPDATE users SET role = 'viewer' WHERE user_id = (SELECT min(user_id) FROM users)"
     edit_source(home, with_edit)
     assert command("sync").code == 0
-    assert isinstance(tick(instance), dg.SensorResult)
+    assert tick(instance)
     found = marks(instance)
     assert found.keys() == stale_products(Platform.load()).keys()
     assert "marts/stg_users" in found
@@ -134,8 +139,8 @@ def test_a_later_clock_is_marked(
 ) -> None:
     """No asset is newer, and still the month is not that of today."""
     monkeypatch.setenv("SAAS_AS_OF", "2024-07-20")
-    assert isinstance(tick(instance), dg.SensorResult)
-    assert isinstance(tick(instance), dg.SkipReason), "it is reported once"
+    assert tick(instance)
+    assert tick(instance) == [], "it is reported once"
     found = marks(instance)
     assert {name.partition(" ")[0] for name in found} == to_materialise()
     assert {name.partition(" ")[2] for name in found} == {"", "2024-07-01"}
@@ -147,14 +152,70 @@ def test_a_change_of_the_source_is_marked(home: Path, instance: dg.DagsterInstan
     edit_source(
         home, "UPDATE users SET role = 'viewer' WHERE user_id = (SELECT min(user_id) FROM users)"
     )
-    assert isinstance(tick(instance), dg.SensorResult)
-    assert isinstance(tick(instance), dg.SkipReason), "it is reported once"
+    assert tick(instance)
+    assert tick(instance) == [], "it is reported once"
     found = marks(instance)
     assert {name for name in found if name.startswith("raw/")} == {"raw/users"}
     assert found.keys() - {"raw/users"} == {
         name for name in to_materialise() if not name.startswith("raw/")
     }
     assert command("run").code == 0
+    assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+
+
+def undo_the_source(home: Path, _: pytest.MonkeyPatch) -> None:
+    edit_source(home, "UPDATE features SET name = substr(name, 2)")
+    assert command("sync").code == 0
+
+
+def the_source(home: Path, _: pytest.MonkeyPatch) -> None:
+    edit_source(home, "UPDATE features SET name = 'x' || name")
+
+
+def the_page(home: Path, _: pytest.MonkeyPatch) -> None:
+    page = home / "dashboard" / "index.html"
+    page.write_bytes(page.read_bytes()[::-1])
+
+
+def the_clock(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAAS_AS_OF", "2024-07-20")
+
+
+def the_clock_back(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAAS_AS_OF", "2024-07-15")
+
+
+@pytest.mark.parametrize(
+    ("do", "undo"),
+    [(the_source, undo_the_source), (the_page, the_page), (the_clock, the_clock_back)],
+    ids=["source", "page", "clock"],
+)
+def test_what_was_undone_is_no_longer_marked(
+    home: Path,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    do: Callable[[Path, pytest.MonkeyPatch], None],
+    undo: Callable[[Path, pytest.MonkeyPatch], None],
+) -> None:
+    do(home, monkeypatch)
+    assert tick(instance)
+    assert marks(instance)
+    undo(home, monkeypatch)
+    tick(instance)
+    assert {name.partition(" ")[0] for name in marks(instance)} == to_materialise()
+    assert command("run").code == 0
+    tick(instance)
+    assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+    assert tick(instance) == []
+
+
+def test_a_mart_built_again_alone_leaves_no_mark_above_it(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    sql(home, "DELETE FROM marts.dim_plan")
+    assert tick(instance)
+    assert command("run", "--select", "marts/dim_plan").code == 0
+    tick(instance)
     assert (marks(instance), stale_products(Platform.load())) == ({}, {})
 
 
