@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from saas_platform.defs.build import build_definitions
+from saas_platform.defs.contracts import CONTRACT
 from saas_platform.platform import Platform
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.end_to_end.own import Own
@@ -26,7 +27,7 @@ def contracts() -> dict[str, dg.AssetCheckEvaluation]:
     """Run the job of the sensor, and return the results of the contracts."""
     job = build_definitions(Platform.load()).resolve_job_def("refresh")
     result = job.execute_in_process(raise_on_error=False)
-    found = [each for each in result.get_asset_check_evaluations() if each.check_name == "contract"]
+    found = [each for each in result.get_asset_check_evaluations() if each.check_name == CONTRACT]
     return {each.asset_key.path[-1]: each for each in found}
 
 
