@@ -47,7 +47,7 @@ class SqliteSnapshot(SourceSnapshot):
         self._counts: dict[str, Mapping[str, int]] = {}
         # The first read fixes the view that all later reads see.
         scalar(cursor, "SELECT count(*) FROM sqlite_master")
-        self._utf16 = catalogue.is_utf16(cursor)
+        self._utf16 = scalar(cursor, "SELECT encoding FROM pragma_encoding") != "UTF-8"
         self.identity = f"{path.name}, file {path.stat().st_ino}"
 
     def high_watermark(self, table: sa.Table) -> int:
