@@ -86,9 +86,12 @@ def page_path(complete_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return build_page(DuckdbWarehouse(complete_file), tmp_path_factory.mktemp("page"), AS_OF).path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium. Without an installed one, the test is skipped."""
+    """A headless Chromium. Without an installed one, the test is skipped.
+
+    While it is open, the thread has a running event loop, in which no other test can call `asyncio.run`.
+    """
     names = ("chromium", "chromium-browser", "google-chrome")
     executable = next((path for name in names if (path := shutil.which(name))), None)
     if executable is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import re
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -33,6 +34,16 @@ _CROWDED = 10**15
 
 class Text(bytes):
     """The bytes of a value that SQLite stores as text. They need not be UTF-8."""
+
+    def stored(self) -> set[bytes]:
+        """Return the bytes that the file may hold: of a file in UTF-16, `sqlite3` returns a conversion."""
+        held = {bytes(self)}
+        with suppress(UnicodeDecodeError):
+            characters = self.decode(errors="surrogatepass")
+            held |= {
+                characters.encode(f"utf-16-{order}", "surrogatepass") for order in ("le", "be")
+            }
+        return held
 
     def valid(self) -> str | None:
         """Return the text; None if the bytes are not UTF-8."""
@@ -277,7 +288,8 @@ def names_literal(sentence: str, value: Stored) -> bool:
                 return shortened(quoted) in sentence
             # The sentence shows the bytes, or the text with the invalid bytes escaped.
             escaped = shortened(value.decode(errors="backslashreplace"))
-            return escaped in sentence or f"X'{value.hex().upper()}'" in sentence
+            literals = [f"X'{held.hex().upper()}'" for held in value.stored()]
+            return any(each in sentence for each in (escaped, *literals))
         case bytes():
             return shortened(f"X'{value.hex().upper()}'") in sentence or (
                 f"X'{value[:50].hex().upper()}" in sentence and len(value) > 50

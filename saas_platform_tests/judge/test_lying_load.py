@@ -36,6 +36,7 @@ OTHERS = {
     "_fails": "test_a_misfit_that_is_let_through",
     "_check_range": "test_a_range_that_is_not_checked",
     "is_utf8": "test_a_text_whose_bytes_are_not_checked",
+    "is_altered": "test_a_text_of_utf16_that_is_altered",
     "_exact": "test_a_decimal_by_the_slow_way",
     "is_wide": "test_a_wide_decimal_taken_for_a_narrow_one",
     "_by_kind": "names the functions above for each kind",
