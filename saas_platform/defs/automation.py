@@ -10,13 +10,13 @@ from saas_platform.clock import Clock, Month
 from saas_platform.defs.jobs import COMPANY_MONTH, FULL_PROOF, REFRESH
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import key_of, range_tags
-from saas_platform.defs.reporting import is_running
 from saas_platform.defs.resources import (
     CompanyClock,
     SourceDatabase,
     SyntheticCompany,
     WarehouseResource,
 )
+from saas_platform.defs.unfinished import is_running
 from saas_platform.errors import PlatformError
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.schema import version_of
@@ -158,7 +158,7 @@ def _above_raw(
             "Every raw table is up to date with its source, and what is built from raw with raw."
         )
         return dg.SensorResult(skip_reason=quiet, cursor="{}")
-    if is_running(context.instance):
+    if is_running(context.instance, bookkeeping.platform.home):
         return dg.SensorResult(
             skip_reason="A run is in progress, after which this is looked at again."
         )

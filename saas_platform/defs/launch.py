@@ -16,6 +16,7 @@ from saas_platform.defs.jobs import EVERYTHING
 from saas_platform.defs.partitions import range_tags
 from saas_platform.defs.plan import Plan, selected_plan, stale_plan
 from saas_platform.defs.timing import WorkTimer
+from saas_platform.defs.unfinished import command_line_tags, end_killed
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.refresh.staleness import Staleness
@@ -78,10 +79,14 @@ def launch(
 def execute(
     platform: Platform, definitions: dg.Definitions, work: WorkTimer, plan: Plan
 ) -> RunOutcome:
-    """Materialise the plan's assets in one run. Raises RunError if a step or a blocking check fails."""
+    """Materialise the plan's assets in one run. The caller holds the lock of the home.
+
+    Raises RunError if a step or a blocking check fails.
+    """
     work.seconds.clear()
     began = time.perf_counter()
     job = _job(definitions, plan)
+    months = range_tags(*plan.months) if platform.is_company else {}
     log = platform.home.run_log
     # dbt's lines would hide the progress, and they would break standard output for programs that read it.
     with (
@@ -90,9 +95,10 @@ def execute(
         log.open("w") as lines,
         contextlib.redirect_stdout(lines),
     ):
+        end_killed(instance, platform.home)
         result = job.execute_in_process(
             instance=instance,
-            tags=range_tags(*plan.months) if platform.is_company else {},
+            tags={**command_line_tags(platform.home), **months},
             run_config={"loggers": {"console": {}}},
             raise_on_error=False,
         )

@@ -19,6 +19,7 @@ from saas_platform.defs.partitions import key_of
 from saas_platform.defs.raw import GROUP as RAW
 from saas_platform.defs.raw import PARTITIONED
 from saas_platform.defs.resources import WarehouseResource
+from saas_platform.defs.unfinished import is_running
 from saas_platform.errors import PlatformError
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.warehouse.interface import Warehouse
@@ -28,12 +29,6 @@ CODE_VERSION = "dagster/code_version"
 #: Begins the version of what is stale. No code makes it, so that Dagster shows the asset as stale.
 STALE = "stale after "
 _OWN = (DATA_VERSION, CODE_VERSION)
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 
 
 class _Part(NamedTuple):
@@ -66,7 +61,7 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
         try:
             events = list(_synced(context.instance, warehouse.open(), tables))
             stale = dict.fromkeys(before, "")
-            if not is_running(context.instance):
+            if not is_running(context.instance, bookkeeping.platform.home):
                 # What was just found to be synced has its newest event in this answer.
                 synced = {event.asset_key for event in events}
                 stale = _stale(bookkeeping, tables)
@@ -90,11 +85,6 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
         )
 
     return facts
-
-
-def is_running(instance: dg.DagsterInstance) -> bool:
-    """Return whether a run is in progress, or about to start."""
-    return bool(instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED), limit=1))
 
 
 def report_stale(instance: dg.DagsterInstance, product: str, words: str) -> None:

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from saas_platform.errors import PlatformError
 
 _LOCK = "run.lock"
+_MOMENT_SECONDS = 1.0
 
 
 class HomeError(PlatformError):
@@ -134,7 +135,8 @@ class Home:
         self.create()
         lock = FileLock(self.root / _LOCK)
         try:
-            lock.acquire(timeout=0)
+            # A sensor that looks whether a command runs holds the lock for a moment.
+            lock.acquire(timeout=_MOMENT_SECONDS)
         except Timeout:
             raise HomeError(
                 f"Another saas-platform command is running on SAAS_HOME {self.root}:"
