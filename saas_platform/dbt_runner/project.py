@@ -90,7 +90,8 @@ def options(as_of: datetime, target_path: Path, log_path: Path) -> list[str]:
         *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
         *("--target-path", str(target_path), "--log-path", str(log_path)),
         *("--vars", json.dumps({"as_of": as_of.isoformat(" ")})),
-        "--quiet",
+        # dbt's errors are raised, and the log file has them too.
+        *("--log-level", "none"),
     ]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from saas_platform.dbt_runner import MartsError, MartsTarget, build
+from saas_platform.dbt_runner import PROJECT_DIR, MartsError, MartsTarget, build
 from saas_platform_tests.marts.raw import RawCompany, load
 
 
@@ -75,3 +76,19 @@ def test_the_as_of_in_mid_month_ends_time_there(
         assert months.fetchall() == [(True,), (False,)]
         last = connection.execute("SELECT max(date_day)::text FROM marts.user_growth_daily")
         assert last.fetchone() == ("2025-02-14",)
+
+
+def test_a_model_that_does_not_parse_is_named_and_dbt_prints_nothing(
+    tmp_path: Path,
+    dbt_paths: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT_DIR, project)
+    (project / "models" / "marts" / "broken.sql").write_text("select {{")
+    monkeypatch.setattr("saas_platform.dbt_runner.project.PROJECT_DIR", project)
+    target = MartsTarget.duckdb(tmp_path / "warehouse.duckdb")
+    with pytest.raises(MartsError, match=r"broken \(models/marts/broken\.sql\)"):
+        build(target, datetime(2026, 1, 1), *dbt_paths)
+    assert capfd.readouterr() == ("", "")
