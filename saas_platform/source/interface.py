@@ -66,9 +66,9 @@ class SourceSnapshot(ABC):
     def columns(self, table: sa.Table) -> list[SourceColumn]:
         """Return the table's columns as they are now; an empty list if the table is missing."""
 
-    def is_view(self, table: sa.Table) -> bool:  # noqa: ARG002
+    @abstractmethod
+    def is_view(self, table: sa.Table) -> bool:
         """Return whether the table's name is that of a view, whose columns the source reports as a table's."""
-        return False
 
     @abstractmethod
     def tables(self) -> list[tuple[str | None, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
+import duckdb
 import pytest
 import sqlalchemy as sa
 
@@ -58,6 +59,27 @@ def test_many_slices_that_do_not_touch_are_read(mssql: MssqlBackend, way: str) -
         days = [(date(1900, 1, 1) + timedelta(days=2 * n)).isoformat() for n in range(12_000)]
         with own_database().snapshot() as snapshot:
             assert snapshot.rows(table, slices=days).read_all()["id"].to_pylist() == [1]
+
+
+def test_a_view_that_takes_the_place_of_a_table_stops_it(
+    mssql: MssqlBackend, warehouse: DuckdbWarehouse, way: str
+) -> None:
+    name = "saas_platform_moved"
+    with made(mssql, name, "id INT NOT NULL PRIMARY KEY, v INT NULL") as full:
+        mssql.run(f"INSERT INTO {full} (id, v) VALUES (1, 2)")
+        (table,) = (t for t in own_database().discover().tables if t.name == name)
+        (report,) = sync(own_database(), warehouse, [table])
+        assert report.succeeded, report
+        drop = f"IF OBJECT_ID('{full}', 'V') IS NOT NULL DROP VIEW {full}"
+        try:
+            mssql.run(f"DROP TABLE {full}", f"CREATE VIEW {full} AS SELECT 1 AS id, 2 AS v")
+            (report,) = sync(own_database(), warehouse, [table])
+            assert f"{name} is a view in the source now" in (report.error or "")
+        finally:
+            mssql.run(drop)
+        with duckdb.connect(str(warehouse.path)) as opened:
+            mirrored = opened.execute(f"SELECT id, v FROM raw.{name}").fetchall()
+        assert mirrored == [(1, 2)], "the mirror stays"
 
 
 #: The SQL for a special table, and the beginning of the note on it; None if there is no note.

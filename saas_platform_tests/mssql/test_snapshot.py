@@ -374,3 +374,16 @@ def test_a_deadlock_in_the_middle_of_rows_is_not_begun_again(
         with pytest.raises(SourceError, match="victim of a deadlock"):
             snapshot.rows(FIRST).read_all()
         assert sum("FROM [sales].[first]" in sql for sql in server.statements) == 1
+
+
+@pytest.mark.parametrize(("found", "is_view"), [((1,), True), ((0,), False)])
+def test_a_view_is_told_from_a_table(
+    monkeypatch: pytest.MonkeyPatch, found: tuple[int], is_view: bool
+) -> None:
+    """The catalogue lists the columns of both."""
+    server = Server({**DATABASE, "FROM sys.views": found})
+    with snapshot_of(server, monkeypatch) as snapshot:
+        assert snapshot.is_view(FIRST) is is_view
+    (asked,) = (sql for sql in server.statements if "FROM sys.views" in sql)
+    assert "OBJECT_ID(N'[sales].[first]')" in asked
+    assert sqlglot.parse_one(asked, dialect="tsql").key == "select"

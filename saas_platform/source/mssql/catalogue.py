@@ -154,6 +154,13 @@ def tables(cursor: Cursor, schema: str) -> list[str]:
     return sorted(str(row[0]) for row in rows)
 
 
+def is_view(cursor: Cursor, full_name: str) -> bool:
+    """Return whether the name is that of a view, whose columns the catalogue lists as it does a table's."""
+    sql = f"SELECT COUNT(*) FROM sys.views v WHERE v.object_id = OBJECT_ID({literal(full_name)})"
+    row = cursor.execute(sql).fetchone()
+    return row is not None and row[0] > 0
+
+
 def schemas(cursor: Cursor) -> list[str]:
     """Return the schemas with at least one table that this login can see."""
     rows = cursor.execute(

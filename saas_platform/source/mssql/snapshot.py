@@ -245,6 +245,10 @@ class MssqlSnapshot(SourceSnapshot):
             hidden = protection.columns(self._object_id(table)) if protection else {}
         return [replace(column, unreadable=hidden.get(column.name)) for column in found]
 
+    def is_view(self, table: sa.Table) -> bool:
+        with self._translating(table):
+            return catalogue.is_view(self._cursor, self._named(table))
+
     def unsupported_reason(self, table: sa.Table) -> str | None:
         with self._translating(table):
             if self._special is None:
