@@ -6,6 +6,7 @@ code with the package.
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -297,6 +298,33 @@ def test_a_reference_that_sqlite_refuses_to_check_is_reported(tmp_path: Path) ->
     )
     reported = [key for _, key in offenders(mirrored(tmp_path, declared), declared["c"])]
     assert reported == [(1,)]
+
+
+@pytest.mark.parametrize("kind", ["TEXT", "DECIMAL(10, 2)", "DATETIME", "INTEGER", "BLOB", ""])
+def test_only_a_reference_that_sqlite_refuses_to_check_is_reported(
+    tmp_path: Path, kind: str
+) -> None:
+    collations = ("", "COLLATE NOCASE", "COLLATE RTRIM", "COLLATE BINARY")
+    pairs = dict(enumerate(itertools.product(collations, collations)))
+    _, found = discovered(
+        tmp_path,
+        "".join(
+            f"CREATE TABLE p{n} (n INTEGER PRIMARY KEY, v {kind} {own});"
+            f"CREATE UNIQUE INDEX u{n} ON p{n} (v {of_index});"
+            f"CREATE TABLE c{n} (n INTEGER PRIMARY KEY, v {kind} REFERENCES p{n} (v));"
+            for n, (own, of_index) in pairs.items()
+        ),
+    )
+    refused = set()
+    with closing(sqlite3.connect(tmp_path / "own.db")) as connection:
+        for n in pairs:
+            try:
+                connection.execute(f"PRAGMA foreign_key_check (c{n})")
+            except sqlite3.OperationalError:
+                refused.add(n)
+    assert 0 < len(refused) < len(pairs)
+    noted = {n for n in pairs for note in found.notes if note.startswith(f"c{n} references p{n} ")}
+    assert noted == refused
 
 
 @pytest.mark.parametrize(

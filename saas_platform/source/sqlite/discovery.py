@@ -124,7 +124,7 @@ def _seen(
     strict = catalogue.is_strict(cursor, name)
     of_key = next((index for index in indexes if index.is_key), None)
     compared = Compared(
-        catalogue.collations(cursor, name, texts),
+        catalogue.collations(cursor, name, texts.union(*unique)),
         {
             column.name: catalogue_types.affinity(column.declared, strict=strict)
             for column in columns

@@ -32,7 +32,7 @@ _KNOWN = (BINARY, "NOCASE", "RTRIM")
 class Compared:
     """How SQLite compares the columns of a table."""
 
-    #: By column; a column that is not in it is compared as BINARY.
+    #: By column, of those that may hold texts or that an index compares; any other is compared as BINARY.
     collations: Mapping[str, str]
     affinities: Mapping[str, Affinity]
     indexes: Sequence[Index]
@@ -102,7 +102,7 @@ def judged(
             table,
             columns={
                 name: replace(column, collation=compared[table.name].collations.get(name, ""))
-                if name in named[table.name]
+                if name in named[table.name] & texts_of(_types(table))
                 else column
                 for name, column in table.columns.items()
             },
@@ -110,6 +110,10 @@ def judged(
         )
         for table in seen.values()
     ]
+
+
+def _types(table: SeenTable) -> dict[str, sa.types.TypeEngine[object]]:
+    return {name: column.type for name, column in table.columns.items()}
 
 
 def _referred(reference: SeenReference, parent: SeenTable) -> list[str]:
@@ -126,7 +130,7 @@ def _judged(
     to = _referred(reference, parent[0])
     if len(to) != len(reference.columns) or not set(to) <= {*parent[0].columns}:
         return reference  # The proposal says why it can't be checked.
-    texts = texts_of({name: seen.type for name, seen in parent[0].columns.items()})
+    texts = texts_of(_types(parent[0]))
     key = next((index for index in parent[1].indexes if index.is_key), None)
     collations = {}
     if not reference.to and key is not None:
