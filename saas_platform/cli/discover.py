@@ -16,12 +16,18 @@ import sqlalchemy as sa
 
 from saas_platform.platform import Platform
 from saas_platform.schema.arrow import version_of
-from saas_platform.schema.declared import Declaration, TablesError, as_yaml, read_declaration
+from saas_platform.schema.declared import (
+    Declaration,
+    TablesError,
+    as_yaml,
+    read_declaration,
+    type_name,
+)
 from saas_platform.schema.describing import counted
 from saas_platform.schema.merging import merge
 from saas_platform.schema.source_names import left_out, source_column, source_table
 from saas_platform.settings import SettingsError
-from saas_platform.source.interface import Advice, Discovery
+from saas_platform.source.interface import Advice, Discovery, MisfitError, SourceSnapshot
 from saas_platform.sync import leftover_sentence, leftovers, unnamed_tables
 
 
@@ -73,20 +79,24 @@ def declare_tables(platform: Platform, *, sample: bool = False, write: bool = Fa
         reasons = " ".join([f"{nothing}: name another database in SAAS_SOURCE_URL.", *found.notes])
         raise SettingsError(reasons)
     if file.exists():
-        return _merged(platform, file, found, write=write)
+        return _merged(platform, file, found, sample=sample, write=write)
     _write(file, as_yaml(found.tables))
     columns = (column for table in found.tables for column in table.columns)
     return Declared(len(found.tables), found.notes, (), _marked(columns), written=True)
 
 
-def _merged(platform: Platform, file: Path, found: Discovery, *, write: bool) -> Declared:
+def _merged(
+    platform: Platform, file: Path, found: Discovery, *, sample: bool, write: bool
+) -> Declared:
     declaration = read_declaration(file)
     with platform.database.snapshot() as snapshot:
         present = snapshot.tables()
         views = {
             source_table(table) for table in declaration.tables.values() if snapshot.is_view(table)
         }
-    merged = merge(file.read_text(encoding="utf-8"), declaration, found.tables, present, views)
+        unfit = set(_unfit(snapshot, declaration, found, sample=sample))
+    text = file.read_text(encoding="utf-8")
+    merged = merge(text, declaration, found.tables, present, views, unfit)
     if not merged.tables:
         raise TablesError(
             f"Every table that {file} declares is gone from the source, and all others are skipped: name another"
@@ -102,6 +112,40 @@ def _merged(platform: Platform, file: Path, found: Discovery, *, write: bool) ->
         _marked(merged.added),
         written=changed,
     )
+
+
+def _unfit(
+    snapshot: SourceSnapshot, declaration: Declaration, found: Discovery, *, sample: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield the columns, by table and name, with values that do not fit the type that the file declares.
+
+    Only those are read for which discovery now proposes another type. After a sample, none is read: what the
+    discovery saw decides.
+    """
+    proposals = {source_table(table): table for table in found.tables}
+    for table in declaration.tables.values():
+        if source_table(table) not in proposals:
+            continue
+        proposed = {source_column(each): each for each in proposals[source_table(table)].columns}
+        for column in table.columns:
+            other = proposed.get(source_column(column))
+            if other is None or type_name(other) == type_name(column):
+                continue
+            if other.info.get("by_values") if sample else not _fits(snapshot, column):
+                yield table.name, column.name
+
+
+def _fits(snapshot: SourceSnapshot, column: sa.Column[Any]) -> bool:
+    """Return whether every value of the column fits the type that the file declares. Reads the whole column."""
+    info = {name: said for name, said in column.table.info.items() if name.startswith("source_")}
+    alone = sa.Column(column.name, column.type, info=column.info)
+    table = sa.Table(column.table.name, sa.MetaData(), alone, info=info)
+    try:
+        for _ in snapshot.rows(table):
+            pass
+    except MisfitError:
+        return False
+    return True
 
 
 def _needed(found: Discovery, declaration: Declaration) -> Iterator[str]:

@@ -62,6 +62,7 @@ def merge(
     found: Iterable[sa.Table],
     present: Collection[SourcePlace],
     views: Collection[SourcePlace] = (),
+    unfit: Collection[tuple[str, str]] = (),
 ) -> Merge:
     """Bring the file's text up to date with what discovery found.
 
@@ -71,11 +72,12 @@ def merge(
         found: the tables that discovery could examine.
         present: all tables of the source; one that discovery could not examine is not gone.
         views: the places of the file at which the source has a view now, which can't be mirrored.
+        unfit: the columns, by table and name, with values that do not fit the type that the file declares.
 
     Returns:
         The changed text, with all changes.
     """
-    work = _Work(TablesTree(text), declaration, list(found), present, views)
+    work = _Work(TablesTree(text), declaration, list(found), present, views, unfit)
     work.run()
     merged = with_comments(text, work.tree.text()) if work.changes else text
     return Merge(
@@ -96,6 +98,7 @@ class _Work:
     found: list[sa.Table]
     present: Collection[SourcePlace]
     views: Collection[SourcePlace]
+    unfit: Collection[tuple[str, str]]
     changes: list[str] = field(default_factory=list)
     added: list[sa.Column[Any]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -290,11 +293,10 @@ class _Work:
         node = self.tables[name]["columns"][column]
         was, now = str(node.get("declared", "")), str(found.info.get("declared", ""))
         if was.casefold() == now.casefold():
-            proposed = type_name(found)
-            if found.info.get("by_values") and str(node["type"]) != proposed:
+            if (name, column) in self.unfit:
                 self.remarks.append(
                     f"{name}.{column} keeps its type {node['type']}. Where a value does not fit it, the table stops:"
-                    f" correct the value, or write `type: {proposed}` at {name}.{column} in tables.yaml."
+                    f" correct the value, or write `type: {type_name(found)}` at {name}.{column} in tables.yaml."
                 )
             return
         node = self.tree.to_change(name)["columns"][column]

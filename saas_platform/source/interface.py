@@ -26,6 +26,10 @@ class SourceError(PlatformError):
     """The source can't do what was asked. The message names the thing and the remedy."""
 
 
+class MisfitError(SourceError):
+    """A value does not fit its column's declared type."""
+
+
 class WrittenMeanwhileError(SourceError):
     """Another program wrote to the source while it was read without a lock. A new snapshot may succeed."""
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from saas_platform.schema.describing import key_words, printable, type_words
 from saas_platform.schema.kinds import kind_of
 from saas_platform.schema.source_names import source_column
-from saas_platform.source.interface import SourceError
+from saas_platform.source.interface import MisfitError, SourceError
 from saas_platform.source.personal import personal_kind
 
 #: How many columns identify a row for a person if the table has no key.
@@ -37,7 +37,7 @@ def row_columns(column: sa.Column[Any]) -> list[sa.Column[Any]]:
 
 def misfit_error(
     column: sa.Column[Any], row: Mapping[str, Any], literal: str, *, fits_none: str = ""
-) -> SourceError:
+) -> MisfitError:
     """Return the error for a value that does not fit its column's type.
 
     Args:
@@ -54,9 +54,9 @@ def misfit_error(
         own = (
             f", or {leave_out(table.name, in_key=column.primary_key)}"
             if fits_none
-            else ", or declare another type for the column in tables.yaml"
+            else ", or declare another type for the column in tables.yaml, which `saas-platform doctor --discover` proposes"
         )
-    return SourceError(
+    return MisfitError(
         f"{table.name}.{column.name} of the source holds {value}{place}, which is not"
         f" {fits_none or type_words(column)}: correct it in the source{own}, then run again."
     )

@@ -173,3 +173,44 @@ def test_values_that_no_row_can_be_compared_with_are_refused(
         assert output.code == 2
         assert said in output.error_text
         assert "line " in output.error_text
+
+
+def test_a_type_that_no_longer_fits_is_named_until_it_is_changed(own: Own) -> None:
+    """The first discovery after the change writes the new declaration, and the second still has a proposal."""
+    assert command("sync").code == 0
+    own.change(
+        "CREATE TABLE made (id INTEGER PRIMARY KEY, amount NUMERIC(8,2) NOT NULL, note INTEGER);"
+        "INSERT INTO made SELECT id, amount, id FROM orders;"
+        "DROP TABLE orders; ALTER TABLE made RENAME TO orders"
+    )
+    assert "Its type stays text, but its values now suggest integer" in discovered()
+    stopped = command("sync").err
+    assert "orders.note of the source holds a value in the row with id 1" in stopped
+    assert "which `saas-platform doctor --discover` proposes" in stopped
+    remark = "write `type: integer` at orders.note in tables.yaml"
+    for _ in range(2):
+        assert remark in discovered()
+    own.edit(
+        ("note: {type: text, declared: INTEGER", "note: {type: integer, declared: INTEGER"),
+    )
+    assert remark not in discovered()
+    assert command("sync").code == 0
+
+
+def test_a_type_of_the_users_choice_that_fits_is_not_remarked_on(own: Own) -> None:
+    own.change("UPDATE orders SET note = '2024-01-01'")
+    own.edit(
+        ("note: {type: text,", "note: {type: date,"),
+        ("type: 'decimal(8, 2)'", "type: any"),
+    )
+    said = discovered()
+    assert "keeps its type" not in said
+    assert "there is nothing to change" in said
+    own.change("UPDATE orders SET note = 'soon' WHERE id = 2; UPDATE orders SET amount = 'dear'")
+    said = discovered()
+    assert "write `type: text` at orders.note in tables.yaml" in said
+    assert "orders.amount keeps its type" not in said, "it holds every value"
+
+
+def discovered() -> str:
+    return command("doctor", "--discover", "--yes").err

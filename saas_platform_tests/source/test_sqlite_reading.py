@@ -154,7 +154,7 @@ def test_a_misfit_is_named_wherever_it_is(
     remedy = (
         "move the column from the columns of t in tables.yaml to its `skip:`"
         if isinstance(value, Raw)
-        else "declare another type for the column in tables.yaml"
+        else "declare another type for the column in tables.yaml, which `saas-platform doctor --discover` proposes"
     )
     assert f"correct it in the source, or {remedy}, then" in str(caught.value)
 
