@@ -44,6 +44,12 @@ BLANK_EDGES = r"^\s|\s$"
 #: characters, combining marks, blanks other than the plain one, and everything beyond the BMP. Names in some
 #: scripts rightly contain combining marks, which is why this is a warning.
 ODD_UNICODE = r"[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Mn}\x{00A0}\x{2000}-\x{200A}\x{202F}\x{3000}\x{10000}-\x{10FFFF}]"
+#: The same for a user's own texts, in any language: only what nobody sees or types. A line break, a tab, an emoji, a
+#: combining mark and the joiners that emoji and some scripts need are ordinary there.
+INVISIBLE = (
+    r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F\p{Co}\p{Zl}\p{Zp}\x{00A0}\x{00AD}\x{061C}\x{180E}\x{2000}-\x{200B}"
+    r"\x{200E}\x{200F}\x{202A}-\x{202F}\x{2060}-\x{206F}\x{FEFF}\x{FFF9}-\x{FFFB}]"
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,8 @@ def _of_column(table: sa.Table, column: sa.Column, warehouse: Warehouse) -> Iter
             message = f"{name} has at most {length} characters"
             yield rule("length", message, f"LENGTH({sql}) > {length}")
         yield rule("blank_edges", f"{name} has no blank at its ends", pattern=BLANK_EDGES)
-        yield rule("odd_unicode", f"{name} has no odd characters", pattern=ODD_UNICODE)
+        odd = INVISIBLE if "declared" in column.info else ODD_UNICODE
+        yield rule("odd_unicode", f"{name} has no odd characters", pattern=odd)
     if "plausible" in column.info:
         low, high = column.info["plausible"]
         beyond = [f"{sql} < {warehouse.literal(low)}"] if low is not None else []

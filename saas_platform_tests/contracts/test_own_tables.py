@@ -9,7 +9,7 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
-from saas_platform.contracts import evaluate, rules_of
+from saas_platform.contracts import evaluate, offenders, rules_of
 from saas_platform.schema.declared import as_yaml, read_tables
 from saas_platform.source.sqlite import SqliteDatabase
 from saas_platform.sync import sync
@@ -168,3 +168,36 @@ def test_values_with_quotes_and_backslashes_are_known(tmp_path: Path) -> None:
             connection.execute("INSERT INTO raw.t VALUES (?, ?, 'x')", [number, kind])
     broken = {breach.rule.name: breach.offenders for breach in evaluate(warehouse, table).breaches}
     assert broken == {"kind_known_value": 2}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("two\nlines\r\nand\ta tab", "\U0001f600", "\u2764\ufe0f", "\U0001f469\u200d\U0001f680", "e\u0301"),
+        *("\u0928\u092e\u0938\u094d\u0924\u0947", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u5168\u3000\u89d2", "\U00020bb7\u91ce\u5bb6"),
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_texts_of_any_language_are_not_odd(tmp_path: Path, text: str) -> None:
+    assert odd_keys(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [0x1, 0x7, 0xB, 0x1B, 0x7F, 0x85, 0xA0, 0xAD, 0x200B, 0x200E, 0x2028, 0x202E, 0x2066, 0xE000, 0xFEFF, 0xF0000],
+    ids=hex,
+)  # fmt: skip
+def test_characters_that_nobody_sees_are_odd(tmp_path: Path, code: int) -> None:
+    assert odd_keys(tmp_path, f"a{chr(code)}b") == [(1,)]
+
+
+def odd_keys(folder: Path, text: str) -> list[tuple[object, ...]]:
+    """Return the keys of the rows that the contract reports, of a table with the text and a plain one."""
+    tables = declared(
+        folder,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);"
+        f"INSERT INTO t VALUES (1, CAST(x'{text.encode().hex()}' AS TEXT)), (2, 'plain')",
+    )
+    found = list(offenders(mirrored(folder, tables), tables["t"]))
+    assert {rule.kind for rule, _ in found} <= {"odd_unicode"}
+    return [key for _, key in found]
