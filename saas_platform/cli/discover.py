@@ -117,7 +117,7 @@ def _merged(
 def _unfit(
     snapshot: SourceSnapshot, declaration: Declaration, found: Discovery, *, sample: bool
 ) -> Iterator[tuple[str, str]]:
-    """Yield the columns, by table and name, with values that do not fit the type that the file declares.
+    """Yield the columns, by table and name, whose values fit the proposed type, and not the one that the file declares.
 
     Only those are read for which discovery now proposes another type. After a sample, none is read: what the
     discovery saw decides.
@@ -131,7 +131,11 @@ def _unfit(
             other = proposed.get(source_column(column))
             if other is None or type_name(other) == type_name(column):
                 continue
-            if other.info.get("by_values") if sample else not _fits(snapshot, column):
+            if sample:
+                is_better = bool(other.info.get("by_values"))
+            else:
+                is_better = not _fits(snapshot, column) and _fits(snapshot, other)
+            if is_better:
                 yield table.name, column.name
 
 
