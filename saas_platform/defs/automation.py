@@ -68,7 +68,11 @@ def _daily_company() -> dg.ScheduleDefinition:
         source: SourceDatabase, company: SyntheticCompany
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         months = company.months()
-        stale = months.stale(source.owned())
+        try:
+            stale = months.stale(source.owned())
+        except PlatformError as error:
+            yield dg.SkipReason(str(error))
+            return
         day = months.clock.as_of.date()
         if not stale:
             yield dg.SkipReason(
@@ -150,7 +154,9 @@ def _above_raw(
     requests. An empty cursor would keep the old one; with "{}", an old state that comes back counts as new.
     """
     try:
-        causes = bookkeeping.stale()
+        # As `run` does, this refuses a source with another company.
+        stale = bookkeeping.to_materialise()
+        causes = bookkeeping.stale() if stale.months else stale.causes
     except PlatformError as error:
         return dg.SensorResult(skip_reason=str(error))
     if not causes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from saas_platform.defs.automation import schedules, source_sensor
+from saas_platform.defs.conditions import automation_sensor
 from saas_platform.defs.contracts import contract_checks
 from saas_platform.defs.conventions import by_convention, code_versions
 from saas_platform.defs.dashboards import dashboard_assets
@@ -25,6 +26,7 @@ from saas_platform.defs.source import source_assets
 from saas_platform.defs.synthetic import synthetic_assets
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.platform import Platform
+from saas_platform.refresh.products import products
 
 
 def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.Definitions:
@@ -65,8 +67,9 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
     }
     repair = repair_job(tables)
     versions = code_versions(platform, tables)
+    automated = products(platform).keys()
     return dg.Definitions(
-        assets=[by_convention(each, versions, tables) for each in assets],
+        assets=[by_convention(each, versions, tables, automated) for each in assets],
         asset_checks=[
             full_proof(tables),
             *contract_checks(tables, side_by_side=platform.settings.steps_at_once > 1),
@@ -79,6 +82,7 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
             source_sensor(tables, by_month=platform.is_company),
             failed_proofs_sensor(tables, repair, made[REFRESH]),
             facts_sensor(tables),
+            *([automation_sensor()] if automated else []),
         ],
         resources=resources_of(platform, work),
         loggers={"console": progress_logger},

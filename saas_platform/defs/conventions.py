@@ -6,11 +6,12 @@ Out of scope: what an asset does, and its description, columns and kinds, which 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import dagster as dg
 import sqlalchemy as sa
 
+from saas_platform.defs.conditions import when_stale
 from saas_platform.defs.names import AssetTables
 from saas_platform.platform import Platform
 from saas_platform.refresh.products import products
@@ -25,8 +26,6 @@ OWNERS = {
     "models": "team:data-science",
     "dashboards": "team:analytics",
 }
-#: The layers whose assets Dagster may materialise by itself, as soon as what they are built from is newer.
-AUTOMATED = frozenset({"marts", "models", "dashboards"})
 #: The tag of a table that has a column with personal data.
 PERSONAL = "personal_data"
 
@@ -46,17 +45,21 @@ def code_versions(platform: Platform, tables: AssetTables) -> dict[str, str]:
 
 
 def by_convention(
-    assets: dg.AssetsDefinition, versions: Mapping[str, str], tables: AssetTables
+    assets: dg.AssetsDefinition,
+    versions: Mapping[str, str],
+    tables: AssetTables,
+    automated: Collection[str],
 ) -> dg.AssetsDefinition:
-    """Return the assets with version, owner, tags, code and condition added."""
+    """Return the assets with version, owner, tags and code added, and with a condition those that are `automated`."""
 
     def described(spec: dg.AssetSpec) -> dg.AssetSpec:
         layer, name = spec.key.path[0], spec.key.path[-1]
+        asset = spec.key.to_user_string()
         return spec.replace_attributes(
-            code_version=versions[spec.key.to_user_string()],
+            code_version=versions[asset],
             owners=[OWNERS[layer]],
             tags={**spec.tags, "layer": layer, **_personal(tables.get(name))},
-            automation_condition=dg.AutomationCondition.eager() if layer in AUTOMATED else None,
+            automation_condition=when_stale() if asset in automated else None,
         )
 
     (linked,) = dg.with_source_code_references([assets.map_asset_specs(described)])

@@ -64,9 +64,10 @@ def jobs(tables: AssetTables, *, from_synthetic: bool, steps_at_once: int = 1) -
         ),
         dg.define_asset_job(
             REFRESH,
-            everything - proofs - company - truth if from_synthetic else everything - proofs,
+            everything - proofs - company if from_synthetic else everything - proofs,
             description="Copies what has changed in the source to raw and proves it; then builds"
-            " marts, models and page.",
+            " marts, models and page"
+            + (", and the truth that they are compared with." if from_synthetic else "."),
             executor_def=executor,
         ),
         dg.define_asset_job(

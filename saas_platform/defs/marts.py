@@ -13,7 +13,7 @@ from saas_platform.dbt_runner.project import UNIT_TESTS_LEFT_OUT, refresh
 from saas_platform.defs.contracts import AFTER_ALL_SYNCS
 from saas_platform.defs.dbt_translator import Translator, with_short_names
 from saas_platform.defs.failures import raise_failures
-from saas_platform.defs.reporting import report_stale
+from saas_platform.defs.marks import report_stale
 from saas_platform.defs.resources import CompanyClock, WarehouseResource
 from saas_platform.defs.table_checks import PRIORITY
 from saas_platform.defs.timing import WorkTimer

@@ -8,7 +8,10 @@ import dagster as dg
 
 from saas_platform.clock import Month
 from saas_platform.platform import Platform
+from saas_platform.warehouse.interface import RAW
 
+#: The only raw table partitioned by month: a single month can be backfilled and proven.
+PARTITIONED = "usage_events"
 #: Many months are done in one run, which costs seconds. One run for each month would cost minutes.
 ONE_RUN = dg.BackfillPolicy.single_run()
 
@@ -41,12 +44,21 @@ def months_of(context: dg.AssetExecutionContext) -> list[Month]:
 
     Raises dagster.Failure if it asks for none: the run would write nothing, and record that all was done.
     """
-    require_partition(context)
+    _require(context)
     return sorted(Month.parse(key.removesuffix("-01")) for key in context.partition_keys)
 
 
 def require_partition(context: dg.AssetExecutionContext) -> None:
-    """Raise dagster.Failure if the run has no partition."""
+    """Raise dagster.Failure if the run materialises the partitioned raw table and has no partition.
+
+    A run that lacks its partition is refused at its first step, before it has recorded anything.
+    """
+    selected = context.run.asset_selection
+    if not selected or dg.AssetKey([RAW, PARTITIONED]) in selected:
+        _require(context)
+
+
+def _require(context: dg.AssetExecutionContext) -> None:
     if not (context.has_partition_key or context.has_partition_key_range):
         raise dg.Failure(
             "This run has no partition, so it is not known which months to materialise: choose them in the dialog"

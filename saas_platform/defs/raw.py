@@ -12,7 +12,7 @@ from saas_platform.defs.evaluations import report_evaluation
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import definition_metadata, digest_words, proof_metadata
 from saas_platform.defs.names import AssetTables
-from saas_platform.defs.partitions import ONE_RUN, key_of, months_of, require_partition
+from saas_platform.defs.partitions import ONE_RUN, PARTITIONED, key_of, months_of, require_partition
 from saas_platform.defs.plots import rows_plot
 from saas_platform.defs.resources import SourceDatabase, WarehouseResource
 from saas_platform.defs.source import GROUP as SOURCE
@@ -27,8 +27,6 @@ GROUP = "raw"
 EQUALS_SOURCE = "equals_source"
 #: The name of the check that reads the whole table.
 EVERY_SLICE = "every_slice_equals_source"
-#: The only table partitioned by month: a single month can be backfilled and proven.
-PARTITIONED = "usage_events"
 #: For a source that changes: two days without a refresh are a warning, but a quiet weekend is no failure.
 FRESHNESS = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(days=2), fail_window=timedelta(days=4)
@@ -106,7 +104,7 @@ def _raw_asset(
         warehouse: WarehouseResource,
         work: dg.ResourceParam[WorkTimer],
     ) -> Iterator[dg.MaterializeResult]:
-        if partitions and _is_partitioned(context):
+        if partitions:
             require_partition(context)
         months = months_of(context) if own_partitions else []
         with work.measure(GROUP), raise_failures():
@@ -129,15 +127,6 @@ def _raw_asset(
         _report_full_proof(context.instance, key, report)
 
     return mirror
-
-
-def _is_partitioned(context: dg.AssetExecutionContext) -> bool:
-    """Return whether the run materialises the table that has a partition for each month.
-
-    A run that lacks its partition is refused at its first table, before it has recorded anything.
-    """
-    selected = context.run.asset_selection
-    return not selected or dg.AssetKey([GROUP, PARTITIONED]) in selected
 
 
 def _mirror_words(table: sa.Table) -> str:

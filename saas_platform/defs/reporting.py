@@ -8,38 +8,29 @@ Out of scope: what is done about it (automation.py), and deciding what is stale 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import dagster as dg
 
+from saas_platform.defs.marks import (
+    CODE_VERSION,
+    STALE,
+    Part,
+    marks,
+    newest_event,
+    versions_of,
+    withdrawals,
+)
 from saas_platform.defs.metadata import DATA_VERSION
 from saas_platform.defs.names import AssetTables
-from saas_platform.defs.partitions import key_of
+from saas_platform.defs.partitions import PARTITIONED, key_of
 from saas_platform.defs.raw import GROUP as RAW
-from saas_platform.defs.raw import PARTITIONED
 from saas_platform.defs.resources import WarehouseResource
 from saas_platform.defs.unfinished import is_running
 from saas_platform.errors import PlatformError
 from saas_platform.refresh.bookkeeping import Bookkeeping
+from saas_platform.schema.describing import counted
 from saas_platform.warehouse.interface import Warehouse
-
-#: The tag of an event with the version of the code that made what was materialised.
-CODE_VERSION = "dagster/code_version"
-#: Begins the version of what is stale. No code makes it, so that Dagster shows the asset as stale.
-STALE = "stale after "
-_OWN = (DATA_VERSION, CODE_VERSION)
-
-
-class _Part(NamedTuple):
-    """An asset, or one of its partitions."""
-
-    asset: str
-    partition: str = ""
-
-    @property
-    def key(self) -> dg.AssetKey:
-        return dg.AssetKey(self.asset.split("/"))
 
 
 def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
@@ -57,40 +48,42 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
         warehouse: WarehouseResource,
         bookkeeping: dg.ResourceParam[Bookkeeping],
     ) -> dg.SensorResult:
-        before = {_Part(*each) for each in json.loads(context.cursor or "[]")}
+        before = {Part(*each) for each in json.loads(context.cursor or "[]")}
         try:
-            events = list(_synced(context.instance, warehouse.open(), tables))
+            synced = list(_synced(context.instance, warehouse.open(), tables))
+            events: list[dg.AssetMaterialization] = []
             stale = dict.fromkeys(before, "")
             if not is_running(context.instance, bookkeeping.platform.home):
                 # What was just found to be synced has its newest event in this answer.
-                synced = {event.asset_key for event in events}
+                known = {Part(event.asset_key.to_user_string()) for event in synced}
                 stale = _stale(bookkeeping, tables)
                 fresh = {*before, *_every(bookkeeping, tables)} - stale.keys()
-                events += _withdrawals(
-                    context.instance, [part for part in fresh if part.key not in synced]
+                events += withdrawals(
+                    context.instance, [part for part in fresh if part not in known]
                 )
-                events += _marks(
+                events += marks(
                     context.instance,
-                    {part: why for part, why in stale.items() if part.key not in synced},
+                    {part: why for part, why in stale.items() if part not in known},
                 )
         except PlatformError as error:
             return dg.SensorResult(skip_reason=str(error))
+        # They come last, because they must be the newest events of the table that has partitions.
+        events += synced
         for event in events:
             context.log.info(f"{event.asset_key.to_user_string()}: {event.description}")
+        said = (
+            f"{counted(len(events), 'event')} reported, see the log"
+            if events
+            else "Dagster knows of everything that is there"
+        )
         return dg.SensorResult(
             asset_events=events,
-            skip_reason=None if events else "Dagster knows of everything that is there.",
+            skip_reason=f"{said}.",
             # The marks of months, which could not be found again otherwise.
             cursor=json.dumps(sorted(part for part in stale if part.partition)),
         )
 
     return facts
-
-
-def report_stale(instance: dg.DagsterInstance, product: str, words: str) -> None:
-    """Report that a product is stale, although it was just materialised. `words` say why, after its name."""
-    for event in _marks(instance, {_Part(product): words}):
-        instance.report_runless_asset_event(event)
 
 
 def _synced(
@@ -103,9 +96,9 @@ def _synced(
             for name, table in tables.items()
         }
     for name, (sync, proof) in last.items():
-        part = _Part(f"{RAW}/{name}")
-        newest = _newest(instance, part)
-        known = _versions(newest)
+        part = Part(f"{RAW}/{name}")
+        newest = newest_event(instance, part)
+        known = versions_of(newest)
         if sync is not None and newest and not known[DATA_VERSION].endswith(sync.sync_id):
             rows = {"dagster/row_count": proof.rows_mirror} if proof else {}
             yield dg.AssetMaterialization(
@@ -124,7 +117,7 @@ def _synced(
             )
 
 
-def _stale(bookkeeping: Bookkeeping, tables: AssetTables) -> dict[_Part, str]:
+def _stale(bookkeeping: Bookkeeping, tables: AssetTables) -> dict[Part, str]:
     """Return what `run` would materialise, each with the words that say why.
 
     Dagster sees only some of it by itself: it knows neither the source, nor what was dropped, nor the clock, and an
@@ -132,10 +125,10 @@ def _stale(bookkeeping: Bookkeeping, tables: AssetTables) -> dict[_Part, str]:
     """
     found = bookkeeping.to_materialise()
     why = "is stale: " + "; ".join(found.reasons)
-    stale: dict[_Part, str] = {}
+    stale: dict[Part, str] = {}
     for month in found.months:
         for layer in ("synthetic", "source"):
-            stale |= {_Part(f"{layer}/{name}", key_of(month)): why for name in tables}
+            stale |= {Part(f"{layer}/{name}", key_of(month)): why for name in tables}
     changed = {
         name: table for name, table in tables.items() if found.months or table.name in found.changed
     }
@@ -143,77 +136,18 @@ def _stale(bookkeeping: Bookkeeping, tables: AssetTables) -> dict[_Part, str]:
     for product in bookkeeping.products():
         cause = found.causes.get(product)
         if cause or (changed and product.partition("/")[0] in found.groups):
-            stale[_Part(product)] = cause.words if cause else why
+            stale[Part(product)] = cause.words if cause else why
     return stale
 
 
-def _every(bookkeeping: Bookkeeping, tables: AssetTables) -> Iterator[_Part]:
+def _every(bookkeeping: Bookkeeping, tables: AssetTables) -> Iterator[Part]:
     """Yield every mirror and product."""
     yield from _mirrors(bookkeeping, tables)
-    yield from map(_Part, bookkeeping.products())
+    yield from map(Part, bookkeeping.products())
 
 
-def _mirrors(bookkeeping: Bookkeeping, tables: AssetTables) -> Iterator[_Part]:
+def _mirrors(bookkeeping: Bookkeeping, tables: AssetTables) -> Iterator[Part]:
     """Yield the mirrors of these tables, as `run` materialises them: the partitioned one by its last month."""
     last = key_of(bookkeeping.platform.settings.last_month)
     for name in tables:
-        yield _Part(f"{RAW}/{name}", last if name == PARTITIONED else "")
-
-
-def _marks(
-    instance: dg.DagsterInstance, stale: Mapping[_Part, str]
-) -> Iterator[dg.AssetMaterialization]:
-    """Yield the event by which an asset is stale for Dagster, for each that Dagster knows and takes for fresh."""
-    for part, words in stale.items():
-        newest = _newest(instance, part)
-        known = _versions(newest)
-        if newest and not known[DATA_VERSION].startswith(STALE):
-            yield _event(
-                part, newest, f"It {words}.", {name: f"{STALE}{known[name]}" for name in _OWN}
-            )
-
-
-def _withdrawals(
-    instance: dg.DagsterInstance, fresh: Iterable[_Part]
-) -> Iterator[dg.AssetMaterialization]:
-    """Yield the event that takes back the mark of an asset that is no longer stale, although nothing was built.
-
-    Somebody has undone what made it stale, or built it with the same content.
-    """
-    for part in fresh:
-        newest = _newest(instance, part)
-        known = _versions(newest)
-        if newest and known[DATA_VERSION].startswith(STALE):
-            versions = {name: known[name].removeprefix(STALE) for name in _OWN}
-            yield _event(part, newest, "It is no longer stale.", versions)
-
-
-def _event(
-    part: _Part,
-    newest: dg.AssetMaterialization,
-    description: str,
-    versions: Mapping[str, str],
-) -> dg.AssetMaterialization:
-    return dg.AssetMaterialization(
-        asset_key=part.key,
-        partition=part.partition or None,
-        description=description,
-        # The UI shows the newest event's, and they still are those of what was built.
-        metadata=newest.metadata,
-        tags={**_versions(newest), **versions},
-    )
-
-
-def _newest(instance: dg.DagsterInstance, part: _Part) -> dg.AssetMaterialization | None:
-    """Return the newest materialisation of an asset, or of one of its partitions."""
-    partitions = [part.partition] if part.partition else None
-    wanted = dg.AssetRecordsFilter(part.key, asset_partitions=partitions)
-    found = instance.fetch_materializations(wanted, limit=1).records
-    return found[0].asset_materialization if found else None
-
-
-def _versions(event: dg.AssetMaterialization | None) -> dict[str, str]:
-    """Return what an event says of the versions of an asset and of its inputs."""
-    tags = (event.tags if event else None) or {}
-    found = {name: value for name, value in tags.items() if name.startswith("dagster/")}
-    return {**dict.fromkeys(_OWN, ""), **found}
+        yield Part(f"{RAW}/{name}", last if name == PARTITIONED else "")

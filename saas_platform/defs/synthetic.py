@@ -7,8 +7,8 @@ import dagster as dg
 from saas_platform.company import ACCOUNT_MONTHS_SCHEMA, CAMPAIGNS_SCHEMA, PLANTED_SCHEMA
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import arrow_types, definition_metadata, frame_schema
-from saas_platform.defs.partitions import ONE_RUN, key_of, months_of
-from saas_platform.defs.resources import SyntheticCompany, TruthFiles
+from saas_platform.defs.partitions import ONE_RUN, key_of, months_of, require_partition
+from saas_platform.defs.resources import SourceDatabase, SyntheticCompany, TruthFiles
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.schema import TABLES
@@ -30,7 +30,7 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
                 [GROUP, name],
                 group_name=GROUP,
                 description=f"{table.comment}. The rows that were created or changed in the month. All"
-                " tables of a month are generated, and materialised, together.",
+                " tables of a month are generated, and materialised, together: choose the whole group.",
                 kinds={"python", "parquet"},
                 metadata=definition_metadata(table, arrow_types(table)),
                 partitions_def=partitions,
@@ -84,14 +84,18 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
         backfill_policy=ONE_RUN,
     )
     def write_truth(
+        context: dg.AssetExecutionContext,
+        source: SourceDatabase,
         company: SyntheticCompany,
         truth: TruthFiles,
         bookkeeping: dg.ResourceParam[Bookkeeping],
         work: dg.ResourceParam[WorkTimer],
     ) -> dg.MaterializeResult:
+        require_partition(context)
         with work.measure(GROUP) as measured, raise_failures():
             given = bookkeeping.given()
             months, files = company.months(), truth.open()
+            months.check(source.owned())
             start, as_of = months.config.start, months.clock.as_of
             tables = {
                 **months.company.truth(as_of),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,7 +19,7 @@ from saas_platform.clock import Clock, Month
 from saas_platform.company import Company, CompanyConfig, DirtyCompany
 from saas_platform.platform import Platform, company_name
 from saas_platform.schema import TABLES, arrow_schema
-from saas_platform.source.interface import MonthBatch, WritableSource
+from saas_platform.source.interface import AppliedMonth, MonthBatch, WritableSource
 from saas_platform.source.rules import check_clock, check_company
 from saas_platform.storage.frames import FrameStore, FrameStoreError, Written
 
@@ -80,15 +81,23 @@ class CompanyMonths:
 
         Raises SourceError if the source holds another company, or this one at a later time.
         """
-        check_company(source.company(), self.name)
-        applied = source.applied_months()
-        if applied:
-            check_clock(max(record.as_of for record in applied.values()), self.clock.as_of)
+        applied = self.check(source)
         return [
             month
             for month in self.all()
             if month not in applied or applied[month].fingerprint != self.fingerprint(month)
         ]
+
+    def check(self, source: WritableSource) -> Mapping[Month, AppliedMonth]:
+        """Return the months that the source holds.
+
+        Raises SourceError if it holds another company, or this one at a later time.
+        """
+        check_company(source.company(), self.name)
+        applied = source.applied_months()
+        if applied:
+            check_clock(max(record.as_of for record in applied.values()), self.clock.as_of)
+        return applied
 
     def write(self, month: Month) -> dict[str, tuple[int, Written]]:
         """Generate a month and write it to files. Return the row count and the file of each table."""

@@ -36,7 +36,8 @@ WINDOW: dict[str, Any] = {"accounts": 20, "start": "2024-01", "as_of": date(2024
 def above_raw(monkeypatch: pytest.MonkeyPatch) -> dict[str, Cause]:
     """What is stale above raw, which a test may change. Building the marts would take longer than all other tests."""
     causes: dict[str, Cause] = {}
-    monkeypatch.setattr("saas_platform.refresh.bookkeeping.stale_products", lambda _: causes)
+    for module in ("bookkeeping", "staleness"):
+        monkeypatch.setattr(f"saas_platform.refresh.{module}.stale_products", lambda _: causes)
     return causes
 
 

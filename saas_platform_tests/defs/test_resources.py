@@ -180,7 +180,7 @@ def test_assets_ask_for_what_they_need(default: dg.Definitions) -> None:
             found.setdefault(layer, set()).update(needed)
     assert found == {
         **ASKED,
-        "synthetic/truth": {"company", "truth", "bookkeeping", "io_manager"},
+        "synthetic/truth": {"source", "company", "truth", "bookkeeping", "io_manager"},
         "models/churn_features": {"warehouse", "frames"},
         "models/churn_model": {"artefacts"},
         "models/churn_scores": {"warehouse", "frames"},

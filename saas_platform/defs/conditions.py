@@ -1,0 +1,62 @@
+"""The condition under which Dagster materialises an asset by itself, and the sensor that evaluates it.
+
+Dagster's own conditions ask for updates of what an asset is built from. They can't see a dropped mart or a later day
+of the clock. So the condition is the mark that the sensor `facts` sets, by the rule of `saas-platform run`.
+Out of scope: setting the marks (reporting.py), and the schedules and sensors that start jobs (automation.py).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from saas_platform.defs.marks import Part, is_marked
+
+
+class MarkedStale(dg.AutomationCondition[dg.AssetKey]):
+    """Whether the sensor `facts` has marked the asset as stale."""
+
+    @property
+    def name(self) -> str:
+        return "marked_stale"
+
+    @property
+    def description(self) -> str:
+        return "The sensor facts has marked it as stale"
+
+    def evaluate(
+        self, context: dg.AutomationContext[dg.AssetKey]
+    ) -> dg.AutomationResult[dg.AssetKey]:
+        months = context.partitions_def
+        last = months.get_last_partition_key() if months else None
+        part = Part(context.key.to_user_string(), last or "")
+        marked = is_marked(context.asset_graph_view.instance, part)
+        true_subset = context.candidate_subset if marked else context.get_empty_subset()
+        return dg.AutomationResult(context, true_subset)
+
+
+def when_stale() -> dg.AutomationCondition[dg.AssetKey]:
+    """Return the condition: the asset is stale or missing, and everything that it is built from is ready.
+
+    It asks once. If the run fails, the asset stays stale and is not asked for again until it has been built.
+    """
+    stale = MarkedStale() | dg.AutomationCondition.missing()
+    in_progress = dg.AutomationCondition.in_progress()
+    # In a run, a mart is not stale for a moment, until its test fails. It must not count as newly stale then.
+    asked_once = (stale | in_progress).newly_true().since(dg.AutomationCondition.newly_requested())
+    waits = dg.AutomationCondition.any_deps_match(
+        stale & ~dg.AutomationCondition.will_be_requested()
+    )
+    return (
+        stale & asked_once & ~waits & ~in_progress & ~dg.AutomationCondition.any_deps_in_progress()
+    ).with_label("when_stale")
+
+
+def automation_sensor() -> dg.AutomationConditionSensorDefinition:
+    """Return the sensor with Dagster's own name for it. It is off unless somebody turns it on."""
+    return dg.AutomationConditionSensorDefinition(
+        "default_automation_condition_sensor",
+        target=dg.AssetSelection.all(),
+        # Only the code of this project knows the condition.
+        use_user_code_server=True,
+        description="Materialises what the sensor facts has marked as stale, once what it is built from is ready.",
+    )
