@@ -7,7 +7,7 @@ that the file does not name. Out of scope: looking at a source (source/), mergin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,12 @@ from saas_platform.platform import Platform
 from saas_platform.schema.arrow import version_of
 from saas_platform.schema.declared import (
     Declaration,
+    SourcePlace,
     TablesError,
     as_yaml,
+    folded_place,
     read_declaration,
+    skip_tables,
     type_name,
 )
 from saas_platform.schema.describing import counted
@@ -107,7 +110,7 @@ def _merged(
         _write(file, merged.text)
     return Declared(
         len(declaration.tables),
-        (*_needed(found, declaration), *merged.remarks),
+        (*_needed(found, declaration, present), *merged.remarks),
         merged.changes,
         _marked(merged.added),
         written=changed,
@@ -152,8 +155,16 @@ def _fits(snapshot: SourceSnapshot, column: sa.Column[Any]) -> bool:
     return True
 
 
-def _needed(found: Discovery, declaration: Declaration) -> Iterator[str]:
-    """Yield the notes whose advice the file does not follow yet."""
+def _needed(
+    found: Discovery, declaration: Declaration, present: Collection[SourcePlace]
+) -> Iterator[str]:
+    """Yield the notes whose advice the file does not follow yet.
+
+    A table of the source that discovery leaves out and that the file does not name would be warned of for ever, so its
+    note has the line that skips it.
+    """
+    known = {folded_place(place) for place in declaration.known}
+    unnamed = {place[1]: place for place in present if folded_place(place) not in known}
     skipped = {name.casefold() for _, name in declaration.skipped}
     tables = {source_table(table)[1]: table for table in declaration.tables.values()}
 
@@ -169,7 +180,9 @@ def _needed(found: Discovery, declaration: Declaration) -> Iterator[str]:
     for note in found.notes:
         advice = found.advice.get(note)
         if advice is None or any(is_open(advice, place) for place in advice.columns):
-            yield note
+            out = [unnamed[name] for name in advice.tables() if name in unnamed] if advice else []
+            skip = f" To skip it: {skip_tables(declaration.skipped, out)}." if out else ""
+            yield f"{note}{skip}"
 
 
 def _write(file: Path, text: str) -> None:

@@ -45,7 +45,7 @@ class SourceColumn:
     portable: sa.types.TypeEngine[Any]
     #: Why its values can't be mirrored, as the words that follow its name in a sentence; None if they can.
     unreadable: str | None = None
-    #: Whether discovery leaves the column out, because nothing can make it readable.
+    #: Whether discovery moves the column to `skip:`, because no right on the source would make it readable.
     is_left_out: bool = False
 
 
@@ -250,6 +250,10 @@ class Advice:
     columns: tuple[tuple[str, str], ...]
     #: Whether a declared column still needs the note.
     is_needed: Callable[[sa.Column[Any]], bool] = lambda _: True
+
+    def tables(self) -> list[str]:
+        """Return the tables that the note is about as a whole."""
+        return [table for table, column in self.columns if not column]
 
 
 @dataclass(frozen=True)

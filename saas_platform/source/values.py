@@ -1,20 +1,21 @@
-"""Build the errors for values in a source that their columns can't hold.
+"""Build the errors for values in a source that their columns can't hold, and for columns that can't be read.
 
-Out of scope: finding such values, which each engine does itself.
+Out of scope: finding such values and columns, which each engine does itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
+from saas_platform.schema.declared import yaml_line
 from saas_platform.schema.describing import key_words, printable, type_words
 from saas_platform.schema.kinds import kind_of
 from saas_platform.schema.source_names import source_column
-from saas_platform.source.interface import MisfitError, SourceError
+from saas_platform.source.interface import MisfitError, SourceColumn, SourceError
 from saas_platform.source.personal import personal_kind
 
 #: How many columns identify a row for a person if the table has no key.
@@ -67,6 +68,32 @@ def leave_out(table: str, *, in_key: bool) -> str:
     if in_key:
         return f"remove {table} from tables.yaml, with the references to it, and add it to `skip:` at the top"
     return f"move the column from the columns of {table} in tables.yaml to its `skip:`"
+
+
+def skip_line(table: sa.Table, columns: Iterable[SourceColumn]) -> str:
+    """Return the line of tables.yaml that skips the columns, and those that are skipped already."""
+    skipped = table.info.get("skipped", ())
+    return yaml_line("skip", [*skipped, *(column.name for column in columns)])
+
+
+def skip_columns(table: sa.Table, columns: Iterable[SourceColumn]) -> str:
+    """Return the advice to skip more columns of the table."""
+    return f"write `{skip_line(table, columns)}` under {table.name} in tables.yaml"
+
+
+def unreadable_sentences(table: sa.Table, columns: Mapping[str, SourceColumn]) -> Iterator[str]:
+    """Yield why each of the columns, by their declared names, can't be read, and how to leave it out."""
+    skip = skip_columns(table, columns.values())
+    for name, present in columns.items():
+        by_itself = (
+            " (`saas-platform doctor --discover --yes` does both for you)"
+            if present.is_left_out
+            else ""
+        )
+        yield (
+            f"{table.name}.{name} {present.unreadable}. To leave it out: remove it from the columns of {table.name}"
+            f" in tables.yaml, with everything there that names it, and {skip}{by_itself}."
+        )
 
 
 def _may_be_personal(column: sa.Column[Any]) -> bool:

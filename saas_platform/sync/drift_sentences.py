@@ -22,6 +22,7 @@ from saas_platform.schema.mirror_names import mirror_names
 from saas_platform.schema.renames import Alike, listed
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.interface import SourceColumn
+from saas_platform.source.values import skip_columns, skip_line, unreadable_sentences
 
 #: Tables or columns of the file that are gone, and the new ones of the source that are like them.
 LikeTables = Alike[sa.Table, SourcePlace]
@@ -150,18 +151,8 @@ class UserSentences:
         )
 
     def unreadable(self, columns: Mapping[str, SourceColumn]) -> Iterator[str]:
-        table = self.table.name
-        skip = self._skip(columns.values())
-        for name, present in columns.items():
-            by_itself = (
-                " (`saas-platform doctor --discover --yes` does both for you)"
-                if present.is_left_out
-                else ""
-            )
-            yield (
-                f"{table}.{name} {present.unreadable}. To leave it out: remove it from the columns of {table}"
-                f" in tables.yaml, with everything there that names it, and {skip}{by_itself}. {_UNTIL_THEN}"
-            )
+        for sentence in unreadable_sentences(self.table, columns):
+            yield f"{sentence} {_UNTIL_THEN}"
 
     def other_type(self, column: sa.Column, present: str, wanted: str) -> str:
         name = f"{self.table.name}.{column.name}"
@@ -190,7 +181,7 @@ class UserSentences:
         unreadable = [column for column in columns if column not in others]
         table, alone = self.table.name, len(columns) == 1
         for column in unreadable:
-            leave = f" To leave it out: {self._skip([column])}." if alone else ""
+            leave = f" To leave it out: {skip_columns(self.table, [column])}." if alone else ""
             yield f"{table}.{column.name} is new in the source, is not mirrored, and {column.unreadable}.{leave}"
         for column in others:
             proposed = type_name(sa.Column(column.name, column.portable))
@@ -200,7 +191,7 @@ class UserSentences:
                 described = {"source": column.name, **described}
             line = yaml_line(name, described)
             leave = (
-                f"leave it out with `{self._skip_line([column])}` under {table}"
+                f"leave it out with `{skip_line(self.table, [column])}` under {table}"
                 if alone
                 else f"list it in `skip:` of {table}"
             )
@@ -212,17 +203,9 @@ class UserSentences:
         if alone:
             return
         if unreadable:
-            yield f"To leave out the columns of {table} that can't be read: {self._skip(unreadable)}."
+            yield f"To leave out the columns of {table} that can't be read: {skip_columns(self.table, unreadable)}."
         if others:
-            yield f"To leave out all new columns of {table}: {self._skip([*unreadable, *others])}."
-
-    def _skip(self, columns: Iterable[SourceColumn]) -> str:
-        return f"write `{self._skip_line(columns)}` under {self.table.name} in tables.yaml"
-
-    def _skip_line(self, columns: Iterable[SourceColumn]) -> str:
-        """Return the line that skips the columns, and those that are skipped already."""
-        skipped = self.table.info.get("skipped", ())
-        return yaml_line("skip", [*skipped, *(column.name for column in columns)])
+            yield f"To leave out all new columns of {table}: {skip_columns(self.table, [*unreadable, *others])}."
 
 
 def _rivals(own: sa.Table | sa.Column, gone: Sequence[sa.Table | sa.Column]) -> str:

@@ -100,16 +100,6 @@ def test_a_column_that_can_not_be_read_is_skipped_and_the_rest_is_mirrored(tmp_p
     assert [*own.mirror(["in_key"])["in_key"].elements()] == [(("text", "a"),)] * 2
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the home of a platform whose source is `own.db` in the same folder."""
-    monkeypatch.setenv("SAAS_SYNTHETIC", "false")
-    monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{tmp_path / 'own.db'}")
-    monkeypatch.setenv("SAAS_HOME", str(tmp_path / "home"))
-    (tmp_path / "home").mkdir()
-    return tmp_path / "home"
-
-
 def errors() -> dict[str, str]:
     platform = Platform.load()
     return check_tables(platform.source, platform.warehouse, platform.tables.values())

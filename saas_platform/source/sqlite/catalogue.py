@@ -6,13 +6,14 @@ if SQLite can't answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import adbc_driver_sqlite.dbapi as adbc
 
 from saas_platform.schema.describing import printable
 from saas_platform.source.discovery import SeenReference
+from saas_platform.source.sqlite.computed import failures
 from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.reading import is_utf8
 from saas_platform.source.sqlite.sql import column_name, literal, quoted
@@ -50,6 +51,8 @@ class CatalogueColumn:
     required: bool
     #: Its place in the primary key; 0 if it is not part of it.
     key: int
+    #: Whether SQLite computes it at each reading.
+    is_virtual: bool
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,9 @@ def columns(cursor: SqliteCursor, table: str) -> list[CatalogueColumn]:
         " WHERE hidden <> 1 ORDER BY cid)"
     )
     asked = ["name", "coalesce(type, '')", 'CAST("notnull" OR pk AND NOT indexed AS TEXT)']
-    found = [*raw_texts(cursor, [*asked, "CAST(pk AS TEXT)"], source)]
-    names = _names([name or b"" for name, _, _, _ in found])
+    asked += ["CAST(pk AS TEXT)", "CAST(hidden = 2 AS TEXT)"]
+    found = [*raw_texts(cursor, asked, source)]
+    names = _names([name or b"" for name, *_ in found])
     return [
         CatalogueColumn(
             name,
@@ -121,8 +125,9 @@ def columns(cursor: SqliteCursor, table: str) -> list[CatalogueColumn]:
             (declared or b"").decode(errors="backslashreplace"),
             required != b"0",
             int(key or 0),
+            is_virtual=virtual == b"1",
         )
-        for name, (raw, declared, required, key) in zip(names, found, strict=True)
+        for name, (raw, declared, required, key, virtual) in zip(names, found, strict=True)
     ]
 
 
@@ -152,6 +157,9 @@ def why_not(cursor: SqliteCursor, table: str) -> str | None:
     if not all(column.name for column in present):
         return "has a column without a name"
     reasons = unreadable(cursor, table, present)
+    others = [column for column in present if column.name not in reasons]
+    if all(column.is_virtual for column in others):
+        reasons |= failing(cursor, table, others)
     if len(reasons) < len(present):
         return None
     if _COLLATION in reasons.values():
@@ -175,6 +183,18 @@ def unreadable(
         reasons = {name: _why_unreadable(cursor, table, [name]) for name in others}
         found |= {name: reason for name, reason in reasons.items() if reason is not None}
     return found
+
+
+def failing(
+    cursor: SqliteCursor, table: str, readable: Iterable[CatalogueColumn]
+) -> dict[str, str]:
+    """Return those of the columns that fail for a row, each with the reason as the words after its name.
+
+    The table is read only if SQLite computes one of the columns at each reading. `readable` are columns that a query
+    can ask for.
+    """
+    names = [column.name for column in readable if column.is_virtual]
+    return failures(cursor, scanned(cursor, table), names) if names else {}
 
 
 def _why_unreadable(cursor: SqliteCursor, table: str, names: Collection[str]) -> str | None:

@@ -97,6 +97,9 @@ def _seen(
     present = catalogue.columns(cursor, name)
     unreadable = catalogue.unreadable(cursor, name, present)
     columns = [column for column in present if column.name not in unreadable]
+    failing = catalogue.failing(cursor, name, columns)
+    columns = [column for column in columns if column.name not in failing]
+    unreadable |= failing
     indexes = [
         index
         for index in catalogue.indexes(cursor, name)

@@ -1,10 +1,11 @@
 """Turn the errors of SQLite and its driver into messages for users.
 
-Contains: the remedies, which are found by the words of the error.
+Contains: the remedies, which are found by the words of the error, because the driver does not pass on SQLite's codes.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from saas_platform.source.interface import SourceError
@@ -12,7 +13,9 @@ from saas_platform.source.interface import SourceError
 _REMEDIES = {
     "database is locked": "is locked by another program: close it, then run again",
     "file is not a database": "is not a SQLite database: restore it, or `saas-platform reset --yes`",
-    "malformed": "is corrupt: restore it, or `saas-platform reset --yes`",
+    # SQLite also answers `malformed JSON`, which is about a value.
+    "database disk image is malformed": "is corrupt: restore it, or `saas-platform reset --yes`",
+    "malformed database schema": "is corrupt: restore it, or `saas-platform reset --yes`",
     "disk is full": "can't grow because the disk is full: free some space, then run again",
     "disk I/O error": "can't be read or written because its disk is full or fails: free some space,"
     " then run again",
@@ -22,7 +25,8 @@ _REMEDIES = {
 #: The remedies that differ for a user's own database.
 _REMEDIES_OF_OTHERS = {
     "file is not a database": "is not a SQLite database: name a SQLite database in SAAS_SOURCE_URL",
-    "malformed": "is corrupt: restore it from a backup",
+    "database disk image is malformed": "is corrupt: restore it from a backup",
+    "malformed database schema": "is corrupt: restore it from a backup",
     "readonly database": "holds a transaction that its writer did not finish: open it once with that program,"
     " or with `sqlite3`, to undo the transaction",
     "no such collation": "has a table that only the program that wrote it can read, because SQLite lacks its"
@@ -36,6 +40,41 @@ _REMEDIES_OF_OTHERS = {
     "unable to open": "can't be opened: give your user read permission on it and its folder",
 }
 
+#: SQLite's words for its codes that say that the file, and not a value in it, can't be read now.
+_OF_FILE = frozenset(
+    {
+        "database disk image is malformed",
+        "file is not a database",
+        "disk I/O error",
+        "database or disk is full",
+        "out of memory",
+        "interrupted",
+        "database is locked",
+        "database table is locked",
+        "database schema has changed",
+        "attempt to write a readonly database",
+        "unable to open database file",
+        "locking protocol",
+    }
+)
+#: What the driver puts before SQLite's words. It puts nothing there if a later batch of a result fails.
+_BY_DRIVER = re.compile(r"(?:[A-Z_]+: )?(?:\[SQLite\] )?(?:Failed to \w+ query: )?")
+
+
+def answer_of(error: Exception) -> str:
+    """Return what SQLite itself said.
+
+    >>> answer_of(ValueError("IO: Failed to step query: integer overflow"))
+    'integer overflow'
+    """
+    return _BY_DRIVER.sub("", str(error).splitlines()[0], count=1)
+
+
+def is_of_file(error: Exception) -> bool:
+    """Return whether the error is about the file as a whole. An answer may quote such words from a value."""
+    answer = answer_of(error)
+    return answer in _OF_FILE or answer.startswith("malformed database schema")
+
 
 def to_user_error(path: Path, error: Exception, *, ours: bool = True) -> SourceError:
     """Return the error of the driver as a sentence. `ours`: whether the platform writes the file."""
@@ -44,4 +83,4 @@ def to_user_error(path: Path, error: Exception, *, ours: bool = True) -> SourceE
     for sign, remedy in remedies.items():
         if sign in text:
             return SourceError(f"The source {path} {remedy}.")
-    return SourceError(f"The source {path} answered: {text.splitlines()[0]}.")
+    return SourceError(f"The source {path} answered: {answer_of(error)}.")

@@ -15,20 +15,23 @@ from saas_platform.schema import arrow_schema, slicing_of, version_of
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
 from saas_platform.schema.describing import counted
-from saas_platform.schema.source_names import source_table
+from saas_platform.schema.source_names import left_out, source_column, source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.sqlite import canonical, catalogue, catalogue_types, queries
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.errors import to_user_error
+from saas_platform.source.sqlite.errors import is_of_file, to_user_error
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
 from saas_platform.source.sqlite.sql import slice_text, table_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream
+from saas_platform.source.values import unreadable_sentences
 
 #: The condition that every row meets.
 _EVERY_ROW = "1"
+#: How many rows are looked at of a table that is not declared, so that a damaged one is not taken for a new one.
+_FIRST_ROWS = 1_000
 
 
 class SqliteSnapshot(SourceSnapshot):
@@ -58,18 +61,25 @@ class SqliteSnapshot(SourceSnapshot):
         with self._of(table):
             found = catalogue.columns(self._cursor, name)
             unreadable = catalogue.unreadable(self._cursor, name, found)
-        return [
-            SourceColumn(
-                column.name,
-                column.declared,
-                not column.required,
-                # If the catalogue does not name a type, values of any type can be read.
-                catalogue_types.portable(column.declared) or AnyValue(),
-                unreadable.get(column.name),
-                is_left_out=column.name in unreadable,
+            # The reading of a declared column shows whether it can be computed, and nothing is read only for that.
+            known = {source_column(column) for column in table.columns} | unreadable.keys()
+            new = [column for column in found if column.name not in known]
+            out = left_out(table)
+            unreadable |= catalogue.failing(
+                self._cursor, name, (each for each in new if each.name.casefold() not in out)
             )
-            for column in found
-        ]
+        return [self._column(column, unreadable.get(column.name)) for column in found]
+
+    def _column(self, column: catalogue.CatalogueColumn, unreadable: str | None) -> SourceColumn:
+        return SourceColumn(
+            column.name,
+            column.declared,
+            not column.required,
+            # If the catalogue does not name a type, values of any type can be read.
+            catalogue_types.portable(column.declared) or AnyValue(),
+            unreadable,
+            is_left_out=unreadable is not None,
+        )
 
     def is_view(self, table: sa.Table) -> bool:
         with self._of(table):
@@ -78,6 +88,9 @@ class SqliteSnapshot(SourceSnapshot):
     def unsupported_reason(self, table: sa.Table) -> str | None:
         with self._of(table):
             reason = catalogue.why_not(self._cursor, source_table(table)[1])
+            if reason is None:
+                first = f"SELECT 1 FROM {self._scanned(table)} LIMIT {_FIRST_ROWS}"
+                scalar(self._cursor, f"SELECT count(*) FROM ({first})")
         return reason and f"{table.name} of the source can't be mirrored, because it {reason}."
 
     def tables(self) -> list[tuple[str | None, str]]:
@@ -192,8 +205,29 @@ class SqliteSnapshot(SourceSnapshot):
     def _unreadable(self, table: sa.Table, error: Exception) -> SourceError:
         # Pages of two states may look like a damaged file.
         self._check()
+        if not is_of_file(error):
+            try:
+                failing = self._failing(table)
+            except (adbc.Error, StreamError) as later:
+                error, failing = later, {}
+            self._check()
+            if failing:
+                return SourceError(" ".join(unreadable_sentences(table, failing)))
         reason = to_user_error(self._path, error, ours=self._ours)
         return SourceError(f"{table.name} of the source can't be read. {reason}")
+
+    def _failing(self, table: sa.Table) -> dict[str, SourceColumn]:
+        """Return the declared columns that SQLite can't compute for some row."""
+        name = source_table(table)[1]
+        found = catalogue.columns(self._cursor, name)
+        unreadable = catalogue.unreadable(self._cursor, name, found)
+        present = {column.name: column for column in found if column.name not in unreadable}
+        declared = {source_column(column): str(column.name) for column in table.columns}
+        asked = [present[each] for each in declared if each in present]
+        return {
+            declared[each]: self._column(present[each], reason)
+            for each, reason in catalogue.failing(self._cursor, name, asked).items()
+        }
 
     def row_texts(
         self, table: sa.Table, slices: Collection[str] | None = None
