@@ -19,8 +19,8 @@ from saas_platform.dbt_runner.errors import MartsError
 
 #: Prefixes of the environment variables that change what dbt does: its own, and those of the profile.
 _ALWAYS = {
-    # A build of some marts runs only the tests that read no other mart than these and those below them.
-    "DBT_INDIRECT_SELECTION": "buildable",
+    # A build of some marts runs every test that reads one of them.
+    "DBT_INDIRECT_SELECTION": "eager",
     # The project's own settings come too late for the warnings on these two, which it needs for dbt by hand.
     "DBT_WARN_ERROR_OPTIONS": json.dumps(
         {

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import dagster as dg
 
@@ -138,9 +138,13 @@ def source_sensor(tables: AssetTables, *, by_month: bool) -> dg.SensorDefinition
     return source_changed
 
 
-def _refresh(month: Month | None, reason: str) -> dg.RunRequest:
+def _refresh(
+    month: Month | None, reason: str, only: Collection[str] | None = None
+) -> dg.RunRequest:
+    """Return the request for a refresh of everything, or of these assets above raw, which have no partitions."""
     return dg.RunRequest(
-        partition_key=None if month is None else key_of(month),
+        partition_key=None if month is None or only else key_of(month),
+        asset_selection=[dg.AssetKey(name.split("/")) for name in only] if only else None,
         tags={"reason": reason[:200]},
     )
 
@@ -180,6 +184,6 @@ def _above_raw(
         )
     context.log.info(f"Stale above raw: {reason}")
     return dg.SensorResult(
-        run_requests=[_refresh(month, reason)],
+        run_requests=[_refresh(month, reason, causes)],
         cursor=json.dumps({"above": state, "tries": tries + 1}),
     )

@@ -12,16 +12,19 @@ import dagster as dg
 from saas_platform.defs.marks import Part, is_marked
 
 
-class MarkedStale(dg.AutomationCondition[dg.AssetKey]):
-    """Whether the sensor `facts` has marked the asset as stale."""
+class Marked(dg.AutomationCondition[dg.AssetKey]):
+    """Whether the asset is marked as stale; with `failed`, because a test on it has failed."""
+
+    def __init__(self, *, failed: bool = False) -> None:
+        self._failed = failed
 
     @property
     def name(self) -> str:
-        return "marked_stale"
+        return "test_failed" if self._failed else "marked_stale"
 
     @property
     def description(self) -> str:
-        return "The sensor facts has marked it as stale"
+        return "A test on it has failed" if self._failed else "It is marked as stale"
 
     def evaluate(
         self, context: dg.AutomationContext[dg.AssetKey]
@@ -29,7 +32,7 @@ class MarkedStale(dg.AutomationCondition[dg.AssetKey]):
         months = context.partitions_def
         last = months.get_last_partition_key() if months else None
         part = Part(context.key.to_user_string(), last or "")
-        marked = is_marked(context.asset_graph_view.instance, part)
+        marked = is_marked(context.asset_graph_view.instance, part, failed=self._failed)
         true_subset = context.candidate_subset if marked else context.get_empty_subset()
         return dg.AutomationResult(context, true_subset)
 
@@ -37,9 +40,10 @@ class MarkedStale(dg.AutomationCondition[dg.AssetKey]):
 def when_stale() -> dg.AutomationCondition[dg.AssetKey]:
     """Return the condition: the asset is stale or missing, and everything that it is built from is ready.
 
-    It asks once. If the run fails, the asset stays stale and is not asked for again until it has been built.
+    It asks once. If the run fails, the asset stays stale and is not asked for again until it has been built. What
+    failed a test is not asked for at all, and what is built from it waits.
     """
-    stale = MarkedStale() | dg.AutomationCondition.missing()
+    stale = Marked() | dg.AutomationCondition.missing()
     in_progress = dg.AutomationCondition.in_progress()
     # In a run, a mart is not stale for a moment, until its test fails. It must not count as newly stale then.
     asked_once = (stale | in_progress).newly_true().since(dg.AutomationCondition.newly_requested())
@@ -47,7 +51,12 @@ def when_stale() -> dg.AutomationCondition[dg.AssetKey]:
         stale & ~dg.AutomationCondition.will_be_requested()
     )
     return (
-        stale & asked_once & ~waits & ~in_progress & ~dg.AutomationCondition.any_deps_in_progress()
+        stale
+        & ~Marked(failed=True)
+        & asked_once
+        & ~waits
+        & ~in_progress
+        & ~dg.AutomationCondition.any_deps_in_progress()
     ).with_label("when_stale")
 
 

@@ -13,6 +13,7 @@ from saas_platform.clock import Month
 from saas_platform.defs.build import build_definitions
 from saas_platform.defs.instance import fewer_disk_waits, open_instance, prepare
 from saas_platform.defs.jobs import EVERYTHING
+from saas_platform.defs.marts import GROUP as MARTS
 from saas_platform.defs.partitions import range_tags
 from saas_platform.defs.plan import Plan, selected_plan, stale_plan
 from saas_platform.defs.timing import WorkTimer
@@ -111,11 +112,23 @@ def _job(definitions: dg.Definitions, plan: Plan) -> dg.JobDefinition:
     """Return the job `everything`, cut down to the plan's assets and their checks."""
     job = definitions.resolve_job_def(EVERYTHING)
     chosen = set(plan.assets)
+    graph = job.asset_layer.asset_graph
+    marts = {key for key in chosen if key.path[0] == MARTS}
+
+    def reads_a_chosen_mart(check: dg.AssetCheckKey) -> bool:
+        """Return whether the check is a test that reads a mart to be built, even if it is shown at another one."""
+        return check.asset_key.path[0] == MARTS and not marts.isdisjoint(
+            graph.get(check).parent_entity_keys
+        )
+
     # Without a list of checks, the full proofs, which the job leaves out, would come back.
-    checks = job.asset_layer.asset_graph.asset_check_keys
     return job.get_subset(
         asset_selection=chosen,
-        asset_check_selection={check for check in checks if check.asset_key in chosen},
+        asset_check_selection={
+            check
+            for check in graph.asset_check_keys
+            if check.asset_key in chosen or reads_a_chosen_mart(check)
+        },
     )
 
 

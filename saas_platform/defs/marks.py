@@ -17,6 +17,8 @@ from saas_platform.defs.metadata import DATA_VERSION
 CODE_VERSION = "dagster/code_version"
 #: Begins the version of what is stale. No code makes it, so that Dagster shows the asset as stale.
 STALE = "stale after "
+#: The tag of a mark that a failed test has set. What failed waits for a person, or for another change.
+FAILED = "saas-platform/test_failed"
 _OWN = (DATA_VERSION, CODE_VERSION)
 
 
@@ -31,28 +33,40 @@ class Part(NamedTuple):
         return dg.AssetKey(self.asset.split("/"))
 
 
-def report_stale(instance: dg.DagsterInstance, product: str, words: str) -> None:
-    """Report that a product is stale, although it was just materialised. `words` say why, after its name."""
-    for event in marks(instance, {Part(product): words}):
+def report_stale(
+    instance: dg.DagsterInstance, stale: Mapping[str, str], *, failed: bool = False
+) -> None:
+    """Report that products are stale, although they may just have been materialised.
+
+    Args:
+        instance: the Dagster instance.
+        stale: for each product the words that say why, after its name.
+        failed: whether a test on them has failed.
+    """
+    for event in marks(instance, {Part(name): why for name, why in stale.items()}, failed=failed):
         instance.report_runless_asset_event(event)
 
 
-def is_marked(instance: dg.DagsterInstance, part: Part) -> bool:
-    """Return whether the newest event of the part is a mark."""
-    return versions_of(newest_event(instance, part))[DATA_VERSION].startswith(STALE)
+def is_marked(instance: dg.DagsterInstance, part: Part, *, failed: bool = False) -> bool:
+    """Return whether the newest event of the part is a mark. `failed`: whether it must be that of a failed test."""
+    tags = _tags(newest_event(instance, part))
+    return tags.get(DATA_VERSION, "").startswith(STALE) and (FAILED in tags or not failed)
 
 
 def marks(
-    instance: dg.DagsterInstance, stale: Mapping[Part, str]
+    instance: dg.DagsterInstance, stale: Mapping[Part, str], *, failed: bool = False
 ) -> Iterator[dg.AssetMaterialization]:
-    """Yield the event by which an asset is stale for Dagster, for each that Dagster knows and takes for fresh."""
+    """Yield the event by which an asset is stale for Dagster, for each that Dagster knows and that has no mark.
+
+    With `failed`, a mark that says nothing of a failed test is replaced by one that does.
+    """
     for part, words in stale.items():
         newest = newest_event(instance, part)
-        known = versions_of(newest)
-        if newest and not known[DATA_VERSION].startswith(STALE):
-            yield _event(
-                part, newest, f"It {words}.", {name: f"{STALE}{known[name]}" for name in _OWN}
-            )
+        if newest and not is_marked(instance, part, failed=failed):
+            known = versions_of(newest)
+            own = {name: f"{STALE}{known[name].removeprefix(STALE)}" for name in _OWN}
+            tags = {**own, FAILED: "yes"} if failed else own
+            yield _event(part, newest, f"Stale: it {words}.", tags)
 
 
 def withdrawals(
@@ -96,6 +110,9 @@ def newest_event(instance: dg.DagsterInstance, part: Part) -> dg.AssetMaterializ
 
 def versions_of(event: dg.AssetMaterialization | None) -> dict[str, str]:
     """Return what an event says of the versions of an asset and of its inputs."""
-    tags = (event.tags if event else None) or {}
-    found = {name: value for name, value in tags.items() if name.startswith("dagster/")}
+    found = {name: value for name, value in _tags(event).items() if name.startswith("dagster/")}
     return {**dict.fromkeys(_OWN, ""), **found}
+
+
+def _tags(event: dg.AssetMaterialization | None) -> Mapping[str, str]:
+    return (event.tags if event else None) or {}

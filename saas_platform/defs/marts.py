@@ -33,9 +33,11 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
     target, folder = platform.marts_target, platform.home.dbt
     parsed = manifest(folder, target, platform.as_of)
 
+    nodes = json.loads(parsed.read_text())
+
     @dbt_assets(
         name=GROUP,
-        manifest=with_short_names(json.loads(parsed.read_text())),
+        manifest=with_short_names(nodes),
         dagster_dbt_translator=Translator(platform.warehouse),
         backfill_policy=None,
         op_tags={PRIORITY: str(AFTER_ALL_SYNCS - 1)},
@@ -57,12 +59,14 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
                 bookkeeping.forget_marts()
             # If dbt can't even connect, it writes no results, and those of an earlier build must not be taken for them.
             (target_of(folder) / RESULTS).unlink(missing_ok=True)
+            left_out = _untestable(nodes, context.selected_asset_keys, into)
             with target.rebuilding(needed.months).in_environment():
                 invocation = dbt.cli(
                     [
                         *("build", *UNIT_TESTS_LEFT_OUT, *refresh(needed.months)),
                         *("--vars", json.dumps({"as_of": as_of.isoformat(" ")})),
                         *("--log-path", str(folder / "logs")),
+                        *(("--exclude", *left_out) if left_out else ()),
                     ],
                     context=context,
                     target_path=target_of(folder),
@@ -83,16 +87,20 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             succeeded = invocation.is_successful()
             results = _results(invocation)
             digests |= _digests(into, waiting)
-            complete = _complete(results, invocation.get_artifact("manifest.json"), digests)
-            bookkeeping.record(complete, given, _versions(digests))
-            if not any(name.startswith(f"{GROUP}/") for name in bookkeeping.stale()):
+            doubted = _doubted(results, nodes) & {*bookkeeping.products()}
+            built = {f"{GROUP}/{name}" for name in digests}
+            bookkeeping.record(built - doubted, given, _versions(digests))
+            bookkeeping.forget(doubted)
+            stale = {name: cause.words for name, cause in bookkeeping.stale().items()}
+            if not any(name.startswith(f"{GROUP}/") for name in stale):
                 bookkeeping.record_marts(needed)
             if succeeded:
                 lineage = column_lineage(folder, target)
         for event in waiting:
             yield _with_metadata(event, digests, lineage)
-        for name in {f"{GROUP}/{built}" for built in digests} - {*complete}:
-            report_stale(context.instance, name, "is not complete: a test on it failed")
+        wrong = dict.fromkeys(doubted, "is not complete: a test on it failed")
+        report_stale(context.instance, wrong, failed=True)
+        report_stale(context.instance, {name: stale[name] for name in built & stale.keys()})
         if not succeeded:
             raise dg.Failure(_reason(results, str(invocation.get_error()), into))
 
@@ -109,14 +117,27 @@ def _unknown(bookkeeping: Bookkeeping, selected: Collection[dg.AssetKey]) -> dic
     }
 
 
-def _complete(
-    results: Mapping[str, Any], manifest: Mapping[str, Any], built: Collection[str]
+def _untestable(
+    nodes: Mapping[str, Any], selected: Collection[dg.AssetKey], warehouse: Warehouse
 ) -> list[str]:
-    """Return the products that were built and of which no test failed, by dbt's record of the run."""
-    nodes = {name: manifest["nodes"].get(name) for name in map(_id, _failed(results))}
-    doubted = {each for node in nodes.values() if node for each in node["depends_on"]["nodes"]}
-    wrong = {name.rpartition(".")[2] for name in (*nodes, *doubted)}
-    return [f"{GROUP}/{name}" for name in built if name not in wrong]
+    """Return the tests that read a mart which is neither built now nor there."""
+    marts = {node["name"] for node in nodes["nodes"].values() if node["resource_type"] == "model"}
+    others = marts - {key.path[-1] for key in selected}
+    lacking = others - warehouse.states(GROUP, others).keys() if others else set()
+    return [
+        node["name"]
+        for node in nodes["nodes"].values()
+        if node["resource_type"] == "test"
+        and lacking & {each.rpartition(".")[2] for each in node["depends_on"]["nodes"]}
+    ]
+
+
+def _doubted(results: Mapping[str, Any], nodes: Mapping[str, Any]) -> set[str]:
+    """Return the marts that failed, and all those that a failed test reads, by dbt's record of the run."""
+    failed = {*map(_id, _failed(results))}
+    tests = [nodes["nodes"][name] for name in failed if name.startswith("test.")]
+    read = {each for node in tests for each in node["depends_on"]["nodes"]}
+    return {f"{GROUP}/{name.rpartition('.')[2]}" for name in failed | read}
 
 
 def _results(invocation: DbtCliInvocation) -> Mapping[str, Any]:

@@ -53,7 +53,8 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
             synced = list(_synced(context.instance, warehouse.open(), tables))
             events: list[dg.AssetMaterialization] = []
             stale = dict.fromkeys(before, "")
-            if not is_running(context.instance, bookkeeping.platform.home):
+            waits = is_running(context.instance, bookkeeping.platform.home)
+            if not waits:
                 # What was just found to be synced has its newest event in this answer.
                 known = {Part(event.asset_key.to_user_string()) for event in synced}
                 stale = _stale(bookkeeping, tables)
@@ -71,14 +72,15 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
         events += synced
         for event in events:
             context.log.info(f"{event.asset_key.to_user_string()}: {event.description}")
-        said = (
-            f"{counted(len(events), 'event')} reported, see the log"
-            if events
-            else "Dagster knows of everything that is there"
-        )
+        if events:
+            said = f"{counted(len(events), 'event')} reported: see the log of this tick."
+        elif waits:
+            said = "A run is in progress, after which this is looked at again."
+        else:
+            said = "Dagster knows of everything that is there."
         return dg.SensorResult(
             asset_events=events,
-            skip_reason=f"{said}.",
+            skip_reason=said,
             # The marks of months, which could not be found again otherwise.
             cursor=json.dumps(sorted(part for part in stale if part.partition)),
         )
@@ -124,7 +126,7 @@ def _stale(bookkeeping: Bookkeeping, tables: AssetTables) -> dict[Part, str]:
     asset above a stale one is not stale for it.
     """
     found = bookkeeping.to_materialise()
-    why = "is stale: " + "; ".join(found.reasons)
+    why = f"must be materialised again, {'; '.join(found.reasons)}"
     stale: dict[Part, str] = {}
     for month in found.months:
         for layer in ("synthetic", "source"):

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from saas_platform.platform import Platform
+from saas_platform.refresh.builds import forget_builds
 from saas_platform.refresh.mart_months import Rebuild, forget_marts, rebuild, record_marts
 from saas_platform.refresh.products import products
 from saas_platform.refresh.staleness import (
@@ -57,6 +58,10 @@ class Bookkeeping:
             digests: the digests of what was made. A product without one has its state as its version.
         """
         return record_products(self.platform, made, given, digests)
+
+    def forget(self, names: Collection[str]) -> None:
+        """Forget how products were built: a test on them has failed, so that they must be built and tested again."""
+        forget_builds(self.platform.warehouse, names)
 
     def rebuild(self, unknown: Mapping[str, str]) -> Rebuild:
         """Return which months of the marts must be rebuilt. `unknown` is that of `mart_months.rebuild`."""

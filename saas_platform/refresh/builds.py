@@ -87,10 +87,14 @@ def record_builds(warehouse: Warehouse, builds: Iterable[Build]) -> None:
         warehouse.merge_rows(MARTS, _TABLE, "product", rows)
 
 
-def forget_build(warehouse: Warehouse, product: str) -> None:
-    """Forget the build of a product, which counts as never built then."""
-    if product in last_builds(warehouse):
-        record_builds(warehouse, [replace(Build.now(product, "", {}, "", ""), inputs="")])
+def forget_builds(warehouse: Warehouse, products: Iterable[str]) -> None:
+    """Forget the builds of products, which count as never built then."""
+    known = last_builds(warehouse)
+    forgotten = [
+        replace(Build.now(name, "", {}, "", ""), inputs="") for name in products if name in known
+    ]
+    if forgotten:
+        record_builds(warehouse, forgotten)
 
 
 def _is_known(schema: pa.Schema) -> bool:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from saas_platform.clock import Month
 from saas_platform.platform import Platform
-from saas_platform.refresh.builds import Build, forget_build, last_builds, record_builds
+from saas_platform.refresh.builds import Build, forget_builds, last_builds, record_builds
 from saas_platform.schema import TABLES
 from saas_platform.schema.slices import slicing_of
 from saas_platform.warehouse.interface import MARTS, RAW, SYNC_ID, Warehouse, WarehouseError
@@ -102,7 +102,7 @@ def forget_marts(platform: Platform) -> None:
 
     Call this before a full refresh. If it ended halfway, nobody could say which months of the other marts are old.
     """
-    forget_build(platform.warehouse, _ALL_MARTS)
+    forget_builds(platform.warehouse, [_ALL_MARTS])
 
 
 class _FullRefresh(Exception):  # noqa: N818

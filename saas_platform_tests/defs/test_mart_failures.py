@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from saas_platform.defs.marts import _reason, _results
+from saas_platform.defs.marts import _doubted, _reason, _results
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.refresh.mart_months import rebuild
@@ -55,6 +55,30 @@ def test_results_name_what_failed_and_nothing_else(platform_of: PlatformOf) -> N
     assert _reason({"results": results}, LOCKED, platform_of().warehouse) == (
         "dbt build failed: b (no such column); c (Got 2 results)"
     )
+
+
+def test_a_failed_test_doubts_all_that_it_reads_and_a_failed_mart_only_itself() -> None:
+    nodes = {
+        "nodes": {
+            "model.saas_marts.a": {"depends_on": {"nodes": ["source.saas_marts.raw.x"]}},
+            "model.saas_marts.b": {"depends_on": {"nodes": ["model.saas_marts.a"]}},
+            "test.saas_marts.c.1234": {
+                "depends_on": {"nodes": ["model.saas_marts.d", "model.saas_marts.e"]}
+            },
+            "test.saas_marts.f": {"depends_on": {"nodes": ["model.saas_marts.g"]}},
+        }
+    }
+    results = [
+        {"unique_id": "model.saas_marts.b", "status": "error"},
+        {"unique_id": "test.saas_marts.c.1234", "status": "fail"},
+        {"unique_id": "test.saas_marts.f", "status": "pass"},
+    ]
+    doubted = _doubted({"results": results}, nodes)
+    assert {name for name in doubted if not name.endswith("1234")} == {
+        "marts/b",
+        "marts/d",
+        "marts/e",
+    }
 
 
 class Ended:

@@ -120,7 +120,7 @@ def test_a_run_that_fails_is_not_asked_for_again_and_again(
     assert automation.materialise(requested)
     for _ in range(3):
         tick(automation.instance)
-        assert "marts/dim_plan" not in automation.requests()
+        assert automation.requests() == set(), "what is built from it waits"
     sql(home, "UPDATE raw.plans SET tier = 'starter' WHERE plan_id = 1")
     assert command("run").code == 0
     sql(home, "DROP TABLE marts.dim_plan")
