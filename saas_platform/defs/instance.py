@@ -82,10 +82,29 @@ def fewer_disk_waits() -> Iterator[None]:
             connection.close()
 
 
+class InstanceError(PlatformError):
+    """Dagster's own storage can't be used."""
+
+
 def open_instance(home: Home) -> dg.DagsterInstance:
-    """Open the Dagster instance of this home."""
+    """Open the Dagster instance of this home.
+
+    Raises InstanceError if its dagster.yaml is wrong, or names a server that does not answer.
+    """
     prepare(home)
-    return dg.DagsterInstance.get()
+    try:
+        instance = dg.DagsterInstance.get()
+        instance.get_runs(limit=1)
+    except Exception as error:  # Each storage has errors of its own, which have no common class.
+        root = error
+        while root.__cause__ is not None:
+            root = root.__cause__  # type: ignore[assignment]
+        said = " ".join(str(root).split()) or type(root).__name__
+        raise InstanceError(
+            f"Dagster's storage can't be used ({said}): correct {home.dagster / 'dagster.yaml'}, or start the server"
+            " that it names."
+        ) from error
+    return instance
 
 
 def _main() -> int:

@@ -55,6 +55,36 @@ def _running(data: str) -> Iterator[int]:
     _run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
 
 
+@pytest.mark.parametrize(
+    ("storage", "said"),
+    [
+        ({"postgres": {"postgres_db": {"password": {"env": "NOT_SET_ANYWHERE"}}}}, "NOT_SET_ANYWHERE"),
+        ({"postgrest": {}}, "postgrest"),
+    ],
+    ids=["a variable that is not set", "a name that is not known"],
+)  # fmt: skip
+def test_a_storage_that_can_not_be_used_is_one_sentence(
+    home: Path, storage: dict[str, Any], said: str
+) -> None:
+    place = {
+        "scheme": "postgresql+psycopg2",
+        "hostname": "127.0.0.1",
+        "username": "x",
+        "db_name": "x",
+    }
+    if "postgres" in storage:
+        storage["postgres"]["postgres_db"] |= place
+    file = home / "dagster" / "dagster.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "storage": storage}))
+    (home / "dashboard" / "index.html").unlink()
+    output = command("run")
+    assert output.code == 2
+    assert "error: Dagster's storage can't be used" in output.error_text
+    assert said in output.error_text
+    assert str(file) in output.error_text.replace(" ", "")
+    assert "Traceback" not in output.out + output.err
+
+
 def test_run_on_a_dagster_home_in_postgresql(home: Path, server: int) -> None:
     place = {
         # SQLAlchemy would take psycopg 3 otherwise, which dagster-postgres does not install.
