@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,17 @@ def execute(instance: dg.DagsterInstance, job: str, **how: Any) -> dg.ExecuteInP
     )
 
 
+def requests(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
+    """Return what the sensor of the source requests in one tick."""
+    platform = Platform.load()
+    repository = build_definitions(platform).get_repository_def()
+    with dg.build_sensor_context(
+        instance=instance, repository_def=repository, resources=resources_of(platform)
+    ) as context:
+        tick = repository.get_sensor_def("source_changed").evaluate_tick(context)
+    return [*(tick.run_requests or ())]
+
+
 def test_what_the_sensor_requests_ends_well(home: Path, instance: dg.DagsterInstance) -> None:
     with by_hand(home / "source.db") as connection:
         connection.execute(
@@ -40,16 +52,29 @@ def test_what_the_sensor_requests_ends_well(home: Path, instance: dg.DagsterInst
         connection.execute(
             "UPDATE usage_events SET feature_id = feature_id WHERE event_id = (SELECT max(event_id) FROM usage_events)"
         )
-    platform = Platform.load()
-    repository = build_definitions(platform).get_repository_def()
-    with dg.build_sensor_context(
-        instance=instance, repository_def=repository, resources=resources_of(platform)
-    ) as context:
-        tick = repository.get_sensor_def("source_changed").evaluate_tick(context)
-    (request,) = tick.run_requests or ()
+    (request,) = requests(instance)
     assert request.partition_key == "2024-07-01"
     result = execute(instance, "refresh", partition_key=request.partition_key)
     assert result.success
+    assert stale_products(Platform.load()) == {}
+
+
+def test_no_more_than_what_is_stale_above_raw_is_requested(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    (home / "dashboard" / "index.html").unlink()
+    shutil.rmtree(home / "artefacts")
+    (request,) = requests(instance)
+    stale = stale_products(Platform.load()).keys()
+    assert {key.to_user_string() for key in request.asset_selection or ()} == stale
+    result = execute(instance, "refresh", asset_selection=request.asset_selection)
+    assert result.success
+    made = {
+        event.asset_key.to_user_string()
+        for event in result.all_events
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key
+    }
+    assert made == stale
     assert stale_products(Platform.load()) == {}
 
 
