@@ -6,7 +6,20 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 # The tests of one file run in one process, so that their shared fixtures are built once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 EMULATOR := $(VENV)/emulator
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+# A comma, which would end an argument of `call`.
+, := ,
+
+# Install into the environment of the Python $(1) what $(2) says. uv takes seconds where pip takes minutes. It reads no
+# settings of pip, so an index that pip is given is passed on. Where uv can't be had or fails, pip installs the same.
+define install
+	@index=$$($(PIP) config list | sed -n "s/^[^=]*[.]index-url='\(.*\)'$$/\1/p" | tail -n 1); \
+	if test -n "$$index" && test -z "$$UV_DEFAULT_INDEX"; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	{ test -x $(BIN)/uv || $(PIP) install --constraint constraints.txt uv; } \
+		&& $(BIN)/uv pip install --quiet --python $(1) $(2) \
+		|| { echo "uv did not install it, so pip does, which takes minutes ..."; $(PIP) --python $(1) install $(2); }
+endef
 
 .PHONY: help run test test-all emulator lint docs ui dashboard up-mssql clean
 .DEFAULT_GOAL := help
@@ -56,19 +69,19 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "Installing (a minute or two, once) ..."
-	@$(PIP) --editable .
+	@echo "Installing ..."
+	$(call install,$(BIN)/python,--constraint constraints.txt --editable .)
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what the tests need ..."
-	@$(PIP) --editable '.[bigquery,dev]'
+	$(call install,$(BIN)/python,--constraint constraints.txt --editable '.[bigquery$(,)dev]')
 	@touch $@
 
 $(EMULATOR)/.installed: saas_platform_tests/emulator/requirements.txt $(VENV)/bin/python
 	@echo "Installing the BigQuery emulator ..."
-	@$(PYTHON) -m venv $(EMULATOR)
-	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(PYTHON) -m venv --without-pip $(EMULATOR)
+	$(call install,$(EMULATOR)/bin/python,--requirement $<)
 	@$(EMULATOR)/bin/python saas_platform_tests/emulator/install_extension.py $(EMULATOR)/home
 	@HOME="$(abspath $(EMULATOR))/home" $(EMULATOR)/bin/python saas_platform_tests/emulator/compiled.py
 	@touch $@

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,7 +125,11 @@ class Platform:
 
     @cached_property
     def bigquery(self) -> BigqueryTarget:
-        """The BigQuery target, if the warehouse is BigQuery. Raises WarehouseError for an unusable URL."""
+        """The BigQuery target, if the warehouse is BigQuery.
+
+        Raises WarehouseError for an unusable URL, and SettingsError if Google's packages are not installed.
+        """
+        _require_google()
         from saas_platform.warehouse.bigquery.target import BigqueryTarget
 
         return BigqueryTarget.of(self.settings.warehouse)
@@ -214,12 +219,13 @@ def open_warehouse(
         bigquery_client: returns the client of a BigQuery warehouse. Without it, a client is made from the environment.
 
     Raises:
-        SettingsError: the engine is not supported.
+        SettingsError: the engine is not supported, or its packages are not installed.
         WarehouseError: the URL of a BigQuery warehouse is not usable.
     """
     if url.get_backend_name() == "duckdb" and url.database:
         return DuckdbWarehouse(Path(url.database).absolute())
     if url.get_backend_name() == "bigquery":
+        _require_google()
         # Google's client takes a second to import. Only its users should wait for it.
         from saas_platform.warehouse.bigquery.target import BigqueryTarget
         from saas_platform.warehouse.bigquery.warehouse import BigqueryWarehouse
@@ -229,6 +235,14 @@ def open_warehouse(
         f"SAAS_WAREHOUSE_URL names {url.get_backend_name()}, which this version can't load:"
         " use duckdb:///FILE, or bigquery://PROJECT?location=EU."
     )
+
+
+def _require_google() -> None:
+    if find_spec("dagster_gcp") is None:
+        raise SettingsError(
+            "SAAS_WAREHOUSE_URL names BigQuery, which needs packages that are not installed:"
+            " run `pip install 'saas-platform[bigquery]'`."
+        )
 
 
 def _own_database(url: sa.URL) -> Source:

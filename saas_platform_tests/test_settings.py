@@ -118,3 +118,17 @@ def test_a_blank_home_is_the_default_and_not_the_working_folder(
     assert load_settings().home == tmp_path / ".saas"
     monkeypatch.setenv("SAAS_HOME", "")
     assert load_settings().home == tmp_path / ".saas"
+
+
+def test_bigquery_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_installed(name: str) -> None:
+        assert name == "dagster_gcp"
+
+    monkeypatch.setattr("saas_platform.platform.find_spec", not_installed)
+    monkeypatch.setenv("SAAS_WAREHOUSE_URL", "bigquery://acme")
+    platform = Platform.load()
+    for part in ("warehouse", "bigquery", "marts_target"):
+        with pytest.raises(
+            SettingsError, match=r"BigQuery.*`pip install 'saas-platform\[bigquery\]'`"
+        ):
+            getattr(platform, part)

@@ -25,9 +25,9 @@ from saas_platform.sync import check_tables, drift_warnings, open_findings
 
 #: With less free space than this, a run of the default company may fill the disk.
 _FREE_BYTES = 1 << 30
-#: The packages of each group are released together and must have the same version.
+#: The packages of each group are released together. Those of a group that are installed must have the same version.
 _DAGSTER = ("dagster", "dagster-webserver")
-_DAGSTER_LIBRARIES = ("dagster-dbt", "dagster-gcp", "dagster-pandas")
+_DAGSTER_LIBRARIES = ("dagster-dbt", "dagster-gcp", "dagster-pandas", "dagster-postgres")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,9 @@ def _python() -> Diagnosis:
 
 def _versions() -> Diagnosis:
     for names in (_DAGSTER, _DAGSTER_LIBRARIES):
-        found = {name: metadata.version(name) for name in names}
+        found = {
+            each.name: each.version for name in names for each in metadata.distributions(name=name)
+        }
         if len(set(found.values())) > 1:
             listed = ", ".join(f"{name} {version}" for name, version in found.items())
             return Diagnosis(

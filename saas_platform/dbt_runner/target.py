@@ -81,7 +81,7 @@ class MartsTarget:
         if find_spec(f"dbt.adapters.{self.name}") is None:
             raise MartsError(
                 f"The marts on {self.name} need dbt-{self.name}, which is not installed:"
-                f" run `pip install -c constraints.txt -e '.[{self.name}]'`."
+                f" run `pip install 'saas-platform[{self.name}]'`."
             )
 
     def rebuilding(self, touched: Mapping[str, str] | None) -> MartsTarget:

@@ -6,12 +6,16 @@ Out of scope: the queries that are sent with the client.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import environ
+from typing import Any
 
+import sqlalchemy as sa
 from dagster_gcp import BigQueryResource
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from saas_platform.platform import Platform
+from saas_platform.defs.warehouse import WarehouseResource
+from saas_platform.platform import Platform, open_warehouse
+from saas_platform.warehouse.interface import Warehouse
 
 
 class WarehouseBigQuery(BigQueryResource):
@@ -34,9 +38,20 @@ class WarehouseBigQuery(BigQueryResource):
             return made
 
 
-def bigquery_of(platform: Platform) -> WarehouseBigQuery | None:
-    """Return the resource of a platform whose warehouse is BigQuery; None for another warehouse."""
-    if platform.settings.warehouse.get_backend_name() != "bigquery":
-        return None
+class BigqueryWarehouseResource(WarehouseResource):
+    """The warehouse in BigQuery: raw with its logs, the marts and the tables of the models."""
+
+    bigquery: WarehouseBigQuery
+
+    def open(self) -> Warehouse:
+        return open_warehouse(sa.make_url(self.url), self.bigquery.client)
+
+
+def bigquery_resources(platform: Platform, url: str) -> dict[str, Any]:
+    """Return the resources `bigquery` and `warehouse` of a platform whose warehouse is BigQuery."""
     there = platform.bigquery
-    return WarehouseBigQuery(project=there.project, location=there.location)
+    bigquery = WarehouseBigQuery(project=there.project, location=there.location)
+    return {
+        "bigquery": bigquery,
+        "warehouse": BigqueryWarehouseResource(url=url, bigquery=bigquery),
+    }

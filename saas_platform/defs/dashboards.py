@@ -8,8 +8,9 @@ import dagster as dg
 from saas_platform.dashboard import build_page
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.models import GROUP as MODELS
-from saas_platform.defs.resources import CompanyClock, WarehouseResource
+from saas_platform.defs.resources import CompanyClock
 from saas_platform.defs.timing import WorkTimer
+from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.refresh.products import PAGE, is_shown
 

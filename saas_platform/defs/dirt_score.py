@@ -11,9 +11,10 @@ from saas_platform.contracts import offenders
 from saas_platform.contracts.score import FOUND_BY_RULE, KindScore, Spot, score
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.raw import GROUP as RAW
-from saas_platform.defs.resources import SourceDatabase, TruthFiles, WarehouseResource
+from saas_platform.defs.resources import SourceDatabase, TruthFiles
 from saas_platform.defs.synthetic import PLANTED, TRUTH
 from saas_platform.defs.timing import WorkTimer
+from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.schema import TABLES
 from saas_platform.source.interface import WritableSource
 from saas_platform.storage.frames import FrameStore

@@ -14,9 +14,10 @@ from saas_platform.defs.contracts import AFTER_ALL_SYNCS
 from saas_platform.defs.dbt_translator import Translator, with_short_names
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.marks import report_stale
-from saas_platform.defs.resources import CompanyClock, WarehouseResource
+from saas_platform.defs.resources import CompanyClock
 from saas_platform.defs.table_checks import PRIORITY
 from saas_platform.defs.timing import WorkTimer
+from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.platform import Platform
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.refresh.mart_months import Rebuild

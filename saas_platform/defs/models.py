@@ -13,9 +13,10 @@ from saas_platform.defs.frames import frame_type, timestamp_column
 from saas_platform.defs.marts import GROUP as MARTS
 from saas_platform.defs.metadata import frame_schema
 from saas_platform.defs.plots import calibration_plot
-from saas_platform.defs.resources import TruthFiles, WarehouseResource
+from saas_platform.defs.resources import TruthFiles
 from saas_platform.defs.synthetic import TRUTH
 from saas_platform.defs.timing import WorkTimer
+from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.refresh.products import EVALUATION
 from saas_platform.trained_models import churn, features

@@ -8,7 +8,8 @@ from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.metadata import proof_metadata
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.raw import EVERY_SLICE, GROUP
-from saas_platform.defs.resources import SourceDatabase, WarehouseResource
+from saas_platform.defs.resources import SourceDatabase
+from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.sync import open_findings, verify
 from saas_platform.sync.report import sentences
 

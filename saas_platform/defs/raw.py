@@ -14,9 +14,10 @@ from saas_platform.defs.metadata import definition_metadata, digest_words, proof
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import ONE_RUN, PARTITIONED, key_of, months_of, require_partition
 from saas_platform.defs.plots import rows_plot
-from saas_platform.defs.resources import SourceDatabase, WarehouseResource
+from saas_platform.defs.resources import SourceDatabase
 from saas_platform.defs.source import GROUP as SOURCE
 from saas_platform.defs.timing import WorkTimer
+from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.schema import slicing_of
 from saas_platform.sync import sync_one
 from saas_platform.sync.report import SyncReport, sentences

@@ -16,7 +16,8 @@ from saas_platform.defs.metadata import DATA_VERSION, digest_words, proof_metada
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import key_of
 from saas_platform.defs.raw import EQUALS_SOURCE, EVERY_SLICE, GROUP
-from saas_platform.defs.resources import CompanyClock, SourceDatabase, WarehouseResource
+from saas_platform.defs.resources import CompanyClock, SourceDatabase
+from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.errors import PlatformError
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.sync import Finding, RepairReport, open_findings, repair

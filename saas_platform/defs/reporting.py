@@ -25,8 +25,8 @@ from saas_platform.defs.metadata import DATA_VERSION
 from saas_platform.defs.names import AssetTables
 from saas_platform.defs.partitions import PARTITIONED, key_of
 from saas_platform.defs.raw import GROUP as RAW
-from saas_platform.defs.resources import WarehouseResource
 from saas_platform.defs.unfinished import is_running
+from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.errors import PlatformError
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.schema.describing import counted

@@ -18,16 +18,15 @@ from pydantic import Field
 
 from saas_platform.clock import Clock, Month
 from saas_platform.dbt_runner.project import PROJECT_DIR
-from saas_platform.defs.bigquery import WarehouseBigQuery, bigquery_of
 from saas_platform.defs.io import ArtefactFiles, FrameFiles
 from saas_platform.defs.timing import WorkTimer
-from saas_platform.platform import Platform, open_source, open_warehouse, owned
+from saas_platform.defs.warehouse import WarehouseResource
+from saas_platform.platform import Platform, open_source, owned
 from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.refresh.company_months import CompanyMonths
 from saas_platform.settings import company_config
 from saas_platform.source.interface import Source, WritableSource
 from saas_platform.storage.frames import FrameStore
-from saas_platform.warehouse.interface import Warehouse
 
 #: The options of a source's URL that the UI may show. Any other, such as `odbc_connect`, may have a password in it.
 _HARMLESS = frozenset(
@@ -93,25 +92,6 @@ class SourceDatabase(dg.ConfigurableResource):
         return owned(self.open(), synthetic=self.synthetic)
 
 
-class WarehouseResource(dg.ConfigurableResource):
-    """The warehouse: raw with its logs, the marts and the tables of the models."""
-
-    url: str = Field(description="URL of the warehouse")
-
-    def open(self) -> Warehouse:
-        """Return the warehouse. Raises SettingsError as `platform.open_warehouse` does."""
-        return open_warehouse(sa.make_url(self.url))
-
-
-class BigqueryWarehouseResource(WarehouseResource):
-    """The warehouse in BigQuery: raw with its logs, the marts and the tables of the models."""
-
-    bigquery: WarehouseBigQuery
-
-    def open(self) -> Warehouse:
-        return open_warehouse(sa.make_url(self.url), self.bigquery.client)
-
-
 class CompanyClock(dg.ConfigurableResource):
     """The company's clock: only events before it have happened."""
 
@@ -174,21 +154,22 @@ def resources_of(platform: Platform, work: WorkTimer | None = None) -> dict[str,
         work: the timer to which the assets add their seconds; None for one that nobody reads.
     """
     settings = platform.settings
-    bigquery = bigquery_of(platform)
-    if bigquery:
-        platform = replace(platform, bigquery_client=bigquery.client)
+    url = settings.warehouse.render_as_string(hide_password=False)
+    warehouse: dict[str, Any] = {"warehouse": WarehouseResource(url=url)}
+    if settings.warehouse.get_backend_name() == "bigquery":
+        # Google's packages are those of an extra.
+        from saas_platform.defs.bigquery import bigquery_resources
+
+        warehouse = bigquery_resources(platform, url)
+        platform = replace(platform, bigquery_client=warehouse["bigquery"].client)
     bookkeeping = _fixed(
         Bookkeeping(platform),
         "The bookkeeping of what was built from what, by which it is decided what is stale.",
     )
     clock = CompanyClock(as_of=str(settings.as_of))
-    url = settings.warehouse.render_as_string(hide_password=False)
     made = {
         "source": SourceDatabase.of(platform),
-        "warehouse": BigqueryWarehouseResource(url=url, bigquery=bigquery)
-        if bigquery
-        else WarehouseResource(url=url),
-        **({"bigquery": bigquery} if bigquery else {}),
+        **warehouse,
         "clock": clock,
         "bookkeeping": bookkeeping,
         "work": _fixed(work or WorkTimer(), "Adds up how long the work itself took."),

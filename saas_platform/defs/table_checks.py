@@ -10,8 +10,8 @@ import dagster as dg
 
 from saas_platform.defs.failures import raise_failures
 from saas_platform.defs.raw import GROUP
-from saas_platform.defs.resources import WarehouseResource
 from saas_platform.defs.timing import WorkTimer
+from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.warehouse.interface import Warehouse
 
 #: The tag by which Dagster orders steps that are ready.

@@ -19,7 +19,8 @@ from saas_platform.defs.jobs import REFRESH, jobs
 from saas_platform.defs.proofs import full_proof
 from saas_platform.defs.raw import EQUALS_SOURCE, EVERY_SLICE
 from saas_platform.defs.repairs import failed_proofs_sensor, repair_job
-from saas_platform.defs.resources import WarehouseResource, resources_of
+from saas_platform.defs.resources import resources_of
+from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.platform import Platform
 from saas_platform.refresh.staleness import Cause, given_versions
 from saas_platform.schema import TABLES

@@ -59,7 +59,7 @@ def test_a_missing_adapter_is_reported_with_the_command_that_installs_it(
     # The doctor reports the adapter before it asks Google, so stop at this finding.
     found = next(f for f in examine(of(tmp_path, BIGQUERY)) if f.name == "marts")
     assert not found.ok
-    assert found.remedy.startswith("run `pip install -c constraints.txt -e '.[bigquery]'`")
+    assert found.remedy.startswith("run `pip install 'saas-platform[bigquery]'`")
 
 
 def test_an_installed_adapter_is_reported(tmp_path: Path) -> None:
