@@ -7,6 +7,8 @@ Out of scope: the wording of what is printed.
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.text import Text
 
@@ -15,6 +17,12 @@ from saas_platform.schema.describing import escaped
 #: Results go to standard output. Progress and errors go to standard error.
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
+
+
+def is_live() -> bool:
+    """Return whether standard error is a terminal on which what was drawn can be drawn again."""
+    return sys.stderr.isatty() and not errors.is_dumb_terminal
+
 
 #: A text, or a pair of a text and the name of its rich style.
 Part = str | tuple[str, str]

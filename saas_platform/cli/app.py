@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import sqlalchemy as sa
 import typer
 
+from saas_platform.cli.bars import Bars
 from saas_platform.cli.printing import (
     mode_words,
     print_changes,
@@ -149,10 +150,12 @@ def run(
         if not stale and not select:
             say(errors, "Everything is up to date: nothing to do.")
             return _end_run(platform, (), None, as_json=as_json)
-        # Loading Dagster and dbt takes seconds, which a run with nothing to do should not cost.
-        from saas_platform.defs.launch import launch
+        # Loading them takes seconds, which a run with nothing to do should not cost.
+        bars = Bars()
+        with bars.waiting("Loading Dagster and dbt ..."):
+            from saas_platform.defs.launch import launch
 
-        reasons, outcome = launch(platform, stale, last, select or (), _say)
+        reasons, outcome = launch(platform, stale, last, select or (), bars)
         return _end_run(platform, reasons, outcome, as_json=as_json)
 
 
@@ -174,10 +177,6 @@ def _end_run(
     page = platform.home.dashboard / "index.html"
     shown = page if page.exists() and platform.is_company else None
     return print_run(tables, reasons, outcome, shown, as_json=as_json)
-
-
-def _say(line: str) -> None:
-    say(errors, f"  {line}")
 
 
 def _month(text: str | None) -> Month | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 import dagster as dg
 
@@ -16,7 +18,7 @@ from saas_platform.defs.jobs import EVERYTHING
 from saas_platform.defs.marts import GROUP as MARTS
 from saas_platform.defs.partitions import range_tags
 from saas_platform.defs.plan import Plan, selected_plan, stale_plan
-from saas_platform.defs.timing import WorkTimer
+from saas_platform.defs.timing import Progress, WorkTimer
 from saas_platform.defs.unfinished import command_line_tags, end_killed
 from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
@@ -25,6 +27,19 @@ from saas_platform.refresh.staleness import Staleness
 
 class RunError(PlatformError):
     """The job failed. The message contains the messages of the failed steps."""
+
+
+class Display(Progress, Protocol):
+    """Shows what a run does and how far it is."""
+
+    def say(self, line: str) -> None:
+        """Show a line."""
+
+    def waiting(self, text: str) -> AbstractContextManager[None]:
+        """Show a text while the block runs."""
+
+    def showing(self, units: Mapping[str, int]) -> AbstractContextManager[None]:
+        """Show how far each group is, of so many units, while the block runs."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +61,7 @@ def launch(
     stale: Staleness,
     through: Month,
     select: Sequence[str],
-    say: Callable[[str], None],
+    display: Display,
 ) -> tuple[tuple[str, ...], RunOutcome]:
     """Materialise the selected assets, or the stale ones if none is selected.
 
@@ -55,7 +70,7 @@ def launch(
         stale: what is stale, with the reasons.
         through: the last month to generate.
         select: names of groups and assets; empty to run what is stale.
-        say: a callback, called with a line for each reason.
+        display: shows the reasons, and how far the run is.
 
     Returns:
         The reasons and the outcome of the run.
@@ -65,16 +80,18 @@ def launch(
         SettingsError: `select` has an unknown name.
     """
     prepare(platform.home)
-    work = WorkTimer()
-    definitions = build_definitions(platform, work)
-    specs = definitions.resolve_all_asset_specs()
+    work = WorkTimer(display)
+    with display.waiting("Reading the definitions ..."):
+        definitions = build_definitions(platform, work)
+        specs = definitions.resolve_all_asset_specs()
     if select:
         plan = selected_plan(platform, specs, through, select)
     else:
         plan = stale_plan(specs, stale, through)
     for reason in plan.reasons:
-        say(reason)
-    return plan.reasons, execute(platform, definitions, work, plan)
+        display.say(reason)
+    with display.showing(plan.units()):
+        return plan.reasons, execute(platform, definitions, work, plan)
 
 
 def execute(

@@ -79,6 +79,8 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             for event in invocation.stream():
                 if line := _line(event):
                     context.log.info(line)
+                if _model(event):
+                    work.done(GROUP)
                 if target.name == "duckdb":
                     # Until dbt ends, no other process can read from the DuckDB file what was built.
                     waiting.append(event)
@@ -88,6 +90,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             succeeded = invocation.is_successful()
             results = _results(invocation)
             digests |= _digests(into, waiting)
+            work.done(GROUP, units=0, rows=sum(digest.rows for digest in digests.values()))
             doubted = _doubted(results, nodes) & {*bookkeeping.products()}
             built = {f"{GROUP}/{name}" for name in digests}
             bookkeeping.record(built - doubted, given, _versions(digests))

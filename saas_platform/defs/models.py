@@ -110,6 +110,7 @@ def churn_features(
 ) -> dg.Output[pd.DataFrame]:
     with work.measure(GROUP) as measured, raise_failures():
         frame = features.frame(warehouse.open().query(features.ROWS))
+        work.done(GROUP, rows=len(frame))
     context.add_output_metadata({"seconds": measured.seconds})
     return _versioned(frame)
 
@@ -129,6 +130,7 @@ def churn_model(
 ) -> dg.Output[churn.ChurnModel]:
     with work.measure(GROUP) as measured:
         model = churn.train(rows)
+        work.done(GROUP)
     kind = "base rate" if model.pipeline is None else "logistic regression"
     if model.pipeline is None:
         context.log.warning("The history is too short for a model, so the base rate is used.")
@@ -170,6 +172,7 @@ def churn_scores(
     with work.measure(GROUP) as measured, raise_failures():
         scores = churn.score(model, rows)
         _write(warehouse.open(), "churn_scores", _table(scores))
+        work.done(GROUP, rows=len(scores))
     context.add_output_metadata({"seconds": measured.seconds})
     return _versioned(scores)
 
@@ -220,6 +223,7 @@ def churn_evaluation(
         _write(into, "churn_calibration", _table(found.calibration))
         made = bookkeeping.record([EVALUATION], bookkeeping.given())
         (digest,) = into.digest_tables(GROUP, [name]).values()
+        work.done(GROUP, rows=written.num_rows)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(made[EVALUATION]),
         metadata={

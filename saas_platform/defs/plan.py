@@ -28,6 +28,18 @@ class Plan:
     months: tuple[Month, Month]
     reasons: tuple[str, ...]
 
+    def units(self) -> dict[str, int]:
+        """Return the number of units of each group: months that are written, and assets that are built."""
+        first, last = self.months
+        months = len([*first.until(last)])
+        counts: dict[str, int] = {}
+        for group in GROUPS:
+            of_group = {key for key in self.assets if key.path[0] == group}
+            by_month = of_group - {TRUTH} if group in _WHOLE else set()
+            if of_group:
+                counts[group] = len(of_group - by_month) + (months if by_month else 0)
+        return counts
+
 
 def stale_plan(specs: Sequence[dg.AssetSpec], stale: Staleness, through: Month) -> Plan:
     """Return a plan with all assets of the stale groups, and the stale products."""

@@ -111,6 +111,7 @@ def _raw_asset(
         with work.measure(GROUP), raise_failures():
             into = warehouse.open()
             report = sync_one(source.open(), into, table, also_prove=_slices_of(table, months))
+            work.done(GROUP, rows=report.rows_written)
             for warning in report.warnings:
                 context.log.warning(warning)
             newest = into.last_sync(table)

@@ -65,6 +65,7 @@ def source_assets(partitions: dg.PartitionsDefinition, engine: str) -> dg.Assets
                     }
                     context.add_asset_metadata(of_month, [GROUP, name], key_of(month))
                 written = sum(change.written for change in changes.values())
+                work.done(GROUP, rows=written)
                 context.log.info(f"{month}: {written:,} rows written in one transaction")
         for name in TABLES:
             yield dg.MaterializeResult(

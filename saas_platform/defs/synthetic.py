@@ -57,7 +57,9 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
                         "digest": written.digest,
                     }
                     context.add_asset_metadata(of_month, [GROUP, name], key_of(month))
-                context.log.info(f"{month}: {sum(n for n, _ in written_files.values()):,} rows")
+                rows = sum(count for count, _ in written_files.values())
+                work.done(GROUP, rows=rows)
+                context.log.info(f"{month}: {rows:,} rows")
         for name in TABLES:
             yield dg.MaterializeResult(
                 asset_key=[GROUP, name],
@@ -103,6 +105,7 @@ def synthetic_assets(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefin
             }
             written = {name: files.write(name, table) for name, table in tables.items()}
             made = bookkeeping.record([TRUTH.to_user_string()], given)
+            work.done(GROUP)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(made[TRUTH.to_user_string()]),
             metadata={
