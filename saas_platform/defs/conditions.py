@@ -50,13 +50,15 @@ def when_stale() -> dg.AutomationCondition[dg.AssetKey]:
     waits = dg.AutomationCondition.any_deps_match(
         stale & ~dg.AutomationCondition.will_be_requested()
     )
+    # In this order. A run that fails while this is evaluated sets its marks before it ends: so it misses
+    # nothing to see first that no run is in progress, and then that no mark is set.
     return (
         stale
         & ~Marked(failed=True)
         & asked_once
-        & ~waits
         & ~in_progress
         & ~dg.AutomationCondition.any_deps_in_progress()
+        & ~waits
     ).with_label("when_stale")
 
 

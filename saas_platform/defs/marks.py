@@ -1,6 +1,6 @@
 """The mark by which an asset is stale for Dagster: an event without a run, with a version that no code makes.
 
-Contains: how a mark is set, taken back and read. Out of scope: which assets are stale (reporting.py), and what is
+Contains: how a mark is set, taken back and read, and how what it leaves behind is corrected. Out of scope: which assets are stale (reporting.py), and what is
 done about it (conditions.py).
 """
 
@@ -20,6 +20,11 @@ STALE = "stale after "
 #: The tag of a mark that a failed test has set. What failed waits for a person, or for another change.
 FAILED = "saas-platform/test_failed"
 _OWN = (DATA_VERSION, CODE_VERSION)
+#: The tags of a materialisation with the version of each input, and with the newest event of one with partitions.
+_INPUT_VERSION = "dagster/input_data_version/"
+_INPUT_POINTER = "dagster/input_event_pointer/"
+#: How many of the newest events of an asset with partitions are looked at.
+_MOST_EVENTS = 1000
 
 
 class Part(NamedTuple):
@@ -82,6 +87,63 @@ def withdrawals(
         if newest and known[DATA_VERSION].startswith(STALE):
             versions = {name: known[name].removeprefix(STALE) for name in _OWN}
             yield _event(part, newest, "It is no longer stale.", versions)
+
+
+def corrections(
+    instance: dg.DagsterInstance,
+    fresh: Iterable[Part],
+    reported: Iterable[dg.AssetMaterialization],
+) -> Iterator[dg.AssetMaterialization]:
+    """Yield the event by which an asset that is up to date is so for Dagster too.
+
+    Dagster compares the versions of an asset's inputs with those that it knew of when the asset was built. It may
+    have known wrong ones: an input may have had a mark then, or a sync that was not reported yet.
+
+    Args:
+        instance: the Dagster instance.
+        fresh: what is up to date.
+        reported: the events that are about to be reported. They are newer than all that the instance has.
+    """
+    changed = {
+        Part(event.asset_key.to_user_string(), event.partition or ""): event for event in reported
+    }
+    # The events of an asset with partitions are looked at when all of them are there.
+    moving = {part.asset for part in changed if part.partition}
+    for part in fresh:
+        newest = changed.get(part) or newest_event(instance, part)
+        known = versions_of(newest)
+        right: dict[str, str] = {}
+        for tag in known:
+            if tag.startswith(_INPUT_VERSION):
+                name = tag.removeprefix(_INPUT_VERSION)
+                given = changed.get(Part(name)) or newest_event(instance, Part(name))
+                pointer = f"{_INPUT_POINTER}{name}"
+                if given and given.partition is None:
+                    right[tag] = versions_of(given)[DATA_VERSION]
+                elif given and known.get(pointer, "").isdigit() and name not in moving:
+                    right[pointer] = _moved(instance, Part(name), int(known[pointer]))
+        if newest and right.items() - known.items():
+            description = "It is up to date with what it is built from."
+            yield _event(part, newest, description, right)
+
+
+def _moved(instance: dg.DagsterInstance, part: Part, pointer: int) -> str:
+    """Return the pointer past the events of an asset with partitions, if one of them has another version since."""
+    after = dg.AssetRecordsFilter(part.key, after_storage_id=pointer)
+    newer = instance.fetch_materializations(after, limit=_MOST_EVENTS).records
+    newest = {record.partition_key or "": record for record in reversed(newer)}
+    for partition, record in newest.items():
+        until = dg.AssetRecordsFilter(
+            part.key, asset_partitions=[partition], before_storage_id=pointer + 1
+        )
+        before = instance.fetch_materializations(until, limit=1).records
+        then = before[0].asset_materialization if before else None
+        if (
+            versions_of(then)[DATA_VERSION]
+            != versions_of(record.asset_materialization)[DATA_VERSION]
+        ):
+            return str(newer[0].storage_id)
+    return str(pointer)
 
 
 def _event(

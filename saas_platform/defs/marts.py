@@ -91,9 +91,9 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             results = _results(invocation)
             digests |= _digests(into, waiting)
             work.done(GROUP, units=0, rows=sum(digest.rows for digest in digests.values()))
-            doubted = _doubted(results, nodes) & {*bookkeeping.products()}
+            doubted = _doubted(results, nodes, bookkeeping.products())
             built = {f"{GROUP}/{name}" for name in digests}
-            bookkeeping.record(built - doubted, given, _versions(digests))
+            bookkeeping.record(built - doubted.keys(), given, _versions(digests))
             bookkeeping.forget(doubted)
             stale = {name: cause.words for name, cause in bookkeeping.stale().items()}
             if not any(name.startswith(f"{GROUP}/") for name in stale):
@@ -102,8 +102,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
                 lineage = column_lineage(folder, target)
         for event in waiting:
             yield _with_metadata(event, digests, lineage)
-        wrong = dict.fromkeys(doubted, "is not complete: a test on it failed")
-        report_stale(context.instance, wrong, failed=True)
+        report_stale(context.instance, doubted, failed=True)
         report_stale(context.instance, {name: stale[name] for name in built & stale.keys()})
         if not succeeded:
             raise dg.Failure(_reason(results, str(invocation.get_error()), into))
@@ -136,12 +135,26 @@ def _untestable(
     ]
 
 
-def _doubted(results: Mapping[str, Any], nodes: Mapping[str, Any]) -> set[str]:
-    """Return the marts that failed, and all those that a failed test reads, by dbt's record of the run."""
-    failed = {*map(_id, _failed(results))}
-    tests = [nodes["nodes"][name] for name in failed if name.startswith("test.")]
-    read = {each for node in tests for each in node["depends_on"]["nodes"]}
-    return {f"{GROUP}/{name.rpartition('.')[2]}" for name in failed | read}
+def _doubted(
+    results: Mapping[str, Any], nodes: Mapping[str, Any], marts: Collection[str]
+) -> dict[str, str]:
+    """Return the marts that failed, and all those that a failed test reads, each with the words that say why.
+
+    Args:
+        results: dbt's own record of the build.
+        nodes: dbt's manifest.
+        marts: the names of all marts.
+    """
+    doubted: dict[str, str] = {}
+    for failed in sorted(map(_id, _failed(results))):
+        kind, _, name = failed.split(".")[:3]
+        if kind == "test":
+            for read in nodes["nodes"][failed]["depends_on"]["nodes"]:
+                mart = f"{GROUP}/{read.rpartition('.')[2]}"
+                doubted.setdefault(mart, f"failed its test {name}")
+        else:
+            doubted[f"{GROUP}/{name}"] = "could not be built"
+    return {mart: why for mart, why in doubted.items() if mart in marts}
 
 
 def _results(invocation: DbtCliInvocation) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from saas_platform.defs.marks import (
     CODE_VERSION,
     STALE,
     Part,
+    corrections,
     marks,
     newest_event,
     versions_of,
@@ -58,14 +59,14 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
                 # What was just found to be synced has its newest event in this answer.
                 known = {Part(event.asset_key.to_user_string()) for event in synced}
                 stale = _stale(bookkeeping, tables)
-                fresh = {*before, *_every(bookkeeping, tables)} - stale.keys()
-                events += withdrawals(
-                    context.instance, [part for part in fresh if part not in known]
-                )
+                every = {*before, *_every(bookkeeping, tables)}
+                fresh = [part for part in sorted(every - stale.keys()) if part not in known]
+                events += withdrawals(context.instance, fresh)
                 events += marks(
                     context.instance,
                     {part: why for part, why in stale.items() if part not in known},
                 )
+                events += [*corrections(context.instance, fresh, [*events, *synced])]
         except PlatformError as error:
             return dg.SensorResult(skip_reason=str(error))
         # They come last, because they must be the newest events of the table that has partitions.

@@ -59,9 +59,12 @@ class Bookkeeping:
         """
         return record_products(self.platform, made, given, digests)
 
-    def forget(self, names: Collection[str]) -> None:
-        """Forget how products were built: a test on them has failed, so that they must be built and tested again."""
-        forget_builds(self.platform.warehouse, names)
+    def forget(self, failed: Mapping[str, str]) -> None:
+        """Forget how products were built: they failed, so that they must be built and tested again.
+
+        `failed` has for each the words that say why, after its name.
+        """
+        forget_builds(self.platform.warehouse, failed)
 
     def rebuild(self, unknown: Mapping[str, str]) -> Rebuild:
         """Return which months of the marts must be rebuilt. `unknown` is that of `mart_months.rebuild`."""

@@ -24,6 +24,7 @@ _SCHEMA = pa.schema(
         pa.field("version", pa.string(), nullable=False),
         pa.field("state", pa.string(), nullable=False),
         pa.field("built_at", pa.timestamp("us"), nullable=False),
+        pa.field("forgotten", pa.string(), nullable=False),
     ]
 )
 
@@ -35,10 +36,11 @@ class Build:
     Attributes:
         product: the product's name.
         code: the fingerprint of the code that built it.
-        inputs: the version of each input that it was built from, as JSON; empty if the build is forgotten.
+        inputs: the version of each input that it was built from, as JSON.
         version: the version of what was built; equal contents have equal versions, if that can be known.
         state: what the storage said of the product when it was complete (states.py).
         built_at: when the build was complete, in UTC.
+        forgotten: why the build does not count, in words that follow the product's name; empty if it counts.
     """
 
     product: str
@@ -47,6 +49,7 @@ class Build:
     version: str
     state: str
     built_at: datetime
+    forgotten: str = ""
 
     @classmethod
     def now(
@@ -66,13 +69,13 @@ class Build:
 
 
 def last_builds(warehouse: Warehouse) -> dict[str, Build]:
-    """Return the last complete build of each product that has one, by the product's name."""
+    """Return the last build of each product that has one, even if it is forgotten, by the product's name."""
     if not warehouse.table_exists(MARTS, _TABLE):
         return {}
     rows = warehouse.query(f"SELECT * FROM {MARTS}.{_TABLE}")
     if not _is_known(rows.schema):
         return {}
-    return {row["product"]: Build(**row) for row in rows.to_pylist() if row["inputs"]}
+    return {row["product"]: Build(**row) for row in rows.to_pylist()}
 
 
 def record_builds(warehouse: Warehouse, builds: Iterable[Build]) -> None:
@@ -87,13 +90,18 @@ def record_builds(warehouse: Warehouse, builds: Iterable[Build]) -> None:
         warehouse.merge_rows(MARTS, _TABLE, "product", rows)
 
 
-def forget_builds(warehouse: Warehouse, products: Iterable[str]) -> None:
-    """Forget the builds of products, which count as never built then."""
-    known = last_builds(warehouse)
-    forgotten = [
-        replace(Build.now(name, "", {}, "", ""), inputs="") for name in products if name in known
-    ]
-    if forgotten:
+def forget_builds(warehouse: Warehouse, products: Mapping[str, str]) -> None:
+    """Let the builds of products no longer count.
+
+    Args:
+        warehouse: the warehouse. Without any record in it, nothing counts anyway.
+        products: for each product the words that say why, after its name.
+    """
+    if products and warehouse.table_exists(MARTS, _TABLE):
+        forgotten = [
+            replace(Build.now(name, "", {}, "", ""), forgotten=why)
+            for name, why in products.items()
+        ]
         record_builds(warehouse, forgotten)
 
 

@@ -102,7 +102,7 @@ def forget_marts(platform: Platform) -> None:
 
     Call this before a full refresh. If it ended halfway, nobody could say which months of the other marts are old.
     """
-    forget_builds(platform.warehouse, [_ALL_MARTS])
+    forget_builds(platform.warehouse, {_ALL_MARTS: "are not complete"})
 
 
 class _FullRefresh(Exception):  # noqa: N818
@@ -131,7 +131,7 @@ def _inputs(platform: Platform) -> Inputs:
 
 def _built_from(warehouse: Warehouse) -> Inputs | None:
     last = last_builds(warehouse).get(_ALL_MARTS)
-    return None if last is None else _INPUTS.validate_json(last.inputs)
+    return None if last is None or last.forgotten else _INPUTS.validate_json(last.inputs)
 
 
 def _touched(warehouse: Warehouse, before: Inputs | None, now: Inputs) -> dict[str, Day]:

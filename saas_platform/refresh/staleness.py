@@ -34,7 +34,7 @@ class Cause:
     """Why a product is stale, in words that follow its name."""
 
     words: str
-    #: `unbuilt`: it was never built; `gone`: it is missing, or no longer what was built; `code`: its code is another;
+    #: `unbuilt`: it was never built, or failed a test; `gone`: it is missing, or no longer what was built; `code`: its code is another;
     #: `inputs`: what it is built from is newer, or stale itself.
     kind: Literal["unbuilt", "gone", "code", "inputs"]
 
@@ -117,6 +117,8 @@ def _cause(
 ) -> Cause | None:
     if build is None:
         return Cause("was never built", "unbuilt")
+    if build.forgotten:
+        return Cause(build.forgotten, "unbuilt")
     if state is None:
         return Cause("is missing", "gone")
     if state != build.state:

@@ -73,11 +73,11 @@ def test_a_failed_test_doubts_all_that_it_reads_and_a_failed_mart_only_itself() 
         {"unique_id": "test.saas_marts.c.1234", "status": "fail"},
         {"unique_id": "test.saas_marts.f", "status": "pass"},
     ]
-    doubted = _doubted({"results": results}, nodes)
-    assert {name for name in doubted if not name.endswith("1234")} == {
-        "marts/b",
-        "marts/d",
-        "marts/e",
+    marts = {f"marts/{name}" for name in "abdeg"}
+    assert _doubted({"results": results}, nodes, marts) == {
+        "marts/b": "could not be built",
+        "marts/d": "failed its test c",
+        "marts/e": "failed its test c",
     }
 
 

@@ -219,6 +219,29 @@ def test_a_mart_built_again_alone_leaves_no_mark_above_it(
     assert (marks(instance), stale_products(Platform.load())) == ({}, {})
 
 
+EDITS = {
+    "users": "UPDATE users SET role = 'viewer' WHERE user_id = (SELECT min(user_id) FROM users)",
+    "usage_events": "DELETE FROM usage_events WHERE event_id IN (SELECT event_id FROM usage_events LIMIT 9)",
+}
+
+
+@pytest.mark.parametrize("table", EDITS)
+@pytest.mark.parametrize("is_marked_before", [False, True], ids=["not marked", "marked"])
+def test_what_a_run_builds_from_a_table_synced_before_it_is_not_stale(
+    home: Path, instance: dg.DagsterInstance, table: str, *, is_marked_before: bool
+) -> None:
+    """The run builds some marts only, from inputs of which some have a mark or a sync that is not reported yet."""
+    edit_source(home, EDITS[table])
+    if is_marked_before:
+        assert tick(instance)
+    assert command("sync").code == 0
+    assert command("run").code == 0
+    tick(instance)
+    tick(instance)
+    assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+    assert tick(instance) == []
+
+
 def edit_source(home: Path, statement: str) -> None:
     with by_hand(home / "source.db") as connection:
         connection.execute(statement)
