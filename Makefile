@@ -21,7 +21,7 @@ define install
 		|| { echo "uv did not install it, so pip does, which takes minutes ..."; $(PIP) --python $(1) install $(2); }
 endef
 
-.PHONY: help run test test-all emulator lint docs ui dashboard up-mssql clean
+.PHONY: help run test test-all test-deep emulator lint docs ui dashboard up-mssql clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -35,6 +35,9 @@ test: $(VENV)/.installed-dev ## install, then run the fast tests
 
 test-all: $(VENV)/.installed-dev emulator ## install, then run all tests, the slow ones too
 	@$(PYTEST)
+
+test-deep: $(VENV)/.installed-dev emulator ## install, then run the tests that draw their cases at random, with 25 times as many
+	@SAAS_TEST_DEEP=25 $(PYTEST) -m "hypothesis or draws"
 
 emulator: $(EMULATOR)/.installed ## install the BigQuery emulator that the slow tests start
 

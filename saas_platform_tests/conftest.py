@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from saas_platform.dbt_runner import manifest
+from saas_platform.dbt_runner.target import MartsTarget
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.interface import Warehouse
+from saas_platform_tests.drawing import choose_seed
 from saas_platform_tests.emulator.server import emulator
 
 _projects = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let hypothesis, and everything else that draws, use the seed of this run."""
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = str(choose_seed())
+
+
+def pytest_report_header() -> str:
+    """Return a line for the header of the run."""
+    return f"random cases: SAAS_TEST_SEED={choose_seed()} draws the same ones again"
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +43,24 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("SAAS_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _parse_dbt_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let dbt parse the project once for all the homes of a process. A parse takes seconds."""
+    parse, kept = manifest.run, tmp_path_factory.mktemp("parsed")
+
+    def run(target: MartsTarget, arguments: Sequence[str]) -> Any:
+        made = Path(arguments[arguments.index("--target-path") + 1])
+        of_project = kept / manifest.digest(target)
+        if not of_project.exists():
+            parse(target, arguments)
+            shutil.copytree(made, of_project)
+        shutil.copytree(of_project, made, dirs_exist_ok=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest, "run", run)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 _PARSED = ("*.sql", "*.yml")
 
 
-def _digest(target: MartsTarget) -> str:
+def digest(target: MartsTarget) -> str:
     """Return the digest of everything that determines the manifest.
 
-    This includes the target, because the manifest contains the target's names of tables.
+    This includes what of the target is in the manifest's names of tables.
     """
-    digest = hashlib.sha256(repr((target.name, sorted(target.variables.items()))).encode())
+    found = hashlib.sha256(repr((target.name, sorted(target.names.items()))).encode())
     for path in sorted(file for pattern in _PARSED for file in PROJECT_DIR.rglob(pattern)):
-        digest.update(str(path.relative_to(PROJECT_DIR)).encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+        found.update(str(path.relative_to(PROJECT_DIR)).encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def target_of(folder: Path) -> Path:
@@ -44,7 +44,7 @@ def manifest(folder: Path, target: MartsTarget, as_of: datetime) -> Path:
     Parsing takes seconds, and several Dagster processes may ask for the manifest at the same time. dbt's
     cache of the parse stays in `folder/target`, where a build with the same warehouse and clock uses it.
     """
-    kept = folder / f"manifest-{_digest(target)}.json"
+    kept = folder / f"manifest-{digest(target)}.json"
     if kept.exists():
         return kept
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,4 +89,4 @@ def known_lineage(folder: Path, target: MartsTarget) -> ColumnSources:
 
 
 def _lineage_file(folder: Path, target: MartsTarget) -> Path:
-    return folder / f"lineage-{_digest(target)}.json"
+    return folder / f"lineage-{digest(target)}.json"

@@ -76,6 +76,13 @@ class MartsTarget:
             },
         )
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Return what of the target is in the full names of tables. The folder of a DuckDB file is not."""
+        if self.name == "duckdb":
+            return {"database": Path(self.variables["SAAS_DBT_DUCKDB_PATH"]).stem}
+        return dict(self.variables)
+
     def require_adapter(self) -> None:
         """Raise MartsError if dbt's adapter for the warehouse is not installed."""
         if find_spec(f"dbt.adapters.{self.name}") is None:

@@ -19,6 +19,7 @@ from saas_platform.company.truth import PLANTED_SCHEMA
 from saas_platform.schema import TABLES
 from saas_platform_tests.company.test_same_company import assert_same
 from saas_platform_tests.company.world import AS_OF, SMALL, START, key_of
+from saas_platform_tests.drawing import examples
 
 COUNT = 8
 MONTHS = [START.plus(k) for k in range(COUNT)]
@@ -76,7 +77,7 @@ class Differences:
         }
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(share=st.floats(0.05, 1), seed=st.integers(0, 2**63 - 1), position=st.integers(1, COUNT - 2))
 def test_the_list_is_the_difference(clean: Known, share: float, seed: int, position: int) -> None:
     company = dirty(clean, share, seed)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saas_platform.company.randomness import Dice, choose
+from saas_platform_tests.drawing import examples
 
 
 def test_known_values() -> None:
@@ -15,7 +16,7 @@ def test_known_values() -> None:
     assert drawn.round(12).tolist() == [0.698576003833, 0.151601014167, 0.478146175888]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     seed=st.integers(-(2**40), 2**40), ids=st.lists(st.integers(0, 2**62), min_size=2, unique=True)
 )

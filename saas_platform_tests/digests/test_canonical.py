@@ -27,10 +27,13 @@ from saas_platform_tests.digests.rows import (
     same,
     values,
 )
+from saas_platform_tests.drawing import examples
 from saas_platform_tests.texts import texts
 
 quick = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 rows = rows_of(EVERY_TYPE)
 some_rows = st.lists(rows, min_size=1, max_size=6)
@@ -112,13 +115,13 @@ def test_no_rows_have_no_digest(engine: Digests) -> None:
     assert engine(EVERY_TYPE, []) == {}
 
 
-@settings(quick, max_examples=10)
+@settings(quick, max_examples=examples(10))
 @given(found=some_rows, data=st.data())
 def test_order_does_not_matter(engine: Digests, found: list[Row], data: st.DataObject) -> None:
     assert engine(EVERY_TYPE, found) == engine(EVERY_TYPE, data.draw(st.permutations(found)))
 
 
-@settings(quick, max_examples=10)
+@settings(quick, max_examples=examples(10))
 @given(found=some_rows)
 def test_duplicates_matter(engine: Digests, found: list[Row]) -> None:
     assert engine(EVERY_TYPE, found) != engine(EVERY_TYPE, [*found, found[0]])

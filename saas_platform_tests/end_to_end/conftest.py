@@ -1,9 +1,10 @@
-"""Run one small company through the whole chain once. Each test works on a copy of its home."""
+"""Run one small company through the whole chain once. Each test begins with its home as it was then."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,25 +21,40 @@ def _settings(home: Path, patch: pytest.MonkeyPatch) -> None:
         patch.setenv(name, value)
 
 
+@dataclass(frozen=True)
+class FirstRun:
+    """The first run: its home, a copy of that home as it was then, and what the run printed."""
+
+    home: Path
+    saved: Path
+    output: Output
+
+
 @pytest.fixture(scope="session")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Output]:
-    """A home in which `run` was called once, and the output of that run."""
-    home = tmp_path_factory.mktemp("first") / "home"
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """A run in a new home."""
+    folder = tmp_path_factory.mktemp("first")
+    home = folder / "home"
     with pytest.MonkeyPatch.context() as patch:
         _settings(home, patch)
         patch.chdir(home.parent)
         output = command("run", "--json")
     assert output.code == 0, output.err
-    return home, output
+    saved = folder / "saved"
+    shutil.copytree(home, saved)
+    return FirstRun(home, saved, output)
 
 
 @pytest.fixture
-def home(first_run: tuple[Path, Output], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of that home, set as SAAS_HOME."""
-    copy = tmp_path / "copy"
-    shutil.copytree(first_run[0], copy)
-    _settings(copy, monkeypatch)
-    return copy
+def home(first_run: FirstRun, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of the first run, as it was after that run, set as SAAS_HOME.
+
+    It always has the same path. dbt parses the whole project again when the path of the warehouse changes.
+    """
+    shutil.rmtree(first_run.home)
+    shutil.copytree(first_run.saved, first_run.home)
+    _settings(first_run.home, monkeypatch)
+    return first_run.home
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ from saas_platform.defs.instance import open_instance
 from saas_platform.platform import Platform
 from saas_platform.schema import TABLES
 from saas_platform.storage.home import Home
-from saas_platform_tests.end_to_end.command_line import Output, command
+from saas_platform_tests.end_to_end.command_line import command
+from saas_platform_tests.end_to_end.conftest import FirstRun
 from saas_platform_tests.rows import by_hand
 
 
-def test_the_first_run_fills_and_proves_everything(first_run: tuple[Path, Output]) -> None:
-    home, output = first_run
-    summary = output.json
+def test_the_first_run_fills_and_proves_everything(home: Path, first_run: FirstRun) -> None:
+    summary = first_run.output.json
     tables = {table["table"]: table for table in summary["tables"]}
     assert list(tables) == list(TABLES)
     for table in tables.values():
@@ -42,10 +42,10 @@ def test_the_first_run_fills_and_proves_everything(first_run: tuple[Path, Output
     assert Path(summary["dashboard"]) == home / "dashboard" / "index.html"
 
 
-def test_the_ui_sees_the_finished_run(home: Path, first_run: tuple[Path, Output]) -> None:
+def test_the_ui_sees_the_finished_run(home: Path, first_run: FirstRun) -> None:
     with open_instance(Home(home)) as instance:
         (run,) = instance.get_runs()
-        assert run.run_id == first_run[1].json["run_id"]
+        assert run.run_id == first_run.output.json["run_id"]
         assert run.status == dg.DagsterRunStatus.SUCCESS
         months = instance.get_materialized_partitions(dg.AssetKey(["source", "accounts"]))
         assert months == {f"2024-{month:02d}-01" for month in range(1, 8)}

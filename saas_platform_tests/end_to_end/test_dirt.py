@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -139,10 +138,7 @@ def test_the_score_changes_when_the_source_is_edited(home: Path) -> None:
     assert value(check, "false_alarms") == 1
 
 
-def test_a_clean_company_has_no_injected_errors_and_no_findings(
-    first_run: tuple[Path, Output], settings_of: Callable[[Path], None]
-) -> None:
-    settings_of(first_run[0])
-    check = results(first_run[0])["synthetic/truth", "dirt_found"]
+def test_a_clean_company_has_no_injected_errors_and_no_findings(home: Path) -> None:
+    check = results(home)["synthetic/truth", "dirt_found"]
     assert check.passed
     assert check.description == "No error was injected; no false alarm."

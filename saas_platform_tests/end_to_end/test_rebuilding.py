@@ -15,6 +15,7 @@ from saas_platform.dbt_runner.target import MartsTarget
 from saas_platform.platform import Platform
 from saas_platform.refresh.mart_months import Rebuild, rebuild, record_marts
 from saas_platform.refresh.staleness import stale_products
+from saas_platform_tests import drawing
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.rows import by_hand
 
@@ -87,7 +88,7 @@ def platform(home: Path) -> Platform:
 def edit(home: Path, *statements: str, chance: random.Random | None = None) -> None:
     # Edits may break the rules of the business. The marts must follow them all the same.
     with by_hand(home / "source.db", checked=False) as connection:
-        draw = (chance or random.Random(1)).randrange
+        draw = (chance or drawing.chance()).randrange
         connection.create_function("chance", 0, lambda: draw(1_000_000_000))
         for statement in statements:
             connection.execute(statement)
@@ -137,12 +138,13 @@ def assert_equals_full_refresh(platform: Platform, home: Path, tmp_path: Path) -
     assert not differing
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_manual_edits_in_any_month_give_the_same_as_a_full_refresh(
     platform: Platform, home: Path, tmp_path: Path
 ) -> None:
-    chance = random.Random(1)
-    for edits in (3, len(EDITS), 6):
+    chance = drawing.chance()
+    for edits in (3, len(EDITS), 6) * drawing.examples(1):
         edit(home, *chance.sample(EDITS, edits), chance=chance)
         built = build_touched(platform, home)
         assert built.months is not None, built.reason

@@ -24,6 +24,7 @@ from saas_platform.source.interface import SourceError
 from saas_platform.source.sqlite import SqliteSource
 from saas_platform.sync import probe, repair, sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform_tests.drawing import examples
 from saas_platform_tests.faults.child import Fault, Operation, run
 from saas_platform_tests.faults.conftest import MEMORY
 from saas_platform_tests.faults.operations import (
@@ -211,13 +212,15 @@ def _key(name: str) -> str:
 
 
 TestMirrorQuickly = Mirror.TestCase
-TestMirrorQuickly.settings = settings(max_examples=4, stateful_step_count=12, deadline=None)
+TestMirrorQuickly.settings = settings(
+    max_examples=examples(4), stateful_step_count=12, deadline=None
+)
 
 
 @pytest.mark.slow
 class TestMirror(Mirror.TestCase):  # type: ignore[valid-type,misc]
     settings = settings(
-        max_examples=200,
+        max_examples=examples(40),
         stateful_step_count=10,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],

@@ -8,7 +8,6 @@ Contains: the death of the process. Out of scope: errors that it survives (the o
 
 from __future__ import annotations
 
-import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 
 from saas_platform.sync import repair, sync
+from saas_platform_tests.drawing import chance
 from saas_platform_tests.faults.child import Fault, run
 from saas_platform_tests.faults.conftest import Fresh
 from saas_platform_tests.faults.operations import LOADS, REPAIRED, SYNCS, Rows, Workspace
@@ -129,7 +129,7 @@ def test_in_the_middle_of_a_write(fresh: Fresh, name: str, places: int) -> None:
     assert not run(scenario.operation, workspace.folder).killed
     after, source_after = workspace.source_rows(), contents(workspace.path)
     largest = max(file.stat().st_size for file in workspace.folder.iterdir())
-    dice = random.Random(name)
+    dice = chance(name)
     killed = 0
     # Every file has first bytes, so a place among them is always tried.
     for byte in [100, *(dice.randrange(largest) for _ in range(places - 1))]:

@@ -6,9 +6,6 @@ Out of scope: how a value must be mirrored (rules.py).
 
 from __future__ import annotations
 
-import os
-import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -136,17 +133,5 @@ KINDS = (
 )
 
 
-#: The number of cases in one slow test. SAAS_TEST_JUDGE_CASES=100000 runs all combinations.
-MOST = int(os.environ.get("SAAS_TEST_JUDGE_CASES", "16"))
-
-
-def drawn(cases: Sequence[T], most: int) -> list[T]:
-    """Draw some of the cases, different ones in each run.
-
-    The seed is printed. Set it as SAAS_TEST_JUDGE_SEED to draw the same cases again.
-    """
-    given = os.environ.get("SAAS_TEST_JUDGE_SEED")
-    seed = int(given) if given else random.SystemRandom().randrange(1 << 32)
-    print(f"SAAS_TEST_JUDGE_SEED={seed} draws the same cases again")  # noqa: T201
-    chance = random.Random(seed)
-    return list(cases) if len(cases) <= most else chance.sample(list(cases), most)
+#: The number of cases in one slow test.
+MOST = 16

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from saas_platform_tests.drawing import examples
 from saas_platform_tests.judge.own import Own
 
 #: How people write the same times.
@@ -27,7 +28,9 @@ TABLES = {
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(spelt=st.lists(st.sampled_from(SPELLINGS), min_size=1, unique=True), numbers=st.data())
 def test_what_discovery_declares_keeps_every_row(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from saas_platform_tests.drawing import examples
 from saas_platform_tests.judge.databases import create, databases, operations, run
 from saas_platform_tests.judge.hostile import KINDS
 from saas_platform_tests.judge.own import Own
@@ -17,12 +18,12 @@ from saas_platform_tests.judge.rules import Stops, Text
 
 _KINDS_OF_OPERATIONS = ["insert", "insert", "update", "update", "delete", "swap"]
 _QUICK = settings(
-    max_examples=5,
+    max_examples=examples(5),
     deadline=None,
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-_LONG = settings(_QUICK, max_examples=40)
+_LONG = settings(_QUICK, max_examples=examples(20))
 
 
 def check_history(data: st.DataObject) -> None:
@@ -121,14 +122,14 @@ def test_many_histories(data: st.DataObject) -> None:
     check_history(data)
 
 
-@settings(_QUICK, max_examples=25)
+@settings(_QUICK, max_examples=examples(25))
 @given(st.data())
 def test_discovery_declares_what_can_be_read(data: st.DataObject) -> None:
     check_discovery(data)
 
 
 @pytest.mark.slow
-@settings(_LONG, max_examples=100)
+@settings(_LONG, max_examples=examples(50))
 @given(st.data())
 def test_discovery_declares_what_can_be_read_of_many(data: st.DataObject) -> None:
     check_discovery(data)

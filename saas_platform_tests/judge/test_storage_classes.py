@@ -18,9 +18,12 @@ import duckdb
 import pytest
 
 from saas_platform.sync import sentences
-from saas_platform_tests.judge.hostile import DECLARATIONS, KINDS, MOST, VALUES, drawn
+from saas_platform_tests.drawing import drawn
+from saas_platform_tests.judge.hostile import DECLARATIONS, KINDS, MOST, VALUES
 from saas_platform_tests.judge.own import Own
 from saas_platform_tests.judge.rules import Stops
+
+pytestmark = pytest.mark.draws
 
 #: More rows than one batch of the reader has.
 _BEYOND = 20_000

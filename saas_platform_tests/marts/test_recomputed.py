@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from saas_platform.clock import Month
 from saas_platform.schema import TABLES
+from saas_platform_tests.drawing import examples
 from saas_platform_tests.marts.compiled import Models
 from saas_platform_tests.marts.conftest import AS_OF, Marts
 from saas_platform_tests.marts.random_companies import companies
@@ -158,7 +159,7 @@ def test_it_agrees(built: tuple[Marts, Metrics], check: str) -> None:
 
 @given(company=companies())
 @settings(
-    max_examples=8,
+    max_examples=examples(8),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -13,6 +13,7 @@ from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import MISFIT_END, cell, row_text
 from saas_platform.schema.slices import Slicing
 from saas_platform.source.mssql import canonical, catalogue_types
+from saas_platform_tests.drawing import examples
 from saas_platform_tests.mssql.cells import EVERY, column_of, loaded, proven
 from saas_platform_tests.mssql.drawn_values import AS_TEXT, VALUES
 from saas_platform_tests.mssql.tsql import evaluate
@@ -29,7 +30,7 @@ _COLUMNS = [
 
 
 @pytest.mark.parametrize(("declared", "wanted"), _COLUMNS, ids=repr)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(data=st.data())
 def test_load_and_proof_agree_on_every_value(
     declared: str, wanted: sa.types.TypeEngine[Any] | None, data: st.DataObject

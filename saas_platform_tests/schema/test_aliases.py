@@ -16,6 +16,7 @@ from saas_platform.schema.commented_yaml import dumped, loaded
 from saas_platform.schema.declared import read_declaration
 from saas_platform.schema.merging import Merge, merge
 from saas_platform.schema.source_names import source_table
+from saas_platform_tests.drawing import examples
 
 FILE = """\
 # Head.
@@ -120,7 +121,9 @@ def _changed(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(found=_changed())
 def test_a_file_with_aliases_means_afterwards_what_it_would_without_them(

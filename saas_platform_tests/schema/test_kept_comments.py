@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saas_platform.schema.kept_comments import with_comments
+from saas_platform_tests.drawing import examples
 from saas_platform_tests.schema.test_merging import _merged
 
 
@@ -216,7 +217,7 @@ def _sources(draw: st.DrawFn) -> dict[str, dict[str, str]]:
     return source
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     source=_sources(),
     alone=st.sets(st.integers(0, len(LINES) - 1)),

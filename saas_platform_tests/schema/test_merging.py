@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from saas_platform.schema.declared import as_yaml, read_declaration
 from saas_platform.schema.merging import Merge, merge
 from saas_platform.schema.source_names import source_table
+from saas_platform_tests.drawing import examples
 
 FILE = """\
 # Ours: edited by hand.
@@ -276,7 +277,7 @@ def _tables(source: dict[str, dict[str, tuple[str, str]]]) -> list[sa.Table]:
     ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(before=_source, after=_source)
 def test_any_source_becomes_any_other(
     tmp_path_factory: pytest.TempPathFactory,

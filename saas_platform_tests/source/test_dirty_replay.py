@@ -17,6 +17,7 @@ from saas_platform.clock import Month
 from saas_platform.company import Company, CompanyConfig, DirtyCompany
 from saas_platform.source.interface import MonthBatch
 from saas_platform.source.sqlite import SqliteSource
+from saas_platform_tests.drawing import examples
 from saas_platform_tests.source.test_replay import state, written
 
 FIRST = Month(2024, 1)
@@ -58,7 +59,7 @@ def test_the_log_equals_the_list_of_injected_rows(applied: tuple[Path, list[Mont
 
 
 @settings(
-    max_examples=6,
+    max_examples=examples(6),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -29,6 +29,7 @@ from saas_platform.company.batch import ERASURES_SCHEMA
 from saas_platform.schema import TABLES
 from saas_platform.source.interface import MonthBatch, SourceError
 from saas_platform.source.sqlite import SqliteSource
+from saas_platform_tests.drawing import examples
 
 FIRST = Month(2024, 1)
 MONTHS = list(FIRST.until(Month(2024, 8)))
@@ -40,7 +41,7 @@ COMPANY = CompanyConfig(seed=3, accounts=600, start=FIRST)
 State = dict[str, dict[Any, tuple[Any, ...]]]
 
 quick = settings(
-    max_examples=10,
+    max_examples=examples(10),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -164,7 +165,7 @@ def test_replays_in_any_order_leave_the_same_state(replay: Replay, order: list[i
         assert list(source.applied_months()) == MONTHS
 
 
-@settings(quick, max_examples=4)
+@settings(quick, max_examples=examples(4))
 @given(order=st.lists(st.sampled_from(range(len(MONTHS))), max_size=4))
 @example(order=[])
 @example(order=[6, 0])
@@ -241,7 +242,7 @@ def test_an_earlier_clock_is_refused_and_changes_nothing(replay: Replay) -> None
         assert state(source.path, versions=True) == before
 
 
-@settings(quick, max_examples=4)
+@settings(quick, max_examples=examples(4))
 @given(order=st.permutations(range(len(MONTHS))))
 def test_erased_users_stay_erased(replay: Replay, order: list[int]) -> None:
     with replay.copy() as source:

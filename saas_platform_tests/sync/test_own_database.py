@@ -22,6 +22,7 @@ from saas_platform.sync import check_tables, repair, sync, verify
 from saas_platform.sync.probe import NO_ROW_VERSION, probe
 from saas_platform.sync.report import SyncReport
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
+from saas_platform_tests.drawing import examples
 from saas_platform_tests.sync.own_databases import DATABASES, MUSIC_SHOP, execute, make
 
 Tables = dict[str, sa.Table]
@@ -347,7 +348,7 @@ _values = (
 
 
 @settings(
-    max_examples=12,
+    max_examples=examples(12),
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # shrinking files takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],

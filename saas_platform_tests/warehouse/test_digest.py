@@ -23,6 +23,7 @@ from saas_platform.warehouse.duckdb import sql as q
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.logs import SyncEntry
 from saas_platform.warehouse.stream import RowStream
+from saas_platform_tests.drawing import examples
 from saas_platform_tests.texts import texts
 
 TABLE = sa.Table(
@@ -62,7 +63,9 @@ rows = st.tuples(
     big,
 )
 quick = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
@@ -111,7 +114,7 @@ def test_the_mirror_has_the_digest_of_its_stream(
         assert warehouse.digest_mirror(TABLE, [slice_id]) == {slice_id: wanted}
 
 
-@settings(quick, max_examples=25)
+@settings(quick, max_examples=examples(25))
 @given(
     mirror_rows=st.lists(rows, max_size=5),
     source_rows=st.lists(rows, max_size=5),
@@ -145,7 +148,7 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
     assert not warehouse.path.with_name("warehouse.duckdb.staging").exists()
 
 
-@settings(quick, max_examples=25)
+@settings(quick, max_examples=examples(25))
 @given(
     mirror_rows=st.lists(rows, max_size=5), source_rows=st.lists(rows, max_size=5), data=st.data()
 )
