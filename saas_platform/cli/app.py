@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import shlex
 import warnings
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -176,7 +177,13 @@ def _end_run(
     print_warnings(unnamed_and_left_behind(platform))
     page = platform.home.dashboard / "index.html"
     shown = page if page.exists() and platform.is_company else None
-    return print_run(tables, reasons, outcome, shown, as_json=as_json)
+    # Without the repository, of which a wheel holds the package alone, there is no Makefile.
+    ui = (
+        "make ui"
+        if Path("workspace.yaml").exists() and Path("Makefile").exists()
+        else f"DAGSTER_HOME={shlex.quote(str(platform.home.dagster))} dagster dev -m saas_platform.definitions"
+    )
+    return print_run(tables, reasons, outcome, shown, ui, as_json=as_json)
 
 
 def _month(text: str | None) -> Month | None:

@@ -99,6 +99,7 @@ def print_run(
     reasons: Sequence[str],
     outcome: RunOutcome | None,
     page: Path | None,
+    ui: str,
     *,
     as_json: bool,
 ) -> bool:
@@ -109,6 +110,7 @@ def print_run(
         reasons: why the run did something, one sentence each.
         outcome: the run itself; None if there was nothing to do.
         page: the dashboard's file; None if there is none.
+        ui: the command that starts Dagster's UI.
         as_json: print one JSON document instead.
 
     Returns:
@@ -162,7 +164,7 @@ def print_run(
         )
     if page is not None:
         say(output, f"Dashboard: {page} (or run `saas-platform dashboard --open`)")
-    output.print("Dagster UI: run `make ui`, then open http://127.0.0.1:3000")
+    say(output, f"Dagster UI: run `{ui}`, then open http://127.0.0.1:3000")
     return not differing
 
 
