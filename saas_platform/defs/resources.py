@@ -8,12 +8,15 @@ asset, and one sentence. Out of scope: the files that Dagster passes from asset 
 import sys
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
 import sqlalchemy as sa
 from dagster_dbt import DbtCliResource
+from packaging.version import Version
 from pydantic import Field
 
 from saas_platform.clock import Clock, Month
@@ -134,6 +137,14 @@ class TruthFiles(dg.ConfigurableResource):
 
 class MartsDbt(DbtCliResource):
     """dbt, which builds the marts from raw in the warehouse and tests them."""
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        """Return the version of dbt, without `dbt --version`, which dagster-dbt runs in each build.
+
+        That command takes seconds, and asks an index on the network for newer versions.
+        """
+        return Version(metadata.version("dbt-core"))
 
 
 def dbt_of(platform: Platform) -> MartsDbt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, unquote_plus
@@ -12,6 +13,8 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster_dbt import DbtCliResource
+from packaging.version import Version
 
 from saas_platform.clock import Month
 from saas_platform.defs.resources import (
@@ -149,6 +152,22 @@ def test_every_resource_says_what_it_is(default: dg.Definitions) -> None:
             assert type(resource).__module__.startswith("saas_platform") is False or not (
                 set(named) - {"bigquery", "clock", "secrets", "bookkeeping"}
             ), (name, named)
+
+
+def test_a_build_asks_nobody_for_newer_versions_of_dbt(
+    default: dg.Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`dbt --version` would take seconds in each run, and would ask the network."""
+
+    def refuse(command: list[str], **_: Any) -> bytes:
+        raise AssertionError(command)
+
+    monkeypatch.setattr("dagster_dbt.core.resource.check_output", refuse)
+    assert "_cli_version" in vars(DbtCliResource), (
+        "dagster-dbt learns the version in another way now"
+    )
+    dbt = opened((default.resources or {})["dbt"])
+    assert dbt._cli_version == Version(metadata.version("dbt-core"))
 
 
 def test_a_wrong_setting_is_an_error_of_the_asset(tmp_path: Path) -> None:

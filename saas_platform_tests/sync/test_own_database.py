@@ -189,6 +189,11 @@ def test_a_version_column_is_followed(tmp_path: Path) -> None:
     report = own.sync()["t"]
     assert (report.mode, report.rows_written, report.rows_deleted) == ("incremental", 1, 1)
     assert own.proven()
+    # The version of the newest row has not moved. Only the number of rows shows the change.
+    execute(own.path, "DELETE FROM t WHERE id = 3")
+    report = own.sync()["t"]
+    assert (report.rows_written, report.rows_deleted) == (0, 1)
+    assert own.proven()
 
 
 def test_slices_bound_what_is_copied(tmp_path: Path) -> None:
