@@ -27,6 +27,7 @@ No counterpart in SQL Server: a client can't change the files of a server by rea
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -41,7 +42,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random
 from saas_platform.source.interface import SourceError, WrittenMeanwhileError
 from saas_platform.source.sqlite.connection import BUSY_MILLISECONDS
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.errors import to_user_error
+from saas_platform.source.sqlite.errors import (
+    file_errors,
+    next_to,
+    to_file_error,
+    to_user_error,
+)
 from saas_platform.source.sqlite.write_ahead_log import has_commits
 
 _READ_ONLY = "mode=ro"
@@ -74,8 +80,13 @@ class Untouched:
 
     @property
     def is_written_to(self) -> bool:
-        """Whether another program has written to the file since it was opened."""
-        return self.stamp is not None and self.stamp != _stamp(self.path)
+        """Whether another program has written to the file since it was opened, or has taken it away."""
+        if self.stamp is None:
+            return False
+        try:
+            return self.stamp != _stamp(self.path)
+        except OSError:  # the next opening says why
+            return True
 
     def check(self) -> None:
         """Raise WrittenMeanwhileError if another program has written to the file since it was opened."""
@@ -86,12 +97,16 @@ class Untouched:
             )
 
 
+def is_present(path: Path) -> bool:
+    """Return whether there is something of that name. Raises SourceError if the file system does not let us look."""
+    with file_errors(path):
+        return path.exists()
+
+
 def check_present(path: Path) -> None:
     """Raise SourceError if the file does not exist, because SQLite would create an empty one."""
-    if not path.exists():
-        raise SourceError(
-            f"The source {path} does not exist: name an existing file in SAAS_SOURCE_URL."
-        )
+    if not is_present(path):
+        raise to_file_error(path, FileNotFoundError(errno.ENOENT, "", str(path)))
     if not path.is_file():
         raise SourceError(f"The source {path} is not a file: name a file in SAAS_SOURCE_URL.")
 
@@ -104,12 +119,13 @@ def open_untouched(
 
     A program that wrote to the file within the last `expected` seconds is awaited for the rest of them.
 
-    Raises SourceError for every error of the driver.
+    Raises SourceError for every error of the driver, and for every error of the file system while it opens the file.
     """
     check_present(path)
     try:
         with ExitStack() as opened:
-            cursor, untouched = _TRYING(_begin, path, opened, expected)
+            with file_errors(path):
+                cursor, untouched = _TRYING(_begin, path, opened, expected)
             yield cursor, untouched
             # If a page is corrupt, SQLite has ended the transaction, and the caller has seen the error.
             with suppress(adbc.Error):
@@ -178,18 +194,23 @@ def _opens_again(path: Path, expected: float) -> bool:
     age = time.time() - found.st_mtime
     if not found.st_size or not 0 <= age < expected:
         return False
-    files = _next_to(path)
+    files = next_to(path)
     end = time.monotonic() + expected - age
     while time.monotonic() < end:
-        if all(each.exists() for each in files):
+        if all(map(_is_there, files)):
             return True
         time.sleep(_LOOK_SECONDS)
     return False
 
 
-def _next_to(path: Path) -> tuple[Path, Path]:
-    """Return the paths of the file's `-wal` and `-shm`."""
-    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+def _is_there(path: Path) -> bool:
+    """Return whether a file is next to another one. There is none if the system does not allow so long a name."""
+    try:
+        return path.exists()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 @contextmanager
@@ -202,15 +223,15 @@ def _cursor(path: Path, options: str) -> Iterator[SqliteCursor]:
 
 def _options(path: Path) -> str:
     """Return the options with which to open the file in its present state."""
-    wal, shm = _next_to(path)
+    wal, shm = next_to(path)
     if not path.stat().st_size:
         # SQLite would remove the `-wal` of an empty file.
         return _FILE_ALONE
-    if wal.exists() and shm.exists():
+    if _is_there(wal) and _is_there(shm):
         return _SHARED
     if not _is_wal(path):
         return _READ_ONLY
-    return _UNLOCKED if has_commits(wal) else _FILE_ALONE
+    return _UNLOCKED if _is_there(wal) and has_commits(wal) else _FILE_ALONE
 
 
 def _is_wal(path: Path) -> bool:

@@ -21,7 +21,7 @@ from saas_platform.source.interface import SourceColumn, SourceError, SourceSnap
 from saas_platform.source.sqlite import canonical, catalogue, catalogue_types, queries
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.cursors import SqliteCursor
-from saas_platform.source.sqlite.errors import is_of_file, to_user_error
+from saas_platform.source.sqlite.errors import file_errors, is_of_file, to_user_error
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
 from saas_platform.source.sqlite.sql import slice_text, table_sql
@@ -51,7 +51,8 @@ class SqliteSnapshot(SourceSnapshot):
         # The first read fixes the view that all later reads see.
         scalar(cursor, "SELECT count(*) FROM sqlite_master")
         self._utf16 = scalar(cursor, "SELECT encoding FROM pragma_encoding") != "UTF-8"
-        self.identity = f"{path.name}, file {path.stat().st_ino}"
+        with file_errors(path):
+            self.identity = f"{path.name}, file {path.stat().st_ino}"
 
     def high_watermark(self, table: sa.Table) -> int:
         return self.highest_version(table)

@@ -30,7 +30,7 @@ from saas_platform.source.sqlite.apply import SqliteWriter
 from saas_platform.source.sqlite.connection import connect, scalar, transaction
 from saas_platform.source.sqlite.ddl import create_statements, later_statements
 from saas_platform.source.sqlite.discovery import discover_file
-from saas_platform.source.sqlite.opening import EXPECTED_SECONDS, open_untouched
+from saas_platform.source.sqlite.opening import EXPECTED_SECONDS, is_present, open_untouched
 from saas_platform.source.sqlite.snapshot import CompanySnapshot, SqliteSnapshot
 from saas_platform.source.sqlite.sql import quoted
 
@@ -68,13 +68,13 @@ class SqliteSource(WritableSource):
         self.path = path
 
     def ping(self) -> str:
-        if not self.path.exists():
+        if not is_present(self.path):
             return "no file yet"
         with connect(self.path, read_only=True) as cursor:
             return f"version {scalar(cursor, 'SELECT sqlite_version()')}"
 
     def exists(self) -> bool:
-        if not self.path.exists():
+        if not is_present(self.path):
             return False
         with connect(self.path, read_only=True) as cursor:
             return _identified(cursor)
