@@ -26,16 +26,21 @@ from saas_platform.schema.declared import (
     skip_tables,
     table_entry,
     type_name,
-    yaml_line,
 )
 from saas_platform.schema.describing import counted
 from saas_platform.schema.kept_comments import with_comments
+from saas_platform.schema.merging_keys import compare_as, key_remark, present_key
 from saas_platform.schema.merging_names import (
     declared_alike,
+    dotted,
     free_name,
     has_columns_of,
+    is_named,
+    keeps_columns_of,
     pair_names,
+    unique_columns,
 )
+from saas_platform.schema.moves import Sides, moved_words, unsure_words
 from saas_platform.schema.renames import alike, undecided
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.schema.tables_tree import TablesTree
@@ -115,15 +120,20 @@ class _Work:
         ]
         here = {folded_place(place) for place in self.present}
         gone = [n for n, p in wanted.items() if n not in paired and folded_place(p) not in here]
+        held = self._follow_moves(by_place, paired, new, gone)
         for each in alike(gone, new, lambda name, table: has_columns_of(self.tables[name], table)):
             if each.is_rename:
                 (name,), (table,) = each.gone, each.new
-                self._rename_table(name, table, self._why_gone(wanted[name]))
+                self._read_from(name, source_table(table))
+                self.changes.append(
+                    f"{name} {self._why_gone(wanted[name])}, where {dotted(source_table(table))} is new and has the"
+                    " same columns: it is read from there now"
+                )
                 new.remove(table)
                 gone.remove(name)
                 paired[name] = source_table(table)
             else:
-                names = [_dotted(source_table(table)) for table in each.new]
+                names = [dotted(source_table(table)) for table in each.new]
                 self.changes.append(
                     undecided(each.gone, names, kind="tables", alike_by="the same columns")
                 )
@@ -131,9 +141,9 @@ class _Work:
         for name, place in paired.items():
             self._merge_columns(name, by_place[place])
         for name, place in wanted.items():
-            if name not in paired and name not in gone:
+            if name not in (*paired, *gone, *held):
                 self.remarks.append(
-                    f"{name} stays in tables.yaml as it is, because discovery leaves {_dotted(place)} out. To leave it"
+                    f"{name} stays in tables.yaml as it is, because discovery leaves {dotted(place)} out. To leave it"
                     f" out too: remove {name} from tables.yaml, with the references to it, and"
                     f" {skip_tables(self.declaration.skipped, [place])}."
                 )
@@ -155,17 +165,49 @@ class _Work:
     def _why_gone(self, place: SourcePlace) -> str:
         return "is a view now in the source" if place in self.views else "is gone from the source"
 
-    def _rename_table(self, name: str, table: sa.Table, why: str) -> None:
-        place = source_table(table)
+    def _follow_moves(
+        self,
+        by_place: Mapping[SourcePlace, sa.Table],
+        paired: dict[str, SourcePlace],
+        new: list[sa.Table],
+        gone: list[str],
+    ) -> set[str]:
+        """Read tables that have the names of others now from where they are, and take them from those that are left.
+
+        Returns:
+            The tables of which that can't be said. They stay as they are.
+        """
+        wanted = {name: source_table(table) for name, table in self.declaration.tables.items()}
+        moves = Sides(
+            list(wanted),
+            {name: paired.get(name, place) for name, place in wanted.items() if name not in gone},
+            [*paired.values(), *map(source_table, new)],
+            lambda name, place: has_columns_of(self.tables[name], by_place[place]),
+            lambda name, place: keeps_columns_of(self.tables[name], by_place[place]),
+        ).moves()
+        held = {name for each in moves.unsure for name in each.names}
+        for name, place in moves.sure.items():
+            own = None if name in gone else dotted(paired[name])
+            self.changes.append(moved_words(name, own, dotted(place)))
+            self._read_from(name, place)
+        for each in moves.unsure:
+            self.remarks.append(unsure_words(each.names, [*map(dotted, each.places)]))
+        settled = {*moves.sure.values(), *(place for each in moves.unsure for place in each.places)}
+        paired |= moves.sure
+        for name in held & paired.keys():
+            del paired[name]
+        new[:] = [table for table in new if source_table(table) not in settled]
+        gone[:] = [name for name in gone if name not in {*moves.sure, *held}]
+        # What is known of the values is about the table of the old place.
+        self.unfit = {each for each in self.unfit if each[0] not in moves.sure}
+        return held
+
+    def _read_from(self, name: str, place: SourcePlace) -> None:
         node = self.tree.to_change(name)
         if place == (None, name):
             del node["source"]
         else:
             put_first(node, "source", quoted_value(place_entry(place)))
-        self.changes.append(
-            f"{name} {why}, where {_dotted(place)} is new and has the same columns: it is"
-            " read from there now"
-        )
 
     def _remove_table(self, name: str, why: str) -> None:
         self.tree.remove(name)
@@ -255,7 +297,9 @@ class _Work:
             self._remove_column(name, each, table, "is gone from the source")
         for each in lost:
             self._remove_column(name, each, table, "can no longer be read")
-        self._compare_key(name, table)
+        remark = key_remark(name, self.tables[name], table)
+        if remark is not None:
+            self.remarks.append(remark)
 
     def _skip_unreadable(self, name: str, table: sa.Table) -> set[str]:
         """Skip the columns that the source can't read, unless the file skips them already.
@@ -314,19 +358,19 @@ class _Work:
         remove(node["columns"], column)
         also = []
         if column in node["key"]:
-            key = self._key(name, table)
+            key = present_key(self.tables[name], table)
             node["key"] = quoted_value(key)
-            self._compare_as(node, key, table)
+            compare_as(node, key, table)
             also.append(f"the key is now [{', '.join(key)}]")
         if node.get("version") == column or (
             not node["key"] and node.get("version", "null") != "null"
         ):
             node["version"] = "null"
             also.append("version is now null")
-        if _is_named(node.get("slice"), column):
+        if is_named(node.get("slice"), column):
             node["slice"] = "null"
             also.append("slice is now null")
-        if self.tree.drop(name, "unique", lambda rule: column in _unique_columns(rule)):
+        if self.tree.drop(name, "unique", lambda rule: column in unique_columns(rule)):
             also.append("the unique rules that named it are removed too")
         if self.tree.drop(name, "references", lambda each: column in each["columns"]):
             also.append("the references that named it are removed too")
@@ -339,40 +383,6 @@ class _Work:
         ]
         self.changes.append("; ".join([f"{name}.{column} {reason}: it is removed", *also]))
 
-    def _compare_key(self, name: str, table: sa.Table) -> None:
-        """Remark on a key of the file that the source no longer keeps unique, if the source has another one."""
-        entry = self.tables[name]
-        columns = entry["columns"]
-        of_file = {str(columns[each].get("source", each)) for each in entry["key"]}
-        kept = (sa.UniqueConstraint, sa.PrimaryKeyConstraint)
-        unique = [each for each in table.constraints if isinstance(each, kept) and each.columns]
-        is_kept = any({*map(source_column, each.columns)} <= of_file for each in unique)
-        now = self._key(name, table)
-        if of_file and now and not is_kept and str(entry.get("key_enforced", "true")) != "false":
-            self.remarks.append(
-                f"{name} keeps its key [{', '.join(map(str, entry['key']))}], which nothing in the source keeps unique"
-                f" now: write `{yaml_line('key', now)}` under {name} in tables.yaml."
-            )
-
-    def _key(self, name: str, table: sa.Table) -> list[str]:
-        """Return the source's present key in the file's names; no columns if the file lacks one of them."""
-        columns = self.tables[name]["columns"]
-        by_source = {str(node.get("source", each)): str(each) for each, node in columns.items()}
-        sources = [source_column(column) for column in table.primary_key.columns]
-        key = [by_source[source] for source in sources if source in by_source]
-        usable = all(columns[each].get("mirror", "keep") in ("keep", "hash") for each in key)
-        return key if usable and len(key) == len(sources) else []
-
-    def _compare_as(self, node: Any, key: list[str], table: sa.Table) -> None:
-        """Note in a table's entry how the source compares the columns of its new key."""
-        if "key_collation" in node:
-            remove(node, "key_collation")
-        words = table.info.get("key_collation", {})
-        by_key = dict(zip(key, table.primary_key.columns, strict=False))
-        found = {each: words[c.name] for each, c in by_key.items() if c.name in words}
-        if found:
-            put_first(node, "key_collation", quoted_value(found))
-
     def _add_column(self, name: str, column: sa.Column[Any]) -> None:
         columns = self.tree.to_change(name)["columns"]
         source = source_column(column)
@@ -383,15 +393,3 @@ class _Work:
         append(columns, free, quoted_value(node))
         self.added.append(column)
         self.changes.append(f"{name}.{free} is new in the source: it is added as {node['type']}")
-
-
-def _unique_columns(rule: Any) -> Any:
-    return rule["columns"] if isinstance(rule, Mapping) else rule
-
-
-def _is_named(node: Any, column: str) -> bool:
-    return isinstance(node, Mapping) and node.get("column") == column
-
-
-def _dotted(place: SourcePlace) -> str:
-    return ".".join(filter(None, place))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from saas_platform.schema.declared import SourcePlace
 from saas_platform.schema.mirror_names import folded, name_suffix
 from saas_platform.schema.source_names import source_column
 
@@ -45,12 +46,39 @@ def declared_alike(node: Mapping[str, Any], column: sa.Column[Any]) -> bool:
 
 def has_columns_of(node: Mapping[str, Any], table: sa.Table) -> bool:
     """Return whether a table that was found has the columns of one in the file, apart from those that it skips."""
-    wanted = {
+    return _wanted(node) == _found(node, table)
+
+
+def keeps_columns_of(node: Mapping[str, Any], table: sa.Table) -> bool:
+    """Return whether a table that was found has the columns of one in the file, and maybe others."""
+    return _wanted(node) <= _found(node, table)
+
+
+def _wanted(node: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {
         (str(each.get("source", name)), str(each.get("declared", "")).casefold())
         for name, each in node["columns"].items()
     }
-    return wanted == {
+
+
+def _found(node: Mapping[str, Any], table: sa.Table) -> set[tuple[str, str]]:
+    return {
         (source_column(column), str(column.info.get("declared", "")).casefold())
         for column in table.columns
         if source_column(column) not in node.get("skip", ())
     }
+
+
+def unique_columns(rule: Any) -> Any:
+    """Return the columns of an entry of `unique`."""
+    return rule["columns"] if isinstance(rule, Mapping) else rule
+
+
+def is_named(node: Any, column: str) -> bool:
+    """Return whether an entry such as that of `slice` names the column."""
+    return isinstance(node, Mapping) and node.get("column") == column
+
+
+def dotted(place: SourcePlace) -> str:
+    """Return the name of a table of the source, with its schema if that is not the default one."""
+    return ".".join(filter(None, place))

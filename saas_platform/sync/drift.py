@@ -6,13 +6,15 @@ Out of scope: the sentences on what differs from the source (drift_sentences.py)
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
 from saas_platform.schema.declared import Declaration, SourcePlace, folded_place
 from saas_platform.schema.kinds import kind_of
+from saas_platform.schema.moves import Moves, Sides
 from saas_platform.schema.renames import alike
 from saas_platform.schema.source_names import left_out, source_column, source_table
 from saas_platform.source.interface import SourceColumn, SourceSnapshot
@@ -58,9 +60,14 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
         raise SyncError(unsupported_reason)
     own = is_own(table)
     words: Sentences = UserSentences(table) if own else CompanySentences(table)
-    if own and snapshot.is_view(table):
+    is_view = own and snapshot.is_view(table)
+    found = {} if is_view else {column.name: column for column in snapshot.columns(table)}
+    if own and not _has_columns(table, found.values()):
+        moves = _moves(snapshot, table.metadata.tables.values())
+        if table in moves.sure or moves.unsure_of(table) is not None:
+            raise SyncError(UserSentences(table).moved(moves))
+    if is_view:
         raise SyncError(words.no_table(_like_table(snapshot, table), is_view=True))
-    found = {column.name: column for column in snapshot.columns(table)}
     if not found:
         raise SyncError(words.no_table(_like_table(snapshot, table) if own else NOTHING_LIKE_IT))
     loose, other, gone = [], [], []
@@ -104,7 +111,8 @@ def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[
     They come after the errors of those tables that it names and that can't be examined.
     """
     new = _unnamed(snapshot, declaration.known)
-    renamed: set[SourcePlace] = set()
+    moves = _moves(snapshot, declaration.tables.values())
+    renamed = {*moves.sure.values(), *(place for each in moves.unsure for place in each.places)}
     unseen = []
     for table in declaration.tables.values():
         try:
@@ -170,21 +178,65 @@ def _like_table(snapshot: SourceSnapshot, table: sa.Table) -> LikeTables:
     there = {folded_place(place) for place in snapshot.tables()}
     gone = [each for each in declared if folded_place(source_table(each)) not in there]
     new = _unnamed(snapshot, named)
-    columns = {place: readable(snapshot.columns(_table_at(place))) for place in new}
+    columns = {place: snapshot.columns(_table_at(place)) for place in new}
 
     def is_like(each: sa.Table, place: SourcePlace) -> bool:
-        out = left_out(each)
-        return {
-            (column.name, column.type.casefold())
-            for column in columns[place]
-            if column.name.casefold() not in out
-        } == {
-            (source_column(column), str(column.info.get("declared", "")).casefold())
-            for column in each.columns
-        }
+        return _has_columns(each, columns[place])
 
     found = (each for each in alike(gone, new, is_like) if table in each.gone)
     return next(found, NOTHING_LIKE_IT)
+
+
+def _has_columns(table: sa.Table, found: Iterable[SourceColumn]) -> bool:
+    """Return whether the columns that were found are the declared ones, apart from those that are skipped."""
+    return _wanted(table) == _present(table, found)
+
+
+def _wanted(table: sa.Table) -> set[tuple[str, str]]:
+    return {
+        (source_column(column), str(column.info.get("declared", "")).casefold())
+        for column in table.columns
+    }
+
+
+def _present(table: sa.Table, found: Iterable[SourceColumn]) -> set[tuple[str, str]]:
+    out = left_out(table)
+    return {
+        (column.name, column.type.casefold())
+        for column in readable([*found])
+        if column.name.casefold() not in out
+    }
+
+
+def _moves(
+    snapshot: SourceSnapshot, declared: Collection[sa.Table]
+) -> Moves[sa.Table, SourcePlace]:
+    """Return which of the declared tables have the names of others in the source now."""
+    named = {source_table(each) for each in declared}
+    skipped = next((each.metadata.info.get("skipped", ()) for each in declared), ())
+    there = {folded_place(place): place for place in snapshot.tables()}
+    own: dict[sa.Table, SourcePlace] = {}
+    columns: dict[SourcePlace, list[SourceColumn]] = {}
+    for table in declared:
+        place = there.get(folded_place(source_table(table)))
+        if place is None or snapshot.is_view(table):
+            continue
+        own[table] = source_table(table)
+        # A table that can't be examined may be any of them.
+        with suppress(PlatformError):
+            columns[source_table(table)] = snapshot.columns(table)
+    if all(table in own and _has_columns(table, columns.get(own[table], ())) for table in declared):
+        return Moves({})
+    for place in _unnamed(snapshot, {*named, *skipped}):
+        with suppress(PlatformError):
+            columns[place] = snapshot.columns(_table_at(place))
+    return Sides(
+        list(declared),
+        own,
+        list(columns),
+        lambda table, place: _has_columns(table, columns[place]),
+        lambda table, place: _wanted(table) <= _present(table, columns[place]),
+    ).moves()
 
 
 def _unnamed(snapshot: SourceSnapshot, known: Collection[SourcePlace]) -> list[SourcePlace]:

@@ -19,6 +19,7 @@ from saas_platform.schema.declared import (
     yaml_line,
 )
 from saas_platform.schema.mirror_names import mirror_names
+from saas_platform.schema.moves import Moves
 from saas_platform.schema.renames import Alike, listed
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.interface import SourceColumn
@@ -122,6 +123,29 @@ class UserSentences:
             f"{gone}, but {one}, {new}, {has} the same columns{_rivals(self.table, like.gone)}: if it was renamed,"
             f" write {line} under {name} in tables.yaml, which keeps the mirror. If not, remove"
             f" {name} from tables.yaml. {_UNTIL_THEN}"
+        )
+
+    def moved(self, moves: Moves[sa.Table, SourcePlace]) -> str:
+        """Return the sentence on a table whose name another one has now, or that has the name of another one."""
+        name, place = self.table.name, place_words(source_table(self.table))
+        unsure = moves.unsure_of(self.table)
+        if unsure is not None:
+            names = listed([str(each.name) for each in unsure.names])
+            return (
+                f"{name} can't be distinguished from other tables, because {listed([*map(place_words, unsure.places)])} of the source"
+                f" may have been renamed among each other ({names} in tables.yaml), and there are several ways: write"
+                " `source:` with its present name under each that was renamed, remove each that is gone, and write the"
+                f" present columns under each that was only changed. {_UNTIL_THEN}"
+            )
+        lines = [
+            f"`{yaml_line('source', place_entry(new))}` under {table.name}"
+            for table, new in moves.sure.items()
+        ]
+        return (
+            f"{place} of the source does not have the columns of {name}, which"
+            f" {place_words(moves.sure[self.table])} has now, so that their tables seem to be renamed: write"
+            f" {listed(lines)} in tables.yaml, which keeps the mirrors (`saas-platform doctor --discover --yes` does it for"
+            f" you). {_UNTIL_THEN}"
         )
 
     def gone(self, column: sa.Column, like: LikeColumns) -> str:

@@ -112,3 +112,29 @@ def test_a_view_without_a_table_that_is_like_the_one_it_replaces(twins: Own) -> 
     said = command("doctor", "--discover", "--yes").err
     assert "t4 is a view now in the source: it is removed" in said
     assert command("sync").code == 0
+
+
+def test_a_swap_does_not_show_what_is_hashed(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The column of the hash keeps its form, under whichever name its table stands in the source."""
+    monkeypatch.setenv("SAAS_HASH_SALT", "a secret of the test")
+    own.change(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT); INSERT INTO a VALUES (1, 'secret');"
+        "CREATE TABLE b (id INTEGER PRIMARY KEY, r TEXT); INSERT INTO b VALUES (1, 'open');"
+    )
+    assert command("doctor", "--discover", "--yes").code == 0
+    own.edit(
+        (
+            "x: {type: text, declared: TEXT, nullable: true}",
+            "x: {type: text, declared: TEXT, nullable: true, pii: credential, mirror: hash}",
+        )
+    )
+    assert command("sync").code == 0
+    hashed = own.raw("SELECT x FROM raw.a")
+    own.change("ALTER TABLE a RENAME TO c; ALTER TABLE b RENAME TO a; ALTER TABLE c RENAME TO b;")
+    stopped = command("sync")
+    assert stopped.code == 1
+    assert "write `source: b` under a and `source: a` under b in tables.yaml" in stopped.err
+    assert "`source: r`" not in command("doctor", "--discover", "--yes").err
+    assert command("sync").code == 0
+    assert own.raw("SELECT x FROM raw.a") == hashed != [("secret",)]
+    assert own.raw("SELECT r FROM raw.b") == [("open",)]

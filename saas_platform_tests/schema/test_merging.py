@@ -284,7 +284,10 @@ def test_any_source_becomes_any_other(
     before: dict[str, dict[str, tuple[str, str]]],
     after: dict[str, dict[str, tuple[str, str]]],
 ) -> None:
-    """The merged file is readable and mirrors the current columns of the source; no change is left."""
+    """The merged file is readable and mirrors the current columns of the source; no change is left.
+
+    Only tables that may have been renamed among each other in several ways stay as they were.
+    """
     path = tmp_path_factory.mktemp("merge") / "tables.yaml"
     path.write_text(as_yaml(_tables(before)))
     found = _tables(after)
@@ -292,6 +295,9 @@ def test_any_source_becomes_any_other(
     merged = merge(path.read_text(), read_declaration(path), found, present)
     path.write_text(merged.text)
     declaration = read_declaration(path)
+    if any("renamed among each other" in remark for remark in merged.remarks):
+        assert merge(merged.text, declaration, found, present).changes == ()
+        return
     assert {source_table(table)[1] for table in declaration.tables.values()} == set(after)
     for table in declaration.tables.values():
         columns = {

@@ -92,9 +92,12 @@ class Drifted:
         self._folder = folder
         self.file = folder / "tables.yaml"
         self.file.write_text(FILE)
-        with closing(sqlite3.connect(folder / "own.db")) as connection:
-            connection.executescript(SOURCE + change)
+        self.change(SOURCE + change)
         self.warehouse = DuckdbWarehouse(folder / "warehouse.duckdb")
+
+    def change(self, sql: str) -> None:
+        with closing(sqlite3.connect(self._folder / "own.db")) as connection:
+            connection.executescript(sql)
 
     @contextmanager
     def _snapshot(self) -> Iterator[Catalogue]:
