@@ -30,7 +30,7 @@ from saas_platform.schema.describing import counted
 from saas_platform.schema.merging import merge
 from saas_platform.schema.source_names import left_out, source_column, source_table
 from saas_platform.settings import SettingsError
-from saas_platform.source.interface import Advice, Discovery, MisfitError, SourceSnapshot
+from saas_platform.source.interface import NO_TABLES, Advice, Discovery, MisfitError, SourceSnapshot
 from saas_platform.sync import leftover_sentence, leftovers, unnamed_tables
 
 
@@ -75,12 +75,9 @@ def declare_tables(platform: Platform, *, sample: bool = False, write: bool = Fa
     found = platform.database.discover(sample=sample)
     if not found.tables and not (found.notes and file.exists()):
         nothing = (
-            "None of the source's tables can be mirrored"
-            if found.notes
-            else "The source has no tables"
+            "None of the source's tables can be mirrored: name another database in SAAS_SOURCE_URL."
         )
-        reasons = " ".join([f"{nothing}: name another database in SAAS_SOURCE_URL.", *found.notes])
-        raise SettingsError(reasons)
+        raise SettingsError(" ".join([nothing, *found.notes]) if found.notes else NO_TABLES)
     if file.exists():
         return _merged(platform, file, found, sample=sample, write=write)
     _write(file, as_yaml(found.tables))

@@ -21,6 +21,9 @@ from saas_platform.errors import PlatformError
 from saas_platform.schema.definition import definition_of
 from saas_platform.schema.slices import SliceDigest
 
+#: The error of a source that is another database than the user means.
+NO_TABLES = "The source has no tables: name another database in SAAS_SOURCE_URL."
+
 
 class SourceError(PlatformError):
     """The source can't do what was asked. The message names the thing and the remedy."""

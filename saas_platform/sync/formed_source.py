@@ -19,7 +19,14 @@ import sqlalchemy as sa
 from saas_platform.schema.canonical import MARK, NULL, ROW_TEXTS, VALUE_END, cells_schema
 from saas_platform.schema.definition import definition_of
 from saas_platform.schema.slices import SliceDigest
-from saas_platform.source.interface import Discovery, Source, SourceColumn, SourceSnapshot
+from saas_platform.source.interface import (
+    NO_TABLES,
+    Discovery,
+    Source,
+    SourceColumn,
+    SourceError,
+    SourceSnapshot,
+)
 from saas_platform.sync.mirror_forms import MASK, applied, form_of, in_source
 from saas_platform.warehouse.stream import RowStream
 
@@ -41,7 +48,10 @@ class FormedSource(Source):
 
     @contextmanager
     def snapshot(self) -> Iterator[SourceSnapshot]:
+        """Yield a snapshot. Raises SourceError if the source has no table, which would be said of each declared one."""
         with self._source.snapshot() as snapshot:
+            if not snapshot.tables():
+                raise SourceError(NO_TABLES)
             yield FormedSnapshot(snapshot, self._salt)
 
 
