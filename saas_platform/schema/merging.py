@@ -82,11 +82,14 @@ def merge(
     Returns:
         The changed text, with all changes.
     """
+    # A mark of the byte order, which some editors write, is no part of the text that is parsed.
+    mark = text[: text.startswith("\ufeff")]
+    text = text.removeprefix(mark)
     work = _Work(TablesTree(text), declaration, list(found), present, views, unfit)
     work.run()
     merged = with_comments(text, work.tree.text()) if work.changes else text
     return Merge(
-        merged,
+        mark + merged,
         tuple(work.changes),
         tuple(work.added),
         tuple(work.remarks),

@@ -7,7 +7,7 @@ belong together. All writing is one call, which applies a month's batch in one t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -72,6 +72,10 @@ class SourceSnapshot(ABC):
     @abstractmethod
     def columns(self, table: sa.Table) -> list[SourceColumn]:
         """Return the table's columns as they are now; an empty list if the table is missing."""
+
+    def proposed(self, table: sa.Table, columns: Sequence[SourceColumn]) -> list[SourceColumn]:  # noqa: ARG002
+        """Return columns of the table that can be read, each with the type that discovery proposes for its values."""
+        return [*columns]
 
     @abstractmethod
     def is_view(self, table: sa.Table) -> bool:

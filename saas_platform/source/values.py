@@ -51,7 +51,7 @@ def misfit_error(
     value = "a value" if _may_be_personal(column) else printable(literal)
     place = f" in the row with {key_words(table, row)}" if row else ""
     own = ""
-    if _is_own(column):
+    if is_own(column):
         own = (
             f", or {leave_out(table.name, in_key=column.primary_key)}"
             if fits_none
@@ -108,7 +108,7 @@ def null_error(column: sa.Column[Any], row: Mapping[str, Any]) -> SourceError:
     """Return the error for a NULL in a column that is declared as NOT NULL; `row` has values of `row_columns`."""
     place = f" in the row with {key_words(column.table, row)}" if row else ""
     own = ""
-    if _is_own(column):
+    if is_own(column):
         own = (
             f", or write other columns or `key: []` under {column.table.name} in tables.yaml, and `nullable: true`"
             f" at {column.name}"
@@ -121,6 +121,6 @@ def null_error(column: sa.Column[Any], row: Mapping[str, Any]) -> SourceError:
     )
 
 
-def _is_own(column: sa.Column[Any]) -> bool:
+def is_own(column: sa.Column[Any]) -> bool:
     """Return whether the column comes from the user's own tables.yaml."""
     return "declared" in column.info

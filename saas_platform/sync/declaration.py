@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from saas_platform.schema.describing import argument
 from saas_platform.source.interface import SourceSnapshot
 from saas_platform.sync.drift import SyncError, mirror_faults
+from saas_platform.sync.mirror_forms import form_of
 from saas_platform.warehouse.interface import Warehouse
 from saas_platform.warehouse.logs import SyncEntry
 from saas_platform.warehouse.naming import key_may_repeat, repeated_key
@@ -42,8 +43,11 @@ def check_declaration(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.
     if is_other or last.definition is None:
         _check_key(warehouse, table)
     if is_other:
+        # The fingerprint does not show which of the two has changed.
+        salt = any(form_of(column) == "hash" for column in table.columns)
+        also = ", or with another SAAS_HASH_SALT than is set now" if salt else ""
         raise SyncError(
-            f"{table.name} was mirrored under another declaration than tables.yaml has now: run `saas-platform sync"
+            f"{table.name} was mirrored under another declaration than tables.yaml has now{also}: run `saas-platform sync"
             f" {argument(table.name)}`, which loads it again."
         )
 

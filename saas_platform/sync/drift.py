@@ -43,8 +43,12 @@ class SyncError(PlatformError):
 _ROW_VERSION = frozenset({"BIGINT", "INTEGER", "ROWVERSION", "TIMESTAMP", "BINARY"})
 
 
-def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:
+def check_table(
+    snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table, *, propose: bool = False
+) -> tuple[str, ...]:
     """Return warnings on columns that are not mirrored, or that may be NULL against their declaration.
+
+    With `propose`, the values of new columns are read, so that the lines for them have the types of a discovery.
 
     Raises:
         SyncError: the warehouse can't hold the table, or the source lacks the table, its key or a declared
@@ -102,6 +106,10 @@ def check_table(snapshot: SourceSnapshot, warehouse: Warehouse, table: sa.Table)
         raise SyncError(" ".join(faults))
     if not _keeps_key(snapshot, table):
         raise SyncError(words.lost_key())
+    if propose and own:
+        can = readable(new)
+        typed = {column.name: column for column in snapshot.proposed(table, can)} if can else {}
+        new = [typed.get(column.name, column) for column in new]
     return (*map(words.loose, loose), *words.new(new))
 
 

@@ -7,7 +7,7 @@ Out of scope: what the forms are (mirror_forms.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -139,6 +139,9 @@ class FormedSnapshot(SourceSnapshot):
 
     def columns(self, table: sa.Table) -> list[SourceColumn]:
         return self._snapshot.columns(table)
+
+    def proposed(self, table: sa.Table, columns: Sequence[SourceColumn]) -> list[SourceColumn]:
+        return self._snapshot.proposed(table, columns)
 
     def tables(self) -> list[tuple[str | None, str]]:
         return self._snapshot.tables()

@@ -14,6 +14,7 @@ from saas_platform.schema import version_of
 from saas_platform.source.interface import Source, SourceSnapshot
 from saas_platform.sync.declaration import declared_otherwise
 from saas_platform.sync.drift import check_table, mirror_faults
+from saas_platform.sync.mirror_forms import form_of
 from saas_platform.sync.proof_log import sentence
 from saas_platform.sync.report import TableProbe
 from saas_platform.sync.undisturbed import each_table
@@ -23,6 +24,9 @@ from saas_platform.warehouse.logs import SyncEntry
 NEVER_SYNCED = "never synced"
 MIRROR_CHANGED = "mirror is missing or has other columns"
 DEFINITION_CHANGED = "its declaration in tables.yaml has changed since the last sync"
+SALT_OR_DEFINITION_CHANGED = (
+    "its declaration in tables.yaml, or SAAS_HASH_SALT, has changed since the last sync"
+)
 IDENTITY_CHANGED = "source identity changed"
 BEHIND_WATERMARK = "source is behind the watermark"
 ROWS_CHANGED = "rows changed"
@@ -42,7 +46,8 @@ def reason_for_full(
     if mirror_faults(warehouse, table):
         return MIRROR_CHANGED
     if declared_otherwise(snapshot, table, last):
-        return DEFINITION_CHANGED
+        is_hashed = any(form_of(column) == "hash" for column in table.columns)
+        return SALT_OR_DEFINITION_CHANGED if is_hashed else DEFINITION_CHANGED
     if version_of(table) is None:
         return None
     if last.source_identity != snapshot.identity:
@@ -85,7 +90,7 @@ def drift_warnings(
     found = each_table(
         source,
         tables,
-        lambda snapshot, table: check_table(snapshot, warehouse, table),
+        lambda snapshot, table: check_table(snapshot, warehouse, table, propose=True),
         lambda _table, _error: (),  # `check_tables` reports it
     )
     return tuple(itertools.chain.from_iterable(found))

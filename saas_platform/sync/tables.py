@@ -128,7 +128,7 @@ class _TableSync:
         snapshot, warehouse, table = self.pair.snapshot, self.pair.warehouse, self.pair.table
         started = time.monotonic()
         last = warehouse.last_sync(table)
-        warnings = (*check_table(snapshot, warehouse, table), *snapshot.notes(table))
+        warnings = (*check_table(snapshot, warehouse, table, propose=True), *snapshot.notes(table))
         reason = reason_for_full(snapshot, warehouse, table, last)
         if last is not None and reason is None and version_of(table) is None:
             outcome = self._by_digest(last)

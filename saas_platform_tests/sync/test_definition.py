@@ -207,3 +207,19 @@ def test_a_repair_loads_a_mirror_of_another_declaration(own: Own) -> None:
     assert (report.mode, report.succeeded) == ("full", True)
     (proof,) = verify(own.source, own.warehouse, own.tables)  # type: ignore[arg-type]
     assert (proof.holds, proof.slices_checked) == (True, 2)
+
+
+def test_another_salt_may_be_what_has_changed(own: Own) -> None:
+    """A proof says so only for a table that has a hashed column."""
+    own.edit(("email: {", "email: {mirror: hash, "))
+    assert own.sync().succeeded
+    own.salt = "another salt of more than 16 characters"
+    (proof,) = verify(own.source, own.warehouse, own.tables)  # type: ignore[arg-type]
+    assert (
+        "p was mirrored under another declaration than tables.yaml has now, or with another SAAS_HASH_SALT than is set"
+        " now: run `saas-platform sync p`" in " ".join(proof.problems)
+    )
+    (seen,) = probe(own.source, own.warehouse, own.tables)  # type: ignore[arg-type]
+    assert seen.reason == (
+        "its declaration in tables.yaml, or SAAS_HASH_SALT, has changed since the last sync"
+    )

@@ -160,6 +160,21 @@ def _seen(
     return found, compared, notes
 
 
+def proposed_types(
+    cursor: SqliteCursor,
+    table: str,
+    columns: Sequence[catalogue.CatalogueColumn],
+    check: Callable[[], None],
+) -> Types:
+    """Return the types that a discovery proposes for some columns of a table, all of which can be read."""
+    names = [column.name for column in columns]
+    _, stored = storage_counts(cursor, table, names)
+    unique = [each.columns for each in catalogue.indexes(cursor, table)]
+    within = [each for each in unique if {*each} <= {*names}]
+    types, _, _ = _types(cursor, table, columns, stored, [[], *within], check)
+    return types
+
+
 def _types(
     cursor: SqliteCursor,
     table: str,
@@ -212,9 +227,8 @@ def _types(
             if as_in_catalogue is None
             else type(as_in_catalogue) is not type(mirrored.type)
         )
-        if stored[name].kinds and differs and name not in merged:
-            if name not in hopeless:
-                by_values.add(name)
+        if stored[name].kinds and differs and name not in merged and name not in hopeless:
+            by_values.add(name)
             as_declared = next(column.declared for column in columns if column.name == name)
             beginning = f"is declared as {as_declared} and" if as_declared else "has no type and"
             notes[

@@ -7,6 +7,7 @@ Out of scope: how values are read (reading.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.reading import WIDEST, DoesNotFitError, is_altered, is_utf8
 from saas_platform.source.sqlite.sql import BINARY, column_sql, literal
 from saas_platform.source.sqlite.streaming import raw_texts, texts
-from saas_platform.source.values import misfit_error, null_error, row_columns
+from saas_platform.source.values import is_own, misfit_error, null_error, row_columns
 
 #: The most columns in one query. SQLite allows 1,000 arguments of a function and a depth of 1,000.
 _MOST_AT_ONCE = 400
@@ -50,7 +51,7 @@ def stored_misfit(cursor: SqliteCursor, table: sa.Table, where: str) -> SourceEr
         for (place,) in texts(cursor, ["CAST(place AS TEXT)"], first_such):
             column = some[int(place or 0)]
             found = _row(cursor, column, f"({where}) AND ({_is_misfit(column, utf16=utf16)})")
-            return _error(column, *(found or (None, {})), utf16=utf16)
+            return _found(cursor, column, *(found or (None, {})))
     return None
 
 
@@ -73,7 +74,33 @@ def value_misfit(cursor: SqliteCursor, misfit: DoesNotFitError, where: str) -> S
     else:
         condition, parameters = f"{name} {BINARY} = ?", [value]
     found = _row(cursor, column, f"({where}) AND {condition}", parameters)
-    return _error(column, *(found or (str(value).encode(), {})))
+    return _found(cursor, column, *(found or (str(value).encode(), {})))
+
+
+def _found(
+    cursor: SqliteCursor, column: sa.Column[Any], value: bytes | None, row: Mapping[str, Any]
+) -> SourceError:
+    """Return the error for a value. If the column also holds a text that fits no type, that text decides the remedy."""
+    if value is not None and is_own(column):
+        value, row = _hopeless(cursor, column) or (value, row)
+    return _error(column, value, row, utf16=is_utf16(cursor))
+
+
+def _hopeless(
+    cursor: SqliteCursor, column: sa.Column[Any]
+) -> tuple[bytes | None, dict[str, str | None]] | None:
+    """Return the literal of the column's first text that no type could hold, and what names its row."""
+    name = column_sql(column)
+    if is_utf16(cursor):
+        return _row(cursor, column, is_altered(name))
+    source = f"(SELECT {name} || '' AS x FROM {scanned(cursor, source_table(column.table)[1])} WHERE typeof({name}) = 'text')"
+    with closing(raw_texts(cursor, ["x"], source)) as found:
+        value = next((each for (each,) in found if not is_utf8(each or b"")), None)
+    if value is None:
+        return None
+    return _row(
+        cursor, column, f"typeof({name}) = 'text' AND CAST({name} AS BLOB) = ? {BINARY}", [value]
+    )
 
 
 def _error(

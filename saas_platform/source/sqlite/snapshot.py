@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from saas_platform.source.interface import SourceColumn, SourceError, SourceSnap
 from saas_platform.source.sqlite import canonical, catalogue, catalogue_types, queries
 from saas_platform.source.sqlite.connection import scalar
 from saas_platform.source.sqlite.cursors import SqliteCursor
+from saas_platform.source.sqlite.discovery import proposed_types
 from saas_platform.source.sqlite.errors import file_errors, is_of_file, to_user_error
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
@@ -81,6 +83,13 @@ class SqliteSnapshot(SourceSnapshot):
             unreadable,
             is_left_out=unreadable is not None,
         )
+
+    def proposed(self, table: sa.Table, columns: Sequence[SourceColumn]) -> list[SourceColumn]:
+        name, wanted = source_table(table)[1], {column.name for column in columns}
+        with self._of(table):
+            present = [c for c in catalogue.columns(self._cursor, name) if c.name in wanted]
+            types = proposed_types(self._cursor, name, present, self._check)
+        return [replace(column, portable=types[column.name]) for column in columns]
 
     def is_view(self, table: sa.Table) -> bool:
         with self._of(table):

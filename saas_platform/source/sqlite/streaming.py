@@ -9,7 +9,7 @@ chooses another type or fails. Both raise a StreamError.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,7 @@ def _rows(batch: pa.RecordBatch, *, is_first: bool) -> pa.RecordBatch:
 
 def raw_texts(
     cursor: SqliteCursor, asked: Sequence[str], source: str, parameters: Sequence[Any] | None = None
-) -> Iterator[tuple[bytes | None, ...]]:
+) -> Generator[tuple[bytes | None, ...], None, None]:
     """Yield the rows of expressions that are texts, as bytes, which may not be UTF-8. Raises StreamError."""
     channels = [Channel(sql, pa.string()) for sql in asked]
     for batch in stream(cursor, channels, source, parameters):
