@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import shlex
 import warnings
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -164,7 +163,7 @@ def _end_run(
     platform: Platform, reasons: Sequence[str], outcome: RunOutcome | None, *, as_json: bool
 ) -> bool:
     from saas_platform.cli.discover import unnamed_and_left_behind
-    from saas_platform.cli.summary import summarise
+    from saas_platform.cli.summary import summarise, ui_command
 
     try:
         tables = summarise(platform)
@@ -177,12 +176,7 @@ def _end_run(
     print_warnings(unnamed_and_left_behind(platform))
     page = platform.home.dashboard / "index.html"
     shown = page if page.exists() and platform.is_company else None
-    # Without the repository, of which a wheel holds the package alone, there is no Makefile.
-    ui = (
-        "make ui"
-        if Path("workspace.yaml").exists() and Path("Makefile").exists()
-        else f"DAGSTER_HOME={shlex.quote(str(platform.home.dagster))} dagster dev -m saas_platform.definitions"
-    )
+    ui = ui_command(platform)
     return print_run(tables, reasons, outcome, shown, ui, as_json=as_json)
 
 

@@ -1,9 +1,11 @@
-"""The summary at the end of a run: the rows of each table in source and raw, and its newest proof."""
+"""The summary at the end of a run: the rows of each table in source and raw, its newest proof, and where to go on."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from saas_platform.platform import Platform
@@ -74,6 +76,15 @@ def summarise(platform: Platform) -> list[TableSummary]:
             )
         )
     return found
+
+
+def ui_command(platform: Platform) -> str:
+    """Return the command that starts Dagster's UI on this home, from the folder in which the run was started."""
+    if Path("workspace.yaml").exists() and Path("Makefile").exists():
+        return "make ui"
+    # A person who has installed the wheel has no Makefile.
+    home = shlex.quote(str(platform.home.dagster))
+    return f"DAGSTER_HOME={home} dagster dev -m saas_platform.definitions"
 
 
 def _rows(platform: Platform, log: str, timestamp: str) -> dict[str, dict[str, Any]]:

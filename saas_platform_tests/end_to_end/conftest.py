@@ -51,7 +51,8 @@ def home(first_run: FirstRun, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     It always has the same path. dbt parses the whole project again when the path of the warehouse changes.
     """
-    shutil.rmtree(first_run.home)
+    # A test may have removed it.
+    shutil.rmtree(first_run.home, ignore_errors=True)
     shutil.copytree(first_run.saved, first_run.home)
     _settings(first_run.home, monkeypatch)
     return first_run.home
