@@ -6,7 +6,7 @@ done about it (conditions.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import dagster as dg
@@ -93,6 +93,7 @@ def corrections(
     instance: dg.DagsterInstance,
     fresh: Iterable[Part],
     reported: Iterable[dg.AssetMaterialization],
+    partitioned: Collection[str],
 ) -> Iterator[dg.AssetMaterialization]:
     """Yield the event by which an asset that is up to date is so for Dagster too.
 
@@ -103,6 +104,7 @@ def corrections(
         instance: the Dagster instance.
         fresh: what is up to date.
         reported: the events that are about to be reported. They are newer than all that the instance has.
+        partitioned: the names of the assets that have partitions.
     """
     changed = {
         Part(event.asset_key.to_user_string(), event.partition or ""): event for event in reported
@@ -116,14 +118,15 @@ def corrections(
         for tag in known:
             if tag.startswith(_INPUT_VERSION):
                 name = tag.removeprefix(_INPUT_VERSION)
-                given = changed.get(Part(name)) or newest_event(instance, Part(name))
                 pointer = f"{_INPUT_POINTER}{name}"
-                if given and given.partition is None:
-                    right[tag] = versions_of(given)[DATA_VERSION]
-                elif given and known.get(pointer, "").isdigit() and name not in moving:
+                if name not in partitioned:
+                    given = changed.get(Part(name)) or newest_event(instance, Part(name))
+                    right[tag] = versions_of(given)[DATA_VERSION] or known[tag]
+                elif known.get(pointer, "").isdigit() and name not in moving:
                     right[pointer] = _moved(instance, Part(name), int(known[pointer]))
         if newest and right.items() - known.items():
-            description = "It is up to date with what it is built from."
+            words = "It is up to date with what it is built from."
+            description = newest.description if part in changed and newest.description else words
             yield _event(part, newest, description, right)
 
 
@@ -131,7 +134,7 @@ def _moved(instance: dg.DagsterInstance, part: Part, pointer: int) -> str:
     """Return the pointer past the events of an asset with partitions, if one of them has another version since."""
     after = dg.AssetRecordsFilter(part.key, after_storage_id=pointer)
     newer = instance.fetch_materializations(after, limit=_MOST_EVENTS).records
-    newest = {record.partition_key or "": record for record in reversed(newer)}
+    newest = {each.partition_key: each for each in reversed(newer) if each.partition_key}
     for partition, record in newest.items():
         until = dg.AssetRecordsFilter(
             part.key, asset_partitions=[partition], before_storage_id=pointer + 1

@@ -66,7 +66,11 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
                     context.instance,
                     {part: why for part, why in stale.items() if part not in known},
                 )
-                events += [*corrections(context.instance, fresh, [*events, *synced])]
+                reported, by_month = [*events, *synced], _with_partitions(bookkeeping, tables)
+                events += [*corrections(context.instance, fresh, reported, by_month)]
+                right = corrections(context.instance, known, reported, by_month)
+                by_key = {event.asset_key: event for event in right}
+                synced = [by_key.get(event.asset_key, event) for event in synced]
         except PlatformError as error:
             return dg.SensorResult(skip_reason=str(error))
         # They come last, because they must be the newest events of the table that has partitions.
@@ -152,5 +156,15 @@ def _every(bookkeeping: Bookkeeping, tables: AssetTables) -> Iterator[Part]:
 def _mirrors(bookkeeping: Bookkeeping, tables: AssetTables) -> Iterator[Part]:
     """Yield the mirrors of these tables, as `run` materialises them: the partitioned one by its last month."""
     last = key_of(bookkeeping.platform.settings.last_month)
+    by_month = _with_partitions(bookkeeping, tables)
     for name in tables:
-        yield Part(f"{RAW}/{name}", last if name == PARTITIONED else "")
+        mirror = f"{RAW}/{name}"
+        yield Part(mirror, last if mirror in by_month else "")
+
+
+def _with_partitions(bookkeeping: Bookkeeping, tables: AssetTables) -> set[str]:
+    """Return the names of the assets with a partition for each month."""
+    if not bookkeeping.platform.is_company:
+        return set()
+    written = {f"{layer}/{name}" for layer in ("synthetic", "source") for name in tables}
+    return {*written, f"{RAW}/{PARTITIONED}"}
