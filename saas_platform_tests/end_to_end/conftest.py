@@ -46,7 +46,7 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
 
 
 @pytest.fixture
-def home(first_run: FirstRun, monkeypatch: pytest.MonkeyPatch) -> Path:
+def clean_home(first_run: FirstRun, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of the first run, as it was after that run, set as SAAS_HOME.
 
     It always has the same path. dbt parses the whole project again when the path of the warehouse changes.
@@ -56,6 +56,12 @@ def home(first_run: FirstRun, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(first_run.saved, first_run.home)
     _settings(first_run.home, monkeypatch)
     return first_run.home
+
+
+@pytest.fixture
+def home(clean_home: Path) -> Path:
+    """The home on which the tests of a file work; another one in a file that says so."""
+    return clean_home
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def test_the_score_changes_when_the_source_is_edited(home: Path) -> None:
     assert value(check, "false_alarms") == 1
 
 
-def test_a_clean_company_has_no_injected_errors_and_no_findings(home: Path) -> None:
-    check = results(home)["synthetic/truth", "dirt_found"]
+def test_a_clean_company_has_no_injected_errors_and_no_findings(clean_home: Path) -> None:
+    check = results(clean_home)["synthetic/truth", "dirt_found"]
     assert check.passed
     assert check.description == "No error was injected; no false alarm."
