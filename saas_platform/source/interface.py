@@ -81,6 +81,9 @@ class SourceSnapshot(ABC):
     def is_view(self, table: sa.Table) -> bool:
         """Return whether the table's name is that of a view, whose columns the source reports as a table's."""
 
+    #: Whether `tables` has every table of the source. A server hides the tables that a login has no right to.
+    sees_every_table = False
+
     @abstractmethod
     def tables(self) -> list[tuple[str | None, str]]:
         """Return schema and name of each table that could be mirrored; None means the source's default schema."""

@@ -67,7 +67,10 @@ def check_table(
     is_view = own and snapshot.is_view(table)
     found = {} if is_view else {column.name: column for column in snapshot.columns(table)}
     if own and not _has_columns(table, found.values()):
-        moves = _moves(snapshot, table.metadata.tables.values())
+        moves: Moves[sa.Table, SourcePlace] = Moves({})
+        # A source that can't list its tables must not hide what is wrong with this one.
+        with suppress(PlatformError):
+            moves = _moves(snapshot, table.metadata.tables.values())
         if table in moves.sure or moves.unsure_of(table) is not None:
             raise SyncError(UserSentences(table).moved(moves))
     if is_view:

@@ -48,9 +48,9 @@ class FormedSource(Source):
 
     @contextmanager
     def snapshot(self) -> Iterator[SourceSnapshot]:
-        """Yield a snapshot. Raises SourceError if the source has no table, which would be said of each declared one."""
+        """Yield a snapshot. Raises SourceError if the source has no table: that would be said of each declared one."""
         with self._source.snapshot() as snapshot:
-            if not snapshot.tables():
+            if snapshot.sees_every_table and not snapshot.tables():
                 raise SourceError(NO_TABLES)
             yield FormedSnapshot(snapshot, self._salt)
 

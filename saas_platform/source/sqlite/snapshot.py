@@ -39,6 +39,7 @@ _FIRST_ROWS = 1_000
 class SqliteSnapshot(SourceSnapshot):
     """A read transaction on any SQLite file. It has no record of deletes; a column may hold versions."""
 
+    sees_every_table = True
     #: Whether the platform writes the file.
     _ours = False
 
