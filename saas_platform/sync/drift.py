@@ -6,31 +6,35 @@ Out of scope: the sentences on what differs from the source (drift_sentences.py)
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
-from saas_platform.schema.declared import Declaration, SourcePlace, folded_place
+from saas_platform.schema.declared import Declaration, SourcePlace
 from saas_platform.schema.kinds import kind_of
-from saas_platform.schema.moves import Moves, Sides
+from saas_platform.schema.moves import Moves
 from saas_platform.schema.renames import alike
-from saas_platform.schema.source_names import left_out, source_column, source_table
+from saas_platform.schema.source_names import left_out, source_column
 from saas_platform.source.interface import SourceColumn, SourceSnapshot
 from saas_platform.sync.drift_sentences import (
     NO_COLUMN,
     NOTHING_LIKE_IT,
     CompanySentences,
-    LikeTables,
     Sentences,
     UserSentences,
-    place_words,
     readable,
     unnamed_sentences,
 )
 from saas_platform.sync.formed_source import FormedSnapshot
 from saas_platform.sync.mirror_forms import form_of
+from saas_platform.sync.table_names import (
+    has_columns,
+    like_table,
+    moves,
+    table_at,
+    unnamed,
+)
 from saas_platform.warehouse.interface import Warehouse, target_schema
 
 
@@ -66,17 +70,17 @@ def check_table(
     words: Sentences = UserSentences(table) if own else CompanySentences(table)
     is_view = own and snapshot.is_view(table)
     found = {} if is_view else {column.name: column for column in snapshot.columns(table)}
-    if own and not _has_columns(table, found.values()):
-        moves: Moves[sa.Table, SourcePlace] = Moves({})
+    if own and not has_columns(table, found.values()):
+        moved: Moves[sa.Table, SourcePlace] = Moves({})
         # A source that can't list its tables must not hide what is wrong with this one.
         with suppress(PlatformError):
-            moves = _moves(snapshot, table.metadata.tables.values())
-        if table in moves.sure or moves.unsure_of(table) is not None:
-            raise SyncError(UserSentences(table).moved(moves))
+            moved = moves(snapshot, table.metadata.tables.values())
+        if table in moved.sure or moved.unsure_of(table) is not None:
+            raise SyncError(UserSentences(table).moved(moved))
     if is_view:
-        raise SyncError(words.no_table(_like_table(snapshot, table), is_view=True))
+        raise SyncError(words.no_table(like_table(snapshot, table), is_view=True))
     if not found:
-        raise SyncError(words.no_table(_like_table(snapshot, table) if own else NOTHING_LIKE_IT))
+        raise SyncError(words.no_table(like_table(snapshot, table) if own else NOTHING_LIKE_IT))
     loose, other, gone = [], [], []
     unreadable: dict[str, SourceColumn] = {}
     for column in table.columns:
@@ -121,14 +125,14 @@ def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[
 
     They come after the errors of those tables that it names and that can't be examined.
     """
-    new = _unnamed(snapshot, declaration.known)
-    moves = _moves(snapshot, declaration.tables.values())
-    renamed = {*moves.sure.values(), *(place for each in moves.unsure for place in each.places)}
+    new = unnamed(snapshot, declaration.known)
+    moved = moves(snapshot, declaration.tables.values())
+    renamed = {*moved.sure.values(), *(place for each in moved.unsure for place in each.places)}
     unseen = []
     for table in declaration.tables.values():
         try:
             if snapshot.is_view(table) or not snapshot.columns(table):
-                renamed |= {*_like_table(snapshot, table).new}
+                renamed |= {*like_table(snapshot, table).new}
         except PlatformError as error:
             unseen.append(str(error))
     reasons = {place: _why_unsupported(snapshot, place) for place in new if place not in renamed}
@@ -137,7 +141,7 @@ def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[
 
 def _why_unsupported(snapshot: SourceSnapshot, place: SourcePlace) -> str | None:
     try:
-        return snapshot.unsupported_reason(_table_at(place))
+        return snapshot.unsupported_reason(table_at(place))
     except PlatformError as error:
         return str(error)
 
@@ -176,94 +180,6 @@ def _base(declared: str) -> str:
 
 def _is_like_column(gone: sa.Column, new: SourceColumn) -> bool:
     return new.type.casefold() == str(gone.info.get("declared", "")).casefold()
-
-
-def _like_table(snapshot: SourceSnapshot, table: sa.Table) -> LikeTables:
-    """Return the tables of the source that this one may have become, with all that may have become one of them.
-
-    They are not mirrored, and have the same columns.
-    """
-    declared = table.metadata.tables.values()
-    named = {source_table(each) for each in declared}
-    named |= table.metadata.info.get("skipped", frozenset())
-    there = {folded_place(place) for place in snapshot.tables()}
-    gone = [each for each in declared if folded_place(source_table(each)) not in there]
-    new = _unnamed(snapshot, named)
-    columns = {place: snapshot.columns(_table_at(place)) for place in new}
-
-    def is_like(each: sa.Table, place: SourcePlace) -> bool:
-        return _has_columns(each, columns[place])
-
-    found = (each for each in alike(gone, new, is_like) if table in each.gone)
-    return next(found, NOTHING_LIKE_IT)
-
-
-def _has_columns(table: sa.Table, found: Iterable[SourceColumn]) -> bool:
-    """Return whether the columns that were found are the declared ones, apart from those that are skipped."""
-    return _wanted(table) == _present(table, found)
-
-
-def _wanted(table: sa.Table) -> set[tuple[str, str]]:
-    return {
-        (source_column(column), str(column.info.get("declared", "")).casefold())
-        for column in table.columns
-    }
-
-
-def _present(table: sa.Table, found: Iterable[SourceColumn]) -> set[tuple[str, str]]:
-    out = left_out(table)
-    return {
-        (column.name, column.type.casefold())
-        for column in readable([*found])
-        if column.name.casefold() not in out
-    }
-
-
-def _moves(
-    snapshot: SourceSnapshot, declared: Collection[sa.Table]
-) -> Moves[sa.Table, SourcePlace]:
-    """Return which of the declared tables have the names of others in the source now."""
-    named = {source_table(each) for each in declared}
-    skipped = next((each.metadata.info.get("skipped", ()) for each in declared), ())
-    there = {folded_place(place): place for place in snapshot.tables()}
-    own: dict[sa.Table, SourcePlace] = {}
-    columns: dict[SourcePlace, list[SourceColumn]] = {}
-    for table in declared:
-        place = there.get(folded_place(source_table(table)))
-        if place is None or snapshot.is_view(table):
-            continue
-        own[table] = source_table(table)
-        # A table that can't be examined may be any of them.
-        with suppress(PlatformError):
-            columns[source_table(table)] = snapshot.columns(table)
-    if all(table in own and _has_columns(table, columns.get(own[table], ())) for table in declared):
-        return Moves({})
-    for place in _unnamed(snapshot, {*named, *skipped}):
-        with suppress(PlatformError):
-            columns[place] = snapshot.columns(_table_at(place))
-    return Sides(
-        list(declared),
-        own,
-        list(columns),
-        lambda table, place: _has_columns(table, columns[place]),
-        lambda table, place: _wanted(table) <= _present(table, columns[place]),
-    ).moves()
-
-
-def _unnamed(snapshot: SourceSnapshot, known: Collection[SourcePlace]) -> list[SourcePlace]:
-    """Return the tables of the source that are not among the known ones."""
-    present = snapshot.tables()
-    there = set(present)
-    # Names may differ from the catalogue's by case, unless the catalogue has the exact name too.
-    folded = {folded_place(place) for place in known if place not in there}
-    return [place for place in present if place not in known and folded_place(place) not in folded]
-
-
-def _table_at(place: SourcePlace) -> sa.Table:
-    """Return a table without columns, for questions to a snapshot."""
-    schema, name = place
-    info = {"source_name": name, **({} if schema is None else {"source_schema": schema})}
-    return sa.Table(place_words(place), sa.MetaData(), info=info)
 
 
 def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:

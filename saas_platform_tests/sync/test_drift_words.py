@@ -44,6 +44,14 @@ tables:
       id: {type: integer, declared: INTEGER, nullable: false}
       mail: {source: E-Mail, type: text, declared: VARCHAR(80), nullable: true}
 """
+SMALL = """\
+  {name}:
+    key: [id]
+    version: null
+    slice: null
+    columns:
+      id: {{type: integer, declared: INTEGER, nullable: false}}
+"""
 SOURCE = """
 CREATE TABLE audit (id INTEGER);
 CREATE TABLE orders (id INTEGER PRIMARY KEY, amount NUMERIC(8,2), note TEXT, internal TEXT);
@@ -330,6 +338,38 @@ def test_a_table_that_can_not_be_examined_does_not_hide_the_others(tmp_path: Pat
     assert orders == "orders can't be read, as it is locked."
     assert people == "people can't be read, as it is locked."
     assert fresh.startswith("fresh of the source is not mirrored")
+
+
+class CountingCatalogue(Catalogue):
+    """It notes each table that was asked for its columns."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.asked: list[str] = []
+
+    def columns(self, table: sa.Table) -> list[SourceColumn]:
+        self.asked.append(table.name)
+        return super().columns(table)
+
+
+def test_other_tables_are_asked_once_however_many_tables_have_changed(tmp_path: Path) -> None:
+    asked = {}
+    for count in (10, 20):
+        names = [f"t{number}" for number in range(count)]
+        (tmp_path / f"{count}").mkdir()
+        own = Drifted(tmp_path / f"{count}", "")
+        for name in names:
+            own.change(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, x TEXT)")
+        own.file.write_text(FILE + "".join(SMALL.format(name=name) for name in names))
+        with closing(sqlite3.connect(tmp_path / f"{count}" / "own.db")) as connection:
+            snapshot = CountingCatalogue(connection)  # type: ignore[abstract]
+            declared = own.declaration.tables
+            for name in names:
+                (warning,) = check_table(snapshot, own.warehouse, declared[name])
+                assert f"{name}.x is new in the source" in warning
+        asked[count] = len(snapshot.asked)
+    # Each further table is asked twice: for its own sake, and with all the others.
+    assert asked[20] - asked[10] == 20
 
 
 @pytest.mark.parametrize(
