@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.interface import Warehouse
 from saas_platform_tests.drawing import choose_seed
 from saas_platform_tests.emulator.server import emulator
+from saas_platform_tests.workers import ByFixture, shared_folder
 
 _projects = itertools.count(1)
 
@@ -45,17 +48,27 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let one worker run the tests of a file, or of a folder whose tests all need a fixture that takes long."""
+    return ByFixture(config, log) if config.option.dist == "loadfile" else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _parse_dbt_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let dbt parse the project once for all the homes of a process. A parse takes seconds."""
-    parse, kept = manifest.run, tmp_path_factory.mktemp("parsed")
+    """Let dbt parse the project once for all the homes of a run. A parse takes seconds."""
+    parse, kept = manifest.run, shared_folder(tmp_path_factory)
 
     def run(target: MartsTarget, arguments: Sequence[str]) -> Any:
         made = Path(arguments[arguments.index("--target-path") + 1])
         of_project = kept / manifest.digest(target)
         if not of_project.exists():
             parse(target, arguments)
-            shutil.copytree(made, of_project)
+            with tempfile.TemporaryDirectory(dir=kept) as scratch:
+                copy = shutil.copytree(made, Path(scratch) / "parsed")
+                # The other worker may have been faster.
+                with suppress(OSError):
+                    copy.rename(of_project)
         shutil.copytree(of_project, made, dirs_exist_ok=True)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -46,7 +46,7 @@ def test_a_month_alone_equals_that_month_in_a_whole_run(small: list[Batch], posi
     assert_same(Company(SMALL).batch(months()[position], AS_OF), small[position])
 
 
-@settings(max_examples=examples(5), deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(st.lists(st.integers(0, 11), min_size=2, max_size=4))
 def test_order_does_not_matter(small: list[Batch], order: list[int]) -> None:
     company = Company(SMALL)
@@ -72,7 +72,7 @@ def test_another_process_makes_the_same_rows(small: list[Batch]) -> None:
     assert run.stdout.strip() == digest_of(small[7])
 
 
-@settings(max_examples=examples(8), deadline=None)
+@settings(max_examples=examples(4), deadline=None)
 @given(
     position=st.integers(0, 17),
     early=st.integers(0, 60 * 24 * 31),
@@ -170,7 +170,7 @@ def _configs(draw: st.DrawFn) -> CompanyConfig:
     )
 
 
-@settings(max_examples=examples(12), deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(config=_configs(), positions=st.lists(st.integers(0, 9), min_size=1, max_size=3))
 def test_any_company_is_the_same_in_any_order(config: CompanyConfig, positions: list[int]) -> None:
     as_of = config.start.plus(10).start
@@ -181,7 +181,7 @@ def test_any_company_is_the_same_in_any_order(config: CompanyConfig, positions: 
         assert_same(company.batch(config.start.plus(position), as_of), batches[position])
 
 
-@settings(max_examples=examples(6), deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(config=_configs(), more=st.floats(0.001, 0.1))
 def test_more_growth_does_not_change_the_rows_of_the_others(
     config: CompanyConfig, more: float

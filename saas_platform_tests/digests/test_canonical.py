@@ -31,7 +31,7 @@ from saas_platform_tests.drawing import examples
 from saas_platform_tests.texts import texts
 
 quick = settings(
-    max_examples=examples(25),
+    max_examples=examples(12),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

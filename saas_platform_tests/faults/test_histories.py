@@ -213,14 +213,14 @@ def _key(name: str) -> str:
 
 TestMirrorQuickly = Mirror.TestCase
 TestMirrorQuickly.settings = settings(
-    max_examples=examples(4), stateful_step_count=12, deadline=None
+    max_examples=examples(3), stateful_step_count=12, deadline=None
 )
 
 
 @pytest.mark.slow
 class TestMirror(Mirror.TestCase):  # type: ignore[valid-type,misc]
     settings = settings(
-        max_examples=examples(40),
+        max_examples=examples(25),
         stateful_step_count=10,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],

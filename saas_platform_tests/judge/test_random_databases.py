@@ -18,12 +18,12 @@ from saas_platform_tests.judge.rules import Stops, Text
 
 _KINDS_OF_OPERATIONS = ["insert", "insert", "update", "update", "delete", "swap"]
 _QUICK = settings(
-    max_examples=examples(5),
+    max_examples=examples(4),
     deadline=None,
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-_LONG = settings(_QUICK, max_examples=examples(20))
+_LONG = settings(_QUICK, max_examples=examples(12))
 
 
 def check_history(data: st.DataObject) -> None:
@@ -122,14 +122,14 @@ def test_many_histories(data: st.DataObject) -> None:
     check_history(data)
 
 
-@settings(_QUICK, max_examples=examples(25))
+@settings(_QUICK, max_examples=examples(12))
 @given(st.data())
 def test_discovery_declares_what_can_be_read(data: st.DataObject) -> None:
     check_discovery(data)
 
 
 @pytest.mark.slow
-@settings(_LONG, max_examples=examples(50))
+@settings(_LONG, max_examples=examples(25))
 @given(st.data())
 def test_discovery_declares_what_can_be_read_of_many(data: st.DataObject) -> None:
     check_discovery(data)

@@ -159,7 +159,7 @@ def test_it_agrees(built: tuple[Marts, Metrics], check: str) -> None:
 
 @given(company=companies())
 @settings(
-    max_examples=examples(8),
+    max_examples=examples(4),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

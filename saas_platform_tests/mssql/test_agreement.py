@@ -30,7 +30,7 @@ _COLUMNS = [
 
 
 @pytest.mark.parametrize(("declared", "wanted"), _COLUMNS, ids=repr)
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(data=st.data())
 def test_load_and_proof_agree_on_every_value(
     declared: str, wanted: sa.types.TypeEngine[Any] | None, data: st.DataObject

@@ -121,7 +121,7 @@ def _changed(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=examples(60),
+    max_examples=examples(20),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

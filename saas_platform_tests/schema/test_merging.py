@@ -277,7 +277,7 @@ def _tables(source: dict[str, dict[str, tuple[str, str]]]) -> list[sa.Table]:
     ]
 
 
-@settings(deadline=None, max_examples=examples(60))
+@settings(deadline=None, max_examples=examples(20))
 @given(before=_source, after=_source)
 def test_any_source_becomes_any_other(
     tmp_path_factory: pytest.TempPathFactory,

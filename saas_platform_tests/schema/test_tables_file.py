@@ -232,7 +232,7 @@ _scraps = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=examples(400))
+@settings(deadline=None, max_examples=examples(100))
 @given(edits=st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 12), _scraps), min_size=1, max_size=3))  # fmt: skip
 def test_any_file_is_read_or_rejected_with_a_sentence(
     tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[int, int, str]]

@@ -59,7 +59,7 @@ def test_the_log_equals_the_list_of_injected_rows(applied: tuple[Path, list[Mont
 
 
 @settings(
-    max_examples=examples(6),
+    max_examples=examples(4),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -41,7 +41,7 @@ COMPANY = CompanyConfig(seed=3, accounts=600, start=FIRST)
 State = dict[str, dict[Any, tuple[Any, ...]]]
 
 quick = settings(
-    max_examples=examples(10),
+    max_examples=examples(6),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

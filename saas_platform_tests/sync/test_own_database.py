@@ -353,7 +353,7 @@ _values = (
 
 
 @settings(
-    max_examples=examples(12),
+    max_examples=examples(5),
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # shrinking files takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],

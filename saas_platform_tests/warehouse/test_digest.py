@@ -63,7 +63,7 @@ rows = st.tuples(
     big,
 )
 quick = settings(
-    max_examples=examples(40),
+    max_examples=examples(15),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -114,7 +114,7 @@ def test_the_mirror_has_the_digest_of_its_stream(
         assert warehouse.digest_mirror(TABLE, [slice_id]) == {slice_id: wanted}
 
 
-@settings(quick, max_examples=examples(25))
+@settings(quick, max_examples=examples(10))
 @given(
     mirror_rows=st.lists(rows, max_size=5),
     source_rows=st.lists(rows, max_size=5),
@@ -148,7 +148,7 @@ def test_rows_compared_in_parts_differ_as_all_at_once(
     assert not warehouse.path.with_name("warehouse.duckdb.staging").exists()
 
 
-@settings(quick, max_examples=examples(25))
+@settings(quick, max_examples=examples(10))
 @given(
     mirror_rows=st.lists(rows, max_size=5), source_rows=st.lists(rows, max_size=5), data=st.data()
 )
