@@ -70,6 +70,7 @@ def test_the_truth_is_next_to_the_tables(folder: Path, tmp_path: Path) -> None:
     assert "truth/" not in (done.folder / CARD).read_text()
 
 
+@pytest.mark.slow
 def test_the_card_states_the_true_parameters_and_the_command(folder: Path, tmp_path: Path) -> None:
     card = (folder / CARD).read_text()
     stated = yaml.safe_load(card.split("```yaml\n")[-1].split("```")[0])

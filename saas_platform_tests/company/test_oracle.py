@@ -168,6 +168,7 @@ def test_the_grid_has_the_moments_of_the_density_it_represents() -> None:
     assert step @ grid.off == pytest.approx(mean, abs=0.02)
 
 
+@pytest.mark.slow
 def test_it_agrees_with_a_particle_filter_of_single_accounts() -> None:
     """Compare with 60,000 paths of the latent values through every day, for accounts with few users."""
     watched = Watched.of(7, 2000)

@@ -16,7 +16,7 @@ from saas_platform_tests.dashboard.conftest import AS_OF, MODELS, Changed
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 #: Returns the number of colours and the share of the most frequent one, for each plot of a screenshot.
 _COLOURS = """
@@ -159,7 +159,6 @@ def test_a_tooltip_and_a_legend_react(browser: Browser, page_path: Path) -> None
         assert card.locator("svg path").count() < before
 
 
-@pytest.mark.slow
 def test_it_prints_light_and_whole(browser: Browser, page_path: Path) -> None:
     with opened(browser, page_path, scheme="dark") as page:
         page.evaluate("dispatchEvent(new Event('beforeprint'))")

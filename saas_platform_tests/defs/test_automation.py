@@ -191,6 +191,7 @@ def test_more_updates_after_a_request_request_another_refresh(platform: Platform
     assert len(tick(platform, cursor).run_requests or []) == 1
 
 
+@pytest.mark.slow
 def test_a_warehouse_deleted_twice_is_refreshed_twice(platform: Platform) -> None:
     """A state that comes back after a refresh counts as new, even if it looks like the old one."""
     cursor = None
@@ -205,6 +206,7 @@ def test_a_warehouse_deleted_twice_is_refreshed_twice(platform: Platform) -> Non
         cursor = next_cursor(result, cursor)
 
 
+@pytest.mark.slow
 def test_a_mirror_that_lost_a_row_twice_is_refreshed_twice(platform: Platform) -> None:
     cursor = None
     for _ in range(2):
@@ -362,6 +364,7 @@ def test_the_same_state_has_the_same_run_key(company: Platform) -> None:
     assert key(due(other)) != key(due(company))
 
 
+@pytest.mark.slow
 def test_the_requested_range_can_be_run(company: Platform, parsed_platform_of: PlatformOf) -> None:
     """With the tags of the request, the job of the schedule runs all of the range in one run."""
     platform = parsed_platform_of(**WINDOW)

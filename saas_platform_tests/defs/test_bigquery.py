@@ -82,4 +82,4 @@ def test_an_emulator_needs_no_credentials(
 def test_another_warehouse_has_no_such_resource(
     definitions: Callable[[str], dg.Definitions],
 ) -> None:
-    assert "bigquery" not in (definitions("duckdb:///elsewhere.duckdb").resources or {})
+    assert "bigquery" not in (definitions("duckdb:///elsewhere/warehouse.duckdb").resources or {})

@@ -217,6 +217,7 @@ def run_until_quiet(
     raise AssertionError("the sensor never stops requesting repairs")
 
 
+@pytest.mark.slow
 def test_a_repair_that_is_always_undone_is_tried_three_times(
     platform: Platform, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +243,7 @@ def test_a_repair_that_is_always_undone_is_tried_three_times(
     assert skip_reason(tick(platform)) == QUIET
 
 
+@pytest.mark.slow
 def test_damage_that_comes_back_after_each_repair_is_repaired_three_times(
     platform: Platform, instance: dg.DagsterInstance
 ) -> None:

@@ -84,6 +84,7 @@ def test_a_clock_that_goes_back(home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "nothing to do" in command("run").err
 
 
+@pytest.mark.slow
 def test_a_second_run_at_the_same_time(home: Path) -> None:
     with Home(home).exclusive():
         other = subprocess.run(

@@ -94,6 +94,7 @@ def test_a_first_load_that_proved_every_slice_is_seen_as_that(home: Path) -> Non
             assert asyncio.run(of_newest), name
 
 
+@pytest.mark.slow
 def test_a_part_of_the_chain_ends_well_on_a_new_home(
     tmp_path: Path, settings_of: Callable[[Path], None]
 ) -> None:
@@ -195,6 +196,7 @@ def test_a_second_run_reports_that_there_is_nothing_to_do(home: Path) -> None:
     assert "proven" in output.out
 
 
+@pytest.mark.slow
 def test_a_row_changed_by_hand_reaches_raw_and_the_page(home: Path) -> None:
     with by_hand(home / "source.db") as connection:
         connection.execute("UPDATE accounts SET industry = 'public' WHERE account_id = 2401000001")
@@ -205,6 +207,7 @@ def test_a_row_changed_by_hand_reaches_raw_and_the_page(home: Path) -> None:
     assert command("verify").code == 0
 
 
+@pytest.mark.slow
 def test_a_deleted_warehouse_is_noticed_and_rebuilt(home: Path) -> None:
     (home / "warehouse.duckdb").unlink()
     output = command("run", "--json")
@@ -213,6 +216,7 @@ def test_a_deleted_warehouse_is_noticed_and_rebuilt(home: Path) -> None:
     assert {table["verdict"] for table in output.json["tables"]} == {"proven"}
 
 
+@pytest.mark.slow
 def test_a_later_clock_continues_the_company(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {
         table["table"]: table["rows_raw"] for table in command("run", "--json").json["tables"]
@@ -226,6 +230,7 @@ def test_a_later_clock_continues_the_company(home: Path, monkeypatch: pytest.Mon
     assert command("verify").code == 0
 
 
+@pytest.mark.slow
 def test_only_months_up_to_through_are_written(
     tmp_path: Path, settings_of: Callable[[Path], None]
 ) -> None:

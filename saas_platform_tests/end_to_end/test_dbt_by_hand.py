@@ -66,6 +66,7 @@ def last_date(clone: Path) -> str:
     return str(found)
 
 
+@pytest.mark.slow
 def test_the_clock_is_that_of_the_last_run_unless_one_is_given(clone: Path) -> None:
     before = files(clone / "saas_platform")
     later = '{"as_of": "2024-09-15"}'
@@ -89,6 +90,7 @@ def test_the_home_can_be_elsewhere(clone: Path) -> None:
     assert (clone / "mine" / "dbt" / "by_hand" / "manifest.json").exists()
 
 
+@pytest.mark.slow
 def test_bigquery_asks_for_its_project(clone: Path) -> None:
     assert "SAAS_DBT_BIGQUERY_PROJECT" in dbt(clone, "parse", "--target", "bigquery")
 
@@ -118,6 +120,7 @@ def test_every_command_works_and_leaves_nothing_to_do(clone: Path) -> None:
     assert command("run").err == "Everything is up to date: nothing to do.\n"
 
 
+@pytest.mark.slow
 def test_the_variables_of_a_shell_do_not_change_a_run(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def test_the_dashboard_of_an_own_database(own: Own) -> None:
     assert "which builds it" not in output.err
 
 
+@pytest.mark.slow
 def test_a_failing_table_does_not_stop_the_checks_of_the_others(own: Own) -> None:
     own.edit(
         (

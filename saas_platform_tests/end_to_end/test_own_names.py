@@ -49,6 +49,7 @@ def test_names_and_values_are_shown_as_they_are(make: type[Own], tmp_path: Path)
     assert "raw.[/red], with its log entries" in outputs[-1].out
 
 
+@pytest.mark.slow
 def test_run_shows_them_too_without_sqlalchemy_warnings(make: type[Own], tmp_path: Path) -> None:
     """Use a separate process, because Dagster's logger and Python's warnings print per process."""
     circle = """

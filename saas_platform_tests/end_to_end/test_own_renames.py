@@ -48,6 +48,7 @@ def test_one_new_table_that_is_like_two_that_are_gone(twins: Own) -> None:
     assert twins.raw("SELECT a FROM raw.t55") == [("five",)]
 
 
+@pytest.mark.slow
 def test_two_new_tables_that_are_like_one_that_is_gone(twins: Own) -> None:
     twins.change("ALTER TABLE t4 RENAME TO t44; CREATE TABLE t45 (id INTEGER PRIMARY KEY, a TEXT);")
     said = command("sync").err
@@ -66,6 +67,7 @@ def test_two_new_tables_that_are_like_one_that_is_gone(twins: Own) -> None:
     assert twins.raw("SELECT a FROM raw.t4") == [("four",)]
 
 
+@pytest.mark.slow
 def test_columns_of_which_any_may_be_the_new_one(twins: Own) -> None:
     twins.change(
         "ALTER TABLE t4 ADD COLUMN b TEXT; ALTER TABLE t5 ADD COLUMN b TEXT; UPDATE t4 SET b = 'b'"

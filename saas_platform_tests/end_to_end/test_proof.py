@@ -61,7 +61,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=() if case == "value in source" else pytest.mark.slow)
+        for case in CASES
+    ],
+)
 def test_one_change_is_reported_and_repaired(home: Path, case: str) -> None:
     change, sql, table, expected = CASES[case]
     change(home, sql)
@@ -85,6 +91,7 @@ def test_personal_data_is_masked_unless_asked(home: Path) -> None:
     assert "Someone Else" in " ".join(command("verify", "users", "--show-pii").out.split())
 
 
+@pytest.mark.slow
 def test_a_run_fails_while_a_proof_shows_that_raw_differs(home: Path) -> None:
     in_raw(home, "UPDATE raw.users SET role = 'viewer' WHERE user_id = 2401000001001")
     assert command("verify", "users").code == 1

@@ -177,6 +177,7 @@ def test_a_later_clock_rebuilds_from_its_previous_month(
     assert_equals_full_refresh(later, home, tmp_path)
 
 
+@pytest.mark.slow
 def test_changes_without_a_first_month_give_a_full_refresh_and_a_reason(
     platform: Platform, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +208,7 @@ def test_changes_without_a_first_month_give_a_full_refresh_and_a_reason(
     platform.warehouse.drop()
 
 
+@pytest.mark.slow
 def test_building_some_marts_does_not_mark_all_as_built(platform: Platform, home: Path) -> None:
     edit(home, "DELETE FROM usage_events WHERE occurred_at >= '2024-07-10'")
     before = rebuild(platform)

@@ -212,6 +212,7 @@ def test_a_build_that_fails_is_asked_for_again(home: Path) -> None:
     assert "marts/dim_promo_code" not in found
 
 
+@pytest.mark.slow
 def test_what_decides_no_result_makes_nothing_stale(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

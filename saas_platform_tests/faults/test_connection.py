@@ -29,7 +29,7 @@ DROPS: dict[str, Exception] = {
     "stream": OSError("connection reset"),
     "arrow": pa.ArrowInvalid("connection reset"),
 }
-QUICK = [("first load", "arrow"), ("incremental", "driver"), ("repair", "stream")]
+QUICK = [("incremental", "driver")]
 ACTS = ("first load", "incremental", "by digest alone", "repair", "verify")
 
 _OPERATIONS: dict[str, Callable[..., list[Any]]] = {"repair": repair, "verify": verify}

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from saas_platform.cli.app import app
 from saas_platform.errors import PlatformError
 from saas_platform.source.sqlite import connection as sqlite_connection
+from saas_platform.source.sqlite import opening as sqlite_opening
 from saas_platform.sync import sync
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.faults.child import Fault, run, started
@@ -93,7 +94,8 @@ def held(which: str, path: Path, *statements: str) -> Iterator[Holder]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the waiting time of 30 seconds."""
-    monkeypatch.setattr(sqlite_connection, "BUSY_MILLISECONDS", 200)
+    for module in (sqlite_connection, sqlite_opening):
+        monkeypatch.setattr(module, "BUSY_MILLISECONDS", 200)
     defaults = DuckdbWarehouse.__init__.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "wait_seconds", 0.2)
@@ -233,6 +235,7 @@ def command(folder: Path) -> None:
     assert CliRunner().invoke(app, ["sync", "users"]).exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begins", [never_synced, changed, own_database])
 def test_two_syncs_without_the_lock_of_the_home(
     fresh: Fresh, begins: Callable[[Path], None]
@@ -250,6 +253,7 @@ def test_two_syncs_without_the_lock_of_the_home(
     goes_on(workspace, workspace.source_rows())
 
 
+@pytest.mark.slow
 def test_a_sync_overtaken_by_a_later_one(fresh: Fresh) -> None:
     """A sync with an older view commits last. What the later sync wrote is back after the next run."""
     workspace = Workspace(fresh(Scenario(synced, sync_all)))
@@ -266,6 +270,7 @@ def test_a_sync_overtaken_by_a_later_one(fresh: Fresh) -> None:
     goes_on(workspace, workspace.source_rows())
 
 
+@pytest.mark.slow
 def test_two_loads_of_one_month(fresh: Fresh) -> None:
     workspace = Workspace(fresh(Scenario(source_with_a_month, apply_second_month)))
     straight = Workspace(fresh(Scenario(source_with_a_month, apply_second_month)))

@@ -11,10 +11,16 @@ import pytest
 from saas_platform_tests.judge.own import Own
 from saas_platform_tests.judge.schemas import KNOWN, Known
 
-EVERY = pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
+EVERY = pytest.mark.parametrize(
+    "known",
+    [
+        pytest.param(known, id=name, marks=() if name == "music" else pytest.mark.slow)
+        for name, known in KNOWN.items()
+    ],
+)
 
 
-@EVERY
+@pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN)
 def test_discovery_finds_the_tables_and_their_types(tmp_path: Path, known: Known) -> None:
     own = Own(tmp_path, known.sql)
     with closing(sqlite3.connect(own.path)) as connection:

@@ -56,6 +56,7 @@ def test_columns_lead_back_to_raw(sources: ColumnSources) -> None:
     assert ("subscription_changes", "unit_price_cents") in found["report_revenue"]["closing_mrr"]
 
 
+@pytest.mark.slow
 def test_the_page_is_up_to_date(hand_written_build: Build) -> None:
     page = Path(__file__).parents[2] / "docs" / "column-lineage.md"
     assert page.read_text() == lineage_page(hand_written_build.models.manifest), "run `make docs`"

@@ -35,6 +35,7 @@ def test_a_failed_test_is_named_and_the_file_is_closed(
     duckdb.connect(str(path)).close()
 
 
+@pytest.mark.slow
 def test_a_null_that_the_contract_forbids_is_named(
     tmp_path: Path, dbt_paths: tuple[Path, Path]
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_missing_table_is_named(tmp_path: Path, dbt_paths: tuple[Path, Path]) 
         build(MartsTarget.duckdb(path), datetime(2026, 1, 1), *dbt_paths, select=["stg_plans"])
 
 
+@pytest.mark.slow
 def test_the_as_of_in_mid_month_ends_time_there(
     tmp_path: Path, dbt_paths: tuple[Path, Path]
 ) -> None:

@@ -297,6 +297,7 @@ if stop == "after commit":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", ["accounts", "usage_events", "before commit", "after commit"])
 def test_a_killed_month_is_not_applied_or_complete(
     replay: Replay, tmp_path: Path, stop: str

@@ -150,6 +150,7 @@ def test_a_type_that_was_edited_by_hand(tmp_path: Path, kind: str, value: str) -
         own.read("t")
 
 
+@pytest.mark.slow
 def test_a_table_with_the_most_columns(tmp_path: Path) -> None:
     columns = ", ".join(f"c{place} TEXT" for place in range(1_999))
     own = Own(

@@ -350,7 +350,7 @@ def test_a_mixed_key_keeps_its_rows_apart(tmp_path: Path) -> None:
         assert snapshot.rows(table).read_all()["k"].to_pylist() == ["1", "'1'"]
 
 
-@pytest.mark.parametrize("columns", [300, 1_999])
+@pytest.mark.parametrize("columns", [300, pytest.param(1_999, marks=pytest.mark.slow)])
 def test_wide_tables(tmp_path: Path, columns: int) -> None:
     listed = ", ".join(f"c{place} NUMERIC(20,2)" for place in range(columns))
     source = make(

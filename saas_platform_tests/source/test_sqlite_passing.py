@@ -93,6 +93,7 @@ def test_a_snapshot_is_opened_again(path: Path, statement: str, failed: list[str
         until_it_came(failed, read)
 
 
+@pytest.mark.slow
 def test_the_sync_and_the_doctor_report_no_fault(path: Path, failed: list[str]) -> None:
     home = path.parent / "home"
     home.mkdir()

@@ -169,6 +169,7 @@ def asked(writer: subprocess.Popen[str], how: str) -> str:
     return writer.stdout.readline().strip()
 
 
+@pytest.mark.slow
 def test_a_file_that_another_process_writes_to(tmp_path: Path) -> None:
     path = tmp_path / "own.db"
     make(path, "wal", rows=40_000)
@@ -187,6 +188,7 @@ def test_a_file_that_another_process_writes_to(tmp_path: Path) -> None:
         assert seen == later - 1
 
 
+@pytest.mark.slow
 def test_a_writer_that_opens_a_file_which_no_other_program_has_open(tmp_path: Path) -> None:
     """Without locks, the rows read may be of two states. They are rejected."""
     path = tmp_path / "own.db"
@@ -289,6 +291,7 @@ def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["text.db"]
 
 
+@pytest.mark.slow
 def test_a_transaction_that_its_writer_did_not_finish(tmp_path: Path) -> None:
     """A reader can't undo it without writing."""
     (tmp_path / "first").mkdir()

@@ -91,6 +91,7 @@ def test_a_view_is_held_while_a_program_opens_and_closes_the_file(busy: Busy) ->
     assert seen[0].equals(seen[2])
 
 
+@pytest.mark.slow
 def test_every_command_succeeds_meanwhile(busy: Busy) -> None:
     with busy.writing(0.1) as writes:
         for _ in range(3):
