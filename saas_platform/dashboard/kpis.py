@@ -57,7 +57,8 @@ class Tile:
             return "nothing to compare with"
         sign = "+" if self.change >= 0 else "−"
         unit = "pp" if self.unit == "percent" else "%"
-        return f"{sign}{abs(self.change) * 100:.1f} {unit}"
+        # A space that breaks no line: the number stays with its unit.
+        return f"{sign}{abs(self.change) * 100:.1f}\u00a0{unit}"
 
     @property
     def tone(self) -> Literal["good", "bad", "even"]:

@@ -38,6 +38,14 @@ async ([image, boxes]) => {
 }
 """
 
+#: Returns the texts that run over the tile that holds them.
+_RUN_OVER = """
+(selector) => [...document.querySelectorAll(selector)].filter((e) => {
+  const tile = e.closest('.tile').getBoundingClientRect(), own = e.getBoundingClientRect();
+  return own.right > tile.right || own.bottom > tile.bottom;
+}).map((e) => e.textContent)
+"""
+
 
 @contextmanager
 def opened(
@@ -238,3 +246,7 @@ def test_a_chart_without_enough_history_says_so(
             assert (
                 page.locator(f"#{chart}").inner_text() == "Not enough history for this chart yet."
             )
+    for width in (390, 1280):
+        with opened(browser, path, width=width) as page:
+            assert "nothing to compare with" in page.locator(".tiles").inner_text()
+            assert page.evaluate(_RUN_OVER, ".tile *") == []

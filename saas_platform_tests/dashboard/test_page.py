@@ -110,9 +110,9 @@ def test_tiles_show_what_the_marts_say(warehouse: DuckdbWarehouse, page_path: Pa
 @pytest.mark.parametrize(
     ("unit", "history", "text", "change", "tone"),
     [
-        ("money", [100.0, 110.0], "$110", "+10.0 %", "good"),
-        ("money", [12e6, 12e6], "$12.0M", "+0.0 %", "even"),
-        ("percent", [0.04, 0.03], "3.0 %", "−1.0 pp", "bad"),
+        ("money", [100.0, 110.0], "$110", "+10.0\u00a0%", "good"),
+        ("money", [12e6, 12e6], "$12.0M", "+0.0\u00a0%", "even"),
+        ("percent", [0.04, 0.03], "3.0 %", "−1.0\u00a0pp", "bad"),
         ("count", [None, 5.0], "5", "nothing to compare with", "even"),
         ("count", [0.0, 5.0], "5", "nothing to compare with", "even"),
         ("count", [5.0], "5", "nothing to compare with", "even"),
