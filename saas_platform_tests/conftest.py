@@ -18,17 +18,33 @@ from saas_platform.dbt_runner import manifest
 from saas_platform.dbt_runner.target import MartsTarget
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.interface import Warehouse
-from saas_platform_tests.drawing import choose_seed
+from saas_platform_tests.drawing import chance, choose_seed
 from saas_platform_tests.emulator.server import emulator
 from saas_platform_tests.workers import ByFixture, shared_folder
 
 _projects = itertools.count(1)
+#: How many cases `make test` runs of a test that has the mark `few`.
+_FEW = 2
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let hypothesis, and everything else that draws, use the seed of this run."""
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(choose_seed())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow all but a few of the cases of each test that has the mark `few`."""
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("few"):
+            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for name, cases in tests.items():
+        chosen = chance(name).sample(cases, min(_FEW, len(cases)))
+        for case in cases:
+            if case not in chosen:
+                case.add_marker(pytest.mark.slow)
 
 
 def pytest_report_header() -> str:

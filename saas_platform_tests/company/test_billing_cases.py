@@ -96,6 +96,7 @@ def test_pauses_end_by_resuming_or_after_90_days(default_tables: Frames) -> None
     assert set(after) == {"resumed", "canceled"}
 
 
+@pytest.mark.slow
 def test_second_subscriptions_end_with_the_first_or_earlier(default_world: World) -> None:
     months = default_world.account_months
     assert (months["subscriptions"] > 1).sum() >= 20

@@ -164,6 +164,7 @@ def test_every_other_config_has_another_name() -> None:
     assert len({config.name for config in [usual, *others]}) == 7
 
 
+@pytest.mark.slow
 def test_growth(usual: Frames) -> None:
     def per_month(tables: Frames) -> list[int]:
         when = tables["accounts"]["signed_up_at"].dt.to_period("M")
@@ -228,6 +229,7 @@ def test_season(usual: Frames) -> None:
     assert events[7] < 0.4 * events[6]
 
 
+@pytest.mark.slow
 def test_usage(usual: Frames) -> None:
     busy = tables_of(usage={"activity": 1.5, "actions": 1.8})
     wordy = tables_of(usage={"actions": 4.0})

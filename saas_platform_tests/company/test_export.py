@@ -40,6 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_parquet_is_the_end_state_of_every_table(folder: Path) -> None:
     expected = end_state(batches_of(SMALL))
     for name in TABLES:
@@ -51,6 +52,7 @@ def test_parquet_is_the_end_state_of_every_table(folder: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_csv_has_the_same_rows(folder: Path, tmp_path: Path) -> None:
     export(SMALL, AS_OF, tmp_path / "text", "csv")
     for name in TABLES:
@@ -90,6 +92,7 @@ def test_the_card_states_the_true_parameters_and_the_command(folder: Path, tmp_p
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(folder)).read_bytes()
 
 
+@pytest.mark.few
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

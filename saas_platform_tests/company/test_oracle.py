@@ -42,6 +42,7 @@ def together(companies: dict[int, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([frame.assign(seed=seed) for seed, frame in companies.items()])
 
 
+@pytest.mark.slow
 def test_the_truth_has_the_hazards_of_the_observer(companies: dict[int, pd.DataFrame]) -> None:
     truth = Company(DEFAULT).truth(AS_OF)["account_months"].to_pandas()
     seen = companies[DEFAULT.seed]
@@ -91,6 +92,7 @@ def test_its_log_loss_lies_between_the_base_rate_and_the_truth(seen: pd.DataFram
         assert 0.6 < (worst - best) / (worst - true) < 0.9
 
 
+@pytest.mark.few
 def test_it_beats_a_regression_on_usage(seen: pd.DataFrame) -> None:
     """Compare on the last six months. The regression is trained on the months before."""
     from sklearn.linear_model import LogisticRegression

@@ -54,6 +54,7 @@ def test_order_does_not_matter(small: list[Batch], order: list[int]) -> None:
         assert_same(company.batch(months()[position], AS_OF), small[position])
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_rows(small: list[Batch]) -> None:
     code = (
         "from saas_platform.company import Company\n"

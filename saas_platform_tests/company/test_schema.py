@@ -46,6 +46,7 @@ def _apply(connection: sa.Connection, batch: Batch) -> None:
         assert gone.rowcount == 1
 
 
+@pytest.mark.few
 @pytest.mark.parametrize(
     "config",
     [

@@ -103,6 +103,7 @@ def orphans(path: Path) -> set[int]:
         return {row for _, row, *_ in connection.execute("PRAGMA foreign_key_check(c)")}
 
 
+@pytest.mark.few
 @pytest.mark.parametrize(("tables", "parents", "children"), REFERENCES.values(), ids=REFERENCES)
 def test_orphans_are_those_of_sqlite(
     tmp_path: Path, tables: str, parents: list[str], children: list[str]

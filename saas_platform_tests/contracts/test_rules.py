@@ -137,6 +137,7 @@ def _offending(rule: Rule, table: sa.Table) -> set[int | None]:
     return {BROKEN}
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_each_rule_finds_its_offender_and_no_other(
     warehouse: DuckdbWarehouse, table: sa.Table

@@ -161,6 +161,7 @@ def test_a_change_by_anyone_requests_one_refresh(platform: Platform, sql: str) -
     assert skip_reason(tick(platform, first.cursor)) == UP_TO_DATE
 
 
+@pytest.mark.slow
 def test_the_next_change_requests_the_next_refresh(platform: Platform) -> None:
     cursor = None
     for name in ("one", "two"):

@@ -29,6 +29,7 @@ def client_of(definitions: dg.Definitions) -> Any:
         return made.warehouse.open()._bare.client
 
 
+@pytest.mark.slow
 def test_the_warehouse_takes_its_client_from_the_resource(
     definitions: Callable[[str], dg.Definitions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,6 +52,7 @@ def test_the_warehouse_takes_its_client_from_the_resource(
     assert (client.project, client.location) == ("acme", "europe-west3")
 
 
+@pytest.mark.slow
 def test_the_bookkeeping_takes_its_client_from_the_resource_too(
     definitions: Callable[[str], dg.Definitions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +63,7 @@ def test_the_bookkeeping_takes_its_client_from_the_resource_too(
         assert isinstance(made.it.platform.bigquery_client()._credentials, AnonymousCredentials)
 
 
+@pytest.mark.slow
 def test_without_a_location_the_default_of_the_datasets_is_used(
     definitions: Callable[[str], dg.Definitions],
 ) -> None:

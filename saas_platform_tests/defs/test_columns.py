@@ -80,6 +80,7 @@ def test_a_column_that_the_contract_requires_is_never_null(default: dg.Definitio
     assert (nullable["account_id"], nullable["churned_at"]) == (False, True)
 
 
+@pytest.mark.slow
 def test_types_of_bigquery_have_its_names(
     platform_of: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch
 ) -> None:

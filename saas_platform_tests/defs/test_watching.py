@@ -65,6 +65,7 @@ def remember(platform: Platform, name: str, rows: int, days_ago: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_first_day_reports_that_too_little_is_known(platform: Platform) -> None:
     found = checked(platform)
     assert set(found) == set(TABLES)

@@ -107,6 +107,7 @@ def test_doctor_shows_the_tables_whose_proof_failed(make: type[Own], tmp_path: P
     assert command("doctor").code == 0
 
 
+@pytest.mark.slow
 def test_the_doctor_advises_no_repair_of_a_table_that_stops(own: Own) -> None:
     own.change(
         "CREATE TABLE more (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO more VALUES (1, 1)"
@@ -165,6 +166,7 @@ def test_the_doctor_names_a_version_that_programs_keep(
     assert unversioned in output.out
 
 
+@pytest.mark.slow
 def test_what_the_source_says_of_its_reading_is_in_every_report(
     own: Own, monkeypatch: pytest.MonkeyPatch
 ) -> None:

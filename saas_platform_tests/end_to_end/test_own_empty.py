@@ -28,6 +28,7 @@ def empty(own: Own, request: pytest.FixtureRequest) -> Own:
     return own
 
 
+@pytest.mark.few
 @pytest.mark.parametrize(
     "words", [["sync"], ["verify"], ["repair"], ["run"], ["doctor", "--discover"]], ids=" ".join
 )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.end_to_end.own import Own, warnings_in
 
 
+@pytest.mark.slow
 def test_a_table_missing_from_the_file_is_reported_once(own: Own) -> None:
     assert command("sync").code == 0
     own.change("CREATE TABLE more (id INTEGER PRIMARY KEY)")

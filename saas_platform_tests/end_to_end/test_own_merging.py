@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.end_to_end.own import Own
 
@@ -175,6 +177,7 @@ def test_values_that_no_row_can_be_compared_with_are_refused(
         assert "line " in output.error_text
 
 
+@pytest.mark.slow
 def test_a_type_that_no_longer_fits_is_named_until_it_is_changed(own: Own) -> None:
     """The first discovery after the change writes the new declaration, and the second still has a proposal."""
     assert command("sync").code == 0

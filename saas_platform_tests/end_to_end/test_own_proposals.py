@@ -10,6 +10,7 @@ from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.end_to_end.own import Own, warnings_in
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le"])
 @pytest.mark.parametrize("declared", ["BLOB", "INT"])
 @pytest.mark.parametrize("in_key", [True, False])

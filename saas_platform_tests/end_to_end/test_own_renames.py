@@ -25,6 +25,7 @@ def twins(own: Own) -> Own:
     return own
 
 
+@pytest.mark.slow
 def test_one_new_table_that_is_like_two_that_are_gone(twins: Own) -> None:
     twins.change("DROP TABLE t4; ALTER TABLE t5 RENAME TO t55")
     said = command("sync").err
@@ -87,6 +88,7 @@ def test_columns_of_which_any_may_be_the_new_one(twins: Own) -> None:
     assert twins.raw("SELECT c FROM raw.t4") == [("b",)]
 
 
+@pytest.mark.few
 @pytest.mark.parametrize(
     "view", ["SELECT id, a, 1 c FROM t4_data", "SELECT * FROM t4_data", "SELECT * FROM none"]
 )
@@ -107,6 +109,7 @@ def test_a_view_that_takes_the_place_of_a_table(twins: Own, view: str) -> None:
     assert twins.raw("SELECT a FROM raw.t4") == [("four",)]
 
 
+@pytest.mark.slow
 def test_a_view_without_a_table_that_is_like_the_one_it_replaces(twins: Own) -> None:
     twins.change("DROP TABLE t4; CREATE VIEW t4 AS SELECT id, c7 AS a FROM people, orders")
     said = command("sync").err

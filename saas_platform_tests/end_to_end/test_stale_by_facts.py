@@ -143,6 +143,7 @@ DAMAGES: dict[str, tuple[Damage, dict[str, str], set[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.few
 @pytest.mark.parametrize(("damage", "stale", "fresh"), DAMAGES.values(), ids=DAMAGES)
 def test_damage_is_noticed_and_what_it_does_not_concern_stays(
     home: Path, damage: Damage, stale: dict[str, str], fresh: set[str]

@@ -92,6 +92,7 @@ def test_a_load_of_the_source(fresh: Fresh, name: str, chosen: Chosen) -> None:
     assert committed > 0
 
 
+@pytest.mark.few
 @HOW_MANY
 @pytest.mark.parametrize("name", SYNCS)
 def test_a_sync(fresh: Fresh, name: str, chosen: Chosen) -> None:

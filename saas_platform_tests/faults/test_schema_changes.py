@@ -83,6 +83,7 @@ def assert_equal(workspace: Workspace) -> None:
     assert {report.mode for report in synced_again(workspace).values()} == {None}
 
 
+@pytest.mark.slow
 def test_a_column_is_added_and_goes_again(workspace: Workspace) -> None:
     by_sql(workspace.path, "ALTER TABLE users ADD COLUMN shoe_size INTEGER DEFAULT 40")
     report = assert_the_others_go_on(workspace, 20)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,24 @@ from saas_platform_tests.judge.rules import Stops, Text, mirrored
 Edit = Callable[[dict[str, Any]], None]
 #: The loader of `yaml.safe_load`, in its C version if it is installed.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """Return the engine that reads the mirrors. To start one for each would take longer than to read."""
+    return duckdb.connect()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a warehouse for reading, under the name `mirror`."""
+    connection = _engine()
+    file = str(path).replace("'", "''")
+    connection.execute(f"ATTACH '{file}' AS mirror (READ_ONLY)")
+    try:
+        yield connection
+    finally:
+        connection.execute("DETACH mirror")
 
 
 class Own:
@@ -137,18 +156,21 @@ class Own:
         """Return the mirror's rows of each of those declared tables that have a mirror; None means all tables."""
         if not self.warehouse.path.exists():
             return {}
-        with duckdb.connect(str(self.warehouse.path), read_only=True) as connection:
+        with _opened(self.warehouse.path) as connection:
             present = {
                 name
                 for (name,) in connection.execute(
-                    "SELECT table_name FROM information_schema.tables WHERE table_schema = 'raw'"
+                    "SELECT table_name FROM duckdb_tables()"
+                    " WHERE database_name = 'mirror' AND schema_name = 'raw'"
                 ).fetchall()
             }
             found = {}
             for name, table in self.declared().items():
                 if name in present and (names is None or name in names):
                     asked = ", ".join(map(quoted, table.kinds))
-                    rows = connection.execute(f"SELECT {asked} FROM raw.{quoted(name)}").fetchall()
+                    rows = connection.execute(
+                        f"SELECT {asked} FROM mirror.raw.{quoted(name)}"
+                    ).fetchall()
                     found[name] = Counter(
                         tuple(map(mirrored, table.kinds.values(), row)) for row in rows
                     )

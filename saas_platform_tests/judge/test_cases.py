@@ -301,6 +301,7 @@ def test_15_path_with_odd_characters(tmp_path: Path, name: str) -> None:
     assert (folder / name).read_bytes() == content
 
 
+@pytest.mark.slow
 def test_16_blank_column_name(tmp_path: Path) -> None:
     """Other tables are discovered. This one is left out with a note, or mirrored under another name."""
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:

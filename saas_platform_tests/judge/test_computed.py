@@ -58,6 +58,7 @@ def bad_table(name: str, case: str, more: str = "") -> str:
     )
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("case", FAILING)
 def test_a_column_that_fails_for_a_row_is_skipped_and_the_rest_is_mirrored(
     tmp_path: Path, case: str
@@ -142,6 +143,7 @@ def own(tmp_path: Path, home: Path) -> Own:
     return own
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_a_declared_column_that_fails_stops_its_table_with_the_lines_to_write(

@@ -44,6 +44,7 @@ INDEXED = {
 }
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("when", ["before the first load", "after it"])
 @pytest.mark.parametrize("table", INDEXED.values(), ids=INDEXED)
 def test_no_row_is_lost(tmp_path: Path, table: str, when: str) -> None:
@@ -64,6 +65,7 @@ def test_no_row_is_lost(tmp_path: Path, table: str, when: str) -> None:
 KEYS = {"with row ids": "", "without row ids": " WITHOUT ROWID"}
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("kind", KEYS.values(), ids=KEYS)
 @pytest.mark.parametrize("damage", ["empty", "stale"])
 def test_slices_are_read_and_counted_in_the_table(tmp_path: Path, kind: str, damage: str) -> None:

@@ -81,6 +81,7 @@ def test_a_misfit_stops_only_its_table(tmp_path: Path, known: Known, every: bool
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.slow
 @EVERY
 def test_a_mirror_changed_by_hand_is_repaired(tmp_path: Path, known: Known) -> None:
     own = Own(tmp_path, known.sql)

@@ -85,6 +85,7 @@ _MISFITS = {
 }
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("case", _MISFITS)
 def test_a_misfit_that_is_let_through(tmp_path: Path, lying: pytest.MonkeyPatch, case: str) -> None:
     """The SQL that should fail returns NULL. The proof still sees the misfit."""

@@ -66,6 +66,7 @@ HOW_MANY = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.few
 @HOW_MANY
 @pytest.mark.parametrize("function", [*MAKES, *READS])
 def test_a_conversion_that_lies(
@@ -79,6 +80,7 @@ def test_a_conversion_that_lies(
     check_found(made, lies, lying)
 
 
+@pytest.mark.few
 @HOW_MANY
 @pytest.mark.parametrize("function", ASKS)
 def test_an_expression_that_lies(
@@ -109,6 +111,7 @@ def test_a_lie_about_a_later_change(
     check_found(made, lies, lying, loaded=True)
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("kind", ["integer", "text", "date", "decimal(30, 2)", "bytes", "any"])
 def test_a_lie_about_a_key(tmp_path: Path, lying: pytest.MonkeyPatch, kind: str) -> None:
     """A wrong key shows as one extra and one missing row."""

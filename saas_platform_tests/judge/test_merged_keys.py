@@ -26,6 +26,7 @@ TABLES = {
 }
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 @settings(
     max_examples=examples(4),

@@ -348,6 +348,7 @@ def check_many(folder: Path, cases: Sequence[Many]) -> None:
     assert not faults, with_cases(faults, cases)
 
 
+@pytest.mark.slow
 def test_some_in_a_table_of_many(tmp_path: Path) -> None:
     check_many(tmp_path, drawn(MANY, 3))
 
@@ -362,6 +363,7 @@ def test_all_in_a_table_of_many(tmp_path: Path, declaration: str) -> None:
     check_many(tmp_path, [case for case in MANY if case.declaration == declaration])
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("declared", ["DECIMAL(38,0)", "NUMERIC(30,2)", "DECIMAL(22,4)"])
 @pytest.mark.parametrize("value", ["10000000000000000000", "5557034917481839538995200.0", "-1e20"])
 def test_a_number_that_sqlite_keeps_as_a_float_of_many_digits(

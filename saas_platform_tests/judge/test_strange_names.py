@@ -21,6 +21,7 @@ def make(tmp_path: Path, sql: str | list[str]) -> Own:
     return Own(tmp_path, sql)
 
 
+@pytest.mark.few
 @pytest.mark.parametrize(
     "name", ["true", "false", "TRUE", "null", "rowid", "a`b", "`", '"', "x''y"]
 )

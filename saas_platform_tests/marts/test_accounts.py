@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
+import pytest
+
 from saas_platform_tests.marts import hand_written
 from saas_platform_tests.marts.conftest import Marts
 
@@ -45,6 +47,7 @@ def test_the_latest_health_is_of_the_last_month(marts: Marts) -> None:
     assert [row["month"] for row in rows] == [date(2025, 12, 1)]
 
 
+@pytest.mark.slow
 def test_worse_health_churns_more(simulated: Marts) -> None:
     row = simulated.row(
         "SELECT avg(CASE WHEN health = 'healthy' THEN CAST(churned_next_month AS INT) END) AS healthy,"

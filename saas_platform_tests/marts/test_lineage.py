@@ -18,6 +18,7 @@ def sources(hand_written_build: Build) -> ColumnSources:
     return column_sources(hand_written_build.models.manifest)
 
 
+@pytest.mark.slow
 def test_columns_lead_to_their_sources(sources: ColumnSources) -> None:
     assert sources["stg_plans"]["seat_price"] == [("raw", "plans", "seat_price_cents")]
     assert sources["dim_account"]["mrr"] == [("marts", "int_mrr_steps", "mrr")]

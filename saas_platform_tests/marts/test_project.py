@@ -22,6 +22,7 @@ def test_an_empty_company_builds(tmp_path: Path, dbt_paths: tuple[Path, Path]) -
         assert connection.execute("SELECT count(*) FROM marts.mrr_monthly").fetchone() == (0,)
 
 
+@pytest.mark.slow
 def test_a_failed_test_is_named_and_the_file_is_closed(
     tmp_path: Path, dbt_paths: tuple[Path, Path]
 ) -> None:

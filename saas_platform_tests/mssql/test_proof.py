@@ -366,6 +366,7 @@ WIDEST = sa.Table(
 )
 
 
+@pytest.mark.slow
 def test_the_widest_table_is_no_deep_expression() -> None:
     text = canonical.row_text(WIDEST, EVERY)
     assert text is not None

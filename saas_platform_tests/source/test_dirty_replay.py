@@ -80,6 +80,7 @@ def test_replays_in_any_order_change_and_log_nothing(
         assert source.intake_log().equals(logged)
 
 
+@pytest.mark.slow
 def test_day_by_day_gives_the_same_state_as_all_at_once(tmp_path: Path) -> None:
     company = dirty()
     ends: list[tuple[object, pa.Table]] = []

@@ -242,6 +242,7 @@ def test_an_earlier_clock_is_refused_and_changes_nothing(replay: Replay) -> None
         assert state(source.path, versions=True) == before
 
 
+@pytest.mark.slow
 @settings(quick, max_examples=examples(4))
 @given(order=st.permutations(range(len(MONTHS))))
 def test_erased_users_stay_erased(replay: Replay, order: list[int]) -> None:

@@ -159,6 +159,7 @@ def test_slices(tmp_path: Path) -> None:
     assert ("2024-01", "1|.2024-01-31 23:59:59.000000|.") not in february
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("kind", [sa.String(), sa.Double(), sa.Numeric(20, 2), sa.DateTime()])
 def test_as_many_columns_as_sqlite_allows(tmp_path: Path, kind: Any) -> None:
     names = tuple(f"c{place}" for place in range(1_999))

@@ -137,6 +137,7 @@ WRONG: list[tuple[str, Any, str]] = [
 ]
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("place", [1, 2, BATCH, BATCH + 1, 2 * BATCH + 5])
 @pytest.mark.parametrize(("kind", "value", "shown"), WRONG, ids=lambda each: repr(each)[:20])
 def test_a_misfit_is_named_wherever_it_is(

@@ -321,6 +321,7 @@ print(read_all(Path(sys.argv[1])))
 """
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("mode", ["wal", "wal in use", "delete"])
 def test_a_folder_that_can_only_be_read(tmp_path: Path, mode: str) -> None:
     with tempfile.TemporaryDirectory() as parent:
@@ -354,6 +355,7 @@ def as_a_user(path: Path) -> str:
     return done.stdout.strip() or done.stderr
 
 
+@pytest.mark.few
 @pytest.mark.parametrize("words", [["doctor"], ["sync"], ["verify"], ["run"], ["repair"]])
 @pytest.mark.parametrize("left", ["wal", "journal"])
 def test_no_command_writes_to_a_source_before_there_is_a_tables_yaml(

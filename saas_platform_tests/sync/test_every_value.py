@@ -112,6 +112,7 @@ def _show_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("saas_platform.sync.diff.SAMPLES", 10_000)
 
 
+@pytest.mark.few
 @EVERY_TABLE
 def test_altered_in_the_mirror(
     empty_source: SqliteSource, warehouse: DuckdbWarehouse, table: sa.Table
@@ -152,6 +153,7 @@ def test_altered_in_the_mirror(
     assert kept == set(range(len(cases) + 1, 2 * len(cases) + 1))
 
 
+@pytest.mark.few
 @EVERY_TABLE
 def test_altered_in_the_source(
     empty_source: SqliteSource, warehouse: DuckdbWarehouse, table: sa.Table
@@ -183,6 +185,7 @@ def test_altered_in_the_source(
     assert mirror_rows(warehouse.path, table) == source_rows(empty_source.path, table)
 
 
+@pytest.mark.few
 @EVERY_TABLE
 def test_rows_removed_added_and_renamed_in_the_mirror(
     source: SqliteSource, warehouse: DuckdbWarehouse, table: sa.Table
@@ -217,6 +220,7 @@ def test_rows_removed_added_and_renamed_in_the_mirror(
     assert mirror_rows(warehouse.path, table) == source_rows(source.path, table)
 
 
+@pytest.mark.few
 @EVERY_TABLE
 def test_rows_removed_added_and_renamed_in_the_source(
     source: SqliteSource, warehouse: DuckdbWarehouse, table: sa.Table

@@ -219,6 +219,7 @@ def test_slices_bound_what_is_copied(tmp_path: Path) -> None:
     assert own.proven()
 
 
+@pytest.mark.few
 def test_damage_in_the_mirror_is_found_and_repaired(own: Own) -> None:
     own.sync()
     for table in own.tables.values():
@@ -232,6 +233,7 @@ def test_damage_in_the_mirror_is_found_and_repaired(own: Own) -> None:
     assert own.proven()
 
 
+@pytest.mark.few
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

@@ -87,6 +87,7 @@ def test_a_mirror_with_other_columns(
     assert mirror_rows(warehouse.path, USERS) == source_rows(source.path, USERS)
 
 
+@pytest.mark.few
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -52,6 +52,7 @@ def test_first_load_then_nothing(source: SqliteSource, warehouse: DuckdbWarehous
     assert warehouse.path.read_bytes() == file
 
 
+@pytest.mark.slow
 def test_an_empty_table_is_a_mirror_too(
     empty_source: SqliteSource, warehouse: DuckdbWarehouse
 ) -> None:
