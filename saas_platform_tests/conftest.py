@@ -25,6 +25,8 @@ from saas_platform_tests.workers import ByFixture, shared_folder
 _projects = itertools.count(1)
 #: How many cases `make test` runs of a test that has the mark `few`.
 _FEW = 2
+#: Fixtures that take longer than most files of tests. What needs them is slow.
+_LONG_FIXTURES = frozenset({"companies", "sources"})
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,9 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow all but a few of the cases of each test that has the mark `few`."""
+    """Mark as slow what needs a long fixture, and all but a few of the cases of each test with the mark `few`."""
     tests: dict[str, list[pytest.Item]] = {}
     for item in items:
+        if not _LONG_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("few"):
             tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for name, cases in tests.items():

@@ -72,6 +72,7 @@ def test_without_a_location_the_default_of_the_datasets_is_used(
     assert resource.location == "US"
 
 
+@pytest.mark.slow
 def test_an_emulator_needs_no_credentials(
     definitions: Callable[[str], dg.Definitions], monkeypatch: pytest.MonkeyPatch
 ) -> None:

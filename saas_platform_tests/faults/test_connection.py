@@ -29,7 +29,6 @@ DROPS: dict[str, Exception] = {
     "stream": OSError("connection reset"),
     "arrow": pa.ArrowInvalid("connection reset"),
 }
-QUICK = [("incremental", "driver")]
 ACTS = ("first load", "incremental", "by digest alone", "repair", "verify")
 
 _OPERATIONS: dict[str, Callable[..., list[Any]]] = {"repair": repair, "verify": verify}
@@ -53,13 +52,10 @@ def problem(report: SyncReport | RepairReport | ProofReport) -> str | None:
     return report.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "drop"),
-    [
-        pytest.param(name, drop, marks=() if (name, drop) in QUICK else pytest.mark.slow)
-        for name in ACTS
-        for drop in DROPS
-    ],
+    [(name, drop) for name in ACTS for drop in DROPS],
 )
 def test_at_every_batch(
     fresh: Fresh, monkeypatch: pytest.MonkeyPatch, name: str, drop: str

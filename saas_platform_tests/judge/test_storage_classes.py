@@ -170,11 +170,11 @@ def check_retyped(folder: Path, cases: Sequence[Retyped], *, later: bool) -> Non
 
 
 def test_some_at_the_first_load(tmp_path: Path) -> None:
-    check_first_load(tmp_path, drawn(CASES, 30))
+    check_first_load(tmp_path, drawn(CASES, 20))
 
 
 def test_some_written_later(tmp_path: Path) -> None:
-    check_later_edit(tmp_path, drawn(CASES, 16))
+    check_later_edit(tmp_path, drawn(CASES, 8))
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["before the load", "after the load"])

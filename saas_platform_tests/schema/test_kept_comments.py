@@ -217,7 +217,7 @@ def _sources(draw: st.DrawFn) -> dict[str, dict[str, str]]:
     return source
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     source=_sources(),
     alone=st.sets(st.integers(0, len(LINES) - 1)),

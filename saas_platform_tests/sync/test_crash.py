@@ -54,7 +54,9 @@ def state(path: Path, table: sa.Table) -> tuple[list[Any], int]:
         return rows_of(connection, table), len(logged)
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["full", "incremental"])
+@pytest.mark.parametrize(
+    "first", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["full", "incremental"]
+)
 def test_killed_at_every_statement(
     source: SqliteSource,
     warehouse: DuckdbWarehouse,

@@ -355,7 +355,7 @@ _values = (
 
 
 @settings(
-    max_examples=examples(5),
+    max_examples=examples(3),
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # shrinking files takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],
