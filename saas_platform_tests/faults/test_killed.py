@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from saas_platform.sync import repair, sync
-from saas_platform_tests.drawing import chance
+from saas_platform_tests.drawing import chance, drawn
 from saas_platform_tests.faults.child import Fault, run
 from saas_platform_tests.faults.conftest import Fresh
 from saas_platform_tests.faults.operations import LOADS, REPAIRED, SYNCS, Rows, Workspace
@@ -33,14 +33,19 @@ def around_commits(steps: list[str]) -> list[int]:
     return sorted({first, first + 1, len(steps)})
 
 
-def every(steps: list[str]) -> list[int]:
-    return list(range(1, len(steps) + 1))
+def drawn_steps(steps: list[str]) -> list[int]:
+    """Return the same numbers, and those of some other steps; in `make test-deep` those of all steps."""
+    return sorted({*around_commits(steps), *drawn(range(1, len(steps) + 1), 12)})
 
 
 Chosen = Callable[[list[str]], Iterable[int]]
 
 HOW_MANY = pytest.mark.parametrize(
-    "chosen", [around_commits, pytest.param(every, marks=pytest.mark.slow)]
+    "chosen",
+    [
+        around_commits,
+        pytest.param(drawn_steps, marks=[pytest.mark.slow, pytest.mark.draws]),
+    ],
 )
 
 
@@ -118,7 +123,7 @@ def test_a_sync(fresh: Fresh, name: str, chosen: Chosen) -> None:
     ("name", "places"),
     [
         *((name, 2) for name in ("first load", "incremental", "later month")),
-        *(pytest.param(name, 8, marks=pytest.mark.slow) for name in (*SYNCS, *LOADS)),
+        *(pytest.param(name, 5, marks=pytest.mark.slow) for name in (*SYNCS, *LOADS)),
     ],
 )
 def test_in_the_middle_of_a_write(fresh: Fresh, name: str, places: int) -> None:
