@@ -134,4 +134,4 @@ KINDS = (
 
 
 #: The number of cases in one slow test.
-MOST = 16
+MOST = 8
