@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
 import pytest
 
 from saas_platform.source.sqlite import SqliteSource
+from saas_platform.source.sqlite.snapshot import CompanySnapshot
 from saas_platform.sync import repair, sentences, sync, verify
 from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform_tests.rows import by_hand, insert, row
@@ -122,3 +128,41 @@ def test_a_first_load_that_was_killed_before_its_proof_is_proven_by_the_next(
 
 def _die(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
+
+
+class LosingSnapshot(CompanySnapshot):
+    """A snapshot whose driver loses the last row of whatever it reads."""
+
+    def rows(self, *args: Any, **named: Any) -> pa.RecordBatchReader:
+        return _without_last(super().rows(*args, **named))
+
+    def row_texts(self, *args: Any, **named: Any) -> pa.RecordBatchReader:
+        return _without_last(super().row_texts(*args, **named))
+
+    def cells(self, *args: Any, **named: Any) -> pa.RecordBatchReader:
+        return _without_last(super().cells(*args, **named))
+
+
+def _without_last(read: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    table = read.read_all()
+    return table.slice(0, max(0, table.num_rows - 1)).to_reader()
+
+
+class LosingSource(SqliteSource):
+    @contextmanager
+    def snapshot(self) -> Iterator[CompanySnapshot]:
+        with super().snapshot() as snapshot:
+            yield LosingSnapshot(snapshot._cursor, snapshot._path)
+
+
+def test_the_driver_is_not_believed_how_many_rows_there_are(
+    source: SqliteSource, warehouse: DuckdbWarehouse
+) -> None:
+    """What the driver loses, the load and the texts of the proof lose alike. So the database itself counts."""
+    losing = LosingSource(source.path)
+    sync(losing, warehouse, [FEATURES])
+    assert len(mirror_rows(warehouse.path, FEATURES)) == ROWS - 1
+    for level in ("counts", "digest", "rows"):
+        (report,) = verify(losing, warehouse, [FEATURES], level)
+        assert report.verdict == "differs", level
+        assert (report.rows_source, report.rows_mirror) == (ROWS, ROWS - 1)
