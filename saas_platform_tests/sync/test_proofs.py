@@ -51,6 +51,10 @@ def test_the_samples_are_few_and_the_totals_exact(
     (repaired,) = repair(source, warehouse, [EVENTS])
     assert repaired.succeeded
     assert repaired.rows_written == ROWS
+    in_mirror(warehouse.path, "UPDATE raw.usage_events SET event_id = event_id + 100")
+    (proof,) = verify(source, warehouse, [EVENTS])
+    assert proof.differences is not None
+    assert (proof.differences.missing, proof.differences.extra) == (ROWS, ROWS)
 
 
 def test_proofs_are_logged_with_their_scope(
