@@ -159,6 +159,26 @@ def test_each_rule_finds_its_offender_and_no_other(
         assert set().union(*found.values()) <= expected | {BROKEN, OTHER}, (rule.name, found)
 
 
+def test_a_text_of_the_greatest_length_keeps_its_rule(warehouse: DuckdbWarehouse) -> None:
+    table = TABLES["users"]
+    length = table.columns["full_name"].type.length  # type: ignore[attr-defined]
+    with rolled_back(warehouse) as run:
+        run(f"UPDATE raw.users SET full_name = repeat('x', {length}) WHERE user_id = {BROKEN}")
+        assert evaluate(warehouse, table).kept
+
+
+def test_a_reference_to_a_table_that_differs_from_its_source_is_not_checked(
+    warehouse: DuckdbWarehouse,
+) -> None:
+    """The mirror may lack the row, and the source have it."""
+    table = TABLES["users"]
+    with rolled_back(warehouse) as run:
+        run(f"UPDATE raw.users SET account_id = 99 WHERE user_id = {BROKEN}")
+        (breach,) = evaluate(warehouse, table).breaches
+        assert breach.rule.parent == "accounts"
+        assert evaluate(warehouse, table, differing={"accounts"}).kept
+
+
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_valid_rows_keep_every_rule(warehouse: DuckdbWarehouse, table: sa.Table) -> None:
     result = evaluate(warehouse, table)
