@@ -1,6 +1,5 @@
 """The schedules and the sensor of the source. They decide when to run; the jobs do the work."""
 
-import hashlib
 import json
 from collections.abc import Collection, Iterator
 
@@ -28,6 +27,8 @@ from saas_platform.sync.probe import NO_ROW_VERSION
 COMPANY_AT = "15 0 * * *"
 PROOF_AT = "0 2 * * *"
 DIGESTS_AT = "30 * * * *"
+#: The name in the cursor of what was asked for above raw.
+_ASKED = "asked"
 
 
 def schedules(tables: AssetTables, *, from_synthetic: bool) -> list[dg.ScheduleDefinition]:
@@ -93,10 +94,15 @@ def _how_to_go_on(clock: Clock) -> str:
     return ": set SAAS_AS_OF=now to let the company go on each day"
 
 
-def source_sensor(tables: AssetTables, *, by_month: bool) -> dg.SensorDefinition:
+def source_sensor(
+    tables: AssetTables, *, by_month: bool, loaded: Collection[str] | None = None
+) -> dg.SensorDefinition:
     """Return the sensor that requests a refresh when a table of the source has changed.
 
-    `by_month` says whether the job is partitioned by month.
+    Args:
+        tables: the tables by asset name.
+        by_month: whether the job is partitioned by month.
+        loaded: the names of the assets that the definitions have; None for all. Dagster refuses to run another one.
     """
 
     @dg.sensor(
@@ -120,7 +126,7 @@ def source_sensor(tables: AssetTables, *, by_month: bool) -> dg.SensorDefinition
             return dg.SensorResult(skip_reason=str(error))
         stale = {each.table: each for each in found if each.reason not in (None, NO_ROW_VERSION)}
         if not stale:
-            return _above_raw(context, bookkeeping, month)
+            return _above_raw(context, bookkeeping, month, loaded)
         state = json.dumps(
             {
                 name: [each.watermark, each.version, each.rows_source]
@@ -150,12 +156,17 @@ def _refresh(
 
 
 def _above_raw(
-    context: dg.SensorEvaluationContext, bookkeeping: Bookkeeping, month: Month | None
+    context: dg.SensorEvaluationContext,
+    bookkeeping: Bookkeeping,
+    month: Month | None,
+    loaded: Collection[str] | None,
 ) -> dg.SensorResult:
     """Request a refresh if something above raw is stale, by the rule of `run`: a build failed, or was damaged since.
 
-    The same state is asked for a few times, and then left to a person. The cursor has the state and the number of
-    requests. An empty cursor would keep the old one; with "{}", an old state that comes back counts as new.
+    The same attempt at a product is asked for a few times, and then left to a person or to another change: a failure
+    has other words than what led to it, and other products may be stale by then. The cursor has the attempts and the
+    number of their requests. An empty cursor would keep the old one; with "{}", an old state that comes back counts as
+    new.
     """
     try:
         # As `run` does, this refuses a source with another company.
@@ -168,22 +179,28 @@ def _above_raw(
             "Every raw table is up to date with its source, and what is built from raw with raw."
         )
         return dg.SensorResult(skip_reason=quiet, cursor="{}")
+    new = [name for name in causes if loaded is not None and name not in loaded]
+    causes = {name: cause for name, cause in causes.items() if name not in new}
+    if not causes:
+        return dg.SensorResult(
+            skip_reason=f"Reload the definitions: they do not have {', '.join(new)} yet."
+        )
     if is_running(context.instance, bookkeeping.platform.home):
         return dg.SensorResult(
             skip_reason="A run is in progress, after which this is looked at again."
         )
-    found = "; ".join(f"{name} {cause.words}" for name, cause in causes.items() if cause.is_own)
-    reason = found or "; ".join(f"{name} {cause.words}" for name, cause in causes.items())
-    state = hashlib.sha256(reason.encode()).hexdigest()
-    before = json.loads(context.cursor or "{}")
-    tries = before["tries"] if before.get("above") == state else 0
-    if tries >= MOST_TRIES:
+    own = {name: cause for name, cause in causes.items() if cause.is_own} or causes
+    reason = "; ".join(f"{name} {cause.words}" for name, cause in own.items())
+    before = json.loads(context.cursor or "{}").get(_ASKED, {})
+    states = [f"{name} {cause.attempt}" for name, cause in own.items()]
+    asked = {state: before.get(state, 0) + 1 for state in states}
+    if min(asked.values()) > MOST_TRIES:
         return dg.SensorResult(
-            skip_reason=f"{tries} runs did not bring up to date what is stale: look at their logs, then run"
-            f" `saas-platform run`. {reason}"
+            skip_reason=f"{MOST_TRIES} runs did not bring up to date what is stale: look at their logs and correct"
+            f" the code or the data, which leads to another run, or run `saas-platform run`. {reason}"
         )
     context.log.info(f"Stale above raw: {reason}")
     return dg.SensorResult(
         run_requests=[_refresh(month, reason, causes)],
-        cursor=json.dumps({"above": state, "tries": tries + 1}),
+        cursor=json.dumps({_ASKED: asked}),
     )

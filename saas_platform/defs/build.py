@@ -79,9 +79,9 @@ def build_definitions(platform: Platform, work: WorkTimer | None = None) -> dg.D
         jobs=[*made.values(), repair],
         schedules=schedules(tables, from_synthetic=from_synthetic),
         sensors=[
-            source_sensor(tables, by_month=platform.is_company),
+            source_sensor(tables, by_month=platform.is_company, loaded=versions.keys()),
             failed_proofs_sensor(tables, repair, made[REFRESH]),
-            facts_sensor(tables),
+            facts_sensor(tables, versions),
             *([automation_sensor()] if automated else []),
         ],
         resources=resources_of(platform, work),

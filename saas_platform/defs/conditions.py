@@ -13,18 +13,20 @@ from saas_platform.defs.marks import Part, is_marked
 
 
 class Marked(dg.AutomationCondition[dg.AssetKey]):
-    """Whether the asset is marked as stale; with `failed`, because a test on it has failed."""
+    """Whether the asset is marked as stale; with `failed`, because it failed and would fail again."""
 
     def __init__(self, *, failed: bool = False) -> None:
-        self._failed = failed
+        self._failed = failed or None
 
     @property
     def name(self) -> str:
-        return "test_failed" if self._failed else "marked_stale"
+        return "failed" if self._failed else "marked_stale"
 
     @property
     def description(self) -> str:
-        return "A test on it has failed" if self._failed else "It is marked as stale"
+        return (
+            "It failed, and nothing has changed since" if self._failed else "It is marked as stale"
+        )
 
     def evaluate(
         self, context: dg.AutomationContext[dg.AssetKey]
@@ -40,13 +42,19 @@ class Marked(dg.AutomationCondition[dg.AssetKey]):
 def when_stale() -> dg.AutomationCondition[dg.AssetKey]:
     """Return the condition: the asset is stale or missing, and everything that it is built from is ready.
 
-    It asks once. If the run fails, the asset stays stale and is not asked for again until it has been built. What
-    failed a test is not asked for at all, and what is built from it waits.
+    It asks once. If the run fails, the asset stays stale and is not asked for again until it has been built, or its
+    code, its tests or its inputs have changed. Until then, what is built from it waits, too.
     """
     stale = Marked() | dg.AutomationCondition.missing()
+    failed = Marked(failed=True)
     in_progress = dg.AutomationCondition.in_progress()
     # In a run, a mart is not stale for a moment, until its test fails. It must not count as newly stale then.
-    asked_once = (stale | in_progress).newly_true().since(dg.AutomationCondition.newly_requested())
+    newly_stale = (stale | in_progress).newly_true()
+    # Dagster knows of other code once the definitions are loaded again. What was never built can't have a mark.
+    corrected = (~failed).newly_true() | dg.AutomationCondition.code_version_changed()
+    # What was skipped because something below it failed is asked for again together with that.
+    below = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
+    asked_once = (newly_stale | corrected | below).since(dg.AutomationCondition.newly_requested())
     waits = dg.AutomationCondition.any_deps_match(
         stale & ~dg.AutomationCondition.will_be_requested()
     )
@@ -54,7 +62,7 @@ def when_stale() -> dg.AutomationCondition[dg.AssetKey]:
     # nothing to see first that no run is in progress, and then that no mark is set.
     return (
         stale
-        & ~Marked(failed=True)
+        & ~failed
         & asked_once
         & ~in_progress
         & ~dg.AutomationCondition.any_deps_in_progress()

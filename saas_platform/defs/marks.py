@@ -17,7 +17,8 @@ from saas_platform.defs.metadata import DATA_VERSION
 CODE_VERSION = "dagster/code_version"
 #: Begins the version of what is stale. No code makes it, so that Dagster shows the asset as stale.
 STALE = "stale after "
-#: The tag of a mark that a failed test has set. What failed waits for a person, or for another change.
+#: The tag of a mark that a failure has set. What failed waits for a person, or for another change of its code, its tests
+#: or its inputs, after which the sensor facts sets a mark without it.
 FAILED = "saas-platform/test_failed"
 _OWN = (DATA_VERSION, CODE_VERSION)
 #: The tags of a materialisation with the version of each input, and with the newest event of one with partitions.
@@ -46,31 +47,33 @@ def report_stale(
     Args:
         instance: the Dagster instance.
         stale: for each product the words that say why, after its name.
-        failed: whether a test on them has failed.
+        failed: whether they failed, and would fail again.
     """
-    for event in marks(instance, {Part(name): why for name, why in stale.items()}, failed=failed):
+    parts = {Part(name): why for name, why in stale.items()}
+    for event in marks(instance, parts, parts if failed else ()):
         instance.report_runless_asset_event(event)
 
 
-def is_marked(instance: dg.DagsterInstance, part: Part, *, failed: bool = False) -> bool:
-    """Return whether the newest event of the part is a mark. `failed`: whether it must be that of a failed test."""
+def is_marked(instance: dg.DagsterInstance, part: Part, *, failed: bool | None = None) -> bool:
+    """Return whether the newest event of the part is a mark; with `failed`, whether it is that of a failure or is not."""
     tags = _tags(newest_event(instance, part))
-    return tags.get(DATA_VERSION, "").startswith(STALE) and (FAILED in tags or not failed)
+    is_mark = tags.get(DATA_VERSION, "").startswith(STALE)
+    return is_mark and (failed is None or failed is (FAILED in tags))
 
 
 def marks(
-    instance: dg.DagsterInstance, stale: Mapping[Part, str], *, failed: bool = False
+    instance: dg.DagsterInstance, stale: Mapping[Part, str], failed: Collection[Part] = ()
 ) -> Iterator[dg.AssetMaterialization]:
-    """Yield the event by which an asset is stale for Dagster, for each that Dagster knows and that has no mark.
+    """Yield the event by which an asset is stale for Dagster, for each that Dagster knows and that has no such mark.
 
-    With `failed`, a mark that says nothing of a failed test is replaced by one that does.
+    Those that failed, and would fail again, have another mark than the others.
     """
     for part, words in stale.items():
         newest = newest_event(instance, part)
-        if newest and not is_marked(instance, part, failed=failed):
+        if newest and not is_marked(instance, part, failed=part in failed):
             known = versions_of(newest)
             own = {name: f"{STALE}{known[name].removeprefix(STALE)}" for name in _OWN}
-            tags = {**own, FAILED: "yes"} if failed else own
+            tags = {**own, FAILED: "yes"} if part in failed else own
             yield _event(part, newest, f"Stale: it {words}.", tags)
 
 

@@ -54,6 +54,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         as_of, into = clock.read().as_of, warehouse.open()
         with work.measure(GROUP), raise_failures():
             given = bookkeeping.given()
+            attempts = bookkeeping.attempts(given)
             needed = bookkeeping.rebuild(_unknown(bookkeeping, context.selected_asset_keys))
             context.log.info(_rebuild_message(needed))
             if needed.months is None:
@@ -94,7 +95,7 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             doubted = _doubted(results, nodes, bookkeeping.products())
             built = {f"{GROUP}/{name}" for name in digests}
             bookkeeping.record(built - doubted.keys(), given, _versions(digests))
-            bookkeeping.forget(doubted)
+            bookkeeping.forget(doubted, attempts)
             stale = {name: cause.words for name, cause in bookkeeping.stale().items()}
             if not any(name.startswith(f"{GROUP}/") for name in stale):
                 bookkeeping.record_marts(needed)
@@ -103,7 +104,10 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
         for event in waiting:
             yield _with_metadata(event, digests, lineage)
         report_stale(context.instance, doubted, failed=True)
-        report_stale(context.instance, {name: stale[name] for name in built & stale.keys()})
+        report_stale(
+            context.instance,
+            {name: stale[name] for name in (built & stale.keys()) - doubted.keys()},
+        )
         if not succeeded:
             raise dg.Failure(_reason(results, str(invocation.get_error()), into))
 

@@ -8,10 +8,11 @@ Out of scope: what is done about it (automation.py), and deciding what is stale 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
+from saas_platform.defs.conventions import code_versions
 from saas_platform.defs.marks import (
     CODE_VERSION,
     STALE,
@@ -30,12 +31,18 @@ from saas_platform.defs.unfinished import is_running
 from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.errors import PlatformError
 from saas_platform.refresh.bookkeeping import Bookkeeping
+from saas_platform.refresh.staleness import Staleness, listed
 from saas_platform.schema.describing import counted
 from saas_platform.warehouse.interface import Warehouse
 
 
-def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
-    """Return the sensor, which starts no run and is on unless somebody turns it off."""
+def facts_sensor(tables: AssetTables, loaded: Mapping[str, str]) -> dg.SensorDefinition:
+    """Return the sensor, which starts no run and is on unless somebody turns it off.
+
+    Args:
+        tables: the tables by asset name.
+        loaded: the version of each asset's code as the definitions have it.
+    """
 
     @dg.sensor(
         name="facts",
@@ -58,14 +65,13 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
             if not waits:
                 # What was just found to be synced has its newest event in this answer.
                 known = {Part(event.asset_key.to_user_string()) for event in synced}
-                stale = _stale(bookkeeping, tables)
+                found = bookkeeping.to_materialise()
+                stale = _stale(bookkeeping, found, tables)
                 every = {*before, *_every(bookkeeping, tables)}
                 fresh = [part for part in sorted(every - stale.keys()) if part not in known]
                 events += withdrawals(context.instance, fresh)
-                events += marks(
-                    context.instance,
-                    {part: why for part, why in stale.items() if part not in known},
-                )
+                unknown = {part: why for part, why in stale.items() if part not in known}
+                events += marks(context.instance, unknown, _failed(bookkeeping, found))
                 reported, by_month = [*events, *synced], _with_partitions(bookkeeping, tables)
                 events += [*corrections(context.instance, fresh, reported, by_month)]
                 right = corrections(context.instance, known, reported, by_month)
@@ -83,6 +89,9 @@ def facts_sensor(tables: AssetTables) -> dg.SensorDefinition:
             said = "A run is in progress, after which this is looked at again."
         else:
             said = "Dagster knows of everything that is there."
+        changed = _changed_code(loaded, code_versions(bookkeeping.platform, tables))
+        if changed:
+            said = f"{said.removesuffix('.')}, but {changed}"
         return dg.SensorResult(
             asset_events=events,
             skip_reason=said,
@@ -124,13 +133,12 @@ def _synced(
             )
 
 
-def _stale(bookkeeping: Bookkeeping, tables: AssetTables) -> dict[Part, str]:
-    """Return what `run` would materialise, each with the words that say why.
+def _stale(bookkeeping: Bookkeeping, found: Staleness, tables: AssetTables) -> dict[Part, str]:
+    """Return what `run` would materialise, which is `found`, each with the words that say why.
 
     Dagster sees only some of it by itself: it knows neither the source, nor what was dropped, nor the clock, and an
     asset above a stale one is not stale for it.
     """
-    found = bookkeeping.to_materialise()
     why = f"must be materialised again, {'; '.join(found.reasons)}"
     stale: dict[Part, str] = {}
     for month in found.months:
@@ -145,6 +153,23 @@ def _stale(bookkeeping: Bookkeeping, tables: AssetTables) -> dict[Part, str]:
         if cause or (changed and product.partition("/")[0] in found.groups):
             stale[Part(product)] = cause.words if cause else why
     return stale
+
+
+def _changed_code(loaded: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Return a sentence on the assets whose code is not the one that the definitions have; empty if there are none."""
+    changed = sorted(name for name in {*loaded, *now} if loaded.get(name, "") != now.get(name, ""))
+    if not changed:
+        return ""
+    return (
+        f'the code of {listed(changed)} has changed since the definitions were loaded. Until you press "Reload'
+        ' definitions" on the page Deployment, Dagster shows what is built with it as stale (new code version).'
+    )
+
+
+def _failed(bookkeeping: Bookkeeping, found: Staleness) -> set[Part]:
+    """Return the products that failed, and would fail again."""
+    causes = bookkeeping.stale() if found.months else found.causes
+    return {Part(name) for name, cause in causes.items() if cause.kind == "failed"}
 
 
 def _every(bookkeeping: Bookkeeping, tables: AssetTables) -> Iterator[Part]:

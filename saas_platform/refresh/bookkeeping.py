@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from saas_platform.platform import Platform
+from saas_platform.refresh.attempts import attempts
 from saas_platform.refresh.builds import forget_builds
 from saas_platform.refresh.mart_months import Rebuild, forget_marts, rebuild, record_marts
 from saas_platform.refresh.products import products
@@ -59,12 +60,21 @@ class Bookkeeping:
         """
         return record_products(self.platform, made, given, digests)
 
-    def forget(self, failed: Mapping[str, str]) -> None:
+    def attempts(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Return for each product the fingerprint of everything that decides whether its build succeeds now.
+
+        `given` is what `given` returned.
+        """
+        return attempts(products(self.platform), given)
+
+    def forget(self, failed: Mapping[str, str], attempts: Mapping[str, str]) -> None:
         """Forget how products were built: they failed, so that they must be built and tested again.
 
-        `failed` has for each the words that say why, after its name.
+        Args:
+            failed: for each the words that say why, after its name.
+            attempts: what `attempts` returned before they were built, so that what changed later is another attempt.
         """
-        forget_builds(self.platform.warehouse, failed)
+        forget_builds(self.platform.warehouse, failed, attempts)
 
     def rebuild(self, unknown: Mapping[str, str]) -> Rebuild:
         """Return which months of the marts must be rebuilt. `unknown` is that of `mart_months.rebuild`."""

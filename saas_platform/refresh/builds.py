@@ -37,7 +37,8 @@ class Build:
         product: the product's name.
         code: the fingerprint of the code that built it.
         inputs: the version of each input that it was built from, as JSON.
-        version: the version of what was built; equal contents have equal versions, if that can be known.
+        version: the version of what was built; equal contents have equal versions, if that can be known. Of a build
+            that failed it is the attempt (attempts.py).
         state: what the storage said of the product when it was complete (states.py).
         built_at: when the build was complete, in UTC.
         forgotten: why the build does not count, in words that follow the product's name; empty if it counts.
@@ -90,16 +91,20 @@ def record_builds(warehouse: Warehouse, builds: Iterable[Build]) -> None:
         warehouse.merge_rows(MARTS, _TABLE, "product", rows)
 
 
-def forget_builds(warehouse: Warehouse, products: Mapping[str, str]) -> None:
+def forget_builds(
+    warehouse: Warehouse, products: Mapping[str, str], attempts: Mapping[str, str] | None = None
+) -> None:
     """Let the builds of products no longer count.
 
     Args:
         warehouse: the warehouse. Without any record in it, nothing counts anyway.
         products: for each product the words that say why, after its name.
+        attempts: for each product that failed, the attempt at which it did.
     """
     if products and warehouse.table_exists(MARTS, _TABLE):
+        failed = attempts or {}
         forgotten = [
-            replace(Build.now(name, "", {}, "", ""), forgotten=why)
+            replace(Build.now(name, "", {}, failed.get(name, ""), ""), forgotten=why)
             for name, why in products.items()
         ]
         record_builds(warehouse, forgotten)

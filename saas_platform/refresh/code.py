@@ -10,6 +10,7 @@ import ast
 import hashlib
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +28,8 @@ _CLOCK = "as_of"
 #: The settings of a dbt model that decide the rows of its relation. `partitions` is not among them, because it
 #: follows from the clock and from the months to rebuild.
 _DECIDING = ("materialized", "incremental_strategy", "on_schema_change", "contract", "alias")
+#: The settings of a dbt test that decide whether it fails.
+_DECIDING_TEST = ("enabled", "severity", "error_if", "warn_if", "fail_calc", "where", "limit")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,19 @@ class ModelCode:
 
     digest: str
     reads_clock: bool
+
+
+@dataclass(frozen=True)
+class TestsCode:
+    """The tests that read a dbt model. They decide nothing that it contains, but whether its build ends well.
+
+    Attributes:
+        digest: the fingerprint of their SQL, their macros and their settings.
+        read: the ids of all models and sources that they read.
+    """
+
+    digest: str = ""
+    read: frozenset[str] = frozenset()
 
 
 def model_code(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> ModelCode:
@@ -64,6 +80,29 @@ def model_code(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> ModelCod
     return ModelCode(_digest(facts), reads_clock=_CLOCK in used)
 
 
+def tests_code(manifest: Mapping[str, Any]) -> dict[str, TestsCode]:
+    """Return the tests of each model of dbt's manifest that has any, by the model's id."""
+    tests: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for id_, node in manifest["nodes"].items():
+        if node["resource_type"] == "test":
+            macros = _macros(manifest, node)
+            decides = [
+                node["raw_code"],
+                (node.get("test_metadata") or {}).get("kwargs"),
+                [node["config"].get(name) for name in _DECIDING_TEST],
+                {name: manifest["macros"][name]["macro_sql"] for name in sorted(macros)},
+            ]
+            for read in node["depends_on"]["nodes"]:
+                tests[read][id_] = decides
+    reads = {
+        id_: manifest["nodes"][id_]["depends_on"]["nodes"] for of in tests.values() for id_ in of
+    }
+    return {
+        model: TestsCode(_digest(found), frozenset(read for id_ in found for read in reads[id_]))
+        for model, found in tests.items()
+    }
+
+
 def _macros(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> set[str]:
     """Return the project's own macros that a node uses, directly or through other macros."""
     found: set[str] = set()
@@ -81,14 +120,17 @@ def _macros(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> set[str]:
     return found
 
 
-@cache
 def _variables() -> dict[str, Any]:
     """Return the variables of the dbt project with their values."""
-    found: dict[str, Any] = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())["vars"]
+    return _variables_in((PROJECT_DIR / "dbt_project.yml").read_text())
+
+
+@cache
+def _variables_in(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(text)["vars"]
     return found
 
 
-@cache
 def python_code(*modules: str) -> str:
     """Return the fingerprint of modules of this package, with all modules of it that they import.
 
@@ -101,9 +143,11 @@ def python_code(*modules: str) -> str:
         for path in _files(module):
             name = str(path.relative_to(_PACKAGE))
             if name not in files:
-                files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+                # The process that evaluates the sensors lives for days, and must see that a file has changed.
+                code = path.read_bytes()
+                files[name] = hashlib.sha256(code).hexdigest()
                 if path.suffix == ".py":
-                    wanted += _imported(path)
+                    wanted += _imported(code)
     return _digest(files)
 
 
@@ -118,9 +162,13 @@ def _files(module: str) -> list[Path]:
     return [path.with_suffix(".py")]
 
 
-def _imported(path: Path) -> Iterator[str]:
-    """Yield the modules of this package that a file imports when it runs."""
-    tree = ast.parse(path.read_text())
+@cache
+def _imported(code: bytes) -> tuple[str, ...]:
+    """Return the modules of this package that a Python file imports when it runs."""
+    return tuple(_imports(ast.parse(code)))
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
     for node in _running(tree):
         names = []
         if isinstance(node, ast.Import):

@@ -7,7 +7,7 @@ product is stale (staleness.py), and building it (defs/).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -16,7 +16,7 @@ from typing import Any
 
 from saas_platform.dbt_runner.manifest import manifest
 from saas_platform.platform import Platform
-from saas_platform.refresh.code import model_code, python_code
+from saas_platform.refresh.code import ModelCode, TestsCode, model_code, python_code, tests_code
 from saas_platform.warehouse.interface import MARTS, MODELS, RAW
 
 #: Inputs that are neither products nor raw tables: the time of the clock, and the settings of the company.
@@ -39,6 +39,8 @@ class Product:
         relations: the names of its tables and views in the schema of its group.
         frames: the names of its Parquet files.
         artefact: the name of its fitted model; None if it has none.
+        tests: the fingerprint of the dbt tests that read it. They decide nothing that it contains.
+        tested_with: the names of the products and raw tables that the same tests read.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Product:
     relations: tuple[str, ...] = ()
     frames: tuple[str, ...] = ()
     artefact: str | None = None
+    tests: str = ""
+    tested_with: frozenset[str] = frozenset()
 
     @property
     def group(self) -> str:
@@ -58,12 +62,8 @@ def products(platform: Platform) -> dict[str, Product]:
     if not platform.is_company:
         return {}
     path = manifest(platform.home.dbt, platform.marts_target, platform.as_of)
-    return _products(path, platform.settings.synthetic)
-
-
-@cache
-def _products(manifest_path: Path, synthetic: bool) -> dict[str, Product]:
-    marts = {each.name: each for each in _marts(json.loads(manifest_path.read_text()))}
+    marts = {each.name: each for each in _marts(path)}
+    synthetic = platform.settings.synthetic
     shown = frozenset(name for name in marts if is_shown(name))
     judged = frozenset([EVALUATION]) if synthetic else frozenset()
     training = python_code("saas_platform.trained_models.churn")
@@ -101,19 +101,28 @@ def is_shown(mart: str) -> bool:
     return not mart.rpartition("/")[2].startswith(("stg_", "int_"))
 
 
-def _marts(found: dict[str, Any]) -> Iterator[Product]:
-    for node in found["nodes"].values():
-        if node["resource_type"] != "model":
-            continue
-        code = model_code(found, node)
-        yield Product(
-            f"{MARTS}/{node['name']}",
-            code.digest,
-            frozenset(
-                [*map(_input, node["depends_on"]["nodes"]), *([CLOCK] if code.reads_clock else ())]
-            ),
-            relations=(node["name"],),
-        )
+@cache
+def _marts(manifest_path: Path) -> tuple[Product, ...]:
+    """Return a product for each dbt model. The name of the manifest's file changes with the project."""
+    found: dict[str, Any] = json.loads(manifest_path.read_text())
+    tests = tests_code(found)
+    return tuple(
+        _mart(node, model_code(found, node), tests.get(id_, TestsCode()))
+        for id_, node in found["nodes"].items()
+        if node["resource_type"] == "model"
+    )
+
+
+def _mart(node: Mapping[str, Any], code: ModelCode, tests: TestsCode) -> Product:
+    clock = [CLOCK] if code.reads_clock else []
+    return Product(
+        f"{MARTS}/{node['name']}",
+        code.digest,
+        frozenset([*map(_input, node["depends_on"]["nodes"]), *clock]),
+        relations=(node["name"],),
+        tests=tests.digest,
+        tested_with=frozenset(map(_input, tests.read)),
+    )
 
 
 def _input(unique_id: str) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from saas_platform.clock import Month
 from saas_platform.platform import Platform
+from saas_platform.refresh.attempts import attempts
 from saas_platform.refresh.builds import Build, last_builds, record_builds
 from saas_platform.refresh.company_months import stale_months
 from saas_platform.refresh.products import CLOCK, COMPANY, Product, products
@@ -34,9 +35,12 @@ class Cause:
     """Why a product is stale, in words that follow its name."""
 
     words: str
-    #: `unbuilt`: it was never built, or failed a test; `gone`: it is missing, or no longer what was built; `code`: its code is another;
-    #: `inputs`: what it is built from is newer, or stale itself.
-    kind: Literal["unbuilt", "gone", "code", "inputs"]
+    #: `failed`: it failed, and would fail again; `unbuilt`: it was never built, or failed and has changed since; `gone`: it
+    #: is missing, or no longer what was built; `code`: its code is another; `inputs`: what it is built from is newer, or
+    #: stale itself.
+    kind: Literal["failed", "unbuilt", "gone", "code", "inputs"]
+    #: The attempt at the product (attempts.py) that `run` would make now.
+    attempt: str = ""
 
     @property
     def is_own(self) -> bool:
@@ -98,14 +102,28 @@ def stale_products(platform: Platform) -> dict[str, Cause]:
         built = last_builds(platform.warehouse)
         present = states(platform, [each for name, each in found.items() if name in built])
         versions = given_versions(platform)
+    tried = attempts(found, versions)
     causes: dict[str, Cause] = {}
     for name, product in found.items():
-        cause = _cause(product, built.get(name), present.get(name), versions, causes)
+        build = built.get(name)
+        cause = _cause_of_failure(build, tried[name]) or _cause(
+            product, build, present.get(name), versions, causes
+        )
         if cause is None:
             versions[name] = built[name].version
         else:
-            causes[name] = cause
+            causes[name] = replace(cause, attempt=tried[name])
     return causes
+
+
+def _cause_of_failure(build: Build | None, attempt: str) -> Cause | None:
+    if build is None or not build.forgotten:
+        return None
+    if build.version == attempt:
+        return Cause(build.forgotten, "failed")
+    return Cause(
+        f"{build.forgotten}, but its code, its tests or its inputs have changed since", "unbuilt"
+    )
 
 
 def _cause(
@@ -117,8 +135,6 @@ def _cause(
 ) -> Cause | None:
     if build is None:
         return Cause("was never built", "unbuilt")
-    if build.forgotten:
-        return Cause(build.forgotten, "unbuilt")
     if state is None:
         return Cause("is missing", "gone")
     if state != build.state:
@@ -127,10 +143,10 @@ def _cause(
         return Cause("has other code now", "code")
     below = sorted(product.inputs & stale.keys())
     if below:
-        return Cause(f"is built from {_listed(below)}", "inputs")
+        return Cause(f"is built from {listed(below)}", "inputs")
     before = json.loads(build.inputs)
     newer = sorted(name for name in product.inputs if before.get(name) != versions[name])
-    return Cause(f"is older than {_listed(newer)}", "inputs") if newer else None
+    return Cause(f"is older than {listed(newer)}", "inputs") if newer else None
 
 
 def given_versions(platform: Platform) -> dict[str, str]:
@@ -199,11 +215,12 @@ def _reasons(causes: Mapping[str, Cause], groups: Collection[str]) -> Iterator[s
             if name.startswith(f"{group}/")
         }
         if of_group:
-            listed = sorted(of_group.items(), key=lambda each: not each[1].is_own)
-            words = _listed([f"{name} {cause.words}" for name, cause in listed], "; ")
+            ordered = sorted(of_group.items(), key=lambda each: not each[1].is_own)
+            words = listed([f"{name} {cause.words}" for name, cause in ordered], "; ")
             yield f"{group}: {len(of_group):,} to build: {words}"
 
 
-def _listed(texts: list[str], by: str = ", ") -> str:
+def listed(texts: list[str], by: str = ", ") -> str:
+    """Return the first few of some texts, and how many more there are."""
     more = len(texts) - _MOST_NAMED
     return by.join(texts[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,10 @@ def refresh(platform: Platform) -> None:
 
 
 def tick(
-    platform: Platform, cursor: str | None = None, instance: dg.DagsterInstance | None = None
+    platform: Platform,
+    cursor: str | None = None,
+    instance: dg.DagsterInstance | None = None,
+    loaded: Collection[str] | None = None,
 ) -> dg.SensorResult:
     """Evaluate the sensor once."""
     with dg.build_sensor_context(
@@ -69,7 +72,7 @@ def tick(
         resources=resources_of(platform),
         instance=instance or dg.DagsterInstance.ephemeral(),
     ) as context:
-        result = source_sensor(TABLES, by_month=True)(context)
+        result = source_sensor(TABLES, by_month=True, loaded=loaded)(context)
     assert isinstance(result, dg.SensorResult)
     return result
 
@@ -114,7 +117,7 @@ def test_what_is_stale_above_raw_is_asked_for_a_few_times(
         "3 runs did not bring up to date what is stale: look at their logs"
     )
     assert "marts/dim_plan is missing" in skip_reason(last)
-    above_raw["marts/dim_plan"] = Cause("has other code now", "code")
+    above_raw["marts/dim_plan"] = Cause("has other code now", "code", "another")
     assert len(tick(platform, next_cursor(last, cursor)).run_requests or []) == 1
     above_raw.clear()
     fresh = tick(platform, cursor)
@@ -122,6 +125,52 @@ def test_what_is_stale_above_raw_is_asked_for_a_few_times(
     above_raw["dashboards/page"] = OLDER
     (request,) = tick(platform, next_cursor(fresh, cursor)).run_requests or []
     assert request.tags["reason"] == "dashboards/page is older than raw/users"
+
+
+def test_a_failure_is_counted_by_what_led_to_it(
+    platform: Platform, above_raw: dict[str, Cause]
+) -> None:
+    """A failure has other words than its cause, and the same run may have built something else."""
+    above_raw.update(
+        {
+            "marts/dim_plan": Cause("has other code now", "code", "a"),
+            "marts/dim_user": Cause("is missing", "gone", "b"),
+        }
+    )
+    first = tick(platform)
+    assert len(first.run_requests or []) == 1
+    cursor = next_cursor(first, None)
+    del above_raw["marts/dim_user"]
+    above_raw["marts/dim_plan"] = Cause("could not be built", "failed", "a")
+    for _ in range(2):
+        again = tick(platform, cursor)
+        assert len(again.run_requests or []) == 1
+        cursor = next_cursor(again, cursor)
+    assert skip_reason(tick(platform, cursor)).startswith("3 runs did not bring")
+    above_raw["marts/dim_plan"] = Cause("could not be built", "unbuilt", "corrected")
+    assert len(tick(platform, cursor).run_requests or []) == 1
+
+
+@pytest.mark.parametrize("cursor", ['{"above": "0123", "tries": 3}', '{"plans": [1, 2, 3]}'])
+def test_another_cursor_is_no_obstacle(
+    platform: Platform, above_raw: dict[str, Cause], cursor: str
+) -> None:
+    """An earlier version wrote one of them, and the request for a refresh of raw another."""
+    above_raw["marts/dim_plan"] = GONE
+    assert len(tick(platform, cursor).run_requests or []) == 1
+
+
+def test_an_asset_that_the_definitions_do_not_have_yet_is_not_asked_for(
+    platform: Platform, above_raw: dict[str, Cause]
+) -> None:
+    above_raw["marts/added"] = Cause("was never built", "unbuilt")
+    loaded = ["marts/dim_plan"]
+    assert skip_reason(tick(platform, loaded=loaded)) == (
+        "Reload the definitions: they do not have marts/added yet."
+    )
+    above_raw["marts/dim_plan"] = GONE
+    (request,) = tick(platform, loaded=loaded).run_requests or []
+    assert request.asset_selection == [dg.AssetKey(["marts", "dim_plan"])]
 
 
 def test_nothing_is_asked_for_while_a_run_is_in_progress(

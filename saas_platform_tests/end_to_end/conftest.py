@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from saas_platform.dbt_runner.project import PROJECT_DIR
 from saas_platform_tests.end_to_end.command_line import Output, command
 from saas_platform_tests.end_to_end.own import SHOP, Own
 
@@ -62,6 +63,22 @@ def clean_home(first_run: FirstRun, monkeypatch: pytest.MonkeyPatch) -> Path:
 def home(clean_home: Path) -> Path:
     """The home on which the tests of a file work; another one in a file that says so."""
     return clean_home
+
+
+@pytest.fixture
+def dbt_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the dbt project, which the commands use and a test may change."""
+    project = tmp_path / "marts"
+    shutil.copytree(PROJECT_DIR, project)
+    for module in (
+        "dbt_runner.manifest",
+        "dbt_runner.project",
+        "defs.dbt_translator",
+        "defs.resources",
+        "refresh.code",
+    ):
+        monkeypatch.setattr(f"saas_platform.{module}.PROJECT_DIR", project)
+    return project
 
 
 @pytest.fixture

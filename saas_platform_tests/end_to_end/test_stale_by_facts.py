@@ -10,7 +10,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from saas_platform.dbt_runner.project import PROJECT_DIR
 from saas_platform.platform import Platform
 from saas_platform.refresh.products import products
 from saas_platform.refresh.staleness import stale_products, staleness
@@ -214,17 +213,9 @@ def test_a_build_that_fails_is_asked_for_again(home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_decides_no_result_makes_nothing_stale(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = tmp_path / "marts"
-    shutil.copytree(PROJECT_DIR, project)
-    for name in ("manifest", "project"):
-        monkeypatch.setattr(f"saas_platform.dbt_runner.{name}.PROJECT_DIR", project)
-    monkeypatch.setattr("saas_platform.refresh.code.PROJECT_DIR", project)
-
+def test_what_decides_no_result_makes_nothing_stale(home: Path, dbt_project: Path) -> None:
     def add(name: str, text: str) -> None:
-        path = project / name
+        path = dbt_project / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text((path.read_text() if path.exists() else "") + text)
 
@@ -242,8 +233,8 @@ def test_what_decides_no_result_makes_nothing_stale(
     assert "marts/churn_monthly" not in found
     add("macros/money.sql", "\n{% macro unused() %}{% endmacro %}\n")
     assert stale_products(Platform.load()).keys() == found.keys()
-    text = (project / "macros/money.sql").read_text()
-    (project / "macros/money.sql").write_text(text.replace("100", "100.0", 1))
+    text = (dbt_project / "macros/money.sql").read_text()
+    (dbt_project / "macros/money.sql").write_text(text.replace("100", "100.0", 1))
     assert len(stale_products(Platform.load())) > len(found)
 
 
