@@ -15,6 +15,9 @@ PARTITIONED = "usage_events"
 #: Many months are done in one run, which costs seconds. One run for each month would cost minutes.
 ONE_RUN = dg.BackfillPolicy.single_run()
 
+#: The tag of a run of several months with the first of them.
+_RANGE_START = "dagster/asset_partition_range_start"
+
 
 def monthly(platform: Platform) -> dg.MonthlyPartitionsDefinition:
     """Return the months from SAAS_START to the month of the clock.
@@ -58,18 +61,32 @@ def require_partition(context: dg.AssetExecutionContext) -> None:
         _require(context)
 
 
+def refuse_without_partition(run: dg.DagsterRun) -> None:
+    """Raise dagster.Failure if the run selects the partitioned raw table and has no partition.
+
+    Dagster itself would end the step of that table before `require_partition` is asked, in words of its own.
+    """
+    has_partition = not {"dagster/partition", _RANGE_START}.isdisjoint(run.tags)
+    if not has_partition and dg.AssetKey([RAW, PARTITIONED]) in (run.asset_selection or ()):
+        raise _no_partition()
+
+
 def _require(context: dg.AssetExecutionContext) -> None:
     if not (context.has_partition_key or context.has_partition_key_range):
-        raise dg.Failure(
-            "This run has no partition, so it is not known which months to materialise: choose them in the dialog"
-            " Materialize, or use `saas-platform run`.",
-            allow_retries=False,
-        )
+        raise _no_partition()
+
+
+def _no_partition() -> dg.Failure:
+    return dg.Failure(
+        "This run has no partition, so it is not known which months to materialise: choose them in the dialog"
+        " Materialize, or use `saas-platform run`.",
+        allow_retries=False,
+    )
 
 
 def range_tags(first: Month, last: Month) -> dict[str, str]:
     """Return the tags that make a single run cover the months `first` to `last`."""
     return {
-        "dagster/asset_partition_range_start": key_of(first),
+        _RANGE_START: key_of(first),
         "dagster/asset_partition_range_end": key_of(last),
     }

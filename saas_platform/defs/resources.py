@@ -22,6 +22,7 @@ from pydantic import Field
 from saas_platform.clock import Clock, Month
 from saas_platform.dbt_runner.project import PROJECT_DIR
 from saas_platform.defs.io import ArtefactFiles, FrameFiles
+from saas_platform.defs.partitions import refuse_without_partition
 from saas_platform.defs.timing import WorkTimer
 from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.platform import Platform, open_source, owned
@@ -59,6 +60,9 @@ class SourceDatabase(dg.ConfigurableResource):
     tables: str = Field(
         description="File that declares the tables of your own database; the company's tables need none"
     )
+    by_month: bool = Field(
+        description="Whether the table usage_events is mirrored month by month, as the company's is"
+    )
     secrets: dg.ResourceDependency[SourceSecrets]
 
     @classmethod
@@ -75,8 +79,14 @@ class SourceDatabase(dg.ConfigurableResource):
             url=shown.render_as_string(hide_password=False),
             synthetic=platform.settings.synthetic,
             tables=str(platform.home.tables),
+            by_month=platform.is_company,
             secrets=cast(Any, _fixed(secrets, "The secrets of the source, which are not shown.")),
         )
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Refuse a run that lacks its partition: Dagster makes the resources before it begins a step."""
+        if self.by_month and context.run is not None:
+            refuse_without_partition(context.run)
 
     def open(self) -> Source:
         """Return the source. Raises SettingsError as `platform.open_source` does."""

@@ -105,3 +105,19 @@ def test_a_run_without_its_partition_records_nothing(
     }
     assert len(messages) == 1
     assert "This run has no partition" in str(messages.pop())
+
+
+def test_a_run_of_the_table_with_partitions_is_refused_before_its_first_step(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    job = build_definitions(Platform.load()).resolve_implicit_global_asset_job_def()
+    with pytest.raises(dg.DagsterError) as refused:
+        job.execute_in_process(
+            instance=instance, asset_selection=[dg.AssetKey(["raw", "usage_events"])]
+        )
+    assert "This run has no partition" in str(refused.value.__cause__)
+    (run,) = instance.get_runs(limit=1)
+    events = [each.dagster_event for each in instance.all_logs(run.run_id)]
+    failures = [event for event in events if event and event.is_failure]
+    assert "This run has no partition" in str(failures[0].event_specific_data)
+    assert dg.DagsterEventType.STEP_START not in {event.event_type for event in events if event}
