@@ -23,7 +23,9 @@ def full_proof(tables: AssetTables) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec(
                 EVERY_SLICE,
                 asset=[GROUP, name],
-                description="Every slice of the mirror equals the source by digest.",
+                description="Every slice of the mirror equals the source by digest. The job full_proof finds out, and a"
+                " sync that loads the whole table. A sync that changes a part of it leaves the check not evaluated"
+                " until the next full_proof.",
             )
             for name in tables
         ],

@@ -24,6 +24,7 @@ from saas_platform.sync.report import (
     sentences,
 )
 from saas_platform.sync.sample import sample
+from saas_platform.sync.standing import standing_proof
 from saas_platform.sync.tables import sync, sync_one, sync_table
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "repair",
     "sample",
     "sentences",
+    "standing_proof",
     "sync",
     "sync_one",
     "sync_table",
