@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec
+from typing import Annotated, ParamSpec
 
 import sqlalchemy as sa
 import typer
@@ -26,7 +26,6 @@ from saas_platform.cli.printing import (
     print_discovery,
     print_json,
     print_proofs,
-    print_run,
     print_samples,
     print_warnings,
 )
@@ -35,7 +34,7 @@ from saas_platform.errors import PlatformError
 from saas_platform.platform import Platform
 from saas_platform.schema.describing import counted, escaped
 from saas_platform.settings import SettingsError
-from saas_platform.terminal import errors, output, say, say_error, say_warning
+from saas_platform.terminal import errors, output, say, say_error
 from saas_platform.warehouse.logs import ProofLevel
 
 app = typer.Typer(
@@ -48,9 +47,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-if TYPE_CHECKING:
-    from saas_platform.defs.launch import RunOutcome
 
 P = ParamSpec("P")
 
@@ -136,6 +132,7 @@ def run(
     The order is: company, source, raw, marts, models, dashboard. The source, the warehouse and the
     code decide what is stale. At the end, `run` prints what was proven.
     """
+    from saas_platform.cli.ending import end_killed_run, end_run, say_what_is_left
     from saas_platform.refresh.staleness import staleness
 
     platform = Platform.load()
@@ -148,36 +145,19 @@ def run(
     with platform.home.exclusive():
         stale = staleness(platform, last)
         if not stale and not select:
+            end_killed_run(platform)
             say(errors, "Everything is up to date: nothing to do.")
-            return _end_run(platform, (), None, as_json=as_json)
+            return end_run(platform, (), None, as_json=as_json)
         # Loading them takes seconds, which a run with nothing to do should not cost.
         bars = Bars()
         with bars.waiting("Loading Dagster and dbt ..."):
             from saas_platform.defs.launch import launch
 
         reasons, outcome = launch(platform, stale, last, select or (), bars)
-        return _end_run(platform, reasons, outcome, as_json=as_json)
-
-
-def _end_run(
-    platform: Platform, reasons: Sequence[str], outcome: RunOutcome | None, *, as_json: bool
-) -> bool:
-    from saas_platform.cli.discover import unnamed_and_left_behind
-    from saas_platform.cli.summary import summarise, ui_command
-
-    try:
-        tables = summarise(platform)
-    except PlatformError as error:
-        if outcome is None:
-            raise
-        # A part of the chain was asked for, and it is done; what comes after it is not there yet.
-        say_warning(f"What was selected is done. {error}")
-        tables = []
-    print_warnings(unnamed_and_left_behind(platform))
-    page = platform.home.dashboard / "index.html"
-    shown = page if page.exists() and platform.is_company else None
-    ui = ui_command(platform)
-    return print_run(tables, reasons, outcome, shown, ui, as_json=as_json)
+        succeeded = end_run(platform, reasons, outcome, as_json=as_json)
+        if select:
+            say_what_is_left(platform, last)
+        return succeeded
 
 
 def _month(text: str | None) -> Month | None:

@@ -143,7 +143,7 @@ def print_run(
     listed.add_column("proven by", no_wrap=True)
     listed.add_column("slices", justify="right", no_wrap=True)
     listed.add_column("at (UTC)", no_wrap=True, justify="right")
-    for table in tables:
+    for table in (each for each in tables if each.is_synced):
         listed.add_row(
             shown(table.table),
             _number(table.rows_source),
@@ -155,6 +155,9 @@ def print_run(
     output.print()
     say(output, "Rows in source and raw, and the newest proof that they are equal:")
     output.print(listed)
+    absent = [table.table for table in tables if not table.is_synced]
+    if absent:
+        say(output, f"Not synced yet: {', '.join(absent)}.")
     output.print()
     if outcome is not None:
         work = ", ".join(f"{name} {seconds:.1f}" for name, seconds in outcome.work_seconds.items())

@@ -33,6 +33,11 @@ class TableSummary:
     seconds: float | None
 
     @property
+    def is_synced(self) -> bool:
+        """Return whether there is anything to report: a mirror, or a sync or proof that failed."""
+        return self.rows_raw is not None or self.verdict is not None or self.seconds is not None
+
+    @property
     def proven_by(self) -> str:
         """Return what the newest proof compared, if it proves anything; otherwise return its verdict."""
         if self.verdict == "proven" and self.level is not None:

@@ -114,12 +114,14 @@ def execute(
         contextlib.redirect_stdout(lines),
     ):
         end_killed(instance, platform.home)
+        platform.home.unended.touch()
         result = job.execute_in_process(
             instance=instance,
             tags={**command_line_tags(platform.home), **months},
             run_config={"loggers": {"console": {}}},
             raise_on_error=False,
         )
+        platform.home.unended.unlink(missing_ok=True)
     if not result.success:
         raise RunError(_reason(result))
     return RunOutcome(result.run_id, time.perf_counter() - began, work.seconds)

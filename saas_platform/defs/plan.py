@@ -15,6 +15,7 @@ from saas_platform.platform import Platform
 from saas_platform.refresh.company_months import stale_months
 from saas_platform.refresh.staleness import GROUPS, Staleness
 from saas_platform.settings import SettingsError
+from saas_platform.warehouse.interface import RAW
 
 #: Groups that are a single multi-asset: selecting one of their tables runs the whole group.
 _WHOLE = (SYNTHETIC, SOURCE)
@@ -54,17 +55,24 @@ def selected_plan(
 ) -> Plan:
     """Return a plan with the named groups and assets, even if they are up to date.
 
-    Raises SettingsError for an unknown name.
+    A group is one of GROUPS, or one that only the UI has, such as `staging`: a folder of dbt models.
+
+    Raises:
+        SettingsError: a name is unknown.
+        SourceError: raw is to be built, and the source can't be read. Each of its tables would fail for that.
     """
     wanted: set[dg.AssetKey] = set()
     reasons: list[str] = []
     keys = {spec.key.to_user_string(): spec.key for spec in specs}
+    only_shown = sorted({str(spec.group_name) for spec in specs} - {*GROUPS})
     for name in names:
         if name in GROUPS:
             wanted.update(_in_groups(specs, {name}))
+        elif name in only_shown:
+            wanted.update(spec.key for spec in specs if spec.group_name == name)
         elif name not in keys:
             raise SettingsError(
-                f"--select {name} is neither a group nor an asset: the groups are {', '.join(GROUPS)};"
+                f"--select {name} is neither a group nor an asset: the groups are {', '.join([*GROUPS, *only_shown])};"
                 " an asset is written as group/table, such as raw/accounts."
             )
         elif keys[name].path[0] in _WHOLE and keys[name] != TRUTH:
@@ -73,6 +81,10 @@ def selected_plan(
             wanted.update(_in_groups(specs, {group}))
         else:
             wanted.add(keys[name])
+    built = {key.path[0] for key in wanted}
+    if RAW in built and SOURCE not in built:
+        with platform.source.snapshot():
+            pass
     stale = stale_months(platform) if platform.settings.synthetic else []
     months = [month for month in stale if month <= through] or [through]
     return Plan(tuple(sorted(wanted)), (months[0], months[-1]), tuple(reasons))

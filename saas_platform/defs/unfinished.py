@@ -47,6 +47,7 @@ def end_killed(instance: dg.DagsterInstance, home: Home) -> None:
             "The command was killed before this run ended, or the machine stopped. `saas-platform run` goes on"
             " where it stopped.",
         )
+    home.unended.unlink(missing_ok=True)
 
 
 def _unfinished(instance: dg.DagsterInstance, tags: dict[str, str]) -> list[dg.DagsterRun]:

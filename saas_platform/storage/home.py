@@ -74,6 +74,11 @@ class Home:
         return self.root / "run.log"
 
     @property
+    def unended(self) -> Path:
+        """The mark that a command runs, which stays if the command is killed."""
+        return self.root / "run.unended"
+
+    @property
     def tables(self) -> Path:
         """The file that declares the tables of the user's own database."""
         return self.root / "tables.yaml"
@@ -87,7 +92,7 @@ class Home:
         return [
             *(source if with_source else ()),
             *(self.warehouse.with_name(self.warehouse.name + suffix) for suffix in ("", ".wal")),
-            self.run_log,
+            *(self.run_log, self.unended),
             *(self.frames, self.truth_files, self.artefacts),
             *(self.dbt, self.dashboard, self.dagster),
         ]

@@ -83,7 +83,9 @@ def test_each_month_has_its_own_rows_and_digest(home: Path) -> None:
                 assert each["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_first_load_that_proved_every_slice_is_seen_as_that(home: Path) -> None:
+def fully_proven(home: Path) -> dict[str, str]:
+    """Return the tables of which the UI shows that every slice was proven, each with what the check says."""
+    found = {}
     with open_instance(Home(home)) as instance:
         for name in TABLES:
             key = dg.AssetCheckKey(dg.AssetKey(["raw", name]), "every_slice_equals_source")
@@ -91,7 +93,34 @@ def test_a_first_load_that_proved_every_slice_is_seen_as_that(home: Path) -> Non
             assert record.status.value == "SUCCEEDED", name
             # The UI calls a check "not evaluated" if the table was materialised after it.
             of_newest = record.targets_latest_materialization(LoadingContextForTest(instance))
-            assert asyncio.run(of_newest), name
+            if asyncio.run(of_newest):
+                assert record.event is not None
+                evaluation = record.event.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr]
+                found[name] = str(evaluation.description)
+    return found
+
+
+def test_a_first_load_that_proved_every_slice_is_seen_as_that(home: Path) -> None:
+    assert fully_proven(home).keys() == TABLES.keys()
+
+
+@pytest.mark.slow
+def test_a_proof_of_every_slice_stands_until_something_is_copied(home: Path) -> None:
+    with by_hand(home / "source.db") as connection:
+        connection.execute("DELETE FROM support_tickets")
+    assert command("run", "--select", "raw").code == 0
+    proven = fully_proven(home)
+    assert proven.keys() == TABLES.keys() - {"support_tickets"}
+    assert "This sync found nothing to copy since" in proven["users"]
+    # Somebody has changed the mirror, which a sync can't see, and a proof has found it.
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute("UPDATE raw.users SET full_name = 'x' WHERE user_id = 1")
+    assert command("verify", "users").code == 1
+    assert command("run", "--select", "raw").code == 1
+    assert fully_proven(home).keys() == TABLES.keys() - {"support_tickets", "users"}
+    assert command("verify", "--level", "rows", "support_tickets").code == 0
+    assert command("run", "--select", "raw/support_tickets").code == 1
+    assert "equal by rows" in fully_proven(home)["support_tickets"]
 
 
 @pytest.mark.slow
@@ -252,6 +281,46 @@ def test_selecting_one_table_of_a_group_runs_the_group_and_reports_it(home: Path
         "source/accounts is built together with its group, so all of source runs"
         in output.error_text
     )
+
+
+@pytest.mark.slow
+def test_what_a_selection_leaves_stale_is_named(home: Path) -> None:
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute("DROP TABLE marts.mrr_monthly")
+    output = command("run", "--select", "models/churn_scores")
+    assert output.code == 0
+    assert "Still stale: marts/mrr_monthly, " in output.error_text
+    assert "Run `saas-platform run`" in output.error_text
+    assert "Still stale" not in command("run", "--select", "marts", "--select", "dashboards").err
+
+
+@pytest.mark.slow
+def test_a_group_of_the_ui_can_be_selected(home: Path) -> None:
+    output = command("run", "--select", "reports", "--json")
+    assert output.code == 0, output.err
+    assert "Still stale" not in output.err
+    assert "the groups are synthetic," in command("run", "--select", "report").error_text
+
+
+@pytest.mark.slow
+def test_raw_without_a_company_is_refused_in_one_sentence(
+    tmp_path: Path, settings_of: Callable[[Path], None]
+) -> None:
+    settings_of(tmp_path / "new")
+    output = command("run", "--select", "raw")
+    assert output.code == 2
+    assert "holds no company yet" in output.error_text
+    assert "raw/accounts" not in output.err
+
+
+@pytest.mark.slow
+def test_tables_that_were_never_synced_have_no_row(home: Path) -> None:
+    (home / "warehouse.duckdb").unlink()
+    output = command("run", "--select", "raw/plans")
+    assert output.code == 0
+    assert "Not synced yet: promo_codes, features," in " ".join(output.out.split())
+    assert "- of -" not in output.out
+    assert "Still stale: raw/promo_codes," in output.error_text
 
 
 def test_sync_works_without_a_run(home: Path) -> None:

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from saas_platform.defs.instance import open_instance
-from saas_platform.defs.unfinished import is_running
+from saas_platform.defs.unfinished import command_line_tags, is_running
 from saas_platform.platform import Platform
 from saas_platform_tests.end_to_end.command_line import command
 
@@ -52,23 +52,25 @@ def newest(instance: dg.DagsterInstance) -> dg.DagsterRun:
 
 
 def test_a_command_that_runs_is_left_alone(
-    instance: dg.DagsterInstance, running: subprocess.Popen[bytes]
+    home: Path, instance: dg.DagsterInstance, running: subprocess.Popen[bytes]
 ) -> None:
     for _ in range(3):
         assert is_running(instance, Platform.load().home)
     assert newest(instance).status == dg.DagsterRunStatus.STARTED
     assert running.wait(120) == 0
+    assert not (home / "run.unended").exists()
     assert newest(instance).status == dg.DagsterRunStatus.SUCCESS
     assert not is_running(instance, Platform.load().home)
 
 
 def test_a_killed_run_is_reported_as_failed(
-    instance: dg.DagsterInstance, running: subprocess.Popen[bytes]
+    home: Path, instance: dg.DagsterInstance, running: subprocess.Popen[bytes]
 ) -> None:
     running.send_signal(signal.SIGKILL)
     running.wait(10)
     killed = newest(instance)
     assert killed.status == dg.DagsterRunStatus.STARTED
+    assert (home / "run.unended").exists(), "the next run looks for it"
     assert not is_running(instance, Platform.load().home)
     ended = instance.get_run_by_id(killed.run_id)
     assert ended is not None
@@ -86,6 +88,25 @@ def test_the_next_run_ends_a_killed_one(
     statuses = {run.run_id: run.status for run in instance.get_runs()}
     assert statuses[killed.run_id] == dg.DagsterRunStatus.FAILURE
     assert newest(instance).status == dg.DagsterRunStatus.SUCCESS
+
+
+def test_a_run_with_nothing_to_do_ends_a_killed_one(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    """dbt may have gone on and built what was stale, after the command was killed."""
+    instance.add_run(
+        dg.DagsterRun(
+            "everything",
+            status=dg.DagsterRunStatus.STARTED,
+            tags=command_line_tags(Platform.load().home),
+        )
+    )
+    (home / "run.unended").touch()
+    output = command("run")
+    assert output.code == 0
+    assert "nothing to do" in output.err
+    assert newest(instance).status == dg.DagsterRunStatus.FAILURE
+    assert not (home / "run.unended").exists()
 
 
 def test_a_run_of_dagster_itself_is_not_ended(instance: dg.DagsterInstance) -> None:
