@@ -44,6 +44,8 @@ class Translator(DagsterDbtTranslator):
         link = dg.LocalFileCodeReference(file_path=str(path), label=path.name)
         return {
             **super().get_metadata(dbt_resource_props),
+            # As raw and models have it: without the name of the database, which is that of a file in DuckDB.
+            "dagster/table_name": f"{MARTS}.{dbt_resource_props['name']}",
             "dagster/column_schema": dg.TableSchema(
                 [self._column(each) for each in dbt_resource_props["columns"].values()]
             ),
