@@ -267,6 +267,18 @@ def test_other_types_than_the_declared_are_reported(tmp_path: Path) -> None:
     )
 
 
+def test_a_column_of_a_strict_table_may_hold_values_of_any_type(tmp_path: Path) -> None:
+    rows = "VALUES (1, 'x'), (2, 3), (3, x'31')"
+    discovery = discovered(
+        tmp_path / "own.db",
+        f"CREATE TABLE t (id INTEGER PRIMARY KEY, a ANY) STRICT; INSERT INTO t {rows};"
+        f"CREATE TABLE u (id INTEGER PRIMARY KEY, a ANY); INSERT INTO u {rows};",
+    )
+    assert discovery.notes == (
+        "u.a is declared as ANY and holds values of other types: discovery proposes a value of any type.",
+    )
+
+
 def test_how_columns_of_keys_are_compared(tmp_path: Path) -> None:
     discovery = discovered(
         tmp_path / "own.db",

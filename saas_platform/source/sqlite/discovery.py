@@ -230,6 +230,9 @@ def _types(
         if stored[name].kinds and differs and name not in merged and name not in hopeless:
             by_values.add(name)
             as_declared = next(column.declared for column in columns if column.name == name)
+            # In a STRICT table, ANY is the type of a column for values of all types.
+            if as_declared.upper() == "ANY" and catalogue.is_strict(cursor, table):
+                continue
             beginning = f"is declared as {as_declared} and" if as_declared else "has no type and"
             notes[
                 f"{printable(table)}.{printable(name)} {printable(beginning)} holds values of other types:"
