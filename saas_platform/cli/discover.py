@@ -28,7 +28,7 @@ from saas_platform.schema.declared import (
 )
 from saas_platform.schema.describing import counted
 from saas_platform.schema.merging import merge
-from saas_platform.schema.source_names import left_out, source_column, source_table
+from saas_platform.schema.source_names import left_out, pair_names, source_column, source_table
 from saas_platform.settings import SettingsError
 from saas_platform.source.interface import NO_TABLES, Advice, Discovery, MisfitError, SourceSnapshot
 from saas_platform.sync import leftover_sentence, leftovers, unnamed_tables
@@ -94,9 +94,10 @@ def _merged(
         views = {
             source_table(table) for table in declaration.tables.values() if snapshot.is_view(table)
         }
+        ignore_case = snapshot.names_ignore_case()
         unfit = set(_unfit(snapshot, declaration, found, sample=sample))
     text = file.read_text(encoding="utf-8")
-    merged = merge(text, declaration, found.tables, present, views, unfit)
+    merged = merge(text, declaration, found.tables, present, views, unfit, ignore_case)
     if not merged.tables:
         raise TablesError(
             f"Every table that {file} declares is gone from the source, and all others are skipped: name another"
@@ -127,8 +128,10 @@ def _unfit(
         if source_table(table) not in proposals:
             continue
         proposed = {source_column(each): each for each in proposals[source_table(table)].columns}
+        wanted = {str(column.name): source_column(column) for column in table.columns}
+        paired = pair_names(wanted, proposed, str.casefold)
         for column in table.columns:
-            other = proposed.get(source_column(column))
+            other = proposed.get(paired.get(str(column.name), ""))
             if other is None or type_name(other) == type_name(column):
                 continue
             if sample:
@@ -171,7 +174,11 @@ def _needed(
             return name.casefold() not in skipped
         if column.casefold() in left_out(tables[name]):
             return False
-        declared = [each for each in tables[name].columns if source_column(each) == column]
+        declared = [
+            each
+            for each in tables[name].columns
+            if source_column(each).casefold() == column.casefold()
+        ]
         return not declared or advice.is_needed(declared[0])
 
     for note in found.notes:

@@ -11,8 +11,8 @@ What SQLAlchemy can't express is in `info`:
     of a table       `source_schema`, `source_name`: the names in the source, if the mirror has others
                      (schema/source_names.py); `target_schema`: the warehouse's schema, if it is not raw; `skipped`
                      and `dropped`: the source's columns that are left out on purpose, by `skip:` and by
-                     `mirror: drop`; `slice`; `key_enforced`, if it is false; `key_collation`, as
-                     the `collation` of a rule
+                     `mirror: drop` (with what the file says of them); `slice`; `key_enforced`, if it is
+                     false; `key_collation`, as the `collation` of a rule
     of a column      `declared`, `source_name`, `pii`, `collation`, `row_version`, `values`, `plausible`;
                      `mirror_form`: mask or hash (absent for keep), with `source_type`, because the mirror's column
                      is a text
@@ -33,6 +33,7 @@ from saas_platform.schema.arrow import version_of
 from saas_platform.schema.collations import BINARY, FACTS
 from saas_platform.schema.columns import PII_KINDS
 from saas_platform.schema.kinds import NAMED, kind_of_type, sized
+from saas_platform.schema.protection import Field
 from saas_platform.schema.slices import Slicing, slicing_of
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.schema.tables_file import (
@@ -137,11 +138,12 @@ def read_declaration(path: Path) -> Declaration:
 
 def _table(name: str, entry: DeclaredTable, metadata: sa.MetaData) -> sa.Table:
     schema, source = source_place(name, entry)
-    dropped = [
-        each if column.source is None else column.source
+    dropped = {
+        own: Field(each, own, column.declared, "drop", column.pii)
         for each, column in entry.columns.items()
+        for own in [each if column.source is None else column.source]
         if column.mirror == "drop"
-    ]
+    }
     info: dict[str, Any] = {
         **({} if entry.key_enforced else {"key_enforced": False}),
         **({"key_collation": entry.key_collation} if entry.key_collation else {}),
@@ -152,7 +154,7 @@ def _table(name: str, entry: DeclaredTable, metadata: sa.MetaData) -> sa.Table:
         **({} if source == name else {"source_name": source}),
         **({} if entry.schema_ is None else {"target_schema": entry.schema_}),
         **({"skipped": entry.skip} if entry.skip else {}),
-        **({"dropped": tuple(dropped)} if dropped else {}),
+        **({"dropped": dropped} if dropped else {}),
     }
     return sa.Table(
         name,

@@ -10,13 +10,14 @@ contracts and what is skipped belong to the person, and stay.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.schema.commented_yaml import append, put_first, quoted_value, remove
+from saas_platform.schema.commented_yaml import append, put_first, quoted_value
 from saas_platform.schema.declared import (
     Declaration,
     SourcePlace,
@@ -24,25 +25,24 @@ from saas_platform.schema.declared import (
     folded_place,
     place_entry,
     skip_tables,
-    table_entry,
     type_name,
 )
 from saas_platform.schema.describing import counted
+from saas_platform.schema.exposure import Look
 from saas_platform.schema.kept_comments import with_comments
-from saas_platform.schema.merging_keys import compare_as, key_remark, present_key
+from saas_platform.schema.merging_forms import column_words, formed, retyped_words, table_words
+from saas_platform.schema.merging_keys import key_remark
 from saas_platform.schema.merging_names import (
     declared_alike,
     dotted,
     free_name,
-    has_columns_of,
-    is_named,
-    keeps_columns_of,
-    pair_names,
-    unique_columns,
 )
-from saas_platform.schema.moves import Sides, moved_words, unsure_words
+from saas_platform.schema.merging_removal import remove_column
+from saas_platform.schema.merging_tables import new_entry
+from saas_platform.schema.moved_sentences import moved_words, unsure_words
+from saas_platform.schema.protection import Guard, Reason, Wanted, found_column, found_columns
 from saas_platform.schema.renames import alike, undecided
-from saas_platform.schema.source_names import source_column, source_table
+from saas_platform.schema.source_names import pair_names, source_column, source_table
 from saas_platform.schema.tables_tree import TablesTree
 
 
@@ -68,6 +68,7 @@ def merge(
     present: Collection[SourcePlace],
     views: Collection[SourcePlace] = (),
     unfit: Collection[tuple[str, str]] = (),
+    ignore_case: bool = True,
 ) -> Merge:
     """Bring the file's text up to date with what discovery found.
 
@@ -78,6 +79,7 @@ def merge(
         present: all tables of the source; one that discovery could not examine is not gone.
         views: the places of the file at which the source has a view now, which can't be mirrored.
         unfit: the columns, by table and name, with values that do not fit the type that the file declares.
+        ignore_case: whether the source finds a column by its name in another case.
 
     Returns:
         The changed text, with all changes.
@@ -85,7 +87,8 @@ def merge(
     # A mark of the byte order, which some editors write, is no part of the text that is parsed.
     mark = text[: text.startswith("\ufeff")]
     text = text.removeprefix(mark)
-    work = _Work(TablesTree(text), declaration, list(found), present, views, unfit)
+    fold = str.casefold if ignore_case else str
+    work = _Work(TablesTree(text), declaration, list(found), present, views, unfit, fold)
     work.run()
     merged = with_comments(text, work.tree.text()) if work.changes else text
     return Merge(
@@ -107,9 +110,11 @@ class _Work:
     present: Collection[SourcePlace]
     views: Collection[SourcePlace]
     unfit: Collection[tuple[str, str]]
+    fold: Callable[[str], str]
     changes: list[str] = field(default_factory=list)
     added: list[sa.Column[Any]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    guard: Guard = field(default_factory=Guard)
 
     def run(self) -> None:
         by_place = {source_table(table): table for table in self.found}
@@ -124,7 +129,8 @@ class _Work:
         here = {folded_place(place) for place in self.present}
         gone = [n for n, p in wanted.items() if n not in paired and folded_place(p) not in here]
         held = self._follow_moves(by_place, paired, new, gone)
-        for each in alike(gone, new, lambda name, table: has_columns_of(self.tables[name], table)):
+        reasons = {str(table.name): self._reasons(None, table.columns) for table in new}
+        for each in alike(gone, new, self._is_like):
             if each.is_rename:
                 (name,), (table,) = each.gone, each.new
                 self._read_from(name, source_table(table))
@@ -157,7 +163,14 @@ class _Work:
                 self.tables, str(table.name), repr(source_table(table))
             )
         for table in new:
-            self._add_table(by_name[str(table.name)], table, by_name)
+            self._add_table(by_name[str(table.name)], table, by_name, reasons)
+
+    @cached_property
+    def wanted(self) -> dict[str, Wanted]:
+        return {name: Wanted.of(table) for name, table in self.declaration.tables.items()}
+
+    def _is_like(self, name: str, table: sa.Table) -> bool:
+        return self.wanted[name].is_like(found_columns(table))
 
     @property
     def tables(self) -> Mapping[str, Any]:
@@ -181,20 +194,23 @@ class _Work:
             The tables of which that can't be said. They stay as they are.
         """
         wanted = {name: source_table(table) for name, table in self.declaration.tables.items()}
-        moves = Sides(
-            list(wanted),
+        named = [*paired.values(), *map(source_table, new)]
+        left_out = [place for place in by_place if place not in named]
+        look = Look(
+            self.wanted,
             {name: paired.get(name, place) for name, place in wanted.items() if name not in gone},
-            [*paired.values(), *map(source_table, new)],
-            lambda name, place: has_columns_of(self.tables[name], by_place[place]),
-            lambda name, place: keeps_columns_of(self.tables[name], by_place[place]),
-        ).moves()
+            {place: found_columns(by_place[place]) for place in (*named, *left_out)},
+            left_out,
+        )
+        moves = look.moves()
+        self.guard = look.guard(moves)
         held = {name for each in moves.unsure for name in each.names}
         for name, place in moves.sure.items():
             own = None if name in gone else dotted(paired[name])
             self.changes.append(moved_words(name, own, dotted(place)))
             self._read_from(name, place)
         for each in moves.unsure:
-            self.remarks.append(unsure_words(each.names, [*map(dotted, each.places)]))
+            self.remarks.append(unsure_words(each.names, each.places, self.declaration.skipped))
         settled = {*moves.sure.values(), *(place for each in moves.unsure for place in each.places)}
         paired |= moves.sure
         for name in held & paired.keys():
@@ -222,46 +238,24 @@ class _Work:
         also = f", with the references to it in {', '.join(without)}" if without else ""
         self.changes.append(f"{name} {why}: it is removed{also}")
 
-    def _add_table(self, name: str, table: sa.Table, names: Mapping[str, str]) -> None:
-        node = table_entry(table)
-        if name != table.name:
-            node = {"source": place_entry(source_table(table)), **node}
-        found = node.pop("references", ())
-        columns = node.pop("columns")
-        references = [
-            own for each in found if (own := self._reference(each, names, columns)) is not None
-        ]
-        if references:
-            node["references"] = references
-        self.tree.append(name, {**node, "columns": columns})
+    def _add_table(
+        self,
+        name: str,
+        table: sa.Table,
+        names: Mapping[str, str],
+        reasons: Mapping[str, Mapping[str, Reason]],
+    ) -> None:
+        entry = new_entry(name, table, self.tables, names, self.found, reasons)
+        self.tree.append(name, entry)
         self.added += table.columns
-        number = counted(len(columns), "column")
-        self.changes.append(f"{name} is new in the source: it is added, with {number}")
+        number = counted(len(entry["columns"]), "column")
+        forms = table_words(name, reasons[str(table.name)])
+        self.changes.append(f"{name} is new in the source: it is added, with {number}{forms}")
 
-    def _reference(
-        self, found: Any, names: Mapping[str, str], columns: Mapping[str, Any]
-    ) -> dict[str, Any] | None:
-        """Return the reference in the file's names; None if the file lacks its columns or has them otherwise."""
-        parent = next((table for table in self.found if table.name == found["table"]), None)
-        name = names.get(found["table"])
-        if parent is None or name is None:
-            return None
-        sources = [source_column(parent.columns[each]) for each in found["to"]]
-        if name in self.tables:
-            there = self.tables[name]["columns"]
-            own = {str(node.get("source", each)): str(each) for each, node in there.items()}
-            to = [own[source] for source in sources if source in own]
-            kept = all(str(there[each].get("mirror", "keep")) == "keep" for each in to)
-            types = [str(there[each]["type"]) for each in to]
-        else:
-            to, kept = found["to"], True
-            types = [type_name(parent.columns[each]) for each in to]
-        if not kept or types != [columns[column]["type"] for column in found["columns"]]:
-            return None
-        renamed_to = dict(zip(found["to"], to, strict=True))
-        words = {renamed_to[each]: word for each, word in found.get("collation", {}).items()}
-        reference = {"columns": found["columns"], "table": name, "to": to}
-        return {**reference, "collation": words} if words else reference
+    def _reasons(self, name: str | None, columns: Iterable[sa.Column[Any]]) -> dict[str, Reason]:
+        """Return why new columns must not be read in the clear, by their names in the discovery."""
+        found = {str(each.name): self.guard.reason(name, *found_column(each)) for each in columns}
+        return {column: reason for column, reason in found.items() if reason is not None}
 
     # Columns.
 
@@ -269,7 +263,7 @@ class _Work:
         node = self.tables[name]["columns"]
         by_source = {source_column(column): column for column in table.columns}
         wanted = {each: str(column.get("source", each)) for each, column in node.items()}
-        paired = pair_names(wanted, by_source, str.casefold)
+        paired = pair_names(wanted, by_source, self.fold)
         skipped = {str(each).casefold() for each in self.tables[name].get("skip", ())}
         new = [
             column
@@ -280,7 +274,15 @@ class _Work:
         unreadable = self._skip_unreadable(name, table)
         lost = [each for each in gone if wanted[each].casefold() in unreadable]
         gone = [each for each in gone if each not in lost]
-        for like in alike(gone, new, lambda each, column: declared_alike(node[each], column)):
+        reasons = self._reasons(name, new)
+        for like in alike(
+            gone,
+            new,
+            lambda each, column: (
+                declared_alike(node[each], column)
+                and self.guard.may_be(name, each, *found_column(column))
+            ),
+        ):
             if like.is_rename:
                 (renamed,), (found,) = like.gone, like.new
                 self._rename_column(name, renamed, source_column(found))
@@ -295,7 +297,7 @@ class _Work:
             self._follow_declared(name, each, by_source[source])
         # A new column may be the key's, so it comes before the key is looked for again.
         for column in new:
-            self._add_column(name, column)
+            self._add_column(name, column, reasons.get(str(column.name)))
         for each in gone:
             self._remove_column(name, each, table, "is gone from the source")
         for each in lost:
@@ -346,6 +348,13 @@ class _Work:
                     f" correct the value, or write `type: {type_name(found)}` at {name}.{column} in tables.yaml."
                 )
             return
+        form = str(node.get("mirror", "keep"))
+        reason = self.guard.reason_of_type(name, form, now)
+        if reason is not None:
+            self.remarks.append(
+                f"{name}.{column} stays in tables.yaml as before: {retyped_words(f'{name}.{column}', now, reason)}."
+            )
+            return
         node = self.tree.to_change(name)["columns"][column]
         node["declared"] = quoted_value(now)
         proposed = type_name(found)
@@ -357,42 +366,18 @@ class _Work:
         )
 
     def _remove_column(self, name: str, column: str, table: sa.Table, reason: str) -> None:
-        node = self.tree.to_change(name)
-        remove(node["columns"], column)
-        also = []
-        if column in node["key"]:
-            key = present_key(self.tables[name], table)
-            node["key"] = quoted_value(key)
-            compare_as(node, key, table)
-            also.append(f"the key is now [{', '.join(key)}]")
-        if node.get("version") == column or (
-            not node["key"] and node.get("version", "null") != "null"
-        ):
-            node["version"] = "null"
-            also.append("version is now null")
-        if is_named(node.get("slice"), column):
-            node["slice"] = "null"
-            also.append("slice is now null")
-        if self.tree.drop(name, "unique", lambda rule: column in unique_columns(rule)):
-            also.append("the unique rules that named it are removed too")
-        if self.tree.drop(name, "references", lambda each: column in each["columns"]):
-            also.append("the references that named it are removed too")
-        also += [
-            f"the references to it in {other} are removed too"
-            for other in self.tables
-            if self.tree.drop(
-                other, "references", lambda each: each["table"] == name and column in each["to"]
-            )
-        ]
+        also = remove_column(self.tree, name, column, table)
         self.changes.append("; ".join([f"{name}.{column} {reason}: it is removed", *also]))
 
-    def _add_column(self, name: str, column: sa.Column[Any]) -> None:
+    def _add_column(self, name: str, column: sa.Column[Any], reason: Reason | None) -> None:
         columns = self.tree.to_change(name)["columns"]
         source = source_column(column)
         free = free_name(columns, str(column.name), source)
-        node = column_entry(column)
+        node = formed(column_entry(column), reason)
         if free != source:
             node = {"source": source, **node}
         append(columns, free, quoted_value(node))
         self.added.append(column)
-        self.changes.append(f"{name}.{free} is new in the source: it is added as {node['type']}")
+        self.changes.append(
+            f"{name}.{free} is new in the source: it is added as {node['type']}{column_words(reason)}"
+        )

@@ -12,16 +12,19 @@ import sqlalchemy as sa
 
 from saas_platform.schema.commented_yaml import put_first, quoted_value, remove
 from saas_platform.schema.declared import yaml_line
-from saas_platform.schema.source_names import source_column
+from saas_platform.schema.merging_forms import can_be_key
+from saas_platform.schema.source_names import pair_names, source_column
 
 
 def key_remark(name: str, entry: Mapping[str, Any], table: sa.Table) -> str | None:
     """Return a remark on a key of the file that the source no longer keeps unique, if the source has another one."""
     columns = entry["columns"]
-    of_file = {str(columns[each].get("source", each)) for each in entry["key"]}
+    of_file = {str(columns[each].get("source", each)).casefold() for each in entry["key"]}
     kept = (sa.UniqueConstraint, sa.PrimaryKeyConstraint)
     unique = [each for each in table.constraints if isinstance(each, kept) and each.columns]
-    is_kept = any({*map(source_column, each.columns)} <= of_file for each in unique)
+    is_kept = any(
+        {source_column(column).casefold() for column in each.columns} <= of_file for each in unique
+    )
     now = present_key(entry, table)
     if not of_file or not now or is_kept or str(entry.get("key_enforced", "true")) == "false":
         return None
@@ -34,10 +37,13 @@ def key_remark(name: str, entry: Mapping[str, Any], table: sa.Table) -> str | No
 def present_key(entry: Mapping[str, Any], table: sa.Table) -> list[str]:
     """Return the source's present key in the file's names; no columns if the file lacks one of them."""
     columns = entry["columns"]
-    by_source = {str(node.get("source", each)): str(each) for each, node in columns.items()}
-    sources = [source_column(column) for column in table.primary_key.columns]
+    sources = {source_column(column): column for column in table.primary_key.columns}
+    wanted = {str(each): str(node.get("source", each)) for each, node in columns.items()}
+    paired = pair_names(wanted, sources, str.casefold)
+    by_source = {source: name for name, source in paired.items()}
     key = [by_source[source] for source in sources if source in by_source]
-    usable = all(columns[each].get("mirror", "keep") in ("keep", "hash") for each in key)
+    compared = table.info.get("key_collation", {})
+    usable = all(can_be_key(columns[each], sources[paired[each]].name in compared) for each in key)
     return key if usable and len(key) == len(sources) else []
 
 

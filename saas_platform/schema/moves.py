@@ -1,16 +1,15 @@
 """Find tables of the file that stand under each other's names in the source: two that were swapped, or more in a circle.
 
-Contains also: chains, in which a table took the name of one that was renamed. Out of scope: what makes two tables alike,
-tables whose old name is free now (renames.py), and what follows (merging.py, sync/drift.py).
+Contains also: chains, in which a table took the name of one that was renamed, and tables whose columns one has that is
+not mirrored. Out of scope: what makes two tables alike, tables that were changed too (exposure.py), tables whose old name
+is free now (renames.py), the sentences (moved_sentences.py), and what follows (merging.py, sync/drift.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
-
-from saas_platform.schema.renames import listed
 
 _Name = TypeVar("_Name")
 _Place = TypeVar("_Place")
@@ -51,12 +50,16 @@ class Sides(Generic[_Name, _Place]):
     is_like: Callable[[_Name, _Place], bool]
     #: Whether it has them, and maybe others.
     keeps: Callable[[_Name, _Place], bool]
+    #: The tables of the source that the file skips, from which nothing is read.
+    left_out: Collection[_Place] = ()
 
     def moves(self) -> Moves[_Name, _Place]:
         """Return the tables whose names others have now.
 
         A table has moved if the source's table of its name has other columns, which are those of another table that is
         not as declared either. Its place is sure if that is the only way in which the names can have changed.
+
+        If its columns are those of a table that is not mirrored, then it was renamed, or that one is a copy of it.
         """
         moved = [name for name in self.names if not self._stays(name)]
         sure: dict[_Name, _Place] = {}
@@ -78,7 +81,20 @@ class Sides(Generic[_Name, _Place]):
                 sure |= {each: there[0] for each, there in found.items()}
             else:
                 unsure.append(Unsure(tuple(names), tuple(places)))
-        return Moves(sure, tuple(unsure))
+        return Moves(sure, (*unsure, *self._like_others(moved, {*seen})))
+
+    def _like_others(self, moved: Sequence[_Name], seen: set[_Name]) -> list[Unsure[_Name, _Place]]:
+        """Return the tables that lost columns, each with the tables that are not mirrored and have all of its columns."""
+        named = {*self.own.values()}
+        found = []
+        for name in moved:
+            own = self.own.get(name)
+            if name in seen or own is None or not self._has_lost(name):
+                continue
+            like = [place for place in self._like(name) if place not in named]
+            if like:
+                found.append(Unsure((name,), (own, *like)))
+        return found
 
     def _stays(self, name: _Name) -> bool:
         own = self.own.get(name)
@@ -123,34 +139,5 @@ class Sides(Generic[_Name, _Place]):
             return False
         taken = [found[name][0] for name in names]
         own = [self.own[name] for name in names if name in self.own]
-        return len({*taken}) == len(taken) and {*own} <= {*taken}
-
-
-def moved_words(name: str, own: str | None, place: str) -> str:
-    """Return how discovery reports that it reads a table from another place.
-
-    Args:
-        name: the table of the file.
-        own: the table of the source from which it was read; None if that is gone.
-        place: the one from which it is read now.
-
-    Returns:
-        The sentence, without its end.
-    """
-    was = (
-        "is gone from the source"
-        if own is None
-        else f"has other columns in {own} of the source now"
-    )
-    return f"{name} {was}, and its own in {place}, which was renamed: it is read from there now"
-
-
-def unsure_words(names: Sequence[str], places: Sequence[str]) -> str:
-    """Return the sentence on tables that may have been renamed among each other, with what to write for each."""
-    stay = "stays" if len(names) == 1 else "stay"
-    return (
-        f"{listed(names)} {stay} in tables.yaml as before, because {listed(places)} of the source may have been renamed"
-        " among each other, and there are several ways. None is taken for renamed: write `source:` with its present name"
-        " under each that was renamed, remove each that is gone, write the present columns under each that was only"
-        " changed, and discover again."
-    )
+        is_read = not any(place in self.left_out for place in taken)
+        return is_read and len({*taken}) == len(taken) and {*own} <= {*taken}

@@ -59,6 +59,17 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([*filter(None, [", ".join(names[:-1])]), *names[-1:]])
 
 
+def few(names: Sequence[str], most: int = 5) -> str:
+    """Return names as a part of a sentence that stays short.
+
+    >>> few(["a", "b", "c", "d"], most=3)
+    'a, b and 2 others'
+    """
+    if len(names) <= most:
+        return listed(names)
+    return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
+
+
 def undecided(gone: Sequence[str], new: Sequence[str], *, kind: str, alike_by: str) -> str:
     """Return the sentence of a discovery that can't tell what was renamed.
 

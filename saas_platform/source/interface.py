@@ -81,6 +81,10 @@ class SourceSnapshot(ABC):
     def is_view(self, table: sa.Table) -> bool:
         """Return whether the table's name is that of a view, whose columns the source reports as a table's."""
 
+    def names_ignore_case(self) -> bool:
+        """Return whether the database finds a column whose name a query writes in another case."""
+        return True
+
     #: Whether `tables` has every table of the source. A server hides the tables that a login has no right to.
     sees_every_table = False
 

@@ -6,16 +6,17 @@ Out of scope: the sentences on what differs from the source (drift_sentences.py)
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections.abc import Collection, Mapping
+from functools import partial
 
 import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
 from saas_platform.schema.declared import Declaration, SourcePlace
 from saas_platform.schema.kinds import kind_of
-from saas_platform.schema.moves import Moves
+from saas_platform.schema.protection import Guard
 from saas_platform.schema.renames import alike
-from saas_platform.schema.source_names import left_out, source_column
+from saas_platform.schema.source_names import left_out, pair_names, source_column
 from saas_platform.source.interface import SourceColumn, SourceSnapshot
 from saas_platform.sync.drift_sentences import (
     NO_COLUMN,
@@ -31,7 +32,7 @@ from saas_platform.sync.mirror_forms import form_of
 from saas_platform.sync.table_names import (
     has_columns,
     like_table,
-    moves,
+    standings,
     table_at,
     unnamed,
 )
@@ -68,13 +69,12 @@ def check_table(
         raise SyncError(unsupported_reason)
     own = is_own(table)
     words: Sentences = UserSentences(table) if own else CompanySentences(table)
+    guard = Guard()
     is_view = own and snapshot.is_view(table)
     found = {} if is_view else {column.name: column for column in snapshot.columns(table)}
     if own and not has_columns(table, found.values()):
-        moved: Moves[sa.Table, SourcePlace] = Moves({})
-        # A source that can't list its tables must not hide what is wrong with this one.
-        with suppress(PlatformError):
-            moved = moves(snapshot, table.metadata.tables.values())
+        standing = standings(snapshot, table.metadata.tables.values())
+        moved, guard = standing.moves, standing.guard
         if table in moved.sure or moved.unsure_of(table) is not None:
             raise SyncError(UserSentences(table).moved(moved))
     if is_view:
@@ -83,8 +83,9 @@ def check_table(
         raise SyncError(words.no_table(like_table(snapshot, table) if own else NOTHING_LIKE_IT))
     loose, other, gone = [], [], []
     unreadable: dict[str, SourceColumn] = {}
+    paired = _paired(snapshot, table, found)
     for column in table.columns:
-        present = found.pop(source_column(column), None)
+        present = found.pop(paired.get(str(column.name), ""), None)
         if present is None:
             gone.append(column)
             continue
@@ -96,7 +97,9 @@ def check_table(
             continue
         wanted = _other_type(column, present.type)
         if wanted is not None:
-            other.append(words.other_type(column, present.type, wanted))
+            form = form_of(column) or "keep"
+            why = guard.reason_of_type(str(table.name), form, present.type)
+            other.append(words.other_type(column, present.type, wanted, why))
         # Catalogues disagree on whether the columns of a key may be NULL.
         elif present.nullable and not column.nullable and not column.primary_key:
             loose.append(column)
@@ -104,20 +107,31 @@ def check_table(
     new = [column for name, column in found.items() if name.casefold() not in out]
     like = {
         str(column.name): each
-        for each in alike(gone, readable(new), _is_like_column)
+        for each in alike(gone, readable(new), partial(_is_like_column, guard))
         for column in each.gone
     }
     faults = [words.gone(column, like.get(str(column.name), NO_COLUMN)) for column in gone]
     faults += [*words.unreadable(unreadable), *other]
     if faults:
         raise SyncError(" ".join(faults))
-    if not _keeps_key(snapshot, table):
+    if not _keeps_key(snapshot, table, paired):
         raise SyncError(words.lost_key())
     if propose and own:
         can = readable(new)
         typed = {column.name: column for column in snapshot.proposed(table, can)} if can else {}
         new = [typed.get(column.name, column) for column in new]
-    return (*map(words.loose, loose), *words.new(new))
+    reasons = {each.name: guard.reason(str(table.name), each.name, each.type) for each in new}
+    return (*map(words.loose, loose), *words.new(new, reasons))
+
+
+def _paired(snapshot: SourceSnapshot, table: sa.Table, found: Collection[str]) -> dict[str, str]:
+    """Return the source's name of each declared column that it has, as the catalogue writes it."""
+    wanted = {str(column.name): source_column(column) for column in table.columns}
+    paired = pair_names(wanted, found, str.casefold)
+    in_another_case = any(paired[name] != wanted[name] for name in paired)
+    if in_another_case and not snapshot.names_ignore_case():
+        return {name: found for name, found in paired.items() if found == wanted[name]}
+    return paired
 
 
 def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[str, ...]:
@@ -126,7 +140,7 @@ def unnamed_tables(snapshot: SourceSnapshot, declaration: Declaration) -> tuple[
     They come after the errors of those tables that it names and that can't be examined.
     """
     new = unnamed(snapshot, declaration.known)
-    moved = moves(snapshot, declaration.tables.values())
+    moved = standings(snapshot, declaration.tables.values()).moves
     renamed = {*moved.sure.values(), *(place for each in moved.unsure for place in each.places)}
     unseen = []
     for table in declaration.tables.values():
@@ -151,9 +165,9 @@ def is_own(table: sa.Table) -> bool:
     return any("declared" in column.info for column in table.columns)
 
 
-def _keeps_key(snapshot: SourceSnapshot, table: sa.Table) -> bool:
+def _keeps_key(snapshot: SourceSnapshot, table: sa.Table, paired: Mapping[str, str]) -> bool:
     """Return whether the source enforces that the key is unique, or the user vouches for it."""
-    names = {source_column(column) for column in table.primary_key.columns}
+    names = {paired[str(column.name)] for column in table.primary_key.columns}
     if not names or not table.info.get("key_enforced", True):
         return True
     return any(key <= names for key in snapshot.keys(table))
@@ -178,8 +192,9 @@ def _base(declared: str) -> str:
 # Renames: something is gone, and something like it is new.
 
 
-def _is_like_column(gone: sa.Column, new: SourceColumn) -> bool:
-    return new.type.casefold() == str(gone.info.get("declared", "")).casefold()
+def _is_like_column(guard: Guard, gone: sa.Column, new: SourceColumn) -> bool:
+    is_like = new.type.casefold() == str(gone.info.get("declared", "")).casefold()
+    return is_like and guard.may_be(str(gone.table.name), str(gone.name), new.name, new.type)
 
 
 def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:

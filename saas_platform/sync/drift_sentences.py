@@ -18,9 +18,13 @@ from saas_platform.schema.declared import (
     type_name,
     yaml_line,
 )
+from saas_platform.schema.merging_forms import formed, retyped_words
+from saas_platform.schema.merging_names import dotted
 from saas_platform.schema.mirror_names import mirror_names
+from saas_platform.schema.moved_sentences import FOR_EACH, may_be_copy, may_be_renamed
 from saas_platform.schema.moves import Moves
-from saas_platform.schema.renames import Alike, listed
+from saas_platform.schema.protection import OR_KEEP, Reason
+from saas_platform.schema.renames import Alike, few, listed
 from saas_platform.schema.source_names import source_column, source_table
 from saas_platform.source.interface import SourceColumn
 from saas_platform.source.values import skip_columns, skip_line, unreadable_sentences
@@ -31,6 +35,8 @@ LikeColumns = Alike[sa.Column, SourceColumn]
 NOTHING_LIKE_IT = LikeTables((), ())
 NO_COLUMN = LikeColumns((), ())
 
+#: How many lines one error shows. In a larger circle of tables, each error shows that of its own table.
+_MOST_LINES = 5
 _UNTIL_THEN = "Until then the table is not synced."
 
 
@@ -41,10 +47,14 @@ class Sentences(Protocol):
     def gone(self, column: sa.Column, like: LikeColumns) -> str: ...
     def unsupported(self, reason: str) -> str: ...
     def unreadable(self, columns: Mapping[str, SourceColumn]) -> Iterator[str]: ...
-    def other_type(self, column: sa.Column, present: str, wanted: str) -> str: ...
+    def other_type(
+        self, column: sa.Column, present: str, wanted: str, reason: Reason | None
+    ) -> str: ...
     def lost_key(self) -> str: ...
     def loose(self, column: sa.Column) -> str: ...
-    def new(self, columns: Sequence[SourceColumn]) -> Iterator[str]: ...
+    def new(
+        self, columns: Sequence[SourceColumn], reasons: Mapping[str, Reason | None]
+    ) -> Iterator[str]: ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,13 @@ class CompanySentences:
         for name, present in columns.items():
             yield f"{self.table.name}.{name} {present.unreadable}. {_UNTIL_THEN}"
 
-    def other_type(self, column: sa.Column, present: str, wanted: str) -> str:
+    def other_type(
+        self,
+        column: sa.Column,
+        present: str,
+        wanted: str,
+        reason: Reason | None,  # noqa: ARG002
+    ) -> str:
         return (
             f"{self.table.name}.{column.name} is {present or 'untyped'} in the source, but declared"
             f" as {wanted}: change it back. {_UNTIL_THEN}"
@@ -87,7 +103,11 @@ class CompanySentences:
             " declaration, or restore the constraint. The first NULL in it stops the table."
         )
 
-    def new(self, columns: Sequence[SourceColumn]) -> Iterator[str]:
+    def new(
+        self,
+        columns: Sequence[SourceColumn],
+        reasons: Mapping[str, Reason | None],  # noqa: ARG002
+    ) -> Iterator[str]:
         for column in columns:
             yield (
                 f"{self.table.name}.{column.name} of the source is not mirrored, because it is not declared:"
@@ -102,7 +122,7 @@ class UserSentences:
     table: sa.Table
 
     def no_table(self, like: LikeTables, *, is_view: bool = False) -> str:
-        name, place = self.table.name, place_words(source_table(self.table))
+        name, place = self.table.name, dotted(source_table(self.table))
         gone = (
             f"{place} is a view in the source now, which can't be mirrored"
             if is_view
@@ -117,7 +137,7 @@ class UserSentences:
             line = f"`{yaml_line('source', place_entry(like.new[0]))}`"
         else:
             line = "`source:` with its new name"
-        new = listed([*map(place_words, like.new)])
+        new = listed([*map(dotted, like.new)])
         one, has = ("a new one", "has") if len(like.new) == 1 else ("new ones", "have")
         return (
             f"{gone}, but {one}, {new}, {has} the same columns{_rivals(self.table, like.gone)}: if it was renamed,"
@@ -127,25 +147,31 @@ class UserSentences:
 
     def moved(self, moves: Moves[sa.Table, SourcePlace]) -> str:
         """Return the sentence on a table whose name another one has now, or that has the name of another one."""
-        name, place = self.table.name, place_words(source_table(self.table))
+        name, place = self.table.name, dotted(source_table(self.table))
         unsure = moves.unsure_of(self.table)
         if unsure is not None:
-            names = listed([str(each.name) for each in unsure.names])
+            if len(unsure.names) == 1:
+                skipped = self.table.metadata.info.get("skipped", ())
+                said = may_be_copy(name, unsure.places, skipped)
+                return f"{name} can't be distinguished from another table: {said}. {_UNTIL_THEN}"
+            names = few([str(each.name) for each in unsure.names])
             return (
-                f"{name} can't be distinguished from other tables, because {listed([*map(place_words, unsure.places)])} of the source"
-                f" may have been renamed among each other ({names} in tables.yaml), and there are several ways: write"
-                " `source:` with its present name under each that was renamed, remove each that is gone, and write the"
-                f" present columns under each that was only changed. {_UNTIL_THEN}"
+                f"{name} can't be distinguished from other tables, because {may_be_renamed(unsure.places)} ({names} in"
+                f" tables.yaml), and there are several ways: {FOR_EACH}. {_UNTIL_THEN}"
             )
+        by_itself = "`saas-platform doctor --discover --yes` does it for you"
+        shown, which = [*moves.sure], "which keeps the mirrors"
+        if len(shown) > _MOST_LINES:
+            shown = [self.table]
+            which = "which keeps the mirror, and for each of the others what its own error says"
         lines = [
-            f"`{yaml_line('source', place_entry(new))}` under {table.name}"
-            for table, new in moves.sure.items()
+            f"`{yaml_line('source', place_entry(moves.sure[each]))}` under {each.name}"
+            for each in shown
         ]
         return (
             f"{place} of the source does not have the columns of {name}, which"
-            f" {place_words(moves.sure[self.table])} has now, so that their tables seem to be renamed: write"
-            f" {listed(lines)} in tables.yaml, which keeps the mirrors (`saas-platform doctor --discover --yes` does it for"
-            f" you). {_UNTIL_THEN}"
+            f" {dotted(moves.sure[self.table])} has now, so that their tables seem to be renamed: write"
+            f" {listed(lines)} in tables.yaml, {which} ({by_itself}). {_UNTIL_THEN}"
         )
 
     def gone(self, column: sa.Column, like: LikeColumns) -> str:
@@ -178,8 +204,13 @@ class UserSentences:
         for sentence in unreadable_sentences(self.table, columns):
             yield f"{sentence} {_UNTIL_THEN}"
 
-    def other_type(self, column: sa.Column, present: str, wanted: str) -> str:
+    def other_type(
+        self, column: sa.Column, present: str, wanted: str, reason: Reason | None
+    ) -> str:
         name = f"{self.table.name}.{column.name}"
+        if reason is not None:
+            said = retyped_words(name, present, reason)
+            return f"{name} is {wanted} in tables.yaml: {said}. {_UNTIL_THEN}"
         return (
             f"{name} is {present or 'untyped'} in the source, but {wanted} in tables.yaml: write"
             f" `{yaml_line('declared', present)}` at {name} in tables.yaml, with a `type:` that can hold its values"
@@ -200,7 +231,10 @@ class UserSentences:
             f" `nullable: true` at {name} in tables.yaml. The first NULL in it stops the table."
         )
 
-    def new(self, columns: Sequence[SourceColumn]) -> Iterator[str]:
+    def new(
+        self, columns: Sequence[SourceColumn], reasons: Mapping[str, Reason | None]
+    ) -> Iterator[str]:
+        """Yield the sentences on new columns, of which some must have a form, by their names in the source."""
         others = readable(columns)
         unreadable = [column for column in columns if column not in others]
         table, alone = self.table.name, len(columns) == 1
@@ -209,7 +243,8 @@ class UserSentences:
             yield f"{table}.{column.name} is new in the source, is not mirrored, and {column.unreadable}.{leave}"
         for column in others:
             proposed = type_name(sa.Column(column.name, column.portable))
-            described = {"type": proposed, "declared": column.type}
+            reason = reasons[column.name]
+            described = formed({"type": proposed, "declared": column.type}, reason)
             name = mirror_names([column.name], self.table.columns.keys())[column.name]
             if name != column.name:
                 described = {"source": column.name, **described}
@@ -222,7 +257,7 @@ class UserSentences:
             yield (
                 f"{table}.{column.name} is new in the source, and is not mirrored: write `{line}` under the"
                 f" columns of {table} in tables.yaml, or {leave} (`saas-platform doctor --discover --yes` adds it"
-                " for you)."
+                f" for you).{'' if reason is None else f' That line has it {reason.words}: {OR_KEEP}.'}"
             )
         if alone:
             return
@@ -244,11 +279,6 @@ def _key(table: sa.Table) -> str:
     return ", ".join(source_column(column) for column in table.primary_key.columns)
 
 
-def place_words(place: SourcePlace) -> str:
-    """Return the name of a table of the source, with its schema if that is not the default one."""
-    return ".".join(part for part in place if part is not None)
-
-
 def unnamed_sentences(
     reasons: Mapping[SourcePlace, str | None], skipped: Collection[SourcePlace]
 ) -> Iterator[str]:
@@ -265,7 +295,7 @@ def unnamed_sentences(
             else "list it in `skip:` at the top of tables.yaml"
         )
         yield (
-            f"{place_words(place)} of the source is not mirrored, because tables.yaml does not name it: add it"
+            f"{dotted(place)} of the source is not mirrored, because tables.yaml does not name it: add it"
             f" with `saas-platform doctor --discover --yes`, or {leave}."
         )
     if alone:

@@ -146,6 +146,9 @@ class FormedSnapshot(SourceSnapshot):
     def tables(self) -> list[tuple[str | None, str]]:
         return self._snapshot.tables()
 
+    def names_ignore_case(self) -> bool:
+        return self._snapshot.names_ignore_case()
+
     def is_view(self, table: sa.Table) -> bool:
         return self._snapshot.is_view(table)
 

@@ -15,11 +15,23 @@ import sqlalchemy as sa
 
 from saas_platform.errors import PlatformError
 from saas_platform.schema.declared import SourcePlace, folded_place
-from saas_platform.schema.moves import Moves, Sides
+from saas_platform.schema.exposure import Look
+from saas_platform.schema.merging_names import dotted
+from saas_platform.schema.moves import Moves
+from saas_platform.schema.protection import Columns, Guard, Wanted, guard_of
 from saas_platform.schema.renames import alike
-from saas_platform.schema.source_names import left_out, source_column, source_table
+from saas_platform.schema.source_names import source_table
 from saas_platform.source.interface import SourceColumn, SourceSnapshot
-from saas_platform.sync.drift_sentences import NOTHING_LIKE_IT, LikeTables, place_words, readable
+from saas_platform.sync.drift_sentences import NOTHING_LIKE_IT, LikeTables, readable
+
+
+@dataclass(frozen=True)
+class Standings:
+    """Where the declared tables stand in the source."""
+
+    moves: Moves[sa.Table, SourcePlace]
+    #: The rules for new columns.
+    guard: Guard
 
 
 @dataclass
@@ -27,7 +39,7 @@ class _Seen:
     """What was asked of one snapshot."""
 
     columns: dict[SourcePlace, list[SourceColumn]] = field(default_factory=dict)
-    moves: dict[tuple[sa.Table, ...], Moves[sa.Table, SourcePlace]] = field(default_factory=dict)
+    standings: dict[tuple[sa.Table, ...], Standings] = field(default_factory=dict)
 
 
 _seen: WeakKeyDictionary[SourceSnapshot, _Seen] = WeakKeyDictionary()
@@ -35,7 +47,7 @@ _seen: WeakKeyDictionary[SourceSnapshot, _Seen] = WeakKeyDictionary()
 
 def has_columns(table: sa.Table, found: Iterable[SourceColumn]) -> bool:
     """Return whether the columns that were found are the declared ones, apart from those that are skipped."""
-    return _wanted(table) == _present(table, found)
+    return Wanted.of(table).is_like(_named(found))
 
 
 def like_table(snapshot: SourceSnapshot, table: sa.Table) -> LikeTables:
@@ -58,22 +70,27 @@ def like_table(snapshot: SourceSnapshot, table: sa.Table) -> LikeTables:
     return next(found, NOTHING_LIKE_IT)
 
 
-def moves(snapshot: SourceSnapshot, declared: Iterable[sa.Table]) -> Moves[sa.Table, SourcePlace]:
-    """Return which of the declared tables have the names of others in the source now."""
-    known, tables = _seen.setdefault(snapshot, _Seen()).moves, tuple(declared)
+def standings(snapshot: SourceSnapshot, declared: Iterable[sa.Table]) -> Standings:
+    """Return which of the declared tables have the names of others in the source now, and how new columns are protected.
+
+    A source that can't list its tables must not hide what is wrong with one of them, so each may then be gone.
+    """
+    known, tables = _seen.setdefault(snapshot, _Seen()).standings, tuple(declared)
     if tables not in known:
-        known[tables] = _moves(snapshot, tables)
+        try:
+            known[tables] = _standings(snapshot, tables)
+        except PlatformError:
+            return Standings(Moves({}), guard_of(tables))
     return known[tables]
 
 
-def _moves(
-    snapshot: SourceSnapshot, declared: Collection[sa.Table]
-) -> Moves[sa.Table, SourcePlace]:
+def _standings(snapshot: SourceSnapshot, declared: Collection[sa.Table]) -> Standings:
     named = {source_table(each) for each in declared}
     skipped = next((each.metadata.info.get("skipped", ()) for each in declared), ())
     there = {folded_place(place): place for place in snapshot.tables()}
+    wanted = {table: Wanted.of(table) for table in declared}
     own: dict[sa.Table, SourcePlace] = {}
-    columns: dict[SourcePlace, list[SourceColumn]] = {}
+    columns: dict[SourcePlace, Columns] = {}
     for table in declared:
         place = there.get(folded_place(source_table(table)))
         if place is None or snapshot.is_view(table):
@@ -81,19 +98,24 @@ def _moves(
         own[table] = source_table(table)
         # A table that can't be examined may be any of them.
         with suppress(PlatformError):
-            columns[source_table(table)] = snapshot.columns(table)
-    if all(table in own and has_columns(table, columns.get(own[table], ())) for table in declared):
-        return Moves({})
-    for place in unnamed(snapshot, {*named, *skipped}):
-        with suppress(PlatformError):
-            columns[place] = _columns(snapshot, place)
-    return Sides(
-        list(declared),
-        own,
-        list(columns),
-        lambda table, place: has_columns(table, columns[place]),
-        lambda table, place: _wanted(table) <= _present(table, columns[place]),
-    ).moves()
+            columns[source_table(table)] = _named(snapshot.columns(table))
+    have = {table: columns.get(place) for table, place in own.items()}
+    if any(there is None or not wanted[table].is_like(there) for table, there in have.items()) or (
+        len(own) < len(declared)
+    ):
+        for place in unnamed(snapshot, {*named, *skipped}):
+            with suppress(PlatformError):
+                columns[place] = _named(_columns(snapshot, place))
+    out = []
+    # Those that the file skips are asked only if one of them may be a table that was renamed.
+    if any(there is not None and not wanted[table].keeps(there) for table, there in have.items()):
+        out = [place for place in unnamed(snapshot, named) if place not in columns]
+        for place in out:
+            with suppress(PlatformError):
+                columns[place] = _named(_columns(snapshot, place))
+    look = Look(wanted, own, columns, out)
+    moves = look.moves()
+    return Standings(moves, look.guard(moves))
 
 
 def unnamed(snapshot: SourceSnapshot, known: Collection[SourcePlace]) -> list[SourcePlace]:
@@ -109,7 +131,7 @@ def table_at(place: SourcePlace) -> sa.Table:
     """Return a table without columns, for questions to a snapshot."""
     schema, name = place
     info = {"source_name": name, **({} if schema is None else {"source_schema": schema})}
-    return sa.Table(place_words(place), sa.MetaData(), info=info)
+    return sa.Table(dotted(place), sa.MetaData(), info=info)
 
 
 def _columns(snapshot: SourceSnapshot, place: SourcePlace) -> list[SourceColumn]:
@@ -119,17 +141,5 @@ def _columns(snapshot: SourceSnapshot, place: SourcePlace) -> list[SourceColumn]
     return known[place]
 
 
-def _wanted(table: sa.Table) -> set[tuple[str, str]]:
-    return {
-        (source_column(column), str(column.info.get("declared", "")).casefold())
-        for column in table.columns
-    }
-
-
-def _present(table: sa.Table, found: Iterable[SourceColumn]) -> set[tuple[str, str]]:
-    out = left_out(table)
-    return {
-        (column.name, column.type.casefold())
-        for column in readable([*found])
-        if column.name.casefold() not in out
-    }
+def _named(found: Iterable[SourceColumn]) -> Columns:
+    return [(column.name, column.type) for column in readable(found)]

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import yaml
 
 from saas_platform_tests.end_to_end.command_line import Output
 
@@ -37,6 +38,31 @@ class Own:
             assert tables.count(old) == 1, (old, tables)
             tables = tables.replace(old, new)
         self.file.write_text(head + tables)
+
+    def protect(self, form: str, *places: str) -> None:
+        """Give columns of the file, each as `table.column`, a form in the mirror."""
+        file = yaml.safe_load(self.file.read_text())
+        for place in places:
+            table, column = place.split(".")
+            file["tables"][table]["columns"][column] |= {"pii": "free_text", "mirror": form}
+        self.file.write_text(yaml.safe_dump(file, sort_keys=False))
+
+    def shown(self, *values: str) -> set[str]:
+        """Return those of the values that the warehouse has in the clear, in whatever table."""
+        return {value for _, value in self.places(*values)}
+
+    def places(self, *values: str) -> set[tuple[str, str]]:
+        """Return those of the values that the warehouse has in the clear, with the name of each table that has them."""
+        with duckdb.connect(str(self.folder / "home" / "warehouse.duckdb")) as connection:
+            tables = connection.execute(
+                "SELECT table_schema, table_name FROM information_schema.tables"
+            ).fetchall()
+            rows = [
+                (name, str(row))
+                for schema, name in tables
+                for row in connection.execute(f'SELECT * FROM "{schema}"."{name}"').fetchall()
+            ]
+        return {(name, value) for value in values for name, row in rows if value in row}
 
     def raw(self, sql: str) -> list[tuple[object, ...]]:
         with duckdb.connect(str(self.folder / "home" / "warehouse.duckdb")) as connection:

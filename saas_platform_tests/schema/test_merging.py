@@ -225,6 +225,17 @@ def test_names_that_differ_only_by_case_are_the_same_table_or_column(tmp_path: P
     assert _merged(tmp_path, FILE, found).changes == ()
 
 
+def test_a_column_in_another_case_is_a_renamed_one_where_the_source_says_so(tmp_path: Path) -> None:
+    (tmp_path / "tables.yaml").write_text(FILE)
+    (tmp_path / "found.yaml").write_text(FOUND.replace("mail:", "Mail:"))
+    tables = [*read_declaration(tmp_path / "found.yaml").tables.values()]
+    declaration = read_declaration(tmp_path / "tables.yaml")
+    merged = merge(FILE, declaration, tables, [*map(source_table, tables)], ignore_case=False)
+    assert merged.changes == (
+        "people.mail: mail is gone from the source, where Mail is new and has the same type: it is read from there now",
+    )
+
+
 def test_schemas_that_differ_by_case_are_one_where_the_source_has_one(tmp_path: Path) -> None:
     found = FOUND.replace("  people:\n", "  people:\n    source: {schema: sales, table: people}\n")
     file = FILE.replace("  people:\n", "  people:\n    source: {schema: SALES, table: People}\n")

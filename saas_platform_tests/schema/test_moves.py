@@ -40,7 +40,8 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], list[tuple[str, str]]]] =
     "nothing": ({}, {}, []),
     "two alike that were swapped": ({"d": "pq", "e": "pq"}, {}, []),
     "a column that was renamed": ({"b": "rt"}, {}, []),
-    "a table that has a copy under a new name": ({"b": "rt", "b_old": "rs"}, {}, []),
+    "a table that has a copy under a new name": ({"b": "rt", "b_old": "rs"}, {}, [("b", "b+b_old")]),
+    "a table that has a copy, and only a new column": ({"b": "rst", "b_old": "rs"}, {}, []),
     "a table that took the name of another, which has a new one": (
         {"a": "rs", "b": "", "new": "x"},
         {"a": "new", "b": "a"},
@@ -148,9 +149,17 @@ def test_a_chain_is_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "names", "places"),
     [
-        ({"a": "r", "c": "s"}, "a and b", "a"),
-        ({"a": "r", "b": "x", "c": "s", "new": "x"}, "a and b", "a, b and new"),
-        ({"a": "r", "b": "x", "c": "s", "new": "r"}, "a and b", "a, b and new"),
+        ({"a": "r", "c": "s"}, "a and b", "a of the source may be any of them now"),
+        (
+            {"a": "r", "b": "x", "c": "s", "new": "x"},
+            "a and b",
+            "a, b and new of the source may have been renamed",
+        ),
+        (
+            {"a": "r", "b": "x", "c": "s", "new": "r"},
+            "a and b",
+            "a, b and new of the source may have been renamed",
+        ),
     ],
 )
 def test_what_is_unsure_stays_and_is_named(
@@ -159,15 +168,36 @@ def test_what_is_unsure_stays_and_is_named(
     merged = _merged(tmp_path, FILE, _found(**found))
     assert (merged.text, merged.changes, merged.added, merged.tables) == (FILE, (), (), 3)
     (said,) = merged.remarks
-    assert said.startswith(
-        f"{names} stay in tables.yaml as before, because {places} of the source may have been renamed"
-    )
+    assert said.startswith(f"{names} stay in tables.yaml as before, because {places}")
 
 
 def test_the_rest_is_merged_beside_what_is_unsure(tmp_path: Path) -> None:
     merged = _merged(tmp_path, FILE, _found(a="r", c="t", more="z"))
     assert merged.changes == (
-        "c.s: s is gone from the source, where t is new and has the same type: it is read from there now",
-        "more is new in the source: it is added, with 2 columns",
+        "c.t is new in the source: it is added as text, and hashed as a.x is, whose values it may hold: write"
+        " `mirror: keep` if it does not",
+        "c.s is gone from the source: it is removed",
+        "more is new in the source: it is added, with 2 columns; more.z is hashed as a.x is, whose values it may hold:"
+        " write `mirror: keep` if it does not",
     )
     assert len(merged.remarks) == 1
+
+
+def test_a_skipped_table_is_not_read_in_place_of_a_renamed_one(tmp_path: Path) -> None:
+    file = "skip: [out]\n" + FILE
+    merged = _merged(tmp_path, file, _found(a="z", b="r", c="s", out="x"))
+    assert (merged.text, merged.changes) == (file, ())
+    assert merged.remarks == (
+        "a stays in tables.yaml as before, because a of the source lacks some of its columns, and out, which tables.yaml"
+        " does not mirror, has exactly its columns: if it was renamed, write `source: out` under a in tables.yaml, and a"
+        " in `skip:` instead of out; if not, write the present columns under a, and discover again.",
+    )
+
+
+def test_a_skipped_column_in_another_case_does_not_hide_a_move(tmp_path: Path) -> None:
+    file = FILE.replace("  b:\n", "  b:\n    skip: [NOTE]\n")
+    found = _found(a="r", b="x", c="s").replace(
+        "      r: {", "      note: {type: text, declared: TEXT}\n      r: {"
+    )
+    merged = _merged(tmp_path, file, found)
+    assert _lines(file, merged.text) == ["+    source: b", "+    source: a"]

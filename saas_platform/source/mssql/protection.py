@@ -115,10 +115,10 @@ class Protection:
             object_id: the number of the table in the catalogue; None if it has none.
             visible: whether the user accepts that only the rows visible to the login are mirrored.
         """
-        kept = self.columns(object_id)
+        kept = {name.casefold(): why for name, why in self.columns(object_id).items()}
         for column in table.columns:
-            if source_column(column) in kept:
-                return f"{table.name}.{column.name} {kept[source_column(column)]}."
+            if source_column(column).casefold() in kept:
+                return f"{table.name}.{column.name} {kept[source_column(column).casefold()]}."
         policy = self.policy(object_id)
         if policy is None or visible:
             return None

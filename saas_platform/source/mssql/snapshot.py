@@ -287,6 +287,14 @@ class MssqlSnapshot(SourceSnapshot):
         except cursor_errors() as error:
             raise to_user_error(self._session.address, error) from error
 
+    def names_ignore_case(self) -> bool:
+        # Names are compared by the collation of the database.
+        sql = "SELECT CASE WHEN N'a' = N'A' COLLATE DATABASE_DEFAULT THEN 1 ELSE 0 END"
+        try:
+            return bool(scalar(self._cursor, sql))
+        except cursor_errors() as error:
+            raise to_user_error(self._session.address, error) from error
+
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         with self._translating(table):
             return catalogue.keys(self._cursor, self._named(table))

@@ -35,7 +35,8 @@ def tracked_deletes(
     if oldest is None or version_of(table) is None:
         return None
     # Change Tracking has only the columns of the primary key. Each is named, so their order does not matter.
-    if {*names} != {*primary_key(cursor, full_name)}:
+    present = primary_key(cursor, full_name)
+    if {*map(str.casefold, names)} != {*map(str.casefold, present)}:
         return None
     sql = deletes_query(table, full_name, oldest=int(oldest), above=above)
     return rows_as_arrow(keys, cursor.execute(sql).fetchall())

@@ -98,7 +98,7 @@ def slice_counts(cursor: SqliteCursor, table: sa.Table, *, by_index: bool = True
 def _leads_an_index(cursor: SqliteCursor, column: sa.Column[Any]) -> bool:
     cursor.execute(
         "SELECT 1 FROM pragma_index_list(?) i, pragma_index_xinfo(i.name) c"
-        " WHERE NOT i.partial AND c.seqno = 0 AND c.name = ? AND c.coll = 'BINARY'",
+        " WHERE NOT i.partial AND c.seqno = 0 AND c.name = ? COLLATE NOCASE AND c.coll = 'BINARY'",
         (source_table(column.table)[1], source_column(column)),
     )
     return cursor.fetchone() is not None

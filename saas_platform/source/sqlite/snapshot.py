@@ -16,7 +16,7 @@ from saas_platform.schema import arrow_schema, slicing_of, version_of
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
 from saas_platform.schema.describing import counted
-from saas_platform.schema.source_names import left_out, source_column, source_table
+from saas_platform.schema.source_names import left_out, pair_names, source_column, source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.sqlite import canonical, catalogue, catalogue_types, queries
@@ -66,8 +66,13 @@ class SqliteSnapshot(SourceSnapshot):
             found = catalogue.columns(self._cursor, name)
             unreadable = catalogue.unreadable(self._cursor, name, found)
             # The reading of a declared column shows whether it can be computed, and nothing is read only for that.
-            known = {source_column(column) for column in table.columns} | unreadable.keys()
-            new = [column for column in found if column.name not in known]
+            # SQLite ignores the case of names.
+            declared = {source_column(column).casefold() for column in table.columns}
+            new = [
+                column
+                for column in found
+                if column.name not in unreadable and column.name.casefold() not in declared
+            ]
             out = left_out(table)
             unreadable |= catalogue.failing(
                 self._cursor, name, (each for each in new if each.name.casefold() not in out)
@@ -233,8 +238,10 @@ class SqliteSnapshot(SourceSnapshot):
         found = catalogue.columns(self._cursor, name)
         unreadable = catalogue.unreadable(self._cursor, name, found)
         present = {column.name: column for column in found if column.name not in unreadable}
-        declared = {source_column(column): str(column.name) for column in table.columns}
-        asked = [present[each] for each in declared if each in present]
+        wanted = {str(column.name): source_column(column) for column in table.columns}
+        paired = pair_names(wanted, present, str.casefold)
+        declared = {source: name for name, source in paired.items()}
+        asked = [present[each] for each in declared]
         return {
             declared[each]: self._column(present[each], reason)
             for each, reason in catalogue.failing(self._cursor, name, asked).items()

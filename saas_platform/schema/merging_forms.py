@@ -1,0 +1,94 @@
+"""Write new columns into a `tables.yaml` in the form that they must have, because they may hold protected values.
+
+Out of scope: which columns must have which form (protection.py), and all other entries of the file (merging.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from saas_platform.schema.collations import BINARY
+from saas_platform.schema.declared import yaml_line
+from saas_platform.schema.merging_names import unique_columns
+from saas_platform.schema.protection import OR_KEEP, Reason
+
+#: What only columns in the clear have.
+_OF_CLEAR = ("pii", "mirror", "collation", "values", "plausible")
+
+
+def formed(node: Mapping[str, Any], reason: Reason | None) -> dict[str, Any]:
+    """Return the entry of a new column in its form."""
+    if reason is None:
+        return dict(node)
+    return {
+        **{name: said for name, said in node.items() if name not in _OF_CLEAR},
+        "pii": node.get("pii", reason.field.pii),
+        "mirror": reason.form,
+        **({"collation": node["collation"]} if "collation" in node else {}),
+    }
+
+
+def form_table(entry: dict[str, Any], reasons: Mapping[str, Reason]) -> None:
+    """Give the columns of a new table their forms, and take from the table what needs them in the clear.
+
+    Args:
+        entry: the table's entry in the file.
+        reasons: why columns of it, by their names in the file, must have a form.
+    """
+    columns = entry["columns"]
+    columns |= {name: formed(columns[name], reason) for name, reason in reasons.items()}
+    if all(node.get("mirror") == "drop" for node in columns.values()):
+        # The file has no table without columns, and `mask` shows as little.
+        columns |= {name: {**node, "mirror": "mask"} for name, node in columns.items()}
+    compared = entry.get("key_collation", {})
+    if any(
+        each in reasons and not can_be_key(columns[each], each in compared) for each in entry["key"]
+    ):
+        entry["key"] = []
+        entry.pop("key_collation", None)
+    slicing = entry["slice"]
+    if slicing is not None and slicing["column"] in reasons:
+        entry["slice"] = None
+    if not entry["key"] or entry["version"] in reasons:
+        entry["version"] = None
+    for part in ("unique", "references"):
+        rules = [
+            each for each in entry.get(part, ()) if reasons.keys().isdisjoint(unique_columns(each))
+        ]
+        if rules:
+            entry[part] = rules
+        else:
+            entry.pop(part, None)
+
+
+def can_be_key(node: Mapping[str, Any], is_compared: bool) -> bool:
+    """Return whether a column can be part of a key: in the clear, or hashed if its bytes are compared.
+
+    Args:
+        node: the column's entry in the file.
+        is_compared: whether the key compares it by another collation than its own.
+    """
+    form = str(node.get("mirror", "keep"))
+    is_binary = not is_compared and str(node.get("collation", BINARY)) == BINARY
+    return form == "keep" or (form == "hash" and is_binary)
+
+
+def column_words(reason: Reason | None) -> str:
+    """Return the words on a new column's form, which follow the sentence that it is added; none without a form."""
+    return "" if reason is None else f", and {reason.words}: {OR_KEEP}"
+
+
+def table_words(name: str, reasons: Mapping[str, Reason]) -> str:
+    """Return the words on the forms of a new table's columns, which follow the sentence that it is added."""
+    said = [f"{name}.{column} is {reason.words}" for column, reason in reasons.items()]
+    return f"; {', '.join(said)}: {OR_KEEP}" if said else ""
+
+
+def retyped_words(name: str, present: str, reason: Reason) -> str:
+    """Return the words on a column that has another type now, under whose name a protected one may be."""
+    return (
+        f"it is {present or 'untyped'} in the source now, and may hold the values of {reason.table}.{reason.field.name}. Write"
+        f" `{yaml_line('declared', present)}` at {name} in tables.yaml, with a `type:` that can hold its values, and with"
+        f" `{yaml_line('pii', reason.field.pii)}` and `mirror: {reason.form}` if it does"
+    )
