@@ -110,7 +110,8 @@ CASES: dict[str, tuple[str, str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("form", ["hash", pytest.param("drop", marks=pytest.mark.slow)])
+@pytest.mark.few
+@pytest.mark.parametrize("form", ["hash", "drop"])
 @pytest.mark.parametrize("case", CASES)
 def test_a_protected_column_is_never_shown(own: Own, case: str, form: str) -> None:
     before, place, change = CASES[case]
