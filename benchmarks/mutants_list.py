@@ -331,7 +331,7 @@ _CONTRACTS = _mutants(
 )
 _REBUILT = _mutants(
     "refresh",
-    "defs/test_automation.py end_to_end marts/test_built_from.py",
+    "refresh defs/test_automation.py end_to_end marts/test_built_from.py",
     (
         "rebuilt: other code makes nothing stale",
         "staleness.py",
