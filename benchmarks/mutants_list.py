@@ -134,7 +134,7 @@ _PROOF = _mutants(
 _TEXTS = [
     *_mutants(
         "schema",
-        "digests",
+        "schema/test_slices.py digests",
         (
             "canonical: marks are not doubled",
             "canonical.py",
@@ -162,7 +162,7 @@ _TEXTS = [
     ),
     *_mutants(
         "warehouse/duckdb",
-        "digests sync/test_every_value.py warehouse/test_digest.py",
+        "digests sync/test_every_value.py warehouse/test_digest.py warehouse/test_duckdb.py",
         (
             "canonical: DuckDB does not double the mark",
             "canonical.py",

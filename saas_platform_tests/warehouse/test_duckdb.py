@@ -143,6 +143,15 @@ def test_sessions_may_be_nested(path: Path) -> None:
         assert connection.execute("SELECT 1").fetchall() == [(1,)]
 
 
+@pytest.mark.parametrize(
+    "text", ["it's", "''", "'; DROP TABLE x; --", "\\'", "a\nb", "ü\u2028", ""]
+)
+def test_a_text_of_any_characters_is_one_literal(text: str) -> None:
+    with duckdb.connect() as connection:
+        found = connection.execute(f"SELECT {duckdb_sql.literal(text)}").fetchall()
+    assert found == [(text,)]
+
+
 def test_slice_bounds_are_literal_and_merged() -> None:
     events = TABLES["usage_events"]
     assert duckdb_sql.within(events, ["2024-02-29", "2024-03-01", "infinity"]) == (
