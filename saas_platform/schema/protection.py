@@ -9,7 +9,7 @@ and the sentences (merging_forms.py, sync/drift_sentences.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -142,6 +142,23 @@ class Standing:
         """Return whether a declared column of the type is not in its place."""
         return any(lost == kind for _, lost in self.lost)
 
+    def is_in_place(self, column: str, name: str) -> bool:
+        """Return whether a new column stands where a column of the file that is gone would stand.
+
+        A database that renames a column leaves it in its place. If two columns had exchanged their names, or one had
+        taken the name of another, then the columns would be in another order than in the file. The file does not know
+        the place of a column that it drops, so then it can't be said.
+        """
+        if any(each.form == "drop" for each in self.wanted.fields):
+            return False
+        wanted = [each.source.casefold() for each in self.wanted.fields]
+        gone = next(each.source for each in self.wanted.fields if each.name == column).casefold()
+        there = [each.casefold() for each, _ in self.present or ()]
+        renamed = [gone if each == name.casefold() else each for each in there]
+        return [each for each in renamed if each in wanted] == [
+            each for each in wanted if each in renamed
+        ]
+
     def may_be_renamed(self, name: str, kind: str) -> bool:
         """Return whether a new column may be one of this table, because only a renamed one can be where it is."""
         if self.has_lost_type(kind):
@@ -197,19 +214,24 @@ class Guard:
         Returns:
             The strictest reason, because the column may hold the values of any.
         """
+        return _strictest(self._reasons(table, name, kind, within=True))
+
+    def _reasons(
+        self, table: str | None, name: str, kind: str, *, within: bool
+    ) -> Iterator[Reason]:
+        """Yield the reasons; `within`: whether those count that are protected columns of the table and still there."""
         fold = name.casefold()
-        return _strictest(
-            Reason(each.name, field)
-            for each, field in self._protected
-            if field.source.casefold() == fold
-            or (
+        for each, field in self._protected:
+            if field.source.casefold() == fold or (
                 field.declared.casefold() == kind.casefold()
                 and (
                     each.has_lost(field)
-                    or (each.name == table and each.may_be_renamed(name, kind.casefold()))
+                    or (
+                        within and each.name == table and each.may_be_renamed(name, kind.casefold())
+                    )
                 )
-            )
-        )
+            ):
+                yield Reason(each.name, field)
 
     def reason_of_type(self, table: str, form: str, kind: str) -> Reason | None:
         """Return why a declared column that has another type now must be read in a stricter form; None if not.
@@ -233,7 +255,8 @@ class Guard:
     def may_be(self, table: str, column: str, name: str, kind: str) -> bool:
         """Return whether a new column may be taken for a column of the file under a new name.
 
-        It may not if it would have to be protected more strictly, or if another table lost a column of its name.
+        It may not if it would have to be protected more strictly, or if another table lost a column of its name. A
+        protected column of the same table that is still there does not count, if the new one is where the other was.
 
         Args:
             table: the table of the file.
@@ -241,7 +264,9 @@ class Guard:
             name: the name of the new column.
             kind: its type.
         """
-        reason = self.reason(table, name, kind)
+        own = next((each for each in self.standings if each.name == table), None)
+        within = own is None or not own.is_in_place(column, name)
+        reason = _strictest(self._reasons(table, name, kind, within=within))
         form = next(
             (
                 field.form

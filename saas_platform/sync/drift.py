@@ -110,8 +110,12 @@ def check_table(
         for each in alike(gone, readable(new), partial(_is_like_column, guard))
         for column in each.gone
     }
+    reasons = {each.name: guard.reason(str(table.name), each.name, each.type) for each in new}
     faults = [words.gone(column, like.get(str(column.name), NO_COLUMN)) for column in gone]
     faults += [*words.unreadable(unreadable), *other]
+    if faults:
+        # The advice on what is gone must not hide that a new column has to be protected.
+        faults += words.new([each for each in new if reasons[each.name]], reasons)
     if faults:
         raise SyncError(" ".join(faults))
     if not _keeps_key(snapshot, table, paired):
@@ -120,7 +124,6 @@ def check_table(
         can = readable(new)
         typed = {column.name: column for column in snapshot.proposed(table, can)} if can else {}
         new = [typed.get(column.name, column) for column in new]
-    reasons = {each.name: guard.reason(str(table.name), each.name, each.type) for each in new}
     return (*map(words.loose, loose), *words.new(new, reasons))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.end_to_end.own import Own
@@ -126,6 +127,42 @@ def test_a_protected_column_is_never_shown(own: Own, case: str, form: str) -> No
     assert "could not be read afterwards" not in said.err
     # What is written stays: nothing is advised or changed a second time.
     assert "is new in the source" not in command("doctor", "--discover").err
+
+
+def test_an_open_column_beside_a_protected_one_can_be_renamed(own: Own) -> None:
+    """The columns are in the order of the file, so no name was given to another column."""
+    own.change(
+        "CREATE TABLE p (code TEXT PRIMARY KEY NOT NULL, secret TEXT, city TEXT UNIQUE);"
+        "CREATE TABLE c (id INTEGER PRIMARY KEY, p TEXT REFERENCES p (code));"
+        "INSERT INTO p VALUES ('x', 'SECRET1', 'Rome'); INSERT INTO c VALUES (1, 'x')"
+    )
+    assert command("doctor", "--discover", "--yes").code == 0
+    own.protect("hash", "p.secret")
+    assert command("sync").code == 0
+    own.change(_rename("p", ("code", "number")))
+    assert "write `source: number` at p.code" in command("sync").err
+    assert command("doctor", "--discover", "--yes").code == 0
+    own.change(_rename("p", ("city", "town")))
+    said = command("doctor", "--discover", "--yes").err
+    assert "p.city: city is gone from the source, where town is new and has the same type" in said
+    assert command("sync").code == 0
+    tables = yaml.safe_load(own.file.read_text())["tables"]
+    p = tables["p"]
+    assert (p["key"], p["unique"]) == (["code"], [["city"]])
+    assert tables["c"]["references"] == [{"columns": ["p"], "table": "p", "to": ["code"]}]
+    assert own.shown(*SECRETS) == set()
+
+
+def test_the_advice_on_a_column_that_is_gone_shows_the_form_of_a_new_one(own: Own) -> None:
+    own.change(NOTES)
+    assert command("doctor", "--discover", "--yes").code == 0
+    own.protect("hash", "t1.secret")
+    assert command("sync").code == 0
+    own.change(_swap("t1", "t2") + _add("t1", "t2"))
+    said = command("sync").err
+    assert "t2.note is gone from the source" in said
+    line = "secret: {type: text, declared: TEXT, pii: free_text, mirror: hash}"
+    assert f"write `{line}` under the columns of t2" in said
 
 
 @pytest.mark.parametrize("left_out", ["skip: [b]\n", ""])
