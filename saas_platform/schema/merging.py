@@ -30,7 +30,14 @@ from saas_platform.schema.declared import (
 from saas_platform.schema.describing import counted
 from saas_platform.schema.exposure import Look
 from saas_platform.schema.kept_comments import with_comments
-from saas_platform.schema.merging_forms import column_words, formed, retyped_words, table_words
+from saas_platform.schema.merging_forms import (
+    column_words,
+    formed,
+    kept_words,
+    stays_words,
+    table_words,
+    undecided_types,
+)
 from saas_platform.schema.merging_keys import key_remark
 from saas_platform.schema.merging_names import (
     declared_alike,
@@ -115,6 +122,8 @@ class _Work:
     added: list[sa.Column[Any]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     guard: Guard = field(default_factory=Guard)
+    #: The protected columns, as table and name, that must not change because others may hold their values.
+    kept: set[tuple[str, str]] = field(default_factory=set)
 
     def run(self) -> None:
         by_place = {source_table(table): table for table in self.found}
@@ -147,8 +156,14 @@ class _Work:
                     undecided(each.gone, names, kind="tables", alike_by="the same columns")
                 )
         by_name = {str(by_place[place].name): name for name, place in paired.items()}
-        for name, place in paired.items():
-            self._merge_columns(name, by_place[place])
+        there = {name: by_place[place] for name, place in paired.items()}
+        unsettled = undecided_types(self.guard, self.tables, there, self.fold)
+        self.kept = {(reason.table, reason.field.name) for _, reason in unsettled.values()}
+        for (name, column), (kind, reason) in unsettled.items():
+            self.remarks.append(stays_words(f"{name}.{column}", kind, reason))
+        for name in there:
+            if all(name != each for each, _ in unsettled):
+                self._merge_columns(name, there[name])
         for name, place in wanted.items():
             if name not in (*paired, *gone, *held):
                 self.remarks.append(
@@ -157,7 +172,10 @@ class _Work:
                     f" {skip_tables(self.declaration.skipped, [place])}."
                 )
         for name in gone:
-            self._remove_table(name, self._why_gone(wanted[name]))
+            if any(name == each for each, _ in self.kept):
+                self.remarks.append(kept_words(name))
+            else:
+                self._remove_table(name, self._why_gone(wanted[name]))
         for table in new:
             by_name[str(table.name)] = free_name(
                 self.tables, str(table.name), repr(source_table(table))
@@ -299,7 +317,10 @@ class _Work:
         for column in new:
             self._add_column(name, column, reasons.get(str(column.name)))
         for each in gone:
-            self._remove_column(name, each, table, "is gone from the source")
+            if (name, each) in self.kept:
+                self.remarks.append(kept_words(f"{name}.{each}"))
+            else:
+                self._remove_column(name, each, table, "is gone from the source")
         for each in lost:
             self._remove_column(name, each, table, "can no longer be read")
         remark = key_remark(name, self.tables[name], table)
@@ -348,12 +369,8 @@ class _Work:
                     f" correct the value, or write `type: {type_name(found)}` at {name}.{column} in tables.yaml."
                 )
             return
-        form = str(node.get("mirror", "keep"))
-        reason = self.guard.reason_of_type(name, form, now)
-        if reason is not None:
-            self.remarks.append(
-                f"{name}.{column} stays in tables.yaml as before: {retyped_words(f'{name}.{column}', now, reason)}."
-            )
+        if (name, column) in self.kept:
+            self.remarks.append(kept_words(f"{name}.{column}"))
             return
         node = self.tree.to_change(name)["columns"][column]
         node["declared"] = quoted_value(now)

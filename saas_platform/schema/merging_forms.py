@@ -5,13 +5,16 @@ Out of scope: which columns must have which form (protection.py), and all other 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import sqlalchemy as sa
 
 from saas_platform.schema.collations import BINARY
 from saas_platform.schema.declared import yaml_line
 from saas_platform.schema.merging_names import unique_columns
-from saas_platform.schema.protection import OR_KEEP, Reason
+from saas_platform.schema.protection import OR_KEEP, Guard, Reason, found_column
+from saas_platform.schema.source_names import pair_names
 
 #: What only columns in the clear have.
 _OF_CLEAR = ("pii", "mirror", "collation", "values", "plausible")
@@ -83,6 +86,51 @@ def table_words(name: str, reasons: Mapping[str, Reason]) -> str:
     """Return the words on the forms of a new table's columns, which follow the sentence that it is added."""
     said = [f"{name}.{column} is {reason.words}" for column, reason in reasons.items()]
     return f"; {', '.join(said)}: {OR_KEEP}" if said else ""
+
+
+def undecided_types(
+    guard: Guard,
+    tables: Mapping[str, Any],
+    found: Mapping[str, sa.Table],
+    fold: Callable[[str], str],
+) -> dict[tuple[str, str], tuple[str, Reason]]:
+    """Return the columns that have another type now and may hold the values of a protected column.
+
+    A person has to decide on them. Until then their tables stay in the file as they are, and so do the protected columns:
+    otherwise, nothing would show any more what the columns may hold.
+
+    Args:
+        guard: the rules.
+        tables: the entries of the tables in the file.
+        found: what discovery found in the place of each.
+        fold: how the source compares names.
+
+    Returns:
+        For each, by table and column of the file, its type in the source and the protected column.
+    """
+    undecided = {}
+    for name, table in found.items():
+        types = dict(map(found_column, table.columns))
+        nodes = tables[name]["columns"]
+        wanted = {each: str(node.get("source", each)) for each, node in nodes.items()}
+        for column, source in pair_names(wanted, types, fold).items():
+            was, now = str(nodes[column].get("declared", "")), types[source]
+            if was.casefold() != now.casefold():
+                form = str(nodes[column].get("mirror", "keep"))
+                reason = guard.reason_of_type(name, form, now)
+                if reason is not None:
+                    undecided[name, column] = (now, reason)
+    return undecided
+
+
+def kept_words(name: str) -> str:
+    """Return the sentence on what stays in the file because of other columns."""
+    return f"{name} stays in tables.yaml as before, until you have decided on the columns that may hold its values."
+
+
+def stays_words(name: str, present: str, reason: Reason) -> str:
+    """Return the sentence on a column that stays in the file because of its type now."""
+    return f"{name} stays in tables.yaml as before: {retyped_words(name, present, reason)}."
 
 
 def retyped_words(name: str, present: str, reason: Reason) -> str:
