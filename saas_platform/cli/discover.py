@@ -48,6 +48,8 @@ class Declared:
     marked: tuple[str, ...]
     #: Whether the file was written.
     written: bool
+    #: Whether a remark leaves something to decide.
+    is_open: bool = False
 
 
 def declare_tables(platform: Platform, *, sample: bool = False, write: bool = False) -> Declared:
@@ -95,9 +97,10 @@ def _merged(
             source_table(table) for table in declaration.tables.values() if snapshot.is_view(table)
         }
         ignore_case = snapshot.names_ignore_case()
+        origins = snapshot.origins()
         unfit = set(_unfit(snapshot, declaration, found, sample=sample))
     text = file.read_text(encoding="utf-8")
-    merged = merge(text, declaration, found.tables, present, views, unfit, ignore_case)
+    merged = merge(text, declaration, found.tables, present, views, unfit, ignore_case, origins)
     if not merged.tables:
         raise TablesError(
             f"Every table that {file} declares is gone from the source, and all others are skipped: name another"
@@ -112,6 +115,7 @@ def _merged(
         merged.changes,
         _marked(merged.added),
         written=changed,
+        is_open=bool(merged.remarks),
     )
 
 

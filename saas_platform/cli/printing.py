@@ -270,6 +270,8 @@ def print_discovery(found: Declared, file: Path) -> bool:
             f"{file} is not changed: run `saas-platform doctor --discover --yes` to write the"
             f" {counted(len(found.changes), 'change')} above into it. It keeps your edits."
             if found.changes
+            else f"{file} is not changed: decide on what is said above."
+            if found.is_open
             else f"{file} matches the source: there is nothing to change.",
         )
     elif found.changes:

@@ -33,9 +33,9 @@ from saas_platform.schema.arrow import version_of
 from saas_platform.schema.collations import BINARY, FACTS
 from saas_platform.schema.columns import PII_KINDS
 from saas_platform.schema.kinds import NAMED, kind_of_type, sized
-from saas_platform.schema.protection import Field
 from saas_platform.schema.slices import Slicing, slicing_of
 from saas_platform.schema.source_names import source_column, source_table
+from saas_platform.schema.standing import Field
 from saas_platform.schema.tables_file import (
     DECIMAL,
     DeclaredColumn,
@@ -139,8 +139,8 @@ def read_declaration(path: Path) -> Declaration:
 def _table(name: str, entry: DeclaredTable, metadata: sa.MetaData) -> sa.Table:
     schema, source = source_place(name, entry)
     dropped = {
-        own: Field(each, own, column.declared, "drop", column.pii)
-        for each, column in entry.columns.items()
+        own: Field(each, own, column.declared, "drop", column.pii, number)
+        for number, (each, column) in enumerate(entry.columns.items())
         for own in [each if column.source is None else column.source]
         if column.mirror == "drop"
     }

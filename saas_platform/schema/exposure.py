@@ -8,20 +8,14 @@ declares stands in the source. Out of scope: new columns (protection.py).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Generic, TypeVar
 
 from saas_platform.schema.moves import Moves, Sides, Unsure
-from saas_platform.schema.protection import (
-    Columns,
-    Field,
-    Guard,
-    Standing,
-    Wanted,
-    folded,
-    is_stricter,
-)
+from saas_platform.schema.origins import PlacedColumn
+from saas_platform.schema.protection import Guard, is_stricter
+from saas_platform.schema.standing import Columns, Field, Standing, Wanted, folded
 
 _Name = TypeVar("_Name")
 _Place = TypeVar("_Place")
@@ -38,6 +32,8 @@ class Look(Generic[_Name, _Place]):
     columns: Mapping[_Place, Columns]
     #: The tables of the source that the file skips.
     left_out: Collection[_Place] = ()
+    #: The columns from which others of the source come directly.
+    origins: Mapping[PlacedColumn, Collection[PlacedColumn]] = field(default_factory=dict)
 
     @cached_property
     def _keys(self) -> tuple[dict[_Name, object], dict[_Place, object]]:
@@ -65,20 +61,38 @@ class Look(Generic[_Name, _Place]):
         ).moves()
         names = {each.name: name for name, each in self._standings(found).items()}
         groups: list[set[_Name]] = []
-        for pair in self._exposed(found):
-            group = {names[each] for each in pair}
+        others: dict[_Name, set[_Place]] = {}
+        for owner, reader, there in self._exposed(found):
+            group = {names[owner], names[reader]}
+            others.setdefault(names[reader], set()).update(there)
             joined = [each for each in groups if not group.isdisjoint(each)]
             groups = [*(each for each in groups if each not in joined), group.union(*joined)]
-        more = [[name for name in self.wanted if name in group] for group in groups]
-        unsure = [
-            Unsure(tuple(each), tuple(self.own[name] for name in each if name in self.own))
-            for each in more
-        ]
+        unsure = []
+        for group in groups:
+            own = {self.own[name] for name in group if name in self.own}
+            near = own.union(*(others.get(name, ()) for name in group))
+            unsure.append(
+                Unsure(
+                    tuple(name for name in self.wanted if name in group),
+                    tuple(place for place in self._places if place in near),
+                )
+            )
         return replace(found, unsure=(*found.unsure, *unsure))
+
+    @property
+    def _places(self) -> dict[_Place, None]:
+        """The tables of the source: those of the file's names, in its order, and the others."""
+        return dict.fromkeys([*self.own.values(), *self.columns])
 
     def guard(self, moves: Moves[_Name, _Place]) -> Guard:
         """Return the rules for new columns, if the tables have moved in this way."""
-        return Guard([*self._standings(moves).values()])
+        standings = self._standings(moves)
+        tables: dict[object, str] = {
+            self.own[name]: each.name
+            for name, each in standings.items()
+            if each.present is not None
+        }
+        return Guard([*standings.values()], tables, dict(self.columns.items()), self.origins)
 
     def _standings(self, moves: Moves[_Name, _Place]) -> dict[_Name, Standing]:
         away = {*moves.sure, *(name for each in moves.unsure for name in each.names)}
@@ -91,8 +105,13 @@ class Look(Generic[_Name, _Place]):
             for name, wanted in self.wanted.items()
         }
 
-    def _exposed(self, moves: Moves[_Name, _Place]) -> Iterator[tuple[str, str]]:
-        """Yield each table with protected columns with one that may be in its place and would show them."""
+    def _exposed(
+        self, moves: Moves[_Name, _Place]
+    ) -> Iterator[tuple[str, str, Collection[_Place]]]:
+        """Yield each table with protected columns with one that may be in its place and would show them.
+
+        The third part has the tables of the source without a name in the file in which the second one may be now.
+        """
         standings = self._standings(moves)
         settled = {*moves.sure, *(name for each in moves.unsure for name in each.names)}
         free = [each for each in self.columns if each not in self.own.values()]
@@ -103,40 +122,57 @@ class Look(Generic[_Name, _Place]):
             and name not in settled
             and not any(self._is_like(name, place) for place in free)
         }
-        there = [
-            each
-            for each in standings.values()
-            if each.present is not None and (each.lost or each.added)
-        ]
-        changed = [*there, *(each for each in standings.values() if each.name in gone)]
-        # Where each column is new: the table of the file, or the place that has none.
-        added: dict[tuple[str, str], set[object]] = {}
-        for each in there:
+        # Where each column is new, by its name and by its name and type: the table of the file, or the place that has none.
+        added: dict[object, set[str | tuple[_Place]]] = {}
+        for each in standings.values():
             for column in each.added:
-                added.setdefault(column, set()).add(each.name)
+                for key in (column, column[0]):
+                    added.setdefault(key, set()).add(each.name)
         for place in free:
             if place not in self.left_out:
                 for column in folded(self.columns[place]):
-                    added.setdefault(column, set()).add((place,))
-        readers: dict[str, list[tuple[Standing, Field]]] = {}
-        for each in there:
-            for field in each.wanted.fields:
-                readers.setdefault(field.source.casefold(), []).append((each, field))
-        for owner in changed:
-            for protected in owner.protected:
-                for reader, field in readers.get(protected.source.casefold(), ()):
-                    if reader is owner or not _shows(reader, field, protected):
-                        continue
-                    here = {owner.name, reader.name}
-                    is_elsewhere = any(added.get(each, here) - here for each in reader.lost)
-                    if _may_be_in_place(owner, reader, owner.name in gone, is_elsewhere):
-                        yield owner.name, reader.name
+                    for key in (column, column[0]):
+                        added.setdefault(key, set()).add((place,))
+        there = [
+            each
+            for each in standings.values()
+            if each.present is not None
+            and (each.lost or each.added or any(name in added for name in each.left))
+        ]
+        changed = [*there, *(each for each in standings.values() if each.name in gone)]
+        for owner, reader in _shown(changed, there):
+            here = {owner.name, reader.name}
+            keys = (*reader.lost, *reader.left)
+            elsewhere = {place for each in keys for place in added.get(each, ())} - here
+            if _may_be_in_place(owner, reader, owner.name in gone, bool(elsewhere)):
+                others = [place[0] for place in elsewhere if isinstance(place, tuple)]
+                yield owner.name, reader.name, others
+        reordered = [
+            each
+            for each in standings.values()
+            if each.present is not None and each.order != each.wanted.order
+        ]
+        orders = {each.wanted.order for each in reordered}
+        for owner, reader in _shown(reordered, reordered):
+            # Nobody exchanged tables of which one only stands in another order in the file.
+            if reader.order == owner.wanted.order and owner.order in orders:
+                yield owner.name, reader.name, ()
 
 
-def _shows(reader: Standing, field: Field, protected: Field) -> bool:
-    """Return whether a table reads a column of the name and type of a protected one of another table more openly."""
-    key = protected.source.casefold(), protected.declared.casefold()
-    return is_stricter(protected.form, field.form) and key in reader.now
+def _shown(
+    owners: Collection[Standing], readers: Collection[Standing]
+) -> Iterator[tuple[Standing, Standing]]:
+    """Yield each table with protected columns with one that reads a column of the name and type more openly."""
+    by_name: dict[str, list[tuple[Standing, Field]]] = {}
+    for reader in readers:
+        for column in reader.wanted.fields:
+            by_name.setdefault(column.source.casefold(), []).append((reader, column))
+    for owner in owners:
+        for protected in owner.protected:
+            for reader, column in by_name.get(protected.source.casefold(), ()):
+                is_read = is_stricter(protected.form, column.form) and protected.key in reader.now
+                if is_read and reader is not owner:
+                    yield owner, reader
 
 
 def _may_be_in_place(owner: Standing, reader: Standing, is_gone: bool, is_elsewhere: bool) -> bool:
@@ -145,10 +181,10 @@ def _may_be_in_place(owner: Standing, reader: Standing, is_gone: bool, is_elsewh
     Columns of the one are new in the place of the other. Or the owner is gone, or lost what it protects, and a column
     of the reader is new elsewhere.
     """
-    if owner.lost & reader.added:
+    if owner.has_left_to(reader):
         return True
     if is_gone:
         return is_elsewhere or owner.wanted.keeps(reader.present or ())
-    if reader.lost & owner.added:
+    if reader.has_left_to(owner):
         return True
-    return is_elsewhere and any(map(owner.has_lost, owner.protected))
+    return is_elsewhere and any(each.key in owner.lost for each in owner.protected)

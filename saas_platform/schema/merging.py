@@ -17,39 +17,34 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from saas_platform.schema.commented_yaml import append, put_first, quoted_value
+from saas_platform.schema.commented_yaml import put_first, quoted_value
 from saas_platform.schema.declared import (
     Declaration,
     SourcePlace,
-    column_entry,
     folded_place,
     place_entry,
     skip_tables,
-    type_name,
 )
 from saas_platform.schema.describing import counted
 from saas_platform.schema.exposure import Look
 from saas_platform.schema.kept_comments import with_comments
+from saas_platform.schema.merging_columns import ColumnsMerge, Notes
 from saas_platform.schema.merging_forms import (
-    column_words,
-    formed,
     kept_words,
+    reasons_of,
+    skipped_words,
     stays_words,
     table_words,
     undecided_types,
 )
-from saas_platform.schema.merging_keys import key_remark
-from saas_platform.schema.merging_names import (
-    declared_alike,
-    dotted,
-    free_name,
-)
-from saas_platform.schema.merging_removal import remove_column
+from saas_platform.schema.merging_names import dotted, free_name
 from saas_platform.schema.merging_tables import new_entry
 from saas_platform.schema.moved_sentences import moved_words, unsure_words
-from saas_platform.schema.protection import Guard, Reason, Wanted, found_column, found_columns
+from saas_platform.schema.origins import Origins
+from saas_platform.schema.protection import Guard, Reason
 from saas_platform.schema.renames import alike, undecided
-from saas_platform.schema.source_names import pair_names, source_column, source_table
+from saas_platform.schema.source_names import pair_names, source_table
+from saas_platform.schema.standing import Wanted, found_columns
 from saas_platform.schema.tables_tree import TablesTree
 
 
@@ -76,6 +71,7 @@ def merge(
     views: Collection[SourcePlace] = (),
     unfit: Collection[tuple[str, str]] = (),
     ignore_case: bool = True,
+    origins: Origins | None = None,
 ) -> Merge:
     """Bring the file's text up to date with what discovery found.
 
@@ -87,6 +83,7 @@ def merge(
         views: the places of the file at which the source has a view now, which can't be mirrored.
         unfit: the columns, by table and name, with values that do not fit the type that the file declares.
         ignore_case: whether the source finds a column by its name in another case.
+        origins: which columns of the source reference others, and which are computed.
 
     Returns:
         The changed text, with all changes.
@@ -95,14 +92,24 @@ def merge(
     mark = text[: text.startswith("\ufeff")]
     text = text.removeprefix(mark)
     fold = str.casefold if ignore_case else str
-    work = _Work(TablesTree(text), declaration, list(found), present, views, unfit, fold)
+    work = _Work(
+        TablesTree(text),
+        declaration,
+        list(found),
+        present,
+        views,
+        unfit,
+        fold,
+        origins or Origins(),
+    )
     work.run()
-    merged = with_comments(text, work.tree.text()) if work.changes else text
+    notes = work.notes
+    merged = with_comments(text, work.tree.text()) if notes.changes else text
     return Merge(
         mark + merged,
-        tuple(work.changes),
-        tuple(work.added),
-        tuple(work.remarks),
+        tuple(notes.changes),
+        tuple(notes.added),
+        tuple(notes.remarks),
         len(work.tables),
     )
 
@@ -118,12 +125,9 @@ class _Work:
     views: Collection[SourcePlace]
     unfit: Collection[tuple[str, str]]
     fold: Callable[[str], str]
-    changes: list[str] = field(default_factory=list)
-    added: list[sa.Column[Any]] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    origins: Origins
+    notes: Notes = field(default_factory=Notes)
     guard: Guard = field(default_factory=Guard)
-    #: The protected columns, as table and name, that must not change because others may hold their values.
-    kept: set[tuple[str, str]] = field(default_factory=set)
 
     def run(self) -> None:
         by_place = {source_table(table): table for table in self.found}
@@ -138,12 +142,15 @@ class _Work:
         here = {folded_place(place) for place in self.present}
         gone = [n for n, p in wanted.items() if n not in paired and folded_place(p) not in here]
         held = self._follow_moves(by_place, paired, new, gone)
-        reasons = {str(table.name): self._reasons(None, table.columns) for table in new}
+        reasons = {
+            str(table.name): reasons_of(self.guard, source_table(table), table.columns)
+            for table in new
+        }
         for each in alike(gone, new, self._is_like):
             if each.is_rename:
                 (name,), (table,) = each.gone, each.new
                 self._read_from(name, source_table(table))
-                self.changes.append(
+                self.notes.changes.append(
                     f"{name} {self._why_gone(wanted[name])}, where {dotted(source_table(table))} is new and has the"
                     " same columns: it is read from there now"
                 )
@@ -152,30 +159,31 @@ class _Work:
                 paired[name] = source_table(table)
             else:
                 names = [dotted(source_table(table)) for table in each.new]
-                self.changes.append(
+                self.notes.changes.append(
                     undecided(each.gone, names, kind="tables", alike_by="the same columns")
                 )
         by_name = {str(by_place[place].name): name for name, place in paired.items()}
         there = {name: by_place[place] for name, place in paired.items()}
         unsettled = undecided_types(self.guard, self.tables, there, self.fold)
-        self.kept = {(reason.table, reason.field.name) for _, reason in unsettled.values()}
+        kept = {(reason.table, reason.field.name) for _, reason in unsettled.values()}
+        columns = ColumnsMerge(self.tree, self.guard, self.unfit, kept, self.fold, self.notes)
         for (name, column), (kind, reason) in unsettled.items():
-            self.remarks.append(stays_words(f"{name}.{column}", kind, reason))
+            self.notes.remarks.append(stays_words(f"{name}.{column}", kind, reason))
         for name in there:
             if all(name != each for each, _ in unsettled):
-                self._merge_columns(name, there[name])
+                columns.merge(name, there[name])
         for name, place in wanted.items():
             if name not in (*paired, *gone, *held):
-                self.remarks.append(
+                self.notes.remarks.append(
                     f"{name} stays in tables.yaml as it is, because discovery leaves {dotted(place)} out. To leave it"
                     f" out too: remove {name} from tables.yaml, with the references to it, and"
                     f" {skip_tables(self.declaration.skipped, [place])}."
                 )
         for name in gone:
-            if any(name == each for each, _ in self.kept):
-                self.remarks.append(kept_words(name))
+            if any(name == each for each, _ in kept):
+                self.notes.remarks.append(kept_words(name))
             else:
-                self._remove_table(name, self._why_gone(wanted[name]))
+                self._remove_table(name, wanted[name])
         for table in new:
             by_name[str(table.name)] = free_name(
                 self.tables, str(table.name), repr(source_table(table))
@@ -214,21 +222,25 @@ class _Work:
         wanted = {name: source_table(table) for name, table in self.declaration.tables.items()}
         named = [*paired.values(), *map(source_table, new)]
         left_out = [place for place in by_place if place not in named]
+        columns = {place: found_columns(by_place[place]) for place in (*named, *left_out)}
         look = Look(
             self.wanted,
             {name: paired.get(name, place) for name, place in wanted.items() if name not in gone},
-            {place: found_columns(by_place[place]) for place in (*named, *left_out)},
+            columns,
             left_out,
+            self.origins.among(columns),
         )
         moves = look.moves()
         self.guard = look.guard(moves)
         held = {name for each in moves.unsure for name in each.names}
         for name, place in moves.sure.items():
             own = None if name in gone else dotted(paired[name])
-            self.changes.append(moved_words(name, own, dotted(place)))
+            self.notes.changes.append(moved_words(name, own, dotted(place)))
             self._read_from(name, place)
         for each in moves.unsure:
-            self.remarks.append(unsure_words(each.names, each.places, self.declaration.skipped))
+            self.notes.remarks.append(
+                unsure_words(each.names, each.places, self.declaration.skipped)
+            )
         settled = {*moves.sure.values(), *(place for each in moves.unsure for place in each.places)}
         paired |= moves.sure
         for name in held & paired.keys():
@@ -246,7 +258,7 @@ class _Work:
         else:
             put_first(node, "source", quoted_value(place_entry(place)))
 
-    def _remove_table(self, name: str, why: str) -> None:
+    def _remove_table(self, name: str, place: SourcePlace) -> None:
         self.tree.remove(name)
         without = [
             other
@@ -254,7 +266,10 @@ class _Work:
             if self.tree.drop(other, "references", lambda each: each["table"] == name)
         ]
         also = f", with the references to it in {', '.join(without)}" if without else ""
-        self.changes.append(f"{name} {why}: it is removed{also}")
+        if any(each.form != "keep" for each in self.wanted[name].fields):
+            self.tree.skip_table(place_entry(place))
+            also += f"; {skipped_words('at the top ')}"
+        self.notes.changes.append(f"{name} {self._why_gone(place)}: it is removed{also}")
 
     def _add_table(
         self,
@@ -263,138 +278,11 @@ class _Work:
         names: Mapping[str, str],
         reasons: Mapping[str, Mapping[str, Reason]],
     ) -> None:
-        entry = new_entry(name, table, self.tables, names, self.found, reasons)
+        entry, without = new_entry(name, table, self.tables, names, self.found, reasons)
         self.tree.append(name, entry)
-        self.added += table.columns
+        self.notes.added += table.columns
         number = counted(len(entry["columns"]), "column")
         forms = table_words(name, reasons[str(table.name)])
-        self.changes.append(f"{name} is new in the source: it is added, with {number}{forms}")
-
-    def _reasons(self, name: str | None, columns: Iterable[sa.Column[Any]]) -> dict[str, Reason]:
-        """Return why new columns must not be read in the clear, by their names in the discovery."""
-        found = {str(each.name): self.guard.reason(name, *found_column(each)) for each in columns}
-        return {column: reason for column, reason in found.items() if reason is not None}
-
-    # Columns.
-
-    def _merge_columns(self, name: str, table: sa.Table) -> None:
-        node = self.tables[name]["columns"]
-        by_source = {source_column(column): column for column in table.columns}
-        wanted = {each: str(column.get("source", each)) for each, column in node.items()}
-        paired = pair_names(wanted, by_source, self.fold)
-        skipped = {str(each).casefold() for each in self.tables[name].get("skip", ())}
-        new = [
-            column
-            for source, column in by_source.items()
-            if source not in paired.values() and source.casefold() not in skipped
-        ]
-        gone = [each for each in node if each not in paired]
-        unreadable = self._skip_unreadable(name, table)
-        lost = [each for each in gone if wanted[each].casefold() in unreadable]
-        gone = [each for each in gone if each not in lost]
-        reasons = self._reasons(name, new)
-        for like in alike(
-            gone,
-            new,
-            lambda each, column: (
-                declared_alike(node[each], column)
-                and self.guard.may_be(name, each, *found_column(column))
-            ),
-        ):
-            if like.is_rename:
-                (renamed,), (found,) = like.gone, like.new
-                self._rename_column(name, renamed, source_column(found))
-                gone.remove(renamed)
-                new.remove(found)
-            else:
-                olds = [f"{name}.{each}" for each in like.gone]
-                news = [*map(source_column, like.new)]
-                has = "the same type"
-                self.changes.append(undecided(olds, news, kind="columns", alike_by=has))
-        for each, source in paired.items():
-            self._follow_declared(name, each, by_source[source])
-        # A new column may be the key's, so it comes before the key is looked for again.
-        for column in new:
-            self._add_column(name, column, reasons.get(str(column.name)))
-        for each in gone:
-            if (name, each) in self.kept:
-                self.remarks.append(kept_words(f"{name}.{each}"))
-            else:
-                self._remove_column(name, each, table, "is gone from the source")
-        for each in lost:
-            self._remove_column(name, each, table, "can no longer be read")
-        remark = key_remark(name, self.tables[name], table)
-        if remark is not None:
-            self.remarks.append(remark)
-
-    def _skip_unreadable(self, name: str, table: sa.Table) -> set[str]:
-        """Skip the columns that the source can't read, unless the file skips them already.
-
-        Returns:
-            Their names in small letters.
-        """
-        node = self.tables[name]
-        skipped = [str(each) for each in node.get("skip", ())]
-        known = {each.casefold() for each in skipped}
-        unreadable = sorted(table.info.get("skipped", ()))
-        for each in unreadable:
-            if each.casefold() not in known:
-                skipped.append(each)
-                self.changes.append(
-                    f"{name}.{each} can't be read: it is added to `skip:` of {name}"
-                )
-        if len(skipped) > len(known):
-            put_first(self.tree.to_change(name), "skip", quoted_value(skipped))
-        return {each.casefold() for each in unreadable}
-
-    def _rename_column(self, name: str, column: str, source: str) -> None:
-        node = self.tree.to_change(name)["columns"][column]
-        was = node.get("source", column)
-        if source == column:
-            del node["source"]
-        else:
-            put_first(node, "source", quoted_value(source))
-        self.changes.append(
-            f"{name}.{column}: {was} is gone from the source, where {source} is new and has the same type: it is"
-            " read from there now"
-        )
-
-    def _follow_declared(self, name: str, column: str, found: sa.Column[Any]) -> None:
-        node = self.tables[name]["columns"][column]
-        was, now = str(node.get("declared", "")), str(found.info.get("declared", ""))
-        if was.casefold() == now.casefold():
-            if (name, column) in self.unfit:
-                self.remarks.append(
-                    f"{name}.{column} keeps its type {node['type']}. Where a value does not fit it, the table stops:"
-                    f" correct the value, or write `type: {type_name(found)}` at {name}.{column} in tables.yaml."
-                )
-            return
-        if (name, column) in self.kept:
-            self.remarks.append(kept_words(f"{name}.{column}"))
-            return
-        node = self.tree.to_change(name)["columns"][column]
-        node["declared"] = quoted_value(now)
-        proposed = type_name(found)
-        stays = "" if str(node["type"]) == proposed else (
-            f". Its type stays {node['type']}, but its values now suggest {proposed}: check it"
-        )  # fmt: skip
-        self.changes.append(
-            f"{name}.{column} is now declared as {now or 'nothing'} in the source; it was {was or 'nothing'}{stays}"
-        )
-
-    def _remove_column(self, name: str, column: str, table: sa.Table, reason: str) -> None:
-        also = remove_column(self.tree, name, column, table)
-        self.changes.append("; ".join([f"{name}.{column} {reason}: it is removed", *also]))
-
-    def _add_column(self, name: str, column: sa.Column[Any], reason: Reason | None) -> None:
-        columns = self.tree.to_change(name)["columns"]
-        source = source_column(column)
-        free = free_name(columns, str(column.name), source)
-        node = formed(column_entry(column), reason)
-        if free != source:
-            node = {"source": source, **node}
-        append(columns, free, quoted_value(node))
-        self.added.append(column)
-        self.changes.append(
-            f"{name}.{free} is new in the source: it is added as {node['type']}{column_words(reason)}"
+        self.notes.changes.append(
+            "; ".join([f"{name} is new in the source: it is added, with {number}{forms}", *without])
         )

@@ -5,19 +5,28 @@ Out of scope: which columns must have which form (protection.py), and all other 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from saas_platform.schema.collations import BINARY
-from saas_platform.schema.declared import yaml_line
+from saas_platform.schema.declared import SourcePlace, yaml_line
 from saas_platform.schema.merging_names import unique_columns
-from saas_platform.schema.protection import OR_KEEP, Guard, Reason, found_column
+from saas_platform.schema.protection import OR_KEEP, Guard, Reason
 from saas_platform.schema.source_names import pair_names
+from saas_platform.schema.standing import found_column
 
 #: What only columns in the clear have.
 _OF_CLEAR = ("pii", "mirror", "collation", "values", "plausible")
+
+
+def reasons_of(
+    guard: Guard, place: SourcePlace, columns: Iterable[sa.Column[Any]]
+) -> dict[str, Reason]:
+    """Return why new columns of a table of the source must not be read in the clear, by their names in the discovery."""
+    found = {str(each.name): guard.reason(place, *found_column(each)) for each in columns}
+    return {column: reason for column, reason in found.items() if reason is not None}
 
 
 def formed(node: Mapping[str, Any], reason: Reason | None) -> dict[str, Any]:
@@ -48,6 +57,10 @@ def form_table(entry: dict[str, Any], reasons: Mapping[str, Reason]) -> None:
     if any(
         each in reasons and not can_be_key(columns[each], each in compared) for each in entry["key"]
     ):
+        # The catalogue may allow NULL in a column that nothing but its place in the key requires.
+        columns |= {
+            name: {**columns[name], "nullable": True} for name in entry["key"] if name in reasons
+        }
         entry["key"] = []
         entry.pop("key_collation", None)
     slicing = entry["slice"]
@@ -55,14 +68,11 @@ def form_table(entry: dict[str, Any], reasons: Mapping[str, Reason]) -> None:
         entry["slice"] = None
     if not entry["key"] or entry["version"] in reasons:
         entry["version"] = None
-    for part in ("unique", "references"):
-        rules = [
-            each for each in entry.get(part, ()) if reasons.keys().isdisjoint(unique_columns(each))
-        ]
-        if rules:
-            entry[part] = rules
-        else:
-            entry.pop(part, None)
+    rules = [
+        each for each in entry.pop("unique", ()) if reasons.keys().isdisjoint(unique_columns(each))
+    ]
+    if rules:
+        entry["unique"] = rules
 
 
 def can_be_key(node: Mapping[str, Any], is_compared: bool) -> bool:
@@ -86,6 +96,27 @@ def table_words(name: str, reasons: Mapping[str, Reason]) -> str:
     """Return the words on the forms of a new table's columns, which follow the sentence that it is added."""
     said = [f"{name}.{column} is {reason.words}" for column, reason in reasons.items()]
     return f"; {', '.join(said)}: {OR_KEEP}" if said else ""
+
+
+def shown_words(name: str, reason: Reason) -> str:
+    """Return the sentence on a column in the clear that comes from a protected one."""
+    return (
+        f"{name} is in the clear, and it references or is computed from {reason.table}.{reason.field.name}, which is"
+        f" {reason.done}: write `{yaml_line('pii', reason.field.pii)}` and `mirror: {reason.form}` at {name} in"
+        " tables.yaml, or `mirror: keep` if that is meant."
+    )
+
+
+def skipped_words(whose: str) -> str:
+    """Return the words on something protected that is gone, which follow the sentence that it is removed.
+
+    Args:
+        whose: the words between `skip:` and what follows.
+    """
+    return (
+        f"it is in `skip:` {whose}now, because it was protected, so that it is not read if it returns. Remove it from"
+        " there to read it"
+    )
 
 
 def undecided_types(

@@ -320,8 +320,16 @@ class TablesFile(Part):
             place = source_place(name, table)
             other = sources.setdefault(place, name)
             if other != name:
+                lacks = next(
+                    (each for each in (other, name) if self.tables[each].source is None), None
+                )
+                own = (
+                    ""
+                    if lacks is None
+                    else f"write under {lacks} by `source:` where it is now, or "
+                )
                 raise MisplacedError(
-                    f"{other} and {name} are the same table of the source: remove one of them",
+                    f"{other} and {name} are the same table of the source: {own}remove one of them",
                     *("tables", name),
                 )
         for number, each in enumerate(self.skip):

@@ -9,7 +9,7 @@ its first change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ruamel.yaml.comments import CommentedMap
@@ -19,6 +19,7 @@ from saas_platform.schema.commented_yaml import (
     append,
     dumped,
     loaded,
+    put_first,
     quoted_value,
     remove,
     write_out,
@@ -69,6 +70,38 @@ class TablesTree:
         for each in names[max(names.index(name) - 1, 0) : names.index(name) + 1]:
             self.to_change(each)
         remove(self.tables, name)
+
+    def skipped(self, name: str) -> list[str]:
+        """Return the columns that a table skips."""
+        return [str(each) for each in self.tables[name].get("skip", ())]
+
+    def skip_columns(self, name: str, columns: Iterable[str]) -> list[str]:
+        """Skip columns of a table.
+
+        Returns:
+            Those that were not skipped before, in whatever case.
+        """
+        skipped = self.skipped(name)
+        known = {each.casefold() for each in skipped}
+        new = [each for each in columns if each.casefold() not in known]
+        if new:
+            put_first(self.to_change(name), "skip", quoted_value([*skipped, *new]))
+        return new
+
+    def skip_table(self, entry: str | Mapping[str, str]) -> None:
+        """Skip a table of the source."""
+        there = [
+            dict(each) if isinstance(each, Mapping) else str(each)
+            for each in self._file.get("skip", ())
+        ]
+        if entry not in there:
+            plain = [
+                {str(key): str(value) for key, value in each.items()}
+                if isinstance(each, Mapping)
+                else each
+                for each in (*there, entry)
+            ]
+            put_first(self._file, "skip", quoted_value(plain))
 
     def drop(self, table: str, part: str, condition: Callable[[Any], bool]) -> bool:
         """Remove the entries of a table's list that meet a condition, and the list if it is then empty.

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from saas_platform.clock import Month
 from saas_platform.errors import PlatformError
 from saas_platform.schema.definition import definition_of
+from saas_platform.schema.origins import Origins
 from saas_platform.schema.slices import SliceDigest
 
 #: The error of a source that is another database than the user means.
@@ -91,6 +92,10 @@ class SourceSnapshot(ABC):
     @abstractmethod
     def tables(self) -> list[tuple[str | None, str]]:
         """Return schema and name of each table that could be mirrored; None means the source's default schema."""
+
+    def origins(self) -> Origins:
+        """Return which columns of the source reference others, and which are computed, in all its tables."""
+        return Origins()
 
     @abstractmethod
     def unsupported_reason(self, table: sa.Table) -> str | None:

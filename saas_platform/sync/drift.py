@@ -16,7 +16,7 @@ from saas_platform.schema.declared import Declaration, SourcePlace
 from saas_platform.schema.kinds import kind_of
 from saas_platform.schema.protection import Guard
 from saas_platform.schema.renames import alike
-from saas_platform.schema.source_names import left_out, pair_names, source_column
+from saas_platform.schema.source_names import left_out, pair_names, source_column, source_table
 from saas_platform.source.interface import SourceColumn, SourceSnapshot
 from saas_platform.sync.drift_sentences import (
     NO_COLUMN,
@@ -24,16 +24,18 @@ from saas_platform.sync.drift_sentences import (
     CompanySentences,
     Sentences,
     UserSentences,
+    dropped_words,
     readable,
     unnamed_sentences,
 )
 from saas_platform.sync.formed_source import FormedSnapshot
 from saas_platform.sync.mirror_forms import form_of
 from saas_platform.sync.table_names import (
-    has_columns,
     like_table,
     standings,
+    stands,
     table_at,
+    table_columns,
     unnamed,
 )
 from saas_platform.warehouse.interface import Warehouse, target_schema
@@ -71,8 +73,11 @@ def check_table(
     words: Sentences = UserSentences(table) if own else CompanySentences(table)
     guard = Guard()
     is_view = own and snapshot.is_view(table)
-    found = {} if is_view else {column.name: column for column in snapshot.columns(table)}
-    if own and not has_columns(table, found.values()):
+    there = table_columns(snapshot, table) if own and not is_view else []
+    if not own:
+        there = snapshot.columns(table)
+    found = {column.name: column for column in there}
+    if own and not stands(table, there):
         standing = standings(snapshot, table.metadata.tables.values())
         moved, guard = standing.moves, standing.guard
         if table in moved.sure or moved.unsure_of(table) is not None:
@@ -105,12 +110,11 @@ def check_table(
             loose.append(column)
     out = left_out(table)
     new = [column for name, column in found.items() if name.casefold() not in out]
-    like = {
-        str(column.name): each
-        for each in alike(gone, readable(new), partial(_is_like_column, guard))
-        for column in each.gone
-    }
-    reasons = {each.name: guard.reason(str(table.name), each.name, each.type) for each in new}
+    place = source_table(table)
+    dropped = _dropped(table, found)
+    likes = alike([*gone, *dropped], readable(new), partial(_is_like_column, guard, place))
+    like = {str(column.name): each for each in likes for column in each.gone}
+    reasons = {each.name: guard.reason(place, each.name, each.type) for each in new}
     faults = [words.gone(column, like.get(str(column.name), NO_COLUMN)) for column in gone]
     faults += [*words.unreadable(unreadable), *other]
     if faults:
@@ -124,7 +128,24 @@ def check_table(
         can = readable(new)
         typed = {column.name: column for column in snapshot.proposed(table, can)} if can else {}
         new = [typed.get(column.name, column) for column in new]
-    return (*map(words.loose, loose), *words.new(new, reasons))
+    out_names = {str(each.name) for each in dropped}
+    renamed = [each for each in likes if each.is_rename and str(each.gone[0].name) in out_names]
+    others = [each for each in new if all(each.name != like.new[0].name for like in renamed)]
+    return (
+        *map(words.loose, loose),
+        *(dropped_words(str(table.name), each) for each in renamed),
+        *words.new(others, reasons),
+    )
+
+
+def _dropped(table: sa.Table, found: Collection[str]) -> list[sa.Column]:
+    """Return the columns that the mirror lacks by `mirror: drop` and that are gone from the source."""
+    there = {name.casefold() for name in found}
+    return [
+        sa.Column(each.name, info={"declared": each.declared, "source_name": each.source})
+        for each in table.info.get("dropped", {}).values()
+        if each.source.casefold() not in there
+    ]
 
 
 def _paired(snapshot: SourceSnapshot, table: sa.Table, found: Collection[str]) -> dict[str, str]:
@@ -195,9 +216,9 @@ def _base(declared: str) -> str:
 # Renames: something is gone, and something like it is new.
 
 
-def _is_like_column(guard: Guard, gone: sa.Column, new: SourceColumn) -> bool:
+def _is_like_column(guard: Guard, place: SourcePlace, gone: sa.Column, new: SourceColumn) -> bool:
     is_like = new.type.casefold() == str(gone.info.get("declared", "")).casefold()
-    return is_like and guard.may_be(str(gone.table.name), str(gone.name), new.name, new.type)
+    return is_like and guard.may_be(place, str(gone.name), new.name, new.type)
 
 
 def mirror_faults(warehouse: Warehouse, table: sa.Table) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from saas_platform.schema.moves import Moves
 from saas_platform.schema.protection import OR_KEEP, Reason
 from saas_platform.schema.renames import Alike, few, listed
 from saas_platform.schema.source_names import source_column, source_table
+from saas_platform.schema.standing import fields_of
 from saas_platform.source.interface import SourceColumn
 from saas_platform.source.values import skip_columns, skip_line, unreadable_sentences
 
@@ -38,6 +39,11 @@ NO_COLUMN = LikeColumns((), ())
 #: How many lines one error shows. In a larger circle of tables, each error shows that of its own table.
 _MOST_LINES = 5
 _UNTIL_THEN = "Until then the table is not synced."
+#: What to do about something protected that is gone. Without it in the file, nothing would show what it protected.
+_SKIPS_IT = (
+    "run `saas-platform doctor --discover --yes`, which moves it to `skip:`, because it is protected, so that it is not"
+    " read if it returns"
+)
 
 
 class Sentences(Protocol):
@@ -128,6 +134,8 @@ class UserSentences:
             if is_view
             else f"The source no longer has the table {place}"
         )
+        if not like.new and is_protected(self.table):
+            return f"{gone}: {_SKIPS_IT}, or write `source:` with its new name under {name} in tables.yaml. {_UNTIL_THEN}"
         if not like.new:
             return (
                 f"{gone}: remove {name} from tables.yaml, or write `source:` with its new name under {name}"
@@ -139,9 +147,14 @@ class UserSentences:
             line = "`source:` with its new name"
         new = listed([*map(dotted, like.new)])
         one, has = ("a new one", "has") if len(like.new) == 1 else ("new ones", "have")
+        first = (
+            f"add {new} to tables.yaml with the same forms, and then "
+            if is_protected(self.table)
+            else ""
+        )
         return (
             f"{gone}, but {one}, {new}, {has} the same columns{_rivals(self.table, like.gone)}: if it was renamed,"
-            f" write {line} under {name} in tables.yaml, which keeps the mirror. If not, remove"
+            f" write {line} under {name} in tables.yaml, which keeps the mirror. If not, {first}remove"
             f" {name} from tables.yaml. {_UNTIL_THEN}"
         )
 
@@ -179,6 +192,9 @@ class UserSentences:
         gone = f"{name} is gone from the source"
         if source_column(column) != column.name:
             gone += f", where it was called {source_column(column)}"
+        is_formed = "mirror_form" in column.info
+        if not like.new and is_formed:
+            return f"{gone}: {_SKIPS_IT}. {_UNTIL_THEN}"
         if not like.new:
             return (
                 f"{gone}: remove it from the columns of {self.table.name} in tables.yaml, and from everything there"
@@ -187,10 +203,11 @@ class UserSentences:
         new = listed([each.name for each in like.new])
         line = f"`{yaml_line('source', new)}`" if like.is_rename else "`source:` with its new name"
         words = f"a new column {new} has" if len(like.new) == 1 else f"new columns {new} have"
+        first = f"write {new} with its form as below, and then " if is_formed else ""
         return (
             f"{gone}, but {words} its type{_rivals(column, like.gone)}: if it was renamed, write"
             f" {line} at {name} in tables.yaml, which keeps the mirror."
-            f" If not, remove the column from tables.yaml. {_UNTIL_THEN}"
+            f" If not, {first}remove the column from tables.yaml. {_UNTIL_THEN}"
         )
 
     def unsupported(self, reason: str) -> str:
@@ -265,6 +282,22 @@ class UserSentences:
             yield f"To leave out the columns of {table} that can't be read: {skip_columns(self.table, unreadable)}."
         if others:
             yield f"To leave out all new columns of {table}: {skip_columns(self.table, [*unreadable, *others])}."
+
+
+def is_protected(table: sa.Table) -> bool:
+    """Return whether the file masks, hashes or drops a column of the table."""
+    return any(each.form != "keep" for each in fields_of(table))
+
+
+def dropped_words(table: str, like: LikeColumns) -> str:
+    """Return the sentence on a column of `mirror: drop` that seems to be renamed."""
+    (gone,), (new,) = like.gone, like.new
+    name = f"{table}.{gone.name}"
+    return (
+        f"{name}, which is dropped from the mirror, is gone from the source, but a new column {new.name} has its type: if"
+        f" it was renamed, write `{yaml_line('source', new.name)}` at {name} in tables.yaml (`saas-platform doctor"
+        f" --discover --yes` does it for you). If not, list {new.name} in `skip:` of {table}, or write it as a column."
+    )
 
 
 def _rivals(own: sa.Table | sa.Column, gone: Sequence[sa.Table | sa.Column]) -> str:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from saas_platform.schema.canonical import MARK, NULL, ROW_TEXTS, VALUE_END, cells_schema
 from saas_platform.schema.definition import definition_of
+from saas_platform.schema.origins import Origins
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.source.interface import (
     NO_TABLES,
@@ -145,6 +146,9 @@ class FormedSnapshot(SourceSnapshot):
 
     def tables(self) -> list[tuple[str | None, str]]:
         return self._snapshot.tables()
+
+    def origins(self) -> Origins:
+        return self._snapshot.origins()
 
     def names_ignore_case(self) -> bool:
         return self._snapshot.names_ignore_case()

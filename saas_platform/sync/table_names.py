@@ -18,10 +18,11 @@ from saas_platform.schema.declared import SourcePlace, folded_place
 from saas_platform.schema.exposure import Look
 from saas_platform.schema.merging_names import dotted
 from saas_platform.schema.moves import Moves
-from saas_platform.schema.protection import Columns, Guard, Wanted, guard_of
+from saas_platform.schema.protection import Guard, guard_of
 from saas_platform.schema.renames import alike
 from saas_platform.schema.source_names import source_table
-from saas_platform.source.interface import SourceColumn, SourceSnapshot
+from saas_platform.schema.standing import Columns, Wanted
+from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.sync.drift_sentences import NOTHING_LIKE_IT, LikeTables, readable
 
 
@@ -39,15 +40,23 @@ class _Seen:
     """What was asked of one snapshot."""
 
     columns: dict[SourcePlace, list[SourceColumn]] = field(default_factory=dict)
+    declared: dict[sa.Table, list[SourceColumn]] = field(default_factory=dict)
     standings: dict[tuple[sa.Table, ...], Standings] = field(default_factory=dict)
 
 
 _seen: WeakKeyDictionary[SourceSnapshot, _Seen] = WeakKeyDictionary()
 
 
-def has_columns(table: sa.Table, found: Iterable[SourceColumn]) -> bool:
-    """Return whether the columns that were found are the declared ones, apart from those that are skipped."""
-    return Wanted.of(table).is_like(_named(found))
+def stands(table: sa.Table, found: Iterable[SourceColumn]) -> bool:
+    """Return whether the columns that were found are the declared ones, in their order, and those that are skipped."""
+    wanted = Wanted.of(table)
+    return wanted.stands(
+        [
+            (column.name, column.type)
+            for column in found
+            if column.unreadable is None or column.name.casefold() in wanted.skipped
+        ]
+    )
 
 
 def like_table(snapshot: SourceSnapshot, table: sa.Table) -> LikeTables:
@@ -64,7 +73,7 @@ def like_table(snapshot: SourceSnapshot, table: sa.Table) -> LikeTables:
     columns = {place: _columns(snapshot, place) for place in new}
 
     def is_like(each: sa.Table, place: SourcePlace) -> bool:
-        return has_columns(each, columns[place])
+        return Wanted.of(each).is_like(_named(columns[place]))
 
     found = (each for each in alike(gone, new, is_like) if table in each.gone)
     return next(found, NOTHING_LIKE_IT)
@@ -98,24 +107,32 @@ def _standings(snapshot: SourceSnapshot, declared: Collection[sa.Table]) -> Stan
         own[table] = source_table(table)
         # A table that can't be examined may be any of them.
         with suppress(PlatformError):
-            columns[source_table(table)] = _named(snapshot.columns(table))
+            columns[source_table(table)] = _examined(table_columns(snapshot, table))
     have = {table: columns.get(place) for table, place in own.items()}
-    if any(there is None or not wanted[table].is_like(there) for table, there in have.items()) or (
+    if any(there is None or not wanted[table].stands(there) for table, there in have.items()) or (
         len(own) < len(declared)
     ):
         for place in unnamed(snapshot, {*named, *skipped}):
             with suppress(PlatformError):
-                columns[place] = _named(_columns(snapshot, place))
+                columns[place] = _examined(_columns(snapshot, place))
     out = []
     # Those that the file skips are asked only if one of them may be a table that was renamed.
     if any(there is not None and not wanted[table].keeps(there) for table, there in have.items()):
         out = [place for place in unnamed(snapshot, named) if place not in columns]
         for place in out:
             with suppress(PlatformError):
-                columns[place] = _named(_columns(snapshot, place))
-    look = Look(wanted, own, columns, out)
+                columns[place] = _examined(_columns(snapshot, place))
+    look = Look(wanted, own, columns, out, snapshot.origins().among(columns))
     moves = look.moves()
     return Standings(moves, look.guard(moves))
+
+
+def table_columns(snapshot: SourceSnapshot, table: sa.Table) -> list[SourceColumn]:
+    """Return the columns of a declared table."""
+    known = _seen.setdefault(snapshot, _Seen()).declared
+    if table not in known:
+        known[table] = snapshot.columns(table)
+    return known[table]
 
 
 def unnamed(snapshot: SourceSnapshot, known: Collection[SourcePlace]) -> list[SourcePlace]:
@@ -139,6 +156,13 @@ def _columns(snapshot: SourceSnapshot, place: SourcePlace) -> list[SourceColumn]
     if place not in known:
         known[place] = snapshot.columns(table_at(place))
     return known[place]
+
+
+def _examined(found: list[SourceColumn]) -> Columns:
+    """Return the columns of a table. Raises SourceError for one that discovery does not examine either."""
+    if not all(column.name for column in found):
+        raise SourceError("The table has a column without a name.")
+    return _named(found)
 
 
 def _named(found: Iterable[SourceColumn]) -> Columns:

@@ -184,10 +184,14 @@ CHANGES: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
     "a dropped table": (
         [(FOUND[FOUND.index("  people:"):], "")],
         [
+            "-skip: [audit]   # nobody needs it", "+skip: [audit, people] # nobody needs it",
             "-    references:", "-    - columns: [buyer]", "-      table: people", "-      to: [nr]",
             *(f"-{line}" for line in FILE[FILE.index("  people:"):FILE.index("  # The end")].splitlines()),
         ],
-        ["people is gone from the source: it is removed, with the references to it in orders"],
+        [
+            "people is gone from the source: it is removed, with the references to it in orders; it is in `skip:` at the"
+            " top now, because it was protected, so that it is not read if it returns. Remove it from there to read it"
+        ],
     ),
     "a renamed table": (
         [("  people:\n", "  per.sons:\n")],

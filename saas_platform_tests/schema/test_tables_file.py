@@ -150,6 +150,7 @@ WRONG = [
     ("  people:", "  orders:", "line 25: orders occurs already on line 5"),
     ("  people:", "  ORDERS:", "line 25: table ORDERS: orders and ORDERS differ only by case"),
     ("number: {type: text}", "number: {type: text, source: id}", "line 20: table orders, column number: id and number are the same column id of the source: remove one"),
+    ("    source: {schema: sales, table: Orders.2024}\n", "    source: people\n", "line 25: table people: orders and people are the same table of the source: write under people by `source:` where it is now, or remove one"),
     ("  people:\n", "  people:\n    source: {schema: sales, table: Orders.2024}\n", "line 25: table people: orders and people are the same table of the source: remove one"),
     ("- audit", "- people", "line 2: people is both in skip and among the tables"),
     ("skip: [internal]", "skip: [total]", "line 8: table orders: total is both in skip and among the columns"),

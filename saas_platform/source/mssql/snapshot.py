@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from saas_platform.schema import arrow_schema, version_of
 from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
+from saas_platform.schema.origins import Origins
 from saas_platform.schema.slices import SliceDigest
 from saas_platform.schema.source_names import source_table
-from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
 from saas_platform.source.mssql import catalogue, queries, special
 from saas_platform.source.mssql.catalogue_types import is_rowversion, may_hold_half_pair
@@ -26,10 +26,11 @@ from saas_platform.source.mssql.discovery import schemas_to_read, why_not
 from saas_platform.source.mssql.errors import cursor_errors, is_deadlock, is_missing, to_user_error
 from saas_platform.source.mssql.features import rows
 from saas_platform.source.mssql.half_pairs import check_half_pairs
+from saas_platform.source.mssql.origins import origins
 from saas_platform.source.mssql.reading import replaced_in
 from saas_platform.source.mssql.session import Session, database_identity
 from saas_platform.source.mssql.special import Special
-from saas_platform.source.mssql.sql import literal, qualified, table_sql
+from saas_platform.source.mssql.sql import literal, table_sql
 from saas_platform.source.mssql.streaming import batches, cell_batches, joined, text_batches
 from saas_platform.source.mssql.tracking import tracked_deletes
 
@@ -276,24 +277,32 @@ class MssqlSnapshot(SourceSnapshot):
             if not is_missing(error):
                 raise reported from error
 
-    def tables(self) -> list[tuple[str | None, str]]:
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Turn errors into messages on the source as a whole."""
         self._go_on()
         try:
+            yield
+        except cursor_errors() as error:
+            raise to_user_error(self._session.address, error) from error
+
+    def tables(self) -> list[tuple[str | None, str]]:
+        with self._asking():
             return [
                 (None if schema == self._schema else schema, name)
                 for schema in schemas_to_read(self._cursor, self._session.address)
                 for name in catalogue.tables(self._cursor, schema)
             ]
-        except cursor_errors() as error:
-            raise to_user_error(self._session.address, error) from error
 
     def names_ignore_case(self) -> bool:
         # Names are compared by the collation of the database.
         sql = "SELECT CASE WHEN N'a' = N'A' COLLATE DATABASE_DEFAULT THEN 1 ELSE 0 END"
-        try:
+        with self._asking():
             return bool(scalar(self._cursor, sql))
-        except cursor_errors() as error:
-            raise to_user_error(self._session.address, error) from error
+
+    def origins(self) -> Origins:
+        with self._asking():
+            return origins(self._cursor, self._schema)
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         with self._translating(table):
@@ -371,28 +380,3 @@ class MssqlSnapshot(SourceSnapshot):
         query = queries.highest_query(table, self._schema)
         found = [] if query is None else self._fetch(table, query)
         return int(found[0][0] or 0) if found else 0
-
-
-class CompanySnapshot(MssqlSnapshot):
-    """A source that the platform owns, whose triggers record tombstones."""
-
-    def __init__(self, session: Session, schema: str) -> None:
-        super().__init__(session, schema)
-        ours = scalar(
-            self._cursor,
-            f"SELECT [identity] FROM {qualified(schema, bookkeeping.source_identity.name)}",
-        )
-        self.identity = f"{ours}, {self.identity}"
-
-    def tombstones(self, table: sa.Table, *, above: int) -> pa.Table | None:
-        query = queries.tombstones_query(table, self._schema, above)
-        return bookkeeping.tombstone_rows(table, self._fetch(table, query))
-
-    def highest_version(self, table: sa.Table) -> int:
-        tombstone = self._fetch(
-            table,
-            "SELECT TOP 1 CONVERT(BIGINT, row_version)"
-            f" FROM {qualified(self._schema, bookkeeping.tombstones.name)}"
-            f" WHERE table_name = '{table.name}' ORDER BY row_version DESC",
-        )
-        return max(super().highest_version(table), int(tombstone[0][0]) if tombstone else 0)

@@ -29,6 +29,7 @@ from saas_platform.source.mssql import catalogue, ddl
 from saas_platform.source.mssql.address import COMPANY_SCHEMA, EVERY_SCHEMA, Address
 from saas_platform.source.mssql.apply import MssqlWriter
 from saas_platform.source.mssql.bulk_load import staged
+from saas_platform.source.mssql.company_snapshot import CompanySnapshot
 from saas_platform.source.mssql.connection import (
     LOCK_MILLISECONDS,
     connect,
@@ -40,7 +41,7 @@ from saas_platform.source.mssql.connection import (
 from saas_platform.source.mssql.discovery import discover, schemas_to_read
 from saas_platform.source.mssql.features import detect_features, reaches_bulk_copy
 from saas_platform.source.mssql.session import reading
-from saas_platform.source.mssql.snapshot import CompanySnapshot, MssqlSnapshot
+from saas_platform.source.mssql.snapshot import MssqlSnapshot
 from saas_platform.source.mssql.sql import literal, qualified
 from saas_platform.source.rules import check_order
 

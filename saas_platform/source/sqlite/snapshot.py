@@ -16,6 +16,7 @@ from saas_platform.schema import arrow_schema, slicing_of, version_of
 from saas_platform.schema.any_value import AnyValue
 from saas_platform.schema.canonical import ROW_TEXTS, cells_schema
 from saas_platform.schema.describing import counted
+from saas_platform.schema.origins import Origins
 from saas_platform.schema.source_names import left_out, pair_names, source_column, source_table
 from saas_platform.source import bookkeeping
 from saas_platform.source.interface import SourceColumn, SourceError, SourceSnapshot
@@ -25,6 +26,7 @@ from saas_platform.source.sqlite.cursors import SqliteCursor
 from saas_platform.source.sqlite.discovery import proposed_types
 from saas_platform.source.sqlite.errors import file_errors, is_of_file, to_user_error
 from saas_platform.source.sqlite.misfits import stored_misfit, value_misfit
+from saas_platform.source.sqlite.origins import origins
 from saas_platform.source.sqlite.reading import DoesNotFitError, readings
 from saas_platform.source.sqlite.sql import slice_text, table_sql
 from saas_platform.source.sqlite.streaming import MOST_COLUMNS, Channel, StreamError, stream
@@ -116,6 +118,12 @@ class SqliteSnapshot(SourceSnapshot):
             # A table that SQLite does not find by its name has no kind.
             if catalogue.kind(self._cursor, name) in ("table", "")
         ]
+
+    def origins(self) -> Origins:
+        try:
+            return origins(self._cursor)
+        except StreamError as error:
+            raise to_user_error(self._path, error, ours=self._ours) from error
 
     def keys(self, table: sa.Table) -> list[frozenset[str]]:
         with self._of(table):
