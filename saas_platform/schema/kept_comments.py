@@ -73,8 +73,14 @@ def with_comments(before: str, after: str) -> str:
     if not lost:
         return after
     above: dict[int, list[str]] = {}
+    lines = after.split("\n")
     for comment in lost:
-        above.setdefault(_line_of(comment, old, new, after), []).append(comment.text)
+        line = _line_of(comment, old, new, after)
+        # The comments that came after it stay after it, so that they go on leading to their own entry.
+        later = {each.text for each in _comments(before) if each.index > comment.index}
+        while comment.is_alone and line and lines[line - 1].strip() in later:
+            line -= 1
+        above.setdefault(line, []).append(comment.text)
     placed = _inserted(after, above)
     if _means_the_same(placed, after):
         return placed

@@ -101,6 +101,35 @@ tables:
     )
 
 
+def test_a_comment_above_a_column_that_is_gone_stays_before_the_next_one(tmp_path: Path) -> None:
+    """It may be about several columns. The next column's own comment stays next to that column."""
+    file = """\
+tables:
+  t:
+    key: [a]
+    columns:
+      a: {type: integer, declared: INT}
+      # About b.
+      b: {type: text, declared: TEXT}   # old
+      # About c.
+      c: {type: text, declared: TEXT}
+"""
+    found = "tables:\n  t: {key: [a], columns: {a: {type: integer, declared: INT}, c: {type: text, declared: TEXT}}}\n"
+    assert (
+        _merged(tmp_path, file, found).text
+        == """\
+tables:
+  t:
+    key: [a]
+    columns:
+      a: {type: integer, declared: INT}
+      # About b.
+      # About c.
+      c: {type: text, declared: TEXT}
+"""
+    )
+
+
 def test_a_comment_of_a_column_that_is_gone_goes_with_it(tmp_path: Path) -> None:
     file = """\
 tables:
