@@ -23,6 +23,7 @@ from saas_platform.source.mssql.apply import insert, update
 from saas_platform.source.mssql.canonical import Ability
 from saas_platform.source.mssql.features import Features
 from saas_platform.source.mssql.intake import MssqlIntake
+from saas_platform.source.mssql.origins import origins
 from saas_platform.source.mssql.protection import Protection
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,9 @@ class _Noting:
         self.statements.append(statement)
         return self
 
+    def fetchall(self) -> list[Any]:
+        return []
+
 
 def _statements() -> Iterator[str]:
     cursor: Any = _Noting()
@@ -66,6 +70,7 @@ def _statements() -> Iterator[str]:
         intake.withdraw_refused()
         intake.withdraw_duplicates()
         intake.note_earlier(pa.table({}))
+    origins(cursor, "saas")
     yield from cursor.statements
     for table in (*TABLES.values(), THEIRS):
         slicing = slicing_of(table)

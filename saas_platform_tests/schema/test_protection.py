@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from saas_platform.schema.exposure import Look
+from saas_platform.schema.origins import PlacedColumn
 from saas_platform.schema.protection import Guard
 from saas_platform.schema.standing import Columns, Field, Wanted
 from saas_platform_tests.schema.test_merging import _merged
@@ -100,6 +102,54 @@ EXPOSED: dict[str, tuple[str, str, str, bool]] = {
     "the other table was renamed": ("id:int mail:text x:int", "", "id:int mail:text name:varchar", False),
     "the protected column has another name": ("id:int m:text name:varchar", "id:int mail:text x:int", "", False),
 }  # fmt: skip
+
+
+#: By the present columns of both tables, whether they may be exchanged. `lists` skips `old`.
+SIGNS: dict[str, tuple[str, str, bool]] = {
+    "nothing": ("mail:text id:int old:text", "id:int mail:text", False),
+    "the skipped column is gone": ("mail:text id:int", "id:int mail:text", False),
+    "it is gone, and another one is new": ("mail:text id:int", "id:int mail:text x:int", False),
+    "it is in the other place": ("mail:text id:int", "id:int mail:text OLD:int", True),
+    "the order of each other": ("id:int mail:text old:text", "mail:text id:int", True),
+    "another order in one": ("id:int mail:text old:text", "id:int mail:text", False),
+    "another order in the other": ("mail:text id:int old:text", "mail:text id:int", False),
+}
+
+
+@pytest.mark.parametrize("case", SIGNS)
+def test_skipped_columns_and_the_order_show_an_exchange(case: str) -> None:
+    lists, users, unsure = SIGNS[case]
+    file = {
+        "lists": _wanted("mail:text id:int", "old"),
+        "users": _wanted("id:int mail:text:hash"),
+    }
+    columns = {"lists": _columns(lists), "users": _columns(users)}
+    assert bool(Look(file, {name: name for name in file}, columns).moves().unsure) is unsure
+    stands = file["lists"].stands(columns["lists"])
+    assert stands is (lists == "mail:text id:int old:text")
+
+
+@pytest.mark.parametrize(
+    ("column", "form"),
+    [("a", "hash"), ("b", "hash"), ("c", None), ("d", "mask"), ("e", None), ("f", "hash")],
+)
+def test_the_form_of_what_a_column_comes_from(column: str, form: str | None) -> None:
+    look = _look(new="a:int b:int c:int d:int e:int")
+    mail: PlacedColumn = ("users", "mail")
+    a: PlacedColumn = ("new", "a")
+    title, number = ("lists", "title"), ("cards", "number")
+    origins: dict[PlacedColumn, set[PlacedColumn]] = {
+        ("new", "a"): {mail},
+        ("new", "b"): {a, ("new", "b")},
+        ("new", "c"): {title},
+        ("new", "d"): {mail, number},
+        ("new", "f"): {("unknown", "mail")},
+    }
+    guard = replace(look, origins=origins).guard(look.moves())
+    reason = guard.reason("new", column, "int")
+    assert (None if reason is None else reason.form) == form
+    shown = guard.shown("new", column, "hash")
+    assert (shown is not None) == (form == "mask")
 
 
 @pytest.mark.parametrize("case", EXPOSED)
