@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from saas_platform.defs.marks import Part, is_marked
+from saas_platform.defs.marks import Events, Part, is_marked
 
 
 class Marked(dg.AutomationCondition[dg.AssetKey]):
@@ -34,7 +34,7 @@ class Marked(dg.AutomationCondition[dg.AssetKey]):
         months = context.partitions_def
         last = months.get_last_partition_key() if months else None
         part = Part(context.key.to_user_string(), last or "")
-        marked = is_marked(context.asset_graph_view.instance, part, failed=self._failed)
+        marked = is_marked(Events(context.asset_graph_view.instance), part, failed=self._failed)
         true_subset = context.candidate_subset if marked else context.get_empty_subset()
         return dg.AutomationResult(context, true_subset)
 

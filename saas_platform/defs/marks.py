@@ -1,12 +1,13 @@
 """The mark by which an asset is stale for Dagster: an event without a run, with a version that no code makes.
 
-Contains: how a mark is set, taken back and read, and how what it leaves behind is corrected. Out of scope: which assets are stale (reporting.py), and what is
-done about it (conditions.py).
+Contains: how a mark is set, taken back and read, and how what it leaves behind is corrected. Out of scope: which
+assets are stale (reporting.py), and what is done about it (conditions.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import dagster as dg
@@ -39,6 +40,35 @@ class Part(NamedTuple):
         return dg.AssetKey(self.asset.split("/"))
 
 
+@dataclass(frozen=True)
+class Events:
+    """The newest materialisation of each asset and partition. Each is read once."""
+
+    instance: dg.DagsterInstance
+    _newest: dict[Part, dg.AssetMaterialization | None] = field(default_factory=dict)
+
+    @staticmethod
+    def of(instance: dg.DagsterInstance, assets: Iterable[str]) -> Events:
+        """Return the events of an instance, for which those of these assets are read in one query."""
+        parts = {part.key: part for part in map(Part, assets)}
+        events = Events(instance, dict.fromkeys(parts.values()))
+        for record in instance.get_asset_records([*parts]):
+            entry = record.asset_entry
+            events._newest[parts[entry.asset_key]] = (
+                entry.last_materialization and entry.last_materialization.asset_materialization
+            )
+        return events
+
+    def newest(self, part: Part) -> dg.AssetMaterialization | None:
+        """Return the newest event of a part; None if there is none."""
+        if part not in self._newest:
+            partitions = [part.partition] if part.partition else None
+            wanted = dg.AssetRecordsFilter(part.key, asset_partitions=partitions)
+            found = self.instance.fetch_materializations(wanted, limit=1).records
+            self._newest[part] = found[0].asset_materialization if found else None
+        return self._newest[part]
+
+
 def report_stale(
     instance: dg.DagsterInstance, stale: Mapping[str, str], *, failed: bool = False
 ) -> None:
@@ -50,42 +80,40 @@ def report_stale(
         failed: whether they failed, and would fail again.
     """
     parts = {Part(name): why for name, why in stale.items()}
-    for event in marks(instance, parts, parts if failed else ()):
+    for event in marks(Events(instance), parts, parts if failed else ()):
         instance.report_runless_asset_event(event)
 
 
-def is_marked(instance: dg.DagsterInstance, part: Part, *, failed: bool | None = None) -> bool:
+def is_marked(events: Events, part: Part, *, failed: bool | None = None) -> bool:
     """Return whether the newest event of the part is a mark; with `failed`, whether it is that of a failure or is not."""
-    tags = _tags(newest_event(instance, part))
+    tags = _tags(events.newest(part))
     is_mark = tags.get(DATA_VERSION, "").startswith(STALE)
     return is_mark and (failed is None or failed is (FAILED in tags))
 
 
 def marks(
-    instance: dg.DagsterInstance, stale: Mapping[Part, str], failed: Collection[Part] = ()
+    events: Events, stale: Mapping[Part, str], failed: Collection[Part] = ()
 ) -> Iterator[dg.AssetMaterialization]:
     """Yield the event by which an asset is stale for Dagster, for each that Dagster knows and that has no such mark.
 
     Those that failed, and would fail again, have another mark than the others.
     """
     for part, words in stale.items():
-        newest = newest_event(instance, part)
-        if newest and not is_marked(instance, part, failed=part in failed):
+        newest = events.newest(part)
+        if newest and not is_marked(events, part, failed=part in failed):
             known = versions_of(newest)
             own = {name: f"{STALE}{known[name].removeprefix(STALE)}" for name in _OWN}
             tags = {**own, FAILED: "yes"} if part in failed else own
             yield _event(part, newest, f"Stale: it {words}.", tags)
 
 
-def withdrawals(
-    instance: dg.DagsterInstance, fresh: Iterable[Part]
-) -> Iterator[dg.AssetMaterialization]:
+def withdrawals(events: Events, fresh: Iterable[Part]) -> Iterator[dg.AssetMaterialization]:
     """Yield the event that takes back the mark of an asset that is no longer stale, although nothing was built.
 
     Somebody has undone what made it stale, or built it with the same content.
     """
     for part in fresh:
-        newest = newest_event(instance, part)
+        newest = events.newest(part)
         known = versions_of(newest)
         if newest and known[DATA_VERSION].startswith(STALE):
             versions = {name: known[name].removeprefix(STALE) for name in _OWN}
@@ -93,7 +121,7 @@ def withdrawals(
 
 
 def corrections(
-    instance: dg.DagsterInstance,
+    events: Events,
     fresh: Iterable[Part],
     reported: Iterable[dg.AssetMaterialization],
     partitioned: Collection[str],
@@ -104,7 +132,7 @@ def corrections(
     have known wrong ones: an input may have had a mark then, or a sync that was not reported yet.
 
     Args:
-        instance: the Dagster instance.
+        events: the events that the instance has.
         fresh: what is up to date.
         reported: the events that are about to be reported. They are newer than all that the instance has.
         partitioned: the names of the assets that have partitions.
@@ -115,7 +143,7 @@ def corrections(
     # The events of an asset with partitions are looked at when all of them are there.
     moving = {part.asset for part in changed if part.partition}
     for part in fresh:
-        newest = changed.get(part) or newest_event(instance, part)
+        newest = changed.get(part) or events.newest(part)
         known = versions_of(newest)
         right: dict[str, str] = {}
         for tag in known:
@@ -123,10 +151,10 @@ def corrections(
                 name = tag.removeprefix(_INPUT_VERSION)
                 pointer = f"{_INPUT_POINTER}{name}"
                 if name not in partitioned:
-                    given = changed.get(Part(name)) or newest_event(instance, Part(name))
+                    given = changed.get(Part(name)) or events.newest(Part(name))
                     right[tag] = versions_of(given)[DATA_VERSION] or known[tag]
                 elif known.get(pointer, "").isdigit() and name not in moving:
-                    right[pointer] = _moved(instance, Part(name), int(known[pointer]))
+                    right[pointer] = _moved(events.instance, Part(name), int(known[pointer]))
         if newest and right.items() - known.items():
             words = "It is up to date with what it is built from."
             description = newest.description if part in changed and newest.description else words
@@ -166,14 +194,6 @@ def _event(
         metadata=newest.metadata,
         tags={**versions_of(newest), **versions},
     )
-
-
-def newest_event(instance: dg.DagsterInstance, part: Part) -> dg.AssetMaterialization | None:
-    """Return the newest materialisation of an asset, or of one of its partitions."""
-    partitions = [part.partition] if part.partition else None
-    wanted = dg.AssetRecordsFilter(part.key, asset_partitions=partitions)
-    found = instance.fetch_materializations(wanted, limit=1).records
-    return found[0].asset_materialization if found else None
 
 
 def versions_of(event: dg.AssetMaterialization | None) -> dict[str, str]:

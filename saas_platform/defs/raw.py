@@ -115,9 +115,10 @@ def _raw_asset(
             work.done(GROUP, rows=report.rows_written)
             for warning in report.warnings:
                 context.log.warning(warning)
-            newest = into.last_sync(table)
-            stands = standing_proof(into, table) if report.mode is None else None
-            made = {key_of(month): _of_month(into, table, month) for month in months}
+            with into.session():
+                newest = into.last_sync(table)
+                stands = standing_proof(into, table) if report.mode is None else None
+                made = {key_of(month): _of_month(into, table, month) for month in months}
             if made:
                 made[max(made)] |= _rows_by_month(context.instance, key, made)
             for partition, found in made.items():

@@ -16,10 +16,10 @@ from saas_platform.defs.conventions import code_versions
 from saas_platform.defs.marks import (
     CODE_VERSION,
     STALE,
+    Events,
     Part,
     corrections,
     marks,
-    newest_event,
     versions_of,
     withdrawals,
 )
@@ -58,23 +58,25 @@ def facts_sensor(tables: AssetTables, loaded: Mapping[str, str]) -> dg.SensorDef
     ) -> dg.SensorResult:
         before = {Part(*each) for each in json.loads(context.cursor or "[]")}
         try:
-            synced = list(_synced(context.instance, warehouse.open(), tables))
+            mirrors = [f"{RAW}/{name}" for name in tables]
+            known = Events.of(context.instance, [*mirrors, *bookkeeping.products()])
+            synced = list(_synced(known, warehouse.open(), tables))
             events: list[dg.AssetMaterialization] = []
             stale = dict.fromkeys(before, "")
             waits = is_running(context.instance, bookkeeping.platform.home)
             if not waits:
                 # What was just found to be synced has its newest event in this answer.
-                known = {Part(event.asset_key.to_user_string()) for event in synced}
+                just_synced = {Part(event.asset_key.to_user_string()) for event in synced}
                 found = bookkeeping.to_materialise()
                 stale = _stale(bookkeeping, found, tables)
                 every = {*before, *_every(bookkeeping, tables)}
-                fresh = [part for part in sorted(every - stale.keys()) if part not in known]
-                events += withdrawals(context.instance, fresh)
-                unknown = {part: why for part, why in stale.items() if part not in known}
-                events += marks(context.instance, unknown, _failed(bookkeeping, found))
+                fresh = [part for part in sorted(every - stale.keys()) if part not in just_synced]
+                events += withdrawals(known, fresh)
+                unknown = {part: why for part, why in stale.items() if part not in just_synced}
+                events += marks(known, unknown, _failed(bookkeeping, found))
                 reported, by_month = [*events, *synced], _with_partitions(bookkeeping, tables)
-                events += [*corrections(context.instance, fresh, reported, by_month)]
-                right = corrections(context.instance, known, reported, by_month)
+                events += [*corrections(known, fresh, reported, by_month)]
+                right = corrections(known, just_synced, reported, by_month)
                 by_key = {event.asset_key: event for event in right}
                 synced = [by_key.get(event.asset_key, event) for event in synced]
         except PlatformError as error:
@@ -103,7 +105,7 @@ def facts_sensor(tables: AssetTables, loaded: Mapping[str, str]) -> dg.SensorDef
 
 
 def _synced(
-    instance: dg.DagsterInstance, warehouse: Warehouse, tables: AssetTables
+    known: Events, warehouse: Warehouse, tables: AssetTables
 ) -> Iterator[dg.AssetMaterialization]:
     """Yield an event for each mirror whose newest sync Dagster does not know."""
     with warehouse.session():
@@ -113,9 +115,9 @@ def _synced(
         }
     for name, (sync, proof) in last.items():
         part = Part(f"{RAW}/{name}")
-        newest = newest_event(instance, part)
-        known = versions_of(newest)
-        if sync is not None and newest and not known[DATA_VERSION].endswith(sync.sync_id):
+        newest = known.newest(part)
+        versions = versions_of(newest)
+        if sync is not None and newest and not versions[DATA_VERSION].endswith(sync.sync_id):
             rows = {"dagster/row_count": proof.rows_mirror} if proof else {}
             yield dg.AssetMaterialization(
                 asset_key=part.key,
@@ -126,9 +128,9 @@ def _synced(
                     "rows_deleted": sync.rows_deleted,
                 },
                 tags={
-                    **known,
+                    **versions,
                     DATA_VERSION: sync.sync_id,
-                    CODE_VERSION: known[CODE_VERSION].removeprefix(STALE),
+                    CODE_VERSION: versions[CODE_VERSION].removeprefix(STALE),
                 },
             )
 

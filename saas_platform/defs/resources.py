@@ -6,6 +6,7 @@ asset, and one sentence. Out of scope: the files that Dagster passes from asset 
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -155,6 +156,14 @@ class MartsDbt(DbtCliResource):
         That command takes seconds, and asks an index on the network for newer versions.
         """
         return Version(metadata.version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:  # noqa: ARG002
+        """Return no adapter, although dagster-dbt makes one before each build.
+
+        For that it parses all macros in this process, which takes seconds. It needs an adapter only for metadata that
+        the assets do not ask it for.
+        """
+        return None
 
 
 def dbt_of(platform: Platform) -> MartsDbt:

@@ -48,7 +48,9 @@ def table_check(
     def check(
         warehouse: WarehouseResource, work: dg.ResourceParam[WorkTimer]
     ) -> dg.AssetCheckResult:
-        with work.measure(GROUP), raise_failures():
-            return evaluate(warehouse.open())
+        into = warehouse.open()
+        # One session, because a DuckDB file takes long to open.
+        with work.measure(GROUP), raise_failures(), into.session():
+            return evaluate(into)
 
     return check

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from dagster._core.remote_representation.external_data import RepositorySnap
-from dagster_dbt import DbtCliResource
+from dagster_dbt import DbtCliInvocation, DbtCliResource
 from packaging.version import Version
 
 from saas_platform.clock import Month
@@ -168,6 +168,17 @@ def test_a_build_asks_nobody_for_newer_versions_of_dbt(
     )
     dbt = opened((default.resources or {})["dbt"])
     assert dbt._cli_version == Version(metadata.version("dbt-core"))
+
+
+def test_a_build_parses_no_macros_before_dbt_does(
+    default: dg.Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dagster-dbt would make an adapter in this process, for metadata that no asset asks it for."""
+    started: dict[str, Any] = {}
+    monkeypatch.setattr(DbtCliInvocation, "run", lambda **given: started.update(given))
+    opened((default.resources or {})["dbt"]).cli(["build"], manifest={})
+    assert started["args"][-1] != "build", "the target follows"
+    assert started["adapter"] is None
 
 
 def test_a_wrong_setting_is_an_error_of_the_asset(tmp_path: Path) -> None:
