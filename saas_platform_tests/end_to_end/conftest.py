@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 
 from saas_platform.dbt_runner.project import PROJECT_DIR
 from saas_platform_tests.end_to_end.command_line import Output, command
 from saas_platform_tests.end_to_end.own import SHOP, Own
+from saas_platform_tests.end_to_end.warm_dbt import warm_dbt
 
 #: A company that is small, but long enough to have churn, promo codes and an erasure.
 SMALL = {"SAAS_ACCOUNTS": "150", "SAAS_START": "2024-01", "SAAS_AS_OF": "2024-07-15"}
@@ -20,6 +24,28 @@ SMALL = {"SAAS_ACCOUNTS": "150", "SAAS_START": "2024-01", "SAAS_AS_OF": "2024-07
 def _settings(home: Path, patch: pytest.MonkeyPatch) -> None:
     for name, value in {**SMALL, "SAAS_HOME": str(home)}.items():
         patch.setenv(name, value)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _dbt_is_warm() -> Iterator[None]:
+    """Fork dbt from a process that has imported it."""
+    with warm_dbt():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_engine_for_each_log() -> Iterator[None]:
+    """Let Dagster use one engine for each of its SQLite files. It makes one for each event, and compiles all SQL again."""
+    made: dict[str, sa.Engine] = {}
+
+    def engine(url: str, **options: Any) -> sa.Engine:
+        if url not in made:
+            made[url] = sa.create_engine(url, **options)
+        return made[url]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite_event_log, "create_engine", engine)
+        yield
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from adbc_driver_manager import AdbcStatusCode
 from saas_platform.source.sqlite import streaming
 from saas_platform.sync import repair, sync, verify
 from saas_platform.sync.report import ProofReport, RepairReport, SyncReport
+from saas_platform_tests.drawing import drawn
 from saas_platform_tests.faults.child import before_each_batch
 from saas_platform_tests.faults.conftest import Fresh
 from saas_platform_tests.faults.operations import SYNCS, Workspace
@@ -52,32 +53,41 @@ def problem(report: SyncReport | RepairReport | ProofReport) -> str | None:
     return report.error
 
 
+def count_batches(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch, name: str, operation: Callable[..., list[Any]]
+) -> int:
+    """Return how many batches the operation reads if nothing fails."""
+    workspace = Workspace(fresh(SYNCS[name]))
+    batches: list[None] = []
+    with monkeypatch.context() as patched:
+        before_each_batch(lambda: batches.append(None), patched.setattr)
+        patched.setattr(streaming, "_BATCH_ROWS", 8)
+        reports = operation(workspace.source, workspace.warehouse, workspace.tables)
+    assert not any(map(problem, reports))
+    return len(batches)
+
+
 @pytest.mark.slow
+@pytest.mark.draws
 @pytest.mark.parametrize(
     ("name", "drop"),
     [(name, drop) for name in ACTS for drop in DROPS],
 )
-def test_at_every_batch(
-    fresh: Fresh, monkeypatch: pytest.MonkeyPatch, name: str, drop: str
-) -> None:
-    scenario = SYNCS[name]
+def test_at_any_batch(fresh: Fresh, monkeypatch: pytest.MonkeyPatch, name: str, drop: str) -> None:
+    """At the first, at the last, and at some between them; in `make test-deep` at all of them."""
     operation = _OPERATIONS.get(name, sync)
-    dropped = 0
-    for batch in itertools.count(1):
-        workspace = Workspace(fresh(scenario))
+    count = count_batches(fresh, monkeypatch, name, operation)
+    assert count > 1
+    for batch in sorted({1, count, *drawn(range(1, count + 1), 4)}):
+        workspace = Workspace(fresh(SYNCS[name]))
         before, logged = states(workspace)
         after = workspace.source_rows()
         with monkeypatch.context() as patched:
             drop_at(patched, batch, DROPS[drop])
             reports = operation(workspace.source, workspace.warehouse, workspace.tables)
-        problems = [text for report in reports if (text := problem(report)) is not None]
-        if not problems:
-            break
-        dropped += 1
-        (sentence,) = problems
+        (sentence,) = [text for report in reports if (text := problem(report)) is not None]
         assert "connection reset" in sentence
         assert "\n" not in sentence
         assert len(reports) == len(workspace.tables)
         assert_whole(workspace, name, before, after, logged)
         goes_on(workspace, after, name)
-    assert dropped > 1

@@ -35,7 +35,7 @@ def around_commits(steps: list[str]) -> list[int]:
 
 def drawn_steps(steps: list[str]) -> list[int]:
     """Return the same numbers, and those of some other steps; in `make test-deep` those of all steps."""
-    return sorted({*around_commits(steps), *drawn(range(1, len(steps) + 1), 12)})
+    return sorted({*around_commits(steps), *drawn(range(1, len(steps) + 1), 6)})
 
 
 Chosen = Callable[[list[str]], Iterable[int]]
