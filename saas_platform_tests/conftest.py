@@ -20,7 +20,7 @@ from saas_platform.warehouse.duckdb.warehouse import DuckdbWarehouse
 from saas_platform.warehouse.interface import Warehouse
 from saas_platform_tests.drawing import chance, choose_seed
 from saas_platform_tests.emulator.server import emulator
-from saas_platform_tests.workers import ByFixture, shared_folder
+from saas_platform_tests.workers import ByFixture, place, shared_folder
 
 _projects = itertools.count(1)
 #: How many cases `make test` runs of a test that has the mark `few`.
@@ -37,7 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what needs a long fixture, and all but a few of the cases of each test with the mark `few`."""
+    """Put the tests in order, and mark as slow what needs a long fixture, and most cases of what has the mark `few`."""
+    items.sort(key=lambda item: place(item.nodeid))
     tests: dict[str, list[pytest.Item]] = {}
     for item in items:
         if not _LONG_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):

@@ -32,7 +32,7 @@ def test_the_test_fails_again_until_the_data_is_right(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
     edit_source(home, f"UPDATE invoices {WRONG} {ONE}")
-    for _ in range(3):
+    for _ in range(2):
         failed = command("run")
         assert failed.code == 2
         assert "invoices_add_up" in failed.error_text

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -18,6 +19,7 @@ from saas_platform.defs.instance import open_instance
 from saas_platform.defs.resources import resources_of
 from saas_platform.platform import Platform
 from saas_platform.refresh.staleness import stale_products, staleness
+from saas_platform_tests.drawing import drawn
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.rows import by_hand
 
@@ -185,18 +187,22 @@ def the_clock_back(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAAS_AS_OF", "2024-07-15")
 
 
-@pytest.mark.parametrize(
-    ("do", "undo"),
-    [(the_source, undo_the_source), (the_page, the_page), (the_clock, the_clock_back)],
-    ids=["source", "page", "clock"],
-)
+UNDONE = {
+    "source": (the_source, undo_the_source),
+    "page": (the_page, the_page),
+    "clock": (the_clock, the_clock_back),
+}
+
+
+@pytest.mark.draws
+@pytest.mark.parametrize("what", drawn([*UNDONE], 2))
 def test_what_was_undone_is_no_longer_marked(
     home: Path,
     instance: dg.DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
-    do: Callable[[Path, pytest.MonkeyPatch], None],
-    undo: Callable[[Path, pytest.MonkeyPatch], None],
+    what: str,
 ) -> None:
+    do, undo = UNDONE[what]
     do(home, monkeypatch)
     assert tick(instance)
     assert marks(instance)
@@ -225,8 +231,10 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("table", EDITS)
-@pytest.mark.parametrize("is_marked_before", [False, True], ids=["not marked", "marked"])
+@pytest.mark.draws
+@pytest.mark.parametrize(
+    ("table", "is_marked_before"), drawn([*itertools.product(EDITS, (False, True))], 2)
+)
 def test_what_a_run_builds_from_a_table_synced_before_it_is_not_stale(
     home: Path, instance: dg.DagsterInstance, table: str, *, is_marked_before: bool
 ) -> None:

@@ -134,4 +134,4 @@ KINDS = (
 
 
 #: The number of cases in one slow test.
-MOST = 8
+MOST = 5
