@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +12,7 @@ from saas_platform.defs.names import asset_names
 from saas_platform.defs.resources import resources_of
 from saas_platform.platform import Platform
 from saas_platform.settings import Settings
+from saas_platform_tests.end_to_end.command_line import Output, command
 from saas_platform_tests.sync.own_databases import DATABASES, execute, make
 
 pytestmark = pytest.mark.slow
@@ -27,23 +24,9 @@ class Own:
     def __init__(self, folder: Path, sql: str) -> None:
         self.path = make(folder / "own.db", sql)
         self.home = folder / "home"
-        self.folder = folder
 
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        mine = {
-            "SAAS_HOME": str(self.home),
-            "SAAS_SOURCE_URL": f"sqlite:///{self.path}",
-            "SAAS_SYNTHETIC": "false",
-        }
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SAAS_", "DAGSTER_"))}
-        return subprocess.run(
-            [sys.executable, "-m", "saas_platform", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.folder,
-            env={**kept, **mine},
-        )
+    def __call__(self, *words: str) -> Output:
+        return command(*words)
 
     def platform(self) -> Platform:
         settings = Settings(
@@ -56,30 +39,32 @@ class Own:
 
 
 @pytest.fixture(params=["music shop", "trading house"])
-def own(request: pytest.FixtureRequest, tmp_path: Path) -> Own:
+def own(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Own:
+    monkeypatch.setenv("SAAS_SYNTHETIC", "false")
+    monkeypatch.setenv("SAAS_SOURCE_URL", f"sqlite:///{tmp_path / 'own.db'}")
     return Own(tmp_path, DATABASES[request.param])
 
 
 def test_discover_run_change_run(own: Own) -> None:
     first = own("run")
-    assert first.returncode == 2
-    assert "write it with `saas-platform doctor --discover`" in first.stderr
-    assert own("doctor", "--discover").returncode == 0
+    assert first.code == 2
+    assert "write it with `saas-platform doctor --discover`" in first.error_text
+    assert own("doctor", "--discover").code == 0
     done = own("run", "--json")
-    assert done.returncode == 0, done.stderr
-    tables = json.loads(done.stdout)["tables"]
+    assert done.code == 0, done.err
+    tables = done.json["tables"]
     assert {table["verdict"] for table in tables} == {"proven"}
     assert all(table["rows_source"] == table["rows_raw"] for table in tables)
-    assert own("verify", "--level", "rows").returncode == 0
+    assert own("verify", "--level", "rows").code == 0
 
     changed = tables[0]["table"]
     execute(own.path, f'DELETE FROM "{changed}" WHERE rowid = 1')
     verified = own("verify", changed)
-    assert verified.returncode == 1
-    assert "extra" in verified.stdout
-    assert own("run").returncode == 0
-    assert own("verify", "--level", "rows").returncode == 0
-    assert own("reset", "--yes").returncode == 0
+    assert verified.code == 1
+    assert "extra" in verified.out
+    assert own("run").code == 0
+    assert own("verify", "--level", "rows").code == 0
+    assert own("reset", "--yes").code == 0
     assert (own.home / "tables.yaml").exists()
     assert own.path.exists()
 
@@ -89,9 +74,11 @@ def test_a_wrong_file_is_reported_and_kept(own: Own) -> None:
     (own.home / "tables.yaml").write_text("tables: {nothing: {key: [], columns: {}}}")
     for words in (["doctor", "--discover", "--yes"], ["run"]):
         wrong = own(*words)
-        assert wrong.returncode == 2
-        assert "tables.yaml, line 1: table nothing: columns: it must not be empty" in wrong.stderr
-        assert "Traceback" not in wrong.stderr
+        assert wrong.code == 2
+        assert (
+            "tables.yaml, line 1: table nothing: columns: it must not be empty" in wrong.error_text
+        )
+        assert "Traceback" not in wrong.err
     assert "nothing: {key" in (own.home / "tables.yaml").read_text()
 
 
@@ -122,6 +109,6 @@ def test_definitions_contain_only_the_mirror(own: Own) -> None:
     # A database that was never synced is a reason to run. After that only digests show a change, and the
     # schedule compares them, not the sensor.
     assert asks()
-    assert own("run").returncode == 0
+    assert own("run").code == 0
     assert not asks()
     assert definitions.resolve_schedule_def("hourly_refresh")
