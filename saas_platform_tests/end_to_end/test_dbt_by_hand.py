@@ -17,6 +17,7 @@ from saas_platform.dbt_runner.project import options, run
 from saas_platform.platform import Platform
 from saas_platform.schema.slices import SliceDigest
 from saas_platform_tests.end_to_end.command_line import command
+from saas_platform_tests.end_to_end.warm_dbt import WarmDbt
 
 
 @pytest.fixture
@@ -32,15 +33,12 @@ def clone(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def dbt(clone: Path, *words: str, **variables: str) -> str:
     """Run dbt in the project's folder, with no other variable of dbt or the platform. Return its output."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "SAAS_"))}
-    found = subprocess.run(
-        [Path(sys.executable).with_name("dbt"), "--no-use-colors", *words],
+    with WarmDbt(
+        [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *words],
         cwd=clone / "saas_platform" / "marts",
         env={**inherited, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout
+    ).stdout as out:
+        return out.read().decode()
 
 
 def digests() -> dict[str, SliceDigest]:
