@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
 
 #: For each dbt model and each of its columns, the (schema, table, column) of every source.
@@ -19,7 +20,10 @@ ColumnSources = dict[str, dict[str, list[tuple[str, str, str]]]]
 
 
 def column_sources(manifest: Mapping[str, Any]) -> ColumnSources:
-    """Return the sources of each column, for all dbt models whose compiled SQL is in the manifest."""
+    """Return the sources of each column, for all dbt models whose compiled SQL is in the manifest.
+
+    A column is left out if no `schema.yml` names it, or if sqlglot can't parse the SQL of its model.
+    """
     models = [
         node
         for node in manifest["nodes"].values()
@@ -27,8 +31,9 @@ def column_sources(manifest: Mapping[str, Any]) -> ColumnSources:
     ]
     known: dict[str, dict[str, dict[str, str]]] = {}
     for model in models:
-        columns = dict.fromkeys(model["columns"], "unknown")
-        known.setdefault(model["schema"], {})[model["name"]] = columns
+        # sqlglot refuses a table without columns, and finds out those of a table that it does not know.
+        if columns := dict.fromkeys(model["columns"], "unknown"):
+            known.setdefault(model["schema"], {})[model["name"]] = columns
     # dbt and sqlglot use the same names for the engines.
     dialect = manifest["metadata"]["adapter_type"]
     return {model["name"]: _of_model(model, known, dialect) for model in models}
@@ -37,11 +42,19 @@ def column_sources(manifest: Mapping[str, Any]) -> ColumnSources:
 def _of_model(
     model: Mapping[str, Any], known: Mapping[str, Any], dialect: str
 ) -> dict[str, list[tuple[str, str, str]]]:
-    expression = sqlglot.parse_one(model["compiled_code"], dialect=dialect)
-    for table in expression.find_all(exp.Table):
-        table.set("catalog", None)
-    found = lineage(None, expression, schema=dict(known), dialect=dialect)
-    return {column: sorted(set(_leaves(found[column]))) for column in model["columns"]}
+    # dbt has built the model, so whatever sqlglot makes of it must not fail.
+    try:
+        expression = sqlglot.parse_one(model["compiled_code"], dialect=dialect)
+        for table in expression.find_all(exp.Table):
+            table.set("catalog", None)
+        found = lineage(None, expression, schema=dict(known), dialect=dialect)
+    except SqlglotError:
+        return {}
+    return {
+        column: sorted(set(_leaves(found[column])))
+        for column in model["columns"]
+        if column in found
+    }
 
 
 def _leaves(node: Node) -> Iterator[tuple[str, str, str]]:
@@ -59,7 +72,7 @@ def raw_columns(sources: ColumnSources) -> dict[str, dict[str, set[tuple[str, st
         return set().union(
             *(
                 led(table, source) if table in sources else {(table, source)}
-                for _, table, source in sources[model][column]
+                for _, table, source in sources[model].get(column, ())
             )
         )
 

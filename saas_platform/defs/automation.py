@@ -1,7 +1,8 @@
 """The schedules and the sensor of the source. They decide when to run; the jobs do the work."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -27,8 +28,9 @@ from saas_platform.sync.probe import NO_ROW_VERSION
 COMPANY_AT = "15 0 * * *"
 PROOF_AT = "0 2 * * *"
 DIGESTS_AT = "30 * * * *"
-#: The name in the cursor of what was asked for above raw.
-_ASKED = "asked"
+#: The names in the cursor of the state of the source for which a refresh was requested, and of how often each attempt
+#: above raw was asked for.
+_SOURCE, _ASKED = "source", "asked"
 
 
 def schedules(tables: AssetTables, *, from_synthetic: bool) -> list[dg.ScheduleDefinition]:
@@ -127,21 +129,36 @@ def source_sensor(
         stale = {each.table: each for each in found if each.reason not in (None, NO_ROW_VERSION)}
         if not stale:
             return _above_raw(context, bookkeeping, month, loaded)
-        state = json.dumps(
-            {
-                name: [each.watermark, each.version, each.rows_source]
-                for name, each in sorted(stale.items())
-            }
-        )
-        if state == context.cursor:
+        state = {
+            name: [each.watermark, each.version, each.rows_source]
+            for name, each in sorted(stale.items())
+        }
+        requested, asked = _read(context.cursor)
+        if state == requested:
             return dg.SensorResult(
                 skip_reason="A refresh for this state was already requested. If it failed, rerun it."
             )
         reasons = ", ".join(f"{name} ({each.reason})" for name, each in sorted(stale.items()))
         context.log.info(f"Stale: {reasons}")
-        return dg.SensorResult(run_requests=[_refresh(month, reasons)], cursor=state)
+        # What fails above raw has not changed by that, so its attempts stay.
+        return dg.SensorResult(
+            run_requests=[_refresh(month, reasons)], cursor=_cursor(state, asked)
+        )
 
     return source_changed
+
+
+def _cursor(state: Mapping[str, Any], asked: Mapping[str, int]) -> str:
+    return json.dumps({_SOURCE: state, _ASKED: asked})
+
+
+def _read(cursor: str | None) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the two parts of a cursor, of which an earlier version had only one."""
+    found = json.loads(cursor or "{}")
+    asked = found.get(_ASKED)
+    if isinstance(asked, dict):
+        return found.get(_SOURCE, {}), asked
+    return found, {}
 
 
 def _refresh(
@@ -165,8 +182,7 @@ def _above_raw(
 
     The same attempt at a product is asked for a few times, and then left to a person or to another change: a failure
     has other words than what led to it, and other products may be stale by then. The cursor has the attempts and the
-    number of their requests. An empty cursor would keep the old one; with "{}", an old state that comes back counts as
-    new.
+    number of their requests, and no state of the source, so that an old state that comes back counts as new.
     """
     try:
         # As `run` does, this refuses a source with another company.
@@ -178,29 +194,43 @@ def _above_raw(
         quiet = (
             "Every raw table is up to date with its source, and what is built from raw with raw."
         )
-        return dg.SensorResult(skip_reason=quiet, cursor="{}")
+        return dg.SensorResult(skip_reason=quiet, cursor=_cursor({}, {}))
     new = [name for name in causes if loaded is not None and name not in loaded]
-    causes = {name: cause for name, cause in causes.items() if name not in new}
+    reload = (
+        f" Reload the definitions: they do not have {', '.join(new)} yet, and what is built from that waits."
+        if new
+        else ""
+    )
+    waiting = _above(new, bookkeeping.inputs())
+    causes = {name: cause for name, cause in causes.items() if name not in waiting}
     if not causes:
-        return dg.SensorResult(
-            skip_reason=f"Reload the definitions: they do not have {', '.join(new)} yet."
-        )
+        return dg.SensorResult(skip_reason=reload.strip())
     if is_running(context.instance, bookkeeping.platform.home):
         return dg.SensorResult(
             skip_reason="A run is in progress, after which this is looked at again."
         )
     own = {name: cause for name, cause in causes.items() if cause.is_own} or causes
     reason = "; ".join(f"{name} {cause.words}" for name, cause in own.items())
-    before = json.loads(context.cursor or "{}").get(_ASKED, {})
+    _, before = _read(context.cursor)
     states = [f"{name} {cause.attempt}" for name, cause in own.items()]
     asked = {state: before.get(state, 0) + 1 for state in states}
     if min(asked.values()) > MOST_TRIES:
         return dg.SensorResult(
             skip_reason=f"{MOST_TRIES} runs did not bring up to date what is stale: look at their logs and correct"
-            f" the code or the data, which leads to another run, or run `saas-platform run`. {reason}"
+            f" the code or the data, which leads to another run, or run `saas-platform run`. {reason}{reload and '.'}"
+            f"{reload}"
         )
-    context.log.info(f"Stale above raw: {reason}")
+    context.log.info(f"Stale above raw: {reason}{reload and '.'}{reload}")
     return dg.SensorResult(
         run_requests=[_refresh(month, reason, causes)],
-        cursor=json.dumps({_ASKED: asked}),
+        cursor=_cursor({}, asked),
     )
+
+
+def _above(below: Collection[str], inputs: Mapping[str, Collection[str]]) -> set[str]:
+    """Return these products and all that are built from them. Each product comes after its inputs."""
+    found = {*below}
+    for name, read in inputs.items():
+        if not found.isdisjoint(read):
+            found.add(name)
+    return found

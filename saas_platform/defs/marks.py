@@ -23,8 +23,8 @@ STALE = "stale after "
 FAILED = "saas-platform/test_failed"
 _OWN = (DATA_VERSION, CODE_VERSION)
 #: The tags of a materialisation with the version of each input, and with the newest event of one with partitions.
-_INPUT_VERSION = "dagster/input_data_version/"
-_INPUT_POINTER = "dagster/input_event_pointer/"
+INPUT_VERSION = "dagster/input_data_version/"
+INPUT_POINTER = "dagster/input_event_pointer/"
 #: How many of the newest events of an asset with partitions are looked at.
 _MOST_EVENTS = 1000
 
@@ -40,32 +40,55 @@ class Part(NamedTuple):
         return dg.AssetKey(self.asset.split("/"))
 
 
+class _Newest(NamedTuple):
+    """The newest materialisation of a part, its time in seconds since 1970, and its number; None and 0 if there is none."""
+
+    event: dg.AssetMaterialization | None = None
+    at: float = 0.0
+    id: int = 0
+
+
 @dataclass(frozen=True)
 class Events:
     """The newest materialisation of each asset and partition. Each is read once."""
 
     instance: dg.DagsterInstance
-    _newest: dict[Part, dg.AssetMaterialization | None] = field(default_factory=dict)
+    _newest: dict[Part, _Newest] = field(default_factory=dict)
 
     @staticmethod
     def of(instance: dg.DagsterInstance, assets: Iterable[str]) -> Events:
         """Return the events of an instance, for which those of these assets are read in one query."""
         parts = {part.key: part for part in map(Part, assets)}
-        events = Events(instance, dict.fromkeys(parts.values()))
+        events = Events(instance, dict.fromkeys(parts.values(), _Newest()))
         for record in instance.get_asset_records([*parts]):
-            entry = record.asset_entry
-            events._newest[parts[entry.asset_key]] = (
-                entry.last_materialization and entry.last_materialization.asset_materialization
-            )
+            if entry := record.asset_entry.last_materialization:
+                part = parts[record.asset_entry.asset_key]
+                last = record.asset_entry.last_materialization_storage_id or 0
+                events._newest[part] = _Newest(entry.asset_materialization, entry.timestamp, last)
         return events
 
     def newest(self, part: Part) -> dg.AssetMaterialization | None:
         """Return the newest event of a part; None if there is none."""
+        return self._read(part).event
+
+    def time_of(self, part: Part) -> float:
+        """Return the time of the newest event of a part, in seconds since 1970; 0 if there is none."""
+        return self._read(part).at
+
+    def last_id(self, part: Part) -> int:
+        """Return the number under which the newest event of a part is stored; 0 if there is none."""
+        return self._read(part).id
+
+    def _read(self, part: Part) -> _Newest:
         if part not in self._newest:
             partitions = [part.partition] if part.partition else None
             wanted = dg.AssetRecordsFilter(part.key, asset_partitions=partitions)
             found = self.instance.fetch_materializations(wanted, limit=1).records
-            self._newest[part] = found[0].asset_materialization if found else None
+            self._newest[part] = (
+                _Newest(found[0].asset_materialization, found[0].timestamp, found[0].storage_id)
+                if found
+                else _Newest()
+            )
         return self._newest[part]
 
 
@@ -125,17 +148,20 @@ def corrections(
     fresh: Iterable[Part],
     reported: Iterable[dg.AssetMaterialization],
     partitioned: Collection[str],
+    inputs: Mapping[str, Collection[str]],
 ) -> Iterator[dg.AssetMaterialization]:
     """Yield the event by which an asset that is up to date is so for Dagster too.
 
     Dagster compares the versions of an asset's inputs with those that it knew of when the asset was built. It may
-    have known wrong ones: an input may have had a mark then, or a sync that was not reported yet.
+    have known wrong ones: an input may have had a mark then, or a sync that was not reported yet. An input may also
+    be none any more, such as a mart that the page showed and that was removed.
 
     Args:
         events: the events that the instance has.
         fresh: what is up to date.
         reported: the events that are about to be reported. They are newer than all that the instance has.
         partitioned: the names of the assets that have partitions.
+        inputs: the names of the assets from which each product is built.
     """
     changed = {
         Part(event.asset_key.to_user_string(), event.partition or ""): event for event in reported
@@ -146,19 +172,22 @@ def corrections(
         newest = changed.get(part) or events.newest(part)
         known = versions_of(newest)
         right: dict[str, str] = {}
+        gone: set[str] = set()
         for tag in known:
-            if tag.startswith(_INPUT_VERSION):
-                name = tag.removeprefix(_INPUT_VERSION)
-                pointer = f"{_INPUT_POINTER}{name}"
-                if name not in partitioned:
+            if tag.startswith(INPUT_VERSION):
+                name = tag.removeprefix(INPUT_VERSION)
+                pointer = f"{INPUT_POINTER}{name}"
+                if part.asset in inputs and name not in inputs[part.asset]:
+                    gone |= {tag, pointer}
+                elif name not in partitioned:
                     given = changed.get(Part(name)) or events.newest(Part(name))
                     right[tag] = versions_of(given)[DATA_VERSION] or known[tag]
                 elif known.get(pointer, "").isdigit() and name not in moving:
                     right[pointer] = _moved(events.instance, Part(name), int(known[pointer]))
-        if newest and right.items() - known.items():
+        if newest and (gone or right.items() - known.items()):
             words = "It is up to date with what it is built from."
             description = newest.description if part in changed and newest.description else words
-            yield _event(part, newest, description, right)
+            yield _event(part, newest, description, right, gone)
 
 
 def _moved(instance: dg.DagsterInstance, part: Part, pointer: int) -> str:
@@ -185,14 +214,16 @@ def _event(
     newest: dg.AssetMaterialization,
     description: str,
     versions: Mapping[str, str],
+    without: Collection[str] = (),
 ) -> dg.AssetMaterialization:
+    tags = {**versions_of(newest), **versions}
     return dg.AssetMaterialization(
         asset_key=part.key,
         partition=part.partition or None,
         description=description,
         # The UI shows the newest event's, and they still are those of what was built.
         metadata=newest.metadata,
-        tags={**versions_of(newest), **versions},
+        tags={name: value for name, value in tags.items() if name not in without},
     )
 
 

@@ -90,6 +90,9 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
                     yield _with_metadata(event, digests, lineage)
             succeeded = invocation.is_successful()
             results = _results(invocation)
+            if succeeded:
+                # This may take seconds, so it comes before the record, after which only the events are left to do.
+                lineage = column_lineage(folder, target)
             digests |= _digests(into, waiting)
             work.done(GROUP, units=0, rows=sum(digest.rows for digest in digests.values()))
             doubted = _doubted(results, nodes, bookkeeping.products())
@@ -99,8 +102,6 @@ def marts_assets(platform: Platform) -> dg.AssetsDefinition:
             stale = {name: cause.words for name, cause in bookkeeping.stale().items()}
             if not any(name.startswith(f"{GROUP}/") for name in stale):
                 bookkeeping.record_marts(needed)
-            if succeeded:
-                lineage = column_lineage(folder, target)
         for event in waiting:
             yield _with_metadata(event, digests, lineage)
         report_stale(context.instance, doubted, failed=True)

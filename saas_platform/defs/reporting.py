@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 
 from saas_platform.defs.conventions import code_versions
+from saas_platform.defs.lost_events import LostEvents
 from saas_platform.defs.marks import (
     CODE_VERSION,
     STALE,
@@ -58,25 +59,30 @@ def facts_sensor(tables: AssetTables, loaded: Mapping[str, str]) -> dg.SensorDef
     ) -> dg.SensorResult:
         before = {Part(*each) for each in json.loads(context.cursor or "[]")}
         try:
-            mirrors = [f"{RAW}/{name}" for name in tables]
-            known = Events.of(context.instance, [*mirrors, *bookkeeping.products()])
+            # A run stores its events before it ends, so this is asked before they are read.
+            waits = is_running(context.instance, bookkeeping.platform.home)
+            inputs = bookkeeping.inputs()
+            known = Events.of(context.instance, [*(f"{RAW}/{name}" for name in tables), *inputs])
+            codes = code_versions(bookkeeping.platform, tables)
             synced = list(_synced(known, warehouse.open(), tables))
             events: list[dg.AssetMaterialization] = []
             stale = dict.fromkeys(before, "")
-            waits = is_running(context.instance, bookkeeping.platform.home)
             if not waits:
                 # What was just found to be synced has its newest event in this answer.
-                just_synced = {Part(event.asset_key.to_user_string()) for event in synced}
+                just_synced = {Part(event.asset_key.to_user_string()): event for event in synced}
                 found = bookkeeping.to_materialise()
                 stale = _stale(bookkeeping, found, tables)
-                every = {*before, *_every(bookkeeping, tables)}
-                fresh = [part for part in sorted(every - stale.keys()) if part not in just_synced]
-                events += withdrawals(known, fresh)
+                by_month = _with_partitions(bookkeeping, tables)
+                fresh = {*before, *_every(bookkeeping, tables)} - stale.keys() - just_synced.keys()
+                compared = LostEvents(known, bookkeeping.builds(), codes, inputs)
+                events += compared.find(fresh, just_synced)
+                told = sorted(fresh - {Part(event.asset_key.to_user_string()) for event in events})
+                events += withdrawals(known, told)
                 unknown = {part: why for part, why in stale.items() if part not in just_synced}
                 events += marks(known, unknown, _failed(bookkeeping, found))
-                reported, by_month = [*events, *synced], _with_partitions(bookkeeping, tables)
-                events += [*corrections(known, fresh, reported, by_month)]
-                right = corrections(known, just_synced, reported, by_month)
+                reported = [*events, *synced]
+                events += [*corrections(known, told, reported, by_month, inputs)]
+                right = corrections(known, just_synced, reported, by_month, inputs)
                 by_key = {event.asset_key: event for event in right}
                 synced = [by_key.get(event.asset_key, event) for event in synced]
         except PlatformError as error:
@@ -91,8 +97,7 @@ def facts_sensor(tables: AssetTables, loaded: Mapping[str, str]) -> dg.SensorDef
             said = "A run is in progress, after which this is looked at again."
         else:
             said = "Dagster knows of everything that is there."
-        changed = _changed_code(loaded, code_versions(bookkeeping.platform, tables))
-        if changed:
+        if changed := _changed_code(loaded, codes):
             said = f"{said.removesuffix('.')}, but {changed}"
         return dg.SensorResult(
             asset_events=events,
@@ -159,12 +164,19 @@ def _stale(bookkeeping: Bookkeeping, found: Staleness, tables: AssetTables) -> d
 
 def _changed_code(loaded: Mapping[str, str], now: Mapping[str, str]) -> str:
     """Return a sentence on the assets whose code is not the one that the definitions have; empty if there are none."""
-    changed = sorted(name for name in {*loaded, *now} if loaded.get(name, "") != now.get(name, ""))
-    if not changed:
+    changed = sorted(name for name in loaded.keys() & now.keys() if loaded[name] != now[name])
+    new, removed = sorted(now.keys() - loaded.keys()), sorted(loaded.keys() - now.keys())
+    words = [
+        *([f"the code of {listed(changed)} has changed"] if changed else []),
+        *([f"{listed(new)} came"] if new else []),
+        *([f"{listed(removed)} went"] if removed else []),
+    ]
+    if not words:
         return ""
     return (
-        f'the code of {listed(changed)} has changed since the definitions were loaded. Until you press "Reload'
-        ' definitions" on the page Deployment, Dagster shows what is built with it as stale (new code version).'
+        f'{", and ".join(words)} after the definitions were loaded. Until you press "Reload definitions" on the page'
+        " Deployment, Dagster does not know what is new, and it shows what is built with other code as stale (new code"
+        " version)."
     )
 
 

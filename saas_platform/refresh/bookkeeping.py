@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from saas_platform.platform import Platform
 from saas_platform.refresh.attempts import attempts
-from saas_platform.refresh.builds import forget_builds
+from saas_platform.refresh.builds import Build, forget_builds, last_builds
 from saas_platform.refresh.mart_months import Rebuild, forget_marts, rebuild, record_marts
-from saas_platform.refresh.products import products
+from saas_platform.refresh.products import CLOCK, COMPANY, TRUTH, products
 from saas_platform.refresh.staleness import (
     Cause,
     Staleness,
@@ -40,6 +40,21 @@ class Bookkeeping:
     def stale(self) -> dict[str, Cause]:
         """Return the products above raw that must be built, each with the cause, in the order of building."""
         return stale_products(self.platform)
+
+    def inputs(self) -> dict[str, set[str]]:
+        """Return the names of the assets from which each product is built, each product after its inputs.
+
+        The truth is left out, because it is built from no other asset's content.
+        """
+        return {
+            name: {*product.inputs} - {CLOCK, COMPANY}
+            for name, product in products(self.platform).items()
+            if name != TRUTH
+        }
+
+    def builds(self) -> Mapping[str, Build]:
+        """Return the last build of each product that has one, by the product's name."""
+        return last_builds(self.platform.warehouse)
 
     def to_materialise(self) -> Staleness:
         """Return what `saas-platform run` would materialise now."""

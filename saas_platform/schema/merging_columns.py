@@ -72,7 +72,7 @@ class ColumnsMerge:
         gone = [each for each in gone if each not in lost]
         reasons = reasons_of(self.guard, place, new)
         for like in alike(
-            gone,
+            [each for each in gone if (name, each) not in self.kept],
             new,
             lambda each, column: (
                 declared_alike(node[each], column)

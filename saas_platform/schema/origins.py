@@ -15,8 +15,10 @@ Spot = tuple[tuple[str | None, str], str]
 #: The same, with the column in small letters. A place is whatever identifies a table of the source.
 PlacedColumn = tuple[Hashable, str]
 
+#: A character of a name. For SQLite these are also all beyond ASCII, such as signs and accents.
+_NAME = r"[\w$#@\u0080-\U0010ffff]"
 _TOKEN = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|[\w$#@]+|[^\w\s]""",
+    rf"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|{_NAME}+|[^\w\s]""",
     re.DOTALL,
 )
 
@@ -88,7 +90,7 @@ def name_of(token: str) -> str:
         return token[1:-1].replace(token[0] * 2, token[0]).casefold()
     if token[0] == "[" and len(token) > 1:
         return token[1:-1].casefold()
-    return token.casefold() if re.match(r"[\w$#@]", token) else ""
+    return token.casefold() if re.match(_NAME, token) else ""
 
 
 def definitions(statement: str) -> dict[str, str]:

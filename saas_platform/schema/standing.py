@@ -74,26 +74,33 @@ def folded(columns: Columns) -> Counter[tuple[str, str]]:
     return Counter((name.casefold(), kind.casefold()) for name, kind in columns)
 
 
-_TEXTS = re.compile(
-    r"char|clob|text|string|json|xml|uuid|uniqueidentifier|sysname|any", re.IGNORECASE
-)
-_BYTES = re.compile(r"blob|binary|bytes|image|rowversion|timestamp$", re.IGNORECASE)
+#: The families of types, each with the names of types whose values it holds. Times are numbers or texts. `timestamp` is
+#: a time in SQLite and a row version in SQL Server.
+_FAMILIES = {
+    "text": re.compile(
+        r"char|clob|text|string|json|xml|uuid|uniqueidentifier|sysname|any|date|time", re.IGNORECASE
+    ),
+    "bytes": re.compile(r"blob|binary|bytes|image|rowversion|timestamp$", re.IGNORECASE),
+    "number": re.compile(
+        r"int|real|floa|doub|num|dec|money|bit|bool|serial|date|time|year|any", re.IGNORECASE
+    ),
+}
 
 
 def is_alike(declared: str, other: str) -> bool:
     """Return whether a column of the one type may have been copied into one of the other: both are for texts, for bytes,
-    or for numbers and times. A column without a type is like any other.
+    or for numbers. A column for times is like both of texts and of numbers. One without a type, or with a type that no
+    database knows, is like any other.
 
-    >>> is_alike("TEXT", "VARCHAR(50)"), is_alike("INT", "DATE"), is_alike("INT", "TEXT"), is_alike("INT", "")
+    >>> is_alike("TEXT", "VARCHAR(50)"), is_alike("INT", "DATE"), is_alike("INT", "TEXT"), is_alike("INT", "EMAIL")
     (True, True, False, True)
     """
-    return not declared or not other or _family(declared) == _family(other)
+    own, others = _families(declared), _families(other)
+    return not own or not others or not own.isdisjoint(others)
 
 
-def _family(declared: str) -> str:
-    if _TEXTS.search(declared):
-        return "text"
-    return "bytes" if _BYTES.search(declared) else "number"
+def _families(declared: str) -> set[str]:
+    return {name for name, types in _FAMILIES.items() if types.search(declared)}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from saas_platform.defs.build import build_definitions
 from saas_platform.defs.partitions import monthly
 from saas_platform.defs.resources import resources_of
 from saas_platform.platform import Platform
+from saas_platform.refresh.bookkeeping import Bookkeeping
 from saas_platform.refresh.company_months import CompanyMonths
 from saas_platform.refresh.staleness import Cause
 from saas_platform.schema import TABLES
@@ -160,13 +161,56 @@ def test_another_cursor_is_no_obstacle(
     assert len(tick(platform, cursor).run_requests or []) == 1
 
 
+def test_an_edit_of_the_source_is_no_new_attempt(
+    platform: Platform, above_raw: dict[str, Cause]
+) -> None:
+    """The mart that fails does not read the table. After the refresh it is not asked for three more times."""
+    above_raw["marts/dim_plan"] = Cause("could not be built", "failed", "a")
+    cursor = None
+    for _ in range(3):
+        cursor = next_cursor(tick(platform, cursor), cursor)
+    assert skip_reason(tick(platform, cursor)).startswith("3 runs did not bring")
+    with by_hand(source_path(platform)) as connection:
+        connection.execute("UPDATE users SET full_name = 'new' WHERE user_id = 1")
+    result = tick(platform, cursor)
+    assert len(result.run_requests or []) == 1
+    cursor = next_cursor(result, cursor)
+    refresh(platform)
+    assert skip_reason(tick(platform, cursor)).startswith("3 runs did not bring")
+
+
+def test_what_is_built_from_an_asset_that_is_not_loaded_waits(
+    platform: Platform, above_raw: dict[str, Cause], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = {
+        "marts/added": {"raw/plans"},
+        "marts/above": {"marts/added"},
+        "dashboards/page": {"marts/above"},
+        "marts/dim_plan": {"raw/plans"},
+    }
+    monkeypatch.setattr(Bookkeeping, "inputs", lambda _: inputs)
+    above_raw.update(dict.fromkeys(inputs, OLDER))
+    above_raw["marts/added"] = Cause("was never built", "unbuilt")
+    loaded = inputs.keys() - {"marts/added"}
+    cursor = None
+    for _ in range(3):
+        result = tick(platform, cursor, loaded=loaded)
+        (request,) = result.run_requests or []
+        assert request.asset_selection == [dg.AssetKey(["marts", "dim_plan"])]
+        cursor = next_cursor(result, cursor)
+    reload = "Reload the definitions: they do not have marts/added yet"
+    assert reload in skip_reason(tick(platform, cursor, loaded=loaded))
+    del above_raw["marts/dim_plan"]
+    assert skip_reason(tick(platform, cursor, loaded=loaded)).startswith(reload)
+
+
 def test_an_asset_that_the_definitions_do_not_have_yet_is_not_asked_for(
     platform: Platform, above_raw: dict[str, Cause]
 ) -> None:
     above_raw["marts/added"] = Cause("was never built", "unbuilt")
     loaded = ["marts/dim_plan"]
     assert skip_reason(tick(platform, loaded=loaded)) == (
-        "Reload the definitions: they do not have marts/added yet."
+        "Reload the definitions: they do not have marts/added yet, and what is built from that waits."
     )
     above_raw["marts/dim_plan"] = GONE
     (request,) = tick(platform, loaded=loaded).run_requests or []

@@ -191,7 +191,7 @@ def test_the_sensor_says_that_the_definitions_must_be_loaded_again(
         return result.skip_message or ""
 
     words = said(loaded)
-    assert f"the code of {MART} has changed since the definitions were loaded" in words
+    assert f"the code of {MART} has changed after the definitions were loaded" in words
     assert "Reload definitions" in words
     again = build_definitions(Platform.load()).get_repository_def()
     assert said(again) == "Dagster knows of everything that is there."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from saas_platform.defs.build import build_definitions
 from saas_platform.defs.instance import open_instance
 from saas_platform.defs.resources import resources_of
 from saas_platform.platform import Platform
+from saas_platform.refresh.builds import last_builds
 from saas_platform.refresh.staleness import stale_products, staleness
 from saas_platform_tests.drawing import drawn
 from saas_platform_tests.end_to_end.command_line import command
@@ -223,6 +225,52 @@ def test_a_mart_built_again_alone_leaves_no_mark_above_it(
     assert command("run", "--select", "marts/dim_plan").code == 0
     tick(instance)
     assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+
+
+def test_what_dagster_never_heard_of_is_reported(home: Path, instance: dg.DagsterInstance) -> None:
+    """The first run was killed after it had recorded what it built, and before it stored the events."""
+    built = [name for name in all_products() if name.startswith("marts/")]
+    instance.wipe_assets([dg.AssetKey(name.split("/")) for name in built])
+    assert {*marks(instance)} >= {*built}
+    assert {*built} <= {*tick(instance)}
+    tick(instance)
+    assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+    assert tick(instance) == []
+
+
+def test_a_build_of_which_the_events_were_lost_is_reported(home: Path, tmp_path: Path) -> None:
+    before = shutil.copytree(home / "dagster", tmp_path / "dagster")
+    edit_source(home, "UPDATE accounts SET name = 'x' || name")
+    assert command("run").code == 0
+    shutil.rmtree(home / "dagster")
+    shutil.copytree(before, home / "dagster")
+    with open_instance(Platform.load().home) as instance:
+        while tick(instance):
+            pass
+        assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+        recorded = last_builds(Platform.load().warehouse)["marts/dim_account"].version
+        assert (newest(instance, "marts/dim_account").tags or {})[
+            "dagster/data_version"
+        ] == recorded
+
+
+def test_the_page_forgets_a_mart_that_was_removed(
+    home: Path, instance: dg.DagsterInstance, dbt_project: Path
+) -> None:
+    added = dbt_project / "models" / "reports" / "report_new.sql"
+    # It has no columns in a `schema.yml`, as a new model has none.
+    added.write_text("{{ config(contract={'enforced': false}) }} select 1 as a")
+    assert command("run").code == 0
+    assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+    added.unlink()
+    while tick(instance):
+        pass
+    assert (marks(instance), stale_products(Platform.load())) == ({}, {})
+
+
+def all_products() -> set[str]:
+    """Return the names of all products."""
+    return {*last_builds(Platform.load().warehouse)}
 
 
 EDITS = {

@@ -69,3 +69,34 @@ def test_the_page_names_every_column_of_reports_and_marts(sources: ColumnSources
         for path in (PROJECT_DIR / "models" / layer).glob("*.sql"):
             section = page.split(f"### {path.stem}\n")[1].split("\n#")[0]
             assert all(f"`{column}`" in section for column in sources[path.stem]), path.stem
+
+
+def test_a_model_that_dbt_builds_fails_no_build() -> None:
+    """A new model has no columns in a `schema.yml`, and sqlglot may know less SQL than the engine."""
+
+    def model(name: str, sql: str, *columns: str) -> dict[str, object]:
+        return {
+            "resource_type": "model",
+            "schema": "marts",
+            "name": name,
+            "columns": dict.fromkeys(columns),
+            "compiled_code": sql,
+        }
+
+    models = [
+        model("int_new", "select 1 as a, id from raw.plans"),
+        model("reads_it", "select a, id as plan from marts.int_new", "plan", "not there"),
+        model("strange", "select ((( from", "a"),
+    ]
+    found = column_sources(
+        {
+            "metadata": {"adapter_type": "duckdb"},
+            "nodes": {str(model["name"]): model for model in models},
+        }
+    )
+    assert found == {
+        "int_new": {},
+        "reads_it": {"plan": [("marts", "int_new", "id")]},
+        "strange": {},
+    }
+    assert raw_columns(found)["reads_it"] == {"plan": set()}
