@@ -76,12 +76,14 @@ def facts_sensor(tables: AssetTables, loaded: Mapping[str, str]) -> dg.SensorDef
                 fresh = {*before, *_every(bookkeeping, tables)} - stale.keys() - just_synced.keys()
                 compared = LostEvents(known, bookkeeping.builds(), codes, inputs)
                 events += compared.find(fresh, just_synced)
-                told = sorted(fresh - {Part(event.asset_key.to_user_string()) for event in events})
-                events += withdrawals(known, told)
+                others = sorted(
+                    fresh - {Part(event.asset_key.to_user_string()) for event in events}
+                )
+                events += withdrawals(known, others)
                 unknown = {part: why for part, why in stale.items() if part not in just_synced}
                 events += marks(known, unknown, _failed(bookkeeping, found))
                 reported = [*events, *synced]
-                events += [*corrections(known, told, reported, by_month, inputs)]
+                events += [*corrections(known, others, reported, by_month, inputs)]
                 right = corrections(known, just_synced, reported, by_month, inputs)
                 by_key = {event.asset_key: event for event in right}
                 synced = [by_key.get(event.asset_key, event) for event in synced]

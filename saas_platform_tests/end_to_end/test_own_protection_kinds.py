@@ -105,6 +105,19 @@ CASES: dict[str, tuple[str, str, tuple[str, ...], str]] = {
         TWO, "a.val", (),
         _rebuilt("b", f"{ID}, y VARCHAR(50)", "id, (SELECT val FROM a)") + "ALTER TABLE a DROP COLUMN val;",
     ),
+    "a computation from a name with signs and accents": (
+        _table("a", f"{ID}, p€🙂e\u0301 TEXT, note TEXT", "p€🙂e\u0301"), "a.p€🙂e\u0301", (),
+        "ALTER TABLE a ADD COLUMN g TEXT AS (p€🙂e\u0301 || 'x');",
+    ),
+    "a type that no database knows": (
+        _table("a", f"{ID}, val EMAIL, n INT", "val") + _table("b", f"{ID}, y TEXT"), "a.val", (),
+        "ALTER TABLE b ADD COLUMN v TEXT; UPDATE b SET v = (SELECT val FROM a); ALTER TABLE a DROP COLUMN val;",
+    ),
+    "a column that is kept and one of its type that is new": (
+        TWO, "a.val", (),
+        _rebuilt("b", f"{ID}, y", "id, (SELECT val FROM a)")
+        + _rebuilt("a", f"{ID}, v VARCHAR(40), w TEXT, n INT", "id, 'n', 'n', n"),
+    ),
     "a new table that references it": (
         PARENT, "p.mail", (), "CREATE TABLE d (id INTEGER PRIMARY KEY, who TEXT REFERENCES p (mail)); INSERT INTO d VALUES (1, 'SECRET1');",
     ),

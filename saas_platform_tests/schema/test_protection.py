@@ -10,7 +10,7 @@ import pytest
 from saas_platform.schema.exposure import Look
 from saas_platform.schema.origins import PlacedColumn
 from saas_platform.schema.protection import Guard
-from saas_platform.schema.standing import Columns, Field, Wanted
+from saas_platform.schema.standing import Columns, Field, Wanted, is_alike
 from saas_platform_tests.schema.test_merging import _merged
 
 
@@ -201,3 +201,19 @@ tables:
         " is, whose values it may hold: write `mirror: keep` if it does not; its reference to logins by mail is left"
         " out, because columns of these forms can't be joined"
     )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("TIMESTAMP", "DATETIME", True),
+        ("TIMESTAMP", "varbinary(8)", True),
+        ("DATE", "TEXT", True),
+        ("EMAIL", "TEXT", True),
+        ("EMAIL", "INTEGER", True),
+        ("DECIMAL(10,2)", "VARCHAR(20)", False),
+        ("BLOB", "TEXT", False),
+    ],
+)
+def test_types_are_alike_if_values_may_have_moved(one: str, other: str, alike: bool) -> None:
+    assert is_alike(one, other) is is_alike(other, one) is alike
