@@ -172,6 +172,11 @@ class _Work:
         for name in there:
             if all(name != each for each, _ in unsettled):
                 columns.merge(name, there[name])
+                if all(
+                    each.get("mirror") == "drop" for each in self.tables[name]["columns"].values()
+                ):
+                    why = "has only columns now that the mirror drops"
+                    self._remove_table(name, wanted[name], why)
         for name, place in wanted.items():
             if name not in (*paired, *gone, *held):
                 self.notes.remarks.append(
@@ -183,7 +188,7 @@ class _Work:
             if any(name == each for each, _ in kept):
                 self.notes.remarks.append(kept_words(name))
             else:
-                self._remove_table(name, wanted[name])
+                self._remove_table(name, wanted[name], self._why_gone(wanted[name]))
         for table in new:
             by_name[str(table.name)] = free_name(
                 self.tables, str(table.name), repr(source_table(table))
@@ -258,7 +263,7 @@ class _Work:
         else:
             put_first(node, "source", quoted_value(place_entry(place)))
 
-    def _remove_table(self, name: str, place: SourcePlace) -> None:
+    def _remove_table(self, name: str, place: SourcePlace, why: str) -> None:
         self.tree.remove(name)
         without = [
             other
@@ -269,7 +274,7 @@ class _Work:
         if any(each.form != "keep" for each in self.wanted[name].fields):
             self.tree.skip_table(place_entry(place))
             also += f"; {skipped_words('at the top ')}"
-        self.notes.changes.append(f"{name} {self._why_gone(place)}: it is removed{also}")
+        self.notes.changes.append(f"{name} {why}: it is removed{also}")
 
     def _add_table(
         self,

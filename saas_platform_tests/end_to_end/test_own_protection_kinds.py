@@ -380,3 +380,21 @@ def test_what_is_open_is_not_called_a_match(own: Own) -> None:
     assert "a and b stay in tables.yaml as before" in said
     assert "tables.yaml is not changed: decide on what is said above." in said
     assert "matches the source" not in said
+
+
+def test_a_table_of_which_only_dropped_columns_are_left_is_skipped(own: Own) -> None:
+    """The file would be wrong, and that would keep discovery from all other tables too."""
+    _begin(
+        own,
+        "CREATE TABLE a (p TEXT, q TEXT); INSERT INTO a VALUES ('SECRET1', 'x');",
+        "drop",
+        "a.p",
+    )
+    own.change("ALTER TABLE a DROP COLUMN q; CREATE TABLE other (id INTEGER PRIMARY KEY);")
+    said = _follow(own)
+    assert "a has only columns now that the mirror drops: it is removed" in said
+    assert "other is new in the source: it is added" in said
+    file = yaml.safe_load(own.file.read_text())
+    assert "a" not in file["tables"]
+    assert "a" in file["skip"]
+    assert command("sync").code == 0
