@@ -61,7 +61,7 @@ class LostEvents:
                 continue
             known[part] = dg.AssetMaterialization(
                 asset_key=part.key,
-                description="It was built by a run that ended before it could report that.",
+                description="It was built by a run that did not report it here.",
                 metadata={"built_at": dg.MetadataValue.timestamp(self._built_at(name))},
                 tags={
                     DATA_VERSION: self.builds[name].version,
