@@ -19,6 +19,8 @@ from saas_platform.defs.resources import (
 from saas_platform.defs.unfinished import is_running
 from saas_platform.errors import PlatformError
 from saas_platform.refresh.bookkeeping import Bookkeeping
+from saas_platform.refresh.products import above
+from saas_platform.refresh.staleness import Cause
 from saas_platform.schema import version_of
 from saas_platform.sync import probe
 from saas_platform.sync.findings import MOST_TRIES
@@ -181,56 +183,58 @@ def _above_raw(
     """Request a refresh if something above raw is stale, by the rule of `run`: a build failed, or was damaged since.
 
     The same attempt at a product is asked for a few times, and then left to a person or to another change: a failure
-    has other words than what led to it, and other products may be stale by then. The cursor has the attempts and the
-    number of their requests, and no state of the source, so that an old state that comes back counts as new.
+    has other words than what led to it, and other products may be stale by then. What is built from such a product waits
+    for it, as for one that the definitions do not have; the rest is asked for. The cursor has the attempts and the number
+    of their requests, and no state of the source, so that an old state that comes back counts as new.
     """
+    _, before = _read(context.cursor)
     try:
         # As `run` does, this refuses a source with another company.
         stale = bookkeeping.to_materialise()
         causes = bookkeeping.stale() if stale.months else stale.causes
+        inputs = bookkeeping.inputs() if causes else {}
     except PlatformError as error:
-        return dg.SensorResult(skip_reason=str(error))
+        return dg.SensorResult(skip_reason=str(error), cursor=_cursor({}, before))
     if not causes:
         quiet = (
             "Every raw table is up to date with its source, and what is built from raw with raw."
         )
         return dg.SensorResult(skip_reason=quiet, cursor=_cursor({}, {}))
     new = [name for name in causes if loaded is not None and name not in loaded]
-    reload = (
-        f" Reload the definitions: they do not have {', '.join(new)} yet, and what is built from that waits."
-        if new
-        else ""
-    )
-    waiting = _above(new, bookkeeping.inputs())
-    causes = {name: cause for name, cause in causes.items() if name not in waiting}
-    if not causes:
-        return dg.SensorResult(skip_reason=reload.strip())
+    left_out = [_words_on_new(new)] if new else []
     if is_running(context.instance, bookkeeping.platform.home):
-        return dg.SensorResult(
-            skip_reason="A run is in progress, after which this is looked at again."
-        )
-    own = {name: cause for name, cause in causes.items() if cause.is_own} or causes
-    reason = "; ".join(f"{name} {cause.words}" for name, cause in own.items())
-    _, before = _read(context.cursor)
-    states = [f"{name} {cause.attempt}" for name, cause in own.items()]
-    asked = {state: before.get(state, 0) + 1 for state in states}
-    if min(asked.values()) > MOST_TRIES:
-        return dg.SensorResult(
-            skip_reason=f"{MOST_TRIES} runs did not bring up to date what is stale: look at their logs and correct"
-            f" the code or the data, which leads to another run, or run `saas-platform run`. {reason}{reload and '.'}"
-            f"{reload}"
-        )
-    context.log.info(f"Stale above raw: {reason}{reload and '.'}{reload}")
+        left_out.append("A run is in progress, after which this is looked at again.")
+        return dg.SensorResult(skip_reason=" ".join(left_out), cursor=_cursor({}, before))
+    states = {name: f"{name} {cause.attempt}" for name, cause in causes.items()}
+    tried = [name for name, state in states.items() if before.get(state, 0) >= MOST_TRIES]
+    waiting = above([*new, *tried], inputs)
+    # What could not be built because of another one has its own attempts once the other one is up to date.
+    tried = [name for name in tried if waiting.isdisjoint(inputs.get(name, ()))]
+    if tried:
+        left_out.append(_words_on_tried({name: causes[name] for name in tried}))
+    ready = {name: cause for name, cause in causes.items() if name not in waiting}
+    kept = {states[name]: before.get(states[name], 0) for name in [*tried, *ready]}
+    if not ready:
+        return dg.SensorResult(skip_reason=" ".join(left_out), cursor=_cursor({}, kept))
+    own = {name: cause for name, cause in ready.items() if cause.is_own} or ready
+    reason = _listed(own)
+    asked = {states[name]: kept[states[name]] + 1 for name in own}
+    context.log.info(" ".join([f"Stale above raw: {reason}.", *left_out]))
     return dg.SensorResult(
-        run_requests=[_refresh(month, reason, causes)],
-        cursor=_cursor({}, asked),
+        run_requests=[_refresh(month, reason, ready)], cursor=_cursor({}, {**kept, **asked})
     )
 
 
-def _above(below: Collection[str], inputs: Mapping[str, Collection[str]]) -> set[str]:
-    """Return these products and all that are built from them. Each product comes after its inputs."""
-    found = {*below}
-    for name, read in inputs.items():
-        if not found.isdisjoint(read):
-            found.add(name)
-    return found
+def _words_on_new(new: Collection[str]) -> str:
+    return f"Reload the definitions: they do not have {', '.join(new)} yet, and what is built from that waits."
+
+
+def _words_on_tried(tried: Mapping[str, Cause]) -> str:
+    return (
+        f"{MOST_TRIES} runs did not bring up to date what is stale: look at their logs and correct the code or the data,"
+        f" which leads to another run, or run `saas-platform run`. {_listed(tried)}."
+    )
+
+
+def _listed(causes: Mapping[str, Cause]) -> str:
+    return "; ".join(f"{name} {cause.words}" for name, cause in causes.items())

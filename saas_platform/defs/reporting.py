@@ -32,6 +32,7 @@ from saas_platform.defs.unfinished import is_running
 from saas_platform.defs.warehouse import WarehouseResource
 from saas_platform.errors import PlatformError
 from saas_platform.refresh.bookkeeping import Bookkeeping
+from saas_platform.refresh.products import above
 from saas_platform.refresh.staleness import Staleness, listed
 from saas_platform.schema.describing import counted
 from saas_platform.warehouse.interface import Warehouse
@@ -81,7 +82,8 @@ def facts_sensor(tables: AssetTables, loaded: Mapping[str, str]) -> dg.SensorDef
                 )
                 events += withdrawals(known, others)
                 unknown = {part: why for part, why in stale.items() if part not in just_synced}
-                events += marks(known, unknown, _failed(bookkeeping, found))
+                lacking = map(Part, above(codes.keys() - loaded.keys(), inputs))
+                events += marks(known, unknown, {*_failed(bookkeeping, found), *lacking})
                 reported = [*events, *synced]
                 events += [*corrections(known, others, reported, by_month, inputs)]
                 right = corrections(known, just_synced, reported, by_month, inputs)

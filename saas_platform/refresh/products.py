@@ -7,7 +7,7 @@ product is stale (staleness.py), and building it (defs/).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -94,6 +94,20 @@ def products(platform: Platform) -> dict[str, Product]:
     by_name = {each.name: each for each in found}
     order = TopologicalSorter({each.name: sorted(each.inputs) for each in found}).static_order()
     return {name: by_name[name] for name in order if name in by_name}
+
+
+def above(names: Collection[str], inputs: Mapping[str, Collection[str]]) -> set[str]:
+    """Return these products and all that are built from them.
+
+    Args:
+        names: the names of the products.
+        inputs: what each product is built from, each product after its inputs.
+    """
+    found = {*names}
+    for name, read in inputs.items():
+        if not found.isdisjoint(read):
+            found.add(name)
+    return found
 
 
 def is_shown(mart: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime
@@ -152,11 +153,19 @@ def test_a_failure_is_counted_by_what_led_to_it(
     assert len(tick(platform, cursor).run_requests or []) == 1
 
 
-@pytest.mark.parametrize("cursor", ['{"above": "0123", "tries": 3}', '{"plans": [1, 2, 3]}'])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        '{"above": "0123", "tries": 3}',
+        '{"asked": {"marts/dim_plan 0123": 3}}',
+        '{"plans": [1, 2, 3]}',
+        '{"asked": [1, 2, 3], "source": [1, 2, 3]}',
+    ],
+)
 def test_another_cursor_is_no_obstacle(
     platform: Platform, above_raw: dict[str, Cause], cursor: str
 ) -> None:
-    """An earlier version wrote one of them, and the request for a refresh of raw another."""
+    """Earlier versions wrote them. Tables of your own database may have the names of the parts."""
     above_raw["marts/dim_plan"] = GONE
     assert len(tick(platform, cursor).run_requests or []) == 1
 
@@ -177,6 +186,55 @@ def test_an_edit_of_the_source_is_no_new_attempt(
     cursor = next_cursor(result, cursor)
     refresh(platform)
     assert skip_reason(tick(platform, cursor)).startswith("3 runs did not bring")
+
+
+def test_what_failed_for_good_does_not_hide_a_state_that_comes_back(
+    platform: Platform, above_raw: dict[str, Cause]
+) -> None:
+    """The mirror loses the same row twice, while a mart can't be built."""
+    above_raw["marts/dim_plan"] = Cause("could not be built", "failed", "a")
+    cursor: str | None = json.dumps({"asked": {"marts/dim_plan a": 3}})
+    for _ in range(2):
+        path = Path(str(platform.settings.warehouse.database))
+        in_mirror(path, "DELETE FROM raw.users WHERE user_id = 3")
+        result = tick(platform, cursor)
+        assert len(result.run_requests or []) == 1
+        refresh(platform)
+        cursor = next_cursor(result, cursor)
+        result = tick(platform, cursor)
+        assert skip_reason(result).startswith("3 runs did not bring")
+        cursor = next_cursor(result, cursor)
+
+
+def test_what_failed_for_good_is_not_asked_for_with_something_else(
+    platform: Platform, above_raw: dict[str, Cause], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = {"marts/dim_plan": {"raw/plans"}, "marts/stg_users": {"raw/users"}}
+    inputs["dashboards/page"] = {*inputs}
+    monkeypatch.setattr(Bookkeeping, "inputs", lambda _: inputs)
+    failed = Cause("could not be built", "failed", "a")
+    above_raw["marts/dim_plan"] = failed
+    cursor: str | None = None
+    for _ in range(3):
+        cursor = next_cursor(tick(platform, cursor), cursor)
+    # Nothing failed of what else is stale. So it is asked for, and each time that it is stale.
+    for cause in (OLDER, GONE, GONE, GONE, GONE):
+        above_raw["marts/stg_users"] = cause
+        above_raw["dashboards/page"] = Cause("is built from marts/stg_users", "inputs")
+        result = tick(platform, cursor)
+        (request,) = result.run_requests or []
+        assert request.asset_selection == [dg.AssetKey(["marts", "stg_users"])]
+        assert request.tags["reason"] == f"marts/stg_users {cause.words}"
+        cursor = next_cursor(result, cursor)
+        del above_raw["marts/stg_users"]
+        result = tick(platform, cursor)
+        assert skip_reason(result).startswith("3 runs did not bring")
+        assert "marts/dim_plan could not be built" in skip_reason(result)
+        cursor = next_cursor(result, cursor)
+    # What waited was not tried, although it was asked for together with what failed.
+    del above_raw["marts/dim_plan"]
+    (request,) = tick(platform, cursor).run_requests or []
+    assert request.asset_selection == [dg.AssetKey(["dashboards", "page"])]
 
 
 def test_what_is_built_from_an_asset_that_is_not_loaded_waits(
@@ -225,6 +283,8 @@ def test_nothing_is_asked_for_while_a_run_is_in_progress(
         run = dg.DagsterRun("refresh", status=dg.DagsterRunStatus.STARTED)
         instance.add_run(run)
         assert "A run is in progress" in skip_reason(tick(platform, None, instance))
+        reload = skip_reason(tick(platform, None, instance, loaded=[]))
+        assert reload.startswith("Reload the definitions: they do not have marts/dim_plan yet")
         instance.report_run_failed(run)
         assert len(tick(platform, None, instance).run_requests or []) == 1
 

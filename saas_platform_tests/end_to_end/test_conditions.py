@@ -127,3 +127,22 @@ def test_a_run_that_fails_is_not_asked_for_again_and_again(
     assert automation.requests() == set()
     tick(automation.instance)
     assert "marts/dim_plan" in automation.requests(), "this is another time"
+
+
+def test_what_is_built_from_a_model_that_is_not_loaded_waits(
+    automation: Automation, dbt_project: Path
+) -> None:
+    """Building the page would not bring it up to date, and `facts` would mark it again after each build."""
+    added = dbt_project / "models" / "reports" / "report_new.sql"
+    added.write_text("{{ config(contract={'enforced': false}) }} select 1 as a")
+    for _ in range(2):
+        tick(automation.instance, loaded=automation.definitions)
+        assert automation.requests() == set()
+    automation.definitions = build_definitions(Platform.load())
+    tick(automation.instance)
+    requested = automation.requests()
+    assert requested == {"marts/report_new", "dashboards/page"}
+    assert automation.materialise(requested) == []
+    tick(automation.instance)
+    assert automation.requests() == set()
+    assert stale_products(Platform.load()) == {}

@@ -48,11 +48,17 @@ def marks(instance: dg.DagsterInstance) -> dict[str, StaleStatus]:
     return {name: status for name, status in found.items() if status != StaleStatus.FRESH}
 
 
-def tick(instance: dg.DagsterInstance, cursors: dict[str, str] = {}) -> list[str]:  # noqa: B006
-    """Evaluate the sensor once and store its events and its cursor, as the daemon does. Return what it reported."""
+def tick(
+    instance: dg.DagsterInstance,
+    cursors: dict[str, str] = {},  # noqa: B006
+    loaded: dg.Definitions | None = None,
+) -> list[str]:
+    """Evaluate the sensor once and store its events and its cursor, as the daemon does. Return what it reported.
+
+    `loaded` are the definitions that Dagster has; None for those of the code as it is.
+    """
     platform = Platform.load()
-    definitions = build_definitions(platform)
-    repository = definitions.get_repository_def()
+    repository = (loaded or build_definitions(platform)).get_repository_def()
     place = instance.root_directory
     with dg.build_sensor_context(
         instance=instance,
