@@ -6,11 +6,13 @@ change, and the warehouse is then searched for these texts.
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
 import yaml
 
+from saas_platform_tests.drawing import drawn
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.end_to_end.own import Own
 
@@ -116,8 +118,10 @@ CASES: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.few
-@pytest.mark.parametrize("form", ["hash", "drop"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.draws
+@pytest.mark.parametrize(
+    ("case", "form"), drawn([*itertools.product(CASES, ("hash", "drop"))], len(CASES))
+)
 def test_a_protected_column_is_never_shown(own: Own, case: str, form: str) -> None:
     before, place, change = CASES[case]
     own.change(before)

@@ -6,11 +6,13 @@ The protected columns hold texts that begin with SECRET, as in test_own_protecti
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
 import yaml
 
+from saas_platform_tests.drawing import drawn
 from saas_platform_tests.end_to_end.command_line import command
 from saas_platform_tests.end_to_end.own import Own
 from saas_platform_tests.end_to_end.test_own_protection import ID, SECRETS, _rename, _swap, _table
@@ -158,8 +160,10 @@ CASES: dict[str, tuple[str, str, tuple[str, ...], str]] = {
 
 
 @pytest.mark.few
-@pytest.mark.parametrize("form", ["hash", "drop"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.draws
+@pytest.mark.parametrize(
+    ("case", "form"), drawn([*itertools.product(CASES, ("hash", "drop"))], len(CASES))
+)
 def test_no_kind_of_change_shows_a_protected_column(own: Own, case: str, form: str) -> None:
     before, place, skip, change = CASES[case]
     own.change(before)
@@ -194,8 +198,10 @@ RETURNS = {
 
 
 @pytest.mark.few
-@pytest.mark.parametrize("form", ["hash", "drop"])
-@pytest.mark.parametrize("case", RETURNS)
+@pytest.mark.draws
+@pytest.mark.parametrize(
+    ("case", "form"), drawn([*itertools.product(RETURNS, ("hash", "drop"))], len(RETURNS))
+)
 def test_what_is_gone_is_not_read_when_it_returns(own: Own, case: str, form: str) -> None:
     before, place, change, back = RETURNS[case]
     _begin(own, before, form, place)
